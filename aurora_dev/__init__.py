@@ -1,0 +1,1 @@
+"""Aurora: the memory of a coding assistant."""

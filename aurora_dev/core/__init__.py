@@ -1,0 +1,1 @@
+"""Stages of retrieval: types, embeddings, storage, ranking and reranking."""

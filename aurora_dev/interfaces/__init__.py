@@ -1,0 +1,1 @@
+"""What people and agents talk to: the command line and the MCP server."""

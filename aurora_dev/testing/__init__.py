@@ -1,0 +1,1 @@
+"""Contracts as importable test classes, and test doubles that rank for real."""
