@@ -79,9 +79,7 @@ class VectorBackend(Protocol):
     def delete_where(self, namespace: str, filter: Filter) -> int:
         """Delete the records that match and return how many there were; ``{}`` matches all."""
 
-    def vector_query(
-        self, namespace: str, vector: Vector, top_k: int, filter: Filter | None = None
-    ) -> list[Match]:
+    def vector_query(self, namespace: str, vector: Vector, top_k: int, filter: Filter | None = None) -> list[Match]:
         """Return the ``top_k`` nearest records by inner product (cosine of normalised vectors), best first.
 
         The filter applies before ``top_k``: k results come back whenever k exist. Ties are broken by id. Records
