@@ -1,0 +1,76 @@
+"""An embedder that needs no model: for tests that want real, repeatable nearness without loading weights."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from aurora_dev.errors import InvalidRequestError
+
+_TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
+_SIGNS_PER_TOKEN = 4  # with one, two tokens that meet in a bucket would be the same token; with four, that is rare
+_CACHED_TOKENS = 65_536
+
+
+class HashingEmbedder:
+    """Hashes tokens into signed buckets (the hashing trick of Weinberger et al., 2009).
+
+    Texts that share words are near, texts that share none are almost orthogonal, and every machine gives the same
+    vectors. Tokens are the runs of letters or digits in lower case, with ``camelCase`` and ``snake_case`` cut into their words.
+    A text without any token embeds to zeros.
+
+    Args:
+        dimension: Length of every vector, at least 1.
+        salt: Another salt is another embedder: other vectors, name and fingerprint.
+
+    Raises:
+        InvalidRequestError: ``dimension`` is below 1.
+    """
+
+    def __init__(self, dimension: int = 64, *, salt: str = "") -> None:
+        if isinstance(dimension, bool) or not isinstance(dimension, int) or dimension < 1:
+            raise InvalidRequestError(f"dimension must be a whole number of at least 1, not {dimension!r}")
+        self._dimension = dimension
+        self._salt = salt
+
+    @property
+    def name(self) -> str:
+        """``testing/hashing-<dimension>``, with the salt where there is one."""
+        return f"testing/hashing-{self._dimension}" + (f"-{self._salt}" if self._salt else "")
+
+    @property
+    def dimension(self) -> int:
+        """Length of every vector."""
+        return self._dimension
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits over dimension and salt."""
+        return hashlib.sha256(f"hashing:{self._dimension}:{self._salt}".encode()).hexdigest()[:16]
+
+    def embed_documents(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Embed texts: shape ``(len(texts), dimension)``, float32, rows L2-normalised or zero."""
+        vectors = np.zeros((len(texts), self._dimension), dtype=np.float32)
+        for row, text in enumerate(texts):
+            for token in _TOKEN.findall(text):
+                for bucket, sign in _buckets(token.lower(), self._dimension, self._salt):
+                    vectors[row, bucket] += sign
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.divide(vectors, lengths, out=vectors, where=lengths > 0)
+
+    def embed_query(self, text: str) -> npt.NDArray[np.float32]:
+        """Embed one query as a document: shape ``(dimension,)``."""
+        vector: npt.NDArray[np.float32] = self.embed_documents([text])[0]
+        return vector
+
+
+@lru_cache(maxsize=_CACHED_TOKENS)
+def _buckets(token: str, dimension: int, salt: str) -> tuple[tuple[int, float], ...]:
+    digest = hashlib.blake2b(f"{salt}\0{token}".encode("utf-8", "surrogatepass"), digest_size=8 * _SIGNS_PER_TOKEN)
+    words = np.frombuffer(digest.digest(), dtype="<u8")
+    return tuple((int(word >> np.uint64(1)) % dimension, 1.0 if word & np.uint64(1) else -1.0) for word in words)
