@@ -21,7 +21,7 @@ class HashingEmbedder:
     """Hashes tokens into signed buckets (the hashing trick of Weinberger et al., 2009).
 
     Texts that share words are near, texts that share none are almost orthogonal, and every machine gives the same
-    vectors. Tokens are the runs of letters or digits in lower case, with ``camelCase`` and ``snake_case`` cut into their words.
+    vectors. Tokens are the runs of letters or digits in lower case; ``camelCase`` and ``snake_case`` are cut into words.
     A text without any token embeds to zeros.
 
     Args:
@@ -61,7 +61,8 @@ class HashingEmbedder:
                 for bucket, sign in _buckets(token.lower(), self._dimension, self._salt):
                     vectors[row, bucket] += sign
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.divide(vectors, lengths, out=vectors, where=lengths > 0)
+        vectors /= np.where(lengths > 0, lengths, 1.0)
+        return vectors
 
     def embed_query(self, text: str) -> npt.NDArray[np.float32]:
         """Embed one query as a document: shape ``(dimension,)``."""
