@@ -21,7 +21,7 @@ class HashingEmbedder:
     """Hashes tokens into signed buckets (the hashing trick of Weinberger et al., 2009).
 
     Texts that share words are near, texts that share none are almost orthogonal, and every machine gives the same
-    vectors. Tokens are the runs of letters or digits in lower case; ``camelCase`` and ``snake_case`` are cut into words.
+    vectors. Tokens are the runs of letters or digits in lower case; ``camelCase`` and ``snake_case`` are cut in words.
     A text without any token embeds to zeros.
 
     Args:
