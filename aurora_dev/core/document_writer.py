@@ -1,0 +1,140 @@
+"""The write side of `VectorStore`: checks, masks, embeds what is new, and writes in one step."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from aurora_dev.core.backend import VectorBackend
+from aurora_dev.core.document_text import embedding_text
+from aurora_dev.core.embeddings import Embedder
+from aurora_dev.core.secrets import mask_secrets
+from aurora_dev.core.types import Document, EmbedderInfo, Record, document_id
+from aurora_dev.errors import EmbeddingError, InvalidRequestError
+from aurora_dev.log import get_logger
+
+_log = get_logger(__name__)
+
+# Bounds the memory of one step and gives a progress bar something to show.
+_REEMBED_BATCH = 1_000
+
+
+class DocumentWriter:
+    """Writes documents to one namespace of a backend. Thread-safe."""
+
+    def __init__(self, backend: VectorBackend, embedder: Embedder, namespace: str, *, mask: bool) -> None:
+        self._backend = backend
+        self._embedder = embedder
+        self._namespace = namespace
+        self._mask = mask
+        self._lock = threading.Lock()
+
+    # -- the embedder ------------------------------------------------------------------------------------------
+
+    def _info(self) -> EmbedderInfo:
+        embedder = self._embedder
+        return EmbedderInfo(embedder.name, embedder.dimension, embedder.fingerprint)
+
+    def embedder_matches(self) -> bool:
+        """Return whether the stored vectors, if any, are this embedder's."""
+        return self.mismatch() is None
+
+    def mismatch(self) -> str | None:
+        """Say why the stored vectors cannot be searched with this embedder; ``None`` where they can."""
+        stored = self._backend.embedder()
+        if stored is None:
+            return None
+        mine = self._info()
+        if (stored.fingerprint, stored.dimension) == (mine.fingerprint, mine.dimension):
+            return None
+        return (
+            f"the stored vectors are of the embedder {stored.name!r}, not of {mine.name!r}: keywords alone were "
+            f"searched; nothing is lost. Run 'aurora index --reembed' to bring vectors back from the stored text"
+        )
+
+    # -- documents ---------------------------------------------------------------------------------------------
+
+    def write(self, upserts: Sequence[Document], deletes: Sequence[str], masked: bool) -> list[str]:
+        """Delete, then store; see `VectorStore.write`."""
+        documents = [self._prepared(document, place, masked) for place, document in enumerate(upserts)]
+        ids = [document.id or document_id(self._namespace, document) for document in documents]
+        with self._lock:
+            records = self._embedded(ids, documents)
+            if records or deletes:
+                self._backend.write(self._namespace, records, deletes)
+        return ids
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Delete by ids; return how many existed."""
+        with self._lock:
+            found = self._backend.fetch(self._namespace, ids)
+            if found:
+                self._backend.write(self._namespace, (), list(found))
+        return len(found)
+
+    def _prepared(self, document: Document, place: int, masked: bool) -> Document:
+        if not isinstance(document, Document):
+            raise InvalidRequestError(
+                f"documents[{place}] is a {type(document).__name__}, not a Document: nothing was stored"
+            )
+        if not isinstance(document.content, str) or not document.content.strip():
+            raise InvalidRequestError(f"documents[{place}] has no text: nothing was stored")
+        if self._mask and not masked:
+            content, count = mask_secrets(document.content)
+            if count:
+                _log.info("secrets_masked", count=count)
+                return replace(document, content=content)
+        return document
+
+    def _embedded(self, ids: Sequence[str], documents: Sequence[Document]) -> list[Record]:
+        """Make records, embedding only texts whose vectors the store does not have yet."""
+        if not documents:
+            return []
+        if self.mismatch():
+            # Losing a memory is worse than finding it by keyword alone until the vectors are brought back.
+            return [Record(i, d.content, d.metadata) for i, d in zip(ids, documents, strict=True)]
+        self._backend.set_embedder(self._info())
+        known = self._backend.fetch(self._namespace, ids, vectors=True)
+        texts = [embedding_text(document.content, document.metadata) for document in documents]
+        vectors: list[np.ndarray | None] = []
+        for identifier, text in zip(ids, texts, strict=True):
+            old = known.get(identifier)
+            same = old is not None and embedding_text(old.content, old.metadata) == text
+            vectors.append(old.vector if same and old is not None else None)
+        new = [row for row, vector in enumerate(vectors) if vector is None]
+        if new:
+            for row, vector in zip(new, self._embed([texts[row] for row in new]), strict=True):
+                vectors[row] = vector
+        return [Record(i, d.content, d.metadata, v) for i, d, v in zip(ids, documents, vectors, strict=True)]
+
+    def _embed(self, texts: Sequence[str]) -> np.ndarray:
+        vectors = self._embedder.embed_documents(texts)
+        expected = (len(texts), self._embedder.dimension)
+        if vectors.shape != expected or not np.isfinite(vectors).all():
+            raise EmbeddingError(
+                f"{self._embedder.name} gave an array of shape {vectors.shape} for {expected}, or numbers that are "
+                f"not finite: nothing was stored"
+            )
+        return vectors
+
+    def reembed(self, progress: Callable[[int, int], None] | None) -> int:
+        """Bring back the vectors that are missing; see `VectorStore.reembed`."""
+        self._backend.set_embedder(self._info())
+        done = 0
+        total = 0
+        for namespace in self._backend.namespaces():
+            stats = self._backend.stats(namespace)
+            total += stats.records - stats.vectors
+        for namespace in self._backend.namespaces():
+            while records := self._backend.missing_vectors(namespace, _REEMBED_BATCH):
+                vectors = self._embed([embedding_text(record.content, record.metadata) for record in records])
+                self._backend.write(
+                    namespace, [replace(r, vector=v) for r, v in zip(records, vectors, strict=True)]
+                )
+                done += len(records)
+                if progress is not None:
+                    progress(done, max(total, done))
+        return done

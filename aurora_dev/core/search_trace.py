@@ -1,0 +1,58 @@
+"""What a search notes down about itself while it runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from aurora_dev.core.types import Notice, SearchResult, SearchResults
+
+_STAGE_NAMES = {
+    "vector": "Vector",
+    "keyword": "Keyword (BM25)",
+    "rrf_hybrid": "RRF",
+    "mmr": "MMR",
+    "rerank": "Cross-Encoder Reranking",
+}
+
+
+@dataclass(slots=True)
+class SearchTrace:
+    """Collects stages, notices and timings; the worker threads of one search write different keys."""
+
+    stages: list[str] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    degraded: str | None = None
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Note the seconds that the block takes, also when it fails."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings[stage] = self.timings.get(stage, 0.0) + time.perf_counter() - started
+
+    def degrade(self, code: str, text: str) -> None:
+        """Note that a stage which was asked for could not run; the first one is the search's ``degraded``."""
+        self.notices.append(Notice(code, text))
+        self.degraded = self.degraded or text
+
+    def results(self, found: Sequence[SearchResult]) -> SearchResults:
+        """Return the results with everything that was noted down."""
+        return SearchResults(
+            found,
+            search_method="+".join(self.stages),
+            message=" + ".join(_STAGE_NAMES[stage] for stage in self.stages),
+            notices=tuple(self.notices),
+            degraded=self.degraded,
+            timings=self.timings,
+        )
+
+
+def with_score(result: SearchResult, stage: str, score: float) -> SearchResult:
+    """Return a copy whose score is this stage's."""
+    return replace(result, score=score, scores={**result.scores, stage: score})

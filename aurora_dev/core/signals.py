@@ -1,0 +1,202 @@
+"""Code-aware ranking signals: what paths, definitions and neighbours say that vectors and keywords do not.
+
+Each signal is a pure function over the candidates of one query; `apply_signals` adds them to the fused scores. The
+ideas are those of code search engines (Sourcegraph's and GitHub's ranking by definitions, Zoekt's file scores, the
+boosts of MinishLab's semble); functions and numbers are our own. The numbers were set on the packages that
+``docs/evaluation.md`` names for tuning, by ``benchmarks/codesearch.py``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aurora_dev.core.lexical import fold_word, is_symbol_query, split_identifier
+from aurora_dev.core.path_kinds import path_weight
+
+Scores = npt.NDArray[np.float64]
+
+# Share of the vector list in the fusion. A bare symbol is found by its letters, not by its meaning.
+VECTOR_WEIGHT_SYMBOL = 0.3
+VECTOR_WEIGHT_TEXT = 0.5
+
+# What each signal can add to a fused score of at most 1. A definition of the very symbol that was asked for beats any
+# list position; a path is a strong hint; company in the same file decides between equals.
+DEFINITION_GAIN = 3.0
+MENTIONED_DEFINITION_GAIN = 1.5  # a symbol inside a sentence may be there by the way
+PATH_GAIN = 1.0
+COMPANY_GAIN = 0.2
+# A definition in a file that is named after it is the main one of its namesakes.
+NAMESAKE_FILE_GAIN = 0.5
+# Each further chunk of one file counts half as much as the one before, so that one file does not fill the page.
+REPEAT_DECAY = 0.5
+
+_IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::|->|#|\\)[A-Za-z_$][\w$]*)*")
+_SEPARATORS = re.compile(r"\.|::|->|#|\\")
+_MIN_PREFIX = 3  # "auth" may stand for "authentication", "a" may not
+_STOP_WORDS = frozenset(
+    "a an and any are as at be been but by can could do does for from get has have how i if in into is it its not of "
+    "on or our out over should so that the their them then there these this to up use used uses using was we were what "
+    "when where which while who why will with would you your".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryProfile:
+    """What the signals need to know of a query.
+
+    Attributes:
+        words: Folded content words, without stop words.
+        symbols: Identifiers that the query names, as they stand; of a qualified name the last part too.
+        is_symbol: Whether the query is nothing but one identifier.
+    """
+
+    words: frozenset[str]
+    symbols: tuple[str, ...]
+    is_symbol: bool
+
+    @classmethod
+    def of(cls, query: str) -> QueryProfile:
+        """Read a query."""
+        text = query.strip()
+        is_symbol = is_symbol_query(text)
+        named: list[str] = []
+        words: set[str] = set()
+        for match in _IDENTIFIER.findall(text):
+            parts = split_identifier(match)
+            words.update(fold_word(part) for part in parts if len(part) > 1 and part not in _STOP_WORDS)
+            if is_symbol or len(parts) > 1:
+                named.append(match)
+                named.append(_SEPARATORS.split(match)[-1])
+        return cls(frozenset(words), tuple(dict.fromkeys(named)), is_symbol)
+
+    @property
+    def vector_weight(self) -> float:
+        """Share of the vector list in the fusion, 0..1."""
+        return VECTOR_WEIGHT_SYMBOL if self.is_symbol else VECTOR_WEIGHT_TEXT
+
+
+def definition_signal(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]]) -> Scores:
+    """Return 1 for a chunk that defines a symbol of the query, more in a file of the same name, else 0."""
+    signal = np.zeros(len(metadata))
+    if not profile.symbols:
+        return signal
+    wanted = set(profile.symbols)
+    stems = {_joined(symbol) for symbol in profile.symbols}
+    for row, fields in enumerate(metadata):
+        names = fields.get("symbols")
+        if names and not wanted.isdisjoint(names):
+            namesake = _joined(_stem(str(fields.get("path", "")))) in stems
+            signal[row] = 1.0 + (NAMESAKE_FILE_GAIN if namesake else 0.0)
+    return signal
+
+
+def path_signal(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]]) -> Scores:
+    """Return the share of the query's words that the file's name and its folder's name carry, 0..1."""
+    signal = np.zeros(len(metadata))
+    if not profile.words:
+        return signal
+    shares: dict[str, float] = {}
+    for row, fields in enumerate(metadata):
+        path = fields.get("path")
+        if not isinstance(path, str):
+            continue
+        if path not in shares:
+            parts = _path_words(path)
+            hits = sum(1 for word in profile.words if any(_same_word(word, part) for part in parts))
+            shares[path] = hits / len(profile.words)
+        signal[row] = shares[path]
+    return signal
+
+
+def company_signal(scores: Scores, metadata: Sequence[Mapping[str, Any]]) -> Scores:
+    """Return, for the best chunk of each file, the file's share of candidates' score over the best file's, 0..1."""
+    signal = np.zeros(len(scores))
+    sums: dict[str, float] = {}
+    best: dict[str, int] = {}
+    for row, fields in enumerate(metadata):
+        path = fields.get("path")
+        if not isinstance(path, str):
+            continue
+        sums[path] = sums.get(path, 0.0) + scores[row]
+        if path not in best or scores[row] > scores[best[path]]:
+            best[path] = row
+    if not sums:
+        return signal
+    most = max(sums.values()) or 1.0
+    for path, row in best.items():
+        signal[row] = sums[path] / most
+    return signal
+
+
+def path_weights(metadata: Sequence[Mapping[str, Any]]) -> Scores:
+    """Return 1 for ordinary code, less for tests, examples, vendored and generated files (see `path_kinds`)."""
+    return np.array([path_weight(path) if isinstance(path := fields.get("path"), str) else 1.0 for fields in metadata])
+
+
+def repeat_decay(scores: Scores, metadata: Sequence[Mapping[str, Any]]) -> Scores:
+    """Return scores in which each further chunk of one file counts `REPEAT_DECAY` times the one before."""
+    decayed = scores.copy()
+    seen: dict[str, int] = {}
+    for row in np.argsort(-scores, kind="stable"):
+        path = metadata[row].get("path")
+        if isinstance(path, str):
+            decayed[row] *= REPEAT_DECAY ** seen.get(path, 0)
+            seen[path] = seen.get(path, 0) + 1
+    return decayed
+
+
+def apply_signals(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]], fused: Scores) -> Scores:
+    """Add the signals to fused scores.
+
+    Args:
+        profile: The query.
+        metadata: One mapping for each candidate, in the order of ``fused``.
+        fused: Shape ``(n,)``, 0..1.
+
+    Returns:
+        Shape ``(n,)``, 0..1 (a share of the best attainable), in the order of ``fused``.
+    """
+    if not len(fused):
+        return fused
+    gain = DEFINITION_GAIN if profile.is_symbol else MENTIONED_DEFINITION_GAIN
+    path_gain = 0.0 if profile.is_symbol else PATH_GAIN
+    most = fused.max()
+    total = fused + most * (
+        gain * definition_signal(profile, metadata)
+        + path_gain * path_signal(profile, metadata)
+        + COMPANY_GAIN * company_signal(fused, metadata)
+    )
+    attainable = 1.0 + COMPANY_GAIN + path_gain + (gain * (1.0 + NAMESAKE_FILE_GAIN) if profile.symbols else 0.0)
+    return np.clip(repeat_decay(total * path_weights(metadata), metadata) / attainable, 0.0, 1.0)
+
+
+def _joined(name: str) -> str:
+    return "".join(split_identifier(name))
+
+
+@lru_cache(maxsize=8192)
+def _stem(path: str) -> str:
+    name = path.rsplit("/", 1)[-1]
+    return name.split(".", 1)[0] if not name.startswith(".") else name
+
+
+@lru_cache(maxsize=8192)
+def _path_words(path: str) -> frozenset[str]:
+    """Return the folded words of a file's stem and of the folder it is in."""
+    folders = path.split("/")[:-1]
+    names = [_stem(path), *folders[-1:]]
+    return frozenset(fold_word(part) for name in names for part in split_identifier(name))
+
+
+def _same_word(word: str, part: str) -> bool:
+    if word == part:
+        return True
+    shorter, longer = (word, part) if len(word) <= len(part) else (part, word)
+    return len(shorter) >= _MIN_PREFIX and longer.startswith(shorter)

@@ -1,0 +1,356 @@
+"""The store that applications talk to: the one place where the stages of a search are ordered."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import numpy as np
+from typing_extensions import Self
+
+from aurora_dev.core.backend import Filter, NamespaceStats, VectorBackend
+from aurora_dev.core.document_writer import DocumentWriter
+from aurora_dev.core.embeddings import Embedder
+from aurora_dev.core.filters import parse_filter
+from aurora_dev.core.ranking import mmr, rrf
+from aurora_dev.core.rerank_stage import rerank_candidates
+from aurora_dev.core.reranker import Reranker
+from aurora_dev.core.search_trace import SearchTrace, with_score
+from aurora_dev.core.signals import QueryProfile, apply_signals
+from aurora_dev.core.types import (
+    Document,
+    Match,
+    Record,
+    SearchOptions,
+    SearchResult,
+    SearchResults,
+)
+from aurora_dev.errors import EmbeddingError, InvalidRequestError, ModelLoadError, StoreClosedError
+from aurora_dev.log import get_logger
+
+_log = get_logger(__name__)
+_T = TypeVar("_T")
+
+# Each list holds this many candidates at least, so that a record that is 40th in both can still win.
+_MIN_CANDIDATES = 50
+_CANDIDATES_PER_RESULT = 5
+# The reranker reads this many candidates for each result that is wanted.
+_RERANK_PER_RESULT = 3
+
+
+class VectorStore:
+    """Documents in, ranked results out.
+
+    Args:
+        backend: A `VectorBackend`, or the name of one (``"faiss"``).
+        path: Folder of a local backend; ignored where ``backend`` is an instance.
+        namespace: The part of the backend that this store reads and writes.
+        embedder: An `Embedder`, its name, or ``None`` for the bundled one.
+        reranker: A `Reranker`, its name (``"none"`` switches reranking off), or ``None`` for
+            `CrossEncoderReranker`, which is skipped, with a notice, where sentence-transformers is not installed.
+        mask_secrets: Whether credentials in contents are masked before anything is stored or embedded.
+
+    The store is asynchronous; the work runs in threads. It may be used from several tasks at once.
+    """
+
+    def __init__(
+        self,
+        backend: VectorBackend | str = "faiss",
+        *,
+        path: str | Path = ".aurora",
+        namespace: str = "default",
+        embedder: Embedder | str | None = None,
+        reranker: Reranker | str | None = None,
+        mask_secrets: bool = True,
+    ) -> None:
+        if not isinstance(namespace, str) or not namespace or len(namespace.encode("utf-8", "replace")) > 512:
+            raise InvalidRequestError(f"namespace must be a string of 1 to 512 bytes, not {namespace!r}")
+        # Names are sugar that the factory resolves; imported late, since the factory imports this module.
+        from aurora_dev import factory
+
+        self.backend: VectorBackend = factory.create_backend(backend, path=path)
+        self.embedder: Embedder = factory.create_embedder(embedder)
+        self.reranker: Reranker | None = factory.create_reranker(reranker)
+        self.namespace = namespace
+        self._writer = DocumentWriter(self.backend, self.embedder, namespace, mask=mask_secrets)
+        self._closed = False
+
+    # -- writing -----------------------------------------------------------------------------------------------
+
+    async def upsert(self, documents: Sequence[Document]) -> list[str]:
+        """Store documents, replacing those with the same ids; durable when it returns.
+
+        Returns:
+            The ids, in the order of ``documents``.
+
+        Raises:
+            InvalidRequestError: A document cannot be stored; none was.
+            EmbeddingError: The embedder failed; none was stored.
+            StoreError: The backend could not write; none was stored.
+        """
+        return await self.write(documents)
+
+    async def write(
+        self, upserts: Sequence[Document], deletes: Sequence[str] = (), *, masked: bool = False
+    ) -> list[str]:
+        """Delete by id and store documents in one step (one transaction where the backend has them).
+
+        Args:
+            upserts: Stored as by `upsert`; a document whose text is already stored keeps its vector.
+            deletes: Ids to remove; unknown ones are ignored.
+            masked: Whether the caller has masked secrets already.
+        """
+        return await self._run(self._writer.write, upserts, deletes, masked)
+
+    async def delete(self, *, ids: Sequence[str] | None = None, filter: Filter | None = None) -> int:
+        """Delete by ids or by filter.
+
+        Returns:
+            How many documents there were to delete.
+
+        Raises:
+            InvalidRequestError: Neither or both were given, or the filter is empty or wrong.
+        """
+        if (ids is None) == (filter is None):
+            raise InvalidRequestError("delete takes either ids or filter: nothing was deleted")
+        if filter is not None:
+            parse_filter(filter)
+            if not filter:
+                raise InvalidRequestError(
+                    "an empty filter would delete everything: nothing was deleted; name a condition"
+                )
+            return await self._run(self.backend.delete_where, self.namespace, filter)
+        if isinstance(ids, str):
+            raise InvalidRequestError("ids must be a list of strings, not one string: nothing was deleted")
+        return await self._run(self._writer.delete, list(ids or ()))
+
+    async def reembed(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Bring back the vectors of documents that have none of this store's embedder, from their text.
+
+        Args:
+            progress: Called with (documents done, documents to do) after each batch, from a worker thread.
+
+        Returns:
+            How many documents were embedded. An interrupted run continues where it was.
+        """
+        return await self._run(self._writer.reembed, progress)
+
+    # -- reading -----------------------------------------------------------------------------------------------
+
+    async def fetch(self, ids: Sequence[str]) -> list[Document]:
+        """Return the documents that exist among ``ids``, in that order."""
+        found = await self._run(self.backend.fetch, self.namespace, list(ids))
+        return [Document(found[i].content, found[i].metadata, i) for i in ids if i in found]
+
+    async def scan(self, filter: Filter | None = None, *, content: bool = False) -> list[Record]:
+        """Return every record that matches, in the order of ids; without ``content`` it is an empty string."""
+        return await self._run(lambda: list(self.backend.scan(self.namespace, filter, content=content)))
+
+    async def count(self, filter: Filter | None = None) -> int:
+        """Return how many documents match; all without a filter."""
+        return await self._run(self.backend.count, self.namespace, filter)
+
+    async def stats(self) -> NamespaceStats:
+        """Return the counts of this store's namespace."""
+        return await self._run(self.backend.stats, self.namespace)
+
+    async def embedder_matches(self) -> bool:
+        """Return whether the stored vectors, if any, are this store's embedder's."""
+        return await self._run(self._writer.embedder_matches)
+
+    async def search(
+        self,
+        query: str,
+        top_k: int = 5,
+        *,
+        rerank: bool = True,
+        filter: Filter | None = None,
+        options: SearchOptions | None = None,
+    ) -> SearchResults:
+        """Find the documents that answer a query.
+
+        Args:
+            query: Words, a sentence or an identifier.
+            top_k: How many results, at least 1.
+            rerank: Whether the reranker orders the best candidates; ``False`` trades accuracy for speed.
+            filter: Conditions on metadata (see `aurora_dev.core.filters`); they apply before ``top_k``.
+            options: What is rarely changed.
+
+        Returns:
+            Up to ``top_k`` results, best first. A stage that cannot run is left out and named in ``degraded``.
+
+        Raises:
+            InvalidRequestError: The query is empty, or an argument is out of range.
+            StoreError: The backend could not read.
+        """
+        options = options or SearchOptions()
+        _check_search(query, top_k)
+        if filter is not None:
+            parse_filter(filter)
+        trace = SearchTrace()
+        started = time.perf_counter()
+        reranker = self.reranker if rerank else None
+        read_by_reranker = (options.rerank_top_k or _RERANK_PER_RESULT * top_k) if reranker else 0
+        pool = max(top_k, read_by_reranker)
+
+        results = await self._candidates(query, pool, filter, options, trace)
+        if options.mmr and results:
+            with trace.timed("mmr"):
+                results = await self._run(self._diversify, results, pool, options.mmr_lambda)
+            trace.stages.append("mmr")
+        if reranker is not None:
+            with trace.timed("rerank"):
+                results = await rerank_candidates(query, results[:pool], reranker, read_by_reranker, options, trace)
+        trace.timings["total"] = time.perf_counter() - started
+        found = trace.results(results[:top_k])
+        _log.debug(
+            "search",
+            method=found.search_method,
+            results=len(found),
+            degraded=found.degraded,
+            **{f"{stage}_ms": round(seconds * 1e3, 2) for stage, seconds in found.timings.items()},
+        )
+        return found
+
+    async def _candidates(
+        self, query: str, pool: int, filter: Filter | None, options: SearchOptions, trace: SearchTrace
+    ) -> list[SearchResult]:
+        """Run stage 1: the candidate lists at the same time, then the fusion."""
+        wanted = options.candidates or max(_MIN_CANDIDATES, _CANDIDATES_PER_RESULT * pool)
+        use_vector, use_keyword = await self._run(self._usable_lists, options, trace)
+        none: list[Match] = []
+        vector_list, keyword_list = await asyncio.gather(
+            self._run(self._vector_list, query, wanted, filter, trace) if use_vector else _value(none),
+            self._run(self._keyword_list, query, wanted, filter, trace) if use_keyword else _value(none),
+        )
+        if use_vector and vector_list is None:  # the embedder failed
+            use_vector, vector_list = False, none
+            if not use_keyword and self.backend.capabilities.keyword:
+                keyword_list = await self._run(self._keyword_list, query, wanted, filter, trace)
+                use_keyword = True
+        if use_vector and use_keyword:
+            trace.stages.append("rrf_hybrid")
+            with trace.timed("fuse"):
+                return _fuse(query, vector_list or none, keyword_list or none, options)
+        if use_vector:
+            trace.stages.append("vector")
+            return [_result(match, max(0.0, min(1.0, match.score)), "vector") for match in vector_list or none]
+        trace.stages.append("keyword")
+        best = keyword_list[0].score if keyword_list else 1.0
+        return [_result(match, match.score / best, "keyword") for match in keyword_list or none]
+
+    def _usable_lists(self, options: SearchOptions, trace: SearchTrace) -> tuple[bool, bool]:
+        """Decide which candidate lists can be made, and say why one that was asked for cannot."""
+        vector = options.mode in ("hybrid", "vector")
+        keyword = options.mode in ("hybrid", "keyword")
+        has_keyword = self.backend.capabilities.keyword
+        if keyword and not has_keyword:
+            trace.degrade("keyword_unavailable", "this backend has no keyword index: vectors alone were searched")
+            vector, keyword = True, False
+        if vector and (mismatch := self._writer.mismatch()):
+            trace.degrade("embedder_mismatch", mismatch)
+            vector, keyword = False, has_keyword
+        return vector, keyword
+
+    def _vector_list(
+        self, query: str, wanted: int, filter: Filter | None, trace: SearchTrace
+    ) -> list[Match] | None:
+        try:
+            with trace.timed("embed"):
+                vector = self.embedder.embed_query(query)
+        except (EmbeddingError, ModelLoadError) as error:
+            trace.degrade("embedder_failed", f"the query could not be embedded, keywords alone were searched: {error}")
+            return None
+        with trace.timed("vector"):
+            return self.backend.vector_query(self.namespace, vector, wanted, filter)
+
+    def _keyword_list(self, query: str, wanted: int, filter: Filter | None, trace: SearchTrace) -> list[Match]:
+        with trace.timed("keyword"):
+            return self.backend.keyword_query(self.namespace, query, wanted, filter)
+
+    def _diversify(self, results: list[SearchResult], top_k: int, lambda_: float) -> list[SearchResult]:
+        # Beyond the candidates of one list, relevance is so low that diversity would only bring in noise.
+        results = results[: max(_MIN_CANDIDATES, top_k)]
+        records = self.backend.fetch(self.namespace, [result.id for result in results], vectors=True)
+        vectors = np.zeros((len(results), self.embedder.dimension), dtype=np.float32)
+        for row, result in enumerate(results):
+            record = records.get(result.id)
+            if record is not None and record.vector is not None:
+                vectors[row] = record.vector
+        relevance = np.array([result.score for result in results], dtype=np.float32)
+        return [with_score(results[row], "mmr", value) for row, value in mmr(relevance, vectors, top_k, lambda_)]
+
+    # -- life cycle --------------------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """Release the backend; a second call does nothing."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.to_thread(self.backend.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _run(self, function: Callable[..., _T], *arguments: Any) -> _T:
+        if self._closed:
+            raise StoreClosedError("the store is closed; everything acknowledged is kept. Open it again to use it")
+        return await asyncio.to_thread(function, *arguments)
+
+
+async def _value(value: _T) -> _T:
+    return value
+
+
+def _check_search(query: str, top_k: int) -> None:
+    if not isinstance(query, str):
+        raise InvalidRequestError(f"query must be a string, not {type(query).__name__}")
+    if not query.strip():
+        raise InvalidRequestError("the query is empty: say in words, or by a name, what to look for")
+    if isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1:
+        raise InvalidRequestError(f"top_k must be a whole number of at least 1, not {top_k!r}")
+
+
+def _fuse(
+    query: str, vector_list: Sequence[Match], keyword_list: Sequence[Match], options: SearchOptions
+) -> list[SearchResult]:
+    """Fuse two candidate lists, then let the code-aware signals speak."""
+    profile = QueryProfile.of(query)
+    weight = profile.vector_weight if options.vector_weight is None else options.vector_weight
+    ids = [[match.record.id for match in matches] for matches in (vector_list, keyword_list)]
+    fused = rrf(ids, (weight, 1.0 - weight))
+    vector_scores = {match.record.id: match.score for match in vector_list}
+    keyword_scores = {match.record.id: match.score for match in keyword_list}
+    records = {match.record.id: match.record for matches in (vector_list, keyword_list) for match in matches}
+    metadata = [records[identifier].metadata for identifier in fused]
+    stage_scores = np.fromiter(fused.values(), dtype=np.float64, count=len(fused))
+    final = apply_signals(profile, metadata, stage_scores) if options.signals else stage_scores
+    order = np.argsort(-final, kind="stable")
+    identifiers = list(fused)
+    results = []
+    for row in order:
+        identifier = identifiers[row]
+        scores: dict[str, float] = {}
+        if identifier in vector_scores:
+            scores["vector"] = vector_scores[identifier]
+        if identifier in keyword_scores:
+            scores["keyword"] = keyword_scores[identifier]
+        scores["rrf"] = float(stage_scores[row])
+        if options.signals:
+            scores["signals"] = float(final[row])
+        record = records[identifier]
+        results.append(SearchResult(identifier, record.content, float(final[row]), record.metadata, scores))
+    return results
+
+
+def _result(match: Match, score: float, stage: str) -> SearchResult:
+    record = match.record
+    return SearchResult(record.id, record.content, score, record.metadata, {stage: match.score})

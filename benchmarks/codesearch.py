@@ -1,0 +1,222 @@
+"""NDCG@10, index seconds and query milliseconds on annotated packages, beside semble in the same run.
+
+    python benchmarks/codesearch.py PATH [--repeats 3] [--chunks 10000] [--json FILE]
+
+PATH holds ``manifest.json`` (name, registry ``pypi`` or ``npm``, package, version, root: the folder that is indexed)
+and ``annotations/NAME.json`` (query, relevant, secondary, category). Both tools get the same static embedding, loaded
+before the clock starts. Index seconds are from an empty folder to a searchable index, for Aurora with everything
+durable on disk, for semble in memory; the tools take turns, and the median counts. Packages on which numbers were
+tuned are reported apart from the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import statistics
+import sysconfig
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from metrics import Span, ndcg
+from packages import annotations, manifest, root_of
+
+from aurora_dev.core.faiss_store import FAISSLocalStore
+from aurora_dev.core.static_embedder import BUNDLED_PATH, StaticEmbedder
+from aurora_dev.core.types import SearchOptions
+from aurora_dev.core.vector_store import VectorStore
+from aurora_dev.indexing.indexer import Indexer
+
+TUNING = ("fastapi", "httpx", "zod", "express", "click")
+ABLATIONS = {
+    "keyword": SearchOptions(mode="keyword"),
+    "vector": SearchOptions(mode="vector"),
+    "RRF": SearchOptions(signals=False),
+    "+ signals": SearchOptions(),
+}
+AURORA = "+ signals"
+TOP_K = 10
+
+
+@dataclass
+class Figures:
+    """Everything measured of one tool: NDCG by (package, category), seconds by package."""
+
+    scores: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
+    index: dict[str, float] = field(default_factory=dict)
+    queries: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    chunks: dict[str, int] = field(default_factory=dict)
+
+    def mean(self, keep: Callable[[str, str], bool] = lambda name, category: True) -> float:
+        """Return the mean NDCG over the queries of packages and categories to keep."""
+        values = [value for key, group in self.scores.items() if keep(*key) for value in group]
+        return statistics.fmean(values) if values else float("nan")
+
+
+async def index_aurora(root: Path, embedder: StaticEmbedder, folder: Path) -> tuple[VectorStore, float]:
+    started = time.perf_counter()
+    store = VectorStore(FAISSLocalStore(folder), embedder=embedder, reranker="none")
+    await Indexer(store, root).run()
+    return store, time.perf_counter() - started
+
+
+def index_semble(root: Path) -> tuple[Any, float]:
+    from semble import SembleIndex
+
+    started = time.perf_counter()
+    index = SembleIndex.from_path(root, model_path=str(BUNDLED_PATH))
+    return index, time.perf_counter() - started
+
+
+async def measure(data: Path, repeats: int, figures: dict[str, Figures]) -> None:
+    embedder = StaticEmbedder.bundled()
+    embedder.embed_documents(["warm"])
+    for package in manifest(data):
+        name, root = package["name"], root_of(package)
+        seconds: dict[str, list[float]] = defaultdict(list)
+        for repeat in range(repeats):
+            with tempfile.TemporaryDirectory() as folder:
+                store, took = await index_aurora(root, embedder, Path(folder) / "store")
+                seconds[AURORA].append(took)
+                peer, took = index_semble(root)
+                seconds["semble"].append(took)
+                if repeat == repeats - 1:
+                    await score(data, name, store, peer, figures)
+                await store.close()
+        for tool, values in seconds.items():
+            figures[tool].index[name] = statistics.median(values)
+
+
+async def score(data: Path, name: str, store: VectorStore, peer: Any, figures: dict[str, Figures]) -> None:
+    figures[AURORA].chunks[name] = await store.count()
+    figures["semble"].chunks[name] = len(peer.chunks)
+    for query in annotations(data, name):
+        text, category = query["query"], query["category"]
+        for label, options in ABLATIONS.items():
+            await store.search(text, top_k=TOP_K, rerank=False, options=options)  # a warm cache for each tool
+            started = time.perf_counter()
+            results = await store.search(text, top_k=TOP_K, rerank=False, options=options)
+            figures[label].queries[name].append(time.perf_counter() - started)
+            spans = [Span(r.metadata["path"], r.metadata["start_line"], r.metadata["end_line"]) for r in results]
+            figures[label].scores[name, category].append(ndcg(spans, query))
+        peer.search(text, top_k=TOP_K)
+        started = time.perf_counter()
+        found = peer.search(text, top_k=TOP_K)
+        figures["semble"].queries[name].append(time.perf_counter() - started)
+        spans = [Span(r.chunk.file_path, r.chunk.start_line, r.chunk.end_line) for r in found]
+        figures["semble"].scores[name, category].append(ndcg(spans, query))
+
+
+async def measure_latency(data: Path, chunks: int) -> tuple[int, list[float]]:
+    """Return the size of a store of about ``chunks`` chunks of the standard library, and seconds per query."""
+    embedder = StaticEmbedder.bundled()
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder) / "project"
+        library = Path(sysconfig.get_path("stdlib"))
+        store = VectorStore(FAISSLocalStore(Path(folder) / "store"), embedder=embedder, reranker="none")
+        modules = sorted(path for path in library.rglob("*.py") if "site-packages" not in path.parts)
+        step = 100
+        for start in range(0, len(modules), step):
+            for path in modules[start : start + step]:
+                copy = project / path.relative_to(library)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_bytes(path.read_bytes())
+            await Indexer(store, project).run()
+            if await store.count() >= chunks:
+                break
+        texts = [query["query"] for package in manifest(data) for query in annotations(data, package["name"])]
+        for text in texts:
+            await store.search(text, top_k=TOP_K, rerank=False)
+        seconds = []
+        for text in texts:
+            started = time.perf_counter()
+            await store.search(text, top_k=TOP_K, rerank=False)
+            seconds.append(time.perf_counter() - started)
+        count = await store.count()
+        await store.close()
+    return count, seconds
+
+
+def report(figures: dict[str, Figures]) -> str:
+    lines = []
+    groups: dict[str, Callable[[str, str], bool]] = {
+        "all": lambda name, category: True,
+        "tuning": lambda name, category: name in TUNING,
+        "reporting": lambda name, category: name not in TUNING,
+    }
+    categories = sorted({category for _, category in figures[AURORA].scores})
+    lines.append("NDCG@10".ljust(12) + "".join(title.rjust(14) for title in [*groups, *categories]))
+    for label, figure in figures.items():
+        means = [figure.mean(keep) for keep in groups.values()]
+        means += [figure.mean(lambda name, cat, wanted=wanted: cat == wanted) for wanted in categories]  # type: ignore[misc]
+        lines.append(label.ljust(12) + "".join(f"{mean:14.3f}" for mean in means))
+    lines.append("")
+    titles = ["chunks", "semble", "NDCG", "semble", "index s", "semble", "ratio", "p50 ms", "p95 ms", "semble"]
+    lines.append("package".ljust(12) + "".join(title.rjust(9) for title in titles))
+    ours, peer = figures[AURORA], figures["semble"]
+    for name in ours.index:
+
+        def only(package: str, category: str, name: str = name) -> bool:
+            return package == name
+
+        ratio = ours.index[name] / peer.index[name]
+        p50, p95 = percentiles(ours.queries[name])
+        peer_p50, _ = percentiles(peer.queries[name])
+        lines.append(
+            f"{name:12}{ours.chunks[name]:9}{peer.chunks[name]:9}{ours.mean(only):9.3f}{peer.mean(only):9.3f}"
+            f"{ours.index[name]:9.3f}{peer.index[name]:9.3f}{ratio:9.2f}{p50:9.2f}{p95:9.2f}{peer_p50:9.2f}"
+        )
+    total = sum(ours.index.values()) / sum(peer.index.values())
+    lines.append(f"index seconds of all packages over semble's: {total:.2f}")
+    return "\n".join(lines)
+
+
+def percentiles(seconds: list[float]) -> tuple[float, float]:
+    """Return p50 and p95 in milliseconds."""
+    cuts = statistics.quantiles(seconds, n=20, method="inclusive")
+    return cuts[9] * 1e3, cuts[18] * 1e3
+
+
+def machine() -> str:
+    return f"{date.today()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="folder with manifest.json and annotations/")
+    parser.add_argument("--repeats", type=int, default=3, help="index runs per tool; the median counts")
+    parser.add_argument("--chunks", type=int, default=10_000, help="size of the store for the latency figure; 0: none")
+    parser.add_argument("--json", type=Path, help="write the figures here too")
+    arguments = parser.parse_args()
+    figures = {label: Figures() for label in [*ABLATIONS, "semble"]}
+    asyncio.run(measure(arguments.data, arguments.repeats, figures))
+    print(machine())
+    print(report(figures))
+    if arguments.chunks:
+        count, seconds = asyncio.run(measure_latency(arguments.data, arguments.chunks))
+        p50, p95 = percentiles(seconds)
+        print(f"warm query at {count} chunks: p50 {p50:.2f} ms, p95 {p95:.2f} ms")
+    if arguments.json:
+        content = {
+            label: {
+                "ndcg": figure.mean(),
+                "tuning": figure.mean(lambda name, category: name in TUNING),
+                "reporting": figure.mean(lambda name, category: name not in TUNING),
+                "index_seconds": figure.index,
+            }
+            for label, figure in figures.items()
+        }
+        arguments.json.write_text(json.dumps({"machine": machine(), "figures": content}, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# From a fresh machine with Python and git to an answer:
+#
+#   ./scripts/quickstart.sh [PROJECT] ["question"]
+#
+# sets up a virtual environment in .venv, indexes PROJECT (this repository where none is given) into PROJECT/.aurora,
+# and searches it. Nothing is downloaded but Python packages; the models are in this repository.
+set -euo pipefail
+if [ "${1:-}" = "-h" ] || [ "${1:-}" = "--help" ]; then
+    sed -n '2,7s/^# \{0,1\}//p' "$0"
+    exit 0
+fi
+project=${1:-}
+question=${2:-"how are keyword and vector results fused"}
+if [ -n "$project" ] && [ ! -d "$project" ]; then
+    echo "There is no folder '$project'. Usage: $0 [PROJECT] [\"question\"]" >&2
+    exit 2
+fi
+[ -z "$project" ] || project=$(cd "$project" && pwd)
+cd "$(dirname "$0")/.."
+. scripts/environment.sh
+make_environment .venv requirements/base.txt
+project=${project:-$PWD}
+.venv/bin/aurora index "$project"
+echo
+echo "\$ aurora search \"$question\""
+.venv/bin/aurora search "$question" --path "$project"
+echo
+echo "Ask again with: $PWD/.venv/bin/aurora search \"your question\" --path $project"
