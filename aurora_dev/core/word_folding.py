@@ -1,0 +1,66 @@
+"""Light folding of English endings, so that ``tokens`` finds ``token`` and ``routing`` finds ``route``.
+
+Far less than Porter's stemmer on purpose: names in code are short, and a stemmer that merges ``organization`` with
+``organ`` costs more there than it brings. Folded forms are index terms, never shown, and need not be words.
+"""
+
+from __future__ import annotations
+
+FOLD_PLURALS = True  # tokens, dependencies, classes
+FOLD_VERBS = True  # routing, parsed
+
+_VOWELS = frozenset("aeiouy")
+_SHORTEST = 4  # characters; shorter words are abbreviations (``ids`` alone is worth an exception) or stay apart
+_SHORTEST_STEM = 3  # characters that must remain after an ending is taken off
+_KEPT_DOUBLE = frozenset("lsz")  # call-ing, pass-ing, buzz-ing: doubled in the stem itself
+_NOT_PLURAL = ("ss", "us", "is", "as", "os")  # class, status, axis, alias, chaos
+
+
+def fold_word(word: str) -> str:
+    """Return the form under which a word is indexed.
+
+    Args:
+        word: In lower case. Only ASCII letters are folded; anything else is returned as it is.
+
+    Returns:
+        The word without its plural, ``-ing`` or ``-ed`` ending and final ``e``, as the module's constants allow.
+    """
+    if len(word) < _SHORTEST or not (word.isascii() and word.isalpha()):
+        return "id" if FOLD_PLURALS and word == "ids" else word
+    if FOLD_PLURALS:
+        word = _singular(word)
+    if FOLD_VERBS:
+        word = _without_verb_ending(word)
+    # A final "e" goes, so that caches (cach-es), cache and caching meet; length spares "use" and "code".
+    if word.endswith("e") and len(word) > _SHORTEST:
+        word = word[:-1]
+    return word
+
+
+def _singular(word: str) -> str:
+    if not word.endswith("s") or word.endswith(_NOT_PLURAL):
+        return word
+    if word.endswith("ies") and len(word) > _SHORTEST:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "xes", "ches", "shes", "zzes")):
+        return word[:-2]
+    return word[:-1]
+
+
+def _without_verb_ending(word: str) -> str:
+    if word.endswith("ing"):
+        stem = word[:-3]
+    elif word.endswith("ed") and not word.endswith(("eed", "embed")):
+        stem = word[:-2]
+    else:
+        return word
+    if len(stem) < _SHORTEST_STEM or _VOWELS.isdisjoint(stem):
+        return word
+    if stem[-1] == stem[-2]:
+        return stem if stem[-1] in _KEPT_DOUBLE or len(stem) == _SHORTEST_STEM else stem[:-1]
+    return stem + "e" if len(stem) == _SHORTEST_STEM and _lost_an_e(stem) else stem
+
+
+def _lost_an_e(stem: str) -> bool:
+    """Return whether three letters stand as in cod-ing and typ-ing (Porter's ``*o``), and not as in fix-ing, add-ing."""
+    return stem[0] not in _VOWELS and stem[1] in _VOWELS and stem[2] not in _VOWELS and stem[2] not in "wx"
