@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aurora_dev.core.lexical import fold_word, is_symbol_query, split_identifier
+from aurora_dev.core.lexical import is_symbol_query, split_identifier
 from aurora_dev.core.path_kinds import path_weight
+from aurora_dev.core.word_folding import fold_word
 
 Scores = npt.NDArray[np.float64]
 
