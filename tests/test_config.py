@@ -1,0 +1,243 @@
+"""Settings: which of several values wins, where it came from, and what a wrong one says."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from aurora_dev.config import ENV_PREFIX, USUAL_NAMES, Settings, find_project, unknown_environment
+from aurora_dev.errors import ConfigurationError
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.upper().startswith(ENV_PREFIX) or name in USUAL_NAMES:
+            monkeypatch.delenv(name)
+
+
+def write(folder: Path, text: str, name: str = "aurora.toml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_an_argument_beats_the_environment_which_beats_aurora_toml_which_beats_pyproject_which_beats_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Settings.load(tmp_path).namespace == "default"
+    write(tmp_path, '[tool.aurora]\nnamespace = "pyproject"', "pyproject.toml")
+    assert Settings.load(tmp_path).namespace == "pyproject"
+    write(tmp_path, 'namespace = "toml"')
+    assert Settings.load(tmp_path).namespace == "toml"
+    monkeypatch.setenv("AURORA_NAMESPACE", "environment")
+    assert Settings.load(tmp_path).namespace == "environment"
+    assert Settings.load(tmp_path, namespace="argument").namespace == "argument"
+    assert Settings.load(tmp_path, namespace=None).namespace == "environment"
+
+
+def test_every_value_remembers_where_it_came_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, "mask_secrets = false")
+    monkeypatch.setenv("AURORA_LOG", "debug")
+    monkeypatch.setenv("PINECONE_API_KEY", "pc-1")
+    sources = Settings.load(tmp_path, busy_timeout=5).sources()
+    assert str(sources["mask_secrets"]) == str(path)
+    assert str(sources["log"]) == "AURORA_LOG"
+    assert str(sources["pinecone_api_key"]) == "PINECONE_API_KEY"
+    assert str(sources["busy_timeout"]) == "argument"
+    assert str(sources["backend"]) == "default"
+    assert set(sources) == set(Settings.model_fields)
+
+
+def test_our_own_variable_beats_the_usual_name_of_another_tool(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSS_ENCODER_MODEL", "theirs/model")
+    assert Settings.load().cross_encoder_model == "theirs/model"
+    monkeypatch.setenv("AURORA_CROSS_ENCODER_MODEL", "ours/model")
+    assert Settings.load().cross_encoder_model == "ours/model"
+
+
+def test_an_empty_variable_is_as_if_it_were_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AURORA_LOG", "")
+    monkeypatch.setenv("CROSS_ENCODER_MODEL", "")
+    settings = Settings.load()
+    assert (settings.log, settings.cross_encoder_model) == ("off", None)
+
+
+def test_constructing_settings_reads_neither_environment_nor_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AURORA_NAMESPACE", "environment")
+    settings = Settings(namespace="mine")
+    assert settings.namespace == "mine"
+    assert Settings().namespace == "default"
+    assert str(settings.sources()["namespace"]) == "argument"
+    assert str(settings.sources()["log"]) == "default"
+
+
+@pytest.mark.parametrize(("name", "table"), [("aurora.toml", ""), ("pyproject.toml", "[tool.aurora]\n")])
+def test_an_unknown_key_in_a_file_names_the_file_the_line_and_the_nearest_setting(
+    tmp_path: Path, name: str, table: str
+) -> None:
+    path = write(tmp_path, f'{table}# a comment\nembeder = "bundled"\n', name)
+    line = 3 if table else 2
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.load(tmp_path)
+    assert f"{path}, line {line}" in str(caught.value)
+    assert "did you mean 'embedder'?" in str(caught.value)
+
+
+def test_an_unknown_key_without_a_neighbour_lists_the_settings(tmp_path: Path) -> None:
+    write(tmp_path, "zzz = 1")
+    with pytest.raises(ConfigurationError, match="the settings are: backend, busy_timeout"):
+        Settings.load(tmp_path)
+
+
+def test_an_unknown_argument_is_an_error_too() -> None:
+    with pytest.raises(ConfigurationError, match="did you mean 'namespace'"):
+        Settings.load(namspace="x")
+
+
+def test_broken_toml_names_the_file_and_the_line(tmp_path: Path) -> None:
+    path = write(tmp_path, 'log = "off"\nnamespace = oops\n')
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.load(tmp_path)
+    assert f"{path}, line 2" in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_toml_that_breaks_off_at_its_end_still_names_a_line(tmp_path: Path) -> None:
+    path = write(tmp_path, 'log = "off"\nnamespace = "open')
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.load(tmp_path)
+    assert f"{path}, line 2" in str(caught.value)
+
+
+def test_a_file_that_is_not_utf8_names_the_line(tmp_path: Path) -> None:
+    (tmp_path / "aurora.toml").write_bytes(b'log = "off"\nnamespace = "\xff"\n')
+    with pytest.raises(ConfigurationError, match=r"line 2: not UTF-8"):
+        Settings.load(tmp_path)
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "aurora.toml").write_bytes(b"\xef\xbb\xbf" + b'namespace = "bom"\n')
+    assert Settings.load(tmp_path).namespace == "bom"
+
+
+@pytest.mark.parametrize("text", ["[tool.other]\nx = 1", "{{ cookiecutter.header }}\n", "[tool.aurora-other]\nx = = 1"])
+def test_a_pyproject_that_is_not_about_aurora_is_left_alone_even_where_it_is_broken(tmp_path: Path, text: str) -> None:
+    write(tmp_path, text, "pyproject.toml")
+    assert Settings.load(tmp_path).namespace == "default"
+    assert find_project(tmp_path) != tmp_path
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("busy_timeout = -1", "greater than 0"),
+        ('busy_timeout = "soon"', "busy_timeout = 'soon'"),
+        ('log = "loud"', "'off', 'error', 'warning', 'info' or 'debug'"),
+        ('namespace = ""', "at least 1 character"),
+    ],
+)
+def test_a_wrong_value_names_its_place_and_what_is_allowed(tmp_path: Path, line: str, words: str) -> None:
+    path = write(tmp_path, f"# settings\n{line}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.load(tmp_path)
+    assert f"{path}, line 2" in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AURORA_MASK_SECRETS", "perhaps")
+    with pytest.raises(ConfigurationError, match="AURORA_MASK_SECRETS"):
+        Settings.load()
+
+
+def test_keys_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AURORA_EMBEDDER_API_KEY", "sk-hush")
+    monkeypatch.setenv("PINECONE_API_KEY", "pc-hush")
+    settings = Settings.load()
+    assert settings.embedder_api_key is not None
+    assert settings.embedder_api_key.get_secret_value() == "sk-hush"
+    assert "hush" not in f"{settings!r} {settings} {settings.shown()} {settings.model_dump_json()}"
+    assert settings.shown()["embedder_api_key"] == "[hidden]"
+
+
+def test_a_key_in_a_file_is_refused_without_being_repeated(tmp_path: Path) -> None:
+    write(tmp_path, 'embedder_api_key = "sk-hush"')
+    with pytest.raises(ConfigurationError, match="AURORA_EMBEDDER_API_KEY") as caught:
+        Settings.load(tmp_path)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value", ["https://evil.example/v1", "http:https://evil.example/v1", "http:http://10.0.0.1/v1"]
+)
+def test_a_projects_file_cannot_send_its_text_to_another_machine_but_the_environment_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    write(tmp_path, f'embedder = "{value}"')
+    with pytest.raises(ConfigurationError, match="another machine"):
+        Settings.load(tmp_path)
+    monkeypatch.setenv("AURORA_EMBEDDER", value)
+    assert Settings.load(tmp_path).embedder == value
+
+
+@pytest.mark.parametrize("value", ["http:http://localhost:11434/v1", "http://127.0.0.1:8080/v1", "bundled"])
+def test_a_projects_file_can_name_a_service_on_this_machine(tmp_path: Path, value: str) -> None:
+    write(tmp_path, f'embedder = "{value}"')
+    assert Settings.load(tmp_path).embedder == value
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'embedder = "sentence-transformers:./model"',
+        'embedder = "sentence-transformers:model"',
+        'embedder = "sentence-transformers:../model"',
+        'reranker = "cross-encoder:model"',
+        'cross_encoder_model = "model"',
+        'cross_encoder_model = "/tmp/model"',
+        'sentence_transformers_home = "model"',
+    ],
+)
+def test_a_projects_file_cannot_name_a_model_that_came_with_it(tmp_path: Path, line: str) -> None:
+    (tmp_path / "model").mkdir()
+    write(tmp_path, line)
+    with pytest.raises(ConfigurationError, match="may not decide"):
+        Settings.load(tmp_path)
+
+
+def test_a_projects_file_can_name_a_model_of_the_hub(tmp_path: Path) -> None:
+    write(tmp_path, 'reranker = "cross-encoder"\ncross_encoder_model = "cross-encoder/ms-marco-MiniLM-L-6-v2"')
+    assert Settings.load(tmp_path).cross_encoder_model == "cross-encoder/ms-marco-MiniLM-L-6-v2"
+
+
+def test_the_store_lies_in_the_project_unless_an_argument_or_the_environment_says_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    project.mkdir()
+    assert Settings.load(project).store_path(project) == project / ".aurora"
+    write(project, 'store = ".cache/aurora"')
+    assert Settings.load(project).store_path(project) == project / ".cache" / "aurora"
+    write(project, 'store = "../elsewhere"')
+    with pytest.raises(ConfigurationError, match="outside of the project"):
+        Settings.load(project)
+    monkeypatch.setenv("AURORA_STORE", str(elsewhere))
+    assert Settings.load(project).store_path(project) == elsewhere
+
+
+def test_a_misspelt_variable_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AURORA_EMBEDER", "x")
+    monkeypatch.setenv("AURORA_EMBEDDER", "bundled")
+    assert unknown_environment() == ["AURORA_EMBEDER"]
+
+
+def test_the_nearest_project_is_found_upwards(tmp_path: Path) -> None:
+    inner = tmp_path / "a" / "b" / "c"
+    inner.mkdir(parents=True)
+    (tmp_path / ".aurora").mkdir()
+    assert find_project(inner) == tmp_path
+    write(tmp_path / "a", '[tool.aurora]\nnamespace = "x"', "pyproject.toml")
+    assert find_project(inner) == tmp_path / "a"
+    write(tmp_path / "a" / "b", "")
+    assert find_project(inner) == tmp_path / "a" / "b"
