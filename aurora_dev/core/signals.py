@@ -25,7 +25,7 @@ Scores = npt.NDArray[np.float64]
 
 # Share of the vector list in the fusion. A bare symbol is found by its letters, not by its meaning.
 VECTOR_WEIGHT_SYMBOL = 0.3
-VECTOR_WEIGHT_TEXT = 0.5
+VECTOR_WEIGHT_TEXT = 0.3
 
 # What each signal can add to a fused score of at most 1. A definition of the very symbol that was asked for beats any
 # list position; a path is a strong hint; company in the same file decides between equals.

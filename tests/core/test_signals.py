@@ -1,0 +1,136 @@
+"""Ranking signals: each alone, then together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aurora_dev.core import signals
+from aurora_dev.core.path_kinds import path_weight
+from aurora_dev.core.signals import QueryProfile, apply_signals
+
+
+def chunk(path: str, *symbols: str) -> dict[str, object]:
+    return {"path": path, **({"symbols": list(symbols)} if symbols else {})}
+
+
+@pytest.mark.parametrize("query", ["Client", "get_user", "Client.send", "std::vec::Vec", "_private", "parseJSON"])
+def test_a_bare_identifier_is_a_symbol_query_and_leans_to_keywords(query: str) -> None:
+    profile = QueryProfile.of(query)
+    assert profile.is_symbol
+    assert profile.vector_weight == signals.VECTOR_WEIGHT_SYMBOL
+
+
+@pytest.mark.parametrize("query", ["how are routes registered", "session management", "what does Client.send do"])
+def test_a_sentence_is_no_symbol_query(query: str) -> None:
+    assert not QueryProfile.of(query).is_symbol
+
+
+def test_a_sentence_names_the_identifiers_in_it() -> None:
+    assert "safeParse" in QueryProfile.of("how safeParse reports errors").symbols
+
+
+def test_a_qualified_name_asks_for_its_last_part_too() -> None:
+    assert QueryProfile.of("Client.send").symbols == ("Client.send", "send")
+
+
+def test_stop_words_do_not_count_as_words() -> None:
+    assert QueryProfile.of("how is the request sent").words == QueryProfile.of("request sent").words
+
+
+def test_the_definition_is_told_from_its_uses() -> None:
+    profile = QueryProfile.of("Client")
+    signal = signals.definition_signal(profile, [chunk("a.py"), chunk("b.py", "Client"), chunk("c.py", "client_id")])
+    assert list(signal) == [0.0, 1.0, 0.0]
+
+
+def test_a_definition_counts_more_in_a_file_of_its_name() -> None:
+    profile = QueryProfile.of("HttpClient")
+    signal = signals.definition_signal(profile, [chunk("http_client.py", "HttpClient"), chunk("b.py", "HttpClient")])
+    assert signal[0] > signal[1] > 0
+
+
+def test_the_path_signal_is_the_share_of_words_that_the_path_carries() -> None:
+    profile = QueryProfile.of("session token handling")
+    signal = signals.path_signal(profile, [chunk("app/sessions.py"), chunk("tokens/session.py"), chunk("app/x.py")])
+    assert list(signal) == [pytest.approx(1 / 3), pytest.approx(2 / 3), 0.0]
+
+
+def test_an_abbreviation_of_three_letters_matches_a_path_and_one_of_two_does_not() -> None:
+    profile = QueryProfile.of("authentication io")
+    assert signals.path_signal(profile, [chunk("auth.py")])[0] == pytest.approx(0.5)
+    assert signals.path_signal(profile, [chunk("ionic.py")])[0] == 0.0
+
+
+def test_company_goes_to_the_best_chunk_of_a_file() -> None:
+    metadata = [chunk("a.py"), chunk("b.py"), chunk("a.py")]
+    signal = signals.company_signal(np.array([0.4, 0.6, 0.5]), metadata)
+    assert list(signal) == [0.0, pytest.approx(0.6 / 0.9), 1.0]
+
+
+def test_each_further_chunk_of_a_file_counts_half() -> None:
+    metadata = [chunk("a.py"), chunk("a.py"), chunk("b.py"), chunk("a.py"), {}]
+    decayed = signals.repeat_decay(np.array([0.8, 0.8, 0.8, 0.8, 0.8]), metadata)
+    assert list(decayed) == pytest.approx([0.8, 0.4, 0.8, 0.2, 0.8])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "tests/test_app.py",
+        "src/app_test.go",
+        "src/__tests__/app.js",
+        "app.spec.ts",
+        "src/AppTest.java",
+        "conftest.py",
+        "examples/basic.py",
+        "vendor/lib/x.go",
+        "third_party/x.c",
+        "pkg/__init__.py",
+        "api/service_pb2.py",
+        "types/index.d.ts",
+        "pkg/_compat/v1.py",
+    ],
+)
+def test_tests_examples_copies_and_by_products_weigh_less(path: str) -> None:
+    assert path_weight(path) < 1.0
+
+
+@pytest.mark.parametrize(
+    "path", ["src/app.py", "lib/contest.py", "src/latest.ts", "core/specification.rs", "attest/main.go", "a/vendors.py"]
+)
+def test_ordinary_code_weighs_one(path: str) -> None:
+    assert path_weight(path) == 1.0
+
+
+def test_a_definition_outranks_a_better_fused_use() -> None:
+    metadata = [chunk("tests/test_client.py"), chunk("usage.py"), chunk("client.py", "Client")]
+    final = apply_signals(QueryProfile.of("Client"), metadata, np.array([1.0, 0.9, 0.3]))
+    assert int(np.argmax(final)) == 2
+
+
+def test_notes_without_a_path_keep_their_order() -> None:
+    final = apply_signals(QueryProfile.of("token signatures"), [{}, {}, {}], np.array([0.9, 0.5, 0.1]))
+    assert list(np.argsort(-final)) == [0, 1, 2]
+
+
+metadata_items = st.fixed_dictionaries(
+    {},
+    optional={
+        "path": st.sampled_from(["a.py", "tests/test_a.py", "lib/client.py", "vendor/x.js", "README"]),
+        "symbols": st.lists(st.sampled_from(["Client", "send", "a"]), max_size=2),
+    },
+)
+
+
+@given(
+    st.sampled_from(["Client", "how does Client.send work", "client", "...", "é 用户"]),
+    st.lists(st.tuples(metadata_items, st.floats(0.0, 1.0)), max_size=20),
+)
+def test_scores_with_signals_stay_between_zero_and_one(query: str, rows: list[tuple[dict[str, object], float]]) -> None:
+    fused = np.array([score for _, score in rows])
+    final = apply_signals(QueryProfile.of(query), [metadata for metadata, _ in rows], fused)
+    assert final.shape == fused.shape
+    assert ((final >= 0.0) & (final <= 1.0)).all()
