@@ -10,10 +10,13 @@ Everything here is a pure function of its arguments (behind a bounded cache) and
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from aurora_dev.core.word_folding import fold_word
@@ -67,13 +70,17 @@ _SYMBOL = re.compile(r"[$@]?[^\W\d]\w*(?:(?:\.|::|->|#)[$@]?[^\W\d]\w*)*(?:\(\s*
 _QUOTED = re.compile(r"`([^`\s]+)`")
 _CALLED = re.compile(r"([^\W\d]\w*)\(\s*\)")
 
-# Words of questions, not of subjects. Documents keep them: a query of nothing else (``is``, ``with``) is still answered.
+# Words of questions, not of subjects. Documents keep them, so that a query of nothing else (``with``) is answered.
 _STOP_WORDS = frozenset(
-    """a about an and any are as at be been being but by can could did do does doing for from get gets had has have
-    having here how i if in into is it its me my of on or our shall should so some such than that the their them then
-    there these they this those to us was we were what when where which while who whom whose why will with would you
-    your""".split()
-) - {"get", "gets"}
+    word
+    for line in (
+        "a about an and any are as at be been being but by can could did do does doing for from",
+        "had has have having here how i if in into is it its me my of on or our shall should so some such",
+        "than that the their them then there these they this those to us was we were what when where which while",
+        "who whom whose why will with would you your",
+    )
+    for word in line.split()
+)
 
 
 def split_identifier(name: str) -> list[str]:
@@ -158,6 +165,23 @@ def is_symbol_query(text: str) -> bool:
     return not (text.isalpha() and text == text.lower())
 
 
+@lru_cache(maxsize=1)
+def terms_fingerprint() -> str:
+    """Return a digest that changes whenever `document_terms` gives other terms or weights.
+
+    It is taken of a sample that every rule and weight has a share in, so that nobody has to remember to count up a
+    version: an index that was built with other terms is recognised and built anew.
+    """
+    content = (
+        "class HTTPServer2: getUserByIDs self.app.router.get std::vec::Vec a->b user-agent Foo#bar OAuth GraphQL utf8 "
+        "tokens dependencies classes boxes caches ids routing parsed coding mapping calling embedded status e\u0301tat "
+        "\u6570\u636e\u5e93 \u0e44\u0e17\u0e22 \uff21 1.5 " + "x" * 2 * _LONGEST_TERM + " " + "y." * _LONGEST_WORD
+    )
+    metadata = {"path": "a/b/c.py", "symbol": "D.e", "symbols": ["f", "G"], "context": "class H:", "tags": ["i"]}
+    found = sorted(document_terms(content, metadata).items())
+    return hashlib.blake2b(repr(found).encode(), digest_size=8).hexdigest()
+
+
 class _Expansions(dict[str, tuple[tuple[str, float], ...]]):
     """Word to its terms and what each counts; bounded, and safe to share among threads."""
 
@@ -229,7 +253,7 @@ def _add_piece(terms: dict[str, float], piece: str, weight: float) -> None:
         return
     for character in piece:
         _add(terms, character, weight * CJK_CHARACTER_WEIGHT)
-    for first, second in zip(piece, piece[1:], strict=False):
+    for first, second in pairwise(piece):
         _add(terms, first + second, weight)
 
 
@@ -241,7 +265,7 @@ def _weakly_joined(name: str) -> list[str]:
     """Return neighbours that people also write as one word: ``utf8``, ``OAuth``, ``GraphQL``, ``server2``."""
     humps = list(_find_humps(_classes(name)))
     found = []
-    for left, right in zip(humps, humps[1:], strict=False):
+    for left, right in pairwise(humps):
         if left.end() != right.start() or "#" in (left[0][0], right[0][0]):
             continue
         second = right[0]

@@ -62,5 +62,5 @@ def _without_verb_ending(word: str) -> str:
 
 
 def _lost_an_e(stem: str) -> bool:
-    """Return whether three letters stand as in cod-ing and typ-ing (Porter's ``*o``), and not as in fix-ing, add-ing."""
+    """Return whether three letters stand as in cod-ing (Porter's ``*o``), and not as in fix-ing and add-ing."""
     return stem[0] not in _VOWELS and stem[1] in _VOWELS and stem[2] not in _VOWELS and stem[2] not in "wx"
