@@ -2,11 +2,51 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import importlib.util
+import threading
+import time
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, get_args, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+
+from aurora_dev.core import rerank_results
+from aurora_dev.core.cross_encoder import (
+    CrossEncoderModel,
+    Pair,
+    described,
+    load_advice,
+    model_folder,
+    model_revision,
+    output_activation,
+    refuse_what_is_no_reranker,
+)
+from aurora_dev.core.rerank_cache import ScoreCache, pair_keys
+from aurora_dev.core.rerank_results import Rerankable
+from aurora_dev.core.rerank_window import WINDOWS, Window, select_passage
+from aurora_dev.core.reranker_models import DEFAULT_MODEL
+from aurora_dev.core.shared_model import SharedModel, shared_model
+from aurora_dev.errors import InvalidRequestError, MissingDependencyError, ModelLoadError
+from aurora_dev.log import get_logger
+
+_log = get_logger(__name__)
+
+Backend: TypeAlias = Literal["torch", "onnx", "openvino"]
+
+# What the usual cross-encoders were trained on; more is cut off by them anyway.
+DEFAULT_MAX_LENGTH = 512
+# About 512 tokens of prose or code. Peers measured no recall lost at 2,000 characters, and 1.4 points at 1,000.
+DEFAULT_MAX_DOCUMENT_CHARS = 2_000
+# Costs what a plain head costs, and sees a match further down; settled for trained models by benchmarks/rerank.py.
+DEFAULT_WINDOW: Window = "head+best"
+# Pairs per forward pass: on a CPU larger ones only add padding and memory.
+DEFAULT_BATCH_SIZE = 32
+# About 2.5 MB of scores: a hundred candidates for a hundred queries.
+DEFAULT_CACHE_SIZE = 10_000
 
 
 @runtime_checkable
@@ -34,3 +74,323 @@ class Reranker(Protocol):
         Raises:
             AuroraError: Scoring failed; the search that called keeps its stage-1 results.
         """
+
+
+def default_model() -> str:
+    """Return the model of a `CrossEncoderReranker` that names none."""
+    return DEFAULT_MODEL
+
+
+class CrossEncoderReranker:
+    """Scores with a cross-encoder of sentence-transformers: a model that reads query and document together.
+
+    The method is that of Nogueira & Cho, "Passage Re-ranking with BERT" (2019).
+
+    The model loads on first use, once per process for each (model, backend, device, max_length), and its users queue
+    for it; while it loads or scores, an event loop runs on. A Hub model is taken from the local cache where it is
+    there, without asking the network.
+
+    The raw figure of a pair is what the network gives before the activation that sentence-transformers puts on top;
+    the relevance is its sigmoid, whether the model is configured for logits (``Identity``) or for probabilities
+    (``Sigmoid``). Where the network itself ends in a sigmoid, the relevance is the figure as it is.
+
+    Args:
+        model_name: A name on the Hugging Face Hub or a local folder; ``None`` is `default_model`.
+        backend: ``torch``; ``onnx`` and ``openvino`` need ``sentence-transformers[onnx]`` or ``[openvino]``.
+        device: ``cpu``, ``cuda``, ``mps``, …; ``None`` is the CPU.
+        max_length: Most tokens of query and document together.
+        max_document_chars: Most characters of a document that are read.
+        window: Which part of a longer document is read; see `aurora_dev.core.rerank_window`.
+        batch_size: Pairs in one forward pass.
+        cache_size: Scores that are kept for repeated queries, about 250 bytes each; 0 keeps none.
+        model_home: Where Hub models are kept; ``None`` is what sentence-transformers uses
+            (``SENTENCE_TRANSFORMERS_HOME``, else the cache of Hugging Face).
+
+    Raises:
+        InvalidRequestError: An argument is out of range.
+    """
+
+    def __init__(
+        self,
+        model_name: str | None = None,
+        *,
+        backend: Backend = "torch",
+        device: str | None = None,
+        max_length: int = DEFAULT_MAX_LENGTH,
+        max_document_chars: int = DEFAULT_MAX_DOCUMENT_CHARS,
+        window: Window = DEFAULT_WINDOW,
+        batch_size: int = DEFAULT_BATCH_SIZE,
+        cache_size: int = DEFAULT_CACHE_SIZE,
+        model_home: str | Path | None = None,
+    ) -> None:
+        if backend not in get_args(Backend):
+            raise InvalidRequestError(f"backend must be one of {', '.join(get_args(Backend))}, not {backend!r}")
+        if window not in WINDOWS:
+            raise InvalidRequestError(f"window must be one of {', '.join(WINDOWS)}, not {window!r}")
+        lengths = {"max_length": max_length, "max_document_chars": max_document_chars, "batch_size": batch_size}
+        for argument, value in lengths.items():
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise InvalidRequestError(f"{argument} must be a whole number of at least 1, not {value!r}")
+        if isinstance(cache_size, bool) or not isinstance(cache_size, int) or cache_size < 0:
+            raise InvalidRequestError(f"cache_size must be a whole number of at least 0, not {cache_size!r}")
+        if model_name is not None and (not isinstance(model_name, str | Path) or not str(model_name).strip()):
+            raise InvalidRequestError(f"model_name must be a name or a path, or None, not {model_name!r}")
+        self._name = str(model_name) if model_name is not None else default_model()
+        self.backend = backend
+        self.device = device or "cpu"
+        self.max_length = max_length
+        self.max_document_chars = max_document_chars
+        self.window = window
+        self.batch_size = batch_size
+        self._cache = ScoreCache(cache_size)
+        home = str(model_home) if model_home is not None else None
+        load = functools.partial(_load, self._name, backend, self.device, max_length, home)
+        key = (str(model_folder(self._name) or self._name), backend, self.device, max_length, home)
+        self._shared: SharedModel[CrossEncoderModel] = shared_model(key, load, "aurora-reranker")
+
+    @property
+    def name(self) -> str:
+        """The model's name, or the folder it is read from."""
+        return self._name
+
+    @property
+    def is_available(self) -> bool:
+        """False where sentence-transformers is not installed, and after a load that failed; loads nothing."""
+        return self.unavailable_reason is None
+
+    @property
+    def unavailable_reason(self) -> str | None:
+        """Why `is_available` is False and what to do about it, else ``None``."""
+        if not _installed("sentence_transformers") or not _installed("torch"):
+            return str(_missing())
+        if self.backend != "torch" and not _installed("optimum"):
+            return _backend_missing(self.backend)
+        return self._shared.failure
+
+    @property
+    def load_seconds(self) -> float | None:
+        """What loading took, or ``None`` while the model is not loaded."""
+        return self._shared.load_seconds
+
+    def warmup(self) -> None:
+        """Load the model and score one pair, so that the first search does not wait; for start-up hooks.
+
+        Blocks (use ``asyncio.to_thread`` from a coroutine). After a load that failed, tries again.
+
+        Raises:
+            MissingDependencyError, ModelLoadError, RerankError: See `score`.
+        """
+        self._require()
+        attempts = self._shared.attempts
+        self._shared.run(lambda gone: self._shared.get(attempts).raw_scores([("warm", "up")], 1, gone))
+
+    async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Score each text for the query; the event loop runs on meanwhile, and cancelling stops the work.
+
+        Returns:
+            Shape ``(len(texts),)``, float32 in 0..1, in input order.
+
+        Raises:
+            InvalidRequestError: The query or a text is no string.
+            MissingDependencyError: sentence-transformers is not installed.
+            ModelLoadError: The model could not be loaded, or is no reranker.
+            RerankError: The model ran out of memory twice, or gave what is no score.
+        """
+        texts = rerank_results.checked_texts(texts)
+        return (await self._scored_async(rerank_results.checked_query(query), texts)).relevance
+
+    def rerank(self, query: str, results: Sequence[Rerankable], top_k: int | None = None) -> list[Any]:
+        """Order results by their relevance to the query; blocks, see `rerank_async` for coroutines.
+
+        Args:
+            query: The question.
+            results: `SearchResult`s, strings and mappings with a ``content``, in the order of the earlier stage.
+            top_k: How many come back; ``None``, or more than there are: all.
+
+        Returns:
+            Copies, best first, with a ``score`` of 0..1 (see `aurora_dev.core.rerank_results.reordered`).
+
+        Raises:
+            InvalidRequestError: ``top_k`` is below 1, or a result has no text.
+            AuroraError: See `score`.
+        """
+        texts, keep = self._checked(query, results, top_k)
+        begun = time.perf_counter()
+        return self._finish(results, self._scored(query, texts), keep, begun)
+
+    async def rerank_async(self, query: str, results: Sequence[Rerankable], top_k: int | None = None) -> list[Any]:
+        """Do what `rerank` does without blocking the event loop."""
+        texts, keep = self._checked(query, results, top_k)
+        begun = time.perf_counter()
+        return self._finish(results, await self._scored_async(query, texts), keep, begun)
+
+    def rerank_search_results(self, query: str, results: Sequence[Rerankable], top_k: int | None = None) -> list[Any]:
+        """Do what `rerank` does; `SearchResults` in, `SearchResults` out, with ``+rerank`` in its method."""
+        return self.rerank(query, results, top_k)
+
+    def clear_cache(self) -> None:
+        """Forget the scores of earlier queries."""
+        self._cache.clear()
+
+    def _checked(self, query: str, results: Sequence[Rerankable], top_k: int | None) -> tuple[list[str], int]:
+        texts = rerank_results.contents(results)
+        rerank_results.checked_query(query)
+        return texts, rerank_results.checked_top_k(top_k, len(texts))
+
+    def _finish(self, results: Sequence[Rerankable], scored: _Scored, keep: int, begun: float) -> list[Any]:
+        seconds = time.perf_counter() - begun
+        best = rerank_results.reordered(results, scored.relevance.tolist(), scored.raw.tolist(), keep, seconds=seconds)
+        _log.info(
+            "reranked",
+            candidates=len(results),
+            results=len(best),
+            seconds=round(seconds, 4),
+            model=self._name,
+            cache_hits=scored.cache_hits,
+        )
+        return best
+
+    def _scored(self, query: str, texts: list[str]) -> _Scored:
+        if not texts:
+            return _Scored.none()
+        self._require()
+        attempts = self._shared.attempts
+        cached = self._from_cache(query, texts)
+        if cached is not None:
+            return cached
+        return self._shared.run(lambda gone: self._compute(query, texts, gone, attempts))
+
+    async def _scored_async(self, query: str, texts: list[str]) -> _Scored:
+        if not texts:
+            return _Scored.none()
+        self._require()
+        attempts = self._shared.attempts
+        # A query whose scores are all known does not queue behind those that need the model; hashing may take a while.
+        if self._may_be_cached and (cached := await asyncio.to_thread(self._from_cache, query, texts)) is not None:
+            return cached
+        return await self._shared.run_async(lambda gone: self._compute(query, texts, gone, attempts))
+
+    def _require(self) -> None:
+        if not _installed("sentence_transformers") or not _installed("torch"):
+            raise _missing()
+        if self.backend != "torch" and not _installed("optimum"):
+            raise ModelLoadError(_backend_missing(self.backend))
+
+    def _keys(self, model: CrossEncoderModel, query: str, texts: list[str]) -> list[bytes]:
+        settings = (model.revision, self.backend, self.window, str(self.max_length), str(self.max_document_chars))
+        return pair_keys(settings, query, texts)
+
+    @property
+    def _may_be_cached(self) -> bool:
+        return len(self._cache) > 0
+
+    def _from_cache(self, query: str, texts: list[str]) -> _Scored | None:
+        model = self._shared.loaded
+        if model is None or not self._may_be_cached:
+            return None
+        keys = self._keys(model, query, texts)
+        known = self._cache.get_many(keys)
+        if len(known) < len(set(keys)):
+            return None
+        return self._assembled(model, [known[key] for key in keys], len(keys))
+
+    def _compute(self, query: str, texts: list[str], gone: threading.Event, attempts: int) -> _Scored:
+        """Score in the model's thread."""
+        model = self._shared.get(attempts)
+        keys = self._keys(model, query, texts)
+        known = self._cache.get_many(keys)
+        hits = sum(key in known for key in keys)
+        # Equal documents are scored once: they tie exactly.
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+        passages = [
+            (key, select_passage(query, text, self.max_document_chars, self.window)) for key, text in missing.items()
+        ]
+        # Neighbours of one length need little padding; by text too, so that the input order changes no batch.
+        passages.sort(key=lambda item: (-len(item[1]), item[1]))
+        raw = model.raw_scores([(query, passage) for _, passage in passages], self.batch_size, gone)
+        fresh = {key: score for (key, _), score in zip(passages, raw, strict=True)}
+        self._cache.put_many(fresh)
+        known.update(fresh)
+        return self._assembled(model, [known[key] for key in keys], hits)
+
+    def _assembled(self, model: CrossEncoderModel, raw: list[float], hits: int) -> _Scored:
+        figures = np.asarray(raw, dtype=np.float64)
+        return _Scored(figures, model.relevance(figures), hits)
+
+
+class _Scored(NamedTuple):
+    raw: npt.NDArray[np.float64]
+    relevance: npt.NDArray[np.float32]
+    cache_hits: int
+
+    @classmethod
+    def none(cls) -> _Scored:
+        return cls(np.zeros(0), np.zeros(0, np.float32), 0)
+
+
+def _installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ValueError:  # a module without a spec, put into sys.modules by somebody: it can be imported
+        return True
+
+
+def _missing() -> MissingDependencyError:
+    return MissingDependencyError(
+        "Reranking with a local cross-encoder", extra="rerank", package="sentence-transformers"
+    )
+
+
+def _backend_missing(backend: str) -> str:
+    return (
+        f"The {backend} backend of cross-encoders needs the package 'optimum', which is not installed. "
+        f"Install it with: pip install 'sentence-transformers[{backend}]', or use backend=\"torch\""
+    )
+
+
+def _load(model_name: str, backend: str, device: str, max_length: int, home: str | None) -> CrossEncoderModel:
+    """Load a model, from this disk where it is there.
+
+    Raises:
+        ModelLoadError: With the cause and what to try.
+    """
+    folder = model_folder(model_name)
+    _log.info("reranker_loading", model=model_name, backend=backend, device=device)
+    begun = time.perf_counter()
+    try:
+        if folder is not None and not folder.is_dir():
+            raise FileNotFoundError(f"there is no folder {folder}")
+        options = {"device": device, "max_length": max_length, "cache_folder": home, "backend": backend}
+        model = _open(model_name, str(folder or model_name), folder is not None, options)
+    except Exception as error:  # sentence-transformers raises whatever its parts raise; all of it means: no model
+        _log.warning("reranker_load_failed", model=model_name, backend=backend, reason=described(error))
+        raise ModelLoadError(
+            f"The reranking model {model_name} could not be loaded ({backend}, {device}): {described(error)}. "
+            f"{load_advice(model_name, error)}"
+        ) from error
+    _log.info("reranker_loaded", model=model_name, seconds=round(time.perf_counter() - begun, 3))
+    return model
+
+
+def _open(name: str, source: str, is_local: bool, options: dict[str, Any]) -> CrossEncoderModel:
+    import torch
+    from sentence_transformers import CrossEncoder
+
+    try:
+        # Without this a model that is in the cache would still ask the network, and without one wait a minute for it.
+        model = CrossEncoder(source, local_files_only=True, **options)
+    except Exception:  # whatever is missing on this disk, the Hub may have
+        if is_local:
+            raise
+        model = CrossEncoder(source, **options)
+    refuse_what_is_no_reranker(model)
+    activation, probabilities = output_activation(model, torch.nn)
+
+    def predict(pairs: list[Pair]) -> Any:
+        return model.predict(pairs, batch_size=len(pairs), activation_fn=activation, show_progress_bar=False)
+
+    def free_memory() -> None:
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    return CrossEncoderModel(name, predict, model_revision(model, source), probabilities, free_memory)

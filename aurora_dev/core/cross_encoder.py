@@ -1,0 +1,197 @@
+"""What a loaded cross-encoder is and how it is asked: batches, memory, the meaning of its figures.
+
+Loading itself is in `aurora_dev.core.reranker`, the only module of this stage that imports torch; here it is passed in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from aurora_dev.core.reranker_models import DEFAULT_MODEL
+from aurora_dev.core.shared_model import Cancelled
+from aurora_dev.errors import RerankError
+from aurora_dev.log import get_logger
+
+_log = get_logger(__name__)
+
+Pair: TypeAlias = tuple[str, str]
+
+# Kernels round differently for other batch shapes, by about 1e-6 of a logit. Without those digits a score does not
+# depend on what else is in its batch, and near-equals tie instead of taking turns.
+_LOGIT_DECIMALS = 4
+_PROBABILITY_DECIMALS = 6
+# Beyond this a sigmoid is 0 or 1 in float64; keeps exp() from overflowing.
+_LARGEST_LOGIT = 700.0
+
+
+class NotARerankerError(Exception):
+    """A model loaded, and its output is no relevance."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrossEncoderModel:
+    """A loaded model.
+
+    Attributes:
+        name: What a person calls it.
+        predict: Takes (query, text) pairs as one batch, gives one figure for each, higher is better.
+        revision: Changes whenever the same pair may get another figure.
+        probabilities: Whether the figures are in 0..1 already; else they are logits.
+        free_memory: Gives an accelerator's cached memory back.
+    """
+
+    name: str
+    predict: Callable[[list[Pair]], Any]
+    revision: str
+    probabilities: bool
+    free_memory: Callable[[], None]
+
+    def raw_scores(self, pairs: list[Pair], batch_size: int, abandoned: threading.Event) -> list[float]:
+        """Return the figure of each pair, rounded to what does not depend on its batch.
+
+        An out-of-memory error is retried once with half the batch.
+
+        Args:
+            pairs: Neighbours share a batch, and are padded to its longest.
+            batch_size: Most pairs of a batch.
+            abandoned: Looked at between two batches; once set, the work stops.
+
+        Raises:
+            RerankError: Out of memory again, another failure, a wrong number of figures, or one that is not finite.
+            Cancelled: ``abandoned`` was set.
+        """
+        decimals = _PROBABILITY_DECIMALS if self.probabilities else _LOGIT_DECIMALS
+        scores: list[float] = []
+        retried = False
+        while len(scores) < len(pairs):
+            if abandoned.is_set():
+                raise Cancelled
+            batch = pairs[len(scores) : len(scores) + batch_size]
+            values = self._figures(batch, may_retry=not retried and len(batch) > 1)
+            if values is None:
+                batch_size, retried = len(batch) // 2, True
+                _log.warning("rerank_out_of_memory", model=self.name, failed_batch=len(batch), next_batch=batch_size)
+                self.free_memory()
+                continue
+            scores.extend(round(value, decimals) for value in values.tolist())
+        return scores
+
+    def relevance(self, raw: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+        """Map figures to 0..1: a sigmoid for logits, nothing for probabilities."""
+        if self.probabilities:
+            return np.clip(raw, 0.0, 1.0).astype(np.float32)
+        return (1.0 / (1.0 + np.exp(-np.clip(raw, -_LARGEST_LOGIT, _LARGEST_LOGIT)))).astype(np.float32)
+
+    def _figures(self, batch: list[Pair], *, may_retry: bool) -> npt.NDArray[np.float64] | None:
+        """Return the figures of one batch; ``None`` where memory ran out and a smaller batch may do.
+
+        The exception ends here, since its traceback keeps the tensors of the batch alive.
+        """
+        try:
+            values = np.asarray(self.predict(batch), dtype=np.float64)
+        except Exception as error:  # whatever a model raises is reported as one kind of error
+            if may_retry and _is_out_of_memory(error):
+                return None
+            hint = "; a smaller batch_size or max_length needs less" if _is_out_of_memory(error) else ""
+            raise self._error(f"{described(error)}{hint}") from error
+        if values.size != len(batch):
+            raise self._error(f"it gave {values.size} scores for {len(batch)} pairs")
+        if not np.isfinite(values).all():
+            raise self._error(
+                "it gave a score that is no finite number (NaN or infinite); its weights are damaged, or their "
+                "precision is too low for this device"
+            )
+        return values.reshape(len(batch))
+
+    def _error(self, cause: str) -> RerankError:
+        return RerankError(f"Reranking failed for model {self.name}: {cause}")
+
+
+def described(error: BaseException) -> str:
+    """Return an exception's type and text in one line of prose."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    # torch raises OutOfMemoryError on accelerators and a plain RuntimeError from its CPU allocator.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+
+
+def model_folder(model_name: str) -> Path | None:
+    """Return the local folder that a name means (which may not exist), or ``None`` for a name on the Hub."""
+    path = Path(model_name).expanduser()
+    with contextlib.suppress(OSError):  # a name that is no path on this system is none of ours
+        if path.exists():
+            return path.resolve()
+    looks_local = path.is_absolute() or model_name.startswith((".", "~")) or "\\" in model_name
+    return path if looks_local or model_name.count("/") > 1 else None
+
+
+def load_advice(model_name: str, error: Exception) -> str:
+    """Return what to try after a load that failed."""
+    if isinstance(error, NotARerankerError):
+        return f"Choose a cross-encoder with one output, such as {DEFAULT_MODEL}."
+    if model_folder(model_name) is not None:
+        return "Pass the folder that holds the model's config.json, tokenizer and weights, or the name of a Hub model."
+    return (
+        'Check the name. On a machine without network, fetch the model where there is one (python -c "from '
+        f"sentence_transformers import CrossEncoder as C; C('{model_name}').save_pretrained('model')\"), copy the "
+        "folder here, and pass its path as model_name or in CROSS_ENCODER_MODEL."
+    )
+
+
+def refuse_what_is_no_reranker(model: Any) -> None:
+    """Raise `NotARerankerError` where a loaded ``CrossEncoder`` does not give one trained figure for each pair."""
+    labels = int(getattr(model, "num_labels", 1) or 1)
+    if labels != 1:
+        raise NotARerankerError(
+            f"it has {labels} outputs: it is a classifier, and no single one of them is a relevance"
+        )
+
+
+def output_activation(model: Any, nn: Any) -> tuple[Any, bool]:
+    """Return the activation to ask a ``CrossEncoder`` for, and whether what comes out is a probability already.
+
+    Decided from what the model is, never from the figures of a batch: where the last stage of the network is a
+    sigmoid, its output is used as it is; where sentence-transformers is configured to put ``Identity`` or ``Sigmoid``
+    on top, that is taken off and the logits are used; any other activation belongs to the model and stays.
+
+    Args:
+        model: A loaded ``CrossEncoder``.
+        nn: The module ``torch.nn``.
+    """
+    configured = getattr(model, "activation_fn", None)
+    if _ends_in_sigmoid(model, nn):
+        return nn.Identity(), True
+    if configured is None or isinstance(configured, nn.Identity | nn.Sigmoid):
+        return nn.Identity(), False
+    return configured, isinstance(configured, nn.Hardsigmoid)  # the only other one whose range is 0..1
+
+
+def _ends_in_sigmoid(model: Any, nn: Any) -> bool:
+    """Whether the last stage is a sigmoid: a module of its own, or the activation of a dense layer."""
+    stages = list(model.children())
+    last = stages[-1] if stages else None
+    return isinstance(last, nn.Sigmoid) or isinstance(getattr(last, "activation_function", None), nn.Sigmoid)
+
+
+def model_revision(model: Any, source: str) -> str:
+    """Return the commit of a Hub model; of a folder, its path and the sizes and times of its files."""
+    commit = getattr(getattr(getattr(model, "model", None), "config", None), "_commit_hash", None)
+    if commit:
+        return f"{source}@{commit}"
+    folder = Path(source)
+    files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+    states = [(path.relative_to(folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return f"{source}@{states}"

@@ -1,0 +1,170 @@
+"""Which part of a long document a cross-encoder reads: pure functions over text.
+
+A cross-encoder's time grows with the length of what it reads, and what is longer than its input is cut off. Windows:
+
+- ``head``: the first characters. Costs nothing to choose; blind to what stands further down.
+- ``best``: the passage with the most and the rarest words of the query.
+- ``head+best``: one third head, two thirds best passage, so that the model sees both what the document is (header,
+  signature) and why it was found. One pair for each document, like the other two.
+
+Scoring the best passage in place of the head follows Dai & Callan, "Deeper Text Understanding for IR with Contextual
+Neural Language Modeling" (SIGIR 2019); here the words of the query choose the passage, so that one
+pair is scored and not one for each passage.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+Window: TypeAlias = Literal["head", "best", "head+best"]
+WINDOWS: tuple[Window, ...] = ("head", "best", "head+best")
+
+# Between two parts of one document; short, and no word that a model could match.
+GAP = "\n…\n"
+# Of a head+best window: a header or a signature rarely needs more.
+_HEAD_SHARE = 1 / 3
+# Of the room that the matched words leave free, this part goes before them: an answer more often follows its keywords.
+_LEAD_SHARE = 0.25
+# A boundary is looked for in this last part of a passage; without one there it is cut hard (minified code, base64).
+_BOUNDARY_SHARE = 0.25
+# Repeats of a word say less and less; they only order windows that cover the same words.
+_REPEAT_WEIGHT = 0.05
+# Only this much of a document is searched for a passage, so that a 100 MB log costs milliseconds.
+_SEARCHED_CHARS = 200_000
+
+# camelCase, snake_case and digits apart; one Chinese, Japanese or Korean character is a word of its own.
+_WORD = re.compile(
+    r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+    r"|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+"
+)
+_SUFFIXES = ("ing", "ies", "ied", "es", "ed", "s", "y", "e")
+_SHORTEST_STEM = 3
+# Words of a question that stand everywhere; matching them would draw the window to prose.
+_STOP_WORDS = frozenset(
+    """a an and are as at be by can do does for from has have how i if in into is it its of on or that the their then
+    there this to was we were what when where which who why will with you your""".split()  # noqa: SIM905
+)
+
+
+def select_passage(query: str, text: str, max_chars: int, window: Window) -> str:
+    """Return the part of a document that is scored for a query.
+
+    Args:
+        query: Its words choose the best passage.
+        text: The whole document.
+        max_chars: Most characters of the result, at least 1; a text within it comes back whole.
+        window: See the module.
+
+    Returns:
+        Parts of ``text``, in its order, joined by `GAP` where something between them was left out. Without any
+        word of the query in the text, every window is the head.
+    """
+    if len(text) <= max_chars:
+        return text
+    if window == "head":
+        return head(text, max_chars)
+    if window == "best":
+        start, end = best_span(query, text, max_chars) or (0, 0)
+        return text[start:end] if end else head(text, max_chars)
+    head_chars = int(max_chars * _HEAD_SHARE)
+    span = best_span(query, text, max_chars - head_chars - len(GAP)) if max_chars - head_chars > len(GAP) else None
+    # A passage that begins within the head is read with the head, in one piece.
+    if span is None or span[1] <= max_chars:
+        return head(text, max_chars)
+    start, end = span
+    if start <= head_chars + len(GAP):
+        return text[max(0, end - max_chars) : end]
+    return head(text, head_chars) + GAP + text[start:end]
+
+
+def head(text: str, max_chars: int) -> str:
+    """Return the first ``max_chars`` characters, cut at the end of a line or word where one is near."""
+    return text[: _cut(text, 0, max_chars)]
+
+
+def best_span(query: str, text: str, max_chars: int) -> tuple[int, int] | None:
+    """Find the passage that covers the most of the query's words, rare ones first.
+
+    Returns:
+        0-based start and exclusive end, ``end - start <= max_chars``; the earliest of equals; ``None`` where the text
+        holds no word of the query.
+    """
+    wanted = query_terms(query)
+    hits = [
+        (match.start(), match.end(), stem)
+        for match in _WORD.finditer(text[:_SEARCHED_CHARS])
+        if (stem := _stem(match.group())) in wanted and match.end() - match.start() <= max_chars
+    ]
+    if not hits:
+        return None
+    counts = Counter(stem for _, _, stem in hits)
+    first, last = _densest(hits, {stem: _rarity(count) for stem, count in counts.items()}, max_chars)
+    slack = max_chars - (hits[last][1] - hits[first][0])
+    start = _line_start(text, max(0, hits[first][0] - int(slack * _LEAD_SHARE)), hits[first][0])
+    return start, _cut(text, start, max_chars, at_least=hits[last][1])
+
+
+def query_terms(query: str) -> frozenset[str]:
+    """Return the stems of a query's words without stop words; of nothing but stop words, all of them."""
+    words = [match.group() for match in _WORD.finditer(query)]
+    return frozenset(_stem(word) for word in words if word.lower() not in _STOP_WORDS) or frozenset(map(_stem, words))
+
+
+def _densest(hits: list[tuple[int, int, str]], weight: Mapping[str, float], max_chars: int) -> tuple[int, int]:
+    """Return the first and the last hit of the window with the greatest weight, in one pass with two pointers."""
+    inside: Counter[str] = Counter()
+    best, best_score, first = (0, 0), -1.0, 0
+    for last, (_, end, stem) in enumerate(hits):
+        inside[stem] += 1
+        while end - hits[first][0] > max_chars:
+            leaving = hits[first][2]
+            inside[leaving] -= 1
+            if not inside[leaving]:
+                del inside[leaving]
+            first += 1
+        score = sum(weight[term] * (1.0 + _REPEAT_WEIGHT * math.log(count)) for term, count in inside.items())
+        if score > best_score + 1e-12:  # beyond rounding: the earliest of equals stays
+            best, best_score = (first, last), score
+    return best
+
+
+def _rarity(count: int) -> float:
+    """Weigh a word that the document repeats on every line less than one that it says once."""
+    return 1.0 / (1.0 + math.log(count))
+
+
+def _stem(word: str) -> str:
+    """Fold case and the commonest endings, so that "verified", "verifies" and "verify" meet."""
+    word = word.lower()
+    for suffix in _SUFFIXES:
+        if word.endswith(suffix) and len(word) - len(suffix) >= _SHORTEST_STEM:
+            return word[: -len(suffix)]
+    return word
+
+
+def _line_start(text: str, low: int, high: int) -> int:
+    """Return where the first line within ``low..high`` starts, else the first word, else ``low``."""
+    if low == 0:
+        return 0
+    for separator in ("\n", " "):
+        found = text.find(separator, low - 1, high)
+        if found >= 0:
+            return found + 1
+    return low
+
+
+def _cut(text: str, start: int, max_chars: int, at_least: int = 0) -> int:
+    """Return an end of at most ``start + max_chars``, at a line's or word's end where one is near."""
+    end = start + max_chars
+    if end >= len(text):
+        return len(text)
+    low = max(at_least, end - int(max_chars * _BOUNDARY_SHARE), start + 1)
+    for separator in ("\n", " "):
+        found = text.rfind(separator, low, end + 1)
+        if found >= 0:
+            return found
+    return end

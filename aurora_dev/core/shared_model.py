@@ -1,0 +1,134 @@
+"""Models that are loaded once per process and used from one thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+from aurora_dev.errors import ModelLoadError
+
+Model = TypeVar("Model")
+Result = TypeVar("Result")
+
+
+class Cancelled(Exception):
+    """The caller of a job went away; what the job had left to do is not done."""
+
+
+class SharedModel(Generic[Model]):
+    """One model, loaded on first use under a lock, and one thread that all of its users queue for.
+
+    A model uses every core by itself: two threads in it at once are slower than one after the other, and most
+    tokenizers forbid it. The thread is not a daemon: a process that ends lets a load or a batch finish, since stopping
+    native code half-way crashes the interpreter; what waits in the queue for a caller who went away is dropped.
+
+    Args:
+        load: Builds the model; called again only where an earlier call failed.
+        name: Of the thread.
+    """
+
+    def __init__(self, load: Callable[[], Model], name: str) -> None:
+        self._load = load
+        self._name = name
+        self._model: Model | None = None
+        self.attempts = 0  # finished attempts to load
+        self.failure: str | None = None  # text only: an exception would keep the frames of the load alive
+        self.load_seconds: float | None = None
+        self._renew()
+        _renewed_after_fork.add(self)
+
+    def _renew(self) -> None:
+        # The child of a fork has none of its parent's threads, and may have inherited a lock that one of them held.
+        self._lock = threading.Lock()
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=self._name)
+
+    @property
+    def loaded(self) -> Model | None:
+        """The model where it is loaded; never loads."""
+        return self._model
+
+    def get(self, seen: int | None = None) -> Model:
+        """Return the model, loading it first where that was not done or failed.
+
+        Args:
+            seen: `attempts` when the caller began to wait. Whoever waited for an attempt gets its error, so that
+                fifty searches that wait for a server that cannot be reached do not ask it one after the other.
+
+        Raises:
+            ModelLoadError: An attempt failed while the caller waited.
+            Exception: Whatever ``load`` raised; its text is kept in ``failure`` until an attempt works.
+        """
+        if self._model is not None:
+            return self._model
+        seen = self.attempts if seen is None else seen
+        with self._lock:
+            if self._model is not None:
+                return self._model
+            if self.failure is not None and self.attempts != seen:
+                raise ModelLoadError(self.failure)
+            begun = time.perf_counter()
+            try:
+                self._model = self._load()
+            except Exception as error:  # its text is kept for `failure`, and it goes on to the caller
+                self.failure = str(error)
+                raise
+            finally:
+                self.attempts += 1
+            self.failure = None
+            self.load_seconds = time.perf_counter() - begun
+            return self._model
+
+    def run(self, job: Callable[[threading.Event], Result]) -> Result:
+        """Run a job in the model's thread and wait for it; the event is set when nobody waits any longer."""
+        abandoned = threading.Event()
+        try:
+            return self._executor.submit(job, abandoned).result()
+        except BaseException:
+            abandoned.set()
+            raise
+
+    async def run_async(self, job: Callable[[threading.Event], Result]) -> Result:
+        """Run a job in the model's thread without blocking the event loop; cancelling drops or stops the job."""
+        abandoned = threading.Event()
+        try:
+            return await asyncio.wrap_future(self._executor.submit(job, abandoned))
+        except asyncio.CancelledError:
+            abandoned.set()
+            raise
+
+
+_renewed_after_fork: weakref.WeakSet[SharedModel[object]] = weakref.WeakSet()
+_models: dict[Hashable, SharedModel[object]] = {}
+_models_lock = threading.Lock()
+
+
+def shared_model(key: Hashable, load: Callable[[], Model], name: str) -> SharedModel[Model]:
+    """Return the process's model of that key; ``load`` is kept from the first call that names it."""
+    with _models_lock:
+        if key not in _models:
+            _models[key] = SharedModel(load, name)
+        return _models[key]  # type: ignore[return-value]  # one key always loads one type
+
+
+def forget_models() -> None:
+    """Forget every shared model, so that the next user loads anew; instances keep the one that they hold."""
+    with _models_lock:
+        _models.clear()
+
+
+def _after_fork() -> None:
+    global _models_lock
+    _models_lock = threading.Lock()
+    for model in list(_renewed_after_fork):
+        model._renew()
+
+
+with contextlib.suppress(AttributeError):  # Windows has no fork
+    os.register_at_fork(after_in_child=_after_fork)
