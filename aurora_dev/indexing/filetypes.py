@@ -1,0 +1,177 @@
+"""What a file is worth, by its name and by its first bytes: tables and pure functions."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import Final
+
+__all__ = [
+    "ALWAYS_SKIPPED_FOLDERS",
+    "BINARY",
+    "GENERATED",
+    "LOCK_FILE",
+    "MINIFIED",
+    "SECRET",
+    "TOOL_FOLDER_MARKERS",
+    "content_reason",
+    "decode",
+    "is_output_folder",
+    "is_secret_file",
+    "is_vendored_folder",
+    "name_reason",
+]
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+SECRET: Final = "holds secrets"
+BINARY: Final = "binary"
+GENERATED: Final = "generated"
+MINIFIED: Final = "minified"
+LOCK_FILE: Final = "lock file"
+
+ALWAYS_SKIPPED_FOLDERS: Final = frozenset((".git", ".hg", ".svn", ".bzr", ".aurora"))
+"""Nothing brings these back: they are a tool's own database."""
+
+_VENDORED: Final = _words(
+    """
+    node_modules bower_components jspm_packages vendor vendored third_party third-party thirdparty site-packages
+    __pycache__ __pypackages__ venv .venv virtualenv .virtualenv .tox .nox .eggs .mypy_cache .pytest_cache .ruff_cache
+    .hypothesis .ipynb_checkpoints .cache .gradle .terraform .serverless .next .nuxt .output .svelte-kit .turbo
+    .parcel-cache .angular .yarn .pnpm-store .bundle .dart_tool .idea .vs .metals .bloop .stack-work .direnv
+    htmlcov .nyc_output Pods Carthage DerivedData _build
+    """
+)
+# Usual names of build output that are now and then a source package; that has an __init__.py.
+_OUTPUT: Final = frozenset(("build", "dist", "target", "coverage"))
+
+TOOL_FOLDER_MARKERS: Final = frozenset(("pyvenv.cfg", "CACHEDIR.TAG"))
+"""A folder that holds one of these is a virtual environment or a cache, whatever it is called."""
+
+_BINARY_EXTENSIONS: Final = _words(
+    """
+    7z a aac aiff apk ar arrow avi avif bin bmp br bz2 cab ckpt class cur dat db db3 deb dll dmg doc docm docx dylib
+    ear eot exe feather flac flv gguf gif glb gz h5 hdf5 heic heif icns ico img ipa iso jar jpeg jpg jxl ko lib lz4
+    lzma m4a m4v mid mkv mo mov mp3 mp4 mpeg mpg msi node npy npz nupkg o obj odp ods odt ogg ogv onnx opus orc otf
+    parquet pb pdf pickle pkl png ppt pptx psd pt pth pyc pyd pyo rar rdb rlib rpm safetensors sav so sqlite sqlite3
+    swf tar tflite tgz tif tiff ttc ttf war wasm wav webm webp whl wma wmv woff woff2 xcf xls xlsm xlsx xz z zip zst
+    """
+)
+
+_LOCK_FILES: Final = _words(
+    "package-lock.json npm-shrinkwrap.json pnpm-lock.yaml go.sum go.work.sum bun.lockb packages.lock.json"
+)
+_GENERATED_NAME: Final = re.compile(
+    r".*(?:\.pb\.(?:go|cc|h|dart)|_pb2(?:_grpc)?\.pyi?|\.pbtxt\.go|\.g\.dart|\.freezed\.dart|\.designer\.cs|\.g\.cs|"
+    r"\.generated\.[a-z]+|_generated\.(?:go|rs|py|ts|js|h)|zz_generated.*\.go|\.snap)"
+)
+_MINIFIED_NAME: Final = re.compile(r".*(?:[.-]min\.(?:js|mjs|cjs|css|html)|\.bundle\.(?:js|css)|\.map)")
+
+_SECRET_NAMES: Final = _words(
+    """
+    .npmrc .pypirc .netrc _netrc .pgpass .my.cnf .htpasswd .git-credentials .dockercfg .dockerconfigjson .envrc
+    .s3cfg .boto .vault-token credentials .credentials credentials.json client_secret.json client_secrets.json
+    service-account.json service_account.json serviceaccount.json secrets.json secrets.toml secrets.yml secrets.yaml
+    id_rsa id_dsa id_ecdsa id_ecdsa_sk id_ed25519 id_ed25519_sk
+    """
+)
+_SECRET_EXTENSIONS: Final = _words("pem key p12 pfx jks keystore ppk kdbx kdb gpg env tfstate tfvars ovpn p8")
+_TEMPLATE: Final = re.compile(r"(?:^|[._-])(?:example|sample|template|tmpl|dist|defaults?|schema)(?:[._-]|$)")
+
+
+def is_secret_file(name: str) -> bool:
+    """Whether a file of this name is there to hold credentials (``.env``, a private key); templates of one are not."""
+    lower = name.lower()
+    _, dot, extension = lower.rpartition(".")
+    if lower in _SECRET_NAMES or lower.startswith(".env.") or (dot and extension in _SECRET_EXTENSIONS):
+        return _TEMPLATE.search(lower) is None
+    return lower.startswith("client_secret_") and lower.endswith(".json")
+
+
+def is_vendored_folder(name: str) -> bool:
+    """Whether a folder of this name holds other people's code, caches or build output."""
+    return name in _VENDORED or name.endswith(".egg-info")
+
+
+def is_output_folder(name: str) -> bool:
+    """Whether a folder of this name holds build output, unless it is a package (``build/__init__.py``)."""
+    return name in _OUTPUT
+
+
+def name_reason(name: str) -> str | None:
+    """Say, from its name alone, why a file is not worth indexing; ``None``: it may be."""
+    lower = name.lower()
+    _, dot, extension = lower.rpartition(".")
+    if dot and extension in _BINARY_EXTENSIONS:
+        return BINARY
+    if lower in _LOCK_FILES or (dot and extension in ("lock", "lockb")):
+        return LOCK_FILE
+    if _MINIFIED_NAME.fullmatch(lower):
+        return MINIFIED
+    return GENERATED if _GENERATED_NAME.fullmatch(lower) else None
+
+
+# --- what the bytes say -----------------------------------------------------------------------------------------------
+
+_WIDE_MARKS: Final = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_HEAD_LINES: Final = 20  # a licence may stand before the mark of a generator
+_HEAD_BYTES: Final = 3_000
+# Only in a comment: code that writes such marks is no generated code.
+_GENERATED_MARK: Final = re.compile(
+    rb"^[ \t]*(?://|#|/?\*+|--|<!--|;|%|\(\*).*?(?:@generated\b|DO NOT EDIT|DO NOT MODIFY|"
+    rb"(?i:generated\b.{0,80}\bdo not (?:edit|modify|change)))",
+    re.MULTILINE,
+)
+_PROSE: Final = _words("md mdx markdown rst txt adoc asciidoc org tex")
+# Code of very wide tables has averages below 200; minified code has thousands.
+_MAX_AVERAGE_LINE: Final = 500
+_MIN_MINIFIED: Final = 5_000
+
+
+def _wide_encoding(data: bytes) -> str | None:
+    return next((encoding for mark, encoding in _WIDE_MARKS if data.startswith(mark)), None)
+
+
+def content_reason(name: str, data: bytes) -> str | None:
+    """Say, from its bytes (all, or the first 8 KB), why a file is not worth indexing; ``None``: it is."""
+    if _wide_encoding(data) is not None:
+        return None
+    if b"\0" in data:
+        return BINARY
+    if name.rpartition(".")[2].lower() in _PROSE:
+        return None
+    if len(data) >= _MIN_MINIFIED and len(data) > _MAX_AVERAGE_LINE * (data.count(b"\n") + data.count(b"\r") + 1):
+        return MINIFIED
+    mark = _GENERATED_MARK.search(data[:_HEAD_BYTES])
+    if mark is not None and data.count(b"\n", 0, mark.start()) < _HEAD_LINES:
+        return GENERATED
+    return None
+
+
+def decode(data: bytes) -> str | None:
+    """Return the text of a file's bytes, newlines as they are, or ``None`` where it is binary.
+
+    UTF-8 with or without a byte order mark, UTF-16 and UTF-32 with one, else Windows-1252 or Latin-1, of which the
+    last decodes anything.
+    """
+    wide = _wide_encoding(data)
+    if wide is not None:
+        return data.decode(wide, "replace")
+    if b"\0" in data:
+        return None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    try:
+        return data.decode("cp1252")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")

@@ -1,0 +1,309 @@
+"""Which files of a project are read: text that somebody wrote, and nothing that git or the user keeps out."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from aurora_dev.errors import IndexingError
+from aurora_dev.indexing import filetypes
+from aurora_dev.indexing.ignore import IgnoreFile, decide, enclosing_rules, read_ignore_file
+
+__all__ = ["UNREADABLE", "Skipped", "SourceFile", "WalkOptions", "check_root", "read_text", "walk"]
+
+IGNORED: Final = "ignored"
+VENDORED: Final = "vendored, cache or build folder"
+TOO_LARGE: Final = "too large"
+SPECIAL: Final = "not a regular file"
+UNREADABLE: Final = "unreadable"
+NOT_UTF8: Final = "name is not valid UTF-8"
+LINK_TO_FOLDER: Final = "link to a folder"
+LINK_BROKEN: Final = "broken link"
+LINK_OUTSIDE: Final = "link out of the project"
+LINK_TWICE: Final = "link to a file that is read itself"
+
+_IGNORE_FILE: Final = ".gitignore"
+_OWN_IGNORE_FILE: Final = ".auroraignore"
+_SNIFF_BYTES: Final = 8192  # git itself looks for a NUL in the first 8,000
+_MAX_FILE_SIZE: Final = 1024 * 1024  # hand-written source stays far below; data and bundles do not
+
+
+@dataclass(frozen=True, slots=True)
+class WalkOptions:
+    """What is rarely changed about a walk.
+
+    Attributes:
+        max_file_size: Bytes; larger files are skipped.
+        sniff: Whether the first 8 KB of each file are read to tell binary, generated and minified ones. A caller that
+            reads every file anyway asks `filetypes.content_reason` itself.
+        gitignore: Whether ``.gitignore`` files and ``.git/info/exclude`` count.
+    """
+
+    max_file_size: int = _MAX_FILE_SIZE
+    sniff: bool = True
+    gitignore: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file to read.
+
+    Attributes:
+        path: POSIX, relative to the root.
+        absolute: Where it is.
+        size: Bytes, when it was listed.
+        mtime_ns: Time of its last change, in nanoseconds since the epoch.
+    """
+
+    path: str
+    absolute: Path
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """What is not read: a file, or a whole folder (its path then ends with ``/``), and why."""
+
+    path: str
+    reason: str
+
+
+def check_root(root: Path) -> Path:
+    """Return the project's folder, absolute and with links resolved.
+
+    Raises:
+        IndexingError: It does not exist, is no folder, or cannot be listed.
+    """
+    try:
+        resolved = Path(os.path.realpath(root.expanduser()))
+        if not resolved.exists():
+            raise IndexingError(f"There is no folder {root}; nothing was changed. Name the folder of a project.")
+        if not resolved.is_dir():
+            raise IndexingError(
+                f"{root} is a file, not a folder; nothing was changed. Name the folder that it is in: {resolved.parent}"
+            )
+        with os.scandir(resolved):
+            pass
+    except OSError as error:
+        raise IndexingError(
+            f"The folder {root} cannot be listed ({error.strerror or error}); nothing was changed. "
+            "Check its permissions, or name another folder."
+        ) from error
+    return resolved
+
+
+def walk(root: Path, options: WalkOptions | None = None, skipped: list[Skipped] | None = None) -> Iterator[SourceFile]:
+    """List the files of a project that are worth reading, sorted by path.
+
+    ``.gitignore`` and ``.git/info/exclude`` are honoured as git does. ``.auroraignore`` has the same syntax and the
+    last word: it also brings back (``!build/``) what ``.gitignore`` or the tables of `filetypes` leave out; as in git,
+    nothing comes back below a folder that stays out. Files that hold secrets and the folders of version control never
+    come back. Linked folders are not followed; a linked file is read where it lies inside the root and is not read
+    anyway.
+
+    Args:
+        root: A folder.
+        options: See `WalkOptions`.
+        skipped: Receives what is left out. What was removed while walking is not in it.
+
+    Raises:
+        IndexingError: The root is missing, no folder, or cannot be listed. Anything below that cannot be read is
+            reported and does not end the walk.
+    """
+    return iter(_Walk(check_root(root), options or WalkOptions(), [] if skipped is None else skipped).run())
+
+
+@dataclass(slots=True)
+class _Folder:
+    path: str
+    prefix: str  # "" or "a/b/"
+    git: list[IgnoreFile]
+    own: list[IgnoreFile]
+    wanted: bool = False  # .auroraignore brought it back
+
+
+@dataclass(slots=True)
+class _Walk:
+    root: Path
+    options: WalkOptions
+    skipped: list[Skipped]
+    files: list[SourceFile] = field(default_factory=list)
+    links: list[tuple[str, str]] = field(default_factory=list)
+
+    def run(self) -> list[SourceFile]:
+        outside = enclosing_rules(self.root) if self.options.gitignore else []
+        todo = [_Folder(str(self.root), "", outside, [])]
+        while todo:
+            todo += self._list(todo.pop())
+        self._read_links()
+        self.files.sort(key=lambda file: file.path)
+        self.skipped.sort(key=lambda entry: entry.path)
+        return self.files
+
+    def _skip(self, path: str, reason: str) -> None:
+        self.skipped.append(Skipped(path.encode("utf-8", "backslashreplace").decode(), reason))
+
+    def _list(self, folder: _Folder) -> list[_Folder]:
+        """Read one folder and return the ones below it that are to be read too."""
+        try:
+            with os.scandir(folder.path) as listing:
+                entries = {entry.name: entry for entry in listing}
+        except (FileNotFoundError, NotADirectoryError):
+            return []  # it went away
+        except OSError:
+            self._skip(folder.prefix, UNREADABLE)
+            return []
+        if folder.prefix and not folder.wanted and not filetypes.TOOL_FOLDER_MARKERS.isdisjoint(entries):
+            self._skip(folder.prefix, VENDORED)
+            return []
+        if self.options.gitignore:
+            folder.git = self._with_rules(folder, _IGNORE_FILE, entries, folder.git)
+        folder.own = self._with_rules(folder, _OWN_IGNORE_FILE, entries, folder.own)
+        below = []
+        for name, entry in entries.items():
+            path = folder.prefix + name
+            if not name.isascii() and not _is_utf8(name):
+                self._skip(path, NOT_UTF8)
+                continue
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    found = self._folder(folder, name, path, entry)
+                    if found is not None:
+                        below.append(found)
+                else:
+                    self._file(folder, name, path, entry)
+            except FileNotFoundError:
+                continue  # it went away
+            except OSError:
+                self._skip(path, UNREADABLE)
+        return below
+
+    def _with_rules(
+        self, folder: _Folder, name: str, entries: dict[str, os.DirEntry[str]], layers: list[IgnoreFile]
+    ) -> list[IgnoreFile]:
+        # git does not follow a linked .gitignore either: it may come with the content of somebody else's repository.
+        if name not in entries or not entries[name].is_file(follow_symlinks=False):
+            return layers
+        try:
+            layer = read_ignore_file(Path(folder.path, name), strip=len(folder.prefix))
+        except OSError:
+            self._skip(folder.prefix + name, UNREADABLE)
+            return layers
+        return [*layers, layer] if layer else layers
+
+    def _excluded(self, folder: _Folder, path: str, name: str, *, is_dir: bool) -> tuple[bool, bool]:
+        """Return whether ignore files exclude an entry, and whether .auroraignore asks for it."""
+        verdict = decide(folder.own, path, name, is_dir=is_dir) if folder.own else None
+        if verdict is not None:
+            return verdict, not verdict
+        return bool(folder.git and decide(folder.git, path, name, is_dir=is_dir)), False
+
+    def _folder(self, parent: _Folder, name: str, path: str, entry: os.DirEntry[str]) -> _Folder | None:
+        if name in filetypes.ALWAYS_SKIPPED_FOLDERS:
+            return None  # not worth a word in the report
+        excluded, wanted = self._excluded(parent, path, name, is_dir=True)
+        if excluded:
+            self._skip(path + "/", IGNORED)
+            return None
+        if not wanted and (
+            filetypes.is_vendored_folder(name)
+            or (filetypes.is_output_folder(name) and not Path(entry.path, "__init__.py").is_file())
+        ):
+            self._skip(path + "/", VENDORED)
+            return None
+        return _Folder(entry.path, path + "/", parent.git, parent.own, wanted)
+
+    def _file(self, folder: _Folder, name: str, path: str, entry: os.DirEntry[str]) -> None:
+        if name in filetypes.ALWAYS_SKIPPED_FOLDERS:
+            return  # in a linked worktree and in a submodule .git is a file
+        if filetypes.is_secret_file(name):
+            self._skip(path, filetypes.SECRET)
+            return
+        excluded, wanted = self._excluded(folder, path, name, is_dir=False)
+        if excluded:
+            self._skip(path, IGNORED)
+            return
+        reason = None if wanted else filetypes.name_reason(name)
+        if reason is not None:
+            self._skip(path, reason)
+        elif entry.is_symlink():
+            self.links.append((path, entry.path))
+        else:
+            self._take(path, entry.path, entry.stat(follow_symlinks=False), wanted=wanted)
+
+    def _take(self, path: str, absolute: str, status: os.stat_result, *, wanted: bool) -> None:
+        reason: str | None = None
+        if not stat.S_ISREG(status.st_mode):
+            reason = SPECIAL
+        elif status.st_size > self.options.max_file_size:
+            reason = TOO_LARGE
+        elif self.options.sniff and status.st_size:
+            reason = filetypes.content_reason(path, _head(absolute))
+            if wanted and reason in (filetypes.GENERATED, filetypes.MINIFIED):
+                reason = None
+        if reason is not None:
+            self._skip(path, reason)
+        else:
+            self.files.append(SourceFile(path, Path(absolute), status.st_size, status.st_mtime_ns))
+
+    def _read_links(self) -> None:
+        """Decide on linked files, now that it is known what is read anyway."""
+        taken = {str(file.absolute) for file in self.files}
+        for path, link in sorted(self.links):
+            try:
+                target = os.path.realpath(link)
+                status = os.stat(target)  # noqa: PTH116  (a Path for each would cost more than the call)
+                if stat.S_ISDIR(status.st_mode):
+                    self._skip(path, LINK_TO_FOLDER)
+                elif not Path(target).is_relative_to(self.root):
+                    self._skip(path, LINK_OUTSIDE)
+                elif target in taken:
+                    self._skip(path, LINK_TWICE)
+                elif (reason := _target_reason(Path(target).relative_to(self.root))) is not None:
+                    self._skip(path, reason)
+                else:
+                    taken.add(target)
+                    self._take(path, target, status, wanted=False)
+            except (FileNotFoundError, NotADirectoryError):
+                self._skip(path, LINK_BROKEN)
+            except OSError as error:
+                self._skip(path, LINK_BROKEN if error.errno == errno.ELOOP else UNREADABLE)
+
+
+def _target_reason(target: Path) -> str | None:
+    """A link must not bring in what is out for good, whatever the link is called."""
+    if filetypes.is_secret_file(target.name):
+        return filetypes.SECRET
+    if not filetypes.ALWAYS_SKIPPED_FOLDERS.isdisjoint(target.parts):
+        return IGNORED
+    return filetypes.name_reason(target.name)
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _head(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123  (opened once for each file of a project)
+        return file.read(_SNIFF_BYTES)
+
+
+def read_text(file: SourceFile) -> str | None:
+    """Return a file's text with its newlines as they are, or ``None`` where it is binary.
+
+    See `filetypes.decode` for the encodings; none of them fails.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    return filetypes.decode(file.absolute.read_bytes())
