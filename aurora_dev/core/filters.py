@@ -1,0 +1,187 @@
+"""The metadata filter grammar, which is Pinecone's, and its reference evaluator.
+
+::
+
+    filter    := {}                                     matches every record
+               | { entry, … }                           every entry must match
+    entry     := field: value                           the same as field: {"$eq": value}
+               | field: { operator: operand, … }        every operator must match
+               | "$and": [ filter, … ] | "$or": [ filter, … ]      at least one filter
+    operator  := "$eq" | "$ne"                          a string, a finite number or a boolean
+               | "$gt" | "$gte" | "$lt" | "$lte"        a finite number
+               | "$in" | "$nin"                         a list of strings, numbers and booleans
+               | "$exists"                              a boolean
+
+- Types never mix: numbers equal numbers (``1`` is ``1.0``), booleans are not numbers, ``"1"`` is not ``1``.
+- A list field matches ``$eq`` and ``$in`` when any of its elements does, ``$ne`` and ``$nin`` when none does, and no
+  range operator.
+- A missing field matches ``$ne``, ``$nin`` and ``{"$exists": False}``, and nothing else.
+
+`matches` defines the meaning; whatever a backend does to be fast must agree with it.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from aurora_dev.errors import InvalidFilterError
+
+Operator: TypeAlias = Literal["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$exists"]
+Scalar: TypeAlias = str | int | float | bool
+
+MAX_DEPTH = 32  # far beyond what a person or a model writes, and far below Python's recursion limit
+MAX_INTEGER = 2**63 - 1  # metadata holds no larger ones
+_RANGES: dict[str, Callable[[float, float], bool]] = {
+    "$gt": operator.gt,
+    "$gte": operator.ge,
+    "$lt": operator.lt,
+    "$lte": operator.le,
+}
+_OPERATORS = ("$eq", "$ne", *_RANGES, "$in", "$nin", "$exists")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One operator on one field; ``operand`` is a tuple for ``$in`` and ``$nin``."""
+
+    field: str
+    operator: Operator
+    operand: Scalar | tuple[Scalar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Matches when every part does; without parts, always."""
+
+    parts: tuple[FilterNode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Matches when at least one part does."""
+
+    parts: tuple[FilterNode, ...]
+
+
+FilterNode: TypeAlias = Condition | AllOf | AnyOf
+
+
+def parse_filter(filter: Mapping[str, Any]) -> FilterNode:
+    """Check a filter against the grammar.
+
+    Returns:
+        Its tree; hashable, but two trees that differ only in ``1``, ``1.0`` and ``True`` are equal to Python, so use
+        ``repr`` for a cache key.
+
+    Raises:
+        InvalidFilterError: It is not in the grammar; the text names the place, as in ``$.$or[1].year.$gt``.
+    """
+    return _parse(filter, "$", 0)
+
+
+def matches(node: FilterNode, metadata: Mapping[str, Any]) -> bool:
+    """Return whether metadata match; the reference for every other evaluator."""
+    if isinstance(node, AllOf):
+        return all(matches(part, metadata) for part in node.parts)
+    if isinstance(node, AnyOf):
+        return any(matches(part, metadata) for part in node.parts)
+    value = metadata.get(node.field)
+    operand = node.operand
+    if node.operator == "$exists":
+        return (value is not None) == operand
+    if node.operator in _RANGES:
+        return _is_number(value) and _RANGES[node.operator](value, operand)  # type: ignore[arg-type]
+    wanted = operand if isinstance(operand, tuple) else (operand,)
+    found = value is not None and any(
+        _same(element, one) for element in (value if isinstance(value, list) else (value,)) for one in wanted
+    )
+    return found == (node.operator in ("$eq", "$in"))
+
+
+def fields(node: FilterNode) -> tuple[str, ...]:
+    """Return the names of the fields that a filter reads, each once, in the order of their first mention."""
+    if isinstance(node, Condition):
+        return (node.field,)
+    return tuple(dict.fromkeys(name for part in node.parts for name in fields(part)))
+
+
+def is_everything(node: FilterNode) -> bool:
+    """Return whether a filter says nothing, as ``{}`` does."""
+    return isinstance(node, AllOf) and all(is_everything(part) for part in node.parts)
+
+
+def _parse(filter: object, place: str, depth: int) -> FilterNode:
+    if not isinstance(filter, Mapping):
+        raise InvalidFilterError(f"the filter at {place} must be a mapping of field names, not {filter!r}")
+    if depth > MAX_DEPTH:
+        raise InvalidFilterError(f"the filter at {place} is nested deeper than {MAX_DEPTH} levels; flatten it")
+    parts: list[FilterNode] = []
+    for key, value in filter.items():
+        if not isinstance(key, str) or not key:
+            raise InvalidFilterError(f"the filter at {place} has the key {key!r}; keys are non-empty field names")
+        here = f"{place}.{key}"
+        if key in ("$and", "$or"):
+            if not isinstance(value, list | tuple) or not value:
+                raise InvalidFilterError(f"{here} needs a list of at least one filter, not {value!r}")
+            inner = tuple(_parse(part, f"{here}[{i}]", depth + 1) for i, part in enumerate(value))
+            parts.append(AllOf(inner) if key == "$and" else AnyOf(inner))
+        elif key.startswith("$"):
+            raise InvalidFilterError(
+                f"{here} is no operator that can stand here; a filter is fields, $and and $or, and a field takes "
+                + ", ".join(_OPERATORS)
+            )
+        elif isinstance(value, Mapping):
+            if not value:
+                raise InvalidFilterError(f"{here} has no operator; write a value or one of {', '.join(_OPERATORS)}")
+            parts.extend(_condition(key, name, operand, here) for name, operand in value.items())
+        else:
+            parts.append(_condition(key, "$eq", value, here))
+    return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+
+
+def _condition(field: str, name: object, operand: object, place: str) -> Condition:
+    here = f"{place}.{name}"
+    if name in ("$eq", "$ne"):
+        return Condition(field, name, _scalar(operand, here))  # type: ignore[arg-type]
+    if name in ("$in", "$nin"):
+        if not isinstance(operand, list | tuple | set | frozenset):
+            raise InvalidFilterError(f"{here} needs a list of values, not {operand!r}")
+        values = tuple(_scalar(value, f"{here}[{i}]") for i, value in enumerate(operand))
+        return Condition(field, name, values)  # type: ignore[arg-type]
+    if name == "$exists":
+        if not isinstance(operand, bool):
+            raise InvalidFilterError(f"{here} needs true or false, not {operand!r}")
+        return Condition(field, "$exists", operand)
+    if isinstance(name, str) and name in _RANGES:
+        value = _scalar(operand, here)
+        if not _is_number(value):
+            raise InvalidFilterError(
+                f"{here} compares numbers, not {operand!r}; store times as seconds to compare them"
+            )
+        return Condition(field, name, value)  # type: ignore[arg-type]
+    raise InvalidFilterError(f"{here}: {name!r} is no operator; use one of {', '.join(_OPERATORS)}")
+
+
+def _scalar(value: object, place: str) -> Scalar:
+    if isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        if not -MAX_INTEGER - 1 <= value <= MAX_INTEGER:
+            raise InvalidFilterError(f"{place} holds {value}, which is beyond 64 bits")
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    raise InvalidFilterError(f"{place} must be a string, a finite number or a boolean, not {value!r}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _same(value: object, wanted: object) -> bool:
+    # Python finds True == 1; the grammar does not.
+    return value == wanted and isinstance(value, bool) == isinstance(wanted, bool)

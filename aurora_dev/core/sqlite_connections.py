@@ -1,0 +1,150 @@
+"""Connections to the database of a local store: a pool for readers, one at a time for the writer."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from aurora_dev.core.sqlite_schema import connect, prepare, roll_back, translated
+from aurora_dev.errors import StoreClosedError, StoreLockedError, StoreUnwritableError
+
+DATABASE = "memory.db"
+_IDLE_CONNECTIONS = 8  # more threads than this at once are served, but their connections are not kept
+
+
+class Connections:
+    """Opens the store's folder and database and lends connections; safe from any thread, and after a fork.
+
+    Args:
+        folder: The store's folder; created, readable by its owner only and ignored by git, where it is missing.
+        busy_timeout: Seconds to wait for another writer, of this process or another.
+
+    Raises:
+        StoreUnwritableError: The folder cannot be created, or the database cannot be opened.
+        SchemaVersionError: A newer Aurora wrote the database.
+        StoreCorruptError: The database is damaged, or another program's.
+        StoreLockedError: Another process kept the database locked.
+    """
+
+    def __init__(self, folder: Path, busy_timeout: float) -> None:
+        self.folder = folder
+        self.database = folder / DATABASE
+        self._busy_timeout = busy_timeout
+        _make_folder(folder)
+        self._start()
+        with translated(self.database, "open"):
+            first = connect(self.database, busy_timeout)
+            try:
+                prepare(first, self.database)
+            except BaseException:
+                first.close()
+                raise
+        self._idle.append(first)
+
+    def _start(self) -> None:
+        self._closed = False
+        self._process = os.getpid()
+        self._idle: deque[sqlite3.Connection] = deque()
+        self._write_lock = threading.Lock()
+
+    @contextmanager
+    def reader(self, *, snapshot: bool = False) -> Iterator[sqlite3.Connection]:
+        """Lend a connection for reading.
+
+        Args:
+            snapshot: Whether all reads must see the same commit.
+        """
+        with translated(self.database, "read"):
+            connection = self._take()
+            try:
+                if snapshot:
+                    connection.execute("BEGIN")
+                yield connection
+                if snapshot:
+                    connection.execute("COMMIT")
+            except BaseException:
+                if roll_back(connection):
+                    self._give_back(connection)
+                raise
+            self._give_back(connection)
+
+    @contextmanager
+    def writer(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection inside a write transaction: committed at the end, rolled back by an exception."""
+        self._check_process()
+        if not self._write_lock.acquire(timeout=self._busy_timeout):
+            raise StoreLockedError(
+                f"another thread wrote to {self.database} for longer than the busy timeout of {self._busy_timeout:g} "
+                "s; nothing was written. Try again, or open the store with a longer busy_timeout"
+            )
+        try:
+            with translated(self.database, "write"):
+                connection = self._take()
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    if roll_back(connection):
+                        self._give_back(connection)
+                    raise
+                self._give_back(connection)
+        finally:
+            self._write_lock.release()
+
+    def close(self) -> None:
+        """Close every connection; those lent out are closed when they come back."""
+        self._check_process()
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def _take(self) -> sqlite3.Connection:
+        self._check_process()
+        if self._closed:
+            raise StoreClosedError(f"the store at {self.folder} is closed; open it again")
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return connect(self.database, self._busy_timeout)
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        if self._closed or len(self._idle) >= _IDLE_CONNECTIONS:
+            connection.close()
+        else:
+            self._idle.append(connection)
+
+    def _check_process(self) -> None:
+        if self._process != os.getpid():
+            # SQLite forbids to carry a connection over a fork, and to close one there: closing would drop the parent's
+            # locks. The child keeps them unused and opens its own.
+            self._inherited = self._idle
+            closed = self._closed
+            self._start()
+            self._closed = closed
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+    except OSError as error:
+        if (folder / DATABASE).exists():
+            return  # a store that may only be read
+        raise StoreUnwritableError(
+            f"the store's folder {folder} cannot be created or written ({error}); nothing was kept. Check its "
+            "permissions, or choose another path"
+        ) from error

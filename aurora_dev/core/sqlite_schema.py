@@ -1,0 +1,207 @@
+"""The tables of a local store, their versions, and what SQLite's errors mean to a caller."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from aurora_dev.errors import (
+    SchemaVersionError,
+    StoreClosedError,
+    StoreCorruptError,
+    StoreError,
+    StoreFullError,
+    StoreLockedError,
+    StoreUnwritableError,
+)
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x41524F52  # "AROR": tells our files from any other SQLite database
+# A record and its neighbours are read together; 8 KiB pages hold seven vectors of 256 dimensions with 11 % unused, the
+# usual 4 KiB pages three with 24 %.
+_PAGE_SIZE = 8192
+
+# Rows are immutable: replacing a record deletes its row and inserts another with a higher number (AUTOINCREMENT never
+# hands a number out again), so that a derived index only ever adds and removes rows. Vectors lie in a table of their
+# own, so that reading metadata does not drag them through the cache.
+_TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE embedders (
+    generation INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL, dimension INTEGER NOT NULL, fingerprint TEXT NOT NULL, metric TEXT NOT NULL
+);
+CREATE TABLE namespaces (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    sequence INTEGER NOT NULL DEFAULT 0,
+    records INTEGER NOT NULL DEFAULT 0,
+    vectors INTEGER NOT NULL DEFAULT 0,
+    logged INTEGER NOT NULL DEFAULT 0,
+    pruned INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE records (
+    row INTEGER PRIMARY KEY AUTOINCREMENT,
+    namespace INTEGER NOT NULL REFERENCES namespaces(number),
+    id TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    metadata TEXT NOT NULL,
+    content TEXT NOT NULL,
+    UNIQUE (namespace, id)
+);
+CREATE INDEX records_of_namespace ON records(namespace);
+CREATE TABLE vectors (
+    row INTEGER PRIMARY KEY REFERENCES records(row) ON DELETE CASCADE,
+    generation INTEGER NOT NULL REFERENCES embedders(generation),
+    vector BLOB NOT NULL
+);
+CREATE TABLE deletions (
+    namespace INTEGER NOT NULL, sequence INTEGER NOT NULL, row INTEGER NOT NULL,
+    PRIMARY KEY (namespace, sequence, row)
+) WITHOUT ROWID;
+"""
+
+# The statements that lead from version n to n + 1 stand under n; all of them run in one transaction.
+_MIGRATIONS: dict[int, str] = {}
+
+
+def prepare(connection: sqlite3.Connection, database: Path) -> None:
+    """Create the tables of a new database, or bring an older one up to date, in one transaction.
+
+    Raises:
+        SchemaVersionError: A newer Aurora wrote it; it was not touched.
+        StoreCorruptError: It is a database of another program.
+    """
+    if _version(connection, database) == SCHEMA_VERSION:
+        return
+    _use_wal(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have done it while this one waited for the lock.
+        version = _version(connection, database)
+        statements = _TABLES if version == 0 else "".join(_MIGRATIONS[n] for n in range(version, SCHEMA_VERSION))
+        if version < SCHEMA_VERSION:
+            for statement in statements.split(";"):
+                if statement.strip():
+                    connection.execute(statement)
+            if version == 0:
+                connection.execute("INSERT INTO meta VALUES ('store', ?)", (uuid.uuid4().hex,))
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        roll_back(connection)
+        raise
+
+
+def connect(database: Path, busy_timeout: float) -> sqlite3.Connection:
+    """Open a connection in autocommit mode that any one thread at a time may use."""
+    connection = sqlite3.connect(
+        database, timeout=busy_timeout, isolation_level=None, check_same_thread=False, cached_statements=64
+    )
+    try:
+        connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")  # has an effect on a new database only
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")  # a write is acknowledged when it survives a power cut
+        connection.execute("PRAGMA journal_size_limit = 67108864")  # a bulk load's log does not stay on the disk
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def roll_back(connection: sqlite3.Connection) -> bool:
+    """End a transaction without its changes; on a full disk SQLite may have done so already.
+
+    Returns:
+        Whether the connection can be used again; otherwise it was closed, which discards the transaction as well.
+    """
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except sqlite3.Error:
+        # The error that led here is the one to report.
+        connection.close()
+        return False
+    return True
+
+
+@contextmanager
+def translated(database: Path, doing: str) -> Iterator[None]:
+    """Raise SQLite's errors as ours.
+
+    Args:
+        database: The file, for the text of the error.
+        doing: What was under way: ``read``, ``write`` or ``open``.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _translate(error, database, doing) from error
+
+
+def _translate(error: sqlite3.Error, database: Path, doing: str) -> StoreError:
+    text = str(error).lower()
+    kept = (
+        "earlier data are intact" if doing == "read" else "nothing of this write was kept and earlier data are intact"
+    )
+    if "closed database" in text:
+        return StoreClosedError(f"the store at {database.parent} is closed; open it again")
+    if "locked" in text or "busy" in text:
+        return StoreLockedError(
+            f"another process kept {database} locked for longer than the busy timeout; {kept}. Try again, end the "
+            "other process, or open the store with a longer busy_timeout"
+        )
+    if "readonly" in text or "unable to open" in text or "permission" in text or "access" in text:
+        return StoreUnwritableError(
+            f"{database} cannot be opened for writing ({error}); {kept}. Check the owner and the permissions of the "
+            "folder and its files, or choose another path"
+        )
+    if "full" in text or ("disk i/o" in text and doing != "read"):
+        return StoreFullError(
+            f"no more could be written to {database} ({error}); {kept}. Free disk space or raise the quota or "
+            "file-size limit, then write again"
+        )
+    if "malformed" in text or "not a database" in text or "corrupt" in text:
+        return StoreCorruptError(
+            f"{database} is damaged ({error}). The other files of the store are derived from it and cannot replace it: "
+            "restore it from a backup, save what can be read with `sqlite3 memory.db .recover`, or delete the folder "
+            "and index the project again"
+        )
+    return StoreError(f"SQLite could not {doing} {database}: {error}; {kept}. Check the disk, then try again")
+
+
+def _version(connection: sqlite3.Connection, database: Path) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    if version > SCHEMA_VERSION and application == APPLICATION_ID:
+        raise SchemaVersionError(
+            f"{database} has the schema version {version}, and this Aurora knows {SCHEMA_VERSION} at most; nothing was "
+            "changed. Upgrade with: pip install -U aurora-dev"
+        )
+    if application != APPLICATION_ID:
+        foreign = version or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if foreign:
+            raise StoreCorruptError(
+                f"{database} is an SQLite database of another program; nothing was changed. Choose another path"
+            )
+    return version
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch the database to a write-ahead log: readers and the writer do not wait for each other.
+
+    SQLite does not wait for a lock while it changes the mode, so processes that create one store at the same time would
+    meet "database is locked". Taking the lock does wait: the loop lets whoever has it finish, then tries again.
+    """
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("ROLLBACK")
