@@ -25,14 +25,14 @@ Scores = npt.NDArray[np.float64]
 
 # Share of the vector list in the fusion. A bare symbol is found by its letters, not by its meaning.
 VECTOR_WEIGHT_SYMBOL = 0.3
-VECTOR_WEIGHT_TEXT = 0.3
+VECTOR_WEIGHT_TEXT = 0.35
 
 # What each signal can add to a fused score of at most 1. A definition of the very symbol that was asked for beats any
 # list position; a path is a strong hint; company in the same file decides between equals.
-DEFINITION_GAIN = 3.0
-MENTIONED_DEFINITION_GAIN = 1.5  # a symbol inside a sentence may be there by the way
-PATH_GAIN = 1.0
-COMPANY_GAIN = 0.2
+DEFINITION_GAIN = 2.0
+MENTIONED_DEFINITION_GAIN = 0.75  # a symbol inside a sentence may be there by the way
+PATH_GAIN = 1.5
+COMPANY_GAIN = 0.15
 # A definition in a file that is named after it is the main one of its namesakes.
 NAMESAKE_FILE_GAIN = 0.5
 # Each further chunk of one file counts half as much as the one before, so that one file does not fill the page.
