@@ -1,1 +1,99 @@
-"""Aurora: the memory of a coding assistant."""
+"""Aurora: the memory of a coding assistant.
+
+The names below are the public ones. They are imported when they are first used, so that ``import aurora_dev`` costs
+next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aurora_dev.config import Settings
+    from aurora_dev.core.backend import Capabilities, NamespaceStats, VectorBackend
+    from aurora_dev.core.embeddings import Embedder
+    from aurora_dev.core.reranker import CrossEncoderReranker, Reranker
+    from aurora_dev.core.types import (
+        Document,
+        EmbedderInfo,
+        Match,
+        Notice,
+        Record,
+        SearchOptions,
+        SearchResult,
+        SearchResults,
+    )
+    from aurora_dev.core.vector_store import VectorStore
+    from aurora_dev.errors import AuroraError
+    from aurora_dev.indexing.indexer import Indexer, IndexReport
+    from aurora_dev.memory import Memory, MemoryStatus, Note
+
+__all__ = [
+    "AuroraError",
+    "Capabilities",
+    "CrossEncoderReranker",
+    "Document",
+    "Embedder",
+    "EmbedderInfo",
+    "IndexReport",
+    "Indexer",
+    "Match",
+    "Memory",
+    "MemoryStatus",
+    "NamespaceStats",
+    "Note",
+    "Notice",
+    "Record",
+    "Reranker",
+    "SearchOptions",
+    "SearchResult",
+    "SearchResults",
+    "Settings",
+    "VectorBackend",
+    "VectorStore",
+    "__version__",
+]
+
+_HOMES = {
+    "AuroraError": "errors",
+    "Capabilities": "core.backend",
+    "CrossEncoderReranker": "core.reranker",
+    "Document": "core.types",
+    "Embedder": "core.embeddings",
+    "EmbedderInfo": "core.types",
+    "IndexReport": "indexing.indexer",
+    "Indexer": "indexing.indexer",
+    "Match": "core.types",
+    "Memory": "memory",
+    "MemoryStatus": "memory",
+    "NamespaceStats": "core.backend",
+    "Note": "memory",
+    "Notice": "core.types",
+    "Record": "core.types",
+    "Reranker": "core.reranker",
+    "SearchOptions": "core.types",
+    "SearchResult": "core.types",
+    "SearchResults": "core.types",
+    "Settings": "config",
+    "VectorBackend": "core.backend",
+    "VectorStore": "core.vector_store",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used (PEP 562)."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("aurora-dev")
+    elif name in _HOMES:
+        value = getattr(import_module(f"aurora_dev.{_HOMES[name]}"), name)
+    else:
+        raise AttributeError(f"module 'aurora_dev' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -206,14 +206,21 @@ def unknown_environment() -> list[str]:
     return sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX) and name.upper() not in known)
 
 
-def find_project(start: Path) -> Path | None:
-    """Return the nearest folder from ``start`` upwards with a ``.aurora`` folder or Aurora's settings, as git does."""
+def find_project(start: Path, *, within_repository: bool = False) -> Path | None:
+    """Return the nearest folder from ``start`` upwards with a ``.aurora`` folder or Aurora's settings, as git does.
+
+    Args:
+        start: Where to begin.
+        within_repository: Whether to look no further up than the git repository that ``start`` is in.
+    """
     start = start.absolute()
     for folder in (start, *start.parents):
         if (folder / STORE_FOLDER).is_dir() or (folder / PROJECT_FILE).is_file():
             return folder
         if _has_own_table(folder / PYPROJECT_FILE):
             return folder
+        if within_repository and (folder / ".git").exists():
+            return None
     return None
 
 

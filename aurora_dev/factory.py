@@ -1,0 +1,171 @@
+"""From settings and names to instances: the only module that knows the concrete classes.
+
+Each class is imported when it is asked for: most processes need one embedder, one backend and no reranker.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aurora_dev.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from aurora_dev.config import Settings
+    from aurora_dev.core.backend import VectorBackend
+    from aurora_dev.core.embeddings import Embedder
+    from aurora_dev.core.reranker import Reranker
+    from aurora_dev.core.vector_store import VectorStore
+
+_EMBEDDERS = "bundled, sentence-transformers:MODEL, http:URL, or the folder of a static model"
+_RERANKERS = "auto, cross-encoder, cross-encoder:MODEL, none"
+_BACKENDS = "faiss"
+
+
+def create_backend(
+    backend: VectorBackend | str, path: str | Path = ".aurora", settings: Settings | None = None
+) -> VectorBackend:
+    """Return a backend by name, or the instance itself.
+
+    Args:
+        backend: ``"faiss"``, or an instance.
+        path: Folder of a local backend; made where it does not exist.
+        settings: For the busy timeout; ``None`` takes the backend's defaults.
+
+    Raises:
+        ConfigurationError: No backend has that name.
+        StoreError: The store cannot be opened.
+    """
+    if not isinstance(backend, str):
+        return backend
+    if backend == "faiss":
+        from aurora_dev.core.faiss_store import FAISSLocalStore
+
+        if settings is None:
+            return FAISSLocalStore(path)
+        return FAISSLocalStore(path, busy_timeout=settings.busy_timeout)
+    if backend == "pinecone":
+        raise ConfigurationError(
+            "backend 'pinecone' is not part of this version of Aurora; nothing was opened. Use backend 'faiss'"
+        )
+    raise ConfigurationError(f"there is no backend '{backend}'; nothing was opened. There is: {_BACKENDS}")
+
+
+def create_embedder(
+    embedder: Embedder | str | None = None, settings: Settings | None = None, root: str | Path = "."
+) -> Embedder:
+    """Return an embedder by name, or the instance itself.
+
+    Args:
+        embedder: An instance; ``None`` or ``"bundled"`` for the one in the wheel; ``"sentence-transformers:MODEL"`` (a
+            folder, or a name of the model hub); ``"http:URL"`` for a service that speaks OpenAI's ``/v1/embeddings``;
+            or the folder of a static model.
+        settings: For the model and key of a service; ``None`` reads the environment where one is named.
+        root: Where the relative folder of a static model starts.
+
+    Raises:
+        ConfigurationError: No embedder has that name, or the model of a service is not set.
+        MissingDependencyError: It needs an extra that is not installed.
+        ModelLoadError: The model cannot be loaded.
+    """
+    if embedder is not None and not isinstance(embedder, str):
+        return embedder
+    if embedder is None or embedder == "bundled":
+        from aurora_dev.core.static_embedder import StaticEmbedder
+
+        return StaticEmbedder.bundled()
+    kind, _, model = embedder.partition(":")
+    if kind == "sentence-transformers":
+        if not model:
+            raise ConfigurationError("embedder 'sentence-transformers' needs a model: sentence-transformers:MODEL")
+        from aurora_dev.core.embeddings import SentenceTransformerEmbedder
+
+        home = (settings or _environment()).sentence_transformers_home
+        return SentenceTransformerEmbedder(model, cache_folder=home)
+    if kind in ("http", "https"):
+        return _service(embedder, settings or _environment())
+    folder = Path(root, embedder).expanduser()
+    if folder.is_dir():
+        from aurora_dev.core.static_embedder import StaticEmbedder
+
+        return StaticEmbedder(folder)
+    raise ConfigurationError(f"there is no embedder '{embedder}', nor a folder of that name. There is: {_EMBEDDERS}")
+
+
+def _service(embedder: str, settings: Settings) -> Embedder:
+    from aurora_dev.config import service_url
+    from aurora_dev.core.http_embedder import HTTPEmbedder
+
+    url = service_url(embedder)
+    if url is None or "://" not in url:
+        raise ConfigurationError(f"embedder '{embedder}' has no URL; write it as http:https://host/v1")
+    if not settings.embedder_model:
+        raise ConfigurationError(
+            f"embedder '{embedder}' needs the name of a model: set embedder_model, or AURORA_EMBEDDER_MODEL"
+        )
+    return HTTPEmbedder(url, settings.embedder_model, api_key=settings.embedder_api_key)
+
+
+def create_reranker(reranker: Reranker | str | None = None, settings: Settings | None = None) -> Reranker | None:
+    """Return a reranker by name, or the instance itself.
+
+    Args:
+        reranker: An instance; ``None`` or ``"cross-encoder"`` for `CrossEncoderReranker` with the model that is set,
+            else its default one; ``"cross-encoder:MODEL"``; ``"auto"`` for what is configured, else what is bundled,
+            else none; ``"none"``.
+        settings: For the model; ``None`` reads the environment.
+
+    Returns:
+        ``None`` where nothing is to rerank.
+
+    Raises:
+        ConfigurationError: No reranker has that name.
+    """
+    if reranker is not None and not isinstance(reranker, str):
+        return reranker
+    if reranker == "none":
+        return None
+    kind, _, model = (reranker or "cross-encoder").partition(":")
+    if kind not in ("auto", "cross-encoder") or (kind == "auto" and model):
+        raise ConfigurationError(f"there is no reranker '{reranker}'. There is: {_RERANKERS}")
+    settings = settings or _environment()
+    model = model or settings.cross_encoder_model or ""
+    if kind == "auto" and not model:
+        return None  # no reranker is bundled with this version
+    from aurora_dev.core.reranker import CrossEncoderReranker
+
+    return CrossEncoderReranker(model or None, model_home=settings.sentence_transformers_home)
+
+
+def open_store(settings: Settings, root: str | Path) -> VectorStore:
+    """Open the store of a project as its settings say.
+
+    Args:
+        settings: Which backend, embedder and reranker.
+        root: The project's folder; a relative ``store`` setting starts there.
+
+    Raises:
+        ConfigurationError: A setting names what does not exist.
+        MissingDependencyError: A setting needs an extra that is not installed.
+        ModelLoadError: The embedder cannot be loaded.
+        StoreError: The store cannot be opened.
+    """
+    from aurora_dev.core.vector_store import VectorStore
+
+    # Models before the store: what fails here leaves nothing open and no new folder behind.
+    embedder = create_embedder(settings.embedder, settings, root)
+    reranker = create_reranker(settings.reranker, settings)
+    backend = create_backend(settings.backend, settings.store_path(Path(root)), settings)
+    return VectorStore(
+        backend,
+        namespace=settings.namespace,
+        embedder=embedder,
+        reranker="none" if reranker is None else reranker,
+        mask_secrets=settings.mask_secrets,
+    )
+
+
+def _environment() -> Settings:
+    from aurora_dev.config import Settings
+
+    return Settings.load()

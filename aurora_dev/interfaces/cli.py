@@ -1,0 +1,181 @@
+"""The command line ``aurora``: arguments in, text or JSON and an exit code out.
+
+What a command needs is imported when it runs: ``aurora --help`` loads no model, and no index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aurora_dev.interfaces.process import EXIT_CODES, guarded, prepare_streams
+
+_EPILOG = "Exit codes:\n\n\b\n" + "\n".join(f"{code:>4}  {meaning}" for code, meaning in EXIT_CODES)
+
+app = typer.Typer(
+    name="aurora",
+    help="The memory of a coding assistant: index a project, search it, keep what was learned.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Mode(str, Enum):
+    """Which candidate lists a search makes."""
+
+    hybrid = "hybrid"
+    vector = "vector"
+    keyword = "keyword"
+
+
+ProjectOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--path",
+        "-p",
+        metavar="PROJECT",
+        help="A folder of the project; by default the current one.",
+        show_default=False,
+    ),
+]
+JSONOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output, and nothing else.")]
+
+
+def _end(command: Callable[[], int], *, interrupted: str = "") -> None:
+    raise typer.Exit(guarded(command, interrupted=interrupted))
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from aurora_dev import __version__
+
+        typer.echo(f"aurora {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Hold the options that come before a command."""
+
+
+@app.command(epilog=_EPILOG)
+def index(
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[PATH]",
+            help="The project's folder; by default the indexed project around the current folder, else that folder.",
+            show_default=False,
+        ),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Read every file again, not only what changed.")] = False,
+    reembed: Annotated[
+        bool, typer.Option("--reembed", help="Make the vectors that another embedder made again, from the stored text.")
+    ] = False,
+    no_mask: Annotated[
+        bool, typer.Option("--no-mask", help="Store credentials as they are, instead of masked.")
+    ] = False,
+    as_json: JSONOption = False,
+) -> None:
+    """Bring the memory up to date with a project's files; only what changed is read."""
+    from aurora_dev.interfaces.commands import run_index
+
+    _end(
+        lambda: run_index(path, full=full, reembed=reembed, mask=not no_mask, as_json=as_json),
+        interrupted="what was indexed so far is kept. Run the same command again to go on",
+    )
+
+
+@app.command(epilog=_EPILOG)
+def search(
+    query: Annotated[
+        list[str], typer.Argument(metavar="QUERY", help="A question, a few words or a name.", show_default=False)
+    ],
+    path: ProjectOption = None,
+    top_k: Annotated[int, typer.Option("-k", "--top-k", metavar="N", help="How many results.")] = 5,
+    mode: Annotated[
+        Mode, typer.Option("--mode", help="Which candidates: by meaning, by keyword or both.")
+    ] = Mode.hybrid,
+    no_rerank: Annotated[
+        bool, typer.Option("--no-rerank", help="Leave the reranker out: faster, less precise.")
+    ] = False,
+    mmr: Annotated[bool, typer.Option("--mmr", help="Prefer results that differ from each other.")] = False,
+    filter_text: Annotated[
+        str | None,
+        typer.Option(
+            "--filter", metavar="JSON", help='Conditions on metadata: \'{"language": "python"}\'.', show_default=False
+        ),
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show every stage's score and what it took.")] = False,
+    as_json: JSONOption = False,
+) -> None:
+    """Find what answers a question, in the nearest indexed project upwards from here."""
+    from aurora_dev.interfaces.commands import run_search
+
+    _end(
+        lambda: run_search(
+            " ".join(query),
+            path,
+            top_k=top_k,
+            mode=mode.value,
+            rerank=not no_rerank,
+            mmr=mmr,
+            filter_text=filter_text,
+            explain=explain,
+            as_json=as_json,
+        )
+    )
+
+
+@app.command(epilog=_EPILOG)
+def remember(
+    text: Annotated[list[str], typer.Argument(metavar="TEXT", help="What was learned.", show_default=False)],
+    path: ProjectOption = None,
+    kind: Annotated[
+        str, typer.Option("--kind", metavar="KIND", help="note, decision, pattern, lesson, or any other name.")
+    ] = "note",
+    tag: Annotated[
+        list[str] | None,
+        typer.Option("--tag", metavar="TAG", help="A name to filter by; may be repeated.", show_default=False),
+    ] = None,
+    as_json: JSONOption = False,
+) -> None:
+    """Keep something that was learned, so that searches find it."""
+    from aurora_dev.interfaces.commands import run_remember
+
+    _end(lambda: run_remember(" ".join(text), path, kind=kind, tags=tag or [], as_json=as_json))
+
+
+@app.command(epilog=_EPILOG)
+def status(path: ProjectOption = None, as_json: JSONOption = False) -> None:
+    """Show what is stored, with which models and settings, and what could work better."""
+    from aurora_dev.interfaces.commands import run_status
+
+    _end(lambda: run_status(path, as_json=as_json))
+
+
+def main() -> None:
+    """Run the command line; the entry point of the ``aurora`` script."""
+    prepare_streams()
+
+    def run() -> int:
+        app(prog_name="aurora")
+        return 0
+
+    raise SystemExit(guarded(run))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""What each command of the command line does: from its arguments to what it prints."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+from aurora_dev.config import Settings, find_project
+from aurora_dev.core.types import SearchMode, SearchOptions, SearchResults
+from aurora_dev.errors import IndexingError, InvalidFilterError, InvalidRequestError
+from aurora_dev.interfaces import render
+from aurora_dev.interfaces.process import EXIT_NOTHING_FOUND, EXIT_OK, say
+from aurora_dev.interfaces.progress import progress_display
+from aurora_dev.interfaces.visible import visible
+from aurora_dev.log import configure_logging
+from aurora_dev.memory import Memory, MemoryStatus
+
+
+def run_index(path: Path | None, *, full: bool, reembed: bool, mask: bool, as_json: bool) -> int:
+    """Index a project and report what changed."""
+    root = _folder(path) if path else find_project(Path.cwd(), within_repository=True) or Path.cwd()
+    settings = _settings(root, **({} if mask else {"mask_secrets": False}))
+
+    async def work() -> dict[str, Any]:
+        async with Memory.open(root, settings=settings) as memory:
+            with progress_display(quiet=as_json) as progress:
+                report = await memory.index(progress, full=full, reembed=reembed)
+            return asdict(report)
+
+    started = time.perf_counter()
+    report = asyncio.run(work())
+    if as_json:
+        _print(render.to_json({"project": str(root.absolute()), **report}))
+    else:
+        _print(f"{root}: {report} in {time.perf_counter() - started:.1f} s")
+    return EXIT_OK
+
+
+def run_search(
+    query: str,
+    path: Path | None,
+    *,
+    top_k: int,
+    mode: str,
+    rerank: bool,
+    mmr: bool,
+    filter_text: str | None,
+    explain: bool,
+    as_json: bool,
+) -> int:
+    """Search a project and print what was found."""
+    options = SearchOptions(mode=cast(SearchMode, mode), mmr=mmr)
+    filter = _filter(filter_text)
+    root, settings = _indexed_project(path)
+
+    async def work() -> SearchResults:
+        async with Memory.open(root, settings=settings) as memory:
+            return await memory.search(query, top_k, rerank=rerank, filter=filter, options=options)
+
+    results = asyncio.run(work())
+    if as_json:
+        _print(render.to_json(render.results_as_data(query, root, results)))
+        return EXIT_OK if results else EXIT_NOTHING_FOUND
+    if results and render.stdout_is_terminal():
+        from rich.console import Console
+
+        render.print_results(Console(), query, root, results, explain=explain)
+    elif results:
+        _print(render.plain_results(query, root, results, explain=explain), end="")
+    for notice in results.notices:
+        say(f"note: {notice.text}")
+    if not results:
+        say(f"nothing was found for '{query}' in {render.shown_path(root)}; try other words, or: aurora status")
+        return EXIT_NOTHING_FOUND
+    return EXIT_OK
+
+
+def run_remember(content: str, path: Path | None, *, kind: str, tags: Sequence[str], as_json: bool) -> int:
+    """Store a note and print its id."""
+    if path is not None and find_project(_folder(path)) is None:
+        root, settings = _folder(path), _settings(_folder(path))  # named on purpose: a memory may start with a note
+    else:
+        root, settings = _indexed_project(path)
+
+    async def work() -> dict[str, Any]:
+        async with Memory.open(root, settings=settings) as memory:
+            return asdict(await memory.remember(content, kind=kind, tags=tags))
+
+    note = asyncio.run(work())
+    if as_json:
+        _print(render.to_json(note))
+    else:
+        _print(f"remembered {note['id']} ({visible(kind)}) in {visible(render.shown_path(root))}")
+        if note["content"] != content:
+            say("note: credentials in the text were masked before it was stored")
+    return EXIT_OK
+
+
+def run_status(path: Path | None, *, as_json: bool) -> int:
+    """Print what is stored and how well it works."""
+    root, settings = _indexed_project(path)
+
+    async def work() -> MemoryStatus:
+        async with Memory.open(root, settings=settings) as memory:
+            return await memory.status()
+
+    status = asyncio.run(work())
+    _print(render.to_json(asdict(status)) if as_json else render.status_text(status))
+    return EXIT_OK
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        what = "is a file; name its folder" if path.exists() else "does not exist"
+        raise InvalidRequestError(f"'{path}' {what}: nothing was done")
+    return path
+
+
+def _settings(root: Path, **arguments: Any) -> Settings:
+    settings = Settings.load(root, **arguments)
+    configure_logging(settings.log, settings.log_format)
+    return settings
+
+
+def _indexed_project(path: Path | None) -> tuple[Path, Settings]:
+    start = _folder(path) if path is not None else Path.cwd()
+    root = find_project(start)
+    settings = _settings(root) if root is not None else None
+    if root is None or settings is None or not settings.store_path(root).is_dir():
+        where = f"in '{render.shown_path(root or start)}'" + ("" if root else " or above it")
+        command = "aurora index" if path is None else f"aurora index {path}"
+        raise IndexingError(f"there is no index {where}. Make one with: {command}")
+    return root, settings
+
+
+def _filter(text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise InvalidFilterError(
+            f'--filter is not JSON ({error}). Write it as: --filter \'{{"language": "python"}}\''
+        ) from None
+    if not isinstance(value, dict):
+        raise InvalidFilterError(f'--filter must be a JSON object such as \'{{"language": "python"}}\', not {text}')
+    return value
+
+
+def _print(text: str, end: str = "\n") -> None:
+    if sys.stdout is not None:
+        sys.stdout.write(text + end)
+        sys.stdout.flush()

@@ -1,0 +1,75 @@
+"""Which lines of a result are shown, and which words in them the query is about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from aurora_dev.core.lexical import split_identifier
+from aurora_dev.core.word_folding import fold_word
+
+SNIPPET_LINES = 8  # five results with their headers fit on a screen of 50 lines
+
+_WORD = re.compile(r"[^\W_]\w*")
+_FREE_PREFIX = 4  # stems of this many characters match inside of words (verifyToken); shorter ones at a word's start
+_SMALL_WORDS = frozenset(
+    word
+    for line in (
+        "a an and are as at be been but by can do does for from had has have how i if in is it its of on or our",
+        "so that the their them then there these they this to was we were what when where which who why will with",
+        "you your",
+    )
+    for word in line.split()
+)
+
+
+def query_pattern(query: str) -> re.Pattern[str] | None:
+    """Return a pattern that matches the query's words, in any inflection and inside of names; ``None`` without any."""
+    stems = set()
+    for word in _WORD.findall(query):
+        for part in {word, *split_identifier(word)}:
+            lowered = part.lower()
+            if len(lowered) > 1 and lowered not in _SMALL_WORDS:
+                stem = fold_word(lowered)
+                stems.add(stem if lowered.startswith(stem) else lowered)
+    if not stems:
+        return None
+    # Longer ones first, so that "tokenizer" is marked whole where both it and "token" were asked for.
+    ordered = sorted(stems, key=lambda stem: (-len(stem), stem))
+    free = [re.escape(stem) for stem in ordered if len(stem) >= _FREE_PREFIX]
+    short = [rf"(?<![^\W_]){re.escape(stem)}" for stem in ordered if len(stem) < _FREE_PREFIX]
+    return re.compile("|".join(free + short), re.IGNORECASE)
+
+
+def choose_lines(
+    lines: Sequence[str], pattern: re.Pattern[str] | None, limit: int = SNIPPET_LINES
+) -> tuple[int | None, ...]:
+    """Choose what to show of a result: its first line, which names it, and the stretch that the query is about.
+
+    Args:
+        lines: All lines of the result.
+        pattern: What the query is about; see `query_pattern`.
+        limit: Most lines that are shown.
+
+    Returns:
+        0-based indexes of lines, in order; ``None`` stands where lines were left out.
+    """
+    last = len(lines)
+    while last > 1 and not lines[last - 1].strip():
+        last -= 1
+    if last <= limit:
+        return tuple(range(last))
+    words = [{found.lower() for found in pattern.findall(line)} if pattern else set() for line in lines[:last]]
+    width = limit - 1
+
+    def worth(start: int) -> int:
+        return len(set().union(*words[start : start + width]))
+
+    best = max(range(1, last - width + 1), key=lambda start: (worth(start), -start))
+    if worth(best) <= worth(1):
+        return (*range(limit), None)
+    while best < last - width and not words[best] and not lines[best].strip():
+        best += 1
+    tail: tuple[int | None, ...] = (None,) if best + width < last else ()
+    gap: tuple[int | None, ...] = (None,) if best > 1 else ()
+    return (0, *gap, *range(best, best + width), *tail)
