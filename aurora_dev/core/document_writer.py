@@ -131,9 +131,7 @@ class DocumentWriter:
         for namespace in self._backend.namespaces():
             while records := self._backend.missing_vectors(namespace, _REEMBED_BATCH):
                 vectors = self._embed([embedding_text(record.content, record.metadata) for record in records])
-                self._backend.write(
-                    namespace, [replace(r, vector=v) for r, v in zip(records, vectors, strict=True)]
-                )
+                self._backend.write(namespace, [replace(r, vector=v) for r, v in zip(records, vectors, strict=True)])
                 done += len(records)
                 if progress is not None:
                     progress(done, max(total, done))

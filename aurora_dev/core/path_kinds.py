@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
+
+from aurora_dev.core.word_folding import fold_word
 
 # A question about a project is rarely about its tests or examples, which repeat the words of the code that they use
 # more densely than the code itself.
@@ -16,6 +19,20 @@ REEXPORT_WEIGHT = 0.5
 GENERATED_WEIGHT = 0.5
 # Declarations without bodies still say what exists.
 DECLARATION_WEIGHT = 0.7
+# Prose repeats the words of a question more readily than the code that answers it.
+PROSE_WEIGHT = 0.6
+DATA_WEIGHT = 0.6
+
+# Words of a question that ask for such files, which then weigh in full.
+_WORDS_THAT_ASK = {
+    "test": "test tests testing spec specs fixture fixtures mock mocks",
+    "example": "example sample demo tutorial benchmark",
+    "vendored": "vendor vendored",
+    "compatibility": "legacy compat compatibility deprecated",
+    "prose": "docs documentation readme guide changelog install installation",
+    "data": "config configuration yaml json toml",
+}
+_ASKED_FOR = {fold_word(word): kind for kind, words in _WORDS_THAT_ASK.items() for word in words.split()}
 
 _TEST = re.compile(
     r"(^|/)(tests?|__tests__|specs?|testing|testdata|test_data|fixtures|__mocks__|e2e|src/test)/"
@@ -28,26 +45,37 @@ _REEXPORT = re.compile(r"(^|/)(__init__\.pyi?|package-info\.java|mod\.rs)$")
 _GENERATED = re.compile(r"(^|/)(generated|gen|__generated__)/|(\.pb\.|_pb2|\.g\.|\.generated\.|\.gen\.)")
 _DECLARATION = re.compile(r"\.d\.[cm]?ts$|\.pyi$")
 
+_PROSE = re.compile(r"\.(md|mdx|markdown|rst|adoc|txt|org)$")
+_DATA = re.compile(r"\.(json|jsonc|json5|ya?ml|toml|ini|cfg|csv|tsv|xml|lock|properties)$")
+
 _RULES = (
-    (_TEST, TEST_WEIGHT),
-    (_EXAMPLE, EXAMPLE_WEIGHT),
-    (_VENDORED, VENDORED_WEIGHT),
-    (_COMPATIBILITY, COMPATIBILITY_WEIGHT),
-    (_REEXPORT, REEXPORT_WEIGHT),
-    (_GENERATED, GENERATED_WEIGHT),
-    (_DECLARATION, DECLARATION_WEIGHT),
+    ("test", _TEST, TEST_WEIGHT),
+    ("example", _EXAMPLE, EXAMPLE_WEIGHT),
+    ("vendored", _VENDORED, VENDORED_WEIGHT),
+    ("compatibility", _COMPATIBILITY, COMPATIBILITY_WEIGHT),
+    ("reexport", _REEXPORT, REEXPORT_WEIGHT),
+    ("generated", _GENERATED, GENERATED_WEIGHT),
+    ("declaration", _DECLARATION, DECLARATION_WEIGHT),
+    ("prose", _PROSE, PROSE_WEIGHT),
+    ("data", _DATA, DATA_WEIGHT),
 )
 
 
+def kinds_asked_for(words: Iterable[str]) -> frozenset[str]:
+    """Return the kinds of files that a question's folded words ask for by name."""
+    return frozenset(kind for word in words if (kind := _ASKED_FOR.get(word)))
+
+
 @lru_cache(maxsize=65_536)
-def path_weight(path: str) -> float:
+def path_weight(path: str, asked_for: frozenset[str] = frozenset()) -> float:
     """Return the factor for a chunk's score, above 0 and up to 1; where several rules hold, their product.
 
     Args:
         path: POSIX, relative to the project.
+        asked_for: Kinds that weigh in full, from `kinds_asked_for`.
     """
     weight = 1.0
-    for pattern, factor in _RULES:
-        if pattern.search(path):
+    for kind, pattern, factor in _RULES:
+        if kind not in asked_for and pattern.search(path):
             weight *= factor
     return weight

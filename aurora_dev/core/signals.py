@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aurora_dev.core.lexical import is_symbol_query, split_identifier
-from aurora_dev.core.path_kinds import path_weight
+from aurora_dev.core.path_kinds import kinds_asked_for, path_weight
 from aurora_dev.core.word_folding import fold_word
 
 Scores = npt.NDArray[np.float64]
@@ -136,9 +136,11 @@ def company_signal(scores: Scores, metadata: Sequence[Mapping[str, Any]]) -> Sco
     return signal
 
 
-def path_weights(metadata: Sequence[Mapping[str, Any]]) -> Scores:
-    """Return 1 for ordinary code, less for tests, examples, vendored and generated files (see `path_kinds`)."""
-    return np.array([path_weight(path) if isinstance(path := fields.get("path"), str) else 1.0 for fields in metadata])
+def path_weights(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]]) -> Scores:
+    """Return 1 for ordinary code, less for tests, examples, copies, by-products and prose that nobody asked for."""
+    asked_for = kinds_asked_for(profile.words)
+    paths = [fields.get("path") for fields in metadata]
+    return np.array([path_weight(path, asked_for) if isinstance(path, str) else 1.0 for path in paths])
 
 
 def repeat_decay(scores: Scores, metadata: Sequence[Mapping[str, Any]]) -> Scores:
@@ -175,7 +177,7 @@ def apply_signals(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]], 
         + COMPANY_GAIN * company_signal(fused, metadata)
     )
     attainable = 1.0 + COMPANY_GAIN + path_gain + (gain * (1.0 + NAMESAKE_FILE_GAIN) if profile.symbols else 0.0)
-    return np.clip(repeat_decay(total * path_weights(metadata), metadata) / attainable, 0.0, 1.0)
+    return np.clip(repeat_decay(total * path_weights(profile, metadata), metadata) / attainable, 0.0, 1.0)
 
 
 def _joined(name: str) -> str:

@@ -257,9 +257,7 @@ class VectorStore:
             vector, keyword = False, has_keyword
         return vector, keyword
 
-    def _vector_list(
-        self, query: str, wanted: int, filter: Filter | None, trace: SearchTrace
-    ) -> list[Match] | None:
+    def _vector_list(self, query: str, wanted: int, filter: Filter | None, trace: SearchTrace) -> list[Match] | None:
         try:
             with trace.timed("embed"):
                 vector = self.embedder.embed_query(query)

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import math
+import os
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -45,7 +48,11 @@ def oracle(
 
 
 def assert_agrees(
-    index: KeywordIndex, documents: Documents, query: Mapping[str, float], top_k: int, allowed: Iterable[int] | None = None
+    index: KeywordIndex,
+    documents: Documents,
+    query: Mapping[str, float],
+    top_k: int,
+    allowed: Iterable[int] | None = None,
 ) -> None:
     wanted = list(allowed) if allowed is not None else None
     rows, scores = index.search(query, top_k, None if wanted is None else np.array(wanted, np.int64))
@@ -132,3 +139,276 @@ def test_segments_buffers_and_dead_documents_give_what_a_rebuild_gives_bit_for_b
             expected, expected_scores = rebuilt.search(query, 50, allowed)
             assert found.tolist() == expected.tolist()
             assert scores.tolist() == expected_scores.tolist()
+
+
+def test_equal_scores_stand_in_the_order_of_rows_across_segments_and_the_cut() -> None:
+    index = KeywordIndex()
+    rows = list(range(900, 0, -1))
+    index.add(rows[:600], [{"same": 1.0}] * 600)
+    for row in rows[600:]:
+        index.add([row], [{"same": 1.0}])
+    found, scores = index.search({"same": 1.0}, 7)
+    assert found.tolist() == [1, 2, 3, 4, 5, 6, 7]
+    assert len(set(scores.tolist())) == 1
+
+
+def test_a_filter_applies_before_the_cut() -> None:
+    index = KeywordIndex()
+    index.add(range(1000), [{"a": float(1 + row % 7)} for row in range(1000)])
+    worst = [row for row in range(1000) if row % 7 == 0]
+    for allowed in (worst, worst[:5], [*worst[:5], *worst[:5], 10**12, -1]):
+        found, _ = index.search({"a": 1.0}, 5, np.array(allowed, np.int64))
+        assert found.tolist() == worst[:5]
+    assert index.search({"a": 1.0}, 5, np.array([], np.int64))[0].tolist() == []
+
+
+def test_definitions_do_not_count_to_the_length() -> None:
+    index = KeywordIndex()
+    index.add([1, 2], [{"a": 1.0, "def:a": 50.0}, {"a": 1.0}])
+    _, scores = index.search({"a": 1.0}, 5)
+    assert scores[0] == scores[1]
+
+
+def test_a_row_that_is_added_again_is_replaced() -> None:
+    index = KeywordIndex()
+    index.add([5, 5], [{"first": 1.0}, {"second": 1.0}])
+    assert len(index) == 1
+    index.add([5], [{"third": 1.0}])
+    assert len(index) == 1
+    assert index.search({"first": 1.0, "second": 1.0}, 5)[0].tolist() == []
+    assert index.search({"third": 1.0}, 5)[0].tolist() == [5]
+
+
+@pytest.mark.parametrize("senseless", [0.0, -1.0, math.nan, math.inf, 1e300, 1e-300])
+def test_senseless_weights_are_left_out_of_documents_and_queries(senseless: float) -> None:
+    index = KeywordIndex()
+    index.add([1], [{"a": senseless, "b": 1.0}])
+    index.add(range(2, 400), [{"a": senseless}] * 398)
+    assert index.search({"a": 1.0}, 5)[0].tolist() == []
+    assert index.search({"b": senseless}, 5)[0].tolist() == []
+    assert index.search({"b": 1.0, "a": senseless}, 5)[0].tolist() == [1]
+
+
+def test_what_cannot_be_added_leaves_nothing_behind() -> None:
+    index = KeywordIndex()
+    index.add([1], [{"a": 1.0}])
+    with pytest.raises(ValueError, match="nothing was added"):
+        index.add([2, 3], [{"a": 1.0}])
+    with pytest.raises((TypeError, ValueError)):
+        index.add([2, 3], [{"b": 1.0}, {"b": "many"}])  # type: ignore[dict-item]
+    index.add([4], [{"c": 1.0}])
+    assert index.search({"b": 1.0}, 5)[0].tolist() == []
+    assert index.search({"c": 1.0}, 5)[0].tolist() == [4]
+    assert len(index) == 2
+
+
+def test_an_empty_index_an_empty_query_and_no_places_find_nothing() -> None:
+    index = KeywordIndex()
+    assert len(index) == 0
+    assert index.search({"a": 1.0}, 5)[0].tolist() == []
+    index.remove([1, 2])
+    index.add([], [])
+    index.add([1], [{}])
+    assert len(index) == 1
+    assert index.search({"a": 1.0}, 5)[0].tolist() == []
+    index.add([2], [{"a": 1.0}])
+    assert index.search({}, 5)[0].tolist() == []
+    assert index.search({"a": 1.0}, 0)[0].tolist() == []
+    index.remove([1, 2])
+    assert len(index) == 0
+    assert index.search({"a": 1.0}, 5)[0].tolist() == []
+
+
+def test_a_snapshot_comes_back_with_its_header_and_can_be_changed(tmp_path: Path) -> None:
+    documents = random_documents(700, seed=3)
+    index = KeywordIndex()
+    index.add(list(documents)[:400], list(documents.values())[:400])
+    index.add(list(documents)[400:], list(documents.values())[400:])
+    index.remove(list(documents)[::4])
+    header = {"sequence": 2**40, "namespace": "pröject", "negative": -1}
+    index.save(tmp_path / "keywords.bin", header)
+    loaded, found = KeywordIndex.load(tmp_path / "keywords.bin")
+    assert found == header
+    assert len(loaded) == len(index)
+    for changed in (False, True):
+        if changed:
+            for each in (index, loaded):
+                each.remove(list(documents)[1::4])
+                each.add([10**15], [{"w1": 3.0}])
+        for query in QUERIES:
+            rows, scores = index.search(query, 40)
+            again, same = loaded.search(query, 40)
+            assert rows.tolist() == again.tolist()
+            assert scores.tolist() == same.tolist()
+    assert os.listdir(tmp_path) == ["keywords.bin"]
+
+
+def test_an_index_without_documents_can_be_saved(tmp_path: Path) -> None:
+    index = KeywordIndex()
+    index.save(tmp_path / "k", {})
+    loaded, header = KeywordIndex.load(tmp_path / "k")
+    assert (len(loaded), header) == (0, {})
+    loaded.add([1], [{"a": 1.0}])
+    assert loaded.search({"a": 1.0}, 1)[0].tolist() == [1]
+
+
+def test_a_snapshot_is_read_alike_by_another_process(tmp_path: Path) -> None:
+    index = KeywordIndex()
+    index.add([7, 8], [{"über": 1.0, "x": 2.0}, {"x": 1.0}])
+    index.save(tmp_path / "k", {"a": 1})
+    code = (
+        "import sys; from pathlib import Path; from aurora_dev.core.keyword_index import KeywordIndex as K;"
+        "i, h = K.load(Path(sys.argv[1])); r, s = i.search({'\\xfcber': 1.0, 'x': 1.0}, 5); print(r.tolist(), s.tolist(), h)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "k")], capture_output=True, text=True, check=True, timeout=60
+    )
+    rows, scores = index.search({"über": 1.0, "x": 1.0}, 5)
+    assert done.stdout.strip() == f"{rows.tolist()} {scores.tolist()} {{'a': 1}}"
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    documents = random_documents(40, seed=4, words=50)
+    index = KeywordIndex()
+    index.add(list(documents), list(documents.values()))
+    path = tmp_path_factory.mktemp("snapshot") / "k"
+    index.save(path, {"sequence": 12, "namespace": "n"})
+    return path.read_bytes()
+
+
+def test_any_flipped_byte_is_noticed(snapshot: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "k"
+    for position in range(0, len(snapshot), 7 if len(snapshot) > 2000 else 1):
+        damaged = bytearray(snapshot)
+        damaged[position] ^= 0x41
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError):
+            KeywordIndex.load(path)
+
+
+def test_every_shorter_or_longer_file_is_noticed(snapshot: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "k"
+    lengths = [*range(0, 200), *range(200, len(snapshot), 37), len(snapshot) - 1]
+    for content in [
+        *(snapshot[:length] for length in lengths),
+        snapshot + b"\0",
+        snapshot * 2,
+        b"\0" * 4096,
+        b"PK" * 99,
+    ]:
+        path.write_bytes(content)
+        with pytest.raises(ValueError):
+            KeywordIndex.load(path)
+
+
+def test_a_snapshot_of_other_terms_or_another_format_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "k"
+    index = KeywordIndex()
+    index.add([1], [{"a": 1.0}])
+    for name, value, text in [("FORMAT_VERSION", 2, "format 2"), ("terms_fingerprint", lambda: "other", "terms")]:
+        with monkeypatch.context() as patch:
+            patch.setattr(keyword_file, name, value)
+            index.save(path, {})
+        with pytest.raises(ValueError, match=text):
+            KeywordIndex.load(path)
+
+
+def test_a_missing_snapshot_is_no_damage(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        KeywordIndex.load(tmp_path / "none")
+
+
+def test_a_save_that_fails_keeps_the_earlier_snapshot_and_leaves_no_litter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "k"
+    index = KeywordIndex()
+    index.add([1], [{"a": 1.0}])
+    index.save(path, {"sequence": 1})
+    index.add([2], [{"a": 1.0}])
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        index.save(path, {"sequence": 2})
+    monkeypatch.undo()
+    loaded, header = KeywordIndex.load(path)
+    assert (len(loaded), header) == (1, {"sequence": 1})
+    assert os.listdir(tmp_path) == ["k"]
+    assert index.search({"a": 1.0}, 5)[0].tolist() == [1, 2]
+
+
+def test_searches_during_changes_see_whole_documents_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyword_index, "_BUFFER_DOCUMENTS", 8)  # many flushes and merges
+    index = KeywordIndex()
+    index.add([0], [{"always": 1.0, "left": 1.0, "right": 1.0}])
+    stop = threading.Event()
+    wrong: list[object] = []
+    searches = 0
+
+    def search() -> None:
+        nonlocal searches
+        try:
+            while not stop.is_set():
+                rows, scores = index.search({"left": 1.0, "right": 1.0}, 10_000)
+                found = rows.tolist()
+                if 0 not in found or len(set(found)) != len(found) or not np.isfinite(scores).all():
+                    wrong.append((found, scores))
+                if len(set(np.round(scores, 4).tolist())) > 1:  # all documents are alike, half of one would differ
+                    wrong.append(scores)
+                searches += 1
+        except BaseException as error:  # whatever it is, the test has to hear of it from another thread
+            wrong.append(error)
+
+    threads = [threading.Thread(target=search) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    chance = random.Random(5)
+    deadline = time.monotonic() + 1.0
+    while time.monotonic() < deadline and not wrong:
+        row = chance.randint(1, 300)
+        if chance.random() < 0.6:
+            index.add([row], [{"always": 1.0, "left": 1.0, "right": 1.0}])
+        else:
+            index.remove([row, row + 1])
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert searches > 20
+
+
+@pytest.mark.parametrize(
+    "query", ["getUserByID", "get_user_by_id", "GetUserById", "get-user-by-id", "user id", "`getUserByID`()"]
+)
+def test_a_definition_is_found_first_in_every_style_and_by_its_parts(query: str) -> None:
+    texts = {
+        1: ("def get_user_by_id(key): return table[key]", ["get_user_by_id"]),
+        2: ("def show(key): print(get_user_by_id(key)); get_user_by_id(1)", ["show"]),
+        3: ("def get_group(name): return groups[name]", ["get_group"]),
+    }
+    index = KeywordIndex()
+    index.add(list(texts), [document_terms(text, {"symbols": names}) for text, names in texts.values()])
+    rows, _ = index.search(query_terms(query), 3)
+    assert rows.tolist()[:2] == [1, 2] if query != "user id" else set(rows.tolist()) == {1, 2}
+
+
+def test_speed_stays_in_the_order_of_magnitude_that_was_measured() -> None:
+    documents = random_documents(5000, seed=6, words=20_000)
+    started = time.perf_counter()
+    index = KeywordIndex()
+    index.add(list(documents), list(documents.values()))
+    assert time.perf_counter() - started < 3.0  # 0.05 s where it was written
+    started = time.perf_counter()
+    for _ in range(50):
+        index.search({"w1": 1.0, "w2": 1.0, "w3": 1.0}, 50)
+    assert time.perf_counter() - started < 1.5  # 0.01 s
+    started = time.perf_counter()
+    for row in range(300):
+        index.add([-1 - row], [{"w1": 1.0}])
+    assert time.perf_counter() - started < 3.0  # 0.02 s

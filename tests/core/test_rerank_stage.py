@@ -53,12 +53,13 @@ class ShortReranker(TableReranker):
         return np.ones(len(texts) - 1, dtype=np.float32)
 
 
-CANDIDATES = [SearchResult(name, name, score, {}, {"rrf": score}) for name, score in zip("abcd", (0.8, 0.6, 0.4, 0.2), strict=True)]
+CANDIDATES = [
+    SearchResult(name, name, score, {}, {"rrf": score})
+    for name, score in zip("abcd", (0.8, 0.6, 0.4, 0.2), strict=True)
+]
 
 
-async def run(
-    reranker: TableReranker, read: int = 4, **options: float
-) -> tuple[list[SearchResult], SearchTrace]:
+async def run(reranker: TableReranker, read: int = 4, **options: float) -> tuple[list[SearchResult], SearchTrace]:
     trace = SearchTrace(stages=["rrf_hybrid"])
     found = await rerank_candidates("q", CANDIDATES, reranker, read, SearchOptions(**options), trace)  # type: ignore[arg-type]
     return found, trace

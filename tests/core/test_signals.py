@@ -92,6 +92,8 @@ def test_each_further_chunk_of_a_file_counts_half() -> None:
         "api/service_pb2.py",
         "types/index.d.ts",
         "pkg/_compat/v1.py",
+        "docs/guide.md",
+        "package.json",
     ],
 )
 def test_tests_examples_copies_and_by_products_weigh_less(path: str) -> None:
@@ -103,6 +105,20 @@ def test_tests_examples_copies_and_by_products_weigh_less(path: str) -> None:
 )
 def test_ordinary_code_weighs_one(path: str) -> None:
     assert path_weight(path) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [
+        ("tests of session expiry", "tests/test_sessions.py"),
+        ("installation guide", "docs/install.md"),
+        ("example of streaming", "examples/stream.py"),
+    ],
+)
+def test_what_a_question_asks_for_by_name_weighs_in_full(query: str, path: str) -> None:
+    asked = signals.path_weights(QueryProfile.of(query), [chunk(path)])
+    unasked = signals.path_weights(QueryProfile.of("how does it work"), [chunk(path)])
+    assert asked[0] == 1.0 > unasked[0]
 
 
 def test_a_definition_outranks_a_better_fused_use() -> None:
