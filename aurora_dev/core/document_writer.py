@@ -60,7 +60,7 @@ class DocumentWriter:
     def write(self, upserts: Sequence[Document], deletes: Sequence[str], masked: bool) -> list[str]:
         """Delete, then store; see `VectorStore.write`."""
         documents = [self._prepared(document, place, masked) for place, document in enumerate(upserts)]
-        ids = [document.id or document_id(self._namespace, document) for document in documents]
+        ids = [document_id(self._namespace, d) if d.id is None else d.id for d in documents]
         with self._lock:
             records = self._embedded(ids, documents)
             if records or deletes:
