@@ -37,6 +37,7 @@ B = 0.75  # how much long documents are held back; Lucene's value
 
 _BUFFER_DOCUMENTS = 256  # documents; below, lists are searched faster than another segment would be
 _MERGE_RATIO = 4  # a segment is merged with the newer ones once they hold a fourth of its documents
+_SPARSE = 16  # times fewer allowed rows than documents, and looking them up is faster than a mask
 _DEAD_SHARE = 0.25  # of a segment's documents; above, it is rewritten without them
 
 
@@ -127,7 +128,7 @@ class KeywordIndex:
         found: list[tuple[Rows, npt.NDArray[np.float32]]] = []
         if top_k > 0 and wanted and state.documents:
             if allowed is not None:
-                allowed = np.unique(np.asarray(allowed, np.int64))
+                allowed = np.asarray(allowed, np.int64)
             for rows, scores in _scored(state, wanted, allowed):
                 found.append(_best(rows, scores, top_k))
         if not found:
@@ -266,12 +267,11 @@ def _scored(
     state: _State, terms: list[tuple[str, float]], allowed: Rows | None
 ) -> Iterable[tuple[Rows, npt.NDArray[np.float32]]]:
     """Yield rows and scores, segment by segment; both of equal shape, scores of 0 included."""
-    keys = [term_key(term) for term, _ in terms]
-    held = [[part.segment.postings(key) for key in keys] for part in state.parts]
+    keys = np.array([term_key(term) for term, _ in terms], np.uint64)
+    held = [part.segment.postings(keys) for part in state.parts]
     for part, found in zip(state.parts, held, strict=True):
         if part.alive is not None:
             found[:] = [(documents[live := part.alive[documents]], values[live]) for documents, values in found]
-    buffer_rows = np.array(state.buffer.rows[: state.buffered], np.int64)
     if state.buffered:
         found = [state.buffer.postings(term, state.buffered) for term, _ in terms]
         if state.buffer_dead:
@@ -284,20 +284,25 @@ def _scored(
         holders = sum(len(found[position][0]) for found in held)
         weights.append(weight * math.log1p((state.documents - holders + 0.5) / (holders + 0.5)) * (K1 + 1.0))
     mean = state.length / state.documents or 1.0
-    sources = [(part.segment.rows, part.segment.lengths) for part in state.parts]
+    sources = [(part.segment.rows, part.segment.lengths, True) for part in state.parts]
     if state.buffered:
-        sources.append((buffer_rows, np.array(state.buffer.lengths[: state.buffered], np.float32)))
-    for (rows, lengths), found in zip(sources, held, strict=True):
+        rows = np.array(state.buffer.rows[: state.buffered], np.int64)
+        sources.append((rows, np.array(state.buffer.lengths[: state.buffered], np.float32), False))
+    for (rows, lengths, ordered), found in zip(sources, held, strict=True):
         if any(len(documents) for documents, _ in found):
             scores = _scores(lengths, found, weights, mean)
             if allowed is None:
                 yield rows, scores
-            elif len(rows) and (rows[1:] > rows[:-1]).all():
-                at = _positions(rows, allowed)
-                yield rows[at], scores[at]
             else:
-                among = np.isin(rows, allowed)
+                among = _among(rows, allowed, ordered)
                 yield rows[among], scores[among]
+
+
+def _among(rows: Rows, allowed: Rows, ordered: bool) -> npt.NDArray[np.bool_] | npt.NDArray[np.int64]:
+    """Return a mask or the positions of the rows that are allowed."""
+    if ordered and _SPARSE * len(allowed) < len(rows):
+        return _positions(rows, np.unique(allowed))
+    return np.isin(rows, allowed)
 
 
 def _scores(

@@ -53,13 +53,17 @@ class Segment:
     documents: npt.NDArray[np.int32]
     frequencies: npt.NDArray[np.float32]
 
-    def postings(self, key: int) -> Postings:
-        """Return the documents that hold a term, dead ones included."""
-        at = int(self.keys.searchsorted(np.uint64(key)))
-        if at == len(self.keys) or int(self.keys[at]) != key:
-            return _NO_POSTINGS
-        start, stop = self.starts[at], self.starts[at + 1]
-        return self.documents[start:stop], self.frequencies[start:stop]
+    def postings(self, keys: npt.NDArray[np.uint64]) -> list[Postings]:
+        """Return the documents that hold each of some terms, dead ones included."""
+        if not len(self.keys):
+            return [_NO_POSTINGS] * len(keys)
+        at = np.minimum(self.keys.searchsorted(keys), len(self.keys) - 1)
+        known = self.keys[at] == keys
+        spans = zip(known.tolist(), self.starts[at].tolist(), self.starts[at + 1].tolist(), strict=True)
+        return [
+            (self.documents[start:stop], self.frequencies[start:stop]) if is_known else _NO_POSTINGS
+            for is_known, start, stop in spans
+        ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

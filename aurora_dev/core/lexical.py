@@ -40,7 +40,7 @@ DEFINITION_WEIGHT = 1.0  # the ``def:`` terms; kept out of the document's length
 
 # What one occurrence counts in a query.
 QUERY_WHOLE_WEIGHT = 1.0
-QUERY_PART_WEIGHT = 0.5  # the parts of a compound repeat what the whole says
+QUERY_PART_WEIGHT = 1.0  # each part of a compound name
 QUERY_DEFINITION_WEIGHT = 1.0  # a word that can only be an identifier, or a query of one word
 QUERY_CAPITALISED_WEIGHT = 0.5  # ``Router`` inside a sentence: probably a class, perhaps a name or a heading
 
@@ -114,9 +114,8 @@ def document_terms(content: str, metadata: Mapping[str, Any]) -> dict[str, float
         _count(terms, context, CONTEXT_WEIGHT)
     path = metadata.get("path")
     if isinstance(path, str) and path:
-        *folders, file = path.replace("\\", "/").split("/")
-        for folder in folders:
-            _count(terms, folder, FOLDER_WEIGHT)
+        folder, _, file = path.replace("\\", "/").rpartition("/")
+        _count(terms, folder, FOLDER_WEIGHT)
         _count(terms, file, STEM_WEIGHT)
     symbol = metadata.get("symbol")
     names = [name for name in _strings(metadata.get("symbols")) if name]
@@ -188,16 +187,35 @@ class _Expansions(dict[str, tuple[tuple[str, float], ...]]):
     def __missing__(self, word: str) -> tuple[tuple[str, float], ...]:
         if len(self) >= _CACHE_ENTRIES:
             self.clear()
-            _SHARED.clear()
-        weights = _expand(word, WHOLE_WEIGHT, PART_WEIGHT, CHAIN_WEIGHT)
-        # Words share their parts' strings, so that the many that contain "get" keep it in memory once.
-        found = tuple((_SHARED.setdefault(term, term), weight) for term, weight in weights.items())
+            _FOLDED.clear()
+        found = tuple(self._terms(word).items())
         self[word] = found
         return found
 
+    def _terms(self, word: str) -> dict[str, float]:
+        names = _names(word)
+        if len(names) == 1:
+            return _name_terms(names[0], WHOLE_WEIGHT, PART_WEIGHT)
+        terms: dict[str, float] = {}
+        for name in names:
+            for term, weight in self[name]:
+                terms[term] = terms.get(term, 0.0) + weight
+        _add_chain(terms, names, CHAIN_WEIGHT)
+        return terms
 
-_SHARED: dict[str, str] = {}
+
+class _Folded(dict[str, str]):
+    """Lower-case piece to its term; words share these strings, so that the many with a "get" hold it once."""
+
+    def __missing__(self, piece: str) -> str:
+        if len(self) >= 2 * _CACHE_ENTRIES:
+            self.clear()
+        self[piece] = term = fold_word(piece[:_LONGEST_TERM])
+        return term
+
+
 _EXPANSIONS = _Expansions()
+_FOLDED = _Folded()
 
 
 def _normalised(text: str) -> str:
@@ -212,37 +230,58 @@ def _words(normalised: str) -> list[str]:
 def _count(terms: dict[str, float], text: str, weight: float) -> None:
     expansions = _EXPANSIONS
     get = terms.get
-    for word, times in Counter(_words(_normalised(text))).items():
+    words = _find_words(text) if text.isascii() else _words(_normalised(text))
+    for word, times in Counter(words).items():
         counted = times * weight
         for term, share in expansions[word]:
             terms[term] = get(term, 0.0) + counted * share
 
 
-def _expand(word: str, whole: float, part: float, chain: float) -> dict[str, float]:
-    """Return the terms of one word or dotted path and what each counts."""
+def _names(word: str) -> list[str]:
+    """Return the identifiers of a word or dotted path, those without a letter or digit left out."""
+    return [name for name in _split_links(word[:_LONGEST_WORD]) if name.strip("_")]
+
+
+def _name_terms(name: str, whole: float, part: float) -> dict[str, float]:
+    """Return the terms of one identifier and what each counts."""
+    if name.isascii() and name.isalpha() and (name.islower() or name.istitle()):
+        return {_FOLDED[name.lower()]: 1.0}
     terms: dict[str, float] = {}
-    word = word[:_LONGEST_WORD]
-    names = [name for name in _split_links(word) if name.strip("_")]
-    for name in names:
-        pieces = _pieces(name)
-        if len(pieces) == 1:
-            _add_piece(terms, pieces[0], 1.0)
-            continue
-        _add(terms, _joined(name), whole)
-        for piece in pieces:
-            _add_piece(terms, piece, part)
-        for term in _weakly_joined(name):
-            if term != _joined(name):
-                _add(terms, term, part)
-    if len(names) > 1 and not all(name.isdigit() for name in names):
-        _add(terms, _joined("".join(names)), chain)
-        if len(names) > 2:
-            _add(terms, _joined("".join(names[-2:])), chain)
+    humps = [match.span() for match in _find_humps(_classes(name))]
+    pieces = [name[start:end] for start, end in humps]
+    if len(pieces) == 1:
+        _add_piece(terms, pieces[0].lower(), 1.0)
+        return terms
+    joined = _joined(name)
+    _add(terms, joined, whole)
+    for piece in pieces:
+        _add_piece(terms, piece.lower(), part)
+    for (left, right), (first, second) in zip(pairwise(humps), pairwise(pieces), strict=True):
+        if left[1] == right[0] and _is_weak(first, second):
+            pair = (first + second).lower()
+            if pair != joined:
+                _add(terms, pair, part)
     return terms
 
 
+def _is_weak(first: str, second: str) -> bool:
+    """Return whether people also write two neighbours as one word: ``utf8``, ``OAuth``, ``GraphQL``, ``server2``."""
+    if _is_unspaced(first) or _is_unspaced(second):
+        return False
+    return second.isdigit() or (len(first) == 1 and first.isalpha()) or (second.isupper() and len(second) <= 3)
+
+
+def _add_chain(terms: dict[str, float], names: list[str], weight: float) -> None:
+    """Count the joined form of a dotted path, and of its last two names; numbers such as ``3.11`` have none."""
+    if len(names) < 2 or all(name.isdigit() for name in names):
+        return
+    _add(terms, _joined("".join(names)), weight)
+    if len(names) > 2:
+        _add(terms, _joined("".join(names[-2:])), weight)
+
+
 def _add(terms: dict[str, float], term: str, weight: float) -> None:
-    term = fold_word(term[:_LONGEST_TERM])
+    term = _FOLDED[term]
     terms[term] = terms.get(term, 0.0) + weight
 
 
@@ -255,23 +294,6 @@ def _add_piece(terms: dict[str, float], piece: str, weight: float) -> None:
         _add(terms, character, weight * CJK_CHARACTER_WEIGHT)
     for first, second in pairwise(piece):
         _add(terms, first + second, weight)
-
-
-def _pieces(name: str) -> list[str]:
-    return split_identifier(name) or [name.lower()]
-
-
-def _weakly_joined(name: str) -> list[str]:
-    """Return neighbours that people also write as one word: ``utf8``, ``OAuth``, ``GraphQL``, ``server2``."""
-    humps = list(_find_humps(_classes(name)))
-    found = []
-    for left, right in pairwise(humps):
-        if left.end() != right.start() or "#" in (left[0][0], right[0][0]):
-            continue
-        second = right[0]
-        if second.isdigit() or (len(left[0]) == 1 and left[0].isalpha()) or (second.isupper() and len(second) <= 3):
-            found.append(name[left.start() : right.end()].lower())
-    return found
 
 
 def _classes(name: str) -> str:
@@ -299,7 +321,7 @@ def _strings(value: Any) -> Iterable[str]:
 
 def _definition_terms(name: str) -> list[str]:
     """Return the ``def:`` terms of a name, whole and, where it is qualified, for its last part alone."""
-    names = [part for part in _split_links(_normalised(name)[:_LONGEST_WORD]) if part.strip("_")]
+    names = _names(_normalised(name))
     wholes = {_joined("".join(names)), _joined(names[-1])} if names else set()
     return [DEFINITION_PREFIX + whole[:_LONGEST_TERM] for whole in sorted(wholes)]
 
@@ -309,7 +331,13 @@ def _query_terms(words: list[str], skip: frozenset[str]) -> dict[str, float]:
     for word in words:
         if word.lower() in skip:
             continue
-        for term, weight in _expand(word, QUERY_WHOLE_WEIGHT, QUERY_PART_WEIGHT, QUERY_WHOLE_WEIGHT).items():
+        names = _names(word)
+        found: dict[str, float] = {}
+        for name in names:
+            for term, weight in _name_terms(name, QUERY_WHOLE_WEIGHT, QUERY_PART_WEIGHT).items():
+                found[term] = found.get(term, 0.0) + weight
+        _add_chain(found, names, QUERY_WHOLE_WEIGHT)
+        for term, weight in found.items():
             if term not in skip:
                 terms[term] = terms.get(term, 0.0) + weight
     return terms

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 FOLD_PLURALS = True  # tokens, dependencies, classes
 FOLD_VERBS = True  # routing, parsed
+FOLD_NOUNS = True  # validate, validation, validator; router and route stay apart, which ranked better
 
+_LAST_LETTERS = frozenset("sgdentr")  # of all endings below; other words need no closer look
 _VOWELS = frozenset("aeiouy")
 _SHORTEST = 4  # characters; shorter words are abbreviations (``ids`` alone is worth an exception) or stay apart
 _SHORTEST_STEM = 3  # characters that must remain after an ending is taken off
 _KEPT_DOUBLE = frozenset("lsz")  # call-ing, pass-ing, buzz-ing: doubled in the stem itself
+_SHORTEST_NOUN_STEM = 5  # characters; create, format and relation stay whole
+_NOUN_ENDINGS = ("ation", "ator", "ate", "at")  # the first that fits; "at" is what "validating" has left
 _NOT_PLURAL = ("ss", "us", "is", "as", "os")  # class, status, axis, alias, chaos
 
 
@@ -23,14 +27,19 @@ def fold_word(word: str) -> str:
         word: In lower case. Only ASCII letters are folded; anything else is returned as it is.
 
     Returns:
-        The word without its plural, ``-ing`` or ``-ed`` ending and final ``e``, as the module's constants allow.
+        The word without its plural, ``-ing``, ``-ed``, ``-ate`` or ``-ation`` ending and final ``e``,
+        as the module's constants allow.
     """
     if len(word) < _SHORTEST or not (word.isascii() and word.isalpha()):
         return "id" if FOLD_PLURALS and word == "ids" else word
+    if word[-1] not in _LAST_LETTERS:
+        return word
     if FOLD_PLURALS:
         word = _singular(word)
     if FOLD_VERBS:
         word = _without_verb_ending(word)
+    if FOLD_NOUNS:
+        word = _without_noun_ending(word)
     # A final "e" goes, so that caches (cach-es), cache and caching meet; length spares "use" and "code".
     if word.endswith("e") and len(word) > _SHORTEST:
         word = word[:-1]
@@ -59,6 +68,14 @@ def _without_verb_ending(word: str) -> str:
     if stem[-1] == stem[-2]:
         return stem if stem[-1] in _KEPT_DOUBLE or len(stem) == _SHORTEST_STEM else stem[:-1]
     return stem + "e" if len(stem) == _SHORTEST_STEM and _lost_an_e(stem) else stem
+
+
+def _without_noun_ending(word: str) -> str:
+    for ending in _NOUN_ENDINGS:
+        if word.endswith(ending):
+            stem = word[: -len(ending)]
+            return stem if len(stem) >= _SHORTEST_NOUN_STEM else word
+    return word
 
 
 def _lost_an_e(stem: str) -> bool:

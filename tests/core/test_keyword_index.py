@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-import os
 import random
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aurora_dev.core import keyword_file, keyword_index
-from aurora_dev.core.keyword_index import B, K1, KeywordIndex
+from aurora_dev.core.keyword_index import K1, B, KeywordIndex
 from aurora_dev.core.lexical import document_terms, query_terms
 
 Documents = dict[int, dict[str, float]]
@@ -240,7 +239,7 @@ def test_a_snapshot_comes_back_with_its_header_and_can_be_changed(tmp_path: Path
             again, same = loaded.search(query, 40)
             assert rows.tolist() == again.tolist()
             assert scores.tolist() == same.tolist()
-    assert os.listdir(tmp_path) == ["keywords.bin"]
+    assert [path.name for path in tmp_path.iterdir()] == ["keywords.bin"]
 
 
 def test_an_index_without_documents_can_be_saved(tmp_path: Path) -> None:
@@ -258,7 +257,8 @@ def test_a_snapshot_is_read_alike_by_another_process(tmp_path: Path) -> None:
     index.save(tmp_path / "k", {"a": 1})
     code = (
         "import sys; from pathlib import Path; from aurora_dev.core.keyword_index import KeywordIndex as K;"
-        "i, h = K.load(Path(sys.argv[1])); r, s = i.search({'\\xfcber': 1.0, 'x': 1.0}, 5); print(r.tolist(), s.tolist(), h)"
+        "i, h = K.load(Path(sys.argv[1])); r, s = i.search({'\\xfcber': 1.0, 'x': 1.0}, 5);"
+        "print(r.tolist(), s.tolist(), h)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "k")], capture_output=True, text=True, check=True, timeout=60
@@ -279,7 +279,7 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 def test_any_flipped_byte_is_noticed(snapshot: bytes, tmp_path: Path) -> None:
     path = tmp_path / "k"
-    for position in range(0, len(snapshot), 7 if len(snapshot) > 2000 else 1):
+    for position in [*range(300), *range(300, len(snapshot), 7)]:  # 7: every byte of an array's items has its turn
         damaged = bytearray(snapshot)
         damaged[position] ^= 0x41
         path.write_bytes(damaged)
@@ -289,7 +289,7 @@ def test_any_flipped_byte_is_noticed(snapshot: bytes, tmp_path: Path) -> None:
 
 def test_every_shorter_or_longer_file_is_noticed(snapshot: bytes, tmp_path: Path) -> None:
     path = tmp_path / "k"
-    lengths = [*range(0, 200), *range(200, len(snapshot), 37), len(snapshot) - 1]
+    lengths = [*range(200), *range(200, len(snapshot), 37), len(snapshot) - 1]
     for content in [
         *(snapshot[:length] for length in lengths),
         snapshot + b"\0",
@@ -339,7 +339,7 @@ def test_a_save_that_fails_keeps_the_earlier_snapshot_and_leaves_no_litter(
     monkeypatch.undo()
     loaded, header = KeywordIndex.load(path)
     assert (len(loaded), header) == (1, {"sequence": 1})
-    assert os.listdir(tmp_path) == ["k"]
+    assert list(tmp_path.iterdir()) == [path]
     assert index.search({"a": 1.0}, 5)[0].tolist() == [1, 2]
 
 
