@@ -2,8 +2,8 @@
 
 The pieces are what semantic search of code wants them to be: whole functions and classes where they fit, methods (with
 their class's header as context) where a class does not, and no crumbs. Cutting along the syntax tree and merging small
-neighbours is the idea of cAST (Zhang et al., 2025, arXiv:2506.15655); here the tree is reduced to its definitions first,
-because visiting nodes from Python costs more than parsing.
+neighbours is the idea of cAST (Zhang et al., 2025, arXiv:2506.15655); here the tree is reduced to its definitions
+first, because visiting nodes from Python costs more than parsing.
 """
 
 from __future__ import annotations
@@ -76,13 +76,13 @@ def chunk_text(
     target_chars: int = TARGET_CHARS,
     max_chars: int = MAX_CHARS,
 ) -> list[Document]:
-    """Cut a file into documents.
+    r"""Cut a file into documents.
 
     Code is cut into functions, classes and, where those are too large, methods and statements; Markdown and
-    reStructuredText along headings; everything else by lines, with a small overlap. Lines are split on ``\\n`` alone. A
-    document's content is exactly the lines ``start_line`` to ``end_line`` of the file, without the last line's line break;
-    only of a line longer than ``max_chars`` it is a piece (then several documents share that line and follow each other).
-    Every line that is not blank is in at least one document.
+    reStructuredText along headings; everything else by lines, with a small overlap. Lines are split on ``\n`` alone.
+    A document's content is exactly the lines ``start_line`` to ``end_line`` of the file, without the last line's line
+    break; only of a line longer than ``max_chars`` it is a piece (then several documents share that line). Every line
+    that is not blank is in at least one document.
 
     Args:
         text: The whole file, decoded.
@@ -95,8 +95,8 @@ def chunk_text(
         Documents in the order of the file, without ids; none where the text is blank. Their metadata: ``path``,
         ``start_line`` and ``end_line`` (1-based, inclusive), ``kind`` (function, method, class, …; ``section``;
         ``module`` for code between definitions; ``text``), and where they apply ``language``, ``symbol`` (the main
-        definition in it, or the one that it is a part of), ``symbols`` (bare and qualified names that are defined in it) and
-        ``context`` (headers of what encloses it, outermost first, one per line).
+        definition in it, or the one that it is a part of), ``symbols`` (bare and qualified names that are defined in
+        it) and ``context`` (headers of what encloses it, outermost first, one per line).
     """
     if not text.strip("\ufeff \t\r\n\f\v") or not text.strip():
         return []
@@ -149,12 +149,9 @@ def _cut(
 
     def add(first: int, last: int) -> None:
         """Add rows to the piece before them if both together stay near the target."""
-        if merged and not merged[-1].sealed:
-            size = lines.size(merged[-1].start, last)
-            crumb = min(lines.size(merged[-1].start, first), lines.size(first, last)) < _CRUMB_CHARS
-            if size <= target or (crumb and size <= limit):
-                merged[-1].end = last
-                return
+        if merged and not merged[-1].sealed and lines.size(merged[-1].start, last) <= target:
+            merged[-1].end = last
+            return
         merged.append(_Piece(first, last, stack))
 
     def add_gap(first: int, last: int) -> None:

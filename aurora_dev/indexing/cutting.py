@@ -10,8 +10,8 @@ from itertools import accumulate
 _TAB = 4
 # What continues the statement above it, whatever its indentation: a closing bracket, or a further branch.
 _CONTINUATIONS = (
-    ")", "]", "}", "else", "elif", "elsif", "except", "finally", "catch", "end", "rescue", "ensure", "fi", "done", "esac",
-    "then", ".", "&&", "||", "{",
+    ")", "]", "}", "else", "elif", "elsif", "except", "finally", "catch", "end", "rescue", "ensure", "fi", "done",
+    "esac", "then", ".", "&&", "||", "{",
 )  # fmt: skip
 # Pieces between this share and this multiple of the target are as good as each other: there the statement decides.
 _LEAST_SHARE = 0.5
@@ -26,7 +26,7 @@ def _length(line: str) -> int:
 
 
 class Lines:
-    """A text as its lines, split on ``\\n`` alone, with the size of any range at hand.
+    r"""A text as its lines, split on ``\n`` alone, with the size of any range at hand.
 
     Rows are 0-based here; ranges are half-open. Sizes are characters with line breaks.
     """
@@ -47,7 +47,7 @@ class Lines:
         return self._sums[end] - self._sums[start]
 
     def window(self, start: int, end: int, least: int, most: int) -> tuple[int, int]:
-        """Rows (half-open, after ``start``) before which a piece from ``start`` has ``least`` to ``most`` characters."""
+        """Rows (half-open) before which a piece from ``start`` on has ``least`` to ``most`` characters."""
         base = self._sums[start]
         low = bisect_left(self._sums, base + least, start + 1, end)
         return low, bisect_right(self._sums, base + most, start + 1, end)
@@ -67,9 +67,9 @@ def cut_rows(
 ) -> list[tuple[int, int]]:
     """Cut rows into ranges of about ``target`` characters, at the statements that are nested least.
 
-    Among the lines that would end a piece at 0.5 to 1.3 times the target, the one with the least indentation wins, then one
-    after a blank line, then the one that comes closest to the target; indentation stands for syntax, which holds for
-    every language that people format.
+    Among the lines that would end a piece at 0.5 to 1.3 times the target, the one with the least indentation wins, then
+    one after a blank line, then the one that comes closest to the target; indentation stands for syntax, which holds
+    for every language that people format.
 
     Args:
         lines: The file.
@@ -77,7 +77,7 @@ def cut_rows(
         end: Row after the last.
         target: Wanted size of a piece in characters.
         limit: No piece of several lines is larger than this.
-        costs: Instead of the indentation, what it costs to cut before each row, counted from ``start``.
+        costs: Instead of the indentation, what it costs to cut before each row of the file.
 
     Returns:
         Ranges in order that cover ``start`` to ``end``; a line longer than ``limit`` is a range of its own.

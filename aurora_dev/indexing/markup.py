@@ -21,9 +21,11 @@ _LINK = re.compile(r"!?\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
 _DECORATION = re.compile(r"[`*]+|\s*\{#[^}]*\}\s*$|<[^>]+>")
 # A section shorter than this joins the one before it, even a sibling: a heading with one sentence is found by little.
 _SMALL_SECTION_CHARS = 200
+# A heading with no more than this under it is never left alone: it goes with its first subsection, however long.
+_BARE_HEADING_CHARS = 100
 SEPARATOR = " > "
 # What it costs to cut before a row, least first; a fenced block is cut only where nothing else is left.
-_PARAGRAPH, _LINE, _FENCED = 0, 1, 2
+_HEADING, _PARAGRAPH, _LINE, _FENCED = 0, 1, 2, 3
 
 
 @dataclass(slots=True)
@@ -81,6 +83,8 @@ def sections(lines: Lines, language: str, target: int, limit: int) -> list[Secti
 
 
 def _joins(lines: Lines, group: list[Heading], heading: Heading, end: int, target: int) -> bool:
+    if heading.level > group[-1].level and lines.size(group[-1].row, heading.row) < _BARE_HEADING_CHARS:
+        return True
     if lines.size(group[0].row, end) > target:
         return False
     if heading.level > group[0].level:
@@ -92,10 +96,8 @@ def _joins(lines: Lines, group: list[Heading], heading: Heading, end: int, targe
 def _cut(
     lines: Lines, costs: list[int], start: int, end: int, group: list[Heading] | None, target: int, limit: int
 ) -> list[Section]:
-    if lines.size(start, end) <= limit:
-        pieces = [(start, end)]
-    else:
-        pieces = cut_rows(lines, start, end, target, limit, costs)
+    whole = lines.size(start, end) <= limit
+    pieces = [(start, end)] if whole else cut_rows(lines, start, end, target, limit, costs)
     result: list[Section] = []
     for first, last in pieces:
         if not group:
@@ -152,13 +154,13 @@ def _markdown(lines: Lines) -> tuple[list[Heading], list[int]]:
         atx = _ATX.match(line)
         if atx:
             headings.append(Heading(current, len(atx[1]), _clean(atx[2] or "")))
-            costs[current], previous = _PARAGRAPH, ""
+            costs[current], previous = _HEADING, ""
             continue
         if previous:
             underline = _SETEXT.match(line)
             if underline:
                 headings.append(Heading(current - 1, 1 if underline[1][0] == "=" else 2, _clean(previous)))
-                costs[current], previous = _FENCED, ""
+                costs[current - 1], costs[current], previous = _HEADING, _FENCED, ""
                 continue
         if current == 0 or not text[current - 1].strip():
             costs[current] = _PARAGRAPH
@@ -189,6 +191,7 @@ def _rst(lines: Lines) -> tuple[list[Heading], list[int]]:
         style = line[0] * 2 if over else line[0]
         if style not in styles:
             styles.append(style)
-        headings.append(Heading(row - 2 if over else row - 1, styles.index(style) + 1, _clean(words)))
-        costs[row] = _FENCED
+        first = row - 2 if over else row - 1
+        headings.append(Heading(first, styles.index(style) + 1, _clean(words)))
+        costs[first : row + 1] = [_HEADING] + [_FENCED] * (row - first)
     return headings, costs

@@ -23,13 +23,13 @@ __all__ = ["Definition", "definitions", "language_of", "supported_languages"]
 
 _log = logging.getLogger(__name__)
 
-# Definitions are looked for down to this depth of the tree, because walking whole function bodies costs as much as half the
-# parsing: a closure in a method of a class is at 8. C++ and C# put namespaces and include guards around everything; in
-# Python a method is at 5 even where class and method are decorated and the class is in an `if`.
+# Definitions are looked for down to this depth of the tree, because walking whole function bodies costs as much as half
+# the parsing: a closure in a method of a class is at 8. C++ and C# put namespaces and include guards around everything;
+# in Python a method is at 5 even where class and method are decorated and the class is in an `if`.
 _MAX_DEPTH = 8
 _MAX_DEPTH_OF = {"cpp": 12, "csharp": 12, "cuda": 12, "elixir": 12, "objc": 12, "python": 6, "zig": 12}
-# In JavaScript anything may hold anything (`x = factory("X", () => { a.b = …`), and most files are tests full of callbacks:
-# a shallow look at the file, and another one into what is large. Half the time, measured on zod and axios.
+# In JavaScript anything may hold anything (`x = factory("X", () => { a.b = …`), and many files are full of
+# callbacks: a shallow look at the file, and another one into what is large. Half the time, measured on zod and axios.
 _SHALLOW_DEPTH = 5
 _SECOND_DEPTH = 6
 _LARGE_BYTES = 1_500
@@ -40,8 +40,10 @@ _MAX_HEADER_LINES = 8
 _MAX_HEADER_CHARS = 300
 
 _KINDS = frozenset(
-    "class constant enum function impl interface macro method module namespace property struct table target trait type "
-    "view".split()
+    {
+        *("class", "constant", "enum", "function", "impl", "interface", "macro", "method", "module", "namespace"),
+        *("property", "struct", "table", "target", "trait", "type", "view"),
+    }
 )
 # What a second look goes into, where it is large.
 _HOLDERS = frozenset({"class", "constant", "function", "method", "module"})
@@ -147,8 +149,9 @@ class _Found:
 def definitions(source: bytes, language: str) -> list[Definition]:
     """Find the definitions of a source file.
 
-    Damaged source gives what the error-tolerant parser could make of it; nothing is raised for any input. Definitions
-    deep within function bodies (by language, 5 to 12 nodes) are left out, and the tree is never walked by recursion, so that no nesting is too deep.
+    Damaged source gives what the error-tolerant parser could make of it; nothing is raised for any input. Closures deep
+    within function bodies (by language, 5 to 12 nodes down) are left out. The tree is never walked by recursion, so
+    that no nesting is too deep.
 
     Args:
         source: The file; UTF-8 is assumed, other bytes do no harm.
@@ -324,10 +327,10 @@ def _name(item: _Found, prefix: str, language: str) -> tuple[str, str, str]:
     if not name.isidentifier():
         if language == "make" and name.startswith("."):
             return "", "", kind  # .PHONY and the like are instructions to make
-        if kind == "function" and ("::" in name or ":" in name and language == "lua"):
+        if kind == "function" and ("::" in name or (language == "lua" and ":" in name)):
             kind = "method"
         name = name.strip("\"'`").replace("::", ".").replace("\\", ".").replace("->", ".")
-        if item.kind == "impl":
+        if item.kind == "impl" and language != "elixir":
             words = _WORD.findall(name.partition("<")[0]) or _WORD.findall(name)
             name = words[-1] if words else ""
         elif language == "lua":
@@ -349,10 +352,10 @@ def _name(item: _Found, prefix: str, language: str) -> tuple[str, str, str]:
             scope = word.group() if word else ""
         else:
             scope = scope.strip("\"'")
-    if scope:
-        qualified = f"{scope}.{name}"
-    else:
-        qualified = f"{prefix}.{name}" if prefix else name
+    outer = scope or prefix
+    qualified = f"{outer}.{name}" if outer else name
+    if kind == "impl":
+        return name, qualified, kind
     bare = name if name.startswith("operator") else name.rpartition(".")[2]
     return bare, qualified, kind
 

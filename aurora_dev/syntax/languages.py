@@ -154,15 +154,15 @@ _INTERPRETERS = {
     "uv": "python",
     "zsh": "bash",
 }
-# "#!/usr/bin/env -S VAR=1 python3.12 -u": the interpreter is the first word that is neither env, an option nor a setting.
+# "#!/usr/bin/env -S VAR=1 python3.12 -u": the first word that is neither env, an option nor a setting.
 _VERSION = re.compile(r"[\d.]+$")
 
 
 def language_of(path: str, first_line: str = "") -> str | None:
-    """Tell a file's language from its name and, where the name says nothing, from its ``#!`` line.
+    r"""Tell a file's language from its name and, where the name says nothing, from its ``#!`` line.
 
     Args:
-        path: Any path; only its last part is looked at, without regard to case. ``/`` and ``\\`` both separate.
+        path: Any path; only its last part is looked at, without regard to case. ``/`` and ``\`` both separate.
         first_line: The first line of the file, for scripts without an extension.
 
     Returns:

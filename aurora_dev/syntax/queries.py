@@ -1,15 +1,15 @@
 """What counts as a definition, per language: tree-sitter queries in one dialect.
 
-Each pattern captures ``@name`` and, under the name of its kind (``@function``, ``@class`` …), the node that is the definition.
+Each pattern captures ``@name`` and, under the name of its kind (``@function``, ``@class`` …), the node that is defined.
 Beside these:
 
-- ``@scope``: text that qualifies the name in place of the enclosing definition (a Go receiver, ``app`` in ``app.use = …``).
+- ``@scope``: text that qualifies the name in place of the enclosing definition (a Go receiver, ``app`` of ``app.use``).
 - ``@value``: what a constant is set to; imports in disguise (``require(…)``) are left out by it.
 - ``@tail``: a node that follows and belongs to the definition (a Dart body).
 - ``@wrap`` around ``@inner``: the definition ``@inner`` begins where ``@wrap`` does (decorators, C++ templates).
 - ``@lead``: belongs to whatever begins on the line after it (Rust attributes, JavaScript decorators).
-- ``@namespace`` is listed as a module but does not qualify names, as packages do not in Java; ``@impl`` qualifies names but
-  defines none.
+- ``@namespace`` is listed as a module but does not qualify names, as packages do not in Java; ``@impl`` qualifies
+  names but defines none.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PYTHON = """
 (class_definition name: (_) @name) @class
 (function_definition name: (_) @name) @function
 (decorated_definition definition: (_) @inner) @wrap
-(module (expression_statement (assignment left: (identifier) @name)) @constant)
+(module (assignment left: (identifier) @name) @constant)
 (module (type_alias_statement left: (type (identifier) @name)) @type)
 """
 
@@ -401,7 +401,7 @@ _HASH = (b"#",)
 _SLASHES = (b"//",)
 _DASHES = (b"--",)
 
-# What a line that is a comment (or a one-line annotation) begins with: such lines directly above a definition belong to it.
+# What a comment (or a one-line annotation) begins with: such lines directly above a definition belong to it.
 # Languages with "//" also have /* … */, which is handled by its end.
 COMMENTS: dict[str, tuple[bytes, ...]] = {
     "bash": _HASH,
