@@ -58,12 +58,14 @@ class SourceFile:
         absolute: Where it is.
         size: Bytes, when it was listed.
         mtime_ns: Time of its last change, in nanoseconds since the epoch.
+        wanted: Whether ``.auroraignore`` asks for it by name: it is then read even where it looks generated.
     """
 
     path: str
     absolute: Path
     size: int
     mtime_ns: int
+    wanted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +252,7 @@ class _Walk:
         if reason is not None:
             self._skip(path, reason)
         else:
-            self.files.append(SourceFile(path, Path(absolute), status.st_size, status.st_mtime_ns))
+            self.files.append(SourceFile(path, Path(absolute), status.st_size, status.st_mtime_ns, wanted))
 
     def _read_links(self) -> None:
         """Decide on linked files, now that it is known what is read anyway."""

@@ -153,8 +153,8 @@ def test_binary_generated_minified_and_large_files_are_left_out_with_their_reaso
 @pytest.mark.parametrize(
     "name",
     words(
-        ".env .env.local .env.production prod.env server.pem id_rsa id_ed25519 tls.key cert.p12 store.pfx .npmrc .pypirc "
-        ".netrc credentials.json .git-credentials client_secret_123.json terraform.tfstate .ENV"
+        ".env .env.local .env.production prod.env server.pem id_rsa id_ed25519 tls.key cert.p12 store.pfx .npmrc "
+        ".pypirc .netrc credentials.json .git-credentials client_secret_123.json terraform.tfstate .ENV"
     ),
 )
 def test_files_that_hold_secrets_are_never_read(name: str, tmp_path: Path) -> None:

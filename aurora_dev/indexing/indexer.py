@@ -1,0 +1,295 @@
+"""Brings a store up to date with a project: reads what changed, writes it, and removes what is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from aurora_dev.core.types import Document, Record
+from aurora_dev.indexing.reading import Batch, FileReader, FileResult, StoredFile
+from aurora_dev.indexing.report import IndexOptions, IndexProgress, IndexReport
+from aurora_dev.indexing.walker import UNREADABLE, Skipped, SourceFile, check_root, walk
+from aurora_dev.log import get_logger
+
+__all__ = ["DocumentStore", "IndexOptions", "IndexProgress", "IndexReport", "Indexer"]
+
+_log = get_logger(__name__)
+
+# Only records that the indexer wrote; a note that merely names a path is its author's.
+_INDEXED: Final = {"file_hash": {"$exists": True}}
+# Another process may write while this one does; each pass repairs what the two left mixed. Two are enough unless both
+# go on finding changed files, and the next run would repair the rest.
+_MAX_PASSES: Final = 4
+_DELETES_PER_WRITE: Final = 10_000
+
+
+class DocumentStore(Protocol):
+    """What the indexer needs of a `VectorStore`."""
+
+    @property
+    def namespace(self) -> str:
+        """Part of every id."""
+
+    async def scan(self, filter: Mapping[str, Any] | None = None, *, content: bool = False) -> list[Record]:
+        """Return every record that matches; without ``content`` it is an empty string."""
+
+    async def write(
+        self, upserts: Sequence[Document], deletes: Sequence[str] = (), *, masked: bool = False
+    ) -> list[str]:
+        """Delete by id, then insert or replace, in one transaction; unchanged texts keep their vectors."""
+
+
+class Indexer:
+    """Indexes one project into one store, incrementally.
+
+    Every document carries ``file_hash`` (of the file's bytes and of how they are cut and masked) and ``file_chunks``
+    (how many documents the file has). A file is up to date when the store's records for its path all carry its hash
+    and are as many; that one rule makes runs incremental, lets an interrupted run continue where it was, and shows
+    what two processes at once have left mixed.
+
+    Args:
+        store: Takes the documents.
+        root: The project's folder.
+        options: See `IndexOptions`.
+    """
+
+    def __init__(self, store: DocumentStore, root: str | Path, *, options: IndexOptions | None = None) -> None:
+        self._store = store
+        self._root = Path(root)
+        self._options = options or IndexOptions()
+
+    async def run(self, progress: Callable[[IndexProgress], None] | None = None, *, full: bool = False) -> IndexReport:
+        """Bring the store up to date.
+
+        A file is written in one transaction together with the removal of what it no longer holds. Cancelling leaves
+        each file either as it was or as it is; the next run does the rest. What a file held stays while the file
+        cannot be read.
+
+        Args:
+            progress: Called on the event loop at the start and after each batch.
+            full: Cut and store every file anew, also those that are up to date (unchanged texts keep their vectors).
+
+        Raises:
+            IndexingError: The folder is missing, is none, or cannot be listed.
+            StoreError: The store could not be read or written; what was written before stays.
+            EmbeddingError: The embedder failed; what was written before stays.
+        """
+        run = _Run(self._store, self._root, self._options, progress)
+        return await run.finish(full=full)
+
+
+@dataclass(slots=True)
+class _Run:
+    store: DocumentStore
+    root: Path
+    options: IndexOptions
+    progress: Callable[[IndexProgress], None] | None
+    timings: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    chunks: Counter[str] = field(default_factory=Counter)
+    outcome: dict[str, str] = field(default_factory=dict)  # path → added, updated, removed, unchanged
+    skipped: list[Skipped] = field(default_factory=list)
+    known: dict[str, tuple[int, int, str]] = field(default_factory=dict)
+    secrets_masked: int = 0
+    written: bool = False
+
+    async def finish(self, *, full: bool) -> IndexReport:
+        start = time.perf_counter()
+        root = await asyncio.to_thread(check_root, self.root)
+        stored = await self._stored()
+        for number in range(_MAX_PASSES):
+            self.written = False
+            kept = await self._pass(root, stored, forced=full and number == 0)
+            if not self.written:
+                break
+            stored = await self._stored()
+            if self._is_settled(stored, kept):
+                break
+            _log.info("index_pass_repeated", reason="another process wrote to the same files")
+        files = Counter(self.outcome.values())
+        report = IndexReport(
+            files_added=files["added"],
+            files_updated=files["updated"],
+            files_removed=files["removed"],
+            files_unchanged=files["unchanged"],
+            files_skipped=len(self.skipped),
+            chunks_added=self.chunks["added"],
+            chunks_updated=self.chunks["updated"],
+            chunks_removed=self.chunks["removed"],
+            chunks_unchanged=self.chunks["unchanged"],
+            chunks_total=sum(len(file.ids) for file in stored.values()),
+            secrets_masked=self.secrets_masked,
+            seconds=time.perf_counter() - start,
+            timings=dict(self.timings),
+            skipped=tuple(sorted(self.skipped, key=lambda entry: entry.path)),
+        )
+        _log.info("indexed", files=dict(files), chunks=dict(self.chunks), seconds=round(report.seconds, 3))
+        return report
+
+    async def _stored(self) -> dict[str, StoredFile]:
+        start = time.perf_counter()
+        records = await self.store.scan(_INDEXED, content=False)
+        # A large store has a million records: not on the event loop.
+        stored = await asyncio.to_thread(_by_path, records)
+        self.timings["scan"] += time.perf_counter() - start
+        return stored
+
+    def _is_settled(self, stored: Mapping[str, StoredFile], kept: Callable[[str], bool]) -> bool:
+        """Whether the store holds exactly what this run has read."""
+        return all(
+            path in stored and stored[path].version == version for path, (_, _, version) in self.known.items()
+        ) and all(path in self.known or kept(path) for path in stored)
+
+    async def _pass(self, root: Path, stored: dict[str, StoredFile], *, forced: bool) -> Callable[[str], bool]:
+        """Read and write once; return which paths are kept although they were not read."""
+        # The store was scanned before the walk: what another process adds meanwhile is not taken for removed.
+        start = time.perf_counter()
+        skipped: list[Skipped] = []
+        options = replace(self.options.walk, sniff=False)  # the reader sees every file's bytes anyway
+        files = await asyncio.to_thread(lambda: list(walk(root, options, skipped)))
+        self.timings["walk"] += time.perf_counter() - start
+        reader = FileReader(
+            files,
+            self.store.namespace,
+            stored,
+            mask=self.options.mask_secrets,
+            forced=forced,
+            known=self.known,
+            max_file_size=options.max_file_size,
+        )
+        self.known = {}
+        kept = _Kept(skipped)
+        await self._read_and_write(reader, files, stored, kept)
+        gone = [path for path in stored if path not in self.known and not kept(path)]
+        await self._remove(gone, stored)
+        self.skipped = skipped + reader.skipped
+        self.secrets_masked += reader.secrets_masked
+        for stage, seconds in reader.timings.items():
+            self.timings[stage] += seconds
+        return kept
+
+    async def _read_and_write(
+        self, reader: FileReader, files: Sequence[SourceFile], stored: Mapping[str, StoredFile], kept: _Kept
+    ) -> None:
+        done = 0
+        self._tell(0, len(files), "")
+        limit = self.options.first_batch_chunks
+        ahead = asyncio.create_task(asyncio.to_thread(reader.next_batch, limit, self.options.batch_files))
+        try:
+            while (batch := await asyncio.shield(ahead)) is not None:
+                # One batch is read while the one before it is embedded and written: memory holds two.
+                limit = self.options.batch_chunks
+                ahead = asyncio.create_task(asyncio.to_thread(reader.next_batch, limit, self.options.batch_files))
+                await self._write(batch, stored, kept)
+                done += len(batch.files)
+                self._tell(done, len(files), batch.files[-1].file.path)
+        finally:
+            reader.stop()
+            # The thread cannot be cancelled; it ends after its file, and nothing of it outlives the run.
+            await asyncio.gather(ahead, return_exceptions=True)
+
+    async def _write(self, batch: Batch, stored: Mapping[str, StoredFile], kept: _Kept) -> None:
+        upserts: list[Document] = []
+        deletes: list[str] = []
+        counts: Counter[str] = Counter()
+        outcome: dict[str, str] = {}
+        for result in batch.files:
+            path = result.file.path
+            old = stored.get(path)
+            if result.keep:
+                kept.add(path)
+            if result.version is None:
+                continue
+            if result.documents is None:
+                outcome[path] = "unchanged"
+                if path not in self.outcome:
+                    counts["unchanged"] += len(old.ids) if old is not None else 0
+                continue
+            before = set(old.ids) if old is not None else set()
+            after = {str(document.id) for document in result.documents}
+            upserts += result.documents
+            deletes += sorted(before - after)
+            counts.update(added=len(after - before), updated=len(after & before), removed=len(before - after))
+            outcome[path] = "added" if old is None else "updated"
+        await self._commit(upserts, deletes)
+        self.chunks += counts
+        for path, what in outcome.items():
+            earlier = self.outcome.get(path)
+            # What a later pass finds about a file is no news about what this run did.
+            if earlier in (None, "removed") or (what != "unchanged" and earlier != "added"):
+                self.outcome[path] = what
+        self._remember(batch.files)
+
+    def _remember(self, results: Iterable[FileResult]) -> None:
+        for result in results:
+            if result.version is not None:
+                file = result.file
+                self.known[file.path] = (file.size, file.mtime_ns, result.version)
+
+    async def _remove(self, paths: Sequence[str], stored: Mapping[str, StoredFile]) -> None:
+        ids = [id_ for path in paths for id_ in stored[path].ids]
+        for start in range(0, len(ids), _DELETES_PER_WRITE):
+            await self._commit([], ids[start : start + _DELETES_PER_WRITE])
+        self.chunks["removed"] += len(ids)
+        self.outcome.update(dict.fromkeys(paths, "removed"))
+
+    async def _commit(self, upserts: Sequence[Document], deletes: Sequence[str]) -> None:
+        if not upserts and not deletes:
+            return
+        start = time.perf_counter()
+        self.written = True
+        # Masking is done, or is not wanted.
+        write = asyncio.ensure_future(self.store.write(upserts, deletes, masked=True))
+        try:
+            await asyncio.shield(write)
+        except asyncio.CancelledError:
+            # Let the transaction end, so that whoever cancelled may close the store.
+            await asyncio.gather(write, return_exceptions=True)
+            raise
+        self.timings["write"] += time.perf_counter() - start
+
+    def _tell(self, done: int, total: int, path: str) -> None:
+        if self.progress is not None:
+            chunks = self.chunks["added"] + self.chunks["updated"]
+            self.progress(IndexProgress(done, total, chunks, path))
+
+
+class _Kept:
+    """Paths whose records stay although their files were not read this time."""
+
+    def __init__(self, skipped: Iterable[Skipped]) -> None:
+        unreadable = [entry.path for entry in skipped if entry.reason == UNREADABLE]
+        self._folders = tuple(path for path in unreadable if path.endswith("/"))
+        self._files = {path for path in unreadable if not path.endswith("/")}
+
+    def add(self, path: str) -> None:
+        self._files.add(path)
+
+    def __call__(self, path: str) -> bool:
+        return path in self._files or (bool(self._folders) and path.startswith(self._folders))
+
+
+def _by_path(records: Iterable[Record]) -> dict[str, StoredFile]:
+    stored: dict[str, StoredFile] = {}
+    expected: dict[str, tuple[object, object]] = {}
+    mixed: set[str] = set()
+    for record in records:
+        path = str(record.metadata.get("path", ""))
+        mark = (record.metadata["file_hash"], record.metadata.get("file_chunks"))
+        file = stored.get(path)
+        if file is None:
+            stored[path] = StoredFile([record.id], None)
+            expected[path] = mark
+            continue
+        file.ids.append(record.id)
+        if expected[path] != mark:
+            mixed.add(path)
+    for path, file in stored.items():
+        version, chunks = expected[path]
+        if path not in mixed and chunks == len(file.ids):
+            file.version = str(version)
+    return stored

@@ -1,0 +1,464 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aurora_dev.core.faiss_store import FAISSLocalStore
+from aurora_dev.core.types import Document, Record
+from aurora_dev.core.vector_store import VectorStore
+from aurora_dev.errors import IndexingError, InvalidRequestError
+from aurora_dev.indexing import reading
+from aurora_dev.indexing.indexer import DocumentStore, Indexer, IndexOptions, IndexProgress, IndexReport
+from aurora_dev.testing.hashing_embedder import HashingEmbedder
+
+TOKEN = "ghp_" + "a8Kd03mPq7Zt5LwXc1Rv9BnY2sHjF6gUeQ4i"
+
+
+class DictStore:
+    """A store in a dictionary, with the semantics of the protocol: a write is all or nothing, and takes its time."""
+
+    namespace = "tests"
+
+    def __init__(self) -> None:
+        self.records: dict[str, Record] = {}
+        self.writes: list[tuple[list[Document], list[str]]] = []
+        self.before_write: Callable[[], Awaitable[None]] | None = None
+
+    async def scan(self, filter: Mapping[str, Any] | None = None, *, content: bool = False) -> list[Record]:
+        await asyncio.sleep(0)
+        assert filter in (None, {"file_hash": {"$exists": True}})
+        found = [record for record in self.records.values() if filter is None or "file_hash" in record.metadata]
+        found.sort(key=lambda record: record.id)
+        return [Record(record.id, record.content if content else "", record.metadata) for record in found]
+
+    async def write(
+        self, upserts: Sequence[Document], deletes: Sequence[str] = (), *, masked: bool = False
+    ) -> list[str]:
+        assert masked
+        await asyncio.sleep(0)
+        if self.before_write is not None:
+            await self.before_write()
+        for id_ in deletes:
+            self.records.pop(id_, None)
+        for document in upserts:
+            assert document.id is not None
+            assert document.content.strip()
+            self.records[document.id] = Record(document.id, document.content, dict(document.metadata))
+        self.writes.append((list(upserts), list(deletes)))
+        return [str(document.id) for document in upserts]
+
+    async def close(self) -> None:
+        pass
+
+
+def faiss(folder: Path) -> VectorStore:
+    return VectorStore(FAISSLocalStore(folder), namespace="tests", embedder=HashingEmbedder(), reranker="none")
+
+
+@pytest.fixture(params=["dict", "faiss"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[DictStore | VectorStore]:
+    opened = DictStore() if request.param == "dict" else faiss(tmp_path / "store")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    put(folder, "a.py", function("alpha") + "\n\n" + function("beta"))
+    put(folder, "pkg/b.py", function("gamma"))
+    put(folder, "README.md", "# Title\n\nSome words.\n")
+    return folder
+
+
+def put(root: Path, path: str, text: str | bytes) -> None:
+    target = root / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(text.encode() if isinstance(text, str) else text)
+
+
+def function(name: str, lines: int = 40) -> str:
+    body = "\n".join(f"    {name}_{n} = compute_{name}({n}, other_argument={n * 7})" for n in range(lines))
+    return f"def {name}(x):\n{body}\n    return x\n"
+
+
+async def index(store: DocumentStore, root: Path, *, full: bool = False, **options: Any) -> IndexReport:
+    return await Indexer(store, root, options=IndexOptions(**options)).run(full=full)
+
+
+async def contents(store: DictStore | VectorStore) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for record in await store.scan(None, content=True):
+        found.setdefault(str(record.metadata.get("path")), []).append(record.content)
+    return {path: sorted(texts) for path, texts in found.items()}
+
+
+async def fresh(root: Path) -> dict[str, list[str]]:
+    """What a store holds that has never held anything else."""
+    empty = DictStore()
+    await index(empty, root)
+    return await contents(empty)
+
+
+def files(report: IndexReport) -> tuple[int, int, int, int]:
+    return report.files_added, report.files_updated, report.files_removed, report.files_unchanged
+
+
+async def test_a_first_run_stores_every_file_and_says_so(store: DictStore | VectorStore, root: Path) -> None:
+    report = await index(store, root)
+    records = await store.scan(None, content=True)
+    assert files(report) == (3, 0, 0, 0)
+    assert report.chunks_added == report.chunks_total == len(records)
+    assert {record.metadata["path"] for record in records} == {"README.md", "a.py", "pkg/b.py"}
+    assert {"scan", "walk", "read", "mask", "chunk", "write"} <= report.timings.keys()
+    for record in records:
+        same = [other for other in records if other.metadata["path"] == record.metadata["path"]]
+        assert record.metadata["file_chunks"] == len(same)
+        assert {other.metadata["file_hash"] for other in same} == {record.metadata["file_hash"]}
+
+
+async def test_a_second_run_writes_nothing(root: Path) -> None:
+    store = DictStore()
+    first = await index(store, root)
+    store.writes.clear()
+    second = await index(store, root)
+    assert store.writes == []
+    assert files(second) == (0, 0, 0, 3)
+    assert second.chunks_unchanged == second.chunks_total == first.chunks_total
+    assert second.chunks_added == second.chunks_updated == second.chunks_removed == 0
+
+
+async def test_a_changed_file_is_replaced_in_one_write(root: Path) -> None:
+    store = DictStore()
+    await index(store, root)
+    store.writes.clear()
+    put(root, "a.py", function("alpha") + "\n\n" + function("delta"))
+    report = await index(store, root)
+    assert files(report) == (0, 1, 0, 2)
+    (write,) = store.writes
+    assert {document.metadata["path"] for document in write[0]} == {"a.py"}
+    assert write[1]
+    assert report.chunks_removed == len(write[1])
+    assert report.chunks_added == len(write[0]) - report.chunks_updated > 0
+    assert await contents(store) == await fresh(root)
+
+
+async def test_a_line_inserted_above_moves_no_id_but_the_lines(store: DictStore | VectorStore, root: Path) -> None:
+    await index(store, root)
+    before = {r.id: r.metadata["start_line"] for r in await store.scan(None) if r.metadata["path"] == "pkg/b.py"}
+    put(root, "pkg/b.py", "\n\n" + function("gamma"))
+    report = await index(store, root)
+    after = {r.id: r.metadata["start_line"] for r in await store.scan(None) if r.metadata["path"] == "pkg/b.py"}
+    kept = before.keys() & after.keys()
+    assert report.chunks_updated == len(kept) > 0
+    assert any(after[id_] != before[id_] for id_ in kept)
+
+
+async def test_files_that_vanish_or_are_ignored_leave(store: DictStore | VectorStore, root: Path) -> None:
+    await index(store, root)
+    (root / "a.py").unlink()
+    put(root, ".auroraignore", "pkg/\n.auroraignore\n")
+    report = await index(store, root)
+    assert files(report) == (0, 0, 2, 1)
+    assert set(await contents(store)) == {"README.md"}
+    assert report.chunks_removed > 0
+    assert report.skipped_reasons == {"ignored": 2}
+
+
+async def test_a_file_that_becomes_binary_or_empty_leaves(store: DictStore | VectorStore, root: Path) -> None:
+    await index(store, root)
+    put(root, "a.py", b"\0\1\2")
+    put(root, "pkg/b.py", "\n \n")
+    report = await index(store, root)
+    assert set(await contents(store)) == {"README.md"}
+    assert report.skipped_reasons == {"binary": 1, "no text": 1}
+    assert report.files_removed == 2
+
+
+async def test_notes_of_agents_are_left_alone_even_where_they_name_a_path(
+    store: DictStore | VectorStore, root: Path
+) -> None:
+    notes = [Document("a note", {"path": "a.py"}, "n1"), Document("another", {"path": "gone.py", "kind": "x"}, "n2")]
+    await store.write(notes, masked=True)
+    await index(store, root)
+    (root / "a.py").unlink()
+    report = await index(store, root)
+    kept = {record.id for record in await store.scan(None)}
+    assert {"n1", "n2"} <= kept
+    assert report.chunks_total == len(kept) - 2
+
+
+async def test_exact_repeats_in_one_file_are_all_stored(store: DictStore | VectorStore, root: Path) -> None:
+    put(root, "repeats.py", "\n\n".join([function("same")] * 3))
+    await index(store, root)
+    texts = (await contents(store))["repeats.py"]
+    assert len(texts) > len(set(texts))
+    assert files(await index(store, root)) == (0, 0, 0, 4)
+
+
+async def test_an_interrupted_run_continues_where_it_was(root: Path) -> None:
+    for number in range(20):
+        put(root, f"m{number:02}.py", function(f"f{number}"))
+    store = DictStore()
+    writes = 0
+
+    async def fail_later() -> None:
+        nonlocal writes
+        writes += 1
+        if writes == 4:
+            raise OSError("pulled the plug")
+
+    store.before_write = fail_later
+    with pytest.raises(OSError, match="pulled the plug"):
+        await index(store, root, batch_chunks=5, first_batch_chunks=5)
+    stored = {str(record.metadata["path"]) for record in store.records.values()}
+    assert 0 < len(stored) < 23
+    store.before_write = None
+    report = await index(store, root)
+    assert report.files_unchanged == len(stored)
+    assert report.files_added == 23 - len(stored)
+    assert await contents(store) == await fresh(root)
+
+
+async def test_a_file_of_which_a_part_is_missing_is_stored_anew(store: DictStore | VectorStore, root: Path) -> None:
+    await index(store, root)
+    victim = next(record.id for record in await store.scan(None) if record.metadata["path"] == "a.py")
+    await store.write([], [victim], masked=True)
+    report = await index(store, root)
+    assert files(report) == (0, 1, 0, 2)
+    assert await contents(store) == await fresh(root)
+
+
+async def test_a_full_run_stores_everything_again(root: Path) -> None:
+    store = DictStore()
+    await index(store, root)
+    report = await index(store, root, full=True)
+    assert files(report) == (0, 3, 0, 0)
+    assert report.chunks_updated == report.chunks_total
+    assert report.chunks_added == report.chunks_removed == 0
+
+
+async def test_a_new_way_of_cutting_reads_every_file_anew(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = DictStore()
+    await index(store, root)
+    monkeypatch.setattr(reading, "_CHUNKING_VERSION", 999)
+    assert files(await index(store, root)) == (0, 3, 0, 0)
+
+
+async def test_secrets_are_masked_unless_switched_off(store: DictStore | VectorStore, root: Path) -> None:
+    put(root, "c.py", f'token = "{TOKEN}"\n')
+    report = await index(store, root)
+    assert report.secrets_masked == 1
+    assert (await contents(store))["c.py"] == ['token = "[masked: github-token]"']
+    assert files(await index(store, root)) == (0, 0, 0, 4)
+    report = await index(store, root, mask_secrets=False)
+    assert report.secrets_masked == 0
+    assert (await contents(store))["c.py"] == [f'token = "{TOKEN}"']
+
+
+async def test_what_cannot_be_read_this_time_stays(
+    store: DictStore | VectorStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await index(store, root)
+    before = await contents(store)
+    scandir, open_ = os.scandir, Path.open
+
+    def broken_scandir(path: Any) -> Any:
+        if str(path).endswith("pkg"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    def broken_open(self: Path, *args: Any, **kwargs: Any) -> Any:
+        if self.name == "a.py":
+            raise OSError(5, "Input/output error")
+        return open_(self, *args, **kwargs)
+
+    monkeypatch.setattr(os, "scandir", broken_scandir)
+    monkeypatch.setattr(Path, "open", broken_open)
+    report = await index(store, root)
+    assert await contents(store) == before
+    assert {(entry.path, entry.reason) for entry in report.skipped} == {("a.py", "unreadable"), ("pkg/", "unreadable")}
+    assert report.files_removed == 0
+
+
+async def test_a_file_that_no_grammar_can_cut_is_reported_and_ends_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = reading.chunk_text
+
+    def fails_on_b(text: str, path: str) -> list[Document]:
+        if path == "pkg/b.py":
+            raise RecursionError("too deep")
+        return real(text, path)
+
+    monkeypatch.setattr(reading, "chunk_text", fails_on_b)
+    store = DictStore()
+    report = await index(store, root)
+    assert report.skipped_reasons == {"could not be cut into documents": 1}
+    assert set(await contents(store)) == {"README.md", "a.py"}
+
+
+async def test_batches_are_bounded_and_split_no_file(root: Path) -> None:
+    for number in range(30):
+        put(root, f"m{number:02}.py", "\n\n".join(function(f"f{number}_{n}") for n in range(number % 4 + 1)))
+    put(root, "zz_large.py", "\n\n".join(function(f"large{n}") for n in range(30)))
+    store = DictStore()
+    await index(store, root, batch_chunks=12, first_batch_chunks=4)
+    seen: set[str] = set()
+    for upserts, _ in store.writes:
+        here = {str(document.metadata["path"]) for document in upserts}
+        assert len(upserts) <= 12 or len(here) == 1
+        assert not here & seen
+        seen |= here
+    assert len(store.writes[0][0]) <= 4
+    assert len(store.writes) > 5
+    assert await contents(store) == await fresh(root)
+
+
+async def test_progress_grows_to_the_number_of_files(root: Path) -> None:
+    for number in range(10):
+        put(root, f"m{number}.py", function(f"f{number}"))
+    steps: list[IndexProgress] = []
+    options = IndexOptions(batch_chunks=4, first_batch_chunks=2)
+    report = await Indexer(DictStore(), root, options=options).run(steps.append)
+    assert [step.files_done for step in steps] == sorted({step.files_done for step in steps})
+    assert (steps[0].files_done, steps[0].files_total) == (0, 13)
+    assert (steps[-1].files_done, steps[-1].chunks_written) == (13, report.chunks_added)
+    assert len(steps) > 4
+
+
+async def test_files_are_cut_while_the_batch_before_is_written_and_never_on_the_event_loop(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        put(root, f"m{number}.py", function(f"f{number}"))
+    store = DictStore()
+    real = reading.chunk_text
+    threads: set[int] = set()
+    cut: list[str] = []
+    second_is_cut = threading.Event()
+
+    def watched(text: str, path: str) -> list[Document]:
+        threads.add(threading.get_ident())
+        cut.append(path)
+        if len(cut) == 3:  # the first batch has one file, and one more was read to see that it is full
+            second_is_cut.set()
+        return real(text, path)
+
+    async def wait_for_the_reader() -> None:
+        # Ends only where the reader goes on during the write.
+        assert await asyncio.to_thread(second_is_cut.wait, 10)
+
+    monkeypatch.setattr(reading, "chunk_text", watched)
+    store.before_write = wait_for_the_reader
+    await index(store, root, batch_chunks=3, first_batch_chunks=1)
+    assert len(cut) == 9
+    assert threading.get_ident() not in threads
+
+
+async def test_the_reader_is_never_more_than_a_batch_ahead(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(30):
+        put(root, f"m{number:02}.py", function(f"f{number}", 5))
+    store = DictStore()
+    real = reading.chunk_text
+    cut = 0
+
+    def counted(text: str, path: str) -> list[Document]:
+        nonlocal cut
+        cut += 1
+        return real(text, path)
+
+    ahead: list[int] = []
+
+    async def note() -> None:
+        await asyncio.sleep(0.01)  # lets the reader run as far as it may
+        ahead.append(cut - sum(len({d.metadata["path"] for d in upserts}) for upserts, _ in store.writes))
+
+    monkeypatch.setattr(reading, "chunk_text", counted)
+    store.before_write = note
+    await index(store, root, batch_chunks=4, first_batch_chunks=4)
+    assert max(ahead) <= 2 * 4 + 1
+
+
+async def test_cancelling_leaves_whole_files_and_the_next_run_does_the_rest(root: Path) -> None:
+    for number in range(20):
+        put(root, f"m{number:02}.py", "\n\n".join(function(f"f{number}_{n}") for n in range(3)))
+    store = DictStore()
+    reached = asyncio.Event()
+
+    async def tell() -> None:
+        if len(store.writes) == 2:
+            reached.set()
+            await asyncio.sleep(0.01)
+
+    store.before_write = tell
+    run = asyncio.create_task(index(store, root, batch_chunks=6, first_batch_chunks=6))
+    await reached.wait()
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert len(store.writes) == 3  # the transaction that was under way has ended
+    assert not [thread for thread in asyncio.all_tasks() if thread is not asyncio.current_task()]
+    expected = await fresh(root)
+    for path, texts in (await contents(store)).items():
+        assert texts == expected[path]
+    store.before_write = None
+    await index(store, root)
+    assert await contents(store) == expected
+
+
+async def test_two_runs_at_once_end_with_the_right_content(tmp_path: Path, root: Path) -> None:
+    for number in range(12):
+        put(root, f"m{number:02}.py", function(f"f{number}"))
+    stores = [faiss(tmp_path / "store") for _ in range(2)]
+    try:
+        await index(stores[0], root)
+        for number in range(0, 12, 2):
+            put(root, f"m{number:02}.py", function(f"new{number}"))
+        (root / "m01.py").unlink()
+        await asyncio.gather(*(index(store, root, batch_chunks=3, first_batch_chunks=3) for store in stores))
+        assert await contents(stores[0]) == await contents(stores[1]) == await fresh(root)
+    finally:
+        for store in stores:
+            await store.close()
+
+
+async def test_a_run_that_read_an_older_version_repairs_what_it_mixed(root: Path) -> None:
+    store = DictStore()
+    await index(store, root)
+    put(root, "a.py", function("older"))
+
+    async def another_run_is_faster() -> None:
+        store.before_write = None
+        put(root, "a.py", function("newer"))
+        put(root, "new.py", function("brand_new"))
+        await index(store, root)
+
+    store.before_write = another_run_is_faster
+    report = await index(store, root)
+    assert await contents(store) == await fresh(root)
+    assert report.chunks_total == len(store.records)
+    assert files(await index(store, root)) == (0, 0, 0, 4)
+
+
+async def test_a_missing_folder_and_a_file_are_refused(root: Path) -> None:
+    store = DictStore()
+    with pytest.raises(IndexingError, match="There is no folder"):
+        await index(store, root / "missing")
+    with pytest.raises(IndexingError, match="is a file, not a folder"):
+        await index(store, root / "a.py")
+    assert store.writes == []
+
+
+@pytest.mark.parametrize("name", ["batch_chunks", "first_batch_chunks", "batch_files"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, True, "9"])
+def test_options_that_make_no_sense_are_refused(name: str, value: object) -> None:
+    with pytest.raises(InvalidRequestError, match=name):
+        IndexOptions(**{name: value})
