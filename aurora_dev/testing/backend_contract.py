@@ -1,0 +1,302 @@
+"""The contract of `VectorBackend` as test classes.
+
+A backend's tests subclass every class in ``__all__`` and provide the fixture ``backend``: a fresh, empty store. Where
+writes show only after a while, ``settle`` waits for them; what a service cannot keep is said by the class attributes of
+`Contract`::
+
+    class TestRecords(RecordContract):
+        @pytest.fixture
+        def backend(self, tmp_path):
+            with closing(FAISSLocalStore(tmp_path / "store")) as store:
+                yield store
+
+Needs pytest (the extra ``dev``).
+"""
+
+# ruff: noqa: D102 - the names of the tests say it
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aurora_dev.core.backend import VectorBackend
+from aurora_dev.core.types import Record
+from aurora_dev.errors import DimensionMismatchError, InvalidRequestError
+from aurora_dev.testing.contract_support import (
+    DIMENSION,
+    EMBEDDER,
+    LIBRARY,
+    OTHER_EMBEDDER,
+    WIDER_EMBEDDER,
+    Contract,
+    ids,
+    record,
+    unit,
+)
+from aurora_dev.testing.search_contract import FilterContract, KeywordSearchContract, VectorSearchContract
+
+__all__ = [
+    "Contract",
+    "EmbedderContract",
+    "FilterContract",
+    "KeywordSearchContract",
+    "NamespaceContract",
+    "RecordContract",
+    "VectorSearchContract",
+]
+
+
+class RecordContract(Contract):
+    """Records are written, replaced, read and deleted by id."""
+
+    def test_the_store_is_a_vector_backend(self, backend: VectorBackend) -> None:
+        assert isinstance(backend, VectorBackend)
+
+    def test_a_written_record_comes_back_as_it_was(self, backend: VectorBackend) -> None:
+        metadata = {"s": "ä\n\"'\\", "i": -3, "f": 0.1 + 0.2, "t": True, "l": ["x", ""], "empty": "", "none": []}
+        self.put(backend, record("a", "text\r\n\twith \x00 and 🦜", metadata))
+        found = backend.fetch("n", ["a"])["a"]
+        assert (found.id, found.content, found.metadata) == ("a", "text\r\n\twith \x00 and 🦜", metadata)
+        assert isinstance(found.metadata["t"], bool)
+        assert found.vector is None
+
+    def test_integers_of_64_bits_keep_their_value(self, backend: VectorBackend) -> None:
+        if self.approximate_integers:
+            pytest.skip("this backend keeps numbers as floats")
+        self.put(backend, record("a", "x", {"big": 2**63 - 1, "small": -(2**63)}))
+        assert backend.fetch("n", ["a"])["a"].metadata == {"big": 2**63 - 1, "small": -(2**63)}
+
+    def test_odd_ids_are_ids(self, backend: VectorBackend) -> None:
+        self.put(backend, *(record(identifier, f"text {i}") for i, identifier in enumerate(self.odd_ids)))
+        assert ids(backend.fetch("n", self.odd_ids)) == sorted(self.odd_ids)
+        self.put(backend, deletes=list(self.odd_ids))
+        assert backend.count("n") == 0
+
+    def test_upserting_an_id_again_replaces_the_record_wholly(self, library: VectorBackend) -> None:
+        self.put(library, record("a", "other words", {"new": 1}))
+        found = library.fetch("n", ["a"])["a"]
+        assert (found.content, found.metadata) == ("other words", {"new": 1})
+        assert library.count("n") == len(LIBRARY)
+
+    def test_of_several_upserts_with_one_id_the_last_wins(self, backend: VectorBackend) -> None:
+        self.put(backend, record("a", "first"), record("b", "b"), record("a", "second"))
+        assert backend.fetch("n", ["a"])["a"].content == "second"
+        assert backend.count("n") == 2
+
+    def test_deletes_come_before_upserts(self, library: VectorBackend) -> None:
+        self.put(library, record("a", "kept"), deletes=["a", "b", "unknown"])
+        assert ids(library.fetch("n", ["a", "b"])) == ["a"]
+        assert library.fetch("n", ["a"])["a"].content == "kept"
+
+    def test_a_deleted_record_is_found_in_no_way(self, backend: VectorBackend) -> None:
+        backend.set_embedder(EMBEDDER)
+        self.put(backend, record("a", "alpha", {"k": 1}, unit(1)), record("b", "alpha beta", {"k": 1}, unit(1, 1)))
+        self.put(backend, deletes=["a"])
+        assert backend.fetch("n", ["a"]) == {}
+        assert ids(backend.vector_query("n", unit(1), 5)) == ["b"]
+        assert [record.id for record in backend.scan("n", {"k": 1})] == ["b"]
+        if backend.capabilities.keyword:
+            assert ids(backend.keyword_query("n", "alpha", 5)) == ["b"]
+
+    def test_fetching_gives_vectors_only_where_asked_for(self, backend: VectorBackend) -> None:
+        backend.set_embedder(EMBEDDER)
+        self.put(backend, record("a", "x", {}, unit(1, 2)), record("b", "y"))
+        assert backend.fetch("n", ["a"])["a"].vector is None
+        found = backend.fetch("n", ["a", "b", "unknown"], vectors=True)
+        assert ids(found) == ["a", "b"]
+        vector = found["a"].vector
+        assert vector is not None and vector.dtype == np.float32 and np.allclose(vector, unit(1, 2), atol=1e-6)
+        assert found["b"].vector is None
+
+    def test_what_a_caller_does_to_a_result_does_not_reach_the_store(self, backend: VectorBackend) -> None:
+        backend.set_embedder(EMBEDDER)
+        self.put(backend, record("a", "alpha", {"tags": ["x"]}, unit(1)))
+        for _ in range(2):
+            (match,) = backend.vector_query("n", unit(1), 1)
+            assert match.record.metadata == {"tags": ["x"]}
+            match.record.metadata["tags"].append("y")  # type: ignore[union-attr]
+            match.record.metadata["more"] = 1  # type: ignore[index]
+
+    @pytest.mark.parametrize(
+        "bad",
+        [
+            record("", "x"),
+            record("x" * 513, "x"),
+            record("\ud800", "x"),
+            record("a", ""),
+            record("a", "lone \udc80 surrogate"),
+            record("a", "x", {"": 1}),
+            record("a", "x", {"k": None}),
+            record("a", "x", {"k": {"nested": 1}}),
+            record("a", "x", {"k": [1, 2]}),
+            record("a", "x", {"k": float("nan")}),
+            record("a", "x", {"k": float("-inf")}),
+            record("a", "x", {"k": 2**63}),
+            record("a", "x", {"k": "\ud800"}),
+            record("a", "x", {}, np.full(DIMENSION, np.nan, dtype=np.float32)),
+        ],
+        ids=lambda bad: repr(bad)[:60].encode("ascii", "replace").decode(),
+    )
+    def test_what_cannot_be_stored_is_refused_and_nothing_is_written(self, library: VectorBackend, bad: Record) -> None:
+        library.set_embedder(EMBEDDER)
+        with pytest.raises(InvalidRequestError):
+            library.write("n", [record("fine", "fine"), bad], ["b"])
+        self.settle(library, "n")
+        assert ids(library.fetch("n", ["fine", "b"])) == ["b"]
+
+    def test_a_refusal_names_the_record_and_the_key(self, backend: VectorBackend) -> None:
+        with pytest.raises(InvalidRequestError, match=r"'the-id'.*'the-key'"):
+            backend.write("n", [record("the-id", "x", {"the-key": None})])
+
+    def test_scan_yields_matching_records_in_the_order_of_ids(self, library: VectorBackend) -> None:
+        assert [record.id for record in library.scan("n")] == list("abcdef")
+        assert [record.id for record in library.scan("n", {"kind": "decision"})] == ["c", "e"]
+        assert {record.content for record in library.scan("n", content=False)} == {""}
+        assert list(library.scan("unknown")) == []
+
+    def test_scan_yields_vectors_where_asked_for(self, backend: VectorBackend) -> None:
+        backend.set_embedder(EMBEDDER)
+        self.put(backend, record("a", "x", {}, unit(1)), record("b", "y"))
+        assert [record.vector is not None for record in backend.scan("n", vectors=True)] == [True, False]
+        assert [record.vector is not None for record in backend.scan("n")] == [False, False]
+
+    def test_a_long_scan_misses_nothing_and_repeats_nothing(self, backend: VectorBackend) -> None:
+        names = [f"{i:05d}" for i in range(1300)]
+        self.put(backend, *(record(name, "x") for name in reversed(names)))
+        assert [record.id for record in backend.scan("n", content=False)] == names
+
+    def test_closing_twice_does_nothing(self, backend: VectorBackend) -> None:
+        backend.close()
+        backend.close()
+
+
+class NamespaceContract(Contract):
+    """Namespaces are isolated, counted and deleted."""
+
+    def test_namespaces_do_not_see_each_other(self, backend: VectorBackend) -> None:
+        backend.set_embedder(EMBEDDER)
+        self.put(backend, record("a", "alpha one", {}, unit(1)), namespace="one")
+        self.put(backend, record("a", "alpha two", {}, unit(0, 1)), namespace="two")
+        for name in ("one", "two"):
+            assert backend.fetch(name, ["a"])["a"].content == f"alpha {name}"
+            assert [m.record.content for m in backend.vector_query(name, unit(1, 1), 5)] == [f"alpha {name}"]
+        self.put(backend, deletes=["a"], namespace="one")
+        assert backend.namespaces() == ["two"]
+
+    def test_an_unknown_namespace_is_empty(self, backend: VectorBackend) -> None:
+        backend.set_embedder(EMBEDDER)
+        assert backend.vector_query("none", unit(1), 5) == []
+        assert backend.fetch("none", ["a"]) == {}
+        assert backend.count("none") == 0 and backend.count("none", {"a": 1}) == 0
+        assert backend.delete_where("none", {"a": 1}) == 0
+        assert backend.delete_namespace("none") == 0
+        assert backend.missing_vectors("none", 5) == []
+        stats = backend.stats("none")
+        assert (stats.records, stats.vectors) == (0, 0)
+        assert backend.namespaces() == []
+
+    def test_deleting_a_namespace_leaves_the_others(self, library: VectorBackend) -> None:
+        self.put(library, record("z", "other"), namespace="other")
+        assert library.delete_namespace("n") == len(LIBRARY)
+        self.settle(library, "n")
+        assert library.namespaces() == ["other"]
+        assert library.count("n") == 0
+        self.put(library, LIBRARY[0])
+        assert ids(library.fetch("n", ["a", "b"])) == ["a"]
+
+    def test_stats_count_records_and_vectors(self, backend: VectorBackend) -> None:
+        backend.set_embedder(EMBEDDER)
+        self.put(backend, record("a", "x", {}, unit(1)), record("b", "y"), record("c", "z", {}, unit(2)))
+        self.put(backend, record("a", "x without"), deletes=["b"])
+        stats = backend.stats("n")
+        assert (stats.records, stats.vectors) == (2, 1)
+
+    def test_every_change_moves_the_sequence_and_nothing_else_does(self, backend: VectorBackend) -> None:
+        backend.set_embedder(EMBEDDER)
+        seen = [backend.stats("n").sequence]
+        for change in (
+            lambda: self.put(backend, record("a", "x", {"k": 1}, unit(1)), record("b", "x")),
+            lambda: self.put(backend, record("a", "y", {"k": 1}, unit(1))),
+            lambda: self.put(backend, deletes=["b"]),
+            lambda: backend.delete_where("n", {"k": 1}),
+            lambda: self.put(backend, record("a", "x")),
+            lambda: backend.delete_namespace("n"),
+            lambda: self.put(backend, record("a", "x")),
+        ):
+            change()
+            seen.append(backend.stats("n").sequence)
+        assert seen == sorted(set(seen))
+        backend.write("n", deletes=["unknown"])
+        backend.write("n")
+        backend.delete_where("n", {"k": 2})
+        list(backend.scan("n"))
+        backend.vector_query("n", unit(1), 1)
+        assert backend.stats("n").sequence == seen[-1]
+
+    def test_a_bad_namespace_is_refused(self, backend: VectorBackend) -> None:
+        for name in ("", "x" * 513, "\ud800"):
+            with pytest.raises(InvalidRequestError):
+                backend.write(name, [record("a", "x")])
+
+    def test_describe_names_the_kind(self, backend: VectorBackend) -> None:
+        assert isinstance(backend.describe()["kind"], str)
+
+
+class EmbedderContract(Contract):
+    """The store knows whose vectors it holds."""
+
+    def test_a_new_store_knows_no_embedder_and_takes_no_vector(self, backend: VectorBackend) -> None:
+        assert backend.embedder() is None
+        assert backend.vector_query("n", unit(1), 5) == []
+        with pytest.raises(InvalidRequestError):
+            backend.write("n", [record("a", "x", {}, unit(1))])
+        self.put(backend, record("a", "x"))
+        assert backend.count("n") == 1
+
+    def test_the_recorded_embedder_comes_back_and_setting_it_again_does_nothing(self, backend: VectorBackend) -> None:
+        backend.set_embedder(EMBEDDER)
+        assert backend.embedder() == EMBEDDER
+        self.put(backend, record("a", "x", {}, unit(1)))
+        backend.set_embedder(EMBEDDER)
+        assert backend.stats("n").vectors == 1
+        assert ids(backend.vector_query("n", unit(1), 1)) == ["a"]
+
+    def test_another_embedder_makes_every_vector_stale_at_once(self, backend: VectorBackend) -> None:
+        backend.set_embedder(EMBEDDER)
+        self.put(backend, record("a", "alpha", {}, unit(1)), record("b", "beta", {}, unit(0, 1)))
+        self.put(backend, record("a", "gamma", {}, unit(1)), namespace="m")
+        assert ids(backend.vector_query("n", unit(1), 1)) == ["a"]
+        backend.set_embedder(OTHER_EMBEDDER)
+        assert backend.embedder() == OTHER_EMBEDDER
+        for name in ("n", "m"):
+            self.settle(backend, name)
+            assert backend.vector_query(name, unit(1), 5) == []
+            assert backend.stats(name).vectors == 0
+            assert backend.fetch(name, ["a"], vectors=True)["a"].vector is None
+        assert sorted(record.id for record in backend.missing_vectors("n", 10)) == ["a", "b"]
+        if backend.capabilities.keyword:
+            assert ids(backend.keyword_query("n", "beta", 5)) == ["b"]
+
+    def test_vectors_come_back_record_by_record(self, backend: VectorBackend) -> None:
+        backend.set_embedder(EMBEDDER)
+        self.put(backend, *(record(name, f"text {name}", {"k": name}, unit(1)) for name in "abcde"))
+        backend.set_embedder(WIDER_EMBEDDER)
+        rounds = 0
+        while missing := backend.missing_vectors("n", 2):
+            assert len(missing) <= 2 and all(r.vector is None for r in missing)
+            vector = np.eye(2 * DIMENSION, dtype=np.float32)[rounds]
+            self.put(backend, *(record(r.id, r.content, r.metadata, vector) for r in missing))
+            rounds += 1
+            assert rounds <= 5
+        assert backend.stats("n").vectors == 5
+        assert len(backend.vector_query("n", np.eye(2 * DIMENSION, dtype=np.float32)[0], 10)) == 5
+        assert backend.fetch("n", ["c"])["c"].metadata == {"k": "c"}
+
+    def test_vectors_of_another_length_are_refused(self, backend: VectorBackend) -> None:
+        backend.set_embedder(EMBEDDER)
+        with pytest.raises(DimensionMismatchError):
+            backend.write("n", [record("b", "y"), record("a", "x", {}, np.ones(DIMENSION + 1, dtype=np.float32))])
+        assert backend.count("n") == 0
+        with pytest.raises(DimensionMismatchError):
+            backend.vector_query("n", np.ones(DIMENSION - 1, dtype=np.float32), 1)
