@@ -152,8 +152,10 @@ def fields(node: FilterNode) -> tuple[str, ...]:
 
 
 def is_everything(node: FilterNode) -> bool:
-    """Return whether a filter says nothing, as ``{}`` does."""
-    return isinstance(node, AllOf) and all(is_everything(part) for part in node.parts)
+    """Return whether a filter says nothing, as ``{}`` and every combination of it do."""
+    if isinstance(node, Condition):
+        return False
+    return (all if isinstance(node, AllOf) else any)(is_everything(part) for part in node.parts)
 
 
 def _parse(filter: object, place: str, depth: int) -> FilterNode:

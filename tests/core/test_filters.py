@@ -97,7 +97,9 @@ def test_fields_are_listed_once_each() -> None:
     assert fields(parse_filter({"b": 1, "$or": [{"a": 1}, {"b": {"$ne": 2}}]})) == ("b", "a")
 
 
-@pytest.mark.parametrize(("filter", "expected"), [({}, True), ({"$and": [{}, {}]}, True), ({"a": 1}, False)])
+@pytest.mark.parametrize(
+    ("filter", "expected"), [({}, True), ({"$and": [{}, {}]}, True), ({"$or": [{"a": 1}, {}]}, True), ({"a": 1}, False)]
+)
 def test_a_filter_that_says_nothing_is_recognised(filter: Any, expected: bool) -> None:
     assert is_everything(parse_filter(filter)) is expected
     assert matches(parse_filter(filter), {}) is expected
