@@ -8,6 +8,7 @@ from itertools import accumulate
 
 # A tab counts as this many columns, so that files that mix tabs and spaces still nest in the right order.
 _TAB = 4
+_NEVER = 1 << 20  # columns that no line has
 # What continues the statement above it, whatever its indentation: a closing bracket, or a further branch.
 _CONTINUATIONS = (
     ")", "]", "}", "else", "elif", "elsif", "except", "finally", "catch", "end", "rescue", "ensure", "fi", "done",
@@ -92,14 +93,16 @@ def cut_rows(
         best: tuple[int, int, int] | None = None
         best_row = start + 1
         low, high = lines.window(start, end, least, most)
+        ceiling = _NEVER
         for row in range(low, high):
-            cost = _cost(text[row]) if costs is None else costs[row]
-            if best is not None and cost > best[0]:
+            # The loop runs over every line of every large function: what cannot win is left at once.
+            cost = _cost(text[row], ceiling) if costs is None else costs[row]
+            if cost > ceiling:
                 continue
             blank = 0 if not text[row - 1].strip() else 1
             key = (cost, blank, abs(target - lines.size(start, row)))
             if best is None or key < best:
-                best, best_row = key, row
+                best, best_row, ceiling = key, row, cost
         if best is None:
             # Nothing in the window: a long line follows. It stands alone rather than with what little came before it.
             best_row = max(start + 1, high - 1)
@@ -108,12 +111,16 @@ def cut_rows(
     return pieces
 
 
-def _cost(line: str) -> int:
+def _cost(line: str, ceiling: int) -> int:
+    """Return the columns of indentation, or some number above ``ceiling`` where it is above that."""
     stripped = line.lstrip()
     if not stripped:
-        return 1 << 20
-    lead = line[: len(line) - len(stripped)]
-    columns = len(lead) + lead.count("\t") * (_TAB - 1)
+        return _NEVER
+    columns = len(line) - len(stripped)
+    if columns > ceiling:
+        return columns
+    if line[0] == "\t":
+        columns += line.count("\t", 0, columns) * (_TAB - 1)
     # A continuation belongs to the statement above as if it were nested one level deeper.
     return columns + _TAB if stripped.startswith(_CONTINUATIONS) else columns
 

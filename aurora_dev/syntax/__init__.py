@@ -364,7 +364,7 @@ def _header(lines: list[bytes], row: int, last: int) -> str:
     """Return the line at ``row``, and those after it for as long as its brackets are open."""
     # Minified lines are long; the part that counts is not.
     line = lines[row][:_MAX_HEADER_CHARS]
-    depth = line.count(b"(") - line.count(b")")
+    depth = line.count(b"(") - line.count(b")") if b"(" in line else 0
     limit = min(last + 1, row + _MAX_HEADER_LINES)
     stop = row + 1
     while depth > 0 and stop < limit and len(line) < _MAX_HEADER_CHARS:
