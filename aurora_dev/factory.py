@@ -84,8 +84,8 @@ def create_embedder(
         return SentenceTransformerEmbedder(model, cache_folder=home)
     if kind in ("http", "https"):
         return _service(embedder, settings or _environment())
-    folder = Path(root, embedder).expanduser()
-    if folder.is_dir():
+    folder = Path(root, Path(embedder).expanduser())
+    if embedder and folder.is_dir():
         from aurora_dev.core.static_embedder import StaticEmbedder
 
         return StaticEmbedder(folder)
@@ -125,7 +125,7 @@ def create_reranker(reranker: Reranker | str | None = None, settings: Settings |
         return reranker
     if reranker == "none":
         return None
-    kind, _, model = (reranker or "cross-encoder").partition(":")
+    kind, _, model = ("cross-encoder" if reranker is None else reranker).partition(":")
     if kind not in ("auto", "cross-encoder") or (kind == "auto" and model):
         raise ConfigurationError(f"there is no reranker '{reranker}'. There is: {_RERANKERS}")
     settings = settings or _environment()

@@ -21,7 +21,7 @@ from aurora_dev.errors import InvalidRequestError, StoreClosedError
 if TYPE_CHECKING:
     from aurora_dev.core.backend import Filter
     from aurora_dev.core.vector_store import VectorStore
-    from aurora_dev.indexing.indexer import IndexReport
+    from aurora_dev.indexing.indexer import IndexProgress, IndexReport
 
 # Kinds and tags are names to filter by, not prose; longer ones are mistakes.
 _LONGEST_NAME = 64
@@ -170,18 +170,20 @@ class Memory:
 
     async def index(
         self,
-        progress: Callable[..., None] | None = None,
+        progress: Callable[[IndexProgress], None] | None = None,
         *,
         full: bool = False,
         reembed: bool = False,
+        reembed_progress: Callable[[int, int], None] | None = None,
     ) -> IndexReport:
         """Bring the memory up to date with the project's files; only what changed is read again.
 
         Args:
-            progress: See `aurora_dev.indexing.indexer.Indexer.run`.
+            progress: Called on the event loop at the start and after each batch of files.
             full: Read every file again, also where its content hash has not changed.
             reembed: Bring back, from the stored text, vectors that were made by another embedder. That happens by
                 itself when only the bundled model has changed.
+            reembed_progress: Called with (done, to do) while that goes on, from a worker thread.
 
         Returns:
             What was added, updated, removed and skipped. An interrupted run continues where it was.
@@ -190,12 +192,13 @@ class Memory:
             IndexingError: The project cannot be read.
             StoreError: The store cannot be written; what was acknowledged before is kept.
         """
-        from aurora_dev.indexing.indexer import Indexer
+        from aurora_dev.indexing.indexer import Indexer, IndexOptions
 
         store = self.store
         if reembed or await self._only_the_bundled_model_changed():
-            await store.reembed()
-        return await Indexer(store, self.root).run(progress, full=full)
+            await store.reembed(reembed_progress)
+        options = IndexOptions(mask_secrets=self.settings.mask_secrets)
+        return await Indexer(store, self.root, options=options).run(progress, full=full)
 
     async def search(
         self,
@@ -251,11 +254,11 @@ class Memory:
         files: dict[str, str] = {}
         notes: Counter[str] = Counter()
         for record in records:
-            path = record.metadata.get("path")
-            if path is None:
-                notes[str(record.metadata.get("kind", "note"))] += 1
+            # As the indexer sees it: a note that merely names a path is its author's.
+            if "file_hash" in record.metadata:
+                files[str(record.metadata.get("path"))] = str(record.metadata.get("language", "")) or "text"
             else:
-                files[str(path)] = str(record.metadata.get("language", "")) or "text"
+                notes[str(record.metadata.get("kind", "note"))] += 1
         stored = await asyncio.to_thread(store.backend.embedder)
         sources, shown = self.settings.sources(), self.settings.shown()
         folder = self.settings.store_path(self.root)

@@ -89,7 +89,10 @@ def index(
     ] = False,
     as_json: JSONOption = False,
 ) -> None:
-    """Bring the memory up to date with a project's files; only what changed is read."""
+    """Bring the memory up to date with a project.
+
+    Only files that changed are read. The store is the folder .aurora in the project; it ignores itself in git.
+    """
     from aurora_dev.interfaces.commands import run_index
 
     _end(
@@ -121,7 +124,10 @@ def search(
     explain: Annotated[bool, typer.Option("--explain", help="Show every stage's score and what it took.")] = False,
     as_json: JSONOption = False,
 ) -> None:
-    """Find what answers a question, in the nearest indexed project upwards from here."""
+    """Find what answers a question.
+
+    The nearest indexed project is searched, upwards from the current folder, as git does.
+    """
     from aurora_dev.interfaces.commands import run_search
 
     _end(
@@ -160,7 +166,10 @@ def remember(
 
 @app.command(epilog=_EPILOG)
 def status(path: ProjectOption = None, as_json: JSONOption = False) -> None:
-    """Show what is stored, with which models and settings, and what could work better."""
+    """Show what is stored and what could work better.
+
+    Also which models are used, and every setting with where it came from.
+    """
     from aurora_dev.interfaces.commands import run_status
 
     _end(lambda: run_status(path, as_json=as_json))

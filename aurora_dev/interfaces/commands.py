@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from aurora_dev.config import Settings, find_project
 from aurora_dev.core.types import SearchMode, SearchOptions, SearchResults
@@ -21,24 +20,28 @@ from aurora_dev.interfaces.visible import visible
 from aurora_dev.log import configure_logging
 from aurora_dev.memory import Memory, MemoryStatus
 
+if TYPE_CHECKING:
+    from aurora_dev.indexing.report import IndexReport
+
 
 def run_index(path: Path | None, *, full: bool, reembed: bool, mask: bool, as_json: bool) -> int:
     """Index a project and report what changed."""
     root = _folder(path) if path else find_project(Path.cwd(), within_repository=True) or Path.cwd()
     settings = _settings(root, **({} if mask else {"mask_secrets": False}))
 
-    async def work() -> dict[str, Any]:
+    async def work() -> tuple[IndexReport, bool]:
         async with Memory.open(root, settings=settings) as memory:
-            with progress_display(quiet=as_json) as progress:
-                report = await memory.index(progress, full=full, reembed=reembed)
-            return asdict(report)
+            with progress_display(quiet=as_json) as display:
+                report = await memory.index(display.files, full=full, reembed=reembed, reembed_progress=display.vectors)
+            return report, await memory.store.embedder_matches()
 
-    started = time.perf_counter()
-    report = asyncio.run(work())
+    report, has_vectors = asyncio.run(work())
     if as_json:
-        _print(render.to_json({"project": str(root.absolute()), **report}))
+        _print(render.to_json({"project": str(root.absolute()), **asdict(report)}))
     else:
-        _print(f"{root}: {report} in {time.perf_counter() - started:.1f} s")
+        _print(render.report_text(root, report))
+    if not has_vectors:
+        say("note: the stored vectors are of another embedder: keywords alone find it all. Run: aurora index --reembed")
     return EXIT_OK
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from aurora_dev.indexing.report import IndexReport
     from aurora_dev.memory import MemoryStatus
 
 PLAIN_WIDTH = 200  # columns of a line where no terminal says how wide it is; longer ones are generated or data
@@ -191,7 +192,7 @@ def _coloured_snippet(result: SearchResult, pattern: re.Pattern[str] | None, bar
         code = coloured[row][margin:] if margin else coloured[row]
         if pattern is not None:
             for found in pattern.finditer(code.plain):
-                code.stylize("bold reverse", *found.span())
+                code.stylize("bold underline", *found.span())
         number = f"{first + row if _has_lines(result) else '':>{width}}"
         rows.append(Text.assemble((f"   {number} {bar} ", "dim"), code))
     return rows
@@ -255,6 +256,28 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def report_text(root: Path, report: IndexReport) -> str:
+    """Return what ``aurora index`` says when it is done."""
+    files = report.files_added + report.files_updated + report.files_unchanged
+    lines = [
+        f"indexed {visible(str(root.absolute()))} in {report.seconds:.1f} s: {counted(files, 'file')}, "
+        f"{counted(report.chunks_total, 'chunk')}"
+    ]
+    changes = (
+        (report.files_added, "added"),
+        (report.files_updated, "updated"),
+        (report.files_removed, "removed"),
+        (report.files_unchanged, "unchanged"),
+    )
+    lines.append("  files: " + (", ".join(f"{count:,} {what}" for count, what in changes if count) or "none to read"))
+    if report.files_skipped:
+        reasons = ", ".join(f"{visible(reason)} {count:,}" for reason, count in report.skipped_reasons.items())
+        lines.append(f"  skipped: {reasons}")
+    if report.secrets_masked:
+        lines.append(f"  {counted(report.secrets_masked, 'credential')} masked")
+    return "\n".join(lines)
+
+
 def status_text(status: MemoryStatus) -> str:
     """Return what ``aurora status`` shows: what is stored, with which models, what is degraded, and every setting."""
     stored = f"{counted(status.files, 'file')}, {counted(status.chunks, 'chunk')}"
@@ -264,7 +287,7 @@ def status_text(status: MemoryStatus) -> str:
     languages = ", ".join(f"{language} {count:,}" for language, count in status.languages.items())
     reranker = status.reranker or "none"
     rows = [
-        ("project", shown_path(status.project)),
+        ("project", str(status.project)),
         ("store", f"{shown_path(status.store)} ({size_of(status.store_bytes)}, namespace '{status.namespace}')"),
         ("stored", stored),
         ("languages", languages or "none"),

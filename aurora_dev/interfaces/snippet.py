@@ -12,6 +12,7 @@ SNIPPET_LINES = 8  # five results with their headers fit on a screen of 50 lines
 
 _WORD = re.compile(r"[^\W_]\w*")
 _FREE_PREFIX = 4  # stems of this many characters match inside of words (verifyToken); shorter ones at a word's start
+_ENDING = r"(?:e?s|ed?|ing)?"  # marked with its stem, so that no word is marked in part
 _SMALL_WORDS = frozenset(
     word
     for line in (
@@ -38,7 +39,7 @@ def query_pattern(query: str) -> re.Pattern[str] | None:
     ordered = sorted(stems, key=lambda stem: (-len(stem), stem))
     free = [re.escape(stem) for stem in ordered if len(stem) >= _FREE_PREFIX]
     short = [rf"(?<![^\W_]){re.escape(stem)}" for stem in ordered if len(stem) < _FREE_PREFIX]
-    return re.compile("|".join(free + short), re.IGNORECASE)
+    return re.compile(f"(?:{'|'.join(free + short)}){_ENDING}", re.IGNORECASE)
 
 
 def choose_lines(
@@ -57,7 +58,7 @@ def choose_lines(
     last = len(lines)
     while last > 1 and not lines[last - 1].strip():
         last -= 1
-    if last <= limit:
+    if last <= limit + 1:  # a mark for one line would take the line's place
         return tuple(range(last))
     words = [{found.lower() for found in pattern.findall(line)} if pattern else set() for line in lines[:last]]
     width = limit - 1
@@ -70,6 +71,7 @@ def choose_lines(
         return (*range(limit), None)
     while best < last - width and not words[best] and not lines[best].strip():
         best += 1
-    tail: tuple[int | None, ...] = (None,) if best + width < last else ()
-    gap: tuple[int | None, ...] = (None,) if best > 1 else ()
-    return (0, *gap, *range(best, best + width), *tail)
+    gap: tuple[int | None, ...] = (None,) if best > 2 else tuple(range(1, best))
+    end = last if best + width == last - 1 else best + width
+    tail: tuple[int | None, ...] = (None,) if end < last else ()
+    return (0, *gap, *range(best, end), *tail)

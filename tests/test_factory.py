@@ -1,0 +1,116 @@
+"""Names become instances, instances stay themselves, and a wrong name says what there is."""
+
+from pathlib import Path
+
+import pytest
+
+from aurora_dev import factory
+from aurora_dev.config import ENV_PREFIX, Settings
+from aurora_dev.core.faiss_store import FAISSLocalStore
+from aurora_dev.core.reranker import CrossEncoderReranker
+from aurora_dev.core.static_embedder import BUNDLED_PATH
+from aurora_dev.errors import ConfigurationError, ModelLoadError
+from aurora_dev.testing.hashing_embedder import HashingEmbedder
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CROSS_ENCODER_MODEL", *(ENV_PREFIX + field.upper() for field in Settings.model_fields)):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_instances_are_returned_as_they_are(tmp_path: Path) -> None:
+    embedder, reranker = HashingEmbedder(), CrossEncoderReranker()
+    store = FAISSLocalStore(tmp_path)
+    try:
+        assert factory.create_backend(store) is store
+    finally:
+        store.close()
+    assert factory.create_embedder(embedder) is embedder
+    assert factory.create_reranker(reranker) is reranker
+
+
+def test_the_default_embedder_is_the_bundled_one() -> None:
+    assert factory.create_embedder(None).name.startswith("bundled/")
+    assert factory.create_embedder("bundled").fingerprint == factory.create_embedder(None).fingerprint
+
+
+def test_a_folder_is_a_static_model_and_a_relative_one_starts_in_the_project() -> None:
+    model = BUNDLED_PATH
+    by_root = factory.create_embedder(model.name, root=model.parent)
+    assert by_root.fingerprint == factory.create_embedder(str(model)).fingerprint
+    assert by_root.name == model.name
+
+
+def test_a_folder_without_a_model_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ModelLoadError):
+        factory.create_embedder(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["bundeld", "", "openai", "sentence-transformers:", "http:localhost"])
+def test_an_unusable_embedder_name_is_a_configuration_error(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="embedder"):
+        factory.create_embedder(name)
+
+
+def test_a_service_needs_the_name_of_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match="AURORA_EMBEDDER_MODEL"):
+        factory.create_embedder("http:http://localhost:11434/v1")
+    monkeypatch.setenv("AURORA_EMBEDDER_MODEL", "nomic-embed-text")
+    assert "nomic-embed-text" in factory.create_embedder("http:http://localhost:11434/v1").name
+
+
+def test_a_sentence_transformers_model_is_named_and_not_loaded_yet() -> None:
+    assert (
+        "no-such-org/no-such-model" in factory.create_embedder("sentence-transformers:no-such-org/no-such-model").name
+    )
+
+
+def test_without_a_reranker_a_store_takes_the_cross_encoder() -> None:
+    assert isinstance(factory.create_reranker(None), CrossEncoderReranker)
+    assert factory.create_reranker("none") is None
+
+
+def test_the_model_of_the_cross_encoder_comes_from_its_name_then_from_the_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CROSS_ENCODER_MODEL", "from/environment")
+    named = factory.create_reranker("cross-encoder:by/name")
+    configured = factory.create_reranker("cross-encoder", Settings(cross_encoder_model="from/settings"))
+    from_environment = factory.create_reranker(None)
+    names = [reranker.name for reranker in (named, configured, from_environment) if reranker]
+    assert names == ["by/name", "from/settings", "from/environment"]
+
+
+def test_auto_takes_what_is_configured_and_else_nothing() -> None:
+    assert factory.create_reranker("auto", Settings()) is None
+    configured = factory.create_reranker("auto", Settings(cross_encoder_model="some/model"))
+    assert configured is not None
+    assert configured.name == "some/model"
+
+
+@pytest.mark.parametrize("name", ["cohere", "auto:model", ""])
+def test_an_unknown_reranker_lists_what_there_is(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="cross-encoder:MODEL"):
+        factory.create_reranker(name)
+
+
+def test_pinecone_is_clearly_not_there_and_an_unknown_backend_lists_what_is(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="not part of this version"):
+        factory.create_backend("pinecone", tmp_path)
+    with pytest.raises(ConfigurationError, match="There is: faiss"):
+        factory.create_backend("fais", tmp_path)
+
+
+async def test_a_store_is_opened_where_and_how_the_settings_say(tmp_path: Path) -> None:
+    settings = Settings(store=Path("data/memory"), namespace="docs", mask_secrets=False, reranker="none")
+    async with factory.open_store(settings, tmp_path) as store:
+        assert (tmp_path / "data" / "memory").is_dir()
+        assert store.namespace == "docs"
+        assert store.reranker is None
+
+
+def test_an_embedder_that_cannot_be_made_leaves_no_store_behind(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError):
+        factory.open_store(Settings(embedder="bundeld"), tmp_path)
+    assert list(tmp_path.iterdir()) == []
