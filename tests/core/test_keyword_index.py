@@ -412,3 +412,17 @@ def test_speed_stays_in_the_order_of_magnitude_that_was_measured() -> None:
     for row in range(300):
         index.add([-1 - row], [{"w1": 1.0}])
     assert time.perf_counter() - started < 3.0  # 0.02 s
+
+
+@pytest.mark.parametrize("top_k", [1, 3, 30, 200])
+def test_of_many_documents_cut_to_few_none_is_missed(top_k: int) -> None:
+    chance = np.random.default_rng(7)
+    frequencies = chance.integers(1, 40, 3001).astype(float).tolist()
+    index = KeywordIndex()
+    index.add(range(3001), [{"a": value, "def:b": 1.0} for value in frequencies])
+    rows, scores = index.search({"a": 1.0}, top_k)
+    everything, all_scores = index.search({"a": 1.0}, 5000)
+    assert len(everything) == 3001
+    assert rows.tolist() == everything[:top_k].tolist()
+    assert scores.tolist() == all_scores[:top_k].tolist()
+    assert frequencies[rows[0]] == 39.0
