@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -420,6 +422,11 @@ def test_a_damaged_sample_never_raises(name: str, at: int, cut: int, put: bytes)
     for d in definitions(damaged, str(language_of(name))):
         assert d.name
         assert 1 <= d.start_line <= d.line <= d.end_line <= lines
+
+
+def test_grammars_are_loaded_only_when_a_file_is_parsed() -> None:
+    code = "import sys, aurora_dev.indexing.chunker; sys.exit(any('tree_sitter' in name for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_threads_do_not_disturb_each_other() -> None:

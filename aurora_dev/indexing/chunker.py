@@ -8,6 +8,7 @@ first, because visiting nodes from Python costs more than parsing.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 
@@ -31,6 +32,9 @@ _MAX_CONTEXT = 4
 
 # Their lines say little by themselves and they hold no definitions: cut by indentation, without overlap.
 _DATA = frozenset({"json", "yaml", "toml", "xml", "ini", "css", "scss", "html", "csv", "properties"})
+
+# A header may be either; what no C header contains decides.
+_CPP_ONLY = re.compile(r"^[ \t]*(?:class|namespace|template|public:|private:|using)\b", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -104,6 +108,8 @@ def chunk_text(
     limit = max(target, max_chars)
     if language is None:
         language = language_of(path, text[:200].partition("\n")[0])
+        if language == "c" and path.endswith(".h") and _CPP_ONLY.search(text):
+            language = "cpp"
     lines = Lines(text)
     base: dict[str, MetadataValue] = {"path": path}
     if language is not None:

@@ -268,6 +268,11 @@ def test_the_language_can_be_given_and_is_else_told_by_name_and_first_line() -> 
     assert "language" not in chunk("words\n", "notes.txt")[0].metadata
 
 
+def test_a_header_file_is_cpp_where_it_could_not_be_c() -> None:
+    assert chunk("class A {\n  int f() { return 1; }\n};\n", "a.h")[0].metadata["symbols"] == ["A", "f", "A.f"]
+    assert chunk("struct a { int class_; };\n", "a.h")[0].metadata["language"] == "c"
+
+
 # --- plain text ---
 
 
