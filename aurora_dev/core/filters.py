@@ -190,12 +190,12 @@ def _parse(filter: object, place: str, depth: int) -> FilterNode:
 def _condition(field: str, name: object, operand: object, place: str) -> Condition:
     here = f"{place}.{name}"
     if name in ("$eq", "$ne"):
-        return Condition(field, name, _scalar(operand, here))  # type: ignore[arg-type]
+        return Condition(field, name, _scalar(operand, here))
     if name in ("$in", "$nin"):
         if not isinstance(operand, list | tuple | set | frozenset):
             raise InvalidFilterError(f"{here} needs a list of values, not {operand!r}")
         values = tuple(_scalar(value, f"{here}[{i}]") for i, value in enumerate(operand))
-        return Condition(field, name, values)  # type: ignore[arg-type]
+        return Condition(field, name, values)
     if name == "$exists":
         if not isinstance(operand, bool):
             raise InvalidFilterError(f"{here} needs true or false, not {operand!r}")

@@ -110,7 +110,7 @@ def test_true_and_one_are_told_apart_by_the_cache_key() -> None:
 
 
 @given(METADATA, ANY_FILTER)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_the_compiled_filter_agrees_with_the_reference(metadata: dict[str, Any], filter: dict[str, Any]) -> None:
     node = parse_filter(filter)
     stored = json.loads(json.dumps(metadata))
@@ -140,7 +140,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FAISSLocalStore]
 
 
 @given(metadata=st.lists(METADATA, min_size=1, max_size=8), filters=st.lists(ANY_FILTER, min_size=1, max_size=6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_the_store_agrees_with_the_reference(
     store: FAISSLocalStore, metadata: list[dict[str, Any]], filters: list[dict[str, Any]]
 ) -> None:
