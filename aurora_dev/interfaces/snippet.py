@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from os.path import commonprefix
 
 from aurora_dev.core.lexical import split_identifier
 from aurora_dev.core.word_folding import fold_word
@@ -12,7 +13,8 @@ SNIPPET_LINES = 8  # five results with their headers fit on a screen of 50 lines
 
 _WORD = re.compile(r"[^\W_]\w*")
 _FREE_PREFIX = 4  # stems of this many characters match inside of words (verifyToken); shorter ones at a word's start
-_ENDING = r"(?:e?s|ed?|ing)?"  # marked with its stem, so that no word is marked in part
+_SHORTEST_STEM = 3
+_ENDING = r"(?:i?e[sd]|y?ing|[sey])?"  # marked with its stem, so that no word is marked in part
 _SMALL_WORDS = frozenset(
     word
     for line in (
@@ -31,8 +33,8 @@ def query_pattern(query: str) -> re.Pattern[str] | None:
         for part in {word, *split_identifier(word)}:
             lowered = part.lower()
             if len(lowered) > 1 and lowered not in _SMALL_WORDS:
-                stem = fold_word(lowered)
-                stems.add(stem if lowered.startswith(stem) else lowered)
+                stem = commonprefix([fold_word(lowered), lowered])  # verified folds to verify: what they share
+                stems.add(stem if len(stem) >= _SHORTEST_STEM else lowered)
     if not stems:
         return None
     # Longer ones first, so that "tokenizer" is marked whole where both it and "token" were asked for.
