@@ -123,6 +123,8 @@ def test_only_the_secret_itself_is_replaced(text: str, secret: str, label: str) 
     [
         "https://user:pass@example.com",
         "https://username:password@host",
+        "https://deploy:kV8r2qZx@api.example.com/v1",
+        "ftp://deploy:b1x@host",
         "postgres://postgres:postgres@localhost/db",
         "postgresql://user:${DB_PASSWORD}@db/main",
         "mysql://root:%s@%s/db",
@@ -210,10 +212,10 @@ def test_a_token_inside_a_url_is_masked_once() -> None:
 
 
 def test_a_secret_that_only_a_marker_brings_near_to_its_provider_is_found_too() -> None:
-    secret = noise(40, BASE64)
-    text = f"aws {CREDENTIALS['pypi-token']} {secret}"
-    masked, count = mask_secrets(text)
-    assert (masked, count) == ("aws [masked: pypi-token] [masked: aws-secret-key]", 2)
+    # Hexadecimal, so that no "aws" is in the token itself.
+    secret, token = noise(40, BASE64), CREDENTIALS["digitalocean-token"]
+    masked, count = mask_secrets(f"aws{' ' * 15}{token} {secret}")
+    assert (masked, count) == (f"aws{' ' * 15}[masked: digitalocean-token] [masked: aws-secret-key]", 2)
 
 
 PIECES = st.one_of(

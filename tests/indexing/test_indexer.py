@@ -236,6 +236,18 @@ async def test_a_file_of_which_a_part_is_missing_is_stored_anew(store: DictStore
     assert await contents(store) == await fresh(root)
 
 
+async def test_a_file_whose_records_are_of_two_versions_is_stored_anew(root: Path) -> None:
+    store = DictStore()
+    await index(store, root)
+    ids = [record.id for record in await store.scan(None) if record.metadata["path"] == "a.py"]
+    assert len(ids) > 1
+    for id_ in (ids[0], ids[-1]):  # whichever comes first
+        record = store.records[id_]
+        store.records[id_] = Record(id_, record.content, {**record.metadata, "file_hash": "another"})
+        assert files(await index(store, root)) == (0, 1, 0, 2)
+    assert files(await index(store, root)) == (0, 0, 0, 3)
+
+
 async def test_a_full_run_stores_everything_again(root: Path) -> None:
     store = DictStore()
     await index(store, root)
@@ -430,7 +442,8 @@ async def test_two_runs_at_once_end_with_the_right_content(tmp_path: Path, root:
             await store.close()
 
 
-async def test_a_run_that_read_an_older_version_repairs_what_it_mixed(root: Path) -> None:
+@pytest.mark.parametrize("adds_a_file", [False, True])
+async def test_a_run_that_read_an_older_version_repairs_what_it_mixed(root: Path, adds_a_file: bool) -> None:
     store = DictStore()
     await index(store, root)
     put(root, "a.py", function("older"))
@@ -438,14 +451,15 @@ async def test_a_run_that_read_an_older_version_repairs_what_it_mixed(root: Path
     async def another_run_is_faster() -> None:
         store.before_write = None
         put(root, "a.py", function("newer"))
-        put(root, "new.py", function("brand_new"))
+        if adds_a_file:
+            put(root, "new.py", function("brand_new"))
         await index(store, root)
 
     store.before_write = another_run_is_faster
     report = await index(store, root)
     assert await contents(store) == await fresh(root)
     assert report.chunks_total == len(store.records)
-    assert files(await index(store, root)) == (0, 0, 0, 4)
+    assert files(await index(store, root)) == (0, 0, 0, 3 + adds_a_file)
 
 
 async def test_a_missing_folder_and_a_file_are_refused(root: Path) -> None:

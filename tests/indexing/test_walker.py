@@ -106,6 +106,13 @@ def test_auroraignore_wins_and_brings_back(tmp_path: Path) -> None:
     assert paths(tmp_path) == ["a.py", "api.gen", "build/in/y.py", "build/x.py", "bundle.min.js", "vendor/v.py"]
 
 
+def test_what_auroraignore_brings_back_is_not_excluded_again_inside(tmp_path: Path) -> None:
+    put(tmp_path, ".gitignore", "out/gen/\n*/skipped.py\n")
+    put(tmp_path, ".auroraignore", "!gen/\n")
+    write(tmp_path, "out/gen/a.py", "out/gen/in/b.py", "out/skipped.py")
+    assert paths(tmp_path) == ["out/gen/a.py", "out/gen/in/b.py"]
+
+
 def test_no_pattern_brings_back_secrets_or_version_control(tmp_path: Path) -> None:
     put(tmp_path, ".auroraignore", "!*\n!.git/\n!.env\n")
     write(tmp_path, ".git/config", ".aurora/store.db", ".env", "id_rsa", "a.py")
@@ -325,14 +332,18 @@ def test_ignore_rules_agree_with_git(
     assert paths(root) == expected
 
 
-def test_ten_thousand_files_under_many_patterns_take_no_time(tmp_path: Path) -> None:
+def test_a_hundred_patterns_cost_little_more_than_none(tmp_path: Path) -> None:
     patterns = [f"*.x{n}" for n in range(60)] + [f"name{n}/" for n in range(40)] + ["/a/**/b", "*.py[cod]", "!keep.py"]
-    put(tmp_path, ".gitignore", "\n".join(patterns))
     for folder in range(20):
         (tmp_path / f"d{folder}").mkdir()
         for number in range(100):
             (tmp_path / f"d{folder}" / f"f{number}.py").write_bytes(b"x = 1\n")
-    start = time.perf_counter()
-    assert len(paths(tmp_path)) == 2000
-    # 2,000 files take about 0.06 s; ten times that is room for a busy machine, and far from a slow algorithm.
-    assert time.perf_counter() - start < 0.6
+
+    def seconds() -> float:
+        start = time.perf_counter()
+        assert len(paths(tmp_path, WalkOptions(sniff=False))) == 2000
+        return time.perf_counter() - start
+
+    without = min(seconds() for _ in range(3))
+    put(tmp_path, ".gitignore", "\n".join(patterns))
+    assert min(seconds() for _ in range(3)) < 4 * without  # 1.2 times here; one search per pattern would be 10 times
