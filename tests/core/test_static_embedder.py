@@ -30,6 +30,7 @@ SAMPLES = [
     "Привет, мир! Ελληνικά ΣΊΣΥΦΟΣ ... İstanbul ﬁ ＡＢＣ",
     "emoji 🎉🎉 zero\u200bwidth nb\u00a0space thin\u2009space line\u2028sep",
     "control\x00\x01char form\x0cfeed vertical\x0btab\x7f \x1c\x1d\x85 end",
+    "form\x0cfeed vertical\x0btab con\x00trol rub\x7fout sep\x1carator \x1d end",
     "[UNK] [PAD] [CLS] [unk] x[PAD]y [MASK]",
     "z" * 101 + " " + "a" * 100 + " 0x" + "f" * 90,
     "##ing ##a #include <stdio.h>",
