@@ -24,12 +24,15 @@ _log = get_logger(__name__)
 
 Pair: TypeAlias = tuple[str, str]
 
-# Kernels round differently for other batch shapes, by about 1e-6 of a logit. Without those digits a score does not
-# depend on what else is in its batch, and near-equals tie instead of taking turns.
-_LOGIT_DECIMALS = 4
-_PROBABILITY_DECIMALS = 6
+# Kernels round differently for other batch shapes: by 1e-8 for a model of toy size, by up to 1e-5 of a logit for one of
+# MiniLM's. Fewer digits would hide more of that, and tie what a model tells apart.
+_DECIMALS = 6
 # Beyond this a sigmoid is 0 or 1 in float64; keeps exp() from overflowing.
 _LARGEST_LOGIT = 700.0
+
+
+# What transformers calls a network that ends in a layer for labels.
+_HEADED = "ForSequenceClassification"
 
 
 class NotARerankerError(Exception):
@@ -55,7 +58,7 @@ class CrossEncoderModel:
     free_memory: Callable[[], None]
 
     def raw_scores(self, pairs: list[Pair], batch_size: int, abandoned: threading.Event) -> list[float]:
-        """Return the figure of each pair, rounded to what does not depend on its batch.
+        """Return the figure of each pair; what else is in its batch changes it by 1e-5 at most.
 
         An out-of-memory error is retried once with half the batch.
 
@@ -68,7 +71,6 @@ class CrossEncoderModel:
             RerankError: Out of memory again, another failure, a wrong number of figures, or one that is not finite.
             Cancelled: ``abandoned`` was set.
         """
-        decimals = _PROBABILITY_DECIMALS if self.probabilities else _LOGIT_DECIMALS
         scores: list[float] = []
         retried = False
         while len(scores) < len(pairs):
@@ -81,7 +83,7 @@ class CrossEncoderModel:
                 _log.warning("rerank_out_of_memory", model=self.name, failed_batch=len(batch), next_batch=batch_size)
                 self.free_memory()
                 continue
-            scores.extend(round(value, decimals) for value in values.tolist())
+            scores.extend(round(value, _DECIMALS) for value in values.tolist())
         return scores
 
     def relevance(self, raw: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
@@ -142,6 +144,8 @@ def load_advice(model_name: str, error: Exception) -> str:
     """Return what to try after a load that failed."""
     if isinstance(error, NotARerankerError):
         return f"Choose a cross-encoder with one output, such as {DEFAULT_MODEL}."
+    if isinstance(error, ImportError):
+        return "Reinstall what it is built on: pip install --upgrade --force-reinstall 'aurora-dev[rerank]'"
     if model_folder(model_name) is not None:
         return "Pass the folder that holds the model's config.json, tokenizer and weights, or the name of a Hub model."
     return (
@@ -157,6 +161,13 @@ def refuse_what_is_no_reranker(model: Any) -> None:
     if labels != 1:
         raise NotARerankerError(
             f"it has {labels} outputs: it is a classifier, and no single one of them is a relevance"
+        )
+    network = getattr(model, "model", None)
+    saved = getattr(getattr(network, "config", None), "architectures", None) or []
+    if type(network).__name__.endswith(_HEADED) and saved and not any(name.endswith(_HEADED) for name in saved):
+        raise NotARerankerError(
+            f"it was saved as {saved[0]}, without the layer that gives a score, and transformers has made one up, of "
+            "random numbers"
         )
 
 

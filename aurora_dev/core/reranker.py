@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import importlib.metadata
 import importlib.util
+import re
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, get_args, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +32,11 @@ from aurora_dev.core.rerank_results import Rerankable
 from aurora_dev.core.rerank_window import WINDOWS, Window, select_passage
 from aurora_dev.core.reranker_models import DEFAULT_MODEL
 from aurora_dev.core.shared_model import SharedModel, shared_model
-from aurora_dev.errors import InvalidRequestError, MissingDependencyError, ModelLoadError
+from aurora_dev.errors import AuroraError, InvalidRequestError, MissingDependencyError, ModelLoadError
 from aurora_dev.log import get_logger
+
+if TYPE_CHECKING:
+    from aurora_dev.config import Settings
 
 _log = get_logger(__name__)
 
@@ -43,10 +48,14 @@ DEFAULT_MAX_LENGTH = 512
 DEFAULT_MAX_DOCUMENT_CHARS = 2_000
 # Costs what a plain head costs, and sees a match further down; settled for trained models by benchmarks/rerank.py.
 DEFAULT_WINDOW: Window = "head+best"
-# Pairs per forward pass: on a CPU larger ones only add padding and memory.
-DEFAULT_BATCH_SIZE = 32
+# Pairs per forward pass. On a CPU, MiniLM-L-6 takes 58 ms a pair of 200 to 500 tokens at 8, 90 ms at 32, and 64 ms one
+# by one: larger batches add padding and leave the caches. Accelerators want them large.
+CPU_BATCH_SIZE = 8
+ACCELERATOR_BATCH_SIZE = 64
 # About 2.5 MB of scores: a hundred candidates for a hundred queries.
 DEFAULT_CACHE_SIZE = 10_000
+# The first with backends of cross-encoders, and with the names of arguments that are used here.
+_OLDEST_VERSION = (4, 1)
 
 
 @runtime_checkable
@@ -77,8 +86,16 @@ class Reranker(Protocol):
 
 
 def default_model() -> str:
-    """Return the model of a `CrossEncoderReranker` that names none."""
-    return DEFAULT_MODEL
+    """Return the model that ``CROSS_ENCODER_MODEL`` names, else `DEFAULT_MODEL`."""
+    return _settings().cross_encoder_model or DEFAULT_MODEL
+
+
+def _settings() -> Settings:
+    # Late and from the environment alone: a reranker that is built by hand honours the same variables as one that the
+    # factory builds, and whoever passes both arguments pays for neither pydantic nor a look around.
+    from aurora_dev.config import Settings
+
+    return Settings.load()
 
 
 class CrossEncoderReranker:
@@ -101,10 +118,9 @@ class CrossEncoderReranker:
         max_length: Most tokens of query and document together.
         max_document_chars: Most characters of a document that are read.
         window: Which part of a longer document is read; see `aurora_dev.core.rerank_window`.
-        batch_size: Pairs in one forward pass.
+        batch_size: Pairs in one forward pass; ``None`` is 8 on a CPU, where larger ones are slower, and 64 elsewhere.
         cache_size: Scores that are kept for repeated queries, about 250 bytes each; 0 keeps none.
-        model_home: Where Hub models are kept; ``None`` is what sentence-transformers uses
-            (``SENTENCE_TRANSFORMERS_HOME``, else the cache of Hugging Face).
+        model_home: Where Hub models are kept; ``None`` is ``SENTENCE_TRANSFORMERS_HOME``, else Hugging Face's cache.
 
     Raises:
         InvalidRequestError: An argument is out of range.
@@ -119,7 +135,7 @@ class CrossEncoderReranker:
         max_length: int = DEFAULT_MAX_LENGTH,
         max_document_chars: int = DEFAULT_MAX_DOCUMENT_CHARS,
         window: Window = DEFAULT_WINDOW,
-        batch_size: int = DEFAULT_BATCH_SIZE,
+        batch_size: int | None = None,
         cache_size: int = DEFAULT_CACHE_SIZE,
         model_home: str | Path | None = None,
     ) -> None:
@@ -127,6 +143,9 @@ class CrossEncoderReranker:
             raise InvalidRequestError(f"backend must be one of {', '.join(get_args(Backend))}, not {backend!r}")
         if window not in WINDOWS:
             raise InvalidRequestError(f"window must be one of {', '.join(WINDOWS)}, not {window!r}")
+        self.device = device or "cpu"
+        if batch_size is None:
+            batch_size = CPU_BATCH_SIZE if self.device == "cpu" else ACCELERATOR_BATCH_SIZE
         lengths = {"max_length": max_length, "max_document_chars": max_document_chars, "batch_size": batch_size}
         for argument, value in lengths.items():
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
@@ -137,12 +156,12 @@ class CrossEncoderReranker:
             raise InvalidRequestError(f"model_name must be a name or a path, or None, not {model_name!r}")
         self._name = str(model_name) if model_name is not None else default_model()
         self.backend = backend
-        self.device = device or "cpu"
         self.max_length = max_length
         self.max_document_chars = max_document_chars
         self.window = window
         self.batch_size = batch_size
         self._cache = ScoreCache(cache_size)
+        model_home = model_home if model_home is not None else _settings().sentence_transformers_home
         home = str(model_home) if model_home is not None else None
         load = functools.partial(_load, self._name, backend, self.device, max_length, home)
         key = (str(model_folder(self._name) or self._name), backend, self.device, max_length, home)
@@ -161,11 +180,8 @@ class CrossEncoderReranker:
     @property
     def unavailable_reason(self) -> str | None:
         """Why `is_available` is False and what to do about it, else ``None``."""
-        if not _installed("sentence_transformers") or not _installed("torch"):
-            return str(_missing())
-        if self.backend != "torch" and not _installed("optimum"):
-            return _backend_missing(self.backend)
-        return self._shared.failure
+        missing = _missing_package(self.backend)
+        return self._shared.failure if missing is None else str(missing)
 
     @property
     def load_seconds(self) -> float | None:
@@ -271,10 +287,9 @@ class CrossEncoderReranker:
         return await self._shared.run_async(lambda gone: self._compute(query, texts, gone, attempts))
 
     def _require(self) -> None:
-        if not _installed("sentence_transformers") or not _installed("torch"):
-            raise _missing()
-        if self.backend != "torch" and not _installed("optimum"):
-            raise ModelLoadError(_backend_missing(self.backend))
+        missing = _missing_package(self.backend)
+        if missing is not None:
+            raise missing
 
     def _keys(self, model: CrossEncoderModel, query: str, texts: list[str]) -> list[bytes]:
         settings = (model.revision, self.backend, self.window, str(self.max_length), str(self.max_document_chars))
@@ -335,17 +350,34 @@ def _installed(package: str) -> bool:
         return True
 
 
-def _missing() -> MissingDependencyError:
-    return MissingDependencyError(
-        "Reranking with a local cross-encoder", extra="rerank", package="sentence-transformers"
-    )
+@functools.cache
+def _too_old() -> str | None:
+    """Return the installed version of sentence-transformers where it has no backends yet, else ``None``."""
+    try:
+        version = importlib.metadata.version("sentence-transformers")
+    except importlib.metadata.PackageNotFoundError:
+        return None  # importable without metadata: whoever arranged that knows which one it is
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+    return version if numbers < _OLDEST_VERSION else None
 
 
-def _backend_missing(backend: str) -> str:
-    return (
-        f"The {backend} backend of cross-encoders needs the package 'optimum', which is not installed. "
-        f"Install it with: pip install 'sentence-transformers[{backend}]', or use backend=\"torch\""
-    )
+def _missing_package(backend: str) -> AuroraError | None:
+    """Return the error for what is not installed; imports nothing."""
+    if not _installed("sentence_transformers") or not _installed("torch"):
+        package = "sentence-transformers"
+        return MissingDependencyError("Reranking with a local cross-encoder", extra="rerank", package=package)
+    if old := _too_old():
+        wanted = ".".join(map(str, _OLDEST_VERSION))
+        return ModelLoadError(
+            f"Reranking needs sentence-transformers {wanted} or later, and {old} is installed. "
+            f"Install it with: pip install 'sentence-transformers>={wanted}'"
+        )
+    if backend != "torch" and not _installed("optimum"):
+        return ModelLoadError(
+            f"The {backend} backend of cross-encoders needs the package 'optimum', which is not installed. "
+            f"Install it with: pip install 'sentence-transformers[{backend}]', or use backend=\"torch\""
+        )
+    return None
 
 
 def _load(model_name: str, backend: str, device: str, max_length: int, home: str | None) -> CrossEncoderModel:

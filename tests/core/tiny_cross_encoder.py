@@ -1,0 +1,139 @@
+"""Cross-encoders of toy size, written to disk in the format of the real ones and loaded by sentence-transformers.
+
+Two kinds of weights:
+
+- random: seeded, so that scores are arbitrary and reproducible;
+- counting: hand-set, so that the logit grows with the share of the word ``good`` among all words of the pair. Attention
+  is uniform (queries and keys are zero), values carry one coordinate of the embedding, and everything else is zero.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+WORDS = ["good", "bad", *"abcdefghijklmnopqrstuvwxyz", *(f"w{number}" for number in range(70))]
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+VOCABULARY = [*SPECIAL, *WORDS]
+HIDDEN = 16
+MAX_LENGTH = 128
+ACTIVATIONS = {
+    "identity": "torch.nn.modules.linear.Identity",
+    "sigmoid": "torch.nn.modules.activation.Sigmoid",
+    "hardsigmoid": "torch.nn.modules.activation.Hardsigmoid",
+}
+
+
+def build(
+    folder: Path,
+    *,
+    weights: Literal["random", "counting"] = "random",
+    activation: str | None = None,
+    labels: int = 1,
+    seed: int = 0,
+    bias: float = 0.0,
+    head: bool = True,
+) -> Path:
+    """Write a model and its tokenizer, and return the folder.
+
+    Args:
+        activation: What sentence-transformers is configured to put on top, or ``None`` to leave its default (a
+            sigmoid); models of MS MARCO are configured with ``identity``: they give logits.
+        bias: Added to the logit.
+        head: Whether the classification head is saved; without one it is a plain encoder.
+    """
+    import torch
+    from transformers import BertForSequenceClassification
+
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(seed)
+    model = BertForSequenceClassification(_config(labels))
+    if weights == "counting":
+        _set_counting_weights(model)
+    elif weights == "random":
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.normal_(0.0, 0.3)
+    with torch.no_grad():
+        model.classifier.bias.fill_(bias)
+    if activation is not None:
+        model.config.sentence_transformers = {"activation_fn": ACTIVATIONS[activation]}
+    (model if head else model.bert).save_pretrained(folder)
+    _save_tokenizer(folder)
+    return folder
+
+
+def build_with_a_sigmoid_inside(folder: Path, seed: int = 0) -> Path:
+    """Write a model whose last layer is a dense one with a sigmoid: its own output is a probability."""
+    import torch
+    from sentence_transformers import CrossEncoder
+    from sentence_transformers.base.modules import Dense, Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling
+    from transformers import BertModel
+
+    encoder = folder.with_name(folder.name + "-encoder")
+    torch.manual_seed(seed)
+    BertModel(_config(1)).save_pretrained(encoder)
+    _save_tokenizer(encoder)
+    transformer = Transformer(str(encoder), transformer_task="feature-extraction")
+    dense = Dense(HIDDEN, 1, activation_function=torch.nn.Sigmoid(), module_output_name="scores")
+    CrossEncoder(modules=[transformer, Pooling(HIDDEN, "mean"), dense], device="cpu").save_pretrained(str(folder))
+    return folder
+
+
+def _config(labels: int) -> Any:
+    from transformers import BertConfig
+
+    return BertConfig(
+        vocab_size=len(VOCABULARY),
+        hidden_size=HIDDEN,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=MAX_LENGTH,
+        num_labels=labels,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+
+
+def _set_counting_weights(model: Any) -> None:
+    import torch
+
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+        identity = torch.eye(HIDDEN)
+        bert, layer = model.bert, model.bert.encoder.layer[0]
+        for norm in (bert.embeddings.LayerNorm, layer.attention.output.LayerNorm, layer.output.LayerNorm):
+            norm.weight.fill_(1.0)
+        # Every token is one direction; "good" is another. Alternating signs keep the mean at zero for the norms.
+        other = torch.tensor([1.0, -1.0, 0.0, 0.0] * (HIDDEN // 4))
+        good = torch.tensor([0.0, 0.0, 1.0, -1.0] * (HIDDEN // 4))
+        bert.embeddings.word_embeddings.weight[:] = other
+        bert.embeddings.word_embeddings.weight[VOCABULARY.index("good")] = good
+        layer.attention.self.value.weight[:] = identity
+        layer.attention.output.dense.weight[:] = identity
+        bert.pooler.dense.weight[:] = 0.3 * identity
+        model.classifier.weight[0] = good
+
+
+def _save_tokenizer(folder: Path) -> None:
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(VOCABULARY)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    cls, sep = (("[CLS]", VOCABULARY.index("[CLS]")), ("[SEP]", VOCABULARY.index("[SEP]")))
+    tokenizer.post_processor = processors.BertProcessing(sep, cls)
+
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+        model_max_length=MAX_LENGTH,
+    ).save_pretrained(folder)
