@@ -16,7 +16,13 @@ from typing_extensions import Self
 from aurora_dev import factory
 from aurora_dev.config import Settings, unknown_environment
 from aurora_dev.core.types import Document, MetadataValue, SearchOptions, SearchResults
-from aurora_dev.errors import InvalidRequestError, StoreClosedError
+from aurora_dev.errors import (
+    EmbeddingError,
+    InvalidRequestError,
+    MissingDependencyError,
+    ModelLoadError,
+    StoreClosedError,
+)
 
 if TYPE_CHECKING:
     from aurora_dev.core.backend import Filter
@@ -74,6 +80,7 @@ class MemoryStatus:
         files: Files of the project that are indexed, as ``chunks`` records.
         notes: Number of notes by kind.
         languages: Number of files by language.
+        dimension: Length of the embedder's vectors; 0 where it does not answer (see ``problems``).
         stored_embedder: Whose vectors are stored; ``None`` in an empty store.
         reranker: The reranker's name; ``None`` where there is none.
         backend: What the backend says of itself.
@@ -260,6 +267,14 @@ class Memory:
             else:
                 notes[str(record.metadata.get("kind", "note"))] += 1
         stored = await asyncio.to_thread(store.backend.embedder)
+        dimension = 0
+        problems: list[Problem] = []
+        try:
+            dimension = await asyncio.to_thread(lambda: store.embedder.dimension)
+            problems += await self._vector_problems(stats.records, stats.vectors)
+        except (EmbeddingError, ModelLoadError, MissingDependencyError) as error:
+            fix = "correct what it names, or take the bundled one: AURORA_EMBEDDER=bundled"
+            problems.append(Problem("embedder_failed", str(error), fix))
         sources, shown = self.settings.sources(), self.settings.shown()
         folder = self.settings.store_path(self.root)
         return MemoryStatus(
@@ -274,24 +289,27 @@ class Memory:
             notes=dict(notes.most_common()),
             languages=dict(Counter(files.values()).most_common()),
             embedder=store.embedder.name,
-            dimension=store.embedder.dimension,
+            dimension=dimension,
             stored_embedder=stored.name if stored else None,
             reranker=store.reranker.name if store.reranker else None,
             backend=dict(await asyncio.to_thread(store.backend.describe)),
             settings=tuple(SettingValue(name, shown[name], str(sources[name])) for name in shown),
-            problems=await self._problems(stats.records, stats.vectors),
+            problems=(*problems, *self._other_problems()),
         )
 
-    async def _problems(self, records: int, vectors: int) -> tuple[Problem, ...]:
+    async def _vector_problems(self, records: int, vectors: int) -> list[Problem]:
+        if not records:
+            return [Problem("empty", "nothing is stored", "run: aurora index")]
+        if await self.store.embedder_matches() and vectors == records:
+            return []
+        name = self.store.embedder.name
+        missing = records - vectors if await self.store.embedder_matches() else records
+        text = f"{missing:,} of {records:,} records have no vector of {name}: keywords alone find them"
+        return [Problem("vectors_missing", text, "run: aurora index --reembed")]
+
+    def _other_problems(self) -> list[Problem]:
         store = self.store
         problems = []
-        if not records:
-            problems.append(Problem("empty", "nothing is stored", "run: aurora index"))
-        elif not await store.embedder_matches() or vectors < records:
-            text = (
-                f"{records - vectors} of {records} records have no vector of {store.embedder.name}: keywords find them"
-            )
-            problems.append(Problem("vectors_missing", text, "run: aurora index --reembed"))
         if store.reranker is None:
             if self.settings.reranker == "auto":
                 fix = "install aurora-dev[rerank] and set CROSS_ENCODER_MODEL, or leave it: search works without"
@@ -303,7 +321,7 @@ class Memory:
         for variable in unknown_environment():
             text = f"the environment variable {variable} is no setting of Aurora"
             problems.append(Problem("unknown_variable", text, "correct its name, or remove it"))
-        return tuple(problems)
+        return problems
 
     async def _only_the_bundled_model_changed(self) -> bool:
         store = self.store

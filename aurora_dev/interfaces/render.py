@@ -285,15 +285,15 @@ def status_text(status: MemoryStatus) -> str:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in status.notes.items())
         stored += f", {counted(sum(status.notes.values()), 'note')} ({kinds})"
     languages = ", ".join(f"{language} {count:,}" for language, count in status.languages.items())
-    reranker = status.reranker or "none"
+    of = f", of {status.stored_embedder}" if status.stored_embedder not in (None, status.embedder) else ""
     rows = [
         ("project", str(status.project)),
         ("store", f"{shown_path(status.store)} ({size_of(status.store_bytes)}, namespace '{status.namespace}')"),
         ("stored", stored),
         ("languages", languages or "none"),
-        ("vectors", f"{status.vectors:,} of {counted(status.records, 'record')}"),
+        ("vectors", f"{status.vectors:,} of {counted(status.records, 'record')}{of}"),
         ("embedder", status.embedder + (f" ({status.dimension} dimensions)" if status.dimension else "")),
-        ("reranker", reranker),
+        ("reranker", status.reranker or "none"),
     ]
     lines = [f"{name:<10} {visible(value)}" for name, value in rows]
     lines.append("")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from os.path import commonprefix
 
 from aurora_dev.core.lexical import split_identifier
 from aurora_dev.core.word_folding import fold_word
@@ -13,7 +12,6 @@ SNIPPET_LINES = 8  # five results with their headers fit on a screen of 50 lines
 
 _WORD = re.compile(r"[^\W_]\w*")
 _FREE_PREFIX = 4  # stems of this many characters match inside of words (verifyToken); shorter ones at a word's start
-_SHORTEST_STEM = 3
 _ENDING = r"(?:i?e[sd]|y?ing|[sey])?"  # marked with its stem, so that no word is marked in part
 _SMALL_WORDS = frozenset(
     word
@@ -33,8 +31,7 @@ def query_pattern(query: str) -> re.Pattern[str] | None:
         for part in {word, *split_identifier(word)}:
             lowered = part.lower()
             if len(lowered) > 1 and lowered not in _SMALL_WORDS:
-                stem = commonprefix([fold_word(lowered), lowered])  # verified folds to verify: what they share
-                stems.add(stem if len(stem) >= _SHORTEST_STEM else lowered)
+                stems.add(_stem(lowered))
     if not stems:
         return None
     # Longer ones first, so that "tokenizer" is marked whole where both it and "token" were asked for.
@@ -42,6 +39,13 @@ def query_pattern(query: str) -> re.Pattern[str] | None:
     free = [re.escape(stem) for stem in ordered if len(stem) >= _FREE_PREFIX]
     short = [rf"(?<![^\W_]){re.escape(stem)}" for stem in ordered if len(stem) < _FREE_PREFIX]
     return re.compile(f"(?:{'|'.join(free + short)}){_ENDING}", re.IGNORECASE)
+
+
+def _stem(word: str) -> str:
+    """Return what the inflections of a word share as text: ``verif`` for verify, verifies, verified and verifying."""
+    folded = fold_word(word)
+    stem = folded if word.startswith(folded) else word
+    return stem[:-1] if len(stem) > _FREE_PREFIX and stem[-1] in "eiy" else stem
 
 
 def choose_lines(
