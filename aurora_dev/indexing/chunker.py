@@ -197,22 +197,15 @@ def _without_crumbs(lines: Lines, pieces: list[_Piece], limit: int) -> list[_Pie
         before = result[-1] if result else None
         if before is not None and lines.size(before.start, piece.end) <= limit:
             if lines.size(piece.start, piece.end) < _CRUMB_CHARS:
-                before.end = piece.end
-                before.stack = _shared(before.stack, piece.stack)
+                before.end = piece.end  # what encloses the larger part is the context of both
                 continue
             if lines.size(before.start, before.end) < _CRUMB_CHARS:
                 before.end = piece.end
                 before.sealed = piece.sealed
-                before.stack = _shared(before.stack, piece.stack)
+                before.stack = piece.stack
                 continue
         result.append(piece)
     return result
-
-
-def _shared(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
-    """Return what encloses both."""
-    count = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
-    return left[:count]
 
 
 def _documents(

@@ -212,6 +212,22 @@ def test_a_closing_bracket_is_no_chunk_of_its_own() -> None:
     assert documents[-1].metadata["symbol"] == "A.method3"
 
 
+def test_a_closing_bracket_after_a_cut_method_leaves_it_its_symbol() -> None:
+    text = "class A {\n  method() {\n" + "    return call(1);\n" * 60 + "  }\n}\n"
+    last = chunk(text, "a.ts", target_chars=450, max_chars=600)[-1]
+    assert last.content.endswith("  }\n}")
+    assert last.metadata["symbol"] == "A.method"
+    assert last.metadata["context"] == "class A\nmethod()"
+
+
+def test_the_end_of_a_large_class_is_not_mixed_with_what_follows_it() -> None:
+    last_method = "    def close(self):\n" + "        release(self)\n" * 6
+    after = "def after():\n" + "    step()\n" * 15
+    text = f"class A:\n    def run(self):\n{BODY}\n{last_method}\n\n{after}"
+    documents = chunk(text, target_chars=550, max_chars=600)
+    assert [document.metadata["symbol"] for document in documents] == ["A", "A.close", "after"]
+
+
 def test_the_main_symbol_of_several_is_the_outermost_then_the_largest() -> None:
     text = "def a():\n    pass\n\n\ndef b():\n    x = 1\n    return x\n\n\nclass C:\n    x = 1\n"
     (document,) = chunk(text)
