@@ -19,10 +19,8 @@ CONFINED = {
     "onnxruntime": {"core/onnx_reranker.py"},
     "torch": {"core/embeddings.py", "core/reranker.py"},
     "sentence_transformers": {"core/embeddings.py", "core/reranker.py"},
-    "tree_sitter": {"syntax.py"},
-    "tree_sitter_language_pack": {"syntax.py"},
-    "sqlite3": {"core/sqlite_records.py"},
-    "typer": {"interfaces/cli.py"},
+    "tree_sitter": {"syntax/__init__.py"},
+    "tree_sitter_language_pack": {"syntax/__init__.py"},
 }
 # Packages that take long to import: only inside functions, so that `import aurora_dev` stays fast.
 LATE = {"faiss", "torch", "sentence_transformers", "tree_sitter_language_pack", "tokenizers", "safetensors"}
@@ -34,7 +32,7 @@ LAYERS = [
     ["factory.py"],
     ["indexing/"],
     ["core/"],
-    ["syntax.py", "log.py"],
+    ["syntax/", "log.py"],
     ["errors.py"],
 ]
 
@@ -106,6 +104,12 @@ def test_modules_import_from_their_own_layer_or_a_lower_one(path: Path) -> None:
             continue
         there = layer(target)
         assert there is None or there >= here, f"{relative(path)} imports {target} from above it"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_sqlite_is_known_to_the_local_store_alone(path: Path) -> None:
+    of_the_store = ("core/sqlite_", "core/faiss_", "core/derived_index", "core/index_kinds", "core/filter_cache")
+    assert relative(path).startswith(of_the_store) or "sqlite3" not in set(imports(path))
 
 
 def test_backends_do_not_import_each_other() -> None:
