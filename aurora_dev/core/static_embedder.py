@@ -52,11 +52,10 @@ class StaticEmbedder:
         _verify(folder, digests)
         tensors = _tensors(folder, files[_WEIGHTS])
         self._table, self._scales, self._rows = _table_of(folder, tensors)
-        tokenizer = _tokenizer(folder, files[_TOKENIZER])
         _check_config(folder, files[_CONFIG])
-        self._tokens = WordTokens(tokenizer)
+        self._tokens = WordTokens(_tokenizer(folder, files[_TOKENIZER]))
         self._vocabulary = len(self._table) if self._rows is None else len(self._rows)
-        highest = max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
+        highest = self._tokens.highest_id
         if highest >= self._vocabulary or (self._scales is not None and highest >= len(self._scales)):
             raise _unusable(folder, f"its tokenizer has the token id {highest}, its table {self._vocabulary} tokens")
         seed = "\0".join((_POOLING_VERSION, digests[_WEIGHTS], digests[_TOKENIZER]))

@@ -60,6 +60,9 @@ class WordTokens:
 
     Args:
         tokenizer: A ``tokenizers.Tokenizer``. Its truncation and padding are switched off.
+
+    Attributes:
+        highest_id: The highest token id that can come out, -1 where there is none.
     """
 
     def __init__(self, tokenizer: Any) -> None:
@@ -68,6 +71,7 @@ class WordTokens:
         self._tokenizer = tokenizer
         layout = json.loads(tokenizer.to_str())
         self._unknown = _unknown_id(tokenizer, layout["model"])
+        self.highest_id = _highest_id(layout)
         self._reserved = tuple(token["content"].lower() for token in layout.get("added_tokens") or ())
         self._cache: dict[bytes | str, list[int]] = {}
         self._words_only: bytes | None = None
@@ -208,6 +212,13 @@ def _unknown_id(tokenizer: Any, model: dict[str, Any]) -> int | None:
     name = model.get("unk_token")
     found: int | None = tokenizer.token_to_id(name) if name is not None else None
     return found
+
+
+def _highest_id(layout: dict[str, Any]) -> int:
+    vocabulary = layout["model"].get("vocab") or {}  # a list of pairs in Unigram, else a mapping to ids
+    ids = vocabulary.values() if isinstance(vocabulary, dict) else range(len(vocabulary))
+    added = (token["id"] for token in layout.get("added_tokens") or ())
+    return max(chain(ids, added), default=-1)
 
 
 def _is_bert(layout: dict[str, Any]) -> bool:

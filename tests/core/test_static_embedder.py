@@ -210,6 +210,16 @@ def test_a_long_text_without_any_space_is_embedded(embedder: StaticEmbedder) -> 
     np.testing.assert_allclose(embedder.embed_documents(texts), reference(BUNDLED_PATH, texts), atol=1e-5)
 
 
+def test_a_unigram_tokenizer_is_read_by_the_tokenizer_itself() -> None:
+    unigram = Tokenizer(models.Unigram([("<unk>", 0.0), ("red", -1.0), ("green", -2.0)], unk_id=0))
+    unigram.pre_tokenizer = pre_tokenizers.Whitespace()
+    unigram.add_special_tokens(["<s>"])
+    found = WordTokens(unigram)
+    assert not found.is_fast
+    assert found.highest_id == 3
+    assert bags(found, ["red green red", "blue", "<s>"]) == [Counter({1: 2, 2: 1}), Counter(), Counter({3: 1})]
+
+
 def test_a_lone_surrogate_does_not_fail(embedder: StaticEmbedder) -> None:
     assert np.isfinite(embedder.embed_documents(["broken \ud800 name", "\udcff"])).all()
 
