@@ -74,7 +74,12 @@ def prepare(connection: sqlite3.Connection, database: Path) -> None:
         SchemaVersionError: A newer Aurora wrote it; it was not touched.
         StoreCorruptError: It is a database of another program.
     """
-    if _version(connection, database) == SCHEMA_VERSION:
+    connection.execute("BEGIN")  # what is read belongs together, though another process may create the tables just now
+    try:
+        version = _version(connection, database)
+    finally:
+        roll_back(connection)
+    if version == SCHEMA_VERSION:
         return
     _use_wal(connection)
     connection.execute("BEGIN IMMEDIATE")

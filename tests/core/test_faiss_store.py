@@ -176,19 +176,23 @@ def test_a_damaged_snapshot_costs_a_rebuild_and_no_error(
 def test_a_snapshot_of_another_store_is_not_used(saved: Path, tmp_path: Path) -> None:
     other = FAISSLocalStore(tmp_path / "other")
     other.set_embedder(EMBEDDER)
-    other.write("n", [record("z", "seven other", {}, unit(1))])
+    # As many rows, so that the snapshots would fit.
+    other.write("n", [record(r.id, "seven" if r.id == "r299" else "x", {}, unit(1, -i)) for i, r in enumerate(RECORDS)])
     other.close()
     (tmp_path / "other" / "index").mkdir(exist_ok=True)
     for snapshot in (saved / "index").iterdir():
         (tmp_path / "other" / "index" / snapshot.name).write_bytes(snapshot.read_bytes())
-    assert found(tmp_path / "other") == (["z"], ["z"])
+    assert found(tmp_path / "other") == (["r000", "r001", "r002", "r003", "r004"], ["r299"])
+    store = FAISSLocalStore(tmp_path / "other")
+    assert store.vector_query("n", unit(1), 2)[1].score == pytest.approx(0.5**0.5)
+    store.close()
 
 
 def test_a_stale_snapshot_is_caught_up(saved: Path) -> None:
     store = FAISSLocalStore(saved)
     store.write("n", [record("new", "seven seven", {}, unit(1))], ["r000"])
     store.write("n", [record("r001", "changed", {}, unit(-1))])
-    del store  # as a process that ends without close()
+    store._connections.close()  # as a process that ends without close()
     assert found(saved) == (["new", "r002", "r003", "r004", "r005"], ["new", "r007"])
 
 
@@ -360,6 +364,31 @@ def test_a_writer_that_waits_too_long_is_told_so_and_readers_do_not_wait(path: P
     hurried.write("n", [record("late", "x")])
     assert hurried.count("n") == 4
     hurried.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_uses_the_store_beside_its_parent(path: Path) -> None:
+    program = f"""
+import os
+from aurora_dev.core.faiss_store import FAISSLocalStore
+from aurora_dev.core.types import EmbedderInfo, Record
+import numpy as np
+store = FAISSLocalStore({str(path)!r})
+store.set_embedder(EmbedderInfo("x", 2, "f"))
+vector = np.array([1, 0], dtype=np.float32)
+store.write("n", [Record("parent", "text", {{}}, vector)])
+assert len(store.vector_query("n", vector, 5)) == 1
+child = os.fork()
+for i in range(20):
+    store.write("n", [Record(f"{{bool(child)}}-{{i}}", "text", {{}}, vector)])
+    assert len(store.vector_query("n", vector, 50)) > i + 1
+if not child:
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert len(store.vector_query("n", vector, 50)) == store.count("n") == 41
+store.close()
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
 def test_stores_that_are_created_at_the_same_moment_do_not_disturb_each_other(path: Path) -> None:
