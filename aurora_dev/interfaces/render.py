@@ -135,7 +135,7 @@ def plain_results(query: str, project: Path, results: SearchResults, *, explain:
 
 def _plain_snippet(result: SearchResult, pattern: re.Pattern[str] | None) -> list[str]:
     lines, first = lines_of(result.content), _first_line(result)
-    chosen = choose_lines(lines, pattern)
+    chosen = choose_lines(lines, pattern, named=bool(result.metadata.get("symbol")))
     margin = _margin(lines, chosen)
     width = len(str(first + len(lines)))
     rows = []
@@ -180,7 +180,7 @@ def _coloured_snippet(result: SearchResult, pattern: re.Pattern[str] | None, bar
     from rich.text import Text
 
     lines, first = lines_of(result.content), _first_line(result)
-    chosen = choose_lines(lines, pattern)
+    chosen = choose_lines(lines, pattern, named=bool(result.metadata.get("symbol")))
     margin = _margin(lines, chosen)
     coloured = _coloured(lines, str(result.metadata.get("language") or ""))
     width = len(str(first + len(lines)))

@@ -49,14 +49,15 @@ def _stem(word: str) -> str:
 
 
 def choose_lines(
-    lines: Sequence[str], pattern: re.Pattern[str] | None, limit: int = SNIPPET_LINES
+    lines: Sequence[str], pattern: re.Pattern[str] | None, limit: int = SNIPPET_LINES, *, named: bool = True
 ) -> tuple[int | None, ...]:
-    """Choose what to show of a result: its first line, which names it, and the stretch that the query is about.
+    """Choose what to show of a result: the stretch that the query is about, and the line that names the whole.
 
     Args:
         lines: All lines of the result.
         pattern: What the query is about; see `query_pattern`.
-        limit: Most lines that are shown.
+        limit: Most lines that are shown, but for one or two where a mark would take as much room.
+        named: Whether the first line says what the whole is (a definition, a heading), and is always shown.
 
     Returns:
         0-based indexes of lines, in order; ``None`` stands where lines were left out.
@@ -67,17 +68,21 @@ def choose_lines(
     if last <= limit + 1:  # a mark for one line would take the line's place
         return tuple(range(last))
     words = [{found.lower() for found in pattern.findall(line)} if pattern else set() for line in lines[:last]]
-    width = limit - 1
+    first = 1 if named else 0
+    width = limit - first
 
     def worth(start: int) -> int:
         return len(set().union(*words[start : start + width]))
 
-    best = max(range(1, last - width + 1), key=lambda start: (worth(start), -start))
-    if worth(best) <= worth(1):
-        return (*range(limit), None)
-    while best < last - width and not words[best] and not lines[best].strip():
-        best += 1
-    gap: tuple[int | None, ...] = (None,) if best > 2 else tuple(range(1, best))
+    best = max(range(first, last - width + 1), key=lambda start: (worth(start), -start))
+    if worth(best) <= worth(first):
+        best = first
+    elif best < last - width:
+        # The stretch ends with the line that made it the best; move on, so that this line has some company.
+        best = min(best + width // 2, next(row for row in range(best, last) if words[row]), last - width)
+    head: tuple[int | None, ...] = (0,) if named else ()
+    left_out = best - len(head)
+    gap: tuple[int | None, ...] = (None,) if left_out > 1 else tuple(range(len(head), best))
     end = last if best + width == last - 1 else best + width
     tail: tuple[int | None, ...] = (None,) if end < last else ()
-    return (0, *gap, *range(best, end), *tail)
+    return (*head, *gap, *range(best, end), *tail)

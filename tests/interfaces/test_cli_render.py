@@ -80,18 +80,33 @@ def test_a_long_result_shows_its_first_line_and_what_the_query_is_about() -> Non
     assert len([row for row in rows if row is not None]) == SNIPPET_LINES
 
 
-@given(st.lists(st.sampled_from(["", "token", "x", "expire token"]), min_size=1, max_size=60))
-def test_shown_lines_are_in_order_and_few_and_each_mark_stands_for_more_than_one_line(lines: list[str]) -> None:
-    rows = choose_lines(lines, query_pattern("token expire"))
+def test_text_that_no_line_names_shows_only_what_the_query_is_about() -> None:
+    lines = [f"line {number}" for number in range(40)]
+    lines[30] = "tokens expire"
+    rows = choose_lines(lines, query_pattern("where do tokens expire"), named=False)
+    assert rows[0] is None
+    assert 30 in rows
+    assert 0 not in rows
+
+
+@given(st.lists(st.sampled_from(["", "token", "x", "expire token"]), min_size=1, max_size=60), st.booleans())
+def test_shown_lines_are_in_order_and_few_and_each_mark_stands_for_more_than_one_line(
+    lines: list[str], named: bool
+) -> None:
+    pattern = query_pattern("token expire")
+    rows = choose_lines(lines, pattern, named=named)
     numbers = [row for row in rows if row is not None]
     assert numbers == sorted(set(numbers))
-    assert numbers[0] == 0
+    assert numbers[0] == 0 or not named
     assert 1 <= len(numbers) <= SNIPPET_LINES + 2
-    for before, gap, after in zip(rows, rows[1:], rows[2:], strict=False):
+    for before, gap, after in zip((-1, *rows[:-1]), rows, (*rows[1:], len(lines)), strict=True):
         if gap is None:
             assert before is not None
             assert after is not None
             assert after - before > 2
+    if any("expire" in line for line in lines):
+        shown = " ".join(lines[row] for row in numbers)
+        assert "token" in shown
 
 
 def test_the_querys_words_are_found_in_other_inflections_and_inside_of_names() -> None:
