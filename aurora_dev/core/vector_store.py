@@ -29,7 +29,13 @@ from aurora_dev.core.types import (
     SearchResult,
     SearchResults,
 )
-from aurora_dev.errors import EmbeddingError, InvalidRequestError, ModelLoadError, StoreClosedError
+from aurora_dev.errors import (
+    EmbeddingError,
+    InvalidRequestError,
+    MissingDependencyError,
+    ModelLoadError,
+    StoreClosedError,
+)
 from aurora_dev.log import get_logger
 
 _log = get_logger(__name__)
@@ -41,6 +47,8 @@ _MIN_CANDIDATES = 100
 _CANDIDATES_PER_RESULT = 5
 # The reranker reads this many candidates for each result that is wanted.
 _RERANK_PER_RESULT = 3
+# What an embedder may fail with; a search then goes on by keyword.
+_EMBEDDER_ERRORS = (EmbeddingError, ModelLoadError, MissingDependencyError)
 
 
 class VectorStore:
@@ -252,17 +260,23 @@ class VectorStore:
         if keyword and not has_keyword:
             trace.degrade("keyword_unavailable", "this backend has no keyword index: vectors alone were searched")
             vector, keyword = True, False
-        if vector and (mismatch := self._writer.mismatch()):
-            trace.degrade("embedder_mismatch", mismatch)
-            vector, keyword = False, has_keyword
+        if vector:
+            try:
+                mismatch = self._writer.mismatch()
+            except _EMBEDDER_ERRORS as error:  # some embedders learn their dimension from a service or a model
+                trace.degrade("embedder_failed", _not_embedded(error))
+                return False, has_keyword
+            if mismatch:
+                trace.degrade("embedder_mismatch", mismatch)
+                return False, has_keyword
         return vector, keyword
 
     def _vector_list(self, query: str, wanted: int, filter: Filter | None, trace: SearchTrace) -> list[Match] | None:
         try:
             with trace.timed("embed"):
                 vector = self.embedder.embed_query(query)
-        except (EmbeddingError, ModelLoadError) as error:
-            trace.degrade("embedder_failed", f"the query could not be embedded, keywords alone were searched: {error}")
+        except _EMBEDDER_ERRORS as error:
+            trace.degrade("embedder_failed", _not_embedded(error))
             return None
         with trace.timed("vector"):
             return self.backend.vector_query(self.namespace, vector, wanted, filter)
@@ -307,6 +321,10 @@ class VectorStore:
 
 async def _value(value: _T) -> _T:
     return value
+
+
+def _not_embedded(error: Exception) -> str:
+    return f"the query could not be embedded, keywords alone were searched: {error}"
 
 
 def _check_search(query: str, top_k: int) -> None:

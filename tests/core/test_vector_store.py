@@ -48,6 +48,14 @@ class BrokenEmbedder(HashingEmbedder):
         raise EmbeddingError("the service answered 503")
 
 
+class UnreachableEmbedder(HashingEmbedder):
+    """A service that is down before it told its dimension."""
+
+    @property
+    def dimension(self) -> int:
+        raise EmbeddingError("the service answered 503")
+
+
 class Prefers:
     """A reranker that prefers texts with a word."""
 
@@ -165,6 +173,19 @@ async def test_a_query_that_cannot_be_embedded_is_answered_by_keyword(tmp_path: 
             assert results[0].content == "Tokens are signed with EdDSA."
             assert results.degraded is not None
             assert "503" in results.degraded
+
+
+async def test_an_embedder_that_cannot_even_tell_its_dimension_leaves_keyword_search(tmp_path: Path) -> None:
+    async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker="none") as store:
+        await store.upsert(NOTES)
+    async with VectorStore(path=tmp_path, embedder=UnreachableEmbedder(), reranker="none") as store:
+        results = await store.search("tokens")
+        assert results[0].content == "Tokens are signed with EdDSA."
+        assert results.search_method == "keyword"
+        assert results.degraded is not None
+        with pytest.raises(EmbeddingError):
+            await store.upsert([Document("kept out, as a whole")])
+        assert await store.count() == len(NOTES)
 
 
 async def test_vectors_of_another_embedder_are_not_searched_until_they_are_brought_back(tmp_path: Path) -> None:
