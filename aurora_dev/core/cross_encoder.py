@@ -197,12 +197,12 @@ def _ends_in_sigmoid(model: Any, nn: Any) -> bool:
     return isinstance(last, nn.Sigmoid) or isinstance(getattr(last, "activation_function", None), nn.Sigmoid)
 
 
-def model_revision(model: Any, source: str) -> str:
-    """Return the commit of a Hub model; of a folder, its path and the sizes and times of its files."""
-    commit = getattr(getattr(getattr(model, "model", None), "config", None), "_commit_hash", None)
-    if commit:
-        return f"{source}@{commit}"
-    folder = Path(source)
-    files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+def model_revision(model: Any, name: str, folder: Path | None) -> str:
+    """Return the name and commit of a Hub model; of another folder, its path and its files' sizes and times."""
+    if folder is not None and folder.parent.name == "snapshots":
+        return f"{name}@{folder.name}"  # the layout of the Hub's cache: a folder for each commit
+    if folder is None:
+        return f"{name}@{getattr(getattr(getattr(model, 'model', None), 'config', None), '_commit_hash', None)}"
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
     states = [(path.relative_to(folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    return f"{source}@{states}"
+    return f"{folder}@{states}"

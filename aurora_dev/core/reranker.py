@@ -393,7 +393,7 @@ def _load(model_name: str, backend: str, device: str, max_length: int, home: str
         if folder is not None and not folder.is_dir():
             raise FileNotFoundError(f"there is no folder {folder}")
         options = {"device": device, "max_length": max_length, "cache_folder": home, "backend": backend}
-        model = _open(model_name, str(folder or model_name), folder is not None, options)
+        model = _open(model_name, folder, options)
     except Exception as error:  # sentence-transformers raises whatever its parts raise; all of it means: no model
         _log.warning("reranker_load_failed", model=model_name, backend=backend, reason=described(error))
         raise ModelLoadError(
@@ -404,17 +404,20 @@ def _load(model_name: str, backend: str, device: str, max_length: int, home: str
     return model
 
 
-def _open(name: str, source: str, is_local: bool, options: dict[str, Any]) -> CrossEncoderModel:
+def _open(name: str, folder: Path | None, options: dict[str, Any]) -> CrossEncoderModel:
     import torch
     from sentence_transformers import CrossEncoder
 
+    # Asked for by its folder, since by its name a model that is in the cache still asks the network for files that it
+    # does not have, and without a network that is retried for minutes; `local_files_only` alone does not prevent it.
+    source = folder or _cached_snapshot(name, options["cache_folder"])
     try:
-        # Without this a model that is in the cache would still ask the network, and without one wait a minute for it.
-        model = CrossEncoder(source, local_files_only=True, **options)
-    except Exception:  # whatever is missing on this disk, the Hub may have
-        if is_local:
+        model = CrossEncoder(str(source or name), local_files_only=source is not None, **options)
+    except Exception:  # a download that was cut off lacks whatever it lacks
+        if folder is not None or source is None:
             raise
-        model = CrossEncoder(source, **options)
+        source = None
+        model = CrossEncoder(name, **options)
     refuse_what_is_no_reranker(model)
     activation, probabilities = output_activation(model, torch.nn)
 
@@ -425,4 +428,16 @@ def _open(name: str, source: str, is_local: bool, options: dict[str, Any]) -> Cr
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    return CrossEncoderModel(name, predict, model_revision(model, source), probabilities, free_memory)
+    return CrossEncoderModel(name, predict, model_revision(model, name, source), probabilities, free_memory)
+
+
+def _cached_snapshot(name: str, home: str | None) -> Path | None:
+    """Return the folder of a Hub model's latest revision that is on this disk; asks no network."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        found = try_to_load_from_cache(name, "config.json", cache_dir=home)
+    except HFValidationError:
+        return None
+    return Path(found).parent if isinstance(found, str) else None
