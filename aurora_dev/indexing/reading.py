@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from aurora_dev.core.secrets import MASKING_VERSION, mask_secrets
 from aurora_dev.core.types import Document, document_id
-from aurora_dev.indexing.chunker import chunk_text
+from aurora_dev.indexing.chunker import CHUNKING_VERSION, chunk_text
 from aurora_dev.indexing.filetypes import BINARY, content_reason, decode
 from aurora_dev.indexing.walker import TOO_LARGE, UNREADABLE, Skipped, SourceFile
 from aurora_dev.log import get_logger
@@ -22,7 +22,6 @@ __all__ = ["NOT_CUT", "NO_TEXT", "Batch", "FileReader", "FileResult", "StoredFil
 NO_TEXT: Final = "no text"
 NOT_CUT: Final = "could not be cut into documents"
 
-_CHUNKING_VERSION: Final = 1  # grows whenever the same file may be cut differently, so that stored files are read anew
 _HASH_DIGITS: Final = 16  # 64 bits: compared only with the hash of the same path, so that chance plays no part
 
 _log = get_logger(__name__)
@@ -70,7 +69,7 @@ class Batch:
 
 def file_version(data: bytes, *, mask: bool) -> str:
     """Return what tells whether a stored file is up to date: its bytes, and how they are made into documents."""
-    recipe = f"{_CHUNKING_VERSION}/{MASKING_VERSION if mask else 0}/".encode()
+    recipe = f"{CHUNKING_VERSION}/{MASKING_VERSION if mask else 0}/".encode()
     return hashlib.sha256(recipe + data).hexdigest()[:_HASH_DIGITS]
 
 
