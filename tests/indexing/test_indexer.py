@@ -260,7 +260,7 @@ async def test_a_full_run_stores_everything_again(root: Path) -> None:
 async def test_a_new_way_of_cutting_reads_every_file_anew(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = DictStore()
     await index(store, root)
-    monkeypatch.setattr(reading, "_CHUNKING_VERSION", 999)
+    monkeypatch.setattr(reading, "CHUNKING_VERSION", 999)
     assert files(await index(store, root)) == (0, 3, 0, 0)
 
 
