@@ -246,10 +246,10 @@ class VectorIndex:
             OSError: It could not be written; an earlier snapshot is untouched.
         """
         if self.is_exact:
-            parts = [memoryview(self._rows).cast("B"), memoryview(self._matrix()).cast("B")] if len(self) else []
+            parts = [self._rows.data.cast("B"), self._matrix().data.cast("B")] if len(self) else []
         else:
             self._probed()
-            parts = [memoryview(_faiss().serialize_index(self._index)).cast("B")]
+            parts = [_faiss().serialize_index(self._index).data.cast("B")]
         checksum = 0
         for part in parts:
             checksum = zlib.crc32(part, checksum)
