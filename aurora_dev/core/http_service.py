@@ -1,0 +1,86 @@
+"""What every client of an HTTP service needs: checked addresses and keys, what may be shown, when to ask again."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+import httpx
+
+from aurora_dev.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+# Names of query parameters that carry credentials; httpx logs whole addresses, so a key there would reach the log.
+_SECRET_PARAMETER = re.compile(r"(?i)key|token|secret|passw|signature|^sig$|^auth")
+
+
+def checked_url(url: str, argument: str = "url") -> httpx.URL:
+    """Return the address of a service.
+
+    Args:
+        url: As a person wrote it.
+        argument: What the caller calls it, for the error.
+
+    Raises:
+        InvalidRequestError: It is no http(s) URL, or holds a user name, a password or a key.
+    """
+    try:
+        parsed = httpx.URL(url.strip())
+    except (httpx.InvalidURL, AttributeError, TypeError):
+        raise InvalidRequestError(
+            f"{argument} must be the address of a service, as in http://localhost:8081/rerank"
+        ) from None
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise InvalidRequestError(f"{argument} must begin with http:// or https:// and name a host")
+    if parsed.userinfo:
+        raise InvalidRequestError(f"{argument} must hold no user name or password; give the key as api_key")
+    for name in parsed.params:
+        if _SECRET_PARAMETER.search(name):
+            raise InvalidRequestError(f"{argument} must hold no key (its parameter '{name}'); give it as api_key")
+    return parsed.copy_with(fragment=None)
+
+
+def checked_key(api_key: SecretStr | str | None) -> str:
+    """Return a key without its surrounding space, empty for none.
+
+    Raises:
+        InvalidRequestError: It cannot stand in a header; its text is not shown.
+    """
+    key = api_key if api_key is None or isinstance(api_key, str) else api_key.get_secret_value()
+    key = (key or "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise InvalidRequestError("api_key holds characters that no header may carry; was it copied whole?")
+    return key
+
+
+def shown(url: httpx.URL) -> str:
+    """Return an address for people, without its query."""
+    return str(url.copy_with(query=None))
+
+
+def redacted(text: str, key: str) -> str:
+    """Return a text of the service without the key, which some repeat."""
+    return text.replace(key, "[hidden]") if key else text
+
+
+def origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    """Return scheme, host and port: who would get the key."""
+    return url.scheme, url.host, url.port
+
+
+def retry_after(headers: httpx.Headers) -> float | None:
+    """Read ``Retry-After``, in seconds or as a date (RFC 9110, section 10.2.3); ``None`` where there is none."""
+    value = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value):
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())
