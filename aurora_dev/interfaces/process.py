@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -79,6 +80,8 @@ def guarded(command: Callable[[], int], *, interrupted: str = "") -> int:
             sys.stdout.flush()
         return code
     except KeyboardInterrupt:
+        # Impatient people press Ctrl-C again, and asyncio would complain of the tasks that this leaves behind.
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
         say(f"aurora: interrupted{'; ' + interrupted if interrupted else ''}")
         return EXIT_INTERRUPTED
     except OSError as error:
@@ -100,8 +103,6 @@ def _failed(error: Exception) -> int:
         say("aurora: set AURORA_LOG=debug to see where it happened")
     else:
         say(f"aurora: {error}")
-    import logging
-
     if logging.getLogger("aurora_dev").isEnabledFor(logging.DEBUG):
         import traceback
 
