@@ -48,6 +48,7 @@ FILTERS: tuple[tuple[Mapping[str, Any], str], ...] = (
     ({"line": "20"}, "e"),
     ({"final": True}, "c"),
     ({"final": 1}, ""),
+    ({"final": {"$gte": 0}}, ""),
     ({"final": {"$ne": True}}, "abdef"),
     ({"final": {"$in": [False]}}, "d"),
     ({"tags": "auth"}, "ab"),

@@ -82,6 +82,14 @@ class FilterContract(Contract):
         self.put(library, deletes=["e"])
         assert library.count("n", filter) == 1
 
+    def test_filters_that_python_finds_equal_are_told_apart(self, backend: VectorBackend) -> None:
+        self.put(backend, record("a", "x", {"k": 1}), record("b", "x", {"k": True}), record("c", "x", {"k": "1"}))
+        found = [[r.id for r in backend.scan("n", {"k": value})] for value in (1, True, "1", 1.0)]
+        assert found == [["a"], ["b"], ["c"], ["a"]]
+        if backend.capabilities.keyword:
+            found = [ids(backend.keyword_query("n", "x", 5, {"k": value})) for value in (1, True, "1", 1.0)]
+            assert found == [["a"], ["b"], ["c"], ["a"]]
+
     def test_field_names_are_never_code(self, backend: VectorBackend) -> None:
         names = ["a.b", "a[0]", "it's", 'quo"te', "back\\slash", "$x", "ключ", "nul\x00", "new\nline", "#-1", "\x7f"]
         self.put(backend, *(record(f"{i:02d}", "x", {name: 1}) for i, name in enumerate(names)))

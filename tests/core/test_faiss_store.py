@@ -81,6 +81,16 @@ def test_the_folder_is_the_owner_s_alone_and_ignores_itself_in_git(path: Path, s
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
 
 
+def test_a_deleted_or_replaced_record_leaves_no_vector_behind(path: Path, store: FAISSLocalStore) -> None:
+    store.write("n", RECORDS[:20])
+    store.write("n", [record("r000", "x", {}, unit(1)), record("r001", "without")], ["r002"])
+    store.delete_where("n", {"group": 3})
+    with sqlite3.connect(path / "memory.db") as connection:
+        (vectors,) = connection.execute("SELECT count(*) FROM vectors").fetchone()
+    connection.close()
+    assert vectors == store.stats("n").vectors == 20 - 2 - 4
+
+
 def test_a_gitignore_that_is_there_is_left_alone(path: Path) -> None:
     path.mkdir()
     (path / ".gitignore").write_text("mine", encoding="utf-8")
@@ -351,6 +361,37 @@ def test_a_search_that_is_overtaken_by_writers_still_finds_every_lasting_record(
         other.close()
 
 
+@pytest.mark.parametrize("stage", ["filter", "records"])
+def test_a_record_that_is_replaced_in_the_middle_of_a_search_is_found(
+    path: Path, store: FAISSLocalStore, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    store.write("n", [record("a", "word", {"k": 1}, unit(1)), record("b", "word", {"k": 1}, unit(1, 1))])
+    other = FAISSLocalStore(path)
+    for query in (lambda: store.vector_query("n", unit(1), 5, {"k": 1}), lambda: store.keyword_query("n", "word", 5)):
+        assert ids(query()) == ["a", "b"]
+    replaced: list[int] = []
+
+    def interrupt(part: Any, name: str) -> None:
+        real = getattr(part, name)
+
+        def overtaken(*arguments: Any) -> Any:
+            if not replaced:
+                replaced.append(1)
+                other.write("n", [record("a", "word", {"k": 1}, unit(1))])
+            return real(*arguments)
+
+        monkeypatch.setattr(part, name, overtaken)
+
+    if stage == "filter":
+        interrupt(store._filters, "rows")
+    else:
+        store._records._entries.clear()
+        interrupt(store._records, "read")
+    assert ids(store.vector_query("n", unit(1), 5, {"k": 1})) == ["a", "b"]
+    assert replaced
+    other.close()
+
+
 def test_a_writer_that_waits_too_long_is_told_so_and_readers_do_not_wait(path: Path, store: FAISSLocalStore) -> None:
     store.write("n", RECORDS[:3])
     hurried = FAISSLocalStore(path, busy_timeout=0.05)
@@ -414,6 +455,43 @@ def test_stores_that_are_created_at_the_same_moment_do_not_disturb_each_other(pa
     assert opened[0].count("n") == 6
     for store in opened:
         store.close()
+
+
+def test_opening_waits_for_a_process_that_is_just_creating_the_store(path: Path) -> None:
+    path.mkdir()
+    # SQLite itself does not wait when it finds such a lock while it switches to a write-ahead log.
+    creator = sqlite3.connect(path / "memory.db", isolation_level=None, check_same_thread=False)
+    creator.execute("BEGIN IMMEDIATE")
+    timer = threading.Timer(0.2, lambda: creator.execute("ROLLBACK"))
+    timer.start()
+    store = FAISSLocalStore(path)
+    timer.join()
+    creator.close()
+    store.write("n", [record("a", "x")])
+    assert store.count("n") == 1
+    store.close()
+
+
+def test_writers_of_two_stores_take_turns(path: Path, store: FAISSLocalStore) -> None:
+    other = FAISSLocalStore(path)
+    failures: list[BaseException] = []
+
+    def write(writer: FAISSLocalStore, name: str) -> None:
+        try:
+            for i in range(60):
+                writer.write("n", [record(f"{name}{i}", "x"), record("shared", name)], [f"{name}{i - 1}"])
+        except BaseException as error:  # reported by the main thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=pair) for pair in ((store, "a"), (other, "b"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert [r.id for r in other.scan("n")] == ["a59", "b59", "shared"]
+    assert store.stats("n").records == 3 and store.stats("n").sequence == 120
+    other.close()
 
 
 # Errors
@@ -568,6 +646,7 @@ def test_an_approximate_index_finds_k_among_the_allowed_whenever_they_exist() ->
         got, scores = index.search(vectors[0], 20, allowed)
         assert len(set(got.tolist())) == min(20, share) and set(got.tolist()) <= set(allowed.tolist())
         assert (np.diff(scores) <= 0).all()
+    assert len(set(index.search(vectors[0], 1500)[0].tolist())) == 1500
     got, _ = index.search(vectors[0], 3, np.array([5, 11, 99_999], dtype=np.int64))
     assert got.tolist() == [11]
 
@@ -587,6 +666,17 @@ def test_a_vector_index_comes_back_from_its_snapshot_as_it_was(tmp_path: Path, a
     again.add(np.array([2_000], dtype=np.int64), vectors[3:4])
     assert again.search(vectors[3], 1)[0].tolist() == [2_000]
     assert [file.name for file in tmp_path.iterdir()] == ["x.vector"]
+
+
+def test_a_header_that_was_altered_is_not_believed(tmp_path: Path) -> None:
+    index = VectorIndex(DIMENSION)
+    index.add(np.array([1], dtype=np.int64), unit(1)[None])
+    index.save(tmp_path / "x.vector", {"sequence": 12})
+    data = (tmp_path / "x.vector").read_bytes()
+    assert data.count(b'"sequence": 12') == 1
+    (tmp_path / "x.vector").write_bytes(data.replace(b'"sequence": 12', b'"sequence": 13'))
+    with pytest.raises(ValueError, match="damaged"):
+        VectorIndex.load(tmp_path / "x.vector")
 
 
 def test_what_a_dead_process_left_half_written_is_cleared_away(tmp_path: Path) -> None:
