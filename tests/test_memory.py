@@ -152,6 +152,7 @@ async def test_reembedding_brings_vectors_of_another_embedder_back(tmp_path: Pat
         await memory.index()
         assert not await memory.store.embedder_matches()
         await memory.index(reembed=True)
+        assert await memory.store.embedder_matches()
         status = await memory.status()
         assert (status.vectors, status.records) == (1, 1)
 
@@ -167,6 +168,7 @@ async def test_a_changed_bundled_model_is_brought_up_to_date_by_indexing(tmp_pat
     async with Memory.open(tmp_path) as memory:
         assert not await memory.store.embedder_matches()
         await memory.index()
+        assert await memory.store.embedder_matches()
         assert (await memory.status()).vectors == 1
 
 

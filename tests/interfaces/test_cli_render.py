@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from rich.syntax import Syntax
+from rich.text import Text
 
 from aurora_dev.core.types import SearchResult, SearchResults
 from aurora_dev.interfaces.render import (
@@ -170,6 +172,13 @@ def test_syntax_colours_change_no_text(language: str) -> None:
     plain = STYLE.sub("", on_terminal("zzz", result(content, language=language), width=200))
     shown = [line.partition("│ ")[2] for line in plain.splitlines() if "│" in line]
     assert [line.rstrip() for line in shown] == [line.rstrip() for line in lines_of(content)]
+
+
+def test_a_lexer_that_drops_a_line_gets_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Syntax, "highlight", lambda self, code: Text(code.partition("\n")[2]))
+    plain = STYLE.sub("", on_terminal("zzz", result("first\nsecond")))
+    assert "11 │ first" in plain
+    assert "12 │ second" in plain
 
 
 def test_a_note_is_shown_by_its_id_kind_and_tags() -> None:
