@@ -119,7 +119,8 @@ class CrossEncoderModel:
 
 def described(error: BaseException) -> str:
     """Return an exception's type and text in one line of prose."""
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    text = " ".join(str(error).split()).rstrip(".")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

@@ -71,11 +71,13 @@ def select_passage(query: str, text: str, max_chars: int, window: Window) -> str
         start, end = best_span(query, text, max_chars) or (0, 0)
         return text[start:end] if end else head(text, max_chars)
     head_chars = int(max_chars * _HEAD_SHARE)
-    span = best_span(query, text, max_chars - head_chars - len(GAP)) if max_chars - head_chars > len(GAP) else None
-    # A passage that begins within the head is read with the head, in one piece.
-    if span is None or span[1] <= max_chars:
-        return head(text, max_chars)
-    start, end = span
+    best_chars = max_chars - head_chars - len(GAP)
+    hits = _best_hits(query, text, best_chars) if best_chars > 0 else None
+    whole_head = head(text, max_chars)
+    # What one piece from the beginning holds is read in one piece.
+    if hits is None or hits[1] <= len(whole_head):
+        return whole_head
+    start, end = _around(text, *hits, best_chars)
     if start <= head_chars + len(GAP):
         return text[max(0, end - max_chars) : end]
     return head(text, head_chars) + GAP + text[start:end]
@@ -93,6 +95,18 @@ def best_span(query: str, text: str, max_chars: int) -> tuple[int, int] | None:
         0-based start and exclusive end, ``end - start <= max_chars``; the earliest of equals; ``None`` where the text
         holds no word of the query.
     """
+    hits = _best_hits(query, text, max_chars)
+    return None if hits is None else _around(text, *hits, max_chars)
+
+
+def query_terms(query: str) -> frozenset[str]:
+    """Return the stems of a query's words without stop words; of nothing but stop words, all of them."""
+    words = [match.group() for match in _WORD.finditer(query)]
+    return frozenset(_stem(word) for word in words if word.lower() not in _STOP_WORDS) or frozenset(map(_stem, words))
+
+
+def _best_hits(query: str, text: str, max_chars: int) -> tuple[int, int] | None:
+    """Return where the first matched word of the best passage starts, and where its last one ends."""
     wanted = query_terms(query)
     hits = [
         (match.start(), match.end(), stem)
@@ -103,15 +117,14 @@ def best_span(query: str, text: str, max_chars: int) -> tuple[int, int] | None:
         return None
     counts = Counter(stem for _, _, stem in hits)
     first, last = _densest(hits, {stem: _rarity(count) for stem, count in counts.items()}, max_chars)
-    slack = max_chars - (hits[last][1] - hits[first][0])
-    start = _line_start(text, max(0, hits[first][0] - int(slack * _LEAD_SHARE)), hits[first][0])
-    return start, _cut(text, start, max_chars, at_least=hits[last][1])
+    return hits[first][0], hits[last][1]
 
 
-def query_terms(query: str) -> frozenset[str]:
-    """Return the stems of a query's words without stop words; of nothing but stop words, all of them."""
-    words = [match.group() for match in _WORD.finditer(query)]
-    return frozenset(_stem(word) for word in words if word.lower() not in _STOP_WORDS) or frozenset(map(_stem, words))
+def _around(text: str, first: int, last: int, max_chars: int) -> tuple[int, int]:
+    """Return the passage that fills ``max_chars`` around ``first..last``, at lines or words where it can."""
+    slack = max_chars - (last - first)
+    start = _line_start(text, max(0, first - int(slack * _LEAD_SHARE)), first)
+    return start, _cut(text, start, max_chars, at_least=last)
 
 
 def _densest(hits: list[tuple[int, int, str]], weight: Mapping[str, float], max_chars: int) -> tuple[int, int]:

@@ -46,6 +46,12 @@ def test_a_match_within_the_head_leaves_no_gap() -> None:
     assert NEEDLE in passage
 
 
+def test_a_match_that_one_piece_can_hold_is_read_in_one_piece() -> None:
+    text = "\n".join([*FILLER[:6], NEEDLE, *FILLER])  # the match begins beyond the head's share of 300, and ends within
+    assert 100 + len(GAP) < text.index(NEEDLE) < 300 - len(NEEDLE)
+    assert select_passage("verify jwt", text, 300, "head+best") == head(text, 300)
+
+
 @pytest.mark.parametrize("window", WINDOWS)
 def test_without_a_word_of_the_query_every_window_is_the_head(window: Window) -> None:
     assert select_passage("kubernetes", LONG, 100, window) == head(LONG, 100)

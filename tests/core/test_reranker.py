@@ -168,6 +168,18 @@ def test_the_input_order_changes_no_score(models: Path) -> None:
     assert {item["content"]: item["score"] for item in reranker.rerank("a", texts)} == first
 
 
+def test_batches_hold_texts_of_like_length_whatever_the_input_order(models: Path) -> None:
+    reranker = CrossEncoderReranker(str(models / "logits"), cache_size=0, batch_size=4)
+    seen: list[list[Any]] = []
+    intercept(reranker, lambda predict: lambda pairs: (seen.append(pairs), predict(pairs))[1])
+    texts = [f"w{number} " * (1 + number % 7) for number in range(20)]
+    reranker.rerank("a", texts)
+    reranker.rerank("a", texts[::-1])
+    assert seen[:5] == seen[5:]
+    lengths = [len(text) for pairs in seen[:5] for _, text in pairs]
+    assert lengths == sorted(lengths, reverse=True)
+
+
 def test_equal_documents_tie_in_their_input_order(models: Path) -> None:
     reranker = CrossEncoderReranker(str(models / "logits"), batch_size=2, cache_size=0)
     inputs = [{"content": text, "n": n} for n, text in enumerate(["a b", "c d e f", "a b", "c d e f", "a b"])]
@@ -309,6 +321,17 @@ def test_a_hub_model_in_the_home_folder_loads_without_a_network(models: Path, tm
     assert reranker.rerank("query", DOCUMENTS, 1)[0]["content"] == "good good good"
     assert time.perf_counter() - begun < 10  # asking the network first would be retried for a minute
     assert commit in reranker._shared.get().revision
+
+
+def test_a_hub_model_that_is_not_on_this_disk_fails_offline_with_what_to_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    reranker = CrossEncoderReranker("someone/nowhere", model_home=tmp_path)
+    with pytest.raises(ModelLoadError, match=r"someone/nowhere.*without network.*CROSS_ENCODER_MODEL") as caught:
+        reranker.warmup()
+    assert caught.value.__cause__ is not None
+    assert reranker.is_available is False
 
 
 def test_the_variables_of_the_environment_are_honoured(monkeypatch: pytest.MonkeyPatch, models: Path) -> None:
