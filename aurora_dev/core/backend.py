@@ -62,15 +62,35 @@ class VectorBackend(Protocol):
         written with one again.
         """
 
-    def write(self, namespace: str, upserts: Sequence[Record] = (), deletes: Sequence[str] = ()) -> None:
+    def write(
+        self,
+        namespace: str,
+        upserts: Sequence[Record] = (),
+        deletes: Sequence[str] = (),
+        *,
+        embedder: EmbedderInfo | None = None,
+    ) -> None:
         """Delete ``deletes``, then insert or replace ``upserts`` by id; durable when it returns.
 
         Of several upserts with one id the last wins. Unknown ids in ``deletes`` are ignored. A vector must have the
-        shape ``(embedder().dimension,)``; finite values. With ``capabilities.transactions``, all or nothing.
+        shape ``(embedder().dimension,)``; finite values. With ``capabilities.transactions``, all or nothing. Naming the
+        ``embedder`` of the vectors makes sure that another process has not recorded another one meanwhile.
 
         Raises:
+            EmbedderMismatchError: ``embedder`` is not the recorded one; nothing was written.
             DimensionMismatchError: A vector has another length.
             InvalidRequestError: An id, a metadata value or a vector cannot be stored; nothing was.
+        """
+
+    def attach_vectors(self, namespace: str, records: Sequence[Record], *, embedder: EmbedderInfo) -> int:
+        """Give vectors to records that are still as they were read, and return how many those are.
+
+        A record whose content or metadata were written meanwhile, or that was deleted, is left alone: bringing vectors
+        back never undoes a write.
+
+        Raises:
+            EmbedderMismatchError: ``embedder`` is not the recorded one; nothing was written.
+            DimensionMismatchError: A vector has another length.
         """
 
     def fetch(self, namespace: str, ids: Sequence[str], *, vectors: bool = False) -> dict[str, Record]:

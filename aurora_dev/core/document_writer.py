@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from aurora_dev.core.backend import VectorBackend
 from aurora_dev.core.document_text import embedding_text
 from aurora_dev.core.embeddings import Embedder
 from aurora_dev.core.secrets import mask_secrets
-from aurora_dev.core.types import Document, EmbedderInfo, Record, document_id
-from aurora_dev.errors import EmbeddingError, InvalidRequestError
+from aurora_dev.core.types import Document, EmbedderInfo, Record, Vector, document_id
+from aurora_dev.errors import EmbedderMismatchError, EmbeddingError, InvalidRequestError
 from aurora_dev.log import get_logger
 
 _log = get_logger(__name__)
@@ -42,18 +43,34 @@ class DocumentWriter:
         """Return whether the stored vectors, if any, are this embedder's."""
         return self.mismatch() is None
 
+    def _is_mine(self, stored: EmbedderInfo) -> bool:
+        # The name is for people: the same model in another folder has another one.
+        mine = self._info()
+        return (stored.fingerprint, stored.dimension, stored.metric) == (mine.fingerprint, mine.dimension, mine.metric)
+
     def mismatch(self) -> str | None:
         """Say why the stored vectors cannot be searched with this embedder; ``None`` where they can."""
         stored = self._backend.embedder()
-        if stored is None:
-            return None
-        mine = self._info()
-        if (stored.fingerprint, stored.dimension) == (mine.fingerprint, mine.dimension):
+        if stored is None or self._is_mine(stored):
             return None
         return (
-            f"the stored vectors are of the embedder {stored.name!r}, not of {mine.name!r}: keywords alone were "
-            f"searched; nothing is lost. Run 'aurora index --reembed' to bring vectors back from the stored text"
+            f"the stored vectors are of the embedder {stored.name!r}, not of {self._embedder.name!r}: keywords alone "
+            f"were searched; nothing is lost. Run 'aurora index --reembed' to bring vectors back from the stored text"
         )
+
+    def _bound(self, *, switch: bool) -> EmbedderInfo | None:
+        """Return the store's embedder as it is recorded, if it is this one; an empty store takes this one.
+
+        Args:
+            switch: Whether a store with vectors of another embedder takes this one too, which makes them stale.
+        """
+        stored = self._backend.embedder()
+        if stored is not None and self._is_mine(stored):
+            return stored
+        if stored is None or switch:
+            self._backend.set_embedder(self._info())
+            return self._info()
+        return None
 
     # -- documents ---------------------------------------------------------------------------------------------
 
@@ -62,10 +79,24 @@ class DocumentWriter:
         documents = [self._prepared(document, place, masked) for place, document in enumerate(upserts)]
         ids = [document_id(self._namespace, d) if d.id is None else d.id for d in documents]
         with self._lock:
-            records = self._embedded(ids, documents)
-            if records or deletes:
-                self._backend.write(self._namespace, records, deletes)
+            if documents:
+                self._store(ids, documents, deletes)
+            elif deletes:
+                self._backend.write(self._namespace, (), deletes)
         return ids
+
+    def _store(self, ids: Sequence[str], documents: Sequence[Document], deletes: Sequence[str]) -> None:
+        embedder = self._bound(switch=False)
+        plain = [Record(i, d.content, d.metadata) for i, d in zip(ids, documents, strict=True)]
+        if embedder is not None:
+            try:
+                self._backend.write(self._namespace, self._embedded(plain), deletes, embedder=embedder)
+                return
+            except EmbedderMismatchError:  # another process switched it just now
+                pass
+        # Losing a memory is worse than finding it by keyword alone until the vectors are brought back.
+        _log.warning("written_without_vectors", embedder=self._embedder.name, records=len(plain))
+        self._backend.write(self._namespace, plain, deletes)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Delete by ids; return how many existed."""
@@ -89,28 +120,21 @@ class DocumentWriter:
                 return replace(document, content=content)
         return document
 
-    def _embedded(self, ids: Sequence[str], documents: Sequence[Document]) -> list[Record]:
-        """Make records, embedding only texts whose vectors the store does not have yet."""
-        if not documents:
-            return []
-        if self.mismatch():
-            # Losing a memory is worse than finding it by keyword alone until the vectors are brought back.
-            return [Record(i, d.content, d.metadata) for i, d in zip(ids, documents, strict=True)]
-        self._backend.set_embedder(self._info())
-        known = self._backend.fetch(self._namespace, ids, vectors=True)
-        texts = [embedding_text(document.content, document.metadata) for document in documents]
-        vectors: list[np.ndarray | None] = []
-        for identifier, text in zip(ids, texts, strict=True):
-            old = known.get(identifier)
-            same = old is not None and embedding_text(old.content, old.metadata) == text
-            vectors.append(old.vector if same and old is not None else None)
+    def _embedded(self, records: Sequence[Record]) -> list[Record]:
+        """Give records their vectors, embedding only texts whose vectors the store does not have yet."""
+        known = self._backend.fetch(self._namespace, [record.id for record in records], vectors=True)
+        texts = [embedding_text(record.content, record.metadata) for record in records]
+        vectors: list[Vector | None] = []
+        for record, text in zip(records, texts, strict=True):
+            old = known.get(record.id)
+            vectors.append(old.vector if old and embedding_text(old.content, old.metadata) == text else None)
         new = [row for row, vector in enumerate(vectors) if vector is None]
         if new:
             for row, vector in zip(new, self._embed([texts[row] for row in new]), strict=True):
                 vectors[row] = vector
-        return [Record(i, d.content, d.metadata, v) for i, d, v in zip(ids, documents, vectors, strict=True)]
+        return [replace(record, vector=vector) for record, vector in zip(records, vectors, strict=True)]
 
-    def _embed(self, texts: Sequence[str]) -> np.ndarray:
+    def _embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         vectors = self._embedder.embed_documents(texts)
         expected = (len(texts), self._embedder.dimension)
         if vectors.shape != expected or not np.isfinite(vectors).all():
@@ -122,7 +146,8 @@ class DocumentWriter:
 
     def reembed(self, progress: Callable[[int, int], None] | None) -> int:
         """Bring back the vectors that are missing; see `VectorStore.reembed`."""
-        self._backend.set_embedder(self._info())
+        embedder = self._bound(switch=True)
+        assert embedder is not None  # it was switched where it had to be
         done = 0
         total = 0
         for namespace in self._backend.namespaces():
@@ -131,7 +156,9 @@ class DocumentWriter:
         for namespace in self._backend.namespaces():
             while records := self._backend.missing_vectors(namespace, _REEMBED_BATCH):
                 vectors = self._embed([embedding_text(record.content, record.metadata) for record in records])
-                self._backend.write(namespace, [replace(r, vector=v) for r, v in zip(records, vectors, strict=True)])
+                # Records that were written meanwhile come again, as they are now, with the next batch.
+                embedded = [replace(r, vector=v) for r, v in zip(records, vectors, strict=True)]
+                self._backend.attach_vectors(namespace, embedded, embedder=embedder)
                 done += len(records)
                 if progress is not None:
                     progress(done, max(total, done))

@@ -26,7 +26,7 @@ from aurora_dev.core.sqlite_connections import Connections
 from aurora_dev.core.sqlite_records import NamespaceState, Rows
 from aurora_dev.core.sqlite_schema import SCHEMA_VERSION
 from aurora_dev.core.types import EmbedderInfo, Match, Record, Vector
-from aurora_dev.errors import ConfigurationError, InvalidRequestError, StoreError
+from aurora_dev.errors import ConfigurationError, EmbedderMismatchError, InvalidRequestError, StoreError
 from aurora_dev.log import get_logger
 
 _log = get_logger(__name__)
@@ -93,7 +93,14 @@ class FAISSLocalStore:
             if sql.read_embedder(connection) != info:
                 sql.write_embedder(connection, info)
 
-    def write(self, namespace: str, upserts: Sequence[Record] = (), deletes: Sequence[str] = ()) -> None:
+    def write(
+        self,
+        namespace: str,
+        upserts: Sequence[Record] = (),
+        deletes: Sequence[str] = (),
+        *,
+        embedder: EmbedderInfo | None = None,
+    ) -> None:
         """Delete, then insert or replace by id, in one transaction; durable when it returns."""
         check_name(namespace, "namespace")
         for identifier in deletes:
@@ -101,15 +108,49 @@ class FAISSLocalStore:
         by_id = {parts[0]: (parts, record) for parts, record in ((encode_record(record), record) for record in upserts)}
         encoded = [parts for parts, _ in by_id.values()]
         latest = [record for _, record in by_id.values()]
-        embedded = [i for i, record in enumerate(latest) if record.vector is not None]
         with self._connections.writer() as connection:
-            info = sql.read_embedder(connection)
-            matrix = encode_vectors([latest[i] for i in embedded], info.dimension if info else None)
-            vectors: list[Vector | None] = [None] * len(latest)
-            for i, vector in zip(embedded, matrix.astype("<f4", copy=False), strict=True):
-                vectors[i] = vector
-            changed = sql.insert(connection, namespace, encoded, vectors, deletes)
+            changed = self._insert(connection, namespace, encoded, latest, deletes, embedder)
         self._note_changes(namespace, changed)
+
+    def attach_vectors(self, namespace: str, records: Sequence[Record], *, embedder: EmbedderInfo) -> int:
+        """Give vectors to records that are still as they were read, and return how many those are."""
+        with self._connections.writer() as connection:
+            state = sql.read_state(connection, namespace)
+            if state is None:
+                return 0
+            rows = sql.rows_of_ids(connection, state, [record.id for record in records])
+            stored = {
+                identifier: (content, json.loads(metadata))
+                for _, identifier, content, metadata in sql.read_records(connection, list(rows.values()))
+            }
+            same = [record for record in records if stored.get(record.id) == (record.content, dict(record.metadata))]
+            if same:
+                self._insert(connection, namespace, [encode_record(record) for record in same], same, (), embedder)
+        self._note_changes(namespace, len(same))
+        return len(same)
+
+    @staticmethod
+    def _insert(
+        connection: Any,
+        namespace: str,
+        encoded: Sequence[tuple[str, str, str]],
+        records: Sequence[Record],
+        deletes: Sequence[str],
+        embedder: EmbedderInfo | None,
+    ) -> int:
+        """Delete and insert inside a write transaction, which also fixes the embedder that the vectors must fit."""
+        info = sql.read_embedder(connection)
+        if embedder is not None and embedder != info:
+            raise EmbedderMismatchError(
+                f"another process has switched the store from the embedder {embedder.name!r} to "
+                f"{info.name if info else None!r}: nothing was written"
+            )
+        embedded = [place for place, record in enumerate(records) if record.vector is not None]
+        matrix = encode_vectors([records[place] for place in embedded], info.dimension if info else None)
+        vectors: list[Vector | None] = [None] * len(records)
+        for place, vector in zip(embedded, matrix.astype("<f4", copy=False), strict=True):
+            vectors[place] = vector
+        return sql.insert(connection, namespace, encoded, vectors, deletes)
 
     def fetch(self, namespace: str, ids: Sequence[str], *, vectors: bool = False) -> dict[str, Record]:
         """Return the records that exist among ``ids``; vectors only where asked for."""

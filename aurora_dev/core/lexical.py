@@ -71,7 +71,7 @@ _QUOTED = re.compile(r"`([^`\s]+)`")
 _CALLED = re.compile(r"([^\W\d]\w*)\(\s*\)")
 
 # Words of questions, not of subjects. Documents keep them, so that a query of nothing else (``with``) is answered.
-_STOP_WORDS = frozenset(
+STOP_WORDS = frozenset(
     word
     for line in (
         "a about an and any are as at be been being but by can could did do does doing for from",
@@ -146,7 +146,7 @@ def query_terms(text: str) -> dict[str, float]:
     """
     text = _normalised(text)
     words = _words(text)
-    terms = _query_terms(words, skip=_STOP_WORDS) or _query_terms(words, skip=frozenset())
+    terms = _query_terms(words, skip=STOP_WORDS) or _query_terms(words, skip=frozenset())
     for word, weight in _identifiers(text, words).items():
         for term in _definition_terms(word):
             terms[term] = max(weight, terms.get(term, 0.0))
@@ -351,7 +351,7 @@ def _identifiers(text: str, words: list[str]) -> dict[str, float]:
         if len(words) == 1 or not name.isalnum() or _has_inner_capital(name):
             if any(character.isalpha() for character in name) and (len(words) == 1 or name == word):
                 found[word] = QUERY_DEFINITION_WEIGHT
-        elif position and name == word and name[0].isupper() and not name.isupper() and name.lower() not in _STOP_WORDS:
+        elif position and name == word and name[0].isupper() and not name.isupper() and name.lower() not in STOP_WORDS:
             found.setdefault(word, QUERY_CAPITALISED_WEIGHT)
     return found
 

@@ -27,8 +27,11 @@ async def rerank_candidates(
     """Order candidates by a reranker's scores.
 
     Args:
+        query: What was asked.
         candidates: The results of the earlier stages, best first.
+        reranker: Asked for one score for each text.
         read: How many of them the reranker reads; the others follow in their order.
+        options: ``rerank_timeout``, ``rerank_min_score`` and ``rerank_weight``.
         trace: Told of the stage, or of the reason why it did not run.
 
     Returns:

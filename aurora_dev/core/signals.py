@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aurora_dev.core.lexical import is_symbol_query, split_identifier
+from aurora_dev.core.lexical import STOP_WORDS, is_symbol_query, split_identifier
 from aurora_dev.core.path_kinds import kinds_asked_for, path_weight
 from aurora_dev.core.word_folding import fold_word
 
@@ -41,11 +41,6 @@ REPEAT_DECAY = 0.5
 _IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::|->|#|\\)[A-Za-z_$][\w$]*)*")
 _SEPARATORS = re.compile(r"\.|::|->|#|\\")
 _MIN_PREFIX = 3  # "auth" may stand for "authentication", "a" may not
-_STOP_WORDS = frozenset(
-    "a an and any are as at be been but by can could do does for from get has have how i if in into is it its not of "
-    "on or our out over should so that the their them then there these this to up use used uses using was we were what "
-    "when where which while who why will with would you your".split()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +66,7 @@ class QueryProfile:
         words: set[str] = set()
         for match in _IDENTIFIER.findall(text):
             parts = split_identifier(match)
-            words.update(fold_word(part) for part in parts if len(part) > 1 and part not in _STOP_WORDS)
+            words.update(fold_word(part) for part in parts if len(part) > 1 and part not in STOP_WORDS)
             if is_symbol or len(parts) > 1:
                 named.append(match)
                 named.append(_SEPARATORS.split(match)[-1])

@@ -22,7 +22,7 @@ import pytest
 
 from aurora_dev.core.backend import VectorBackend
 from aurora_dev.core.types import Record
-from aurora_dev.errors import DimensionMismatchError, InvalidRequestError
+from aurora_dev.errors import DimensionMismatchError, EmbedderMismatchError, InvalidRequestError
 from aurora_dev.testing.contract_support import (
     DIMENSION,
     EMBEDDER,
@@ -261,6 +261,30 @@ class EmbedderContract(Contract):
         backend.set_embedder(EMBEDDER)
         assert backend.stats("n").vectors == 1
         assert ids(backend.vector_query("n", unit(1), 1)) == ["a"]
+
+    def test_vectors_of_an_embedder_that_is_not_the_recorded_one_are_not_written(self, backend: VectorBackend) -> None:
+        backend.set_embedder(EMBEDDER)
+        with pytest.raises(EmbedderMismatchError):
+            backend.write("n", [record("a", "x", {}, unit(1))], embedder=OTHER_EMBEDDER)
+        backend.write("n", [record("b", "x", {}, unit(1))], embedder=EMBEDDER)
+        self.settle(backend, "n")
+        with pytest.raises(EmbedderMismatchError):
+            backend.attach_vectors("n", [record("b", "x", {}, unit(2))], embedder=OTHER_EMBEDDER)
+        assert ids(backend.fetch("n", ["a", "b"])) == ["b"]
+
+    def test_vectors_are_attached_only_to_records_that_nobody_changed_meanwhile(self, backend: VectorBackend) -> None:
+        backend.set_embedder(EMBEDDER)
+        read = [record(name, name, {"k": 1}) for name in "abcd"]
+        self.put(backend, *read)
+        self.put(backend, record("b", "rewritten", {"k": 1}), record("c", "c", {"k": 2}), deletes=["d"])
+        embedded = [record(r.id, r.content, dict(r.metadata), unit(1)) for r in read]
+        assert backend.attach_vectors("n", embedded, embedder=EMBEDDER) == 1
+        self.settle(backend, "n")
+        assert ids(backend.vector_query("n", unit(1), 10)) == ["a"]
+        found = backend.fetch("n", list("abcd"))
+        assert (found["b"].content, found["c"].metadata) == ("rewritten", {"k": 2})
+        assert "d" not in found
+        assert backend.attach_vectors("empty", embedded, embedder=EMBEDDER) == 0
 
     def test_another_embedder_makes_every_vector_stale_at_once(self, backend: VectorBackend) -> None:
         backend.set_embedder(EMBEDDER)

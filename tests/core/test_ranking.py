@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -80,7 +82,7 @@ def test_mmr_chooses_greedily_and_its_values_never_rise(seed: int, count: int, t
     values = [value for _, value in chosen]
     assert len(set(indices)) == len(indices) == min(top_k, count)
     assert all(0.0 <= value <= 1.0 for value in values)
-    assert all(later <= earlier + 1e-6 for earlier, later in zip(values, values[1:], strict=False))
+    assert all(later <= earlier + 1e-6 for earlier, later in itertools.pairwise(values))
     for step, index in enumerate(indices):
         similarity = np.clip(vectors @ vectors[indices[:step]].T, 0, 1).max(axis=1) if step else np.zeros(count)
         expected = lambda_ * relevance + (1 - lambda_) * (1 - similarity)

@@ -240,7 +240,7 @@ async def test_delete_takes_ids_or_a_filter_and_counts(store: VectorStore) -> No
 
 @pytest.mark.parametrize("wrong", [{}, {"ids": ["a"], "filter": {"a": 1}}, {"filter": {}}, {"ids": "abc"}])
 async def test_an_ambiguous_delete_deletes_nothing(store: VectorStore, wrong: dict[str, object]) -> None:
-    with pytest.raises(InvalidRequestError, match="nothing was deleted|everything"):
+    with pytest.raises(InvalidRequestError, match="nothing was deleted"):
         await store.delete(**wrong)  # type: ignore[arg-type]
     assert await store.count() == len(NOTES)
 
