@@ -59,6 +59,7 @@ class RerankFormat:
         max_pair_bytes: Most UTF-8 bytes of query and document together; ``None`` where the service cuts by itself.
         max_document_chars: Most characters of a document that are sent.
         default_model: For the vendor's own host, where a model has to be named.
+        takes_model: Whether a request may name a model; a server of one model has no such field.
     """
 
     name: str
@@ -74,6 +75,7 @@ class RerankFormat:
     max_pair_bytes: int | None = None
     max_document_chars: int = 8_000
     default_model: str = ""
+    takes_model: bool = True
 
 
 # Cohere recommends no more than 1,000 documents in a request and cuts documents itself (v2: max_tokens_per_doc, 4,096).
@@ -109,6 +111,7 @@ TEI = RerankFormat(
     score_field="raw_scores",
     reply_fields=(_BARE, "scores"),
     max_documents=32,
+    takes_model=False,
 )
 # A pair has to fit into the physical batch (--ubatch-size, 512 tokens by default), else the whole request is refused
 # ("input is too large to process"); code has about two and a half bytes a token. Scores are the model's logits.
@@ -231,7 +234,7 @@ def request_body(
     chosen: RerankFormat, model: str, query: str, texts: Sequence[str], top_n: int, scores: ScoreKind
 ) -> bytes:
     """Return the JSON of a request; what UTF-8 cannot hold (lone surrogates) becomes a question mark."""
-    body: dict[str, Any] = {"model": model} if model else {}
+    body: dict[str, Any] = {"model": model} if model and chosen.takes_model else {}
     body["query"] = _clean(query)
     documents = [_clean(text) for text in texts]
     body.update(dict.fromkeys(chosen.text_fields, documents))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import functools
 import os
 import random
+import ssl
 import threading
 import time
 import weakref
@@ -152,8 +154,11 @@ class ServiceClient:
                 return _Failed("did not accept a connection in time", "Is it running at this address?")
             except httpx.ConnectError:
                 return _Failed("cannot be reached", "Is it running at this address?")
-            except (httpx.NetworkError, httpx.RemoteProtocolError):
+            except httpx.NetworkError:
                 return _Failed("broke off the connection", "Is it running, and does its log say why?")
+            except httpx.RemoteProtocolError:  # httpx has one error for both
+                what = "broke off the connection or answered with what is no HTTP"
+                return _Failed(what, "Is it running at this address, and does its log say why?")
             except httpx.ProxyError:
                 raise ServiceError("is behind a proxy that refused", "Check HTTPS_PROXY and NO_PROXY.") from None
             except (httpx.HTTPError, httpx.InvalidURL):
@@ -213,6 +218,12 @@ class _Failed:
     wait: float | None = None
 
 
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """Return httpx's certificates; reading them takes tens of milliseconds, so once in a process."""
+    return httpx.create_ssl_context()
+
+
 async def _unless_closed(session: _Session, work: Coroutine[Any, Any, _T], if_closed: Callable[[], Exception]) -> _T:
     try:
         return await work
@@ -240,7 +251,7 @@ class _Session:
             # Reading has no limit of its own here: the caller's whole time bounds slow and trickling answers.
             timeout = httpx.Timeout(None, connect=_CONNECT_TIMEOUT)
             try:
-                self._client = httpx.AsyncClient(timeout=timeout, follow_redirects=False)
+                self._client = httpx.AsyncClient(timeout=timeout, follow_redirects=False, verify=_certificates())
             except (
                 Exception
             ) as error:  # whatever reading a proxy's or a certificate's settings raises; may hold a password
