@@ -123,7 +123,8 @@ class FAISSLocalStore:
                 identifier: (content, json.loads(metadata))
                 for _, identifier, content, metadata in sql.read_records(connection, list(rows.values()))
             }
-            same = [record for record in records if stored.get(record.id) == (record.content, dict(record.metadata))]
+            given = {record.id: record for record in records}.values()  # of several with one id the last
+            same = [record for record in given if stored.get(record.id) == (record.content, dict(record.metadata))]
             if same:
                 self._insert(connection, namespace, [encode_record(record) for record in same], same, (), embedder)
         self._note_changes(namespace, len(same))
