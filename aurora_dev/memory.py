@@ -205,7 +205,9 @@ class Memory:
         if reembed or await self._only_the_bundled_model_changed():
             await store.reembed(reembed_progress)
         options = IndexOptions(mask_secrets=self.settings.mask_secrets)
-        return await Indexer(store, self.root, options=options).run(progress, full=full)
+        report = await Indexer(store, self.root, options=options).run(progress, full=full)
+        await store.refresh()
+        return report
 
     async def search(
         self,

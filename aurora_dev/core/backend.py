@@ -132,6 +132,9 @@ class VectorBackend(Protocol):
     def stats(self, namespace: str) -> NamespaceStats:
         """Return the counts of a namespace; zeros where it does not exist."""
 
+    def refresh(self, namespace: str) -> None:
+        """Bring whatever is derived from the records up to date now, so that no later search waits for it."""
+
     def describe(self) -> Mapping[str, Any]:
         """Return facts for ``aurora status``: kind, location, bytes, index type, schema version."""
 

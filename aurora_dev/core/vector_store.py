@@ -171,6 +171,10 @@ class VectorStore:
         """Return whether the stored vectors, if any, are this store's embedder's."""
         return await self._run(self._writer.embedder_matches)
 
+    async def refresh(self) -> None:
+        """Bring the backend's indexes up to date now, so that the next search does not wait for it."""
+        await self._run(self.backend.refresh, self.namespace)
+
     async def search(
         self,
         query: str,
