@@ -60,7 +60,7 @@ class HTTPReranker:
         api_url: The endpoint; an address without a path, or one that ends in a version, is completed.
         api_key: Sent as a bearer token, to this host only; never shown.
         model: The model's name, as the service calls it; empty for a vendor's default, or for what a server loaded.
-        top_k: Most results that come back from `rerank`, and that services are asked for.
+        top_k: Most results that come back from `rerank` and its like where the call names no number.
         timeout: Seconds for one call as a whole, retries included.
         min_score: Results of `rerank` below this are left out, 0..1; searches have ``SearchOptions.rerank_min_score``.
         api_format: ``auto`` tells it from the address, never from an answer; else ``cohere-v1``, ``cohere-v2``,
@@ -336,7 +336,7 @@ class HTTPReranker:
 
         async def ask(batch: list[int]) -> None:
             chosen = [passages[position] for position in batch]
-            body = rerank_formats.request_body(self._format, self._model, query, chosen, self.top_k, self._scores)
+            body = rerank_formats.request_body(self._format, self._model, query, chosen, self._scores)
             reply = await self._client.post(body, deadline)
             raw[batch] = rerank_formats.read_scores(self._format, reply, len(batch))
 

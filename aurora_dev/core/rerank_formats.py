@@ -48,7 +48,7 @@ class RerankFormat:
         name: What ``api_format`` calls it.
         path: Of its endpoint; completes an address without one.
         text_fields: Where the documents stand in a request.
-        top_field: Where the number of results to return stands; empty where the service returns all of them.
+        top_field: Where the number of results to return stands; empty where the service has no such number.
         extra: What else a request holds.
         score_field: The setting that asks for logits where the service can give both, else empty.
         reply_fields: Lists that a reply may be: of objects with ``index`` and a score, or of plain scores; the
@@ -230,16 +230,14 @@ def split(sizes: Sequence[int], query_size: int, max_documents: int, max_bytes: 
         yield batch
 
 
-def request_body(
-    chosen: RerankFormat, model: str, query: str, texts: Sequence[str], top_n: int, scores: ScoreKind
-) -> bytes:
+def request_body(chosen: RerankFormat, model: str, query: str, texts: Sequence[str], scores: ScoreKind) -> bytes:
     """Return the JSON of a request; what UTF-8 cannot hold (lone surrogates) becomes a question mark."""
     body: dict[str, Any] = {"model": model} if model and chosen.takes_model else {}
     body["query"] = _clean(query)
     documents = [_clean(text) for text in texts]
     body.update(dict.fromkeys(chosen.text_fields, documents))
     if chosen.top_field:
-        body[chosen.top_field] = min(top_n, len(texts))
+        body[chosen.top_field] = len(texts)  # all: some servers return fewer unless they are told
     body.update(chosen.extra)
     if chosen.score_field:
         body[chosen.score_field] = scores == "logit"

@@ -253,11 +253,19 @@ async def test_blank_texts_and_empty_input_are_not_sent(make: Make, serve: Serve
     assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize(("name", "field"), [("cohere-v2", "top_n"), ("voyage", "top_k")])
+async def test_scores_of_all_documents_are_asked_for(make: Make, serve: Serve, name: str, field: str) -> None:
+    server = serve(servers.SERVICES[name][0])
+    await make(server.origin, api_format=name, model="m", top_k=2).score(QUERY, TEXTS)
+    assert server.asked[0].body[field] == 4
+
+
 async def test_what_the_service_left_out_is_not_scored(make: Make, serve: Serve) -> None:
-    server = serve(servers.cohere_v2)
-    found = await make(server.origin, api_format="cohere", model="m", top_k=2).score(QUERY, TEXTS)
+    def cut(asked: Any) -> Any:
+        return servers.cohere_v2(asked._replace(body={**asked.body, "top_n": 2}))
+
+    found = await make(serve(cut).origin, api_format="cohere", model="m").score(QUERY, TEXTS)
     assert np.isnan(found).tolist() == [True, False, False, True]
-    assert server.asked[0].body["top_n"] == 2
 
 
 async def test_a_lone_surrogate_is_sent_as_a_question_mark(make: Make, serve: Serve) -> None:
