@@ -10,8 +10,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import httpx
@@ -19,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aurora_dev.core.embedding_reply import ReplyError, error_text, parse_vectors
+from aurora_dev.core.http_service import checked_key, checked_url, origin, redacted, retry_after, shown, shown_origin
 from aurora_dev.errors import EmbeddingError, InvalidRequestError
 from aurora_dev.log import get_logger
 
@@ -97,7 +96,7 @@ class HTTPEmbedder:
             raise InvalidRequestError(f"timeout must be seconds above 0, not {timeout!r}")
         self._endpoint = endpoint_of(url)
         self._model = model
-        self._key = _checked_key(api_key)
+        self._key = checked_key(api_key)
         self._dimension = dimension
         self._batch_size, self._batch_chars = batch_size, batch_chars
         self._timeout, self._max_retries = float(timeout), max_retries
@@ -111,7 +110,7 @@ class HTTPEmbedder:
         self._finalizer = weakref.finalize(self, self._client.close)
 
     def __repr__(self) -> str:
-        return f"HTTPEmbedder({_shown(self._endpoint)!r}, {self._model!r})"
+        return f"HTTPEmbedder({shown(self._endpoint)!r}, {self._model!r})"
 
     @property
     def name(self) -> str:
@@ -133,7 +132,7 @@ class HTTPEmbedder:
     @property
     def fingerprint(self) -> str:
         """32 hexadecimal digits over endpoint, model and prefixes; a service does not tell when its weights change."""
-        parts = (_shown(self._endpoint), self._model, self._query_prefix, self._document_prefix)
+        parts = (shown(self._endpoint), self._model, self._query_prefix, self._document_prefix)
         return hashlib.sha256(json.dumps(parts).encode("ascii")).hexdigest()[:32]
 
     def embed_documents(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
@@ -224,7 +223,9 @@ class HTTPEmbedder:
             raise self._error("redirects in a circle", "Give the address that it redirects to.")
         if status in (_TOO_MANY, _REQUEST_TIMEOUT) or status >= 500:
             said = self._redacted(error_text(content, _ERROR_CHARS))
-            return _Failed(f"answered HTTP {status} ({said})" if said else f"answered HTTP {status}", _delay(headers))
+            return _Failed(
+                f"answered HTTP {status} ({said})" if said else f"answered HTTP {status}", retry_after(headers)
+            )
         if status in _KEY_REFUSED:  # its words are left out: services repeat parts of the key in them
             raise self._error(f"refused the API key (HTTP {status})", "Check the key and what it may be used for.")
         if status != 200:
@@ -254,10 +255,9 @@ class HTTPEmbedder:
             target = url.join(headers.get("location", ""))
         except httpx.InvalidURL:
             raise self._error("redirects to what is no address", "Check the address.") from None
-        if (target.scheme, target.host, target.port) != (url.scheme, url.host, url.port):
-            origin = f"{target.scheme}://{target.netloc.decode('ascii', 'replace').rpartition('@')[2]}"
+        if origin(target) != origin(url):
             raise self._error(
-                f"redirects to another host ({origin}), where neither texts nor key were sent",
+                f"redirects to another host ({shown_origin(target)}), where neither texts nor key were sent",
                 "Give that address yourself if you trust it.",
             )
         return target
@@ -285,11 +285,11 @@ class HTTPEmbedder:
         return longest * (0.5 + 0.5 * self._jitter())
 
     def _redacted(self, text: str) -> str:
-        return text.replace(self._key, "[hidden]") if self._key else text
+        return redacted(text, self._key)
 
     def _error(self, what: str, advice: str) -> EmbeddingError:
         return EmbeddingError(
-            f"The embedding service at {_shown(self._endpoint)} (model {self._model}) {what}. Nothing was written. "
+            f"The embedding service at {shown(self._endpoint)} (model {self._model}) {what}. Nothing was written. "
             f"{advice}"
         )
 
@@ -310,42 +310,8 @@ def endpoint_of(url: str) -> httpx.URL:
     Raises:
         InvalidRequestError: It is no http(s) URL, or holds a user name or password.
     """
-    try:
-        parsed = httpx.URL(url.strip())
-    except (httpx.InvalidURL, AttributeError, TypeError):
-        raise InvalidRequestError("url must be the address of a service, as in http://localhost:11434") from None
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise InvalidRequestError("url must begin with http:// or https:// and name a host")
-    if parsed.userinfo:
-        raise InvalidRequestError("url must hold no user name or password; give the key as api_key")
+    parsed = checked_url(url)
     path = parsed.path.rstrip("/")
     if not path.endswith("/embeddings"):
         path += "/embeddings" if re.search(r"/v\d+[a-z]*$", path) else "/v1/embeddings"
-    return parsed.copy_with(path=path, fragment=None)
-
-
-def _checked_key(api_key: SecretStr | str | None) -> str:
-    key = api_key if api_key is None or isinstance(api_key, str) else api_key.get_secret_value()
-    key = (key or "").strip()
-    if not (key.isascii() and key.isprintable()):
-        raise InvalidRequestError("api_key holds characters that no header may carry; was it copied whole?")
-    return key
-
-
-def _shown(url: httpx.URL) -> str:
-    """Return a URL without its query, which may hold a key."""
-    return str(url.copy_with(query=None))
-
-
-def _delay(headers: httpx.Headers) -> float | None:
-    """Read ``Retry-After``, in seconds or as a date (RFC 9110, section 10.2.3)."""
-    value = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value):
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())
+    return parsed.copy_with(path=path)

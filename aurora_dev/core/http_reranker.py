@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from aurora_dev.core import rerank_formats, rerank_results
 from aurora_dev.core.circuit_breaker import CircuitBreaker
-from aurora_dev.core.http_service import checked_key, checked_url, redacted, shown
+from aurora_dev.core.http_service import checked_key, checked_url, redacted, refuse_key_in, shown
 from aurora_dev.core.rerank_formats import SCORE_KINDS, ReplyError, ScoreKind
 from aurora_dev.core.rerank_results import Rerankable
 from aurora_dev.core.rerank_window import WINDOWS, Window, select_passage
@@ -106,6 +106,7 @@ class HTTPReranker:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         url = checked_url(api_url, "api_url")
+        refuse_key_in(url, "api_url")
         chosen = rerank_formats.choose_format(api_format, url)
         if model is not None and not isinstance(model, str):
             raise InvalidRequestError(f"model must be a name, not {type(model).__name__}")

@@ -14,7 +14,7 @@ from aurora_dev.errors import InvalidRequestError
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-# Names of query parameters that carry credentials; httpx logs whole addresses, so a key there would reach the log.
+# Names of query parameters that carry credentials.
 _SECRET_PARAMETER = re.compile(r"(?i)key|token|secret|passw|signature|^sig$|^auth")
 
 
@@ -26,7 +26,7 @@ def checked_url(url: str, argument: str = "url") -> httpx.URL:
         argument: What the caller calls it, for the error.
 
     Raises:
-        InvalidRequestError: It is no http(s) URL, or holds a user name, a password or a key.
+        InvalidRequestError: It is no http(s) URL, or holds a user name or a password.
     """
     try:
         parsed = httpx.URL(url.strip())
@@ -38,10 +38,14 @@ def checked_url(url: str, argument: str = "url") -> httpx.URL:
         raise InvalidRequestError(f"{argument} must begin with http:// or https:// and name a host")
     if parsed.userinfo:
         raise InvalidRequestError(f"{argument} must hold no user name or password; give the key as api_key")
-    for name in parsed.params:
+    return parsed.copy_with(fragment=None)
+
+
+def refuse_key_in(url: httpx.URL, argument: str = "url") -> None:
+    """Raise `InvalidRequestError` where a parameter of the address looks like a key: httpx logs whole addresses."""
+    for name in url.params:
         if _SECRET_PARAMETER.search(name):
             raise InvalidRequestError(f"{argument} must hold no key (its parameter '{name}'); give it as api_key")
-    return parsed.copy_with(fragment=None)
 
 
 def checked_key(api_key: SecretStr | str | None) -> str:
@@ -60,6 +64,11 @@ def checked_key(api_key: SecretStr | str | None) -> str:
 def shown(url: httpx.URL) -> str:
     """Return an address for people, without its query."""
     return str(url.copy_with(query=None))
+
+
+def shown_origin(url: httpx.URL) -> str:
+    """Return scheme, host and port of an address for people."""
+    return f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
 
 
 def redacted(text: str, key: str) -> str:

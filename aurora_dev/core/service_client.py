@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import httpx
 
 from aurora_dev.core.embedding_reply import error_text
-from aurora_dev.core.http_service import origin, redacted, retry_after, shown
+from aurora_dev.core.http_service import origin, redacted, retry_after, shown_origin
 from aurora_dev.log import get_logger
 
 _log = get_logger(__name__)
@@ -106,7 +106,7 @@ class ServiceClient:
                     self._finalizer.detach()
                 session = self._session = _Session(self._concurrency)
                 self._finalizer = weakref.finalize(self, session.stop)
-            return asyncio.run_coroutine_threadsafe(_unless_closed(session, work(), if_closed), session.loop)
+            return asyncio.run_coroutine_threadsafe(_unless_closed(session, work, if_closed), session.loop)
 
     def close(self) -> None:
         """End the connections and the thread; the next request starts new ones."""
@@ -192,7 +192,7 @@ class ServiceClient:
         what = f"answered HTTP {status} ({said})" if said else f"answered HTTP {status}"
         if status in _PASSING:
             return _Failed(what, "Does its limit allow this? Try again later.", retry_after(headers))
-        raise ServiceError(what, "Check the address, the model's name and api_format, and the service's log.")
+        raise ServiceError(what, "Check the address, the model, api_format, max_documents and max_document_chars.")
 
     def _redirected(self, url: httpx.URL, headers: httpx.Headers) -> httpx.URL:
         """Return where to go on; only on the same scheme, host and port: texts and key are for that host alone."""
@@ -201,9 +201,8 @@ class ServiceClient:
         except httpx.InvalidURL:
             raise ServiceError("redirects to what is no address", "Check the address.") from None
         if origin(target) != origin(url):
-            elsewhere = shown(target.copy_with(path="/", userinfo=b"", fragment=None)).rstrip("/")
             raise ServiceError(
-                f"redirects to another host ({elsewhere}), where neither texts nor key were sent",
+                f"redirects to another host ({shown_origin(target)}), where neither texts nor key were sent",
                 "Give that address yourself if you trust it.",
             )
         return target
@@ -224,9 +223,11 @@ def _certificates() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-async def _unless_closed(session: _Session, work: Coroutine[Any, Any, _T], if_closed: Callable[[], Exception]) -> _T:
+async def _unless_closed(
+    session: _Session, work: Callable[[], Coroutine[Any, Any, _T]], if_closed: Callable[[], Exception]
+) -> _T:
     try:
-        return await work
+        return await work()  # made here: a task that is cancelled before its first step leaves no coroutine behind
     except asyncio.CancelledError:
         if session.ending:
             raise if_closed() from None
@@ -278,6 +279,7 @@ class _Session:
 
     async def _end(self) -> None:
         self.ending = True
+        await asyncio.sleep(0)  # what was submitted at the last moment begins, so that it can say why it ends
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
