@@ -22,10 +22,12 @@ class Capabilities:
     Attributes:
         keyword: Whether `VectorBackend.keyword_query` works.
         transactions: Whether one `write` is all or nothing.
+        remote: Whether queries wait for a network, so that two at a time take no longer than one.
     """
 
     keyword: bool = True
     transactions: bool = True
+    remote: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,4 +60,8 @@ class RecordCache:
 
 def _copied(metadata: dict[str, Any]) -> dict[str, Any]:
     # What a caller does to a result's metadata must not show in the next search's.
-    return {key: list(value) if type(value) is list else value for key, value in metadata.items()}
+    copy = metadata.copy()
+    for key, value in metadata.items():
+        if type(value) is list:
+            copy[key] = value.copy()
+    return copy

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -210,7 +211,7 @@ class VectorStore:
         read_by_reranker = (options.rerank_top_k or _RERANK_PER_RESULT * top_k) if reranker else 0
         pool = max(top_k, read_by_reranker)
 
-        results = await self._candidates(query, pool, filter, options, trace)
+        results = await self._run(self._candidates, query, pool, filter, options, trace)
         if options.mmr and results:
             with trace.timed("mmr"):
                 results = await self._run(self._diversify, results, pool, options.mmr_lambda)
@@ -229,32 +230,38 @@ class VectorStore:
         )
         return found
 
-    async def _candidates(
+    def _candidates(
         self, query: str, pool: int, filter: Filter | None, options: SearchOptions, trace: SearchTrace
     ) -> list[SearchResult]:
-        """Run stage 1: the candidate lists at the same time, then the fusion."""
+        """Run stage 1: the candidate lists, then the fusion."""
         wanted = options.candidates or max(_MIN_CANDIDATES, _CANDIDATES_PER_RESULT * pool)
-        use_vector, use_keyword = await self._run(self._usable_lists, options, trace)
-        none: list[Match] = []
-        vector_list, keyword_list = await asyncio.gather(
-            self._run(self._vector_list, query, wanted, filter, trace) if use_vector else _value(none),
-            self._run(self._keyword_list, query, wanted, filter, trace) if use_keyword else _value(none),
-        )
-        if use_vector and vector_list is None:  # the embedder failed
-            use_vector, vector_list = False, none
-            if not use_keyword and self.backend.capabilities.keyword:
-                keyword_list = await self._run(self._keyword_list, query, wanted, filter, trace)
-                use_keyword = True
-        if use_vector and use_keyword:
-            trace.stages.append("rrf_hybrid")
-            with trace.timed("fuse"):
-                return _fuse(query, vector_list or none, keyword_list or none, options)
-        if use_vector:
+        use_vector, use_keyword = self._usable_lists(options, trace)
+        keyword_list: list[Match] = []
+        vector_list: list[Match] | None = []
+        if use_vector and use_keyword and self.backend.capabilities.remote:
+            with ThreadPoolExecutor(1) as side:
+                keywords = side.submit(self._keyword_list, query, wanted, filter, trace)
+                vector_list = self._vector_list(query, wanted, filter, trace)
+                keyword_list = keywords.result()
+        else:
+            # On this machine both lists are computed, not awaited: in two threads they would mostly wait for each
+            # other's interpreter lock, which costs more than the lists themselves.
+            if use_vector:
+                vector_list = self._vector_list(query, wanted, filter, trace)
+                if vector_list is None:
+                    use_keyword = self.backend.capabilities.keyword
+            if use_keyword:
+                keyword_list = self._keyword_list(query, wanted, filter, trace)
+        if not use_vector or vector_list is None:
+            trace.stages.append("keyword")
+            best = keyword_list[0].score if keyword_list else 1.0
+            return [_result(match, match.score / best, "keyword") for match in keyword_list]
+        if not use_keyword:
             trace.stages.append("vector")
-            return [_result(match, max(0.0, min(1.0, match.score)), "vector") for match in vector_list or none]
-        trace.stages.append("keyword")
-        best = keyword_list[0].score if keyword_list else 1.0
-        return [_result(match, match.score / best, "keyword") for match in keyword_list or none]
+            return [_result(match, max(0.0, min(1.0, match.score)), "vector") for match in vector_list]
+        trace.stages.append("rrf_hybrid")
+        with trace.timed("fuse"):
+            return _fuse(query, vector_list, keyword_list, options)
 
     def _usable_lists(self, options: SearchOptions, trace: SearchTrace) -> tuple[bool, bool]:
         """Decide which candidate lists can be made, and say why one that was asked for cannot."""
@@ -321,10 +328,6 @@ class VectorStore:
         if self._closed:
             raise StoreClosedError("the store is closed; everything acknowledged is kept. Open it again to use it")
         return await asyncio.to_thread(function, *arguments)
-
-
-async def _value(value: _T) -> _T:
-    return value
 
 
 def _not_embedded(error: Exception) -> str:

@@ -6,12 +6,15 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from aurora_dev.core.types import Document, SearchOptions, document_id
+from aurora_dev.core.backend import Capabilities
+from aurora_dev.core.faiss_store import FAISSLocalStore
+from aurora_dev.core.types import Document, Match, SearchOptions, document_id
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import (
     EmbeddingError,
@@ -308,6 +311,30 @@ async def test_namespaces_do_not_see_each_other(tmp_path: Path) -> None:
         async with VectorStore(first.backend, namespace="b", embedder=embedder, reranker="none") as second:
             assert await second.search("shared words") == []
             assert await second.count() == 0
+
+
+async def test_a_remote_backend_is_asked_for_both_lists_at_once_and_gives_the_same(tmp_path: Path) -> None:
+    both_asked = threading.Barrier(2, timeout=30)
+
+    class Remote(FAISSLocalStore):
+        @property
+        def capabilities(self) -> Capabilities:
+            return Capabilities(remote=True)
+
+        def vector_query(self, *arguments: Any, **options: Any) -> list[Match]:
+            both_asked.wait()
+            return super().vector_query(*arguments, **options)
+
+        def keyword_query(self, *arguments: Any, **options: Any) -> list[Match]:
+            both_asked.wait()
+            return super().keyword_query(*arguments, **options)
+
+    embedder = HashingEmbedder()
+    async with VectorStore(FAISSLocalStore(tmp_path), embedder=embedder, reranker="none") as local:
+        await local.upsert(NOTES)
+        expected = await local.search("how are tokens signed")
+    async with VectorStore(Remote(tmp_path), embedder=embedder, reranker="none") as remote:
+        assert await remote.search("how are tokens signed") == expected
 
 
 async def test_an_empty_store_gives_an_empty_result(tmp_path: Path) -> None:
