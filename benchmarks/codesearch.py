@@ -4,9 +4,9 @@
 
 PATH holds ``manifest.json`` (name, registry ``pypi`` or ``npm``, package, version, root: the folder that is indexed)
 and ``annotations/NAME.json`` (query, relevant, secondary, category). Both tools get the same static embedding, loaded
-before the clock starts. Index seconds are from an empty folder to a searchable index, for Aurora with everything
-durable on disk, for semble in memory; the tools take turns, and the median counts. Packages on which numbers were
-tuned are reported apart from the others.
+before the clock starts. Index seconds run from an empty folder to the answer to a first query, for Aurora with
+everything durable on disk, for semble in memory; the tools take turns, and the median counts. Packages on which numbers
+were tuned are reported apart from the others.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import platform
 import statistics
 import sysconfig
 import tempfile
@@ -23,10 +21,10 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
+from machine import machine
 from metrics import Span, ndcg
 from packages import annotations, manifest, root_of
 
@@ -45,6 +43,7 @@ ABLATIONS = {
 }
 AURORA = "+ signals"
 TOP_K = 10
+FIRST_QUERY = "where does it start"
 
 
 @dataclass
@@ -66,6 +65,7 @@ async def index_aurora(root: Path, embedder: StaticEmbedder, folder: Path) -> tu
     started = time.perf_counter()
     store = VectorStore(FAISSLocalStore(folder), embedder=embedder, reranker="none")
     await Indexer(store, root).run()
+    await store.search(FIRST_QUERY, rerank=False)
     return store, time.perf_counter() - started
 
 
@@ -74,6 +74,7 @@ def index_semble(root: Path) -> tuple[Any, float]:
 
     started = time.perf_counter()
     index = SembleIndex.from_path(root, model_path=str(BUNDLED_PATH))
+    index.search(FIRST_QUERY, top_k=5)
     return index, time.perf_counter() - started
 
 
@@ -184,10 +185,6 @@ def percentiles(seconds: list[float]) -> tuple[float, float]:
     """Return p50 and p95 in milliseconds."""
     cuts = statistics.quantiles(seconds, n=20, method="inclusive")
     return cuts[9] * 1e3, cuts[18] * 1e3
-
-
-def machine() -> str:
-    return f"{date.today()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 def main() -> None:
