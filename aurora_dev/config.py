@@ -89,8 +89,12 @@ class Settings(BaseSettings):
     reranker: str = Field(
         "auto",
         min_length=1,
-        description="auto (what is configured, else the bundled one), cross-encoder[:MODEL], none.",
+        description="auto (a configured service, else a configured model), cross-encoder[:MODEL], http, none.",
     )
+    reranker_url: str | None = Field(None, description="URL of a reranking service.")
+    reranker_model: str | None = Field(None, description="The model's name at a reranking service.")
+    reranker_format: str = Field("auto", description="What a reranking service speaks: auto, cohere-v2, tei, ….")
+    reranker_api_key: SecretStr | None = Field(None, description="Key of a reranking service (environment only).")
     cross_encoder_model: str | None = Field(None, description="Model (name or folder) of the cross-encoder.")
     sentence_transformers_home: Path | None = Field(
         None, description="Folder where sentence-transformers keeps models."
@@ -179,6 +183,8 @@ class Settings(BaseSettings):
             url = service_url(self.embedder)
             if url is not None and _host(url) not in _LOOPBACK_HOSTS:
                 refuse("embedder", "would send this project's text to another machine")
+        if "reranker_url" in from_files and _host(self.reranker_url or "") not in _LOOPBACK_HOSTS:
+            refuse("reranker_url", "would send this project's text to another machine")
         if "sentence_transformers_home" in from_files:
             refuse("sentence_transformers_home", "would load models from a folder of its own")
         for name in from_files & {"embedder", "reranker", "cross_encoder_model"}:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aurora_dev.errors import ConfigurationError
+from aurora_dev.errors import ConfigurationError, InvalidRequestError
 
 if TYPE_CHECKING:
     from aurora_dev.config import Settings
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
 
 _EMBEDDERS = "bundled, sentence-transformers:MODEL, http:URL, or the folder of a static model"
-_RERANKERS = "auto, cross-encoder, cross-encoder:MODEL, none"
+_RERANKERS = "auto, cross-encoder, cross-encoder:MODEL, http (with reranker_url), none"
 _BACKENDS = "faiss"
 
 
@@ -111,30 +111,48 @@ def create_reranker(reranker: Reranker | str | None = None, settings: Settings |
 
     Args:
         reranker: An instance; ``None`` or ``"cross-encoder"`` for `CrossEncoderReranker` with the model that is set,
-            else its default one; ``"cross-encoder:MODEL"``; ``"auto"`` for what is configured, else what is bundled,
-            else none; ``"none"``.
-        settings: For the model; ``None`` reads the environment.
+            else its default one; ``"cross-encoder:MODEL"``; ``"http"`` for the service at ``reranker_url``; ``"auto"``
+            for a configured service, else a configured model, else none; ``"none"``.
+        settings: For the service and the model; ``None`` reads the environment.
 
     Returns:
         ``None`` where nothing is to rerank.
 
     Raises:
-        ConfigurationError: No reranker has that name.
+        ConfigurationError: No reranker has that name, or the service's URL or format cannot be used.
     """
     if reranker is not None and not isinstance(reranker, str):
         return reranker
     if reranker == "none":
         return None
     kind, _, model = ("cross-encoder" if reranker is None else reranker).partition(":")
-    if kind not in ("auto", "cross-encoder") or (kind == "auto" and model):
+    if kind not in ("auto", "cross-encoder", "http") or (kind != "cross-encoder" and model):
         raise ConfigurationError(f"there is no reranker '{reranker}'. There is: {_RERANKERS}")
     settings = settings or _environment()
+    if kind == "http" or (kind == "auto" and settings.reranker_url):
+        return _reranking_service(settings)
     model = model or settings.cross_encoder_model or ""
     if kind == "auto" and not model:
         return None  # no reranker is bundled with this version
     from aurora_dev.core.reranker import CrossEncoderReranker
 
     return CrossEncoderReranker(model or None, model_home=settings.sentence_transformers_home)
+
+
+def _reranking_service(settings: Settings) -> Reranker:
+    from aurora_dev.core.http_reranker import HTTPReranker
+
+    if not settings.reranker_url:
+        raise ConfigurationError("reranker 'http' needs the URL of a service: set AURORA_RERANKER_URL")
+    try:
+        return HTTPReranker(
+            settings.reranker_url,
+            settings.reranker_api_key,
+            settings.reranker_model or "",
+            api_format=settings.reranker_format,
+        )
+    except InvalidRequestError as error:
+        raise ConfigurationError(f"the reranking service cannot be used: {error}") from error
 
 
 def open_store(settings: Settings, root: str | Path) -> VectorStore:

@@ -314,7 +314,10 @@ class Memory:
         problems = []
         if store.reranker is None:
             if self.settings.reranker == "auto":
-                fix = "install aurora-dev[rerank] and set CROSS_ENCODER_MODEL, or leave it: search works without"
+                fix = (
+                    "set AURORA_RERANKER_URL to a service, or install aurora-dev[rerank] and set CROSS_ENCODER_MODEL, "
+                    "or leave it: search works without"
+                )
                 problems.append(Problem("no_reranker", "results are not reranked: no reranker is configured", fix))
         elif not store.reranker.is_available:
             reason = store.reranker.unavailable_reason or "no reason given"

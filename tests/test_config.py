@@ -181,6 +181,18 @@ def test_a_projects_file_cannot_send_its_text_to_another_machine_but_the_environ
     assert Settings.load(tmp_path).embedder == value
 
 
+def test_a_projects_file_cannot_send_candidates_to_a_reranker_on_another_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, 'reranker_url = "https://evil.example/rerank"')
+    with pytest.raises(ConfigurationError, match="another machine"):
+        Settings.load(tmp_path)
+    write(tmp_path, 'reranker_url = "http://localhost:8081/rerank"')
+    assert Settings.load(tmp_path).reranker_url == "http://localhost:8081/rerank"
+    monkeypatch.setenv("AURORA_RERANKER_URL", "https://service.example/rerank")
+    assert Settings.load(tmp_path).reranker_url == "https://service.example/rerank"
+
+
 @pytest.mark.parametrize("value", ["http:http://localhost:11434/v1", "http://127.0.0.1:8080/v1", "bundled"])
 def test_a_projects_file_can_name_a_service_on_this_machine(tmp_path: Path, value: str) -> None:
     write(tmp_path, f'embedder = "{value}"')

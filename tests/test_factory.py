@@ -7,6 +7,7 @@ import pytest
 from aurora_dev import factory
 from aurora_dev.config import ENV_PREFIX, Settings
 from aurora_dev.core.faiss_store import FAISSLocalStore
+from aurora_dev.core.http_reranker import HTTPReranker
 from aurora_dev.core.reranker import CrossEncoderReranker
 from aurora_dev.core.static_embedder import BUNDLED_PATH
 from aurora_dev.errors import ConfigurationError, ModelLoadError
@@ -89,7 +90,28 @@ def test_auto_takes_what_is_configured_and_else_nothing() -> None:
     assert configured.name == "some/model"
 
 
-@pytest.mark.parametrize("name", ["cohere", "auto:model", ""])
+def test_auto_prefers_a_configured_service() -> None:
+    settings = Settings(reranker_url="http://localhost:8081/rerank", reranker_model="m", cross_encoder_model="c")
+    for name in ("auto", "http"):
+        reranker = factory.create_reranker(name, settings)
+        assert isinstance(reranker, HTTPReranker)
+        assert reranker.is_available
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        (Settings(), "AURORA_RERANKER_URL"),
+        (Settings(reranker_url="localhost:8081"), "api_url"),
+        (Settings(reranker_url="http://localhost/rerank", reranker_format="soap"), "soap"),
+    ],
+)
+def test_a_reranking_service_that_cannot_be_used_is_named(settings: Settings, named: str) -> None:
+    with pytest.raises(ConfigurationError, match=named):
+        factory.create_reranker("http", settings)
+
+
+@pytest.mark.parametrize("name", ["cohere", "auto:model", "http:model", ""])
 def test_an_unknown_reranker_lists_what_there_is(name: str) -> None:
     with pytest.raises(ConfigurationError, match="cross-encoder:MODEL"):
         factory.create_reranker(name)
