@@ -11,7 +11,7 @@ if [ "${1:-}" = "-h" ] || [ "${1:-}" = "--help" ]; then
     exit 0
 fi
 project=${1:-}
-question=${2:-"how are keyword and vector results fused"}
+question=${2:-"where are credentials masked"}
 if [ -n "$project" ] && [ ! -d "$project" ]; then
     echo "There is no folder '$project'. Usage: $0 [PROJECT] [\"question\"]" >&2
     exit 2

@@ -103,7 +103,7 @@ def reordered(
     best = [_rescored(results[index], float(relevance[index]), float(raw[index])) for index in order]
     if not isinstance(results, SearchResults):
         return best
-    whole = results.replace(best)
+    whole = results.replace(result for result in best if isinstance(result, SearchResult))  # all of them are
     if not best:
         return whole
     if not whole.search_method.endswith(METHOD_SUFFIX):

@@ -10,7 +10,7 @@ import time
 import weakref
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from aurora_dev.errors import ModelLoadError
 
@@ -104,7 +104,7 @@ class SharedModel(Generic[Model]):
             raise
 
 
-_renewed_after_fork: weakref.WeakSet[SharedModel[object]] = weakref.WeakSet()
+_renewed_after_fork: weakref.WeakSet[SharedModel[Any]] = weakref.WeakSet()
 _models: dict[Hashable, SharedModel[object]] = {}
 _models_lock = threading.Lock()
 

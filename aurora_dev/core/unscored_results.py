@@ -63,7 +63,7 @@ def _follower(result: Rerankable, ceiling: float) -> SearchResult | dict[str, An
         return {"content": result, "score": 0.0, "scores": {}}
     own = result.get("score")
     is_score = isinstance(own, int | float) and not isinstance(own, bool)
-    copy = {**result, "score": min(ceiling, float(own)) if is_score else 0.0}
+    copy: dict[str, Any] = {**result, "score": min(ceiling, float(own)) if is_score and own is not None else 0.0}
     for name in ("metadata", "scores"):
         if isinstance(copy.get(name), Mapping):
             copy[name] = dict(copy[name])
