@@ -3,8 +3,8 @@
     python benchmarks/tune_ranking.py PATH [NAME ...]
 
 PATH is as for ``codesearch.py``; NAME limits the sweep to some constants. Only the packages in ``codesearch.TUNING``
-are read: the others are there to see whether the numbers that were chosen hold elsewhere. Differences below about 0.005 are
-one query in a hundred that moved by a rank or two, and no reason to change anything.
+are read: the others are there to see whether the numbers that were chosen hold elsewhere. Differences below about 0.005
+are one query in a hundred that moved by a rank or two, and no reason to change anything.
 """
 
 from __future__ import annotations
