@@ -208,6 +208,7 @@ def test_requests_end_at_a_size_and_a_larger_document_goes_alone() -> None:
     assert list(split([40, 40, 40, 500, 1, 1], 5, 10, 100)) == [[0, 1], [2], [3], [4, 5]]
     assert list(split([1] * 5, 0, 2, 100)) == [[0, 1], [2, 3], [4]]
     assert list(split([], 5, 10, 100)) == []
+    assert list(split([40, 40], 20, 10, 100)) == [[0], [1]]  # the query counts for each document
 
 
 async def test_pairs_fit_into_the_batch_of_llama_cpp(make: Make, serve: Serve) -> None:
@@ -318,6 +319,13 @@ async def test_what_was_not_scored_follows_in_its_earlier_order(make: Make, serv
     followers = [each.scores if isinstance(each, SearchResult) else each.get("scores", {}) for each in best[1:]]
     assert not any("rerank" in each for each in followers)
     assert len(await make(server.url).rerank_async(QUERY, given, top_k=2)) == 2
+
+
+async def test_scores_never_rise_down_the_list_whatever_the_earlier_ones_were(make: Make, serve: Serve) -> None:
+    server = serve(lambda asked: servers.as_json({"rankings": [{"index": 3, "score": 0.4}]}))
+    given = [{"content": text, "score": score} for text, score in zip(TEXTS, (0.1, 0.3, 0.2, 0.9), strict=True)]
+    best = await make(server.url).rerank_async(QUERY, given)
+    assert [each["score"] for each in best] == pytest.approx([0.4, 0.1, 0.1, 0.1])
 
 
 async def test_a_minimum_leaves_out_what_is_below_and_what_has_no_score(make: Make, serve: Serve) -> None:

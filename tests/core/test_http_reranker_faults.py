@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aurora_dev.core.circuit_breaker import CircuitBreaker
 from aurora_dev.core.http_reranker import HTTPReranker
 from aurora_dev.core.types import Document, SearchOptions, SearchResults
 from aurora_dev.core.vector_store import VectorStore
@@ -206,7 +207,7 @@ async def test_a_search_that_has_less_time_than_the_service_takes_ends_in_its_ow
     store: VectorStore, make: Make, server: Any
 ) -> None:
     server.answers = [server.hang()]
-    stage1, found = await searched(store, make(server.url), rerank_timeout=0.1)
+    stage1, found = await searched(store, make(server.url, timeout=60), rerank_timeout=0.1)
     assert list(found) == list(stage1)
     assert "did not answer within 0.1 s" in str(found.degraded)
     assert await asyncio.to_thread(server.left.wait, GENEROUS), "the request went on"
@@ -402,12 +403,35 @@ async def test_check_asks_the_service_and_sets_the_circuit(make: Make, server: A
     assert reranker.unavailable_reason is None
 
 
+async def test_a_failed_trial_opens_the_circuit_again_however_few_failures_there_were(
+    make: Make, server: Any, clock: Clock
+) -> None:
+    server.service = lambda asked: servers.as_json({}, 500)
+    reranker = make(server.url, failure_threshold=3, cooldown=30)
+    assert not await reranker.check()
+    clock.now += 30
+    with pytest.raises(RerankError, match="HTTP 500"):
+        await reranker.score(QUERY, CONTENTS)
+    assert not reranker.is_available
+
+
+def test_a_trial_that_nobody_ended_is_given_up(clock: Clock) -> None:
+    breaker = CircuitBreaker(1, 30.0, clock)
+    breaker.failed("down")
+    clock.now += 30
+    assert breaker.begin()
+    assert not breaker.begin()
+    assert breaker.seconds_left == 30.0
+    clock.now += 30
+    assert breaker.begin()
+
+
 # -- loops, threads, cancelling ----------------------------------------------------------------------------------------
 
 
 async def test_cancelling_a_call_ends_its_requests(make: Make, server: Any) -> None:
     server.service = server.hang()
-    call = asyncio.create_task(make(server.url, max_documents=1).rerank_async(QUERY, CONTENTS))
+    call = asyncio.create_task(make(server.url, max_documents=1, timeout=60).rerank_async(QUERY, CONTENTS))
     assert await asyncio.to_thread(server.arrived.wait, GENEROUS)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
