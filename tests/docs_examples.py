@@ -276,18 +276,23 @@ def make_damaged_store(folder: Path) -> None:
         file.write(b"\xff" * 5 * page)
 
 
-class _EmbeddingService(BaseHTTPRequestHandler):
-    """Answers ``/v1/embeddings`` as OpenAI does, with vectors that equal words make similar."""
+class _ModelService(BaseHTTPRequestHandler):
+    """Answers ``/v1/embeddings`` as OpenAI does and ``/rerank`` as TEI does; equal words make texts similar."""
 
     protocol_version = "HTTP/1.1"
     embedder = HashingEmbedder()
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        assert self.path == "/v1/embeddings"
-        assert request["model"]
-        vectors = self.embedder.embed_documents(request["input"]).tolist()
-        reply = {"data": [{"index": index, "embedding": vector} for index, vector in enumerate(vectors)]}
+        reply: object
+        if self.path == "/v1/embeddings":
+            assert request["model"]
+            vectors = self.embedder.embed_documents(request["input"]).tolist()
+            reply = {"data": [{"index": index, "embedding": vector} for index, vector in enumerate(vectors)]}
+        else:
+            assert self.path == "/rerank"
+            near = self.embedder.embed_documents(request["texts"]) @ self.embedder.embed_query(request["query"])
+            reply = [{"index": index, "score": (1 + float(score)) / 2} for index, score in enumerate(near)]
         body = json.dumps(reply).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -300,9 +305,9 @@ class _EmbeddingService(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def embedding_service() -> Iterator[str]:
-    """Serve embeddings on loopback and give ``host:port``."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _EmbeddingService)
+def model_service() -> Iterator[str]:
+    """Serve embeddings and reranking on loopback and give ``host:port``."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _ModelService)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

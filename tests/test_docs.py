@@ -75,7 +75,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def service() -> Iterator[str]:
-    with docs.embedding_service() as address:
+    with docs.model_service() as address:
         yield address
 
 
@@ -144,6 +144,13 @@ def test_commands_run_and_show_what_the_page_shows(page: Path, tmp_path: Path, s
                 assert all((ROOT / script).is_file() for script in scripts), f"{where} names a file that does not exist"
                 for option in (word for word in words if scripts and word.startswith("--")):
                     assert option in (ROOT / scripts[0]).read_text("utf-8"), f"{where}: the script has no such option"
+
+
+def test_only_commands_that_a_page_shows_are_left_out() -> None:
+    shown = [
+        command for page in CONSOLE_PAGES for block in docs.blocks(page, "console") for command in docs.commands(block)
+    ]
+    assert {command.text.split()[0] for command in shown} >= docs.NOT_RUN_HERE
 
 
 def _looks_like(shown: list[str], output: str) -> bool:
@@ -216,9 +223,11 @@ def test_a_file_may_decide_what_the_table_says(row: dict[str, str], tmp_path: Pa
     name = docs.bare(row["setting"])
     harmless = {"store": '"notes"', "log": '"debug"', "log_format": '"json"', "busy_timeout": "5.0"}
     harmless |= {"mask_secrets": "false", "reranker": '"none"', "embedder": '"bundled"'}
+    harmless |= {"reranker_url": '"http://localhost:8080"'}
     harmful = {
         "store": '"../elsewhere"',
         "embedder": '"https://example.org/v1"',
+        "reranker_url": '"https://example.org/v1"',
         "reranker": '"cross-encoder:./model"',
         "cross_encoder_model": '"./model"',
     }
