@@ -78,6 +78,9 @@ class Kind(Protocol[Index]):
     def outgrown(self, index: Index, state: NamespaceState) -> bool:
         """Whether the index should be built anew for the present number of rows."""
 
+    def expected(self, state: NamespaceState) -> int:
+        """Return how many rows an index of the whole namespace has."""
+
 
 class DerivedIndex(Generic[Index]):
     """One index of one namespace; one thread at a time uses it."""
@@ -155,6 +158,13 @@ class DerivedIndex(Generic[Index]):
                 index.remove(removed)
             before = self._last_row
             self._last_row = self._kind.extend(index, connection, state, before)
+            if before and len(index) != self._kind.expected(state):
+                _log.warning("index.miscounted", kind=self._kind.name, namespace=self._namespace, rows=len(index))
+                index = self._kind.build(connection, state)
+                self._last_row = self._kind.extend(index, connection, state, 0)
+            if len(index) != self._kind.expected(state):
+                # Answers would lack records without a word.
+                raise sqlite3.DatabaseError(f"the {self._kind.name} rows that the namespace counts are malformed")
         self._index = index
         self._sequence, self._generation = state.sequence, self._generation_of(state)
         self._use_snapshot = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -166,6 +167,8 @@ class FAISSLocalStore:
             }
             if vectors:
                 found = _with_vectors(connection, state, found)
+            if len(found) < len(rows):
+                raise sqlite3.DatabaseError("the table of records and its index are malformed")
         return {identifier: found[row] for identifier, row in rows.items()}
 
     def delete_where(self, namespace: str, filter: Filter) -> int:
@@ -242,7 +245,7 @@ class FAISSLocalStore:
         with self._connections.reader(snapshot=True) as connection:
             state = sql.read_state(connection, namespace)
             found = [] if state is None else sql.read_without_vector(connection, state, check_top_k(limit))
-        return [Record(identifier, content, json.loads(metadata)) for _, identifier, content, metadata in found]
+            return [Record(identifier, content, json.loads(metadata)) for _, identifier, content, metadata in found]
 
     def count(self, namespace: str, filter: Filter | None = None) -> int:
         """Return how many records match."""

@@ -57,6 +57,10 @@ class VectorKind:
         """Whether another kind of index serves the present number of vectors better."""
         return index.outgrown(state.vectors)
 
+    def expected(self, state: NamespaceState) -> int:
+        """Return the number of vectors of the present embedder."""
+        return state.vectors
+
 
 class KeywordKind:
     """Contents and what metadata say about them, in a BM25 index."""
@@ -88,3 +92,7 @@ class KeywordKind:
     def outgrown(self, index: KeywordIndex, state: NamespaceState) -> bool:
         """Never: it tidies up after itself."""
         return False
+
+    def expected(self, state: NamespaceState) -> int:
+        """Return the number of records."""
+        return state.records

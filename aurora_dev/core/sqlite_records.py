@@ -207,7 +207,9 @@ def read_vectors(connection: sqlite3.Connection, rows: Sequence[int], generation
         cursor = connection.execute(
             f"SELECT row, vector FROM vectors WHERE generation = ? AND row IN ({_marks(chunk)})", (generation, *chunk)
         )
-        found.update((row, np.frombuffer(blob, dtype="<f4").astype(np.float32)) for row, blob in cursor)
+        pairs = cursor.fetchall()
+        vectors = _stacked([blob for _, blob in pairs])
+        found.update(zip((row for row, _ in pairs), vectors, strict=True))
     return found
 
 
@@ -290,8 +292,7 @@ def vectors_after(
     )
     while batch := cursor.fetchmany(_FETCHED_AT_ONCE):
         rows = np.fromiter((row for row, _ in batch), dtype=np.int64, count=len(batch))
-        joined = np.frombuffer(b"".join(blob for _, blob in batch), dtype="<f4").astype(np.float32, copy=False)
-        yield rows, joined.reshape(len(batch), -1)
+        yield rows, _stacked([blob for _, blob in batch])
 
 
 def vector_rows(connection: sqlite3.Connection, state: NamespaceState) -> Rows:
@@ -346,6 +347,17 @@ def _is_plain(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return json.dumps(name, ensure_ascii=False) == f'"{name}"' and "\x7f" not in name
+
+
+def _stacked(blobs: Sequence[bytes]) -> npt.NDArray[np.float32]:
+    """Return stored vectors of one generation: shape ``(n, dimension)``, float32."""
+    try:
+        joined = np.frombuffer(b"".join(blobs), dtype="<f4").astype(np.float32, copy=False)
+        if not np.isfinite(joined).all():
+            raise ValueError("NaN or infinity")
+        return joined.reshape(len(blobs), len(blobs[0]) // 4 if blobs else 0)
+    except (TypeError, ValueError) as error:
+        raise sqlite3.DatabaseError(f"stored vectors are malformed: {error}") from error
 
 
 def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -62,6 +63,10 @@ CREATE TABLE deletions (
     PRIMARY KEY (namespace, sequence, row)
 ) WITHOUT ROWID;
 """
+
+# What SQLite's messages say where the file is not as it was written. No statement breaks a constraint on its own: each
+# first deletes what it replaces, found by an index that must then contradict its table.
+_DAMAGE = ("malformed", "not a database", "corrupt", "could not decode", "constraint failed")
 
 # The statements that lead from version n to n + 1 stand under n; all of them run in one transaction.
 _MIGRATIONS: dict[int, str] = {}
@@ -135,7 +140,7 @@ def roll_back(connection: sqlite3.Connection) -> bool:
 
 @contextmanager
 def translated(database: Path, doing: str) -> Iterator[None]:
-    """Raise SQLite's errors as ours.
+    """Raise SQLite's errors as ours, and what damaged text raises where it is decoded.
 
     Args:
         database: The file, for the text of the error.
@@ -145,10 +150,15 @@ def translated(database: Path, doing: str) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _translate(error, database, doing) from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        # Only what is stored is decoded in here, and it was valid when it was stored.
+        raise _corrupt(error, database) from error
 
 
 def _translate(error: sqlite3.Error, database: Path, doing: str) -> StoreError:
-    text = str(error).lower()
+    text = _without_quotes(error).lower()
+    if any(sign in text for sign in _DAMAGE):
+        return _corrupt(error, database)
     kept = (
         "earlier data are intact" if doing == "read" else "nothing of this write was kept and earlier data are intact"
     )
@@ -169,13 +179,20 @@ def _translate(error: sqlite3.Error, database: Path, doing: str) -> StoreError:
             f"no more could be written to {database} ({error}); {kept}. Free disk space or raise the quota or "
             "file-size limit, then write again"
         )
-    if "malformed" in text or "not a database" in text or "corrupt" in text:
-        return StoreCorruptError(
-            f"{database} is damaged ({error}). The other files of the store are derived from it and cannot replace it: "
-            "restore it from a backup, save what can be read with `sqlite3 memory.db .recover`, or delete the folder "
-            "and index the project again"
-        )
     return StoreError(f"SQLite could not {doing} {database}: {error}; {kept}. Check the disk, then try again")
+
+
+def _without_quotes(error: Exception) -> str:
+    # Text that cannot be decoded is quoted in the message, and a record may be long, private, and say anything.
+    return str(error).partition(" with text ")[0]
+
+
+def _corrupt(error: Exception, database: Path) -> StoreCorruptError:
+    return StoreCorruptError(
+        f"{database} is damaged ({_without_quotes(error)}). The other files of the store are derived from it and "
+        "cannot replace it: restore it from a backup, save what can be read with `sqlite3 memory.db .recover`, or "
+        "delete the folder and index the project again"
+    )
 
 
 def _version(connection: sqlite3.Connection, database: Path) -> int:
