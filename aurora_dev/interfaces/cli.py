@@ -175,6 +175,68 @@ def status(path: ProjectOption = None, as_json: JSONOption = False) -> None:
     _end(lambda: run_status(path, as_json=as_json))
 
 
+@app.command("eval", epilog=_EPILOG)
+def evaluate(
+    queries: Annotated[Path, typer.Argument(metavar="QUERIES.jsonl", help="The file of queries.", show_default=False)],
+    path: ProjectOption = None,
+    top_k: Annotated[
+        list[int] | None,
+        typer.Option(
+            "-k",
+            "--top-k",
+            metavar="N",
+            help="Look at the first N results; may be repeated. 10 by default.",
+            show_default=False,
+        ),
+    ] = None,
+    mode: Annotated[
+        Mode, typer.Option("--mode", help="Which candidates: by meaning, by keyword or both.")
+    ] = Mode.hybrid,
+    rerank: Annotated[
+        bool | None,
+        typer.Option("--rerank/--no-rerank", help="Measure one of the two; by default both.", show_default=False),
+    ] = None,
+    minimum: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--min",
+            metavar="METRIC=X",
+            help="End with exit code 5 where an average is below X, such as ndcg@10=0.8; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option("--tag", metavar="TAG", help="Only queries with this tag; may be repeated.", show_default=False),
+    ] = None,
+    as_json: JSONOption = False,
+) -> None:
+    """Measure how well searches find what they should.
+
+    Each line of the file is a JSON object: "query" is what is asked, "expected" lists ids, paths, or objects with
+    "path", "start_line" and "end_line". "grades" (optional) says what a target is worth: {"src/auth.py": 2}; a target
+    with lines is named "src/auth.py:3-9" there. "tags" (optional) lists groups that are reported apart.
+
+    Printed are averages over the queries: precision@N, recall@N, ndcg@N, hit_rate@N, mrr and map, with and without
+    reranking, and what a search took. Each search gives as many results as the largest N. Thresholds are compared with
+    the figures with reranking where there are any, and are never met where a search could not be reranked.
+    """
+    from aurora_dev.interfaces.eval_command import run_eval
+
+    _end(
+        lambda: run_eval(
+            queries,
+            path,
+            ks=top_k or [10],
+            mode=mode.value,
+            rerank=rerank,
+            minimums=minimum or [],
+            tags=tag or [],
+            as_json=as_json,
+        )
+    )
+
+
 def main() -> None:
     """Run the command line; the entry point of the ``aurora`` script."""
     prepare_streams()

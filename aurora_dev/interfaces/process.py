@@ -28,6 +28,7 @@ EXIT_NOTHING_FOUND = 1
 EXIT_USAGE = 2  # also what argument parsers use
 EXIT_STORE = 3
 EXIT_MODEL = 4
+EXIT_BELOW = 5
 EXIT_INTERNAL = 70  # EX_SOFTWARE of sysexits.h
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
@@ -37,6 +38,7 @@ EXIT_CODES = (
     (EXIT_USAGE, "the request or a setting is wrong"),
     (EXIT_STORE, "a problem with the store, the index or the project's files"),
     (EXIT_MODEL, "a model or a dependency is missing or failed"),
+    (EXIT_BELOW, "eval: a figure is below a threshold of --min"),
     (EXIT_INTERNAL, "a defect in Aurora"),
     (EXIT_INTERRUPTED, "interrupted"),
 )
