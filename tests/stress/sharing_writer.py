@@ -1,0 +1,89 @@
+"""Writes to a store that others write to at the same time, and looks for what the others say they have written.
+
+    python sharing_writer.py FOLDER WHO CHANGES
+
+It says what it has written, ``{"put": [[number, version], …], "gone": [number, …]}``, when that is acknowledged, and
+takes the same lines of others: each is looked for, by id and by a search, the next time round. ``settle`` on its input
+means that everybody has written everything: it then says ``{"looked": n, "vector": {number: version}, "keyword": …}``,
+all that its searches find.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import queue
+import random
+import sys
+import threading
+from typing import Any
+
+from killed_writer import document, say, word
+
+from aurora_dev.core.types import SearchOptions
+from aurora_dev.core.vector_store import VectorStore
+from aurora_dev.testing.hashing_embedder import HashingEmbedder
+
+MINE = 1_000  # numbers of one process
+SHARED = tuple(range(9_000, 9_006))
+
+
+async def look(store: VectorStore, told: dict[str, Any]) -> None:
+    """Find what another process wrote or removed; of its own records only it makes new versions."""
+    for number, version in told["put"]:
+        if number in SHARED or number % 2 == 0:
+            continue  # replaced by another or deleted by its owner, perhaps, since this was said
+        (found,) = await store.fetch([word(number)])
+        assert found.metadata["version"] >= version, (number, version, found.metadata)
+        newest = int(found.metadata["version"])
+        for mode in ("vector", "keyword"):
+            results = await store.search(
+                document(number, newest).content, top_k=5, rerank=False, options=SearchOptions(mode=mode)
+            )
+            seen = {result.id: result.metadata["version"] for result in results}
+            # Its owner may have replaced it between the two reads, never gone back.
+            assert seen.get(word(number), 0) >= version, (mode, number, version, seen)
+    assert not await store.fetch([word(number) for number in told["gone"]])
+
+
+async def share(folder: str, who: int, changes: int) -> None:
+    chance = random.Random(who)
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    say("ready")
+    sys.stdin.readline()
+    threading.Thread(target=lambda: [lines.put(line.strip()) for line in sys.stdin], daemon=True).start()
+    store = VectorStore(path=folder, embedder=HashingEmbedder(), reranker="none", namespace="n")
+    fresh = who * MINE
+    alive: list[int] = []
+    looked = 0
+    for change in range(1, changes + 1):
+        version = who * MINE + change
+        numbers = [fresh, fresh + 1, chance.choice(SHARED)]
+        fresh += 2
+        if alive:
+            numbers.append(chance.choice(alive))
+        gone = [min(number for number in alive if number % 2 == 0)] if change > 6 else []
+        alive = [number for number in alive if number not in gone]
+        numbers = [number for number in numbers if number not in gone]
+        await store.write([document(number, version) for number in numbers], [word(number) for number in gone])
+        alive += [number for number in numbers if number // MINE == who and number not in alive]
+        say({"put": [[number, version] for number in numbers], "gone": gone})
+        while not lines.empty():
+            await look(store, json.loads(lines.get()))
+            looked += 1
+    say("written")
+    while (line := lines.get()) != "settle":
+        # Everything may have been deleted or replaced by now, but not by going back.
+        told = json.loads(line)
+        assert not await store.fetch([word(number) for number in told["gone"]])
+        looked += 1
+    found: dict[str, Any] = {"looked": looked}
+    for mode in ("vector", "keyword"):
+        results = await store.search("common", top_k=9_000, rerank=False, options=SearchOptions(mode=mode))
+        found[mode] = [[result.metadata["number"], result.metadata["version"]] for result in results]
+    say(found)
+    await store.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(share(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
