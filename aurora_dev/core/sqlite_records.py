@@ -55,7 +55,10 @@ def read_state(connection: sqlite3.Connection, namespace: str) -> NamespaceState
         " coalesce((SELECT max(generation) FROM embedders), 0) FROM namespaces WHERE name = ?",
         (namespace,),
     ).fetchone()
-    return None if found is None else NamespaceState(*found)
+    if found is None:
+        return None
+    _check_types(found, int, int, int, int, int, int, int)
+    return NamespaceState(*found)
 
 
 def read_names(connection: sqlite3.Connection) -> list[str]:
@@ -68,7 +71,10 @@ def read_embedder(connection: sqlite3.Connection) -> EmbedderInfo | None:
     found = connection.execute(
         "SELECT name, dimension, fingerprint, metric FROM embedders ORDER BY generation DESC LIMIT 1"
     ).fetchone()
-    return None if found is None else EmbedderInfo(*found)
+    if found is None:
+        return None
+    _check_types(found, str, int, str, str)
+    return EmbedderInfo(*found)
 
 
 def write_embedder(connection: sqlite3.Connection, info: EmbedderInfo) -> None:
@@ -82,7 +88,9 @@ def write_embedder(connection: sqlite3.Connection, info: EmbedderInfo) -> None:
 
 def store_identity(connection: sqlite3.Connection) -> str:
     """Return the random name that the database got when it was created."""
-    return str(connection.execute("SELECT value FROM meta WHERE key = 'store'").fetchone()[0])
+    found = connection.execute("SELECT value FROM meta WHERE key = 'store'").fetchone()
+    _check_types(found or (None,), str)
+    return str(found[0])
 
 
 def insert(
@@ -347,6 +355,12 @@ def _is_plain(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return json.dumps(name, ensure_ascii=False) == f'"{name}"' and "\x7f" not in name
+
+
+def _check_types(row: Sequence[Any], *types: type) -> None:
+    """Refuse a row whose values are not what was written: in SQLite a damaged byte may turn a number into NULL."""
+    if not all(map(isinstance, row, types)):
+        raise sqlite3.DatabaseError("a row of names and counts is malformed")
 
 
 def _stacked(blobs: Sequence[bytes]) -> npt.NDArray[np.float32]:

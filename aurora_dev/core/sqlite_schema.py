@@ -64,9 +64,19 @@ CREATE TABLE deletions (
 ) WITHOUT ROWID;
 """
 
-# What SQLite's messages say where the file is not as it was written. No statement breaks a constraint on its own: each
-# first deletes what it replaces, found by an index that must then contradict its table.
-_DAMAGE = ("malformed", "not a database", "corrupt", "could not decode", "constraint failed")
+# What SQLite's messages say where the file is not as it was written. No statement breaks a constraint or misses a table
+# on its own: it replaces what an index knows, in tables that its version of the schema has.
+_DAMAGE = (
+    "malformed",
+    "not a database",
+    "corrupt",
+    "could not decode",
+    "constraint failed",
+    "no such",
+    "has no column",
+    "mismatch",
+    "unsupported file format",
+)
 
 # The statements that lead from version n to n + 1 stand under n; all of them run in one transaction.
 _MIGRATIONS: dict[int, str] = {}
