@@ -238,7 +238,10 @@ def test_without_the_projects_folder_no_path_is_cut() -> None:
 
 def write(folder: Path, *lines: object) -> Path:
     file = folder / "queries.jsonl"
-    file.write_text("".join(line if isinstance(line, str) else f"{json.dumps(line)}\n" for line in lines), "utf-8")
+    file.write_text(
+        "".join(line if isinstance(line, str) else f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines),
+        "utf-8",
+    )
     return file
 
 
@@ -326,6 +329,8 @@ def test_what_is_no_file_is_an_error(tmp_path: Path) -> None:
         load_queries(tmp_path)
     with pytest.raises(InvalidRequestError, match="does not exist"):
         load_queries(tmp_path / "missing.jsonl")
+    with pytest.raises(InvalidRequestError, match="cannot be read"):
+        load_queries("a\0b")
 
 
 # -- runs over a store ----------------------------------------------------------------------------------------------

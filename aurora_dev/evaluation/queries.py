@@ -91,10 +91,12 @@ def load_queries(path: str | Path) -> list[Query]:
 
 
 def _read(path: Path) -> str:
-    if path.is_dir():
-        raise InvalidRequestError(f"'{path}' is a folder; name a file of queries: nothing was measured")
     try:
+        if path.is_dir():
+            raise InvalidRequestError(f"'{path}' is a folder; name a file of queries: nothing was measured")
         data = path.read_bytes()
+    except InvalidRequestError:  # which is a ValueError
+        raise
     except FileNotFoundError:
         raise InvalidRequestError(f"'{path}' does not exist: nothing was measured") from None
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
