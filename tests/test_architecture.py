@@ -28,6 +28,7 @@ LATE = {"faiss", "torch", "sentence_transformers", "tree_sitter_language_pack", 
 # Layers from the top to the bottom; a module imports from its own layer or from a lower one.
 LAYERS = [
     ["interfaces/"],
+    ["evaluation/"],
     ["memory.py"],
     ["factory.py"],
     ["indexing/"],

@@ -37,9 +37,9 @@ def run_index(path: Path | None, *, full: bool, reembed: bool, mask: bool, as_js
 
     report, has_vectors = asyncio.run(work())
     if as_json:
-        _print(render.to_json({"project": str(root.absolute()), **asdict(report)}))
+        print_text(render.to_json({"project": str(root.absolute()), **asdict(report)}))
     else:
-        _print(render.report_text(root, report))
+        print_text(render.report_text(root, report))
     if not has_vectors:
         say("note: the stored vectors are of another embedder: keywords alone find it all. Run: aurora index --reembed")
     return EXIT_OK
@@ -60,7 +60,7 @@ def run_search(
     """Search a project and print what was found."""
     options = SearchOptions(mode=cast(SearchMode, mode), mmr=mmr)
     filter = _filter(filter_text)
-    root, settings = _indexed_project(path)
+    root, settings = indexed_project(path)
 
     async def work() -> SearchResults:
         async with Memory.open(root, settings=settings) as memory:
@@ -68,14 +68,14 @@ def run_search(
 
     results = asyncio.run(work())
     if as_json:
-        _print(render.to_json(render.results_as_data(query, root, results)))
+        print_text(render.to_json(render.results_as_data(query, root, results)))
         return EXIT_OK if results else EXIT_NOTHING_FOUND
     if results and render.stdout_is_terminal():
         from rich.console import Console
 
         render.print_results(Console(), query, root, results, explain=explain)
     elif results:
-        _print(render.plain_results(query, root, results, explain=explain), end="")
+        print_text(render.plain_results(query, root, results, explain=explain), end="")
     for notice in results.notices:
         say(f"note: {notice.text}")
     if not results:
@@ -89,7 +89,7 @@ def run_remember(content: str, path: Path | None, *, kind: str, tags: Sequence[s
     if path is not None and find_project(_folder(path)) is None:
         root, settings = _folder(path), _settings(_folder(path))  # named on purpose: a memory may start with a note
     else:
-        root, settings = _indexed_project(path)
+        root, settings = indexed_project(path)
 
     async def work() -> dict[str, Any]:
         async with Memory.open(root, settings=settings) as memory:
@@ -97,9 +97,9 @@ def run_remember(content: str, path: Path | None, *, kind: str, tags: Sequence[s
 
     note = asyncio.run(work())
     if as_json:
-        _print(render.to_json(note))
+        print_text(render.to_json(note))
     else:
-        _print(f"remembered {note['id']} ({visible(kind)}) in {visible(render.shown_path(root))}")
+        print_text(f"remembered {note['id']} ({visible(kind)}) in {visible(render.shown_path(root))}")
         if note["content"] != content:
             say("note: credentials in the text were masked before it was stored")
     return EXIT_OK
@@ -107,14 +107,14 @@ def run_remember(content: str, path: Path | None, *, kind: str, tags: Sequence[s
 
 def run_status(path: Path | None, *, as_json: bool) -> int:
     """Print what is stored and how well it works."""
-    root, settings = _indexed_project(path)
+    root, settings = indexed_project(path)
 
     async def work() -> MemoryStatus:
         async with Memory.open(root, settings=settings) as memory:
             return await memory.status()
 
     status = asyncio.run(work())
-    _print(render.to_json(asdict(status)) if as_json else render.status_text(status))
+    print_text(render.to_json(asdict(status)) if as_json else render.status_text(status))
     return EXIT_OK
 
 
@@ -131,7 +131,7 @@ def _settings(root: Path, **arguments: Any) -> Settings:
     return settings
 
 
-def _indexed_project(path: Path | None) -> tuple[Path, Settings]:
+def indexed_project(path: Path | None) -> tuple[Path, Settings]:
     start = _folder(path) if path is not None else Path.cwd()
     root = find_project(start)
     settings = _settings(root) if root is not None else None
@@ -156,7 +156,7 @@ def _filter(text: str | None) -> dict[str, Any] | None:
     return value
 
 
-def _print(text: str, end: str = "\n") -> None:
+def print_text(text: str, end: str = "\n") -> None:
     if sys.stdout is not None:
         sys.stdout.write(text + end)
         sys.stdout.flush()

@@ -24,7 +24,7 @@ from aurora_dev.evaluation import (
     metric_names,
 )
 from aurora_dev.interfaces import render
-from aurora_dev.interfaces.commands import _indexed_project, _print
+from aurora_dev.interfaces.commands import indexed_project, print_text
 from aurora_dev.interfaces.process import EXIT_BELOW, EXIT_OK, say
 from aurora_dev.interfaces.visible import cut, visible
 from aurora_dev.memory import Memory
@@ -65,7 +65,7 @@ def run_eval(
     names = metric_names(ks)
     thresholds = [_threshold(text, names) for text in minimums]
     queries = _tagged(load_queries(file), tags, file)
-    root, settings = _indexed_project(path)
+    root, settings = indexed_project(path)
     options = SearchOptions(mode=cast(SearchMode, mode))
 
     async def work() -> tuple[Evaluation, bool]:
@@ -83,13 +83,13 @@ def run_eval(
     evaluation, left_out = asyncio.run(work())
     verdicts = evaluation.check(thresholds)
     if as_json:
-        _print(render.to_json(evaluation_as_data(file, root, evaluation, verdicts, left_out=left_out)))
+        print_text(render.to_json(evaluation_as_data(file, root, evaluation, verdicts, left_out=left_out)))
     elif render.stdout_is_terminal():
         from rich.console import Console
 
         print_evaluation(Console(highlight=False), file, root, evaluation, verdicts)
     else:
-        _print(plain_evaluation(file, root, evaluation, verdicts), end="")
+        print_text(plain_evaluation(file, root, evaluation, verdicts), end="")
     if left_out:
         say(f"note: {file} is itself indexed: it was left out of the results")
     for note in _notes(file, evaluation):
