@@ -132,6 +132,11 @@ def _settings(root: Path, **arguments: Any) -> Settings:
 
 
 def indexed_project(path: Path | None) -> tuple[Path, Settings]:
+    """Return the project at or above a folder that has an index, and its settings.
+
+    Raises:
+        StoreError: There is no index; the text says how to make one.
+    """
     start = _folder(path) if path is not None else Path.cwd()
     root = find_project(start)
     settings = _settings(root) if root is not None else None
@@ -157,6 +162,7 @@ def _filter(text: str | None) -> dict[str, Any] | None:
 
 
 def print_text(text: str, end: str = "\n") -> None:
+    """Write to standard output, where there is one."""
     if sys.stdout is not None:
         sys.stdout.write(text + end)
         sys.stdout.flush()
