@@ -135,7 +135,7 @@ def indexed_project(path: Path | None) -> tuple[Path, Settings]:
     """Return the project at or above a folder that has an index, and its settings.
 
     Raises:
-        StoreError: There is no index; the text says how to make one.
+        IndexingError: There is no index; the text says how to make one.
     """
     start = _folder(path) if path is not None else Path.cwd()
     root = find_project(start)
