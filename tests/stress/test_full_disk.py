@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -216,3 +217,14 @@ def test_a_damaged_page_of_records_is_never_answered_from(tmp_path: Path, health
                     if name in ("scan", "fetch"):
                         assert np.array_equal(given.vector, written.vector), (name, page)
     assert reported > pages
+
+
+@pytest.mark.parametrize("table", ["vectors", "records"])
+def test_rows_that_are_counted_and_not_there_are_missed(tmp_path: Path, healthy: bytes, table: str) -> None:
+    folder = _put(tmp_path / "store", healthy)
+    with sqlite3.connect(folder / "memory.db") as connection:
+        connection.execute(f"DELETE FROM {table} WHERE row = 7")
+    connection.close()
+    answers = _answers(folder, write=False)
+    assert answers["vector"] is None
+    assert (answers["keyword"] is None) == (table == "records")
