@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -76,6 +76,10 @@ class DocumentWriter:
 
     def write(self, upserts: Sequence[Document], deletes: Sequence[str], masked: bool) -> list[str]:
         """Delete, then store; see `VectorStore.write`."""
+        if isinstance(upserts, Document) or not isinstance(upserts, Iterable):
+            raise InvalidRequestError(
+                f"documents must be a list of Documents, not {type(upserts).__name__}: nothing was stored"
+            )
         documents = [self._prepared(document, place, masked) for place, document in enumerate(upserts)]
         ids = [document_id(self._namespace, d) if d.id is None else d.id for d in documents]
         with self._lock:
@@ -113,6 +117,11 @@ class DocumentWriter:
             )
         if not isinstance(document.content, str) or not document.content.strip():
             raise InvalidRequestError(f"documents[{place}] has no text: nothing was stored")
+        if not isinstance(document.metadata, Mapping):
+            raise InvalidRequestError(
+                f"documents[{place}] has a {type(document.metadata).__name__} for metadata, not a mapping: nothing was "
+                f"stored"
+            )
         if self._mask and not masked:
             content, count = mask_secrets(document.content)
             if count:

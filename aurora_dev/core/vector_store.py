@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -16,8 +16,9 @@ from typing_extensions import Self
 from aurora_dev.core.backend import Filter, NamespaceStats, VectorBackend
 from aurora_dev.core.document_writer import DocumentWriter
 from aurora_dev.core.embeddings import Embedder
-from aurora_dev.core.filters import parse_filter
+from aurora_dev.core.filters import is_everything, parse_filter
 from aurora_dev.core.ranking import mmr, rrf
+from aurora_dev.core.record_checks import check_name
 from aurora_dev.core.rerank_stage import rerank_candidates
 from aurora_dev.core.reranker import Reranker
 from aurora_dev.core.search_trace import SearchTrace, with_score
@@ -77,8 +78,7 @@ class VectorStore:
         reranker: Reranker | str | None = None,
         mask_secrets: bool = True,
     ) -> None:
-        if not isinstance(namespace, str) or not namespace or len(namespace.encode("utf-8", "replace")) > 512:
-            raise InvalidRequestError(f"namespace must be a string of 1 to 512 bytes, not {namespace!r}")
+        check_name(namespace, "namespace")
         # Names are sugar that the factory resolves; imported late, since the factory imports this module.
         from aurora_dev import factory
 
@@ -114,7 +114,8 @@ class VectorStore:
             deletes: Ids to remove; unknown ones are ignored.
             masked: Whether the caller has masked secrets already.
         """
-        return await self._run(self._writer.write, upserts, deletes, masked)
+        ids = _checked_ids(deletes, "nothing was written")
+        return await self._run(self._writer.write, upserts, ids, masked)
 
     async def delete(self, *, ids: Sequence[str] | None = None, filter: Filter | None = None) -> int:
         """Delete by ids or by filter.
@@ -128,15 +129,12 @@ class VectorStore:
         if (ids is None) == (filter is None):
             raise InvalidRequestError("delete takes either ids or filter: nothing was deleted")
         if filter is not None:
-            parse_filter(filter)
-            if not filter:
+            if is_everything(parse_filter(filter)):
                 raise InvalidRequestError(
                     "an empty filter would delete everything: nothing was deleted; name a condition"
                 )
             return await self._run(self.backend.delete_where, self.namespace, filter)
-        if isinstance(ids, str):
-            raise InvalidRequestError("ids must be a list of strings, not one string: nothing was deleted")
-        return await self._run(self._writer.delete, list(ids or ()))
+        return await self._run(self._writer.delete, _checked_ids(ids, "nothing was deleted"))
 
     async def reembed(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Bring back the vectors of documents that have none of this store's embedder, from their text.
@@ -153,7 +151,8 @@ class VectorStore:
 
     async def fetch(self, ids: Sequence[str]) -> list[Document]:
         """Return the documents that exist among ``ids``, in that order."""
-        found = await self._run(self.backend.fetch, self.namespace, list(ids))
+        ids = _checked_ids(ids, "nothing was read")
+        found = await self._run(self.backend.fetch, self.namespace, ids)
         return [Document(found[i].content, found[i].metadata, i) for i in ids if i in found]
 
     async def scan(self, filter: Filter | None = None, *, content: bool = False) -> list[Record]:
@@ -202,7 +201,7 @@ class VectorStore:
             StoreError: The backend could not read.
         """
         options = options or SearchOptions()
-        _check_search(query, top_k)
+        _check_search(query, top_k, options)
         if filter is not None:
             parse_filter(filter)
         trace = SearchTrace()
@@ -289,6 +288,8 @@ class VectorStore:
         except _EMBEDDER_ERRORS as error:
             trace.degrade("embedder_failed", _not_embedded(error))
             return None
+        if not vector.any():
+            return []  # the embedder knows nothing in it (an emoji, a lone sign): everything would be equally near
         with trace.timed("vector"):
             return self.backend.vector_query(self.namespace, vector, wanted, filter)
 
@@ -334,13 +335,21 @@ def _not_embedded(error: Exception) -> str:
     return f"the query could not be embedded, keywords alone were searched: {error}"
 
 
-def _check_search(query: str, top_k: int) -> None:
+def _checked_ids(ids: object, kept: str) -> list[str]:
+    if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
+        raise InvalidRequestError(f"ids must be a list of strings, not {ids!r:.80}: {kept}")
+    return list(ids)
+
+
+def _check_search(query: str, top_k: int, options: SearchOptions) -> None:
     if not isinstance(query, str):
         raise InvalidRequestError(f"query must be a string, not {type(query).__name__}")
     if not query.strip():
         raise InvalidRequestError("the query is empty: say in words, or by a name, what to look for")
     if isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1:
         raise InvalidRequestError(f"top_k must be a whole number of at least 1, not {top_k!r}")
+    if not isinstance(options, SearchOptions):
+        raise InvalidRequestError(f"options must be SearchOptions, not {type(options).__name__}")
 
 
 def _fuse(

@@ -241,7 +241,18 @@ async def test_delete_takes_ids_or_a_filter_and_counts(store: VectorStore) -> No
     assert all("Sessions" not in r.content for r in await store.search("sessions tokens"))
 
 
-@pytest.mark.parametrize("wrong", [{}, {"ids": ["a"], "filter": {"a": 1}}, {"filter": {}}, {"ids": "abc"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"ids": ["a"], "filter": {"a": 1}},
+        {"filter": {}},
+        {"filter": {"$and": [{}]}},
+        {"filter": {"$or": [{}, {"topic": "auth"}]}},
+        {"ids": "abc"},
+        {"ids": 7},
+    ],
+)
 async def test_an_ambiguous_delete_deletes_nothing(store: VectorStore, wrong: dict[str, object]) -> None:
     with pytest.raises(InvalidRequestError, match="nothing was deleted"):
         await store.delete(**wrong)  # type: ignore[arg-type]
@@ -259,6 +270,7 @@ async def test_an_ambiguous_delete_deletes_nothing(store: VectorStore, wrong: di
         ({"query": "a", "top_k": 2.5}, InvalidRequestError),
         ({"query": "a", "filter": {"a": {"$near": 1}}}, InvalidFilterError),
         ({"query": "a", "filter": "kind"}, InvalidFilterError),
+        ({"query": "a", "options": {"mmr": True}}, InvalidRequestError),
     ],
 )
 async def test_a_wrong_search_is_refused(
@@ -284,6 +296,25 @@ async def test_one_wrong_document_stores_none(store: VectorStore, wrong: Documen
     with pytest.raises(InvalidRequestError):
         await store.upsert([Document("good"), wrong])
     assert await store.count() == len(NOTES)
+
+
+@pytest.mark.parametrize("wrong", [None, 7, Document("alone"), [Document("a", None)]])  # type: ignore[arg-type]
+async def test_what_is_no_list_of_documents_is_refused(store: VectorStore, wrong: list[Document]) -> None:
+    with pytest.raises(InvalidRequestError, match="nothing was stored"):
+        await store.upsert(wrong)
+
+
+async def test_one_string_is_no_list_of_ids(store: VectorStore) -> None:
+    for call in (store.fetch("abc"), store.write([], "abc")):
+        with pytest.raises(InvalidRequestError, match="must be a list"):
+            await call
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "vector"])
+async def test_a_query_that_says_nothing_to_the_embedder_finds_nothing(tmp_path: Path, mode: str) -> None:
+    async with VectorStore(path=tmp_path, reranker="none") as store:
+        await store.upsert(NOTES)
+        assert await store.search("🎉", options=SearchOptions(mode=mode)) == []  # type: ignore[arg-type]
 
 
 async def test_a_query_of_a_megabyte_and_of_odd_characters_is_answered(store: VectorStore) -> None:
