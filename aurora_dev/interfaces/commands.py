@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,17 +17,20 @@ from aurora_dev.errors import IndexingError, InvalidFilterError, InvalidRequestE
 from aurora_dev.interfaces import render
 from aurora_dev.interfaces.process import EXIT_NOTHING_FOUND, EXIT_OK, say
 from aurora_dev.interfaces.progress import progress_display
-from aurora_dev.interfaces.visible import visible
+from aurora_dev.interfaces.visible import cut, visible
 from aurora_dev.log import configure_logging
 from aurora_dev.memory import Memory, MemoryStatus
 
 if TYPE_CHECKING:
     from aurora_dev.indexing.report import IndexReport
 
+_SHOWN_QUERY_CHARS = 80  # of a query that found nothing; a pasted file would fill the screen
+
 
 def run_index(path: Path | None, *, full: bool, reembed: bool, mask: bool, as_json: bool) -> int:
     """Index a project and report what changed."""
-    root = _folder(path) if path else find_project(Path.cwd(), within_repository=True) or Path.cwd()
+    here = _folder(path) if path else _current_folder()
+    root = here if path else find_project(here, within_repository=True) or here
     settings = _settings(root, **({} if mask else {"mask_secrets": False}))
 
     async def work() -> tuple[IndexReport, bool]:
@@ -62,11 +66,12 @@ def run_search(
     filter = _filter(filter_text)
     root, settings = indexed_project(path)
 
-    async def work() -> SearchResults:
+    async def work() -> tuple[SearchResults, bool]:
         async with Memory.open(root, settings=settings) as memory:
-            return await memory.search(query, top_k, rerank=rerank, filter=filter, options=options)
+            results = await memory.search(query, top_k, rerank=rerank, filter=filter, options=options)
+            return results, not results and await memory.store.count() == 0
 
-    results = asyncio.run(work())
+    results, nothing_stored = asyncio.run(work())
     if as_json:
         print_text(render.to_json(render.results_as_data(query, root, results)))
         return EXIT_OK if results else EXIT_NOTHING_FOUND
@@ -78,8 +83,12 @@ def run_search(
         print_text(render.plain_results(query, root, results, explain=explain), end="")
     for notice in results.notices:
         say(f"note: {notice.text}")
+    if nothing_stored:
+        say(f"nothing is stored for {render.shown_path(root)}. Index it with: {_index_command(path)}")
+    elif not results:
+        asked = cut(query, _SHOWN_QUERY_CHARS)
+        say(f"nothing was found for '{asked}' in {render.shown_path(root)}; try other words, or: aurora status")
     if not results:
-        say(f"nothing was found for '{query}' in {render.shown_path(root)}; try other words, or: aurora status")
         return EXIT_NOTHING_FOUND
     return EXIT_OK
 
@@ -125,6 +134,17 @@ def _folder(path: Path) -> Path:
     return path
 
 
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:  # it was removed, or may not be read
+        raise InvalidRequestError(f"the current folder cannot be read ({error.strerror}): nothing was done") from None
+
+
+def _index_command(path: Path | None) -> str:
+    return "aurora index" if path is None else f"aurora index {shlex.quote(str(path))}"
+
+
 def _settings(root: Path, **arguments: Any) -> Settings:
     settings = Settings.load(root, **arguments)
     configure_logging(settings.log, settings.log_format)
@@ -137,13 +157,12 @@ def indexed_project(path: Path | None) -> tuple[Path, Settings]:
     Raises:
         IndexingError: There is no index; the text says how to make one.
     """
-    start = _folder(path) if path is not None else Path.cwd()
+    start = _folder(path) if path is not None else _current_folder()
     root = find_project(start)
     settings = _settings(root) if root is not None else None
     if root is None or settings is None or not settings.store_path(root).is_dir():
         where = f"in '{render.shown_path(root or start)}'" + ("" if root else " or above it")
-        command = "aurora index" if path is None else f"aurora index {path}"
-        raise IndexingError(f"there is no index {where}. Make one with: {command}")
+        raise IndexingError(f"there is no index {where}. Make one with: {_index_command(path)}")
     return root, settings
 
 
@@ -152,7 +171,7 @@ def _filter(text: str | None) -> dict[str, Any] | None:
         return None
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # what is nested too deeply raises the second
         raise InvalidFilterError(
             f'--filter is not JSON ({error}). Write it as: --filter \'{{"language": "python"}}\''
         ) from None

@@ -53,7 +53,8 @@ def exit_code(error: BaseException) -> int:
         return EXIT_MODEL
     if isinstance(error, InvalidRequestError | ConfigurationError):
         return EXIT_USAGE
-    return EXIT_STORE if isinstance(error, AuroraError) else EXIT_INTERNAL
+    # The system's own errors get here from the streams (a full disk under `> file`) and the project's files.
+    return EXIT_STORE if isinstance(error, AuroraError | OSError) else EXIT_INTERNAL
 
 
 def prepare_streams() -> None:

@@ -204,3 +204,23 @@ def test_vectors_of_another_embedder_are_noticed_and_brought_back(run: Run, proj
     assert "aurora index --reembed" in run("index", cwd=project, **own).stderr
     assert run("index", "--reembed", cwd=project, **own).stderr == ""
     assert "everything that is configured works" in run("status", cwd=project, AURORA_RERANKER="none", **own).stdout
+
+
+def test_a_search_of_an_empty_store_says_how_to_fill_it(tmp_path: Path, run: Run) -> None:
+    assert run("index", cwd=tmp_path).exit_code == 0
+    done = run("search", "anything", cwd=tmp_path)
+    assert done.exit_code == 1
+    assert "nothing is stored" in done.stderr
+    assert "aurora index" in done.stderr
+
+
+def test_a_long_query_that_finds_nothing_is_not_repeated_in_full(project: Path, run: Run) -> None:
+    done = run("search", "zebra " * 1_000, "--filter", '{"language": "cobol"}', cwd=project)
+    assert done.exit_code == 1
+    assert len(done.stderr) < 400
+
+
+def test_a_filter_of_endless_depth_is_a_mistake_of_the_request(project: Path, run: Run) -> None:
+    done = run("search", "token", "--filter", '{"$and":[' * 20_000, cwd=project)
+    assert done.exit_code == 2
+    assert "Traceback" not in done.stderr
