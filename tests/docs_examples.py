@@ -6,6 +6,7 @@ What is marked, and how:
   before it on the page, with its names;
 - a fence ```` ```console ```` holds commands behind ``$``; those that begin with ``aurora`` are run, and what is shown
   below them is compared (digits may differ, ``...`` stands for anything); ``$ echo $?`` shows the exit code;
+- the first fence ```` ```text ```` of a page that names ``../queries.jsonl`` and holds ``"expected"`` is that file;
 - ``$ export NAME=value`` and ``NAME=value`` before a command set the environment, for the block or for the command;
 - commands of `NOT_RUN_HERE` are shown and not run.
 
@@ -35,7 +36,17 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 # First words of commands that need what a test machine may lack: a network, a service, minutes, or the user's folders.
-NOT_RUN_HERE = {"cd", "llama-server", "ollama", "pip", "python", "text-embeddings-router"}
+NOT_RUN_HERE = {
+    "cd",
+    "docker",
+    "infinity_emb",
+    "llama-server",
+    "ollama",
+    "pip",
+    "python",
+    "text-embeddings-router",
+    "vllm",
+}
 NOT_RUN_SCRIPTS = "./scripts/"
 
 _FENCE = re.compile(

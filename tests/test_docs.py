@@ -106,6 +106,9 @@ def test_commands_run_and_show_what_the_page_shows(page: Path, tmp_path: Path, s
     project = docs.make_project(tmp_path / "project")
     if "./models/own-model" in page.read_text("utf-8"):
         docs.make_model(project / "models/own-model")
+    if "../queries.jsonl" in page.read_text("utf-8"):
+        questions = next(block.body for block in docs.blocks(page, "text") if '"expected"' in block.body)
+        (tmp_path / "queries.jsonl").write_text(questions, "utf-8")
     for block in docs.blocks(page, "console"):
         environment = dict(os.environ)
         code = 0

@@ -1,0 +1,214 @@
+"""The guide to reranking says what the code does: its tables, its services, its questions, its figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import inspect
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aurora_dev import factory
+from aurora_dev.config import ENV_PREFIX, USUAL_NAMES, Settings
+from aurora_dev.core import rerank_formats, reranker
+from aurora_dev.core.http_reranker import HTTPReranker
+from aurora_dev.core.rerank_formats import FORMATS, SCORE_KINDS
+from aurora_dev.core.rerank_window import WINDOWS, select_passage
+from aurora_dev.core.reranker import CrossEncoderReranker
+from aurora_dev.core.reranker_models import DEFAULT_MODEL, KNOWN_MODELS
+from aurora_dev.core.types import SearchOptions
+from aurora_dev.evaluation import load_queries
+
+_spec = importlib.util.spec_from_file_location("docs_examples", Path(__file__).with_name("docs_examples.py"))
+assert _spec is not None
+assert _spec.loader is not None
+docs = sys.modules.get("docs_examples") or importlib.util.module_from_spec(_spec)
+if "docs_examples" not in sys.modules:
+    sys.modules["docs_examples"] = docs
+    _spec.loader.exec_module(docs)
+
+PAGE: Path = docs.ROOT / "docs/reranking.md"
+FOR_TESTS = {"wait", "clock", "jitter"}
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in list(os.environ):
+        if variable.startswith(ENV_PREFIX) or variable in USUAL_NAMES:
+            monkeypatch.delenv(variable)
+
+
+def _defaults(described: type) -> dict[str, str]:
+    parameters = inspect.signature(described).parameters
+    return {name: repr(each.default) for name, each in parameters.items() if name not in FOR_TESTS}
+
+
+@pytest.mark.parametrize("described", [CrossEncoderReranker, HTTPReranker], ids=lambda each: each.__name__)
+def test_every_argument_of_a_reranker_is_described_with_its_default(described: type) -> None:
+    rows = docs.table(PAGE, f"argument of {described.__name__}", "default", "meaning")
+    assert {
+        docs.bare(row[f"argument of {described.__name__}"]): docs.bare(row["default"]) for row in rows
+    } == _defaults(described)
+
+
+def test_arguments_for_tests_are_named_apart() -> None:
+    parameters = set(inspect.signature(HTTPReranker).parameters)
+    assert parameters >= FOR_TESTS
+    assert "The three that are left, `wait`, `clock` and `jitter`" in PAGE.read_text("utf-8")
+
+
+def test_numbers_behind_a_none_are_those_of_the_code() -> None:
+    meanings = {
+        docs.bare(row["argument of CrossEncoderReranker"]): row["meaning"]
+        for row in docs.table(PAGE, "argument of CrossEncoderReranker", "default", "meaning")
+    }
+    sizes = (reranker.CPU_BATCH_SIZE, reranker.ACCELERATOR_BATCH_SIZE)
+    assert tuple(map(int, re.findall(r"\d+", meanings["batch_size"]))) == sizes
+    assert f"else `{DEFAULT_MODEL}`" in meanings["model_name"]
+
+
+def test_the_fields_of_search_options_that_concern_reranking_are_described_with_their_defaults() -> None:
+    rows = docs.table(PAGE, "field of SearchOptions", "default", "range", "meaning")
+    fields = [field for field in dataclasses.fields(SearchOptions) if field.name.startswith("rerank_")]
+    found = {docs.bare(row["field of SearchOptions"]): docs.bare(row["default"]) for row in rows}
+    assert found == {field.name: repr(field.default) for field in fields}
+
+
+def test_the_models_are_those_of_the_code() -> None:
+    rows = docs.table(PAGE, "model", "runs", "parameters, million", "weights, MB", "tokens", "use")
+    shown = [
+        (docs.bare(row["model"]), row["runs"], _number(row["parameters, million"]), int(row["tokens"]), row["use"])
+        for row in rows
+    ]
+    assert shown == [(each.name, each.runs, each.parameters, each.max_tokens, each.use) for each in KNOWN_MODELS]
+    for row, model in zip(rows, KNOWN_MODELS, strict=True):
+        megabytes = _number(row["weights, MB"])
+        assert megabytes == (None if model.megabytes is None else pytest.approx(model.megabytes)), model.name
+
+
+def _number(cell: str) -> float | None:
+    return None if cell in ("", "not published") else float(cell)
+
+
+def test_the_model_cards_that_are_compared_are_of_models_of_the_table() -> None:
+    rows = docs.table(PAGE, "model card of", "NDCG@10, TREC DL 19", "MRR@10, MS MARCO dev", "documents per second")
+    names = [model.name for model in KNOWN_MODELS]
+    assert len(rows) == 4
+    assert all(f"cross-encoder/ms-marco-{row['model card of']}" in names for row in rows)
+
+
+def test_the_formats_are_those_of_the_code_with_their_limits() -> None:
+    columns = ("format", "`auto` tells it by", "documents in a request", "characters of a document", "scores")
+    rows = docs.table(PAGE, *columns)
+    assert {docs.bare(row["format"]) for row in rows} == set(FORMATS)
+    for row in rows:
+        chosen = FORMATS[docs.bare(row["format"])]
+        assert int(row["documents in a request"]) == chosen.max_documents, chosen.name
+        assert int(row["characters of a document"]) == chosen.max_document_chars, chosen.name
+        assert docs.bare(row["scores"]) == chosen.scores, chosen.name
+        for model, kind in re.findall(r"`(\w+)` for `([\w-]+)`", row["scores"]):
+            assert rerank_formats.default_scores(chosen, kind) == model
+        assert _told_by(row["`auto` tells it by"]) in (chosen.name, None), chosen.name
+
+
+def _told_by(cell: str) -> str | None:
+    """Return the format that ``auto`` chooses for an address as the cell describes it; ``None`` for no address."""
+    host, path, port = (re.search(rf"{what} `?([\w./]+)`?", cell) for what in ("host", "path", "port"))
+    if not (host or path or port):
+        return None
+    address = f"http://{host[1] if host else 'localhost'}{':' + port[1] if port else ''}{path[1] if path else ''}"
+    return HTTPReranker(address).api_format
+
+
+def test_the_kinds_of_score_are_those_of_the_code_and_mean_what_is_said() -> None:
+    rows = docs.table(PAGE, "`scores` of a service", "its figures", "what becomes of them")
+    assert [docs.bare(row["`scores` of a service"]) for row in rows] == list(SCORE_KINDS)
+    raw = np.array([0.5])
+    assert rerank_formats.relevance(raw, "probability")[0] == 0.5
+    assert rerank_formats.relevance(raw, "logit")[0] == pytest.approx(1 / (1 + np.exp(-0.5)))
+    assert rerank_formats.relevance(raw, "similarity")[0] == 0.75
+
+
+def test_the_windows_are_those_of_the_code_and_read_what_is_said() -> None:
+    rows = docs.table(PAGE, "window", "what is read", "use")
+    assert [docs.bare(row["window"]) for row in rows] == list(WINDOWS)
+    text = "begins here\n" + "filler\n" * 500 + "the token is verified\n" + "filler\n" * 500
+    read = {window: select_passage("token verified", text, 200, window) for window in WINDOWS}
+    assert {window: ("begins" in part, "verified" in part) for window, part in read.items()} == {
+        "head": (True, False),
+        "best": (False, True),
+        "head+best": (True, True),
+    }
+
+
+def test_the_settings_exist_and_reach_the_argument_that_is_named(tmp_path: Path) -> None:
+    rows = docs.table(PAGE, "setting", "environment", "what it sets here")
+    concerned = [name for name in Settings.model_fields if "rerank" in name]
+    named = [docs.bare(row["setting"]) for row in rows]
+    assert named == [*concerned, "cross_encoder_model", "sentence_transformers_home"]
+    for row in rows:
+        variable, name = docs.bare(row["environment"]), docs.bare(row["setting"])
+        assert USUAL_NAMES.get(variable, variable.removeprefix(ENV_PREFIX).lower()) == name
+        further = re.search(r"also as `(\w+)`", row["what it sets here"])
+        assert further is None or further[1] == ENV_PREFIX + name.upper()
+    arguments = inspect.signature(HTTPReranker).parameters
+    sets = [docs.bare(row["what it sets here"]) for row in rows if row["setting"].startswith("`reranker_")]
+    assert all(argument in arguments for argument in sets)
+
+
+def _services() -> list[dict[str, str]]:
+    """Return the environment of each console block that names a service."""
+    found = []
+    for block in docs.blocks(PAGE, "console"):
+        exports = [shlex.split(each.text)[1:] for each in docs.commands(block) if each.text.startswith("export ")]
+        variables = dict(pair.split("=", 1) for pairs in exports for pair in pairs)
+        if "AURORA_RERANKER_URL" in variables:
+            found.append(variables)
+    return found
+
+
+def test_the_variables_that_are_shown_lead_to_the_format_of_each_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = []
+    for variables in _services():
+        with monkeypatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            built = factory.create_reranker("auto")
+        assert isinstance(built, HTTPReranker)
+        chosen.append(built.api_format)
+    assert chosen == ["tei", "llamacpp", "vllm", "infinity", "cohere-v2", "jina", "voyage", "plain"]
+
+
+def test_a_service_listens_where_the_variables_say() -> None:
+    text = PAGE.read_text("utf-8")
+    for variables in _services():
+        port = re.search(r"localhost:(\d+)", variables["AURORA_RERANKER_URL"])
+        assert port is None or re.search(rf"--port {port[1]}\b", text), variables
+
+
+def test_the_questions_that_are_shown_are_a_query_file_about_the_project_of_the_examples(tmp_path: Path) -> None:
+    questions = next(block.body for block in docs.blocks(PAGE, "text") if '"expected"' in block.body)
+    file = tmp_path / "queries.jsonl"
+    file.write_text(questions, "utf-8")
+    project = docs.make_project(tmp_path / "project")
+    queries = load_queries(file)
+    assert len(queries) > 2
+    for target in (target for query in queries for target in query.targets):
+        lines = (project / target.name).read_text("utf-8").splitlines()
+        assert target.end_line is None or target.end_line <= len(lines), target
+
+
+def test_there_is_a_place_for_the_figures() -> None:
+    assert PAGE.read_text("utf-8").count("<!-- figures: rerank -->") == 1
+
+
+def test_every_code_of_a_reranking_that_did_not_run_is_described() -> None:
+    source = (docs.ROOT / "aurora_dev/core/rerank_stage.py").read_text("utf-8")
+    rows = docs.table(PAGE, "code", "when")
+    assert {docs.bare(row["code"]) for row in rows} == set(re.findall(r'trace, "(rerank_\w+)"', source))
