@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # Kinds and tags are names to filter by, not prose; longer ones are mistakes.
 _LONGEST_NAME = 64
 _BUNDLED_PREFIX = "bundled/"
+_OF_THE_INDEXER = frozenset(("file_hash", "file_chunks"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,11 +239,18 @@ class Memory:
             metadata: More that is stored with it.
 
         Raises:
-            InvalidRequestError: The content is empty, or a name is not usable; nothing was stored.
+            InvalidRequestError: The content is empty, or a name or the metadata is not usable; nothing was stored.
             StoreError: The store cannot be written; nothing was stored.
         """
-        if isinstance(tags, str):
-            raise InvalidRequestError(f"tags must be a list of names, not the string {tags!r}: nothing was stored")
+        if isinstance(tags, str) or not isinstance(tags, Iterable):
+            raise InvalidRequestError(f"tags must be a list of names, not {tags!r}: nothing was stored")
+        if metadata is not None and not isinstance(metadata, Mapping):
+            raise InvalidRequestError(f"metadata must be a mapping, not {metadata!r}: nothing was stored")
+        if taken := _OF_THE_INDEXER.intersection(metadata or ()):
+            raise InvalidRequestError(
+                f"the metadata {', '.join(sorted(taken))} marks what was read from files, and would go with the next "
+                f"index: nothing was stored"
+            )
         names = tuple(dict.fromkeys(_name(tag, "tag") for tag in tags))
         created_at = time.time()
         stored: dict[str, MetadataValue] = {**(metadata or {}), "kind": _name(kind, "kind"), "created_at": created_at}

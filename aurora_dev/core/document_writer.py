@@ -13,7 +13,7 @@ from aurora_dev.core.backend import VectorBackend
 from aurora_dev.core.document_text import embedding_text
 from aurora_dev.core.embeddings import Embedder
 from aurora_dev.core.secrets import mask_secrets
-from aurora_dev.core.types import Document, EmbedderInfo, Record, Vector, document_id
+from aurora_dev.core.types import Document, EmbedderInfo, MetadataValue, Record, Vector, document_id
 from aurora_dev.errors import EmbedderMismatchError, EmbeddingError, InvalidRequestError
 from aurora_dev.log import get_logger
 
@@ -123,10 +123,7 @@ class DocumentWriter:
                 f"stored"
             )
         if self._mask and not masked:
-            content, count = mask_secrets(document.content)
-            if count:
-                _log.info("secrets_masked", count=count)
-                return replace(document, content=content)
+            return _masked(document)
         return document
 
     def _embedded(self, records: Sequence[Record]) -> list[Record]:
@@ -172,3 +169,22 @@ class DocumentWriter:
                 if progress is not None:
                     progress(done, max(total, done))
         return done
+
+
+def _masked(document: Document) -> Document:
+    """Return a document without credentials: a URL with a password is as likely in metadata as in the text."""
+    content, count = mask_secrets(document.content)
+    metadata: dict[str, MetadataValue] = {}
+    for key, value in document.metadata.items():
+        if isinstance(value, str):
+            value, found = mask_secrets(value)
+            count += found
+        elif isinstance(value, list) and all(isinstance(part, str) for part in value):
+            parts = [mask_secrets(part) for part in value]
+            value = [part for part, _ in parts]
+            count += sum(found for _, found in parts)
+        metadata[key] = value
+    if not count:
+        return document
+    _log.info("secrets_masked", count=count)
+    return replace(document, content=content, metadata=metadata)

@@ -335,6 +335,16 @@ async def test_credentials_are_masked_before_they_are_stored_or_embedded(tmp_pat
         assert secret in (await store.fetch([identifier]))[0].content
 
 
+async def test_credentials_in_metadata_are_masked_too(tmp_path: Path) -> None:
+    secret = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    async with VectorStore(path=tmp_path, embedder=HashingEmbedder(64), reranker="none") as store:
+        (identifier,) = await store.upsert([Document("deploy", {"token": secret, "tags": ["ci", secret], "n": 1})])
+        (stored,) = await store.fetch([identifier])
+    assert secret not in str(stored.metadata)
+    assert stored.metadata["n"] == 1
+    assert "ci" in str(stored.metadata["tags"])
+
+
 async def test_namespaces_do_not_see_each_other(tmp_path: Path) -> None:
     embedder = HashingEmbedder()
     async with VectorStore(path=tmp_path, namespace="a", embedder=embedder, reranker="none") as first:
