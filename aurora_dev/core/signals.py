@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -35,6 +35,8 @@ PATH_GAIN = 1.5
 COMPANY_GAIN = 0.15
 # A definition in a file that is named after it is the main one of its namesakes.
 NAMESAKE_FILE_GAIN = 0.5
+# `Client.send` asks for that one, and for another class's `send` only where there is none.
+OTHER_QUALIFIER_SHARE = 0.5
 # Each further chunk of one file counts half as much as the one before, so that one file does not fill the page.
 REPEAT_DECAY = 0.5
 
@@ -50,12 +52,15 @@ class QueryProfile:
     Attributes:
         words: Folded content words, without stop words.
         symbols: Identifiers that the query names, as they stand; of a qualified name the last part too.
-        is_symbol: Whether the query is nothing but one identifier.
+        is_symbol: Whether the query is nothing but one identifier, and reads like one: ``rrf`` names a symbol, but may
+            be a word just as well.
+        qualifiers: For the last part of a qualified name what stands right before it: ``Client`` for ``send``.
     """
 
     words: frozenset[str]
     symbols: tuple[str, ...]
     is_symbol: bool
+    qualifiers: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @classmethod
     def of(cls, query: str) -> QueryProfile:
@@ -63,14 +68,17 @@ class QueryProfile:
         text = query.strip()
         is_symbol = is_symbol_query(text)
         named: list[str] = []
+        qualifiers: dict[str, str] = {}
         words: set[str] = set()
         for match in _IDENTIFIER.findall(text):
             parts = split_identifier(match)
             words.update(fold_word(part) for part in parts if len(part) > 1 and part not in STOP_WORDS)
-            if is_symbol or len(parts) > 1:
-                named.append(match)
-                named.append(_SEPARATORS.split(match)[-1])
-        return cls(frozenset(words), tuple(dict.fromkeys(named)), is_symbol)
+            if is_symbol or len(parts) > 1 or match == text.strip("`"):
+                *before, last = _SEPARATORS.split(match)
+                named += [match, last]
+                if before:
+                    qualifiers[last] = before[-1]
+        return cls(frozenset(words), tuple(dict.fromkeys(named)), is_symbol, qualifiers)
 
     @property
     def vector_weight(self) -> float:
@@ -79,17 +87,25 @@ class QueryProfile:
 
 
 def definition_signal(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]]) -> Scores:
-    """Return 1 for a chunk that defines a symbol of the query, more in a file of the same name, else 0."""
+    """Return 1 for a chunk that defines a symbol of the query, more in a file of the same name, else 0.
+
+    What shares only the last part of a qualified name counts `OTHER_QUALIFIER_SHARE` of that, unless its file or folder
+    has the qualifier's name, as a module's functions have.
+    """
     signal = np.zeros(len(metadata))
     if not profile.symbols:
         return signal
     wanted = set(profile.symbols)
     stems = {_joined(symbol) for symbol in profile.symbols}
     for row, fields in enumerate(metadata):
-        names = fields.get("symbols")
-        if names and not wanted.isdisjoint(names):
-            namesake = _joined(_stem(str(fields.get("path", "")))) in stems
-            signal[row] = 1.0 + (NAMESAKE_FILE_GAIN if namesake else 0.0)
+        found = wanted.intersection(fields.get("symbols") or ())
+        if not found:
+            continue
+        path = str(fields.get("path", ""))
+        namesake = _joined(_stem(path)) in stems
+        signal[row] = 1.0 + (NAMESAKE_FILE_GAIN if namesake else 0.0)
+        if all(name in profile.qualifiers and not _is_in(path, profile.qualifiers[name]) for name in found):
+            signal[row] *= OTHER_QUALIFIER_SHARE
     return signal
 
 
@@ -134,8 +150,15 @@ def company_signal(scores: Scores, metadata: Sequence[Mapping[str, Any]]) -> Sco
 def path_weights(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]]) -> Scores:
     """Return 1 for ordinary code, less for tests, examples, copies, by-products and prose that nobody asked for."""
     asked_for = kinds_asked_for(profile.words)
-    paths = [fields.get("path") for fields in metadata]
-    return np.array([path_weight(path, asked_for) if isinstance(path, str) else 1.0 for path in paths])
+    defining = asked_for | {"reexport"}  # an __init__.py that defines what is asked for does not merely pass it on
+    wanted = frozenset(profile.symbols)
+    weights = np.ones(len(metadata))
+    for row, fields in enumerate(metadata):
+        path = fields.get("path")
+        if isinstance(path, str):
+            own = not wanted.isdisjoint(fields.get("symbols") or ())
+            weights[row] = path_weight(path, defining if own else asked_for)
+    return weights
 
 
 def repeat_decay(scores: Scores, metadata: Sequence[Mapping[str, Any]]) -> Scores:
@@ -173,6 +196,12 @@ def apply_signals(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]], 
     )
     attainable = 1.0 + COMPANY_GAIN + path_gain + (gain * (1.0 + NAMESAKE_FILE_GAIN) if profile.symbols else 0.0)
     return np.clip(repeat_decay(total * path_weights(profile, metadata), metadata) / attainable, 0.0, 1.0)
+
+
+def _is_in(path: str, qualifier: str) -> bool:
+    """Whether a file or its folder has the name of what qualifies a symbol: ``json/__init__.py`` in ``json.dumps``."""
+    folder = path.rpartition("/")[0].rpartition("/")[2]
+    return _joined(qualifier) in (_joined(_stem(path)), _joined(folder))
 
 
 def _joined(name: str) -> str:

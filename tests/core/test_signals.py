@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aurora_dev.core import signals
-from aurora_dev.core.path_kinds import path_weight
+from aurora_dev.core.path_kinds import REEXPORT_WEIGHT, path_weight
 from aurora_dev.core.signals import QueryProfile, apply_signals
 
 
@@ -50,6 +50,25 @@ def test_a_definition_counts_more_in_a_file_of_its_name() -> None:
     profile = QueryProfile.of("HttpClient")
     signal = signals.definition_signal(profile, [chunk("http_client.py", "HttpClient"), chunk("b.py", "HttpClient")])
     assert signal[0] > signal[1] > 0
+
+
+def test_the_qualified_definition_beats_its_namesakes_of_other_classes() -> None:
+    profile = QueryProfile.of("Client.send")
+    chunks = [chunk("a.py", "send", "Client.send"), chunk("b.py", "send", "Socket.send"), chunk("client.py", "send")]
+    mine, other, of_the_module = signals.definition_signal(profile, chunks)
+    assert mine == of_the_module > other > 0
+
+
+def test_a_package_file_that_defines_the_symbol_counts_in_full() -> None:
+    package = [chunk("json/__init__.py", "dumps"), chunk("json/__init__.py", "loads")]
+    assert list(signals.path_weights(QueryProfile.of("json.dumps"), package)) == [1.0, REEXPORT_WEIGHT]
+
+
+def test_one_plain_word_names_a_symbol_though_it_may_be_a_word() -> None:
+    profile = QueryProfile.of("rrf")
+    assert profile.symbols == ("rrf",)
+    assert not profile.is_symbol
+    assert QueryProfile.of("rrf fusion").symbols == ()
 
 
 def test_the_path_signal_is_the_share_of_words_that_the_path_carries() -> None:
