@@ -1,0 +1,105 @@
+"""The interface of a piece of a file: signatures, heads of docstrings, outlines of classes, headings of prose."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from functools import lru_cache
+from typing import Final
+
+from aurora_dev.syntax import definitions
+
+__all__ = ["interface_rows"]
+
+# A docstring's or comment's first lines say what a definition is for; the rest says how.
+_DOC_LINES: Final = 2
+_DECORATORS: Final = 3
+_SIGNATURE_LINES: Final = 8
+# An interface that leaves out less than this is not worth a second look at the file.
+_LEAST_SAVED: Final = 0.3  # of the characters
+_PROSE: Final = frozenset({"markdown", "rst", "text", ""})
+_HEADING: Final = re.compile(r"\s*#{1,6}\s|[=\-~^\"']{3,}\s*$")
+_DOC_START: Final = re.compile(r"[rRbBuUfF]{0,2}(\"\"\"|'''|\"|')")
+_COMMENT_START: Final = ("#", "//", "/*", "*", "--", "%", ";", "(*")
+_DECORATOR_START: Final = ("@", "#[", "[")
+
+
+@lru_cache(maxsize=8192)
+def interface_rows(content: str, language: str, symbols: tuple[str, ...] = ()) -> tuple[int, ...]:
+    """Return the rows (0-based, ascending) of a piece of a file that are its interface.
+
+    Args:
+        content: Lines of a file, possibly from the middle of it.
+        language: As `language_of` names it; prose has its headings and the first line under each.
+        symbols: What the piece is known to define; in a fragment other things only look like definitions.
+
+    Returns:
+        Empty where there is none, or where it would leave out too little.
+    """
+    rows = content.split("\n")
+    keep = _prose_rows(rows) if language in _PROSE else _code_rows(content, rows, language, frozenset(symbols))
+    size = sum(len(rows[row]) for row in keep)
+    if not keep or size > (1 - _LEAST_SAVED) * len(content):
+        return ()
+    return tuple(sorted(keep))
+
+
+def _prose_rows(rows: list[str]) -> set[int]:
+    keep: set[int] = set()
+    wanted = True  # the first line of text after a heading, and of the piece
+    for number, row in enumerate(rows):
+        if _HEADING.match(row):
+            keep.add(number)
+            wanted = True
+        elif wanted and row.strip():
+            keep.add(number)
+            wanted = False
+    return keep
+
+
+def _code_rows(content: str, rows: list[str], language: str, symbols: frozenset[str]) -> set[int]:
+    if not symbols:
+        return set()
+    # Methods are cut out of their class with their indentation, which in Python is an error of syntax by itself.
+    source = textwrap.dedent(content).encode("utf-8", "surrogatepass")
+    keep: set[int] = set()
+    for definition in definitions(source, language):
+        if definition.name not in symbols:
+            continue
+        line = definition.line - 1
+        signature = min(definition.header.count("\n") + 1, _SIGNATURE_LINES)
+        keep.update(range(line, min(line + signature, len(rows))))
+        keep.update(_lead_rows(rows, definition.start_line - 1, line))
+        if language == "python":
+            keep.update(_docstring_rows(rows, line + signature, definition.end_line))
+    return {row for row in keep if rows[row].strip()}
+
+
+def _lead_rows(rows: list[str], first: int, line: int) -> set[int]:
+    """The decorators and the first lines of the comment above a definition."""
+    decorators = [n for n in range(first, line) if rows[n].lstrip().startswith(_DECORATOR_START)]
+    comments = [
+        n
+        for n in range(first, line)
+        if rows[n].lstrip().startswith(_COMMENT_START) and any(c.isalnum() for c in rows[n]) and n not in decorators
+    ]
+    return {*decorators[-_DECORATORS:], *comments[:_DOC_LINES]}
+
+
+def _docstring_rows(rows: list[str], first: int, end: int) -> set[int]:
+    for number in range(first, min(first + 2, end, len(rows))):
+        text = rows[number].strip()
+        opening = _DOC_START.match(text)
+        if opening is None:
+            if text:
+                return set()
+            continue
+        if opening[1] in text[opening.end() :]:
+            return {number}
+        keep = {number}
+        for more in range(number + 1, min(number + _DOC_LINES, end, len(rows))):
+            if not rows[more].strip():
+                break
+            keep.add(more)
+        return keep
+    return set()

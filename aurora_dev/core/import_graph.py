@@ -1,0 +1,240 @@
+"""Which files of a project import which, from the stored records alone: paths, symbols and import statements."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from aurora_dev.core.types import Record
+from aurora_dev.syntax.imports import Import, imports
+
+__all__ = ["ChunkRef", "FileEntry", "ImportGraph", "build_graph"]
+
+# The file of a folder or a package that stands for the whole.
+_INDEX_STEMS: Final = frozenset({"__init__", "index", "mod", "lib", "init"})
+_SPLIT: Final = re.compile(r"::|\\|/|\.")
+_SCRIPT_SUFFIX: Final = re.compile(r"\.(?:[cm]?[jt]sx?|vue|svelte|d\.ts)$")
+_RELATIVE_ROOTS: Final = frozenset({"crate", "self", "@", "~", "src"})
+_MOST_TARGETS: Final = 12  # of one import: a Go package is a folder of files
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRef:
+    """Where a record stands in its file; lines are 1-based and inclusive."""
+
+    id: str
+    start: int
+    end: int
+    symbols: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class FileEntry:
+    """A file as its records describe it; ``chunks`` in the order of the lines."""
+
+    path: str
+    language: str
+    stamp: str
+    chunks: list[ChunkRef] = field(default_factory=list)
+    imports: list[Import] = field(default_factory=list)
+
+    def defining(self, name: str) -> ChunkRef | None:
+        """Return the first chunk that defines a name."""
+        return next((chunk for chunk in self.chunks if name in chunk.symbols), None)
+
+
+@dataclass(slots=True)
+class ImportGraph:
+    """The files of a namespace and what they import of each other.
+
+    Attributes:
+        depends: By path: the files that it imports, with the names that it takes from each (empty: the whole).
+        dependents: By path: the files that import it.
+    """
+
+    files: dict[str, FileEntry] = field(default_factory=dict)
+    depends: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    dependents: dict[str, list[str]] = field(default_factory=dict)
+
+
+def build_graph(records: Iterable[Record], old: ImportGraph | None = None) -> ImportGraph:
+    """Read the graph out of records with contents; those without a ``file_hash`` (notes) are passed over.
+
+    Args:
+        records: Any order.
+        old: An earlier graph; files whose hash is the same are not read for imports again.
+    """
+    graph = ImportGraph()
+    texts: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for record in records:
+        metadata = record.metadata
+        path, stamp = metadata.get("path"), metadata.get("file_hash")
+        if not isinstance(path, str) or not isinstance(stamp, str):
+            continue
+        entry = graph.files.get(path)
+        if entry is None:
+            entry = graph.files[path] = FileEntry(path, str(metadata.get("language", "")), stamp)
+        start, end = _line(metadata, "start_line"), _line(metadata, "end_line")
+        symbols = metadata.get("symbols")
+        names = tuple(map(str, symbols)) if isinstance(symbols, list) else ()
+        entry.chunks.append(ChunkRef(record.id, start, end, names))
+        known = old.files.get(path) if old is not None else None
+        if known is not None and known.stamp == stamp:
+            entry.imports = known.imports
+        else:
+            texts[path].append((start, record.content))
+    for path, parts in texts.items():
+        entry = graph.files[path]
+        found: dict[Import, None] = {}
+        for _, content in sorted(parts):
+            found.update(dict.fromkeys(imports(content, entry.language)))
+        entry.imports = list(found)
+    for entry in graph.files.values():
+        entry.chunks.sort(key=lambda chunk: (chunk.start, chunk.end, chunk.id))
+    _connect(graph)
+    return graph
+
+
+def _line(metadata: Mapping[str, Any], name: str) -> int:
+    value = metadata.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _connect(graph: ImportGraph) -> None:
+    places = _Places(graph.files)
+    dependents: dict[str, set[str]] = defaultdict(set)
+    for path, entry in graph.files.items():
+        targets: dict[str, tuple[str, ...]] = {}
+        for statement in entry.imports:
+            for target, names in places.resolve(statement, entry):
+                if target != path:
+                    targets[target] = tuple(dict.fromkeys((*targets.get(target, ()), *names)))
+        graph.depends[path] = targets
+        for target in targets:
+            dependents[target].add(path)
+    graph.dependents = {path: sorted(found) for path, found in dependents.items()}
+
+
+class _Places:
+    """Finds the files that an import may mean."""
+
+    def __init__(self, files: Mapping[str, FileEntry]) -> None:
+        self.files = files
+        self.by_last: dict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
+        self.folders: dict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
+        for path in sorted(files):
+            parts = _module_parts(path)
+            if parts:
+                self.by_last[parts[-1]].append((parts, path))
+            folder = tuple(path.split("/")[:-1])
+            if folder:
+                self.folders[folder[-1]].append((folder, path))
+
+    def resolve(self, statement: Import, importer: FileEntry) -> list[tuple[str, tuple[str, ...]]]:
+        """Return files with the names that are taken from each."""
+        module, names = statement
+        here = importer.path.split("/")[:-1]
+        taken = () if names == ("*",) else names
+        base = self._relative(module, here, importer.language)
+        if base is not None:
+            return self._at(base, taken)
+        parts = [part for part in _SPLIT.split(_SCRIPT_SUFFIX.sub("", module)) if part and part != "*"]
+        if importer.language in ("c", "cpp", "objc", "cuda"):
+            parts = [part for part in module.rsplit(".", 1)[0].split("/") if part and part != ".."]
+            same = self._exact([*here, *parts])
+            if same:
+                return [(path, ()) for path in same]
+        while parts and parts[0] in _RELATIVE_ROOTS:
+            parts = parts[1:]
+        if not parts:
+            return []
+        if importer.language == "go":
+            return [(path, taken) for path in self._folder(parts)]
+        found = self._ending(parts, here)
+        if not found and len(parts) > 1:
+            # The last part may be a name in the module, and the first the package that was indexed as the root.
+            found = self._ending(parts[:-1], here)
+            taken = taken or ((parts[-1],) if found else ())
+            found = found or self._exact(parts[1:])
+        result = [(path, taken) for path in found]
+        if importer.language == "python":
+            for name in names:  # "from package import module"
+                result += [(path, ()) for path in self._ending([*parts, name], here)]
+        return result[:_MOST_TARGETS]
+
+    def _relative(self, module: str, here: Sequence[str], language: str) -> list[str] | None:
+        """Return the place that a relative import names, or ``None`` where it is not relative."""
+        if language == "python":
+            if not module.startswith("."):
+                return None
+            name = module.lstrip(".")
+            up = len(module) - len(name) - 1
+            return [*here[: max(0, len(here) - up)], *(part for part in name.split(".") if part)]
+        if module.startswith("super::") or module == "super":
+            return [*here, *(part for part in module.split("::")[1:] if part)]
+        if module.startswith("self::"):
+            return [*here, *module.split("::")[1:]]
+        if not module.startswith("."):
+            return None
+        place = list(here)
+        for part in module.split("/"):
+            if part == "..":
+                place = place[:-1]
+            elif part not in ("", "."):
+                place.append(part)
+        return place
+
+    def _at(self, place: list[str], names: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
+        path = "/".join(place)
+        if path in self.files:
+            return [(path, names)]
+        if place:
+            place = [*place[:-1], _SCRIPT_SUFFIX.sub("", place[-1])]
+        result = [(found, names) for found in self._exact(place)]
+        for name in names:
+            result += [(found, ()) for found in self._exact([*place, name])]
+        return result[:_MOST_TARGETS]
+
+    def _exact(self, parts: Sequence[str]) -> list[str]:
+        wanted = tuple(parts)
+        return [path for have, path in self.by_last.get(wanted[-1], ()) if have == wanted] if wanted else []
+
+    def _ending(self, parts: Sequence[str], here: Sequence[str]) -> list[str]:
+        """Return the file whose place ends with these parts, the nearest to the importer where there are several."""
+        wanted = tuple(parts)
+        if not wanted:
+            return []
+        found = [
+            (_shared(have, here), -len(have), path)
+            for have, path in self.by_last.get(wanted[-1], ())
+            if have[-len(wanted) :] == wanted and (len(wanted) > 1 or len(have) == 1 or have[:-1] == tuple(here))
+        ]
+        return [max(found)[2]] if found else []
+
+    def _folder(self, parts: Sequence[str]) -> list[str]:
+        for length in range(len(parts), 0, -1):
+            wanted = tuple(parts[-length:])
+            found = [path for have, path in self.folders.get(wanted[-1], ()) if have[-length:] == wanted]
+            if found:
+                return found[:_MOST_TARGETS]
+        return []
+
+
+def _module_parts(path: str) -> tuple[str, ...]:
+    *folders, name = path.split("/")
+    stem = name.split(".", 1)[0] if not name.startswith(".") else name
+    if stem in _INDEX_STEMS:
+        return (*folders,) if folders else (stem,)
+    return (*folders, stem)
+
+
+def _shared(have: Sequence[str], here: Sequence[str]) -> int:
+    count = 0
+    for one, other in zip(have, here, strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
