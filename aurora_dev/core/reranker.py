@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, get_args, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +20,18 @@ from aurora_dev.core import rerank_results
 from aurora_dev.core.cross_encoder import (
     CrossEncoderModel,
     Pair,
+    cached_snapshot,
     described,
     load_advice,
     model_folder,
     model_revision,
+    onnx_options,
     output_activation,
     refuse_what_is_no_reranker,
+    require_file,
 )
+from aurora_dev.core.cross_encoder_request import Backend, MissingBackendError, ModelRequest, Quantize, check_model_file
+from aurora_dev.core.quantized_model import CACHE_FOLDER, onnx_file, quantization_scheme, quantized_folder
 from aurora_dev.core.rerank_cache import ScoreCache, pair_keys
 from aurora_dev.core.rerank_results import Rerankable
 from aurora_dev.core.rerank_window import WINDOWS, Window, select_passage
@@ -39,8 +44,6 @@ if TYPE_CHECKING:
     from aurora_dev.config import Settings
 
 _log = get_logger(__name__)
-
-Backend: TypeAlias = Literal["torch", "onnx", "openvino"]
 
 # What the usual cross-encoders were trained on; more is cut off by them anyway.
 DEFAULT_MAX_LENGTH = 512
@@ -111,9 +114,18 @@ class CrossEncoderReranker:
     the relevance is its sigmoid, whether the model is configured for logits (``Identity``) or for probabilities
     (``Sigmoid``). Where the network itself ends in a sigmoid, the relevance is the figure as it is.
 
+    An int8 model (``quantize`` or ``model_file``) is faster (benchmarks/rerank.py) and gives other figures than float32
+    does. Its activations are scaled by the largest of a whole batch, so that in a batch a score depends on its
+    neighbours (by 0.3 of a logit, where scores spread by 0.8); therefore each pair is a forward pass of its own, and
+    its score depends on nothing else, to the last bit.
+
     Args:
         model_name: A name on the Hugging Face Hub or a local folder; ``None`` is `default_model`.
         backend: ``torch``; ``onnx`` and ``openvino`` need ``sentence-transformers[onnx]`` or ``[openvino]``.
+        quantize: ``int8`` makes an int8 model of the weights with ONNX Runtime (needs ``backend="onnx"``), once for
+            each model, and keeps it in ``model_home`` under ``aurora-int8``: a quarter of the size, half a minute.
+        model_file: A file of the model for ``onnx`` or ``openvino``, relative to its folder, such as
+            ``onnx/model_qint8_avx512_vnni.onnx``, which the Hub has beside the models of MS MARCO.
         device: ``cpu``, ``cuda``, ``mps``, …; ``None`` is the CPU.
         max_length: Most tokens of query and document together.
         max_document_chars: Most characters of a document that are read.
@@ -123,7 +135,7 @@ class CrossEncoderReranker:
         model_home: Where Hub models are kept; ``None`` is ``SENTENCE_TRANSFORMERS_HOME``, else Hugging Face's cache.
 
     Raises:
-        InvalidRequestError: An argument is out of range.
+        InvalidRequestError: An argument is out of range, or contradicts another.
     """
 
     def __init__(
@@ -131,6 +143,8 @@ class CrossEncoderReranker:
         model_name: str | None = None,
         *,
         backend: Backend = "torch",
+        quantize: Quantize | None = None,
+        model_file: str | None = None,
         device: str | None = None,
         max_length: int = DEFAULT_MAX_LENGTH,
         max_document_chars: int = DEFAULT_MAX_DOCUMENT_CHARS,
@@ -141,6 +155,7 @@ class CrossEncoderReranker:
     ) -> None:
         if backend not in get_args(Backend):
             raise InvalidRequestError(f"backend must be one of {', '.join(get_args(Backend))}, not {backend!r}")
+        check_model_file(backend, quantize, model_file)
         if window not in WINDOWS:
             raise InvalidRequestError(f"window must be one of {', '.join(WINDOWS)}, not {window!r}")
         self.device = device or "cpu"
@@ -156,6 +171,8 @@ class CrossEncoderReranker:
             raise InvalidRequestError(f"model_name must be a name or a path, or None, not {model_name!r}")
         self._name = str(model_name) if model_name is not None else default_model()
         self.backend = backend
+        self.quantize = quantize
+        self.model_file = model_file
         self.max_length = max_length
         self.max_document_chars = max_document_chars
         self.window = window
@@ -163,8 +180,9 @@ class CrossEncoderReranker:
         self._cache = ScoreCache(cache_size)
         model_home = model_home if model_home is not None else _settings().sentence_transformers_home
         home = str(model_home) if model_home is not None else None
-        load = functools.partial(_load, self._name, backend, self.device, max_length, home)
-        key = (str(model_folder(self._name) or self._name), backend, self.device, max_length, home)
+        request = ModelRequest(self._name, backend, quantize, model_file, self.device, max_length, home)
+        load = functools.partial(_load, request)
+        key = request._replace(name=str(model_folder(self._name) or self._name))
         self._shared: SharedModel[CrossEncoderModel] = shared_model(key, load, "aurora-reranker")
 
     @property
@@ -372,72 +390,114 @@ def _missing_package(backend: str) -> AuroraError | None:
             f"Reranking needs sentence-transformers {wanted} or later, and {old} is installed. "
             f"Install it with: pip install 'sentence-transformers>={wanted}'"
         )
-    if backend != "torch" and not _installed("optimum"):
-        return ModelLoadError(
-            f"The {backend} backend of cross-encoders needs the package 'optimum', which is not installed. "
-            f"Install it with: pip install 'sentence-transformers[{backend}]', or use backend=\"torch\""
-        )
+    runtime = {"torch": "torch", "onnx": "onnxruntime", "openvino": "openvino"}[backend]
+    for package in (runtime, "optimum"):
+        if backend != "torch" and not _installed(package):
+            return MissingBackendError(backend, package)
     return None
 
 
-def _load(model_name: str, backend: str, device: str, max_length: int, home: str | None) -> CrossEncoderModel:
+def _load(request: ModelRequest) -> CrossEncoderModel:
     """Load a model, from this disk where it is there.
 
     Raises:
         ModelLoadError: With the cause and what to try.
     """
-    folder = model_folder(model_name)
-    _log.info("reranker_loading", model=model_name, backend=backend, device=device)
+    folder = model_folder(request.name)
+    _log.info("reranker_loading", model=request.name, backend=request.backend, device=request.device)
     begun = time.perf_counter()
     try:
         if folder is not None and not folder.is_dir():
             raise FileNotFoundError(f"there is no folder {folder}")
-        options = {"device": device, "max_length": max_length, "cache_folder": home, "backend": backend}
-        model = _open(model_name, folder, options)
+        model = _open(request, folder)
     except Exception as error:  # sentence-transformers raises whatever its parts raise; all of it means: no model
-        _log.warning("reranker_load_failed", model=model_name, backend=backend, reason=described(error))
+        _log.warning("reranker_load_failed", model=request.name, backend=request.backend, reason=described(error))
         raise ModelLoadError(
-            f"The reranking model {model_name} could not be loaded ({backend}, {device}): {described(error)}. "
-            f"{load_advice(model_name, error)}"
+            f"The reranking model {request.name} could not be loaded ({request.backend}, {request.device}): "
+            f"{described(error)}. {load_advice(request.name, error)}"
         ) from error
-    _log.info("reranker_loaded", model=model_name, seconds=round(time.perf_counter() - begun, 3))
+    _log.info("reranker_loaded", model=request.name, seconds=round(time.perf_counter() - begun, 3))
     return model
 
 
-def _open(name: str, folder: Path | None, options: dict[str, Any]) -> CrossEncoderModel:
+def _open(request: ModelRequest, folder: Path | None) -> CrossEncoderModel:
     import torch
-    from sentence_transformers import CrossEncoder
 
-    # Asked for by its folder, since by its name a model that is in the cache still asks the network for files that it
-    # does not have, and without a network that is retried for minutes; `local_files_only` alone does not prevent it.
-    source = folder or _cached_snapshot(name, options["cache_folder"])
-    try:
-        model = CrossEncoder(str(source or name), local_files_only=source is not None, **options)
-    except Exception:  # a download that was cut off lacks whatever it lacks
-        if folder is not None or source is None:
-            raise
-        source = None
-        model = CrossEncoder(name, **options)
-    refuse_what_is_no_reranker(model)
+    if request.quantize:
+        model, revision = _quantized(request, folder or cached_snapshot(request.name, request.home))
+    else:
+        model, source = _encoder(request, folder, request.backend, request.model_file)
+        refuse_what_is_no_reranker(model)
+        revision = f"{model_revision(model, request.name, source)}#{request.model_file or ''}"
     activation, probabilities = output_activation(model, torch.nn)
+    # A scale of int8 is shared by a whole batch: alone, a pair's score depends on no other pair, nor on padding.
+    alone = request.quantize is not None or request.model_file is not None
 
     def predict(pairs: list[Pair]) -> Any:
-        return model.predict(pairs, batch_size=len(pairs), activation_fn=activation, show_progress_bar=False)
+        size = 1 if alone else len(pairs)
+        return model.predict(pairs, batch_size=size, activation_fn=activation, show_progress_bar=False)
 
     def free_memory() -> None:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    return CrossEncoderModel(name, predict, model_revision(model, name, source), probabilities, free_memory)
+    return CrossEncoderModel(request.name, predict, revision, probabilities, free_memory)
 
 
-def _cached_snapshot(name: str, home: str | None) -> Path | None:
-    """Return the folder of a Hub model's latest revision that is on this disk; asks no network."""
-    from huggingface_hub import try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
+def _encoder(
+    request: ModelRequest, folder: Path | None, backend: str, file: str | None, *, export: bool = False
+) -> tuple[Any, Path | None]:
+    """Return a ``CrossEncoder``, and the folder on this disk that it was read from, if any."""
+    from sentence_transformers import CrossEncoder
 
+    options: dict[str, Any] = {"device": request.device, "max_length": request.max_length, "backend": backend}
+    options["cache_folder"] = request.home
+    if backend == "onnx":
+        options["model_kwargs"] = onnx_options(request.device)
+    if file is not None:
+        options["model_kwargs"] = {**options.get("model_kwargs", {}), "file_name": file, "export": False}
+    elif export:
+        options["model_kwargs"]["export"] = True  # also where the model's folder has an ONNX file already
+    # Asked for by its folder, since by its name a model that is in the cache still asks the network for files that it
+    # does not have, and without a network that is retried for minutes; `local_files_only` alone does not prevent it.
+    source = folder or cached_snapshot(request.name, request.home)
     try:
-        found = try_to_load_from_cache(name, "config.json", cache_dir=home)
-    except HFValidationError:
-        return None
-    return Path(found).parent if isinstance(found, str) else None
+        require_file(source, file)
+        return CrossEncoder(str(source or request.name), local_files_only=source is not None, **options), source
+    except Exception:  # a download that was cut off lacks whatever it lacks
+        if folder is not None or source is None:
+            raise
+        model = CrossEncoder(request.name, **options)
+        require_file(cached_snapshot(request.name, request.home), file)
+        return model, None
+
+
+def _quantized(request: ModelRequest, source: Path | None) -> tuple[Any, str]:
+    """Return the int8 model, made first where that was not done, and its revision."""
+    import torch
+    from huggingface_hub.constants import HF_HOME
+    from sentence_transformers import export_dynamic_quantized_onnx_model
+
+    if source is None:
+        _encoder(request, None, "torch", None)  # downloads it
+        source = cached_snapshot(request.name, request.home)
+    if source is None:
+        raise FileNotFoundError("it was downloaded, and is not in the cache; name its folder instead")
+    # Named differently over the versions of torch; where it is not there, the scheme that runs anywhere is taken.
+    vnni = any(getattr(torch.cpu, name, bool)() for name in ("_is_vnni_supported", "_is_cpu_support_vnni"))
+    scheme = quantization_scheme(vnni=vnni)
+
+    def make(target: Path) -> None:
+        _log.info("reranker_quantizing", model=request.name, scheme=scheme)
+        refuse_what_is_no_reranker(_encoder(request, source, "torch", None)[0])
+        exported, _ = _encoder(request, source, "onnx", None, export=True)
+        exported.save_pretrained(str(target), create_model_card=False)
+        export_dynamic_quantized_onnx_model(exported, scheme, str(target), file_suffix=request.quantize)
+        for path in target.rglob("*.onnx*"):
+            if not path.stem.endswith(f"_{request.quantize}"):
+                path.unlink()  # the float32 model, four times the size
+
+    revision = model_revision(None, request.name, source)
+    cache = Path(request.home or HF_HOME) / CACHE_FOLDER
+    small = quantized_folder(cache, request.name, revision, [scheme], make)
+    return _encoder(request, small, "onnx", onnx_file(small))[0], f"{revision}#{small.name}"
