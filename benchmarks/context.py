@@ -1,0 +1,273 @@
+"""How much of the answer fits into a token budget, and how long does assembling it take?
+
+    python benchmarks/context.py PATH [--encoding o200k_base] [--repeats 3] [--misses] [--json FILE]
+
+PATH is the folder that ``codesearch.py`` reads. For each query and budget four ways fill the budget, all over the same
+static embedding, without a reranker, and with the same counter:
+
+- aurora: ``ContextManager.build``; its preamble, fences, task and chat overhead count
+- chunks: the hits of the same search as ``path:lines`` and text, best first
+- files: the files of these hits, whole, in the order of their best hit
+- semble: the snippets of semble's search, as chunks
+
+The last three pay for nothing but labels and text, and what does not fit any more is cut after the last line that does,
+so that they fill their budget to the end.
+
+A figure is the mean over queries of the share of a query's targets (relevant and secondary) of which lines are shown. A
+target with lines must overlap lines that are shown; a bare path counts where any line of the file is shown. A one-line
+pointer shows nothing. "full only" leaves out interfaces too: lines count that are shown with everything around them.
+
+Assembly is the time of a build for 8,000 tokens less that of the search alone, as medians of turns that the two take,
+by query; "first" is the same for the first build over a store, which reads the import graph.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from codesearch import TUNING, index_aurora, index_semble, percentiles
+from machine import machine
+from metrics import Span, ndcg
+from packages import annotations, manifest, root_of
+
+from aurora_dev.core.context_items import Context
+from aurora_dev.core.context_manager import ContextManager
+from aurora_dev.core.static_embedder import StaticEmbedder
+from aurora_dev.core.tokens import TokenCounter, create_counter
+from aurora_dev.core.types import SearchResults
+from aurora_dev.core.vector_store import VectorStore
+
+BUDGETS = (1_000, 2_000, 4_000, 8_000)
+WAYS = ("aurora", "  full only", "chunks", "files", "semble")
+AURORA, FULL_ONLY, CHUNKS, FILES, SEMBLE = WAYS
+HITS = 100  # enough to fill the largest budget with chunks of any size
+TIMED_BUDGET = 8_000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one way showed of one query's targets, by budget: the targets in their order, shown or not."""
+
+    package: str
+    query: str
+    category: str
+    way: str
+    budget: int
+    found: tuple[bool, ...]
+    tokens: int
+
+    @property
+    def share(self) -> float:
+        """The share of the targets that are shown."""
+        return sum(self.found) / len(self.found)
+
+
+@dataclass
+class Figures:
+    """Everything that was measured; times in seconds."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    beyond: list[float] = field(default_factory=list)
+    assemble: list[float] = field(default_factory=list)
+    first: list[float] = field(default_factory=list)
+
+    def mean(self, way: str, budget: int, keep: Callable[[str], bool]) -> float:
+        """Return the mean share over the queries of the packages to keep."""
+        return statistics.fmean(
+            one.share for one in self.outcomes if (one.way, one.budget) == (way, budget) and keep(one.package)
+        )
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Something to paste: its first line (1-based) and its text."""
+
+    path: str
+    start: int
+    text: str
+
+
+def shown_by(context: Context, *, full_only: bool = False) -> list[Span]:
+    """Return the lines that a context shows."""
+    items = [item for item in context.items if item.section == "reference"]
+    if full_only:
+        items = [item for item in items if item.level == "full"]
+    return [Span(item.source, start, end) for item in items for start, end in item.shown]
+
+
+def paste(pieces: Iterable[Piece], budget: int, count: Callable[[str], int]) -> tuple[list[Span], int]:
+    """Fill a budget piece by piece; return the lines that went in, and the tokens."""
+    spans: list[Span] = []
+    used = 0
+    for piece in pieces:
+        rows = piece.text.split("\n")
+        low, high = 0, len(rows)  # by halving: so many rows of it fit
+        while low < high:
+            middle = (low + high + 1) // 2
+            if used + count(_block(piece, rows[:middle])) <= budget:
+                low = middle
+            else:
+                high = middle - 1
+        if low:
+            used += count(_block(piece, rows[:low]))
+            spans.append(Span(piece.path, piece.start, piece.start + low - 1))
+        if low < len(rows):
+            break
+    return spans, used
+
+
+def _block(piece: Piece, rows: list[str]) -> str:
+    return f"{piece.path}:{piece.start}-{piece.start + len(rows) - 1}\n" + "\n".join(rows) + "\n"
+
+
+def chunks_of(results: SearchResults) -> list[Piece]:
+    return [Piece(hit.metadata["path"], hit.metadata["start_line"], hit.content) for hit in results]
+
+
+def files_of(results: SearchResults, root: Path) -> Iterator[Piece]:
+    for path in dict.fromkeys(hit.metadata["path"] for hit in results):
+        yield Piece(path, 1, (root / path).read_text("utf-8"))
+
+
+def snippets_of(found: Iterable[Any]) -> list[Piece]:
+    return [Piece(hit.chunk.file_path, hit.chunk.start_line, hit.chunk.content.rstrip("\n")) for hit in found]
+
+
+def found_targets(spans: list[Span], query: dict[str, Any]) -> tuple[bool, ...]:
+    """Return which targets are shown, by the rules of the metric."""
+    targets = [*query["relevant"], *query["secondary"]]
+    return tuple(ndcg(spans, {"relevant": [target], "secondary": []}, k=len(spans)) > 0 for target in targets)
+
+
+async def measure(data: Path, counter: TokenCounter, repeats: int) -> Figures:
+    figures = Figures()
+    embedder = StaticEmbedder.bundled()
+    for package in manifest(data):
+        name, root = package["name"], root_of(package)
+        with tempfile.TemporaryDirectory() as folder:
+            store, _ = await index_aurora(root, embedder, Path(folder) / "store")
+            peer, _ = index_semble(root)
+            manager = ContextManager(store, token_counter=counter)
+            queries = annotations(data, name)
+            first = await manager.build(queries[0]["query"], TIMED_BUDGET, rerank=False)
+            figures.first.append(first.timings["assemble"])
+            for query in queries:
+                await measure_query(name, root, query, manager, peer, figures)
+                await measure_time(query["query"], manager, store, repeats, figures)
+            await store.close()
+    return figures
+
+
+async def measure_query(
+    package: str, root: Path, query: dict[str, Any], manager: ContextManager, peer: Any, figures: Figures
+) -> None:
+    text, counter = query["query"], manager.counter
+    results = await manager.store.search(text, top_k=HITS, rerank=False)
+    snippets = snippets_of(peer.search(text, top_k=HITS))
+    for budget in BUDGETS:
+        context = await manager.build(text, budget, rerank=False)
+        if max(counter.count(context.text), context.tokens, context.message_tokens) > budget:
+            raise SystemExit(f"{package}: {text!r} takes more than {budget} tokens")
+        shown = {
+            AURORA: (shown_by(context), context.tokens),
+            FULL_ONLY: (shown_by(context, full_only=True), context.tokens),
+            CHUNKS: paste(chunks_of(results), budget, counter.count),
+            FILES: paste(files_of(results, root), budget, counter.count),
+            SEMBLE: paste(snippets, budget, counter.count),
+        }
+        for way, (spans, tokens) in shown.items():
+            found = found_targets(spans, query)
+            figures.outcomes.append(Outcome(package, text, query["category"], way, budget, found, tokens))
+
+
+async def measure_time(text: str, manager: ContextManager, store: VectorStore, repeats: int, figures: Figures) -> None:
+    builds, searches, assembles = [], [], []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        await store.search(text, top_k=HITS, rerank=False)
+        searches.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        context = await manager.build(text, TIMED_BUDGET, rerank=False)
+        builds.append(time.perf_counter() - started)
+        assembles.append(context.timings["assemble"])
+    figures.beyond.append(statistics.median(builds) - statistics.median(searches))
+    figures.assemble.append(statistics.median(assembles))
+
+
+GROUPS: dict[str, Callable[[str], bool]] = {
+    "all": lambda package: True,
+    "tuning": lambda package: package in TUNING,
+    "reporting": lambda package: package not in TUNING,
+}
+
+
+def report(figures: Figures) -> str:
+    counts = {
+        title: len({(one.package, one.query) for one in figures.outcomes if keep(one.package)})
+        for title, keep in GROUPS.items()
+    }
+    budgets = "".join(f"{budget:>8,}" for budget in BUDGETS)
+    titles = "".join(f"{f'{title} ({counts[title]} queries)':>32}" for title in GROUPS)
+    lines = [" " * 12 + titles, "tokens".ljust(12) + budgets * len(GROUPS)]
+    for way in WAYS:
+        means = [figures.mean(way, budget, keep) for keep in GROUPS.values() for budget in BUDGETS]
+        lines.append(way.ljust(12) + "".join(f"{mean:8.3f}" for mean in means))
+    leads = [
+        figures.mean(AURORA, budget, keep) - max(figures.mean(way, budget, keep) for way in (CHUNKS, FILES, SEMBLE))
+        for keep in GROUPS.values()
+        for budget in BUDGETS
+    ]
+    lines += ["aurora's lead over the best of the others:", " " * 12 + "".join(f"{lead:+8.3f}" for lead in leads), ""]
+    p50, p95 = percentiles(figures.beyond)
+    own50, own95 = percentiles(figures.assemble)
+    lines.append(f"assembly beyond the search, {TIMED_BUDGET:,} tokens: p50 {p50:.1f} ms, p95 {p95:.1f} ms")
+    lines.append(
+        f"(as Context.timings has it: p50 {own50:.1f} ms, p95 {own95:.1f} ms; "
+        f"first: {statistics.median(figures.first) * 1e3:.0f} ms)"
+    )
+    return "\n".join(lines)
+
+
+def misses(figures: Figures) -> str:
+    """Return every query of which semble shows more, by budget."""
+    by_query: dict[tuple[int, str, str], dict[str, Outcome]] = defaultdict(dict)
+    for one in figures.outcomes:
+        by_query[one.budget, one.package, one.query][one.way] = one
+    return "\n".join(
+        f"{budget:>6} {package:10} {outcomes[AURORA].share:.2f} < {outcomes[SEMBLE].share:.2f}  {query}"
+        for (budget, package, query), outcomes in sorted(by_query.items())
+        if outcomes[AURORA].share < outcomes[SEMBLE].share
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="folder with manifest.json and annotations/")
+    parser.add_argument("--encoding", default="o200k_base", help="what all ways are counted with")
+    parser.add_argument("--repeats", type=int, default=3, help="timed builds per query; the median counts")
+    parser.add_argument("--misses", action="store_true", help="list the queries of which semble shows more")
+    parser.add_argument("--json", type=Path, help="write every outcome here too")
+    arguments = parser.parse_args()
+    counter = create_counter(encoding=arguments.encoding)
+    figures = asyncio.run(measure(arguments.data, counter, arguments.repeats))
+    print(f"{machine()}, {counter.name}")
+    print(report(figures))
+    if arguments.misses:
+        print(misses(figures))
+    if arguments.json:
+        outcomes = [vars(one) for one in figures.outcomes]
+        arguments.json.write_text(json.dumps({"machine": machine(), "outcomes": outcomes}, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
