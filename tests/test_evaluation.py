@@ -218,14 +218,14 @@ STORED = [
         (Target("docs/plan.md"), "6"),
         (Target("docs/plan.md", 1, 9), ""),
         (Target("repo/src/auth.py"), "12"),
-        (Target("/projects/repo/README.md"), "3"),
-        (Target("/projects/repo/docs/README.md"), "4"),
+        (Target("/srv/repo/README.md"), "3"),
+        (Target("/srv/repo/docs/README.md"), "4"),
         (Target("other/README.md"), ""),
         (Target("po/README.md"), ""),
     ],
 )
 def test_a_target_means_what_its_id_or_path_or_lines_say(target: Target, found: str) -> None:
-    assert {identifier[0] for identifier in StoredTargets(STORED, "/projects/repo").ids_of(target)} == set(found)
+    assert {identifier[0] for identifier in StoredTargets(STORED, "/srv/repo").ids_of(target)} == set(found)
 
 
 def test_without_the_projects_folder_no_path_is_cut() -> None:

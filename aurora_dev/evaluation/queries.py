@@ -225,7 +225,7 @@ class StoredTargets:
 
     A target means the record whose id it is. Else it means the records of the stored path that equals it; else, of all
     stored paths that end with it after a slash; else, of the stored path that is left when the project's own folder is
-    taken off (``src/a.py`` or ``/projects/repo/src/a.py`` where ``/projects/repo/src`` is indexed). The first of these that
+    taken off (``src/a.py`` or ``/srv/repo/src/a.py`` where ``/srv/repo/src`` is indexed). The first of these that
     finds anything counts alone: a target ``README.md`` never means ``docs/README.md`` where both are stored. Where the
     target has lines, records whose own lines overlap them count.
 
