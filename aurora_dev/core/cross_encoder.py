@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -115,6 +115,19 @@ class CrossEncoderModel:
 
     def _error(self, cause: str) -> RerankError:
         return RerankError(f"Reranking failed for model {self.name}: {cause}")
+
+
+class Scored(NamedTuple):
+    """The figures of a call's texts, in input order, and how many of them the cache knew."""
+
+    raw: npt.NDArray[np.float64]
+    relevance: npt.NDArray[np.float32]
+    cache_hits: int
+
+    @classmethod
+    def none(cls) -> Scored:
+        """Return what no text gives."""
+        return cls(np.zeros(0), np.zeros(0, np.float32), 0)
 
 
 def described(error: BaseException) -> str:

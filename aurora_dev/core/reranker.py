@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, get_args, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from aurora_dev.core import rerank_results
 from aurora_dev.core.cross_encoder import (
     CrossEncoderModel,
     Pair,
+    Scored,
     cached_snapshot,
     described,
     load_advice,
@@ -271,7 +272,7 @@ class CrossEncoderReranker:
         rerank_results.checked_query(query)
         return texts, rerank_results.checked_top_k(top_k, len(texts))
 
-    def _finish(self, results: Sequence[Rerankable], scored: _Scored, keep: int, begun: float) -> list[Any]:
+    def _finish(self, results: Sequence[Rerankable], scored: Scored, keep: int, begun: float) -> list[Any]:
         seconds = time.perf_counter() - begun
         best = rerank_results.reordered(results, scored.relevance.tolist(), scored.raw.tolist(), keep, seconds=seconds)
         _log.info(
@@ -284,9 +285,9 @@ class CrossEncoderReranker:
         )
         return best
 
-    def _scored(self, query: str, texts: list[str]) -> _Scored:
+    def _scored(self, query: str, texts: list[str]) -> Scored:
         if not texts:
-            return _Scored.none()
+            return Scored.none()
         self._require()
         attempts = self._shared.attempts
         cached = self._from_cache(query, texts)
@@ -294,9 +295,9 @@ class CrossEncoderReranker:
             return cached
         return self._shared.run(lambda gone: self._compute(query, texts, gone, attempts))
 
-    async def _scored_async(self, query: str, texts: list[str]) -> _Scored:
+    async def _scored_async(self, query: str, texts: list[str]) -> Scored:
         if not texts:
-            return _Scored.none()
+            return Scored.none()
         self._require()
         attempts = self._shared.attempts
         # A query whose scores are all known does not queue behind those that need the model; hashing may take a while.
@@ -317,7 +318,7 @@ class CrossEncoderReranker:
     def _may_be_cached(self) -> bool:
         return len(self._cache) > 0
 
-    def _from_cache(self, query: str, texts: list[str]) -> _Scored | None:
+    def _from_cache(self, query: str, texts: list[str]) -> Scored | None:
         model = self._shared.loaded
         if model is None or not self._may_be_cached:
             return None
@@ -327,7 +328,7 @@ class CrossEncoderReranker:
             return None
         return self._assembled(model, [known[key] for key in keys], len(keys))
 
-    def _compute(self, query: str, texts: list[str], gone: threading.Event, attempts: int) -> _Scored:
+    def _compute(self, query: str, texts: list[str], gone: threading.Event, attempts: int) -> Scored:
         """Score in the model's thread."""
         model = self._shared.get(attempts)
         keys = self._keys(model, query, texts)
@@ -346,19 +347,9 @@ class CrossEncoderReranker:
         known.update(fresh)
         return self._assembled(model, [known[key] for key in keys], hits)
 
-    def _assembled(self, model: CrossEncoderModel, raw: list[float], hits: int) -> _Scored:
+    def _assembled(self, model: CrossEncoderModel, raw: list[float], hits: int) -> Scored:
         figures = np.asarray(raw, dtype=np.float64)
-        return _Scored(figures, model.relevance(figures), hits)
-
-
-class _Scored(NamedTuple):
-    raw: npt.NDArray[np.float64]
-    relevance: npt.NDArray[np.float32]
-    cache_hits: int
-
-    @classmethod
-    def none(cls) -> _Scored:
-        return cls(np.zeros(0), np.zeros(0, np.float32), 0)
+        return Scored(figures, model.relevance(figures), hits)
 
 
 def _installed(package: str) -> bool:
@@ -451,11 +442,9 @@ def _encoder(
     from sentence_transformers import CrossEncoder
 
     options: dict[str, Any] = {"device": request.device, "max_length": request.max_length, "backend": backend}
-    options["cache_folder"] = request.home
-    if backend == "onnx":
-        options["model_kwargs"] = onnx_options(request.device)
+    options |= {"cache_folder": request.home, "model_kwargs": onnx_options(request.device) if backend == "onnx" else {}}
     if file is not None:
-        options["model_kwargs"] = {**options.get("model_kwargs", {}), "file_name": file, "export": False}
+        options["model_kwargs"] |= {"file_name": file, "export": False}
     elif export:
         options["model_kwargs"]["export"] = True  # also where the model's folder has an ONNX file already
     # Asked for by its folder, since by its name a model that is in the cache still asks the network for files that it
