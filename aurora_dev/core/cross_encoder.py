@@ -241,7 +241,7 @@ def onnx_options(device: str) -> dict[str, Any]:
 
     session = SessionOptions()
     # Threads that spin while they wait take the cores from whoever works: on 2 cores that others use as well, a pair
-    # took 53 ms with spinning and 18 ms without.
+    # took 53 ms with spinning and 18 ms without (benchmarks/results/rerank.md).
     session.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options: dict[str, Any] = {"session_options": session}
     if device == "cpu":
