@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,7 @@ from typing_extensions import Self
 
 from aurora_dev import factory
 from aurora_dev.config import Settings, unknown_environment
-from aurora_dev.core.types import Document, MetadataValue, SearchOptions, SearchResults
+from aurora_dev.core.types import Document, MetadataValue, SearchOptions, SearchResult, SearchResults
 from aurora_dev.errors import (
     EmbeddingError,
     InvalidRequestError,
@@ -26,6 +26,8 @@ from aurora_dev.errors import (
 
 if TYPE_CHECKING:
     from aurora_dev.core.backend import Filter
+    from aurora_dev.core.context_items import Context
+    from aurora_dev.core.context_manager import ContextManager
     from aurora_dev.core.vector_store import VectorStore
     from aurora_dev.indexing.indexer import IndexProgress, IndexReport
 
@@ -115,6 +117,8 @@ class Memory:
         self.settings = settings
         self._store = store
         self._owns_store = store is None
+        # By model and encoding; each keeps what it has learned of the store from call to call.
+        self._managers: dict[tuple[str | None, str | None], ContextManager] = {}
 
     @classmethod
     def open(
@@ -160,6 +164,7 @@ class Memory:
     async def close(self) -> None:
         """Release the store, if this memory opened it; a second call does nothing."""
         store, self._store = self._store, None
+        self._managers.clear()
         if store is not None and self._owns_store:
             await store.close()
 
@@ -221,6 +226,63 @@ class Memory:
     ) -> SearchResults:
         """Find what answers a question, in files and notes; see `VectorStore.search`."""
         return await self.store.search(query, top_k, rerank=rerank, filter=filter, options=options)
+
+    async def context(
+        self,
+        task: str,
+        token_budget: int = 8_000,
+        *,
+        model: str | None = None,
+        encoding: str | None = None,
+        reserve: int = 0,
+        history: Sequence[Mapping[str, Any]] = (),
+        pinned: Sequence[str | Document | SearchResult] = (),
+        map_budget: int = 0,
+        rerank: bool = True,
+        filter: Filter | None = None,
+        options: SearchOptions | None = None,
+    ) -> Context:
+        """Assemble what a model should see for a task, within a token budget; see `ContextManager.build`.
+
+        Args:
+            task: What the model is to do.
+            token_budget: No more tokens than this less ``reserve`` are used.
+            model: Whose tokens are counted: ``gpt-…``, or the path of a ``tokenizer.json``; any other name is counted
+                by an estimate that is on the safe side.
+            encoding: ``o200k_base`` (the default) or ``cl100k_base``, instead of a model.
+            reserve: Tokens to leave free.
+            history: Chat messages so far, oldest first.
+            pinned: What is always there.
+            map_budget: Tokens for a map of the project's symbols.
+            rerank: Whether the search reranks.
+            filter: Conditions on what is searched.
+            options: For the search.
+
+        Raises:
+            InvalidRequestError: An argument is wrong, or the pinned items do not fit.
+            ConfigurationError: The encoding is not known.
+            StoreError: The store cannot be read.
+        """
+        from aurora_dev.core.context_manager import ContextManager
+        from aurora_dev.core.tokens import create_counter
+
+        store = self.store
+        manager = self._managers.get((model, encoding))
+        if manager is None:
+            counter = create_counter(model=model, encoding=encoding)
+            manager = ContextManager(store, token_counter=counter, mask_secrets=self.settings.mask_secrets)
+            self._managers[model, encoding] = manager
+        return await manager.build(
+            task,
+            token_budget,
+            reserve=reserve,
+            history=history,
+            pinned=pinned,
+            map_budget=map_budget,
+            rerank=rerank,
+            filter=filter,
+            options=options,
+        )
 
     async def remember(
         self,

@@ -15,6 +15,7 @@ __all__ = ["interface_rows"]
 _DOC_LINES: Final = 2
 _DECORATORS: Final = 3
 _SIGNATURE_LINES: Final = 8
+_OUTERMOST_LINES: Final = 4
 # An interface that leaves out less than this is not worth a second look at the file.
 _LEAST_SAVED: Final = 0.3  # of the characters
 _PROSE: Final = frozenset({"markdown", "rst", "text", ""})
@@ -59,7 +60,7 @@ def _prose_rows(rows: list[str]) -> set[int]:
 
 def _code_rows(content: str, rows: list[str], language: str, symbols: frozenset[str]) -> set[int]:
     if not symbols:
-        return set()
+        return _outermost_rows(rows)
     # Methods are cut out of their class with their indentation, which in Python is an error of syntax by itself.
     source = textwrap.dedent(content).encode("utf-8", "surrogatepass")
     keep: set[int] = set()
@@ -73,6 +74,14 @@ def _code_rows(content: str, rows: list[str], language: str, symbols: frozenset[
         if language == "python":
             keep.update(_docstring_rows(rows, line + signature, definition.end_line))
     return {row for row in keep if rows[row].strip()}
+
+
+def _outermost_rows(rows: list[str]) -> set[int]:
+    """The first statements that nothing in the piece encloses: what a piece without definitions is an outline of."""
+    indents = {n: len(row) - len(row.lstrip()) for n, row in enumerate(rows) if any(c.isalnum() for c in row)}
+    least = min(indents.values(), default=0)
+    outermost = [n for n, indent in indents.items() if indent == least]
+    return set(outermost[:_OUTERMOST_LINES]) if len(outermost) > 1 else set()
 
 
 def _lead_rows(rows: list[str], first: int, line: int) -> set[int]:

@@ -187,9 +187,9 @@ class ContextManager:
         documents = {one.id: one for one in await self.store.fetch([one[0] for one in extra])} if extra else {}
 
         def make() -> tuple[list[Candidate], list[LeftOut]]:
-            mask = self.mask_secrets
+            mask, cut = self.mask_secrets, graph.cut_lines if graph is not None else None
             made = [
-                candidate_of(r.id, r.content, r.metadata, relevance, f"hit {place}", mask=mask)
+                candidate_of(r.id, r.content, r.metadata, relevance, f"hit {place}", mask=mask, cut_lines=cut)
                 for place, (r, relevance) in enumerate(hits, start=1)
                 if r.id not in note_ids
             ]
@@ -199,7 +199,10 @@ class ContextManager:
             for identifier, relevance, why in extra:
                 if identifier in documents:
                     one = documents[identifier]
-                    made.append(candidate_of(identifier, one.content, one.metadata, relevance, why, mask=mask))
+                    found = candidate_of(
+                        identifier, one.content, one.metadata, relevance, why, mask=mask, cut_lines=cut
+                    )
+                    made.append(found)
             made.sort(key=lambda candidate: (-candidate.relevance, candidate.source, candidate.start, candidate.id))
             gone = near_duplicates(made)
             dropped = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -65,9 +65,27 @@ class GraphCache:
 
 
 def candidate_of(
-    identifier: str, content: str, metadata: Mapping[str, Any], relevance: float, why: str, *, mask: bool
+    identifier: str,
+    content: str,
+    metadata: Mapping[str, Any],
+    relevance: float,
+    why: str,
+    *,
+    mask: bool,
+    cut_lines: Container[tuple[str, int]] | None = None,
 ) -> Candidate:
-    """Make a candidate of a record: its text safe to show, its place, its interface."""
+    """Make a candidate of a record: its text safe to show, its place, its interface.
+
+    Args:
+        identifier: The record's id.
+        content: Its text, as it is stored.
+        metadata: Its path and lines, or the kind of a note.
+        relevance: Above 0; 1 for the best hit.
+        why: How it came in.
+        mask: Whether credentials are masked.
+        cut_lines: Path and number of the lines that are so long that several records share them; ``None`` where that
+            is not known, and every record of one line may be a piece of it.
+    """
     path = metadata.get("path")
     start, end = metadata.get("start_line"), metadata.get("end_line")
     text = safe(content, mask=mask)
@@ -84,7 +102,9 @@ def candidate_of(
         source = str(path)
     count = int(end) - int(start) + 1 if placed else 0  # type: ignore[arg-type]
     # Several records may be pieces of one long line: they have that line's number, and are not the line.
-    whole = placed and count == len(rows) and (count > 1 or not metadata.get("file_hash") or len(text) < 1_000)
+    whole = placed and count == len(rows)
+    if whole and count == 1:
+        whole = cut_lines is not None and (source, start) not in cut_lines
     return Candidate(
         id=identifier,
         source=source,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -53,11 +53,13 @@ class ImportGraph:
     Attributes:
         depends: By path: the files that it imports, with the names that it takes from each (empty: the whole).
         dependents: By path: the files that import it.
+        cut_lines: Path and number of the lines that several records share, because they are so long.
     """
 
     files: dict[str, FileEntry] = field(default_factory=dict)
     depends: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
     dependents: dict[str, list[str]] = field(default_factory=dict)
+    cut_lines: frozenset[tuple[str, int]] = frozenset()
 
 
 def build_graph(records: Iterable[Record], old: ImportGraph | None = None) -> ImportGraph:
@@ -94,6 +96,10 @@ def build_graph(records: Iterable[Record], old: ImportGraph | None = None) -> Im
         entry.imports = list(found)
     for entry in graph.files.values():
         entry.chunks.sort(key=lambda chunk: (chunk.start, chunk.end, chunk.id))
+    singles = Counter(
+        (e.path, chunk.start) for e in graph.files.values() for chunk in e.chunks if chunk.start == chunk.end
+    )
+    graph.cut_lines = frozenset(place for place, count in singles.items() if count > 1)
     _connect(graph)
     return graph
 

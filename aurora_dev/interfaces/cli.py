@@ -145,6 +145,75 @@ def search(
     )
 
 
+class ContextFormat(str, Enum):
+    """How a context is printed."""
+
+    text = "text"
+    messages = "messages"
+    json = "json"
+
+
+@app.command(epilog=_EPILOG)
+def context(
+    task: Annotated[
+        list[str], typer.Argument(metavar="TASK", help="What the model is to do, in words.", show_default=False)
+    ],
+    path: ProjectOption = None,
+    budget: Annotated[
+        int, typer.Option("--budget", "-b", metavar="N", help="Tokens that the whole may take, counted exactly.")
+    ] = 8_000,
+    reserve: Annotated[
+        int, typer.Option("--reserve", metavar="N", help="Tokens of these to leave free, for the answer.")
+    ] = 0,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            help="Count as this model does: gpt-..., the path of a tokenizer.json, or any other name for an estimate "
+            "that is on the safe side.",
+            show_default=False,
+        ),
+    ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option("--encoding", metavar="NAME", help="o200k_base (default) or cl100k_base.", show_default=False),
+    ] = None,
+    output: Annotated[
+        ContextFormat, typer.Option("--format", help="One string, chat messages, or everything as JSON.")
+    ] = ContextFormat.text,
+    with_map: Annotated[
+        bool, typer.Option("--map", help="Begin with a map of the project's most used definitions.")
+    ] = False,
+    no_rerank: Annotated[
+        bool, typer.Option("--no-rerank", help="Leave the reranker out: faster, less precise.")
+    ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say why each item is in, what was left out, and what it took.")
+    ] = False,
+) -> None:
+    """Assemble what a model should see for a task, within a token budget.
+
+    The prompt goes to standard output, a table of what went in to standard error.
+    """
+    from aurora_dev.interfaces.context_command import run_context
+
+    _end(
+        lambda: run_context(
+            " ".join(task),
+            path,
+            budget=budget,
+            reserve=reserve,
+            model=model,
+            encoding=encoding,
+            output=output.value,
+            with_map=with_map,
+            rerank=not no_rerank,
+            explain=explain,
+        )
+    )
+
+
 @app.command(epilog=_EPILOG)
 def remember(
     text: Annotated[list[str], typer.Argument(metavar="TEXT", help="What was learned.", show_default=False)],

@@ -121,7 +121,7 @@ def _rust(source: str) -> Iterator[Import]:
             yield Import(match["path"], (match["last"],) if match["last"] else ())
 
 
-_JVM: Final = _each(r"^[ \t]*import\s+(?:static\s+)?(?P<m>[\w.]+(?:\.\*)?)(?:\.\{(?P<n>[^}]*)\})?")
+_JVM: Final = _each(r"^[ \t]*import\s+(?:static\s+)?(?P<m>\w+(?:\.\w+)*(?:\.\*)?)(?:\.\{(?P<n>[^}]*)\})?")
 _C: Final = _each(r'^[ \t]*#\s*(?:include|import)\s*["<](?P<m>[^">\n]+)[">]')
 
 _FINDERS: Final[dict[str, Callable[[str], Iterator[Import]]]] = {
@@ -141,7 +141,7 @@ _FINDERS: Final[dict[str, Callable[[str], Iterator[Import]]]] = {
     "swift": _each(r"^[ \t]*(?:@\w+\s+)?import\s+(?:\w+\s+)?(?P<m>[\w.]+)"),
     "dart": _each(r"^[ \t]*(?:import|export|part)\s+['\"](?P<m>[^'\"\n]+)['\"](?:\s+show\s+(?P<n>[\w, ]+))?"),
     "lua": _each(r"require\s*\(?\s*[\"'](?P<m>[^\"'\n]+)[\"']"),
-    "elixir": _each(r"^[ \t]*(?:alias|import|use|require)\s+(?P<m>[A-Z][\w.]*)(?:\.\{(?P<n>[^}]*)\})?"),
+    "elixir": _each(r"^[ \t]*(?:alias|import|use|require)\s+(?P<m>[A-Z]\w*(?:\.\w+)*)(?:\.\{(?P<n>[^}]*)\})?"),
     "haskell": _each(r"^[ \t]*import\s+(?:qualified\s+)?(?P<m>[A-Z][\w.]*)(?:[^(\n]*\((?P<n>[^)\n]*)\))?"),
     "ocaml": _each(r"^[ \t]*(?:open|include)\s+(?P<m>[A-Z][\w.]*)"),
     "zig": _each(r"@import\(\s*\"(?P<m>[^\"\n]+)\"\s*\)"),
