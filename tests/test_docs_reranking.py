@@ -204,8 +204,23 @@ def test_the_questions_that_are_shown_are_a_query_file_about_the_project_of_the_
         assert target.end_line is None or target.end_line <= len(lines), target
 
 
-def test_there_is_a_place_for_the_figures() -> None:
-    assert PAGE.read_text("utf-8").count("<!-- figures: rerank -->") == 1
+def test_the_figures_are_those_that_the_benchmark_wrote_down() -> None:
+    measured = (docs.ROOT / "benchmarks/results/rerank.md").read_text("utf-8")
+    rows = docs.table(PAGE, "characters of a document", "plain `CrossEncoder.predict`")
+    assert len(rows) == 4
+    for row in rows:
+        for way, column in (
+            ("plain", "plain `CrossEncoder.predict`"),
+            ("aurora", "Aurora, torch"),
+            ("int8", "Aurora, int8"),
+        ):
+            found = re.search(
+                rf"^\| {row['characters of a document']} \| 50 \| {way} \| \S+ \| \S+ \| \S+ \| (\S+) \|",
+                measured,
+                re.M,
+            )
+            assert found is not None
+            assert float(row[column]) == pytest.approx(float(found[1]), abs=0.6)
 
 
 def test_every_code_of_a_reranking_that_did_not_run_is_described() -> None:
