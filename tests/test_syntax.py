@@ -361,6 +361,65 @@ def test_a_trailing_comment_of_other_code_is_not_taken_along() -> None:
     assert g.start_line == 2
 
 
+LEADING_COMMENTS = [
+    ("c", "#include <x.h>\n\n/* What\n   it does.  */\n\nstatic int\nf (void)\n{\n  return 1;\n}\n", 3),
+    ("cpp", "int a;\n\n/** What. */\ntemplate <class T>\nT f(T a) { return a; }\n", 3),
+    ("csharp", "class A {\n  /// <summary>What.</summary>\n  [B]\n  void f() {}\n}\n", 2),
+    ("elixir", 'defmodule M do\n  @doc """\n  What.\n  """\n  @spec f(x) :: y\n  def f(x), do: x\nend\n', 2),
+    ("go", "package p\n\n/*\nWhat.\n*/\n\nfunc f() {}\n", 3),
+    ("haskell", "module M where\n\n{-| What\n it does. -}\nf :: Int -> Int\nf x = x\n", 3),
+    ("java", "class A {\n    /**\n     * What.\n     */\n\n    @Override\n    int f() { return 1; }\n}\n", 2),
+    ("javascript", "/**\n * What.\n */\n\nres.f = function f(url) {\n};\n", 1),
+    ("javascript", "/**\n * Any of text/* or so.\n */\n\nexports.f = function () {};\n", 1),
+    ("javascript", "let a;\n\n/* What. */\n\nexport default function f() {}\n", 3),
+    ("julia", 'x = 1\n\n"""\n    f(x)\n\nWhat.\n"""\nfunction f(x)\nend\n', 3),
+    ("kotlin", "/** What. */\n\n@A\nfun f() {}\n", 1),
+    ("lua", "--[[ What\nit does. ]]\nfunction f()\nend\n", 1),
+    ("ocaml", "(* What\n   it does. *)\nlet f x = x\n", 1),
+    ("perl", "use strict;\n\n=head2 f\n\nWhat.\n\n=cut\n\nsub f {\n 1;\n}\n", 3),
+    ("php", "<?php\n/**\n * What.\n */\n#[A]\nfunction f() {}\n", 2),
+    ("powershell", "<#\n.SYNOPSIS\nWhat.\n#>\nfunction f {\n}\n", 1),
+    ("python", "# What.\n@a\n# More.\ndef f():\n    pass\n", 1),
+    ("r", "#' What.\n#' @export\nf <- function(x) x\n", 1),
+    ("ruby", "=begin\nWhat.\n=end\ndef f\nend\n", 1),
+    ("rust", "/// What.\n#[inline]\n/// More.\nfn f() {}\n", 1),
+    ("swift", "/** What. */\n@a\nfunc f() {}\n", 1),
+    ("typescript", "/** What. */\n\nexport const f = () => 1;\n", 1),
+    ("typescript", "/** What. */\n@A()\n@B({\n  a: 1\n})\nexport class f {}\n", 1),
+]
+
+
+@pytest.mark.parametrize(("language", "source", "first"), LEADING_COMMENTS, ids=lambda value: str(value)[:12])
+def test_a_definition_begins_with_the_comment_that_stands_before_it(language: str, source: str, first: int) -> None:
+    f = definitions(source.encode(), language)[-1]
+    assert (f.name, f.start_line) == ("f", first)
+    assert "hat" not in f.header
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "'use strict';\n\n/*!\n * app\n */\n\n",
+        "/* What the file is for. */\n\n",
+        "'use strict';\n\n/**\n * Copyright 2020 Somebody\n */\n\n",
+        "/** @file What the file is for. */\n\n",
+        "let a = 1;\n/* about a */\n\n",
+        "let a = 1;\n\n/** far away */\n\n\n",
+        "let a = 1;\n\n// a remark\n\n",
+        "let a = 1; /* of two\nlines */\n",
+    ],
+)
+def test_a_comment_about_something_else_stays_outside(above: str) -> None:
+    f = definitions(f"{above}function f() {{}}\n".encode(), "javascript")[-1]
+    assert f.start_line == above.count("\n") + 1
+
+
+def test_each_name_of_a_chain_of_assignments_is_defined_and_has_the_comment() -> None:
+    source = b"/**\n * What.\n */\n\nres.set =\nres.header = function header(field) {\n  return field;\n};\n"
+    found = definitions(source, "javascript")
+    assert [(d.qualified, d.start_line, d.line) for d in found] == [("res.set", 1, 5), ("res.header", 1, 6)]
+
+
 def test_a_shebang_is_no_comment_of_the_first_function() -> None:
     (f,) = definitions(b"#!/usr/bin/env python3\ndef f(): ...\n", "python")
     assert f.start_line == 2

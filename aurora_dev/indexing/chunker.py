@@ -18,7 +18,7 @@ from aurora_dev.indexing.markup import MARKUP, sections
 from aurora_dev.syntax import Definition, definitions, language_of
 
 # Grows whenever the same file may be cut differently, so that stored files are read anew.
-CHUNKING_VERSION = 1
+CHUNKING_VERSION = 2
 # About what a static embedding (a mean over tokens) still tells apart: smaller neighbours are merged up to this.
 # On the tuning packages 500 to 1,200 measured within 0.005 of each other, 1,600 lower.
 TARGET_CHARS = 750
@@ -30,6 +30,8 @@ _CRUMB_CHARS = 120
 _OVERLAP_LINES = 2
 # … and characters.
 _OVERLAP_CHARS = 160
+# Where a definition is cut, so many lines of its body stay with the comment and the signature, if they fit.
+_HEAD_LINES = 3
 # Headers of more enclosing definitions than this are left out from the outside.
 _MAX_CONTEXT = 4
 
@@ -169,9 +171,13 @@ def _cut(
             return
         if lines.size(first, last) <= limit:
             add(first, last)
-        else:
-            for piece in cut_rows(lines, first, last, target, limit):
-                merged.append(_Piece(*piece, stack))
+            return
+        head = outline.all[stack[-1]] if stack and first <= outline.all[stack[-1]].line - 1 < last else None
+        pieces = cut_rows(lines, first, last, target, limit) if head is None else []
+        if head is not None:
+            pieces = _cut_head(lines, head, first, last, target, limit)
+        for piece in pieces:
+            merged.append(_Piece(*piece, stack))
 
     row = start
     for position in outline.children.get(stack[-1] if stack else -1, ()):
@@ -191,6 +197,35 @@ def _cut(
         merged += inner
     add_gap(row, end)
     out += _without_crumbs(lines, merged, limit)
+
+
+def _cut_head(
+    lines: Lines, definition: Definition, first: int, last: int, target: int, limit: int
+) -> list[tuple[int, int]]:
+    """Cut rows that a definition begins in so that its comment, its signature and the lines after it stay together.
+
+    Of a comment that does not fit, the end stays with the signature.
+    """
+    row = definition.line - 1
+    pieces: list[tuple[int, int]] = []
+    signature = min(row + 1 + definition.header.count("\n"), last)
+    if first < row and lines.size(first, signature) > limit:
+        # Larger than a chunk by itself: what is left of it beside the signature is about a chunk as well.
+        *pieces, (first, _) = cut_rows(lines, first, row, target, limit)
+        begin = first
+        while first < row and lines.size(first, signature) > limit:
+            first += 1
+        if begin < first:
+            pieces.append((begin, first))
+    stop = min(row + 1, last)
+    while stop < min(signature + _HEAD_LINES, last) and lines.size(first, stop + 1) <= limit:
+        stop += 1
+    ends = cut_rows(lines, first, last, target, limit)
+    if ends[0][1] < stop:
+        # No less than the head, and as much more as there is room for: what follows is short of its signature.
+        stop = cut_rows(lines, first, last, 2 * lines.size(first, stop), limit)[0][1]
+        ends = [(first, stop), *cut_rows(lines, stop, last, target, limit)]
+    return pieces + ends
 
 
 def _without_crumbs(lines: Lines, pieces: list[_Piece], limit: int) -> list[_Piece]:

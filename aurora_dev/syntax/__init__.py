@@ -13,8 +13,9 @@ from bisect import bisect_left
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from aurora_dev.syntax.comments import extend_upwards
 from aurora_dev.syntax.languages import language_of
-from aurora_dev.syntax.queries import COMMENTS, DEFAULT_COMMENTS, QUERIES
+from aurora_dev.syntax.queries import QUERIES
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser, Query
@@ -33,8 +34,6 @@ _MAX_DEPTH_OF = {"cpp": 12, "csharp": 12, "cuda": 12, "elixir": 12, "objc": 12, 
 _SHALLOW_DEPTH = 5
 _SECOND_DEPTH = 6
 _LARGE_BYTES = 1_500
-# How far up a block comment is followed: a licence text is shorter, a whole file commented out need not be.
-_MAX_COMMENT_LINES = 120
 # A header of more lines is cut: it is context for a reader and a model, not a text of its own.
 _MAX_HEADER_LINES = 8
 _MAX_HEADER_CHARS = 300
@@ -66,7 +65,7 @@ class Definition(NamedTuple):
         qualified: Joined by dots to the names of what encloses it, ``Client.send``.
         kind: function, method, class, interface, struct, trait, enum, type, constant, property, macro, module, impl (a
             block that adds to a type and defines no name itself), table, view or target (of a makefile).
-        start_line: 1-based; decorators, attributes and the comments directly above are included.
+        start_line: 1-based; decorators, attributes and the comments above are included (see `extend_upwards`).
         end_line: 1-based, inclusive.
         line: The line on which the definition itself begins, after decorators and comments.
         header: From ``line`` on, without the body: ``class Client(BaseClient):``; signatures keep their line breaks.
@@ -205,7 +204,7 @@ def definitions(source: bytes, language: str) -> list[Definition]:
     for item in found:
         if lines[item.row].lstrip().startswith(_ANNOTATIONS):
             item.line += source.count(b"\n", item.start, item.name_at)
-    _extend_upwards(found, lines, language, wraps, leads)
+    extend_upwards(found, lines, language, wraps, leads)
     return _place(found, lines, language)
 
 
@@ -243,39 +242,6 @@ def _matches(query: Query, root: Node, language: str) -> list[tuple[int, dict[st
 
 def _pattern(match: tuple[int, Any]) -> int:
     return match[0]
-
-
-def _extend_upwards(
-    found: list[_Found], lines: list[bytes], language: str, wraps: dict[int, int], leads: dict[int, int]
-) -> None:
-    """Move the first row of each over its decorators and over the comments directly above."""
-    prefixes = COMMENTS.get(language, DEFAULT_COMMENTS)
-    blocks = b"//" in prefixes or language in {"c", "cpp", "sql"}
-    close, opening = (b"*)", b"(*") if language == "ocaml" else (b"*/", b"/*")
-    blocks = blocks or language == "ocaml"
-    for item in found:
-        row = wraps.get(item.start, item.row) if wraps else item.row
-        if leads:
-            row = min(row, leads.get(row, row))
-        while row > 0:
-            above = lines[row - 1].strip()
-            if not above:
-                break
-            if row - 1 in leads:
-                row = leads[row - 1]
-            elif above.startswith(prefixes) and not above.startswith(b"#!"):
-                row -= 1
-            elif blocks and above.endswith(close):
-                top = row - 1
-                lowest = max(0, top - _MAX_COMMENT_LINES)
-                while top > lowest and opening not in lines[top]:
-                    top -= 1
-                if not lines[top].lstrip().startswith(opening):
-                    break
-                row = top
-            else:
-                break
-        item.first = row
 
 
 def _place(found: list[_Found], lines: list[bytes], language: str) -> list[Definition]:

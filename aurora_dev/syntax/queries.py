@@ -36,6 +36,8 @@ _ECMASCRIPT = """
 (assignment_expression left: (member_expression object: (_) @scope property: (_) @name)
   right: [(arrow_function) (function_expression) (generator_function)]) @function
 (assignment_expression left: (member_expression object: (_) @scope property: (_) @name) right: (class)) @class
+(assignment_expression left: (member_expression object: (_) @scope property: (_) @name)
+  right: (assignment_expression right: [(arrow_function) (function_expression) (generator_function)])) @function
 (program (expression_statement (assignment_expression
   left: (member_expression object: (identifier) @scope property: (_) @name) right: (_) @value)
   (#eq? @scope "exports")) @constant)

@@ -205,6 +205,42 @@ def test_a_large_function_is_cut_between_its_statements() -> None:
     assert "context" not in documents[0].metadata
 
 
+def documented(comment_lines: int, body_lines: int) -> str:
+    comment = "/**\n" + " * Says what the handler does.\n" * comment_lines + " */\n\n"
+    return comment + "app.handle = function handle(req) {\n" + "  next(req, step);\n" * body_lines + "};\n"
+
+
+def test_a_comment_and_the_definition_after_it_are_one_chunk_where_they_fit() -> None:
+    text = "var app = {};\n\n" + "".join(documented(18, 18).replace("handle", f"handle{i}") for i in range(3))
+    documents = chunk(text, "a.js", target_chars=500, max_chars=1_200)
+    check_reproduces(text, documents, 1_200)
+    handlers = [document for document in documents if "handle" in str(document.metadata.get("symbol"))]
+    assert [document.metadata["symbol"] for document in handlers] == [f"app.handle{i}" for i in range(3)]
+    assert all("/**\n * Says" in document.content for document in handlers)
+    assert all(document.content.endswith("};") for document in handlers)
+
+
+@pytest.mark.parametrize("comment_lines", range(1, 45, 3))
+def test_a_definition_that_is_cut_keeps_its_comment_and_first_lines_together(comment_lines: int) -> None:
+    text = documented(comment_lines, 200)
+    documents = chunk(text, "a.js", target_chars=600, max_chars=1_500)
+    check_reproduces(text, documents)
+    assert documents[0].content.startswith("/**")
+    assert "function handle(req) {\n  next(req, step);\n" in documents[0].content
+    assert documents[0].metadata["symbols"] == ["handle", "app.handle"]
+    assert {document.metadata["symbol"] for document in documents} == {"app.handle"}
+
+
+@pytest.mark.parametrize("comment_lines", range(45, 120, 7))
+def test_of_a_comment_larger_than_a_chunk_the_end_stays_with_the_definition(comment_lines: int) -> None:
+    text = documented(comment_lines, 200)
+    documents = chunk(text, "a.js", target_chars=600, max_chars=1_500)
+    check_reproduces(text, documents)
+    (head,) = [document for document in documents if "symbols" in document.metadata]
+    assert "what the handler does.\n */\n\napp.handle = function" in head.content
+    assert {document.metadata["symbol"] for document in documents} == {"app.handle"}
+
+
 def test_a_closing_bracket_is_no_chunk_of_its_own() -> None:
     methods = "".join(f"  method{i}() {{\n" + f"    return call({i});\n" * 20 + "  }\n\n" for i in range(4))
     documents = chunk("class A {\n" + methods + "}\n", "a.ts", target_chars=450, max_chars=600)
