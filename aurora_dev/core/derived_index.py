@@ -5,13 +5,14 @@ namespace's; where they differ it takes out the rows deleted since and adds the 
 again where the log of deletions no longer reaches back. A snapshot on disk only saves the time of building: one that is
 missing, stale or damaged costs that time again, and never an error.
 
-A store that was restored from a backup must lose its ``index`` folder too: a snapshot of a later state is recognised
-only while its sequence number is ahead of the database's.
+A snapshot also knows the random mark of the commit that it has reached: one of a history that the database does not
+have, because it was restored from a backup, is not used.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 import threading
 import time
@@ -24,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aurora_dev.core.sqlite_connections import Connections
-from aurora_dev.core.sqlite_records import NamespaceState, read_state, removed_since, store_identity
+from aurora_dev.core.sqlite_records import NamespaceState, read_mark, read_state, removed_since, store_identity
 from aurora_dev.log import get_logger
 
 _log = get_logger(__name__)
@@ -34,6 +35,14 @@ FOLDER = "index"
 # because the caller waits; `refresh` and `close` save what a later process would notice.
 SAVE_AFTER_SEARCH = 1.0
 SAVE_AFTER_REFRESH = 0.05
+
+
+def check_folder(folder: Path) -> str | None:
+    """Say why no snapshot can be kept in a store's folder though it may be written; ``None`` where that is possible."""
+    snapshots = folder / FOLDER
+    if snapshots.is_dir() or not os.access(snapshots, os.F_OK):
+        return None
+    return f"{snapshots} is not a folder: every process builds its indexes anew. Move it away or delete it"
 
 
 class Searchable(Protocol):
@@ -92,6 +101,7 @@ class DerivedIndex(Generic[Index]):
         self._lock = threading.RLock()
         self._index: Index | None = None
         self._sequence = 0
+        self._mark = 0
         self._generation = 0
         self._last_row = 0
         self._unsaved_seconds = 0.0
@@ -145,7 +155,7 @@ class DerivedIndex(Generic[Index]):
             state = read_state(connection, self._namespace)
             assert state is not None  # namespaces are emptied, never removed
             if self._index is None and self._use_snapshot:
-                self._load(store_identity(connection), state)
+                self._load(connection, state)
             # Whatever goes wrong from here on leaves no half-changed index behind.
             index, self._index = self._index, None
             removed = None
@@ -165,25 +175,29 @@ class DerivedIndex(Generic[Index]):
             if len(index) != self._kind.expected(state):
                 # Answers would lack records without a word.
                 raise sqlite3.DatabaseError(f"the {self._kind.name} rows that the namespace counts are malformed")
+            mark = read_mark(connection, state, state.sequence)
         self._index = index
-        self._sequence, self._generation = state.sequence, self._generation_of(state)
+        self._sequence, self._mark, self._generation = state.sequence, mark, self._generation_of(state)
         self._use_snapshot = True
         seconds = time.perf_counter() - started
         self._unsaved_seconds += seconds
         _log.debug("index.caught_up", kind=self._kind.name, namespace=self._namespace, rows=len(index), seconds=seconds)
         return state
 
-    def _load(self, store: str, state: NamespaceState) -> None:
+    def _load(self, connection: sqlite3.Connection, state: NamespaceState) -> None:
+        store = store_identity(connection)
         try:
             index, header = self._kind.load(self._path)
-            facts = {key: header[key] for key in self._header(store)}
+            facts = {"mark": 0, **header}  # stores of the first versions have no marks
+            facts = {key: facts[key] for key in self._header(store)}
             sequence, last_row = int(facts["sequence"]), int(facts["last_row"])
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
         except (OSError, ValueError, KeyError, TypeError) as error:
             _log.warning("index.snapshot_unusable", path=str(self._path), error=error)
             return
-        expected = {**self._header(store), "generation": self._generation_of(state)}
+        mark = read_mark(connection, state, sequence)
+        expected = {**self._header(store), "generation": self._generation_of(state), "mark": mark}
         if any(facts[key] != value for key, value in expected.items() if key not in ("sequence", "last_row")):
             return
         self._index = index
@@ -196,6 +210,7 @@ class DerivedIndex(Generic[Index]):
             "version": self._kind.version,
             "generation": self._generation,
             "sequence": self._sequence,
+            "mark": self._mark,
             "last_row": self._last_row,
         }
 
@@ -203,6 +218,9 @@ class DerivedIndex(Generic[Index]):
         if self._index is None or self._unsaved_seconds < threshold:
             return
         self._unsaved_seconds = 0.0  # also where saving fails: it is not tried again before the next larger change
+        if not self._connections.folder_is_writable or check_folder(self._connections.folder):
+            _log.debug("index.snapshot_not_saved", path=str(self._path))
+            return
         try:
             with self._connections.reader() as connection:
                 store = store_identity(connection)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from aurora_dev.core import sqlite_records as sql
 from aurora_dev.core.backend import Capabilities, Filter, NamespaceStats
-from aurora_dev.core.derived_index import FOLDER, DerivedIndex
+from aurora_dev.core.derived_index import FOLDER, DerivedIndex, check_folder
 from aurora_dev.core.faiss_index import VectorIndex
 from aurora_dev.core.filter_cache import FilterCache
 from aurora_dev.core.filters import FilterNode, is_everything, matches, parse_filter
@@ -23,7 +23,7 @@ from aurora_dev.core.keyword_index import KeywordIndex
 from aurora_dev.core.lexical import query_terms
 from aurora_dev.core.record_cache import RecordCache
 from aurora_dev.core.record_checks import check_name, check_top_k, check_vector, encode_record, encode_vectors
-from aurora_dev.core.sqlite_connections import Connections
+from aurora_dev.core.sqlite_connections import Connections, checked_folder
 from aurora_dev.core.sqlite_records import NamespaceState, Rows
 from aurora_dev.core.sqlite_schema import SCHEMA_VERSION
 from aurora_dev.core.types import EmbedderInfo, Match, Record, Vector
@@ -57,8 +57,10 @@ class FAISSLocalStore:
         busy_timeout: Seconds that a write waits for another writer.
 
     Raises:
+        InvalidRequestError: ``path`` does not name a folder.
         ConfigurationError: ``busy_timeout`` is not above 0.
-        StoreUnwritableError: The folder cannot be created or opened.
+        StoreUnwritableError: The folder cannot be created or opened. A store in a folder that cannot be written opens
+            for reading.
         SchemaVersionError: A newer Aurora wrote the store.
         StoreCorruptError: The database is damaged or another program's.
         StoreLockedError: Another process kept it locked.
@@ -67,8 +69,10 @@ class FAISSLocalStore:
     def __init__(self, path: str | Path, *, busy_timeout: float = DEFAULT_BUSY_TIMEOUT) -> None:
         if isinstance(busy_timeout, bool) or not isinstance(busy_timeout, int | float) or not 0 < busy_timeout < 1e6:
             raise ConfigurationError(f"busy_timeout must be seconds above 0, not {busy_timeout!r}")
-        self.path = Path(path)
+        self.path = checked_folder(path)
         self._connections = Connections(self.path, float(busy_timeout))
+        if reason := check_folder(self.path):
+            _log.warning("index.snapshots_impossible", reason=reason)
         self._filters = FilterCache(self._connections)
         self._records = RecordCache(self._connections)
         self._lock = threading.Lock()
@@ -86,13 +90,20 @@ class FAISSLocalStore:
         with self._connections.reader() as connection:
             return sql.read_embedder(connection)
 
-    def set_embedder(self, info: EmbedderInfo) -> None:
-        """Record the embedder; another one than before makes every stored vector stale at once."""
+    def set_embedder(self, info: EmbedderInfo, *, replace: bool = True) -> EmbedderInfo:
+        """Record the embedder and return the recorded one; another than before makes every vector stale at once.
+
+        Without ``replace`` one that is recorded already stays.
+        """
         if isinstance(info.dimension, bool) or not isinstance(info.dimension, int) or info.dimension < 1:
             raise InvalidRequestError(f"an embedder's dimension must be at least 1, not {info.dimension!r}")
         with self._connections.writer() as connection:
-            if sql.read_embedder(connection) != info:
+            stored = sql.read_embedder(connection)
+            if stored is not None and not replace:
+                return stored
+            if stored != info:
                 sql.write_embedder(connection, info)
+        return info
 
     def write(
         self,

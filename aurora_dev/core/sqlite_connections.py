@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from aurora_dev.core.sqlite_read_only import check_unchanged, is_outdated, is_writable
 from aurora_dev.core.sqlite_schema import connect, prepare, roll_back, translated
-from aurora_dev.errors import StoreClosedError, StoreLockedError, StoreUnwritableError
+from aurora_dev.errors import InvalidRequestError, StoreClosedError, StoreLockedError, StoreUnwritableError
 
 DATABASE = "memory.db"
 _IDLE_CONNECTIONS = 8  # more threads than this at once are served, but their connections are not kept
@@ -25,7 +26,8 @@ class Connections:
         busy_timeout: Seconds to wait for another writer, of this process or another.
 
     Raises:
-        StoreUnwritableError: The folder cannot be created, or the database cannot be opened.
+        StoreUnwritableError: The folder cannot be created, or the database cannot be opened. A database that can be
+            read opens for reading where its folder cannot be written.
         SchemaVersionError: A newer Aurora wrote the database.
         StoreCorruptError: The database is damaged, or another program's.
         StoreLockedError: Another process kept the database locked.
@@ -67,11 +69,14 @@ class Connections:
                 yield connection
                 if snapshot:
                     connection.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
                 if roll_back(connection):
                     self._give_back(connection)
+                if isinstance(error, sqlite3.Error):
+                    check_unchanged(connection)
                 raise
             self._give_back(connection)
+            check_unchanged(connection)
 
     @contextmanager
     def writer(self) -> Iterator[sqlite3.Connection]:
@@ -105,6 +110,11 @@ class Connections:
             self._idle.pop().close()
 
     @property
+    def folder_is_writable(self) -> bool:
+        """Whether files can be created in the folder, as far as the system tells."""
+        return is_writable(self.database)
+
+    @property
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._closed
@@ -113,10 +123,14 @@ class Connections:
         self._check_process()
         if self._closed:
             raise StoreClosedError(f"the store at {self.folder} is closed; open it again")
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return connect(self.database, self._busy_timeout)
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return connect(self.database, self._busy_timeout)
+            if not is_outdated(connection):
+                return connection
+            connection.close()
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         if self._closed or len(self._idle) >= _IDLE_CONNECTIONS:
@@ -134,6 +148,21 @@ class Connections:
             self._closed = closed
 
 
+def checked_folder(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a store's folder; nothing is created.
+
+    Raises:
+        InvalidRequestError: It is no path, is empty (which would be the working directory), or holds a NUL character.
+    """
+    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
+        raise InvalidRequestError(
+            f"path must be the folder of the store, a str or Path, not {type(path).__name__}; nothing was opened"
+        )
+    if not os.fspath(path) or "\0" in os.fspath(path):
+        raise InvalidRequestError(f"path must be the folder of the store, not {os.fspath(path)!r}; nothing was opened")
+    return Path(path)
+
+
 def _make_folder(folder: Path) -> None:
     try:
         if not folder.is_dir():
@@ -142,7 +171,7 @@ def _make_folder(folder: Path) -> None:
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
     except OSError as error:
-        if (folder / DATABASE).exists():
+        if os.access(folder / DATABASE, os.F_OK):  # where the folder may not be searched, Path.exists raises
             return  # a store that may only be read
         raise StoreUnwritableError(
             f"the store's folder {folder} cannot be created or written ({error}); nothing was kept. Check its "

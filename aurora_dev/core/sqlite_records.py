@@ -6,6 +6,7 @@ The functions work on a connection that the caller lends; those that write expec
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -84,6 +85,29 @@ def write_embedder(connection: sqlite3.Connection, info: EmbedderInfo) -> None:
         (info.name, info.dimension, info.fingerprint, info.metric),
     )
     connection.execute("UPDATE namespaces SET vectors = 0, sequence = sequence + 1")
+    _mark(connection, connection.execute("SELECT number, sequence FROM namespaces").fetchall())
+
+
+def read_mark(connection: sqlite3.Connection, state: NamespaceState, sequence: int) -> int:
+    """Return the mark of a commit, 0 where it has none or is no longer in the log.
+
+    Equal sequence numbers do not mean equal content where a backup was restored and written to: the commits after it
+    have the numbers of those that it lost. Their marks differ, since each is drawn at random.
+    """
+    found = connection.execute(
+        "SELECT row FROM deletions WHERE namespace = ? AND sequence = ? AND row < 0", (state.number, sequence)
+    ).fetchone()
+    return 0 if found is None else int(found[0])
+
+
+def _mark(connection: sqlite3.Connection, commits: Iterable[tuple[int, int]]) -> None:
+    """Log the present commit of namespaces, given as number and sequence, as the deletion of a row below 0.
+
+    No record has such a row, so that versions of Aurora that know no marks take it out of their indexes to no effect.
+    """
+    for number, sequence in commits:
+        connection.execute("INSERT INTO deletions VALUES (?, ?, ?)", (number, sequence, -1 - secrets.randbits(62)))
+        connection.execute("UPDATE namespaces SET logged = logged + 1 WHERE number = ?", (number,))
 
 
 def store_identity(connection: sqlite3.Connection) -> str:
@@ -175,6 +199,7 @@ def delete_rows(connection: sqlite3.Connection, state: NamespaceState, rows: Row
         " WHERE number = ?",
         (sequence, len(rows), stale_vectors, logged, pruned, state.number),
     )
+    _mark(connection, [(state.number, sequence)])
 
 
 def delete_all(connection: sqlite3.Connection, state: NamespaceState) -> None:
@@ -186,6 +211,7 @@ def delete_all(connection: sqlite3.Connection, state: NamespaceState) -> None:
         " WHERE number = ?",
         (state.number,),
     )
+    _mark(connection, [(state.number, state.sequence + 1)])
 
 
 def rows_of_ids(connection: sqlite3.Connection, state: NamespaceState, ids: Iterable[str]) -> dict[str, int]:
@@ -272,7 +298,9 @@ def removed_since(connection: sqlite3.Connection, state: NamespaceState, sequenc
     if sequence < state.pruned or sequence > state.sequence:
         return None
     return _column(
-        connection.execute("SELECT row FROM deletions WHERE namespace = ? AND sequence > ?", (state.number, sequence))
+        connection.execute(
+            "SELECT row FROM deletions WHERE namespace = ? AND sequence > ? AND row > 0", (state.number, sequence)
+        )
     )
 
 

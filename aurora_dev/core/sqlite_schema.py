@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from aurora_dev.core.sqlite_read_only import is_writable, open_unwritable
 from aurora_dev.errors import (
     SchemaVersionError,
     StoreClosedError,
@@ -18,6 +19,9 @@ from aurora_dev.errors import (
     StoreLockedError,
     StoreUnwritableError,
 )
+from aurora_dev.log import get_logger
+
+_log = get_logger(__name__)
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x41524F52  # "AROR": tells our files from any other SQLite database
@@ -95,6 +99,7 @@ def prepare(connection: sqlite3.Connection, database: Path) -> None:
     finally:
         roll_back(connection)
     if version == SCHEMA_VERSION:
+        _return_to_wal(connection)
         return
     _use_wal(connection)
     connection.execute("BEGIN IMMEDIATE")
@@ -117,10 +122,26 @@ def prepare(connection: sqlite3.Connection, database: Path) -> None:
 
 
 def connect(database: Path, busy_timeout: float) -> sqlite3.Connection:
-    """Open a connection in autocommit mode that any one thread at a time may use."""
-    connection = sqlite3.connect(
-        database, timeout=busy_timeout, isolation_level=None, check_same_thread=False, cached_statements=64
-    )
+    """Open a connection in autocommit mode that any one thread at a time may use.
+
+    Where the folder cannot be written, it may be one that only reads.
+    """
+
+    def opened(target: str, kind: type[sqlite3.Connection]) -> sqlite3.Connection:
+        return sqlite3.connect(
+            target,
+            timeout=busy_timeout,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=kind,
+            cached_statements=64,
+            uri=target.startswith("file:"),
+        )
+
+    if is_writable(database):
+        connection = opened(str(database.absolute()), sqlite3.Connection)
+    else:
+        connection = open_unwritable(database, opened)
     try:
         connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")  # has an effect on a new database only
         connection.execute("PRAGMA foreign_keys = ON")
@@ -170,7 +191,7 @@ def _translate(error: sqlite3.Error, database: Path, doing: str) -> StoreError:
     if any(sign in text for sign in _DAMAGE):
         return _corrupt(error, database)
     kept = (
-        "earlier data are intact" if doing == "read" else "nothing of this write was kept and earlier data are intact"
+        "nothing of this write was kept and earlier data are intact" if doing == "write" else "earlier data are intact"
     )
     if "closed database" in text:
         return StoreClosedError(f"the store at {database.parent} is closed; open it again")
@@ -180,9 +201,10 @@ def _translate(error: sqlite3.Error, database: Path, doing: str) -> StoreError:
             "other process, or open the store with a longer busy_timeout"
         )
     if "readonly" in text or "unable to open" in text or "permission" in text or "access" in text:
+        done = {"read": "read", "write": "written"}.get(doing, "opened")
         return StoreUnwritableError(
-            f"{database} cannot be opened for writing ({error}); {kept}. Check the owner and the permissions of the "
-            "folder and its files, or choose another path"
+            f"{database} cannot be {done} ({error}); {kept}. Check the owner and the permissions of the folder and its "
+            "files, and whether the disk is mounted read-only, or choose another path"
         )
     if "full" in text or ("disk i/o" in text and doing != "read"):
         return StoreFullError(
@@ -220,6 +242,25 @@ def _version(connection: sqlite3.Connection, database: Path) -> int:
                 f"{database} is an SQLite database of another program; nothing was changed. Choose another path"
             )
     return version
+
+
+def _return_to_wal(connection: sqlite3.Connection) -> None:
+    """Switch a database back that lost its write-ahead log on the way, as ``VACUUM INTO`` copies do.
+
+    Only where that is possible at once: without it all is as safe, and readers and writers wait for each other.
+    """
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    if mode == "wal":
+        return
+    (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    try:
+        connection.execute("PRAGMA busy_timeout = 0")
+        connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    except sqlite3.OperationalError as error:
+        # In use by another process, or in a folder that cannot be written; the next one to open it tries again.
+        _log.debug("store.write_ahead_log_not_switched_on", error=error)
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(patience)}")
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from aurora_dev.errors import (
     StoreCorruptError,
     StoreError,
 )
-from aurora_dev.testing.contract_support import EMBEDDER, ids, record, unit
+from aurora_dev.testing.contract_support import EMBEDDER, OTHER_EMBEDDER, ids, record, unit
 
 RECORDS = [
     record(f"r{i:03d}", "seven dwarfs" if i == 7 else "common text", {"group": i % 5}, unit(1, i / 100))
@@ -159,14 +161,30 @@ def test_an_unwritable_snapshot_folder_is_logged_and_otherwise_ignored(
     path: Path, store: FAISSLocalStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(derived_index, "SAVE_AFTER_REFRESH", 0.0)
-    (path / "index").write_text("in the way", encoding="utf-8")
     store.write("n", RECORDS)
+    store.refresh("n")
+    for snapshot in list((path / "index").iterdir()):
+        snapshot.unlink()
+        (snapshot / "in the way").mkdir(parents=True)
+    store.write("n", RECORDS[:1])
     with caplog.at_level(logging.WARNING):
         store.refresh("n")
         assert ids(store.vector_query("n", unit(1), 5)) == EXPECTED[0]
         store.close()
     assert "index.snapshot_not_saved" in caplog.text
-    assert (path / "index").read_text(encoding="utf-8") == "in the way"
+    assert all((snapshot / "in the way").is_dir() for snapshot in (path / "index").iterdir())
+
+
+def test_a_file_in_the_place_of_the_snapshots_is_named_once_and_searches_go_on(
+    saved: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.rmtree(saved / "index")
+    (saved / "index").write_text("in the way", encoding="utf-8")
+    with caplog.at_level(logging.WARNING):
+        assert found(saved) == EXPECTED
+    assert len(caplog.records) == 1
+    assert "is not a folder" in caplog.text and str(saved / "index") in caplog.text
+    assert (saved / "index").read_text(encoding="utf-8") == "in the way"
 
 
 def test_small_writes_and_searches_write_no_snapshot(path: Path, store: FAISSLocalStore) -> None:
@@ -174,6 +192,94 @@ def test_small_writes_and_searches_write_no_snapshot(path: Path, store: FAISSLoc
         store.write("n", [record(f"{i}", "word", {}, unit(1))])
         assert len(store.vector_query("n", unit(1), 10)) == i + 1
     assert not (path / "index").exists()
+
+
+def _restored(database: bytes, path: Path) -> FAISSLocalStore:
+    for file in path.glob("memory.db*"):
+        file.unlink()
+    (path / "memory.db").write_bytes(database)
+    return FAISSLocalStore(path)
+
+
+@pytest.mark.parametrize("marked", [True, False], ids=["backup", "backup-of-an-earlier-version"])
+def test_snapshots_of_a_history_that_a_restored_backup_lost_are_not_used(saved: Path, marked: bool) -> None:
+    backup = (saved / "memory.db").read_bytes()
+    store = FAISSLocalStore(saved)
+    store.write("n", [record("lost", "seven", {}, unit(1))], ["r000"])
+    store.write("n", [record("lost too", "seven", {}, unit(1))], ["r001"])
+    store.refresh("n")
+    store.close()
+    store = _restored(backup, saved)
+    if not marked:  # the first versions logged no marks
+        with store._connections.writer() as connection:
+            connection.execute("DELETE FROM deletions WHERE row < 0")
+            connection.execute("UPDATE namespaces SET logged = 0")
+    # As many commits, rows and deletions as were lost: nothing but the marks tells the histories apart.
+    store.write("n", [record("new", "eight", {}, unit(-1))], ["r298"])
+    store.write("n", [record("newer", "eight", {}, unit(-1))], ["r299"])
+    store._connections.close()  # as a process that ends without close()
+    assert found(saved) == EXPECTED
+
+
+def test_a_snapshot_of_a_commit_that_a_restored_backup_has_is_caught_up(saved: Path) -> None:
+    backup = (saved / "memory.db").read_bytes()
+    store = _restored(backup, saved)
+    store.write("n", [record("new", "seven seven", {}, unit(1))], ["r000"])
+    store._connections.close()
+    with sqlite3.connect(saved / "memory.db") as connection:
+        connection.execute("UPDATE vectors SET vector = zeroblob(length(vector)) WHERE row <= 300")
+    connection.close()
+    assert found(saved) == (["new", "r001", "r002", "r003", "r004"], ["new", "r007"])
+
+
+def test_stores_and_snapshots_of_a_version_without_marks_are_used_as_before(saved: Path) -> None:
+    with sqlite3.connect(saved / "memory.db") as connection:
+        connection.execute("DELETE FROM deletions WHERE row < 0")
+        connection.execute("UPDATE namespaces SET logged = 0, sequence = sequence + 1")
+    connection.close()
+    assert found(saved) == EXPECTED
+    for snapshot in (saved / "index").iterdir():  # written again, without a mark
+        assert b'"mark":0' in snapshot.read_bytes().replace(b" ", b"")
+    with sqlite3.connect(saved / "memory.db") as connection:
+        connection.execute("UPDATE vectors SET vector = zeroblob(length(vector))")
+    connection.close()
+    assert found(saved) == EXPECTED
+
+
+def test_another_embedder_marks_its_commit_in_every_namespace(saved: Path) -> None:
+    store = FAISSLocalStore(saved)
+    store.write("m", [record("a", "x")])
+    store.set_embedder(OTHER_EMBEDDER)
+    with store._connections.reader() as connection:
+        for name in ("n", "m"):
+            state = sqlite_records.read_state(connection, name)
+            assert state is not None
+            marks = [sqlite_records.read_mark(connection, state, s) for s in range(1, state.sequence + 1)]
+            assert len(set(marks)) == 2 and max(marks) < 0
+    store.close()
+
+
+def test_a_copy_that_vacuum_made_gets_its_write_ahead_log_back(saved: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy" / "memory.db"
+    copy.parent.mkdir()
+    with sqlite3.connect(saved / "memory.db") as source:
+        source.execute(f"VACUUM INTO '{copy}'")
+    source.close()
+    reading = sqlite3.connect(copy, isolation_level=None)
+    assert reading.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    reading.execute("BEGIN")
+    reading.execute("SELECT count(*) FROM records").fetchone()
+    started = time.perf_counter()
+    assert found(copy.parent) == EXPECTED  # in use by a reader: the switch would have to wait for its end
+    assert time.perf_counter() - started < 15  # and did not, of the 30 seconds that it might have
+    reading.execute("ROLLBACK")
+    reading.close()
+    store = FAISSLocalStore(copy.parent)
+    with store._connections.reader() as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        store.write("n", [record("new", "x")])  # does not wait for the reader
+    assert store.count("n") == len(RECORDS) + 1
+    store.close()
 
 
 def test_an_index_that_knows_rows_that_never_were_is_built_again(saved: Path) -> None:

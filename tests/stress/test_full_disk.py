@@ -8,16 +8,21 @@ import random
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from aurora_dev.core import derived_index
 from aurora_dev.core.faiss_store import FAISSLocalStore
-from aurora_dev.core.types import Record
-from aurora_dev.errors import StoreCorruptError, StoreUnwritableError
-from aurora_dev.testing.contract_support import EMBEDDER, record, unit
+from aurora_dev.core.types import Document, Record
+from aurora_dev.core.vector_store import VectorStore
+from aurora_dev.errors import StoreCorruptError, StoreLockedError, StoreUnwritableError
+from aurora_dev.testing.contract_support import EMBEDDER, OTHER_EMBEDDER, record, unit
+from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
 RECORDS = {
     f"r{i:03d}": record(
@@ -65,43 +70,137 @@ def test_a_store_whose_place_is_taken_says_so(tmp_path: Path, make: Callable[[Pa
     assert str(tmp_path / "store") in str(caught.value)
 
 
+@dataclass(frozen=True)
+class ReadOnly:
+    """A folder with a saved store that not even root may write to, and how others still can."""
+
+    folder: Path
+    writable: Callable[[], AbstractContextManager[Path]]
+    shared: bool  # whether others can write while the folder stays read-only
+
+
 @pytest.fixture
-def read_only(tmp_path: Path) -> Iterator[Path]:
-    """A folder with a saved store that not even root may write to."""
+def read_only(tmp_path: Path) -> Iterator[ReadOnly]:
     folder = tmp_path / "store"
     _saved(folder)
-    mounted = False
     if os.name != "posix":
         pytest.skip("needs permissions of POSIX")
     if os.geteuid() == 0:
-        bind = subprocess.run(["mount", "--bind", folder, folder], capture_output=True, check=False).returncode == 0
-        remount = ["mount", "-o", "remount,bind,ro", folder]
-        mounted = bind and subprocess.run(remount, capture_output=True, check=False).returncode == 0
-        if bind and not mounted:
-            subprocess.run(["umount", folder], check=True)
-        if not mounted:
-            pytest.skip("root may write everywhere, and mounting is not allowed")
+        yield from _mounted(folder, tmp_path / "view")
     else:
-        for path in (*folder.rglob("*"), folder):
-            path.chmod(0o500 if path.is_dir() else 0o400)
-    yield folder
-    if mounted:
-        subprocess.run(["umount", folder], check=True)
-    else:
-        for path in (folder, *folder.rglob("*")):
-            path.chmod(0o700)
+        yield from _without_permissions(folder)
 
 
-def test_a_store_that_may_only_be_read_refuses_writes_by_name(read_only: Path) -> None:
+def _mounted(folder: Path, view: Path) -> Iterator[ReadOnly]:
+    view.mkdir()
+    if subprocess.run(["mount", "--bind", folder, view], capture_output=True, check=False).returncode != 0:
+        pytest.skip("root may write everywhere, and mounting is not allowed")
     try:
-        store = FAISSLocalStore(read_only)
-    except StoreUnwritableError as error:
-        assert str(read_only) in str(error)  # SQLite needs to write its shared memory, even to read
-        return
-    with pytest.raises(StoreUnwritableError, match="Check the owner and the permissions"):
-        store.write("n", [record("new", "text")])
+        remount = ["mount", "-o", "remount,bind,ro", view]
+        if subprocess.run(remount, capture_output=True, check=False).returncode != 0:
+            pytest.skip("root may write everywhere, and mounting read-only is not allowed")
+        yield ReadOnly(view, lambda: nullcontext(folder), shared=True)
+    finally:
+        # Lazily: a test that failed may have left a file open, and a mount that stays is in the way of every later run.
+        subprocess.run(["umount", "-l", view], check=True)
+
+
+def _without_permissions(folder: Path) -> Iterator[ReadOnly]:
+    def change(*, writable: bool) -> None:
+        folder.chmod(0o700)
+        for path in folder.rglob("*"):
+            path.chmod((0o700 if path.is_dir() else 0o600) if writable else 0o500 if path.is_dir() else 0o400)
+        folder.chmod(0o700 if writable else 0o500)
+
+    @contextmanager
+    def writable() -> Iterator[Path]:
+        change(writable=True)
+        yield folder
+        change(writable=False)
+
+    change(writable=False)
+    try:
+        yield ReadOnly(folder, writable, shared=False)
+    finally:
+        change(writable=True)
+
+
+def test_a_store_that_may_only_be_read_is_searched_and_refuses_writes_by_name(
+    read_only: ReadOnly, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(derived_index, "SAVE_AFTER_REFRESH", 0.0)
+    before = sorted(read_only.folder.iterdir())
+    store = FAISSLocalStore(read_only.folder)
     assert {found.id for found in store.scan("n")} == set(RECORDS)
-    store.close()
+    assert len(store.vector_query("n", unit(1), 400)) == len(store.keyword_query("n", "common", 400)) == len(RECORDS)
+    assert store.count("n", {"group": 1}) == 60
+    assert store.embedder() == EMBEDDER
+    assert store.describe()["index"] == {"n": "exact"}
+    for write in (
+        lambda: store.write("n", [record("new", "text")]),
+        lambda: store.delete_where("n", {"group": 1}),
+        lambda: store.set_embedder(OTHER_EMBEDDER),
+    ):
+        with pytest.raises(StoreUnwritableError, match=r"nothing of this write was kept.*mounted read-only") as caught:
+            write()
+        assert str(read_only.folder / "memory.db") in str(caught.value)
+    with caplog.at_level("WARNING"):
+        store.refresh("n")
+        store.close()
+    assert not caplog.records, "that no snapshot can be kept is no news"
+    assert sorted(read_only.folder.iterdir()) == before
+
+
+async def test_a_project_that_may_only_be_read_is_searched(read_only: ReadOnly) -> None:
+    async with VectorStore(path=read_only.folder, namespace="n", embedder=HashingEmbedder(), reranker="none") as store:
+        found = await store.search("common text", top_k=3)
+        assert len(found) == 3
+        with pytest.raises(StoreUnwritableError):
+            await store.upsert([Document("new")])
+
+
+def test_a_reader_that_cannot_write_sees_what_others_write(read_only: ReadOnly) -> None:
+    reader = FAISSLocalStore(read_only.folder)
+    assert reader.count("n") == len(RECORDS)
+    for number in range(3):  # each of them opens the store, writes and closes it
+        with read_only.writable() as folder:
+            writer = FAISSLocalStore(folder)
+            writer.write("n", [record(f"new{number}", "another", {}, unit(-1))])
+            if read_only.shared:
+                assert len(reader.keyword_query("n", "another", 9)) == number + 1
+            writer.close()
+        assert len(reader.keyword_query("n", "another", 9)) == number + 1
+        assert reader.count("n") == len(RECORDS) + number + 1
+    reader.close()
+
+
+def test_a_change_in_the_middle_of_a_reading_without_locks_is_noticed(read_only: ReadOnly) -> None:
+    reader = FAISSLocalStore(read_only.folder)
+    with pytest.raises(StoreLockedError, match="Try again"), reader._connections.reader() as connection:
+        connection.execute("SELECT count(*) FROM records").fetchone()
+        with read_only.writable() as folder:
+            writer = FAISSLocalStore(folder)
+            writer.write("n", [record("new", "another")])
+            writer.close()
+    assert reader.count("n") == len(RECORDS) + 1
+    reader.close()
+
+
+def test_what_a_killed_process_left_in_the_log_is_not_passed_over(read_only: ReadOnly) -> None:
+    with read_only.writable() as folder:
+        writer = FAISSLocalStore(folder)
+        writer.write("n", [record("new", "another")])
+        left = {name: (folder / name).read_bytes() for name in ("memory.db", "memory.db-wal")}
+        writer.close()
+        for name, data in left.items():
+            (folder / name).write_bytes(data)
+    with pytest.raises(StoreUnwritableError, match=r"memory.db-wal beside it holds writes.*nothing is lost"):
+        FAISSLocalStore(read_only.folder)
+    with read_only.writable() as folder:
+        FAISSLocalStore(folder).close()
+    reader = FAISSLocalStore(read_only.folder)
+    assert reader.count("n") == len(RECORDS) + 1
+    reader.close()
 
 
 # Damaged
