@@ -6,7 +6,7 @@ Each class is imported when it is asked for: most processes need one embedder, o
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from aurora_dev.errors import ConfigurationError, InvalidRequestError
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from aurora_dev.core.embeddings import Embedder
     from aurora_dev.core.reranker import Reranker
     from aurora_dev.core.vector_store import VectorStore
+
+_T = TypeVar("_T")
 
 _EMBEDDERS = "bundled, sentence-transformers:MODEL, http:URL, or the folder of a static model"
 _RERANKERS = "auto, cross-encoder, cross-encoder:MODEL, http (with reranker_url), none"
@@ -33,11 +35,12 @@ def create_backend(
         settings: For the busy timeout; ``None`` takes the backend's defaults.
 
     Raises:
+        InvalidRequestError: ``backend`` is neither, or ``path`` names no folder.
         ConfigurationError: No backend has that name.
         StoreError: The store cannot be opened.
     """
     if not isinstance(backend, str):
-        return backend
+        return _instance(backend, "backend", "VectorBackend", "vector_query", _BACKENDS)
     if backend == "faiss":
         from aurora_dev.core.faiss_store import FAISSLocalStore
 
@@ -64,12 +67,13 @@ def create_embedder(
         root: Where the relative folder of a static model starts.
 
     Raises:
+        InvalidRequestError: ``embedder`` is none of these.
         ConfigurationError: No embedder has that name, or the model of a service is not set.
         MissingDependencyError: It needs an extra that is not installed.
         ModelLoadError: The model cannot be loaded.
     """
     if embedder is not None and not isinstance(embedder, str):
-        return embedder
+        return _instance(embedder, "embedder", "Embedder", "embed_documents", _EMBEDDERS)
     if embedder is None or embedder == "bundled":
         from aurora_dev.core.static_embedder import StaticEmbedder
 
@@ -119,10 +123,11 @@ def create_reranker(reranker: Reranker | str | None = None, settings: Settings |
         ``None`` where nothing is to rerank.
 
     Raises:
+        InvalidRequestError: ``reranker`` is none of these.
         ConfigurationError: No reranker has that name, or the service's URL or format cannot be used.
     """
     if reranker is not None and not isinstance(reranker, str):
-        return reranker
+        return _instance(reranker, "reranker", "Reranker", "score", _RERANKERS)
     if reranker == "none":
         return None
     kind, _, model = ("cross-encoder" if reranker is None else reranker).partition(":")
@@ -181,6 +186,19 @@ def open_store(settings: Settings, root: str | Path) -> VectorStore:
         reranker="none" if reranker is None else reranker,
         mask_secrets=settings.mask_secrets,
     )
+
+
+def _instance(given: _T, argument: str, protocol: str, method: str, names: str) -> _T:
+    """Return what was given if it is an instance of a protocol, which its main method tells.
+
+    Properties are not asked for: that of a model's dimension loads the model.
+    """
+    if isinstance(given, type) or not callable(getattr(given, method, None)):
+        kind = f"the class {given.__name__}" if isinstance(given, type) else f"{type(given).__name__}"
+        raise InvalidRequestError(
+            f"{argument} must be an instance of {protocol} or a name, not {kind}; nothing was opened. Names: {names}"
+        )
+    return given
 
 
 def _environment() -> Settings:

@@ -1,6 +1,7 @@
 """Names become instances, instances stay themselves, and a wrong name says what there is."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.http_reranker import HTTPReranker
 from aurora_dev.core.reranker import CrossEncoderReranker
 from aurora_dev.core.static_embedder import BUNDLED_PATH
-from aurora_dev.errors import ConfigurationError, ModelLoadError
+from aurora_dev.errors import ConfigurationError, InvalidRequestError, ModelLoadError
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
 
@@ -136,3 +137,42 @@ def test_an_embedder_that_cannot_be_made_leaves_no_store_behind(tmp_path: Path) 
     with pytest.raises(ConfigurationError):
         factory.open_store(Settings(embedder="bundeld"), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("given", [None, 3, object(), FAISSLocalStore, Path("faiss")])
+def test_what_is_no_backend_is_refused_by_the_name_of_the_argument(given: Any, tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequestError, match=r"backend must be .*VectorBackend.*faiss"):
+        factory.create_backend(given, tmp_path / "store")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("given", [3, object(), HashingEmbedder, Path("model"), CrossEncoderReranker()])
+def test_what_is_no_embedder_is_refused_by_the_name_of_the_argument(given: Any) -> None:
+    with pytest.raises(InvalidRequestError, match=r"embedder must be .*Embedder.*bundled"):
+        factory.create_embedder(given)
+
+
+@pytest.mark.parametrize("given", [3, False, CrossEncoderReranker, HashingEmbedder()])
+def test_what_is_no_reranker_is_refused_by_the_name_of_the_argument(given: Any) -> None:
+    with pytest.raises(InvalidRequestError, match=r"reranker must be .*Reranker.*none"):
+        factory.create_reranker(given)
+
+
+@pytest.mark.parametrize("path", [None, 3, "a\0b", "", b"store", Path("a\0b")])
+def test_what_is_no_path_is_refused_by_the_name_of_the_argument(
+    path: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidRequestError, match="path must be the folder of the store"):
+        factory.create_backend("faiss", path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_asking_whether_something_is_an_embedder_loads_no_model() -> None:
+    class Lazy(HashingEmbedder):
+        @property
+        def dimension(self) -> int:
+            raise AssertionError("loaded")
+
+    lazy = Lazy()
+    assert factory.create_embedder(lazy) is lazy
