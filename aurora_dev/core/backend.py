@@ -56,12 +56,13 @@ class VectorBackend(Protocol):
     def embedder(self) -> EmbedderInfo | None:
         """Return the embedder whose vectors the store holds, or ``None`` before the first was set."""
 
-    def set_embedder(self, info: EmbedderInfo) -> None:
-        """Record the embedder.
+    def set_embedder(self, info: EmbedderInfo, *, replace: bool = True) -> EmbedderInfo:
+        """Record the embedder, and return the one that is recorded then.
 
         Setting the recorded one again does nothing. Setting another one makes every stored vector stale at once, in
         one transaction: records keep their content and stay findable by keyword, and have no vector until they are
-        written with one again.
+        written with one again. Without ``replace`` a recorded embedder stays: of several callers that meet a store
+        without one, the first wins and the others are told.
         """
 
     def write(

@@ -65,12 +65,12 @@ class DocumentWriter:
             switch: Whether a store with vectors of another embedder takes this one too, which makes them stale.
         """
         stored = self._backend.embedder()
-        if stored is not None and self._is_mine(stored):
+        if stored is None:
+            # Another process may set its own just now: the first one stays.
+            stored = self._backend.set_embedder(self._info(), replace=False)
+        if self._is_mine(stored):
             return stored
-        if stored is None or switch:
-            self._backend.set_embedder(self._info())
-            return self._info()
-        return None
+        return self._backend.set_embedder(self._info()) if switch else None
 
     # -- documents ---------------------------------------------------------------------------------------------
 

@@ -262,6 +262,18 @@ class EmbedderContract(Contract):
         assert backend.stats("n").vectors == 1
         assert ids(backend.vector_query("n", unit(1), 1)) == ["a"]
 
+    def test_setting_an_embedder_returns_the_recorded_one_and_without_replace_the_first_stays(
+        self, backend: VectorBackend
+    ) -> None:
+        assert backend.set_embedder(EMBEDDER, replace=False) == EMBEDDER
+        self.put(backend, record("a", "x", {}, unit(1)))
+        assert backend.set_embedder(OTHER_EMBEDDER, replace=False) == EMBEDDER
+        assert backend.embedder() == EMBEDDER
+        assert backend.stats("n").vectors == 1
+        assert backend.set_embedder(OTHER_EMBEDDER) == OTHER_EMBEDDER
+        assert backend.set_embedder(OTHER_EMBEDDER, replace=False) == OTHER_EMBEDDER
+        assert backend.embedder() == OTHER_EMBEDDER
+
     def test_vectors_of_an_embedder_that_is_not_the_recorded_one_are_not_written(self, backend: VectorBackend) -> None:
         backend.set_embedder(EMBEDDER)
         with pytest.raises(EmbedderMismatchError):

@@ -14,7 +14,7 @@ import pytest
 
 from aurora_dev.core.backend import Capabilities
 from aurora_dev.core.faiss_store import FAISSLocalStore
-from aurora_dev.core.types import Document, Match, SearchOptions, document_id
+from aurora_dev.core.types import Document, EmbedderInfo, Match, SearchOptions, document_id
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import (
     EmbeddingError,
@@ -209,6 +209,61 @@ async def test_vectors_of_another_embedder_are_not_searched_until_they_are_broug
         assert again.degraded is None
         assert "vector" in again[0].scores
         assert await store.reembed() == 0
+
+
+class OvertakenStore(FAISSLocalStore):
+    """Another process sets its embedder just after this one saw that there is none."""
+
+    def __init__(self, path: Path, other: EmbedderInfo) -> None:
+        super().__init__(path)
+        self._other: EmbedderInfo | None = other
+
+    def embedder(self) -> EmbedderInfo | None:
+        seen = super().embedder()
+        if self._other is not None:
+            other, self._other = self._other, None
+            self.set_embedder(other)
+        return seen
+
+
+async def test_of_two_processes_that_write_first_with_different_embedders_the_first_wins(tmp_path: Path) -> None:
+    first, second = HashingEmbedder(64), HashingEmbedder(32)
+    recorded = EmbedderInfo(first.name, first.dimension, first.fingerprint)
+    async with VectorStore(OvertakenStore(tmp_path, recorded), embedder=second, reranker="none") as store:
+        await store.upsert(NOTES)
+        assert store.backend.embedder() == recorded
+        assert store.backend.stats("default").vectors == 0
+        results = await store.search("tokens")
+        assert results[0].content == "Tokens are signed with EdDSA."
+        assert [notice.code for notice in results.notices] == ["embedder_mismatch"]
+
+
+async def test_of_two_processes_that_write_first_with_one_embedder_both_store_vectors(tmp_path: Path) -> None:
+    embedder = HashingEmbedder()
+    under_another_name = EmbedderInfo("elsewhere", embedder.dimension, embedder.fingerprint)
+    async with VectorStore(OvertakenStore(tmp_path, under_another_name), embedder=embedder, reranker="none") as store:
+        await store.upsert(NOTES)
+        assert store.backend.embedder() == under_another_name
+        assert store.backend.stats("default").vectors == len(NOTES)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [("backend", None), ("backend", 3), ("embedder", 3), ("reranker", 3), ("path", None), ("path", "a\0b")],
+)
+def test_an_argument_of_another_kind_is_named(
+    argument: str, value: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments: dict[str, Any] = {"embedder": HashingEmbedder(), "reranker": "none"}
+    if argument in ("embedder", "reranker"):
+        arguments["backend"] = opened = FAISSLocalStore(tmp_path / "store")
+    with pytest.raises(InvalidRequestError, match=f"^{argument} must be"):
+        VectorStore(**{**arguments, argument: value})
+    if argument in ("embedder", "reranker"):
+        opened.close()
+    else:
+        assert list(tmp_path.iterdir()) == []
 
 
 async def test_documents_with_the_same_text_and_place_get_the_same_id(store: VectorStore) -> None:
