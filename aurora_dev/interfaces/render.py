@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aurora_dev.core.types import SearchResult, SearchResults
+from aurora_dev.interfaces.asked import asked_symbol
 from aurora_dev.interfaces.snippet import choose_lines, query_pattern
 from aurora_dev.interfaces.visible import cut, lines_of, visible
 
@@ -93,10 +94,12 @@ def shown_path(path: Path) -> str:
     return min(relative.as_posix(), absolute.as_posix(), key=len)
 
 
-def about(result: SearchResult) -> str:
-    """Return what a result is: its symbol and kind; a note's kind and tags."""
+def about(result: SearchResult, query: str = "") -> str:
+    """Return what a result is: its symbol, the one that the query names if it has several, and kind; a note's tags."""
     metadata = result.metadata
-    symbol, kind = str(metadata.get("symbol") or ""), str(metadata.get("kind") or "")
+    symbol, kind = asked_symbol(query, metadata), str(metadata.get("kind") or "")
+    if kind != "section" and symbol != str(metadata.get("symbol") or ""):
+        kind = ""  # what is stored is the kind of the main symbol
     tags = metadata.get("tags")
     named = ", ".join(map(str, tags)) if isinstance(tags, list) else ""
     return visible(
@@ -122,7 +125,9 @@ def plain_results(query: str, project: Path, results: SearchResults, *, explain:
     pattern = query_pattern(query)
     blocks = []
     for result in results:
-        head = "  ".join(part for part in (place_of(result, project), about(result), f"{result.score:.3f}") if part)
+        head = "  ".join(
+            part for part in (place_of(result, project), about(result, query), f"{result.score:.3f}") if part
+        )
         rows = [head]
         if explain:
             rows.append(f"    {stage_scores(result)}")
@@ -160,7 +165,7 @@ def print_results(
     for number, result in enumerate(results, start=1):
         head = Text(f"{number:>2} ", style="dim")
         head.append(place_of(result, project), style="bold cyan" if result.metadata.get("path") else "bold magenta")
-        if what := about(result):
+        if what := about(result, query):
             head.append(f"  {what}")
         head.append(f"  {result.score:.3f}", style="green")
         _print_line(console, head, mark)

@@ -189,6 +189,54 @@ def test_a_note_is_shown_by_its_id_kind_and_tags() -> None:
     assert about(SearchResult("1", "x", 0.5, {})) == ""
 
 
+MERGED = {
+    "symbol": "CrlfClass",
+    "kind": "class",
+    "symbols": ["CrlfClass", "run", "CrlfClass.run", "crlf_function", "is", "req.is", "heappop", "heappush"],
+}
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("crlf_function", "crlf_function"),
+        ("where is crlfFunction defined", "crlf_function"),
+        ("the CRLF function", "crlf_function"),
+        ("heappush", "heappush"),
+        ("heappop or heappush", "heappush"),
+        ("CrlfClass", "CrlfClass (class)"),
+        ("crlfclass.run()", "CrlfClass.run"),
+        ("run", "CrlfClass.run"),
+        ("how is it done", "CrlfClass (class)"),
+        ("is", "req.is"),
+        ("run heappush", "heappush"),
+        ("heap", "CrlfClass (class)"),
+        ("", "CrlfClass (class)"),
+        ("?!", "CrlfClass (class)"),
+    ],
+)
+def test_a_result_of_several_definitions_is_headed_by_the_one_that_the_query_names(query: str, shown: str) -> None:
+    found = result("class CrlfClass: ...", **MERGED)
+    assert about(found, query) == shown
+    if query:
+        assert f"  {shown}  0.500" in plain_results(query, Path(), SearchResults([found]))
+        assert f"  {shown}  0.500" in STYLE.sub("", on_terminal(query, found))
+
+
+def test_a_section_is_headed_by_the_heading_that_the_query_names_and_stays_a_section() -> None:
+    section = {"symbol": "Guide", "kind": "section", "symbols": ["Guide", "First steps", "Guide > First steps"]}
+    assert about(result("# Guide", **section), "first steps") == "Guide > First steps (section)"
+
+
+def test_the_stored_symbol_stays_where_another_of_the_same_name_comes_first() -> None:
+    two = {"symbol": "B.run", "kind": "method", "symbols": ["run", "A.run", "B.run"]}
+    assert about(result("x", **two), "b.run") == "B.run (method)"
+    assert about(result("x", **two), "run") == "B.run (method)"
+    assert about(result("x", **two), "a.run") == "A.run"
+    assert about(result("x", symbol="c", symbols=["foo", "bar"]), "bar foo") == "foo"
+    assert about(result("x", **{**two, "symbols": ["Run", "run"], "symbol": "run"}), "run") == "run (method)"
+
+
 def test_paths_are_shown_as_seen_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "a")
