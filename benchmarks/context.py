@@ -11,14 +11,15 @@ static embedding, without a reranker, and with the same counter:
 - semble: the snippets of semble's search, as chunks
 
 The last three pay for nothing but labels and text, and what does not fit any more is cut after the last line that does,
-so that they fill their budget to the end.
+so that they fill their budget to the end. "uncut" is semble with whole snippets alone, up to the first that does not
+fit.
 
 A figure is the mean over queries of the share of a query's targets (relevant and secondary) of which lines are shown. A
 target with lines must overlap lines that are shown; a bare path counts where any line of the file is shown. A one-line
 pointer shows nothing. "full only" leaves out interfaces too: lines count that are shown with everything around them.
 
 Assembly is the time of a build for 8,000 tokens less that of the search alone, as medians of turns that the two take,
-by query; "first" is the same for the first build over a store, which reads the import graph.
+by query; "first" is the assembly of the first build over a store, which reads the import graph.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ from aurora_dev.core.types import SearchResults
 from aurora_dev.core.vector_store import VectorStore
 
 BUDGETS = (1_000, 2_000, 4_000, 8_000)
-WAYS = ("aurora", "  full only", "chunks", "files", "semble")
-AURORA, FULL_ONLY, CHUNKS, FILES, SEMBLE = WAYS
+WAYS = ("aurora", "  full only", "chunks", "files", "semble", "  uncut")
+AURORA, FULL_ONLY, CHUNKS, FILES, SEMBLE, UNCUT = WAYS
 HITS = 100  # enough to fill the largest budget with chunks of any size
 TIMED_BUDGET = 8_000
 
@@ -105,8 +106,10 @@ def shown_by(context: Context, *, full_only: bool = False) -> list[Span]:
     return [Span(item.source, start, end) for item in items for start, end in item.shown]
 
 
-def paste(pieces: Iterable[Piece], budget: int, count: Callable[[str], int]) -> tuple[list[Span], int]:
-    """Fill a budget piece by piece; return the lines that went in, and the tokens."""
+def paste(
+    pieces: Iterable[Piece], budget: int, count: Callable[[str], int], *, cut: bool = True
+) -> tuple[list[Span], int]:
+    """Fill a budget piece by piece, the last one cut to fit or left out; return the lines that went in, and tokens."""
     spans: list[Span] = []
     used = 0
     for piece in pieces:
@@ -118,6 +121,8 @@ def paste(pieces: Iterable[Piece], budget: int, count: Callable[[str], int]) -> 
                 low = middle
             else:
                 high = middle - 1
+        if low < len(rows) and not cut:
+            break
         if low:
             used += count(_block(piece, rows[:low]))
             spans.append(Span(piece.path, piece.start, piece.start + low - 1))
@@ -184,6 +189,7 @@ async def measure_query(
             CHUNKS: paste(chunks_of(results), budget, counter.count),
             FILES: paste(files_of(results, root), budget, counter.count),
             SEMBLE: paste(snippets, budget, counter.count),
+            UNCUT: paste(snippets, budget, counter.count, cut=False),
         }
         for way, (spans, tokens) in shown.items():
             found = found_targets(spans, query)

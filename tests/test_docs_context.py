@@ -1,0 +1,95 @@
+"""The page about contexts says what the code does: its tables, its shares, its limits."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import inspect
+import re
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from aurora_dev.core import context_assembly, context_sources, tokens
+from aurora_dev.core.context_items import Context, ContextItem, Level, LevelName, Section
+from aurora_dev.core.context_manager import ContextManager
+from aurora_dev.core.tiktoken_counter import TiktokenCounter
+from aurora_dev.interfaces import context_command
+from aurora_dev.memory import Memory
+
+_spec = importlib.util.spec_from_file_location("docs_examples", Path(__file__).with_name("docs_examples.py"))
+assert _spec is not None
+assert _spec.loader is not None
+docs = sys.modules.get("docs_examples") or importlib.util.module_from_spec(_spec)
+if "docs_examples" not in sys.modules:
+    sys.modules["docs_examples"] = docs
+    _spec.loader.exec_module(docs)
+
+PAGE: Path = docs.ROOT / "docs/context.md"
+TEXT = " ".join(PAGE.read_text("utf-8").split())
+
+
+def test_every_argument_of_build_is_described_with_its_default() -> None:
+    rows = docs.table(PAGE, "argument of build", "default", "meaning")
+    found = {docs.bare(row["argument of build"]): docs.bare(row["default"]) for row in rows}
+    parameters = list(inspect.signature(ContextManager.build).parameters.values())[1:]
+    assert found == {one.name: "" if one.default is one.empty else repr(one.default) for one in parameters}
+
+
+def test_memory_takes_what_the_page_says_besides() -> None:
+    parameters = inspect.signature(Memory.context).parameters
+    build = inspect.signature(ContextManager.build).parameters
+    assert set(parameters) - set(build) == {"model", "encoding"}
+    assert set(build) <= set(parameters)
+    assert f"{parameters['token_budget'].default:,} as the budget's default" in TEXT
+
+
+@pytest.mark.parametrize("described", [Context, ContextItem], ids=lambda each: each.__name__)
+def test_every_field_is_described_in_its_order(described: type) -> None:
+    rows = docs.table(PAGE, f"field of {described.__name__}", "meaning")
+    named = [docs.bare(row[f"field of {described.__name__}"]) for row in rows]
+    assert named == [field.name for field in dataclasses.fields(described)]
+
+
+def test_levels_and_sections_are_those_of_the_code() -> None:
+    rows = docs.table(PAGE, "level", "what is shown")
+    assert [docs.bare(row["level"]) for row in rows] == [level.label for level in sorted(Level, reverse=True)[:-1]]
+    meanings = {
+        docs.bare(row["field of ContextItem"]): re.findall(r"`([^`]+)`", row["meaning"])
+        for row in docs.table(PAGE, "field of ContextItem", "meaning")
+    }
+    assert sorted(meanings["level"]) == sorted(get_args(LevelName))
+    assert meanings["section"] == list(get_args(Section))
+
+
+@pytest.mark.parametrize("model", ["gpt-5", "path", "anything-else"])
+def test_a_model_is_counted_as_the_table_says(model: str) -> None:
+    rows = docs.table(PAGE, "you say", "counted with", "exact")
+    assert len(rows) == 5
+    counters = {"gpt-5": tokens.TiktokenCounter, "path": tokens.HuggingFaceCounter}
+    name = str(tokens_folder()) if model == "path" else model
+    assert type(tokens.create_counter(model=name)) is counters.get(model, tokens.EstimateCounter)
+
+
+def tokens_folder() -> Path:
+    from aurora_dev.core.static_embedder import BUNDLED_PATH
+
+    return BUNDLED_PATH
+
+
+def test_the_figures_of_the_text_are_those_of_the_code() -> None:
+    assert context_assembly.HISTORY_SHARE == 0.25, "the page says: a quarter of the budget"
+    assert context_command._MAP_SHARE == 8, "the page says: an eighth of the budget"
+    assert f"stores of more than {context_sources.MOST_RECORDS:,} records" in TEXT
+    chat = TiktokenCounter.chat
+    assert (chat.per_message, chat.per_reply) == (3 + 1, 3), "three per message, one for its role, three for the reply"
+
+
+def test_the_estimate_takes_as_many_tokens_of_source_code_as_the_page_says() -> None:
+    files = sorted(Path(context_assembly.__file__).parent.glob("*.py"))
+    source = "".join(file.read_text("utf-8") for file in files)
+    ratio = tokens.EstimateCounter().count(source) / tokens.TiktokenCounter("o200k_base").count(source)
+    assert "2.5 to 3 times the count of" in TEXT
+    assert 2.5 < ratio < 3
