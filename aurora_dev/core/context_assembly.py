@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from aurora_dev.core.context_items import Candidate, ContextItem, LeftOut, Level, Lines, Section
@@ -56,9 +57,15 @@ class Request:
 
 
 class Assembly:
-    """Composes a context; `fit` does it until every count is within the limit."""
+    """Composes a context; `fit` does it until every count is within the limit.
 
-    def __init__(self, request: Request, counter: TokenCounter) -> None:
+    Args:
+        request: What to choose from.
+        counter: Counts the finished whole.
+        count: The same counts, remembered: blocks are counted again and again, in one call and in the next.
+    """
+
+    def __init__(self, request: Request, counter: TokenCounter, count: Callable[[str], int] | None = None) -> None:
         self.request = request
         self.counter = counter
         self.text = ""
@@ -67,7 +74,7 @@ class Assembly:
         self.message_tokens = 0
         self.items: list[ContextItem] = []
         self.left_out: list[LeftOut] = []
-        self._counts: dict[str, int] = {}
+        self._count = count or lru_cache(maxsize=None)(counter.count)
         self._task = f"Task:\n{safe(request.task, mask=request.mask).strip()}\n"
         self._pinned = [_pinned_block(one, request.mask) for one in request.pinned]
         taken = {one.id for one in request.pinned if one.id}
@@ -94,12 +101,6 @@ class Assembly:
                 "built. Give a larger token_budget, or pin less"
             )
         return self
-
-    def _count(self, text: str) -> int:
-        found = self._counts.get(text)
-        if found is None:
-            found = self._counts[text] = self.counter.count(text)
-        return found
 
     def _compose(self, limit: int) -> None:
         request, chat = self.request, chat_overhead_of(self.counter)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aurora_dev.core.backend import Filter
@@ -35,12 +36,14 @@ __all__ = ["ContextManager"]
 
 PinnedItem: TypeAlias = "str | Document | SearchResult"
 
-# One record takes about 200 tokens: so many hits per token of the budget fill it even where half of them go.
-_HITS_PER_TOKEN: Final = 1 / 100
+# One record takes about 200 tokens in full and 50 as its interface: so many hits per token of the budget fill it.
+_HITS_PER_TOKEN: Final = 1 / 50
 _LEAST_HITS: Final = 30
 _MOST_HITS: Final = 200
-# A hit with less than this share of the best one's score has little to do with the task.
-_LEAST_RELEVANCE: Final = 0.08
+# A hit with less than this share of the best score has little to do with the task: on the tuning packages no target is
+# below 0.07.
+_LEAST_RELEVANCE: Final = 0.05
+_REMEMBERED_COUNTS: Final = 8_192  # blocks of about 1 KB
 
 
 class ContextManager:
@@ -68,6 +71,7 @@ class ContextManager:
         self.counter: TokenCounter = token_counter or create_counter()
         self.mask_secrets = mask_secrets
         self._use_graph = graph
+        self._count = lru_cache(maxsize=_REMEMBERED_COUNTS)(self.counter.count)
         self._graphs = GraphCache()
         self._symbols = SymbolMap(self.counter, mask=mask_secrets)
 
@@ -126,7 +130,7 @@ class ContextManager:
             map_budget=map_budget,
             mask=self.mask_secrets,
         )
-        assembly = await asyncio.to_thread(Assembly(request, self.counter).fit)
+        assembly = await asyncio.to_thread(Assembly(request, self.counter, self._count).fit)
         return Context(
             task=task,
             text=assembly.text,

@@ -88,7 +88,8 @@ def render_file(levels: Mapping[Candidate, Level], fill: Mapping[int, str], most
     Args:
         levels: What is chosen of the source, and how much of each; pointers are not rendered here.
         fill: Text by line number of lines that no candidate has; with it small gaps are closed.
-        most_fill: A gap of more lines than this is never closed, one of blank lines alone aside.
+        most_fill: A gap of more lines than this is never closed; a smaller one is where its text is shorter than the
+            second fence and label that it saves.
 
     Returns:
         Blocks in the order of the lines: neighbouring candidates in full are merged, and all interfaces are one block.
@@ -116,9 +117,10 @@ def _merged(
             last = max(lines)
             gap = range(last + 1, candidate.start)
             agrees = all(lines.get(number, row) == row for number, row in own.items())
-            closes = all(number in fill for number in gap) and (
-                len(gap) <= most_fill or not any(fill[number].strip() for number in gap)
-            )
+            closes = all(number in fill for number in gap) and len(gap) <= most_fill
+            if closes:
+                title = _title(candidate.source, candidate.start, candidate.end, candidate.symbol, Level.FULL)
+                closes = sum(len(fill[number]) + 1 for number in gap) <= len(fenced(title, ""))
             if agrees and closes:
                 lines.update((number, fill[number]) for number in gap)
                 lines.update(own)

@@ -19,12 +19,12 @@ __all__ = ["Selection", "near_duplicates"]
 
 # What a level is worth, as a share of a candidate's relevance: a signature says most of what a model needs to call
 # something, a pointer that it exists. Set on the tuning packages, by the share of targets that are covered.
-_WORTH: Final = {Level.NONE: 0.0, Level.POINTER: 0.05, Level.INTERFACE: 0.6, Level.FULL: 1.0}
+_WORTH: Final = {Level.NONE: 0.0, Level.POINTER: 0.05, Level.INTERFACE: 0.75, Level.FULL: 1.0}
 # The best hit is what the task is about, and is worth reading whole even where that costs two others' interfaces.
 _BEST_HIT_WORTH: Final = 2.0
 # What each piece of a file that is already in lowers the worth of the next one by. The search has lowered its scores
-# likewise, so that this is mild.
-_REPEAT_DECAY: Final = 0.8
+# likewise, for another reason: there a file would fill the page, here what it has given already is known.
+_REPEAT_DECAY: Final = 0.5
 # No file takes more than this share of the budget before every other file had its turn.
 _FILE_SHARE: Final = 0.6
 # A gap of more lines is never filled, however short they are: it is text that nobody asked for.

@@ -28,8 +28,8 @@ _IS_FILE: Final[Filter] = {"file_hash": {"$exists": True}}
 MOST_RECORDS: Final = 50_000
 
 # What a hit uses helps to read it; what uses a hit shows how it is meant to be used. Both are guesses beside a hit.
-DEPENDS_WEIGHT: Final = 0.35
-DEPENDENT_WEIGHT: Final = 0.2
+DEPENDS_WEIGHT: Final = 0.25
+DEPENDENT_WEIGHT: Final = 0.15
 _FROM_HITS: Final = 6  # neighbours of the first few hits only
 _MOST_DEPENDS: Final = 4  # of each hit
 _MOST_DEPENDENTS: Final = 2
