@@ -82,9 +82,10 @@ class VectorStore:
         # Names are sugar that the factory resolves; imported late, since the factory imports this module.
         from aurora_dev import factory
 
-        self.backend: VectorBackend = factory.create_backend(backend, path=path)
+        # The backend last: what is refused before leaves nothing open and no new folder behind.
         self.embedder: Embedder = factory.create_embedder(embedder)
         self.reranker: Reranker | None = factory.create_reranker(reranker)
+        self.backend: VectorBackend = factory.create_backend(backend, path=path)
         self.namespace = namespace
         self._writer = DocumentWriter(self.backend, self.embedder, namespace, mask=mask_secrets)
         self._closed = False

@@ -17,6 +17,7 @@ from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.types import Document, EmbedderInfo, Match, SearchOptions, document_id
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import (
+    ConfigurationError,
     EmbeddingError,
     InvalidFilterError,
     InvalidRequestError,
@@ -438,6 +439,13 @@ async def test_an_empty_store_gives_an_empty_result(tmp_path: Path) -> None:
         results = await store.search("anything", options=SearchOptions(mmr=True))
         assert results == []
         assert results.degraded is None
+
+
+@pytest.mark.parametrize("wrong", [{"embedder": 3}, {"reranker": 3}, {"embedder": "no such embedder"}])
+async def test_what_is_refused_leaves_no_folder_behind(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises((InvalidRequestError, ConfigurationError)):
+        VectorStore(path=tmp_path / "store", **wrong)
+    assert not (tmp_path / "store").exists()
 
 
 async def test_a_closed_store_says_so(tmp_path: Path) -> None:
