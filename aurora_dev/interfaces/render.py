@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from aurora_dev.core.types import SearchResult, SearchResults
 from aurora_dev.interfaces.asked import asked_symbol
-from aurora_dev.interfaces.snippet import choose_lines, query_pattern
+from aurora_dev.interfaces.snippet import choose_lines, heading_row, query_pattern
 from aurora_dev.interfaces.visible import cut, lines_of, visible
 
 if TYPE_CHECKING:
@@ -131,16 +131,16 @@ def plain_results(query: str, project: Path, results: SearchResults, *, explain:
         rows = [head]
         if explain:
             rows.append(f"    {stage_scores(result)}")
-        rows += _plain_snippet(result, pattern)
+        rows += _plain_snippet(query, result, pattern)
         blocks.append("\n".join(rows))
     if explain:
         blocks.append("\n".join(explanation(results)))
     return "\n\n".join(blocks) + "\n"
 
 
-def _plain_snippet(result: SearchResult, pattern: re.Pattern[str] | None) -> list[str]:
+def _plain_snippet(query: str, result: SearchResult, pattern: re.Pattern[str] | None) -> list[str]:
     lines, first = lines_of(result.content), _first_line(result)
-    chosen = choose_lines(lines, pattern, named=bool(result.metadata.get("symbol")))
+    chosen = choose_lines(lines, pattern, head=_head(lines, query, result))
     margin = _margin(lines, chosen)
     width = len(str(first + len(lines)))
     rows = []
@@ -171,7 +171,7 @@ def print_results(
         _print_line(console, head, mark)
         if explain:
             _print_line(console, Text(f"   {stage_scores(result)}", style="dim"), mark)
-        for row in _coloured_snippet(result, pattern, bar, mark):
+        for row in _coloured_snippet(query, result, pattern, bar, mark):
             _print_line(console, row, mark)
         if number < len(results):
             console.print()
@@ -181,11 +181,13 @@ def print_results(
             console.print(Text(line, style="dim"), soft_wrap=True)
 
 
-def _coloured_snippet(result: SearchResult, pattern: re.Pattern[str] | None, bar: str, mark: str) -> list[Text]:
+def _coloured_snippet(
+    query: str, result: SearchResult, pattern: re.Pattern[str] | None, bar: str, mark: str
+) -> list[Text]:
     from rich.text import Text
 
     lines, first = lines_of(result.content), _first_line(result)
-    chosen = choose_lines(lines, pattern, named=bool(result.metadata.get("symbol")))
+    chosen = choose_lines(lines, pattern, head=_head(lines, query, result))
     margin = _margin(lines, chosen)
     coloured = _coloured(lines, str(result.metadata.get("language") or ""))
     width = len(str(first + len(lines)))
@@ -224,6 +226,13 @@ def _print_line(console: Console, line: Text, mark: str) -> None:
         line.truncate(console.width - len(mark))
         line.append(mark, style="dim")
     console.print(line, no_wrap=True, overflow="ignore", crop=False, highlight=False, soft_wrap=True)
+
+
+def _head(lines: Sequence[str], query: str, result: SearchResult) -> int | None:
+    symbol = asked_symbol(query, result.metadata)
+    if symbol and result.metadata.get("kind") == "section":
+        return 0  # a heading's mark is a comment's in code
+    return heading_row(lines, symbol)
 
 
 def _has_lines(result: SearchResult) -> bool:

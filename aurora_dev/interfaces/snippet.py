@@ -13,6 +13,9 @@ SNIPPET_LINES = 8  # five results with their headers fit on a screen of 50 lines
 _WORD = re.compile(r"[^\W_]\w*")
 _FREE_PREFIX = 4  # stems of this many characters match inside of words (verifyToken); shorter ones at a word's start
 _ENDING = r"(?:i?e[sd]|y?ing|[sey])?"  # marked with its stem, so that no word is marked in part
+_LAST_NAME = re.compile(r"\w+")
+# What a comment, a decorator, an attribute or a blank line begins with; `#define` defines something.
+_COMMENT = re.compile(r"\s*(?:/[/*]|\*|#(?!\s*define)|--|@|\{-|<#|%|;|$)")
 _SMALL_WORDS = frozenset(
     word
     for line in (
@@ -48,16 +51,30 @@ def _stem(word: str) -> str:
     return stem[:-1] if len(stem) > _FREE_PREFIX and stem[-1] in "eiy" else stem
 
 
+def heading_row(lines: Sequence[str], symbol: str) -> int | None:
+    """Return the row (0-based) that says what a result is: its symbol's definition, below the comment about it.
+
+    The first row where no row tells, ``None`` where there is no symbol that one could tell.
+    """
+    if not symbol:
+        return None
+    name = _LAST_NAME.findall(symbol)
+    if not name or not _COMMENT.match(lines[0]):
+        return 0
+    named = re.compile(rf"(?<!\w){re.escape(name[-1])}(?!\w)")
+    return next((row for row, line in enumerate(lines) if not _COMMENT.match(line) and named.search(line)), 0)
+
+
 def choose_lines(
-    lines: Sequence[str], pattern: re.Pattern[str] | None, limit: int = SNIPPET_LINES, *, named: bool = True
+    lines: Sequence[str], pattern: re.Pattern[str] | None, limit: int = SNIPPET_LINES, *, head: int | None = 0
 ) -> tuple[int | None, ...]:
     """Choose what to show of a result: the stretch that the query is about, and the line that names the whole.
 
     Args:
         lines: All lines of the result.
         pattern: What the query is about; see `query_pattern`.
-        limit: Most lines that are shown, but for one or two where a mark would take as much room.
-        named: Whether the first line says what the whole is (a definition, a heading), and is always shown.
+        limit: Most lines that are shown, but for up to three where a mark would take as much room.
+        head: The row that says what the whole is (a definition, a heading), which is always shown; see `heading_row`.
 
     Returns:
         0-based indexes of lines, in order; ``None`` stands where lines were left out.
@@ -68,21 +85,31 @@ def choose_lines(
     if last <= limit + 1:  # a mark for one line would take the line's place
         return tuple(range(last))
     words = [{found.lower() for found in pattern.findall(line)} if pattern else set() for line in lines[:last]]
-    first = 1 if named else 0
-    width = limit - first
+    if head is not None and head >= last:
+        head = None
+    width = limit if head is None else limit - 1
+    # Without a better stretch, what follows the head is shown; a comment before it competes like any other lines.
+    first = 0 if head is None else min(head + 1, last - width)
 
     def worth(start: int) -> int:
         return len(set().union(*words[start : start + width]))
 
-    best = max(range(first, last - width + 1), key=lambda start: (worth(start), -start))
+    lowest = 1 if head == 0 else 0
+    best = max(range(lowest, last - width + 1), key=lambda start: (worth(start), -start))
     if worth(best) <= worth(first):
         best = first
-    elif best < last - width:
+    elif lowest < best < last - width:
         # The stretch ends with the line that made it the best; move on, so that this line has some company.
         best = min(best + width // 2, next(row for row in range(best, last) if words[row]), last - width)
-    head: tuple[int | None, ...] = (0,) if named else ()
-    left_out = best - len(head)
-    gap: tuple[int | None, ...] = (None,) if left_out > 1 else tuple(range(len(head), best))
-    end = last if best + width == last - 1 else best + width
-    tail: tuple[int | None, ...] = (None,) if end < last else ()
-    return (*head, *gap, *range(best, end), *tail)
+    shown = sorted({*range(best, best + width), *(() if head is None else (head,))})
+    result: list[int | None] = []
+    above = -1
+    for row in (*shown, last):
+        if row - above > 2:
+            result.append(None)
+        else:
+            result += range(above + 1, row)
+        if row < last:
+            result.append(row)
+        above = row
+    return tuple(result)

@@ -23,7 +23,7 @@ from aurora_dev.interfaces.render import (
     size_of,
     to_json,
 )
-from aurora_dev.interfaces.snippet import SNIPPET_LINES, choose_lines, query_pattern
+from aurora_dev.interfaces.snippet import SNIPPET_LINES, choose_lines, heading_row, query_pattern
 from aurora_dev.interfaces.visible import cut, lines_of, visible
 
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
@@ -85,22 +85,22 @@ def test_a_long_result_shows_its_first_line_and_what_the_query_is_about() -> Non
 def test_text_that_no_line_names_shows_only_what_the_query_is_about() -> None:
     lines = [f"line {number}" for number in range(40)]
     lines[30] = "tokens expire"
-    rows = choose_lines(lines, query_pattern("where do tokens expire"), named=False)
+    rows = choose_lines(lines, query_pattern("where do tokens expire"), head=None)
     assert rows[0] is None
     assert 30 in rows
     assert 0 not in rows
 
 
-@given(st.lists(st.sampled_from(["", "token", "x", "expire token"]), min_size=1, max_size=60), st.booleans())
+@given(st.lists(st.sampled_from(["", "token", "x", "expire token"]), min_size=1, max_size=60), st.integers(-1, 61))
 def test_shown_lines_are_in_order_and_few_and_each_mark_stands_for_more_than_one_line(
-    lines: list[str], named: bool
+    lines: list[str], head: int
 ) -> None:
     pattern = query_pattern("token expire")
-    rows = choose_lines(lines, pattern, named=named)
+    rows = choose_lines(lines, pattern, head=None if head < 0 else head)
     numbers = [row for row in rows if row is not None]
     assert numbers == sorted(set(numbers))
-    assert numbers[0] == 0 or not named
-    assert 1 <= len(numbers) <= SNIPPET_LINES + 2
+    assert head in numbers or head < 0 or not "".join(lines[head:])
+    assert 1 <= len(numbers) <= SNIPPET_LINES + 3
     for before, gap, after in zip((-1, *rows[:-1]), rows, (*rows[1:], len(lines)), strict=True):
         if gap is None:
             assert before is not None
@@ -109,6 +109,37 @@ def test_shown_lines_are_in_order_and_few_and_each_mark_stands_for_more_than_one
     if any("expire" in line for line in lines):
         shown = " ".join(lines[row] for row in numbers)
         assert "token" in shown
+
+
+COMMENTED = ["/**", *(f" * about send {number}" for number in range(9)), " */", "@Post()", "send(mail) {"]
+COMMENTED += [f"  step({number});" for number in range(20)] + ["  expire(token);"] + ["  more();"] * 20 + ["}"]
+
+
+def test_the_definition_is_shown_whether_the_query_is_about_it_its_comment_or_its_body() -> None:
+    head = heading_row(COMMENTED, "Mailer.send")
+    assert head == 12
+    assert choose_lines(COMMENTED, query_pattern("zzz"), head=head) == (None, *range(12, 20), None)
+    assert choose_lines(COMMENTED, query_pattern("about sending"), head=head) == (*range(7), None, 12, None)
+    body = choose_lines(COMMENTED, query_pattern("tokens expire"), head=head)
+    assert body[:3] == (None, 12, None)
+    assert 33 in body
+    assert choose_lines(["send", *["x"] * 20], query_pattern("send")) == (*range(8), None)
+    assert choose_lines([*["x"] * 20, "", ""], None, head=21) == (*range(8), None)
+
+
+def test_the_row_that_names_a_result_is_the_first_where_no_comment_stands_before_it() -> None:
+    assert heading_row(["const a = 1;", "function f() {}"], "f") == 0
+    assert heading_row(["// g", "step();"], "f") == 0
+    assert heading_row(["// f", "fast();", "f();"], "f") == 2
+    assert heading_row(["#define f(x) x", "f();"], "f") == 0
+    assert heading_row(["// x"], "???") == 0
+    assert heading_row(["anything"], "") is None
+
+
+def test_a_section_is_shown_with_its_heading() -> None:
+    lines = ["# Send", *(f"line {number}" for number in range(20)), "to Send"]
+    text = plain_results("zzz", Path(), SearchResults([result("\n".join(lines), symbol="Send", kind="section")]))
+    assert "# Send\n" in text
 
 
 def test_the_querys_words_are_found_in_other_inflections_and_inside_of_names() -> None:
