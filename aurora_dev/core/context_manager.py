@@ -36,8 +36,8 @@ __all__ = ["ContextManager"]
 
 PinnedItem: TypeAlias = "str | Document | SearchResult"
 
-# One record takes about 200 tokens in full and 50 as its interface: so many hits per token of the budget fill it.
-_HITS_PER_TOKEN: Final = 1 / 50
+# A record takes about 200 tokens in full and 50 as its interface: so many hits per token of the budget fill it.
+_HITS_PER_TOKEN: Final = 1 / 60
 _LEAST_HITS: Final = 30
 _MOST_HITS: Final = 200
 # A hit with less than this share of the best score has little to do with the task: on the tuning packages no target is

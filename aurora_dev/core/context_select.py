@@ -8,12 +8,13 @@ lowers what the next piece of it is worth. Pure functions over candidates and a 
 from __future__ import annotations
 
 import heapq
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from aurora_dev.core.context_items import Candidate, Level
-from aurora_dev.core.context_render import Block, pointer_block, pointer_line, render_file
+from aurora_dev.core.context_render import Block, pointer_block, render_file
 
 __all__ = ["Selection", "near_duplicates"]
 
@@ -31,6 +32,7 @@ _FILE_SHARE: Final = 0.6
 MOST_FILL: Final = 10
 # Two pieces are near-duplicates where this share of the smaller one's lines stands in the other …
 _SAME_SHARE: Final = 0.9
+_WORDY: Final = re.compile(r"[^\W_]")
 _LEAST_LINES: Final = 3  # … and it has so many lines: short ones are alike by chance
 
 
@@ -52,6 +54,7 @@ class Selection:
         self.pointers: list[Candidate] = []
         self._cost: dict[str, int] = {}
         self._pointer_cost = 0
+        self._prices: dict[tuple[Candidate, Level], int] = {}
         self.used = 0
 
     def level(self, candidate: Candidate) -> Level:
@@ -72,6 +75,10 @@ class Selection:
             Whether it was done.
         """
         source = candidate.source
+        # Where nothing of its source is in that it could merge with, its own price decides: most that do not fit are
+        # found out by that.
+        if not self.levels[source] and self.used + self._price(candidate, level) > self.limit:
+            return False
         levels = {**self.levels[source], candidate: level}
         blocks = render_file(levels, self.fill.get(source, {}), MOST_FILL)
         cost = sum(self.count(block.text) for block in blocks)
@@ -113,31 +120,28 @@ class Selection:
 
     def _round(self, candidates: Sequence[Candidate], best: Candidate | None, most: int | None) -> list[Candidate]:
         heap: list[tuple[float, int, Candidate, Level]] = []
-        prices: dict[tuple[Candidate, Level], int] = {}
         for rank, candidate in enumerate(candidates):
-            self._offer(heap, prices, rank, candidate, best)
+            self._offer(heap, rank, candidate, best)
         failed: list[Candidate] = []
         while heap:
             gain, rank, candidate, level = heapq.heappop(heap)
-            current = -self._rate(candidate, level, prices, best)
+            current = -self._rate(candidate, level, best)
             if current > gain:  # its file has got more meanwhile: it is worth less than it was when it was offered
                 heapq.heappush(heap, (current, rank, candidate, level))
                 continue
             if self.raise_to(candidate, level, most):
                 if level is not Level.FULL:
-                    self._offer(heap, prices, rank, candidate, best)
+                    self._offer(heap, rank, candidate, best)
             else:
                 failed.append(candidate)
                 if level is Level.FULL and self.level(candidate) is Level.NONE and candidate.head:
-                    prices.setdefault((candidate, Level.INTERFACE), self._price(candidate, Level.INTERFACE))
-                    rate = self._rate(candidate, Level.INTERFACE, prices, best)
+                    rate = self._rate(candidate, Level.INTERFACE, best)
                     heapq.heappush(heap, (-rate, rank, candidate, Level.INTERFACE))
         return list(dict.fromkeys(failed))
 
     def _offer(
         self,
         heap: list[tuple[float, int, Candidate, Level]],
-        prices: dict[tuple[Candidate, Level], int],
         rank: int,
         candidate: Candidate,
         best: Candidate | None,
@@ -149,22 +153,18 @@ class Selection:
             steps.append(Level.INTERFACE)
         if now in (Level.FULL, Level.POINTER):
             return
-        for level in steps:
-            prices[candidate, level] = self._price(candidate, level)
-        level = max(steps, key=lambda step: self._rate(candidate, step, prices, best))
-        heapq.heappush(heap, (-self._rate(candidate, level, prices, best), rank, candidate, level))
+        level = max(steps, key=lambda step: self._rate(candidate, step, best))
+        heapq.heappush(heap, (-self._rate(candidate, level, best), rank, candidate, level))
 
     def _price(self, candidate: Candidate, level: Level) -> int:
-        (block,) = render_file({candidate: level}, {}, 0)
-        return self.count(block.text)
+        """Return what a level of a candidate takes by itself."""
+        price = self._prices.get((candidate, level))
+        if price is None:
+            (block,) = render_file({candidate: level}, {}, 0)
+            price = self._prices[candidate, level] = self.count(block.text)
+        return price
 
-    def _rate(
-        self,
-        candidate: Candidate,
-        level: Level,
-        prices: Mapping[tuple[Candidate, Level], int],
-        best: Candidate | None,
-    ) -> float:
+    def _rate(self, candidate: Candidate, level: Level, best: Candidate | None) -> float:
         """Return what a step gains per token."""
         now = self.level(candidate)
         others = sum(1 for other in self.levels[candidate.source] if other is not candidate)
@@ -172,17 +172,12 @@ class Selection:
         if candidate is best:
             worth *= _BEST_HIT_WORTH
         gain = worth * (_WORTH[level] - _WORTH[now])
-        price = prices[candidate, level] - (prices.get((candidate, now), 0) if now is not Level.NONE else 0)
+        price = self._price(candidate, level) - (self._price(candidate, now) if now is not Level.NONE else 0)
         return gain / max(1, price)
 
 
 def _pointer_order(candidate: Candidate) -> tuple[str, int, int, str]:
     return candidate.source, candidate.start, candidate.end, candidate.id
-
-
-def pointer_cost(candidate: Candidate, count: Callable[[str], int]) -> int:
-    """Return about what one more pointer costs."""
-    return count(pointer_line(candidate))
 
 
 def near_duplicates(candidates: Sequence[Candidate]) -> dict[Candidate, Candidate]:
@@ -198,7 +193,7 @@ def near_duplicates(candidates: Sequence[Candidate]) -> dict[Candidate, Candidat
     sizes: list[int] = []
     gone: dict[Candidate, Candidate] = {}
     for place, candidate in enumerate(candidates):
-        lines = {row.strip() for row in candidate.rows if any(letter.isalnum() for letter in row)}
+        lines = {row.strip() for row in candidate.rows if _WORDY.search(row)}
         shared: dict[int, int] = defaultdict(int)
         for line in lines:
             for other in by_line.get(line, ()):
