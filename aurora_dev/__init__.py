@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aurora_dev.config import Settings
     from aurora_dev.core.backend import Capabilities, NamespaceStats, VectorBackend
+    from aurora_dev.core.context_items import Context
+    from aurora_dev.core.context_manager import ContextManager
     from aurora_dev.core.embeddings import Embedder
+    from aurora_dev.core.http_reranker import HTTPReranker
     from aurora_dev.core.reranker import CrossEncoderReranker, Reranker
+    from aurora_dev.core.tokens import TokenCounter
     from aurora_dev.core.types import (
         Document,
         EmbedderInfo,
@@ -32,10 +36,13 @@ if TYPE_CHECKING:
 __all__ = [
     "AuroraError",
     "Capabilities",
+    "Context",
+    "ContextManager",
     "CrossEncoderReranker",
     "Document",
     "Embedder",
     "EmbedderInfo",
+    "HTTPReranker",
     "IndexReport",
     "Indexer",
     "Match",
@@ -50,6 +57,7 @@ __all__ = [
     "SearchResult",
     "SearchResults",
     "Settings",
+    "TokenCounter",
     "VectorBackend",
     "VectorStore",
     "__version__",
@@ -58,10 +66,13 @@ __all__ = [
 _HOMES = {
     "AuroraError": "errors",
     "Capabilities": "core.backend",
+    "Context": "core.context_items",
+    "ContextManager": "core.context_manager",
     "CrossEncoderReranker": "core.reranker",
     "Document": "core.types",
     "Embedder": "core.embeddings",
     "EmbedderInfo": "core.types",
+    "HTTPReranker": "core.http_reranker",
     "IndexReport": "indexing.indexer",
     "Indexer": "indexing.indexer",
     "Match": "core.types",
@@ -76,6 +87,7 @@ _HOMES = {
     "SearchResult": "core.types",
     "SearchResults": "core.types",
     "Settings": "config",
+    "TokenCounter": "core.tokens",
     "VectorBackend": "core.backend",
     "VectorStore": "core.vector_store",
 }

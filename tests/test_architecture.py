@@ -19,11 +19,12 @@ CONFINED = {
     "onnxruntime": {"core/onnx_reranker.py"},
     "torch": {"core/embeddings.py", "core/reranker.py"},
     "sentence_transformers": {"core/embeddings.py", "core/reranker.py"},
+    "tiktoken": {"core/tiktoken_counter.py"},
     "tree_sitter": {"syntax/__init__.py"},
     "tree_sitter_language_pack": {"syntax/__init__.py"},
 }
 # Packages that take long to import: only inside functions, so that `import aurora_dev` stays fast.
-LATE = {"faiss", "torch", "sentence_transformers", "tree_sitter_language_pack", "tokenizers", "safetensors"}
+LATE = {"faiss", "torch", "sentence_transformers", "tree_sitter_language_pack", "tokenizers", "safetensors", "tiktoken"}
 
 # Layers from the top to the bottom; a module imports from its own layer or from a lower one.
 LAYERS = [

@@ -196,8 +196,9 @@ def _load(name: str, source: str, device: str, cache_folder: str | None) -> _Loa
         model = _open(source, device, cache_folder)
         dimension = _dimension(model)
     except Exception as error:  # sentence-transformers raises whatever its parts raise; all of it means: no model
+        cause = " ".join(str(error).split()).rstrip(".")  # these libraries write paragraphs
         raise ModelLoadError(
-            f"The embedding model {name} could not be loaded on {device}: {type(error).__name__}: {error}. "
+            f"The embedding model {name} could not be loaded on {device}: {type(error).__name__}: {cause}. "
             "Check the name; without a network, give the folder of a model that was saved with save_pretrained, or "
             "set a cache folder that holds it. Leave the setting out to use the bundled embedder."
         ) from error
