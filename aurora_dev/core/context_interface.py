@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Final
 
@@ -16,6 +17,10 @@ _DOC_LINES: Final = 2
 _DECORATORS: Final = 3
 _SIGNATURE_LINES: Final = 8
 _OUTERMOST_LINES: Final = 4
+# Where nothing else stands out, the first lines are better than nothing: they say what the piece goes on with.
+_FIRST_LINES: Final = 3
+# A piece of fewer lines than this is hardly longer than its first ones and the label.
+_LEAST_ROWS: Final = 2 * _FIRST_LINES + 2
 # An interface that leaves out less than this is not worth a second look at the file.
 _LEAST_SAVED: Final = 0.3  # of the characters
 _PROSE: Final = frozenset({"markdown", "rst", "text", ""})
@@ -35,14 +40,18 @@ def interface_rows(content: str, language: str, symbols: tuple[str, ...] = ()) -
         symbols: What the piece is known to define; in a fragment other things only look like definitions.
 
     Returns:
-        Empty where there is none, or where it would leave out too little.
+        Its first lines where it has none, or one that leaves out too little; empty where these do too.
     """
     rows = content.split("\n")
     keep = _prose_rows(rows) if language in _PROSE else _code_rows(content, rows, language, frozenset(symbols))
-    size = sum(len(rows[row]) for row in keep)
-    if not keep or size > (1 - _LEAST_SAVED) * len(content):
-        return ()
-    return tuple(sorted(keep))
+    if _saves(rows, keep, content):
+        return tuple(sorted(keep))
+    first = [number for number, row in enumerate(rows) if any(c.isalnum() for c in row)][:_FIRST_LINES]
+    return tuple(first) if len(rows) >= _LEAST_ROWS and _saves(rows, first, content) else ()
+
+
+def _saves(rows: list[str], keep: Collection[int], content: str) -> bool:
+    return bool(keep) and sum(len(rows[row]) for row in keep) <= (1 - _LEAST_SAVED) * len(content)
 
 
 def _prose_rows(rows: list[str]) -> set[int]:

@@ -43,6 +43,7 @@ class Candidate:
         relevance: Above 0; the best hit of the search has 1.
         why: For people, as in ``hit 3``.
         whole_lines: Whether ``rows`` are exactly the lines from ``start`` on, so that it may merge with neighbours.
+        repeats: Whether a better candidate says the same, so that it never goes in in full.
         created: Seconds since the epoch, of a note.
     """
 
@@ -57,6 +58,7 @@ class Candidate:
     whole_lines: bool
     is_note: bool = False
     created: float = 0.0
+    repeats: bool = False
 
     @property
     def end(self) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from aurora_dev.core.backend import Filter
 from aurora_dev.core.context_assembly import Assembly, Pinned, Request
 from aurora_dev.core.context_items import Candidate, Context, LeftOut
-from aurora_dev.core.context_select import near_duplicates
+from aurora_dev.core.context_select import without_repeats
 from aurora_dev.core.context_sources import (
     IS_NOTE,
     GraphCache,
@@ -208,12 +208,12 @@ class ContextManager:
                     )
                     made.append(found)
             made.sort(key=lambda candidate: (-candidate.relevance, candidate.source, candidate.start, candidate.id))
-            gone = near_duplicates(made)
+            kept, gone = without_repeats(made)
             dropped = [
                 LeftOut(one.source, (one.start, one.end) if one.start else None, f"says the same as {other.source}")
                 for one, other in gone.items()
             ]
-            return [one for one in made if one not in gone], dropped
+            return kept, dropped
 
         candidates, left_out = await asyncio.to_thread(make)
         fill: dict[str, dict[int, str]] = {}

@@ -11,16 +11,20 @@ import heapq
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from aurora_dev.core.context_items import Candidate, Level
 from aurora_dev.core.context_render import Block, pointer_block, render_file
 
-__all__ = ["Selection", "near_duplicates"]
+__all__ = ["Selection", "near_duplicates", "without_repeats"]
 
 # What a level is worth, as a share of a candidate's relevance: a signature says most of what a model needs to call
 # something, a pointer that it exists. Set on the tuning packages, by the share of targets that are covered.
 _WORTH: Final = {Level.NONE: 0.0, Level.POINTER: 0.05, Level.INTERFACE: 0.75, Level.FULL: 1.0}
+# Per token, many short and weak hits would gain what a long and strong one does: so, beside the best hit, one of half
+# its score is worth about a third. Set as the levels are: at 2 more is shown in full, but targets are lost.
+_RELEVANCE_POWER: Final = 1.5
 # The best hit is what the task is about, and is worth reading whole even where that costs two others' interfaces.
 _BEST_HIT_WORTH: Final = 2.0
 # What each piece of a file that is already in lowers the worth of the next one by. The search has lowered its scores
@@ -110,6 +114,8 @@ class Selection:
             best: The one whose full text comes first.
         """
         rest = candidates
+        if best is not None:
+            self._put_first(best)
         # What a file could not get while others waited, it may get afterwards; and blocks that were merged meanwhile
         # have made room.
         for most in (int(self.limit * _FILE_SHARE), None):
@@ -117,6 +123,15 @@ class Selection:
         for candidate in candidates:
             if self.level(candidate) is Level.NONE:
                 self.point_at(candidate)
+
+    def _put_first(self, best: Candidate) -> None:
+        """Choose the best before anything else can take its place: as much of it as fits, a pointer at least."""
+        if self.level(best) is not Level.NONE or self.raise_to(best, Level.FULL, int(self.limit * _FILE_SHARE)):
+            return
+        if best.head and self.raise_to(best, Level.INTERFACE):
+            return
+        if not self.raise_to(best, Level.FULL):
+            self.point_at(best)
 
     def _round(self, candidates: Sequence[Candidate], best: Candidate | None, most: int | None) -> list[Candidate]:
         heap: list[tuple[float, int, Candidate, Level]] = []
@@ -148,10 +163,10 @@ class Selection:
     ) -> None:
         """Put the next step of a candidate that pays best on the heap."""
         now = self.level(candidate)
-        steps = [Level.FULL]
+        steps = [] if candidate.repeats else [Level.FULL]
         if candidate.head and now is Level.NONE and candidate is not best:
             steps.append(Level.INTERFACE)
-        if now in (Level.FULL, Level.POINTER):
+        if not steps or now in (Level.FULL, Level.POINTER):
             return
         level = max(steps, key=lambda step: self._rate(candidate, step, best))
         heapq.heappush(heap, (-self._rate(candidate, level, best), rank, candidate, level))
@@ -168,7 +183,7 @@ class Selection:
         """Return what a step gains per token."""
         now = self.level(candidate)
         others = sum(1 for other in self.levels[candidate.source] if other is not candidate)
-        worth = candidate.relevance * _REPEAT_DECAY**others
+        worth: float = candidate.relevance**_RELEVANCE_POWER * _REPEAT_DECAY**others
         if candidate is best:
             worth *= _BEST_HIT_WORTH
         gain = worth * (_WORTH[level] - _WORTH[now])
@@ -211,3 +226,32 @@ def near_duplicates(candidates: Sequence[Candidate]) -> dict[Candidate, Candidat
             for line in lines:
                 by_line[line].append(place)
     return gone
+
+
+def without_repeats(candidates: Sequence[Candidate]) -> tuple[list[Candidate], dict[Candidate, Candidate]]:
+    """Leave out what says what a better candidate says; of a file that has nothing else, one stays to be named.
+
+    That the same stands in another file too is worth a few lines, for whoever changes one of the two. Its text is not
+    worth being read twice: what stays so is marked, and goes in as an interface or a pointer.
+
+    Args:
+        candidates: Best first.
+
+    Returns:
+        Those that stay, best first, and each that goes with the one that says the same.
+    """
+    repeats = near_duplicates(candidates)
+    shown = {candidate.source for candidate in candidates if candidate not in repeats}
+    kept: list[Candidate] = []
+    gone: dict[Candidate, Candidate] = {}
+    for candidate in candidates:
+        original = repeats.get(candidate)
+        if original is None:
+            kept.append(candidate)
+        elif candidate.source in shown or candidate.is_note:
+            gone[candidate] = original
+        else:
+            shown.add(candidate.source)
+            why = f"{candidate.why}, says the same as {original.source}"
+            kept.append(replace(candidate, repeats=True, why=why))
+    return kept, gone

@@ -192,15 +192,32 @@ async def test_a_pinned_document_takes_the_place_of_what_it_shows(store: VectorS
     assert context.text.count("pinned 1") == 1
 
 
-async def test_near_duplicates_go(store: VectorStore, tmp_path: Path) -> None:
+async def test_a_copy_is_named_and_its_text_is_there_once(store: VectorStore, tmp_path: Path) -> None:
     write(
         tmp_path / "project",
         {"app/copy_of_auth.py": FILES["app/auth.py"].replace("session.clear()", "session.close()")},
     )
     await Indexer(store, tmp_path / "project").run()
     context = await ContextManager(store).build(TASK, 4_000)
-    assert context.text.count("def login(store") == 1
-    assert any(one.why.startswith("says the same as app/") for one in context.left_out)
+    assert context.text.count("    user = store.find(name)") == 1
+    levels = {item.source: item.level for item in context.items if "copy" in item.source or "auth" in item.source}
+    assert sorted(levels) == ["app/auth.py", "app/copy_of_auth.py"]
+    assert sorted(levels.values()) == ["full", "interface"]
+    assert any("says the same as app/" in item.why for item in context.items)
+
+
+async def test_near_duplicates_go_where_their_file_is_there_anyway(store: VectorStore, tmp_path: Path) -> None:
+    body = "".join(f"    login_rate_{n}(account, limit={n})\n" for n in range(40))
+    copies = {}
+    for name in ("one", "two"):
+        rest = "".join(f"    forget_login_{name}_{n}(session)\n" for n in range(40))
+        copies[f"app/{name}.py"] = f"def limit_login(account):\n{body}\n\ndef forget_login(session):\n{rest}"
+    write(tmp_path / "project", copies)
+    await Indexer(store, tmp_path / "project").run()
+    context = await ContextManager(store).build(TASK, 8_000)
+    assert {"app/one.py", "app/two.py"} <= {item.source for item in context.items}
+    assert context.text.count("login_rate_20(") == 1
+    assert [one.why[:-6] for one in context.left_out] == ["says the same as app/"]
 
 
 async def test_the_same_input_gives_the_same_bytes(store: VectorStore) -> None:
