@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +12,7 @@ import pytest
 from aurora_dev.core.faiss_index import VectorIndex
 from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.types import EmbedderInfo
-from aurora_dev.testing.contract_support import DIMENSION, EMBEDDER, ids, record, unit
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[FAISSLocalStore]:
-    store = FAISSLocalStore(path)
-    store.set_embedder(EMBEDDER)
-    yield store
-    store.close()
+from aurora_dev.testing.contract_support import DIMENSION, ids, record, unit
 
 
 def test_a_store_that_outgrows_exact_search_becomes_approximate_and_shrinks_back(

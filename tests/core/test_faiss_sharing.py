@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +23,6 @@ RECORDS = [
     record(f"r{i:03d}", "seven dwarfs" if i == 7 else "common text", {"group": i % 5}, unit(1, i / 100))
     for i in range(300)
 ]
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[FAISSLocalStore]:
-    store = FAISSLocalStore(path)
-    store.set_embedder(EMBEDDER)
-    yield store
-    store.close()
 
 
 def test_two_stores_on_one_path_see_each_other_s_writes(path: Path, store: FAISSLocalStore) -> None:

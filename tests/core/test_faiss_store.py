@@ -7,7 +7,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +26,6 @@ RECORDS = [
     record(f"r{i:03d}", "seven dwarfs" if i == 7 else "common text", {"group": i % 5}, unit(1, i / 100))
     for i in range(300)
 ]
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[FAISSLocalStore]:
-    store = FAISSLocalStore(path)
-    store.set_embedder(EMBEDDER)
-    yield store
-    store.close()
 
 
 def test_the_folder_is_the_owner_s_alone_and_ignores_itself_in_git(path: Path, store: FAISSLocalStore) -> None:
