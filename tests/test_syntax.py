@@ -520,7 +520,7 @@ def test_threads_do_not_disturb_each_other() -> None:
         ("bin/run", "#!/bin/sh\r", "bash"),
         ("bin/run", "#!/usr/bin/env LANG=C node", "javascript"),
         ("bin/run", "\ufeff#!/usr/local/bin/ruby2.7", "ruby"),
-        ("bin/run", "#!/opt/strange", None),
+        ("bin/run", "#!/bin/strange", None),
         ("bin/run", "#!", None),
         ("notes.txt", "#!/bin/sh", "bash"),
         (".py", "", None),

@@ -273,7 +273,7 @@ class VectorIndex:
                 for part in parts:
                     file.write(part)
             temporary.replace(path)
-        except BaseException:
+        except BaseException:  # also when interrupted: no half-written file stays behind
             temporary.unlink(missing_ok=True)
             raise
 

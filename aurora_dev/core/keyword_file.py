@@ -65,7 +65,7 @@ def write_segment(path: Path, segment: Segment, header: Mapping[str, int | str])
             for piece in pieces:
                 file.write(piece)
         Path(name).replace(path)
-    except BaseException:
+    except BaseException:  # also when interrupted: no half-written file stays behind
         with contextlib.suppress(OSError):
             Path(name).unlink()
         raise

@@ -90,7 +90,7 @@ class SharedModel(Generic[Model]):
         abandoned = threading.Event()
         try:
             return self._executor.submit(job, abandoned).result()
-        except BaseException:
+        except BaseException:  # also when interrupted: the job must learn that nobody waits
             abandoned.set()
             raise
 

@@ -43,7 +43,7 @@ class Connections:
             first = connect(self.database, busy_timeout)
             try:
                 prepare(first, self.database)
-            except BaseException:
+            except BaseException:  # also when interrupted: the file must not stay open
                 first.close()
                 raise
         self._idle.append(first)
@@ -94,7 +94,7 @@ class Connections:
                     connection.execute("BEGIN IMMEDIATE")
                     yield connection
                     connection.execute("COMMIT")
-                except BaseException:
+                except BaseException:  # also when interrupted: the write lock must not stay taken
                     if roll_back(connection):
                         self._give_back(connection)
                     raise

@@ -62,7 +62,7 @@ def open_unwritable(
                 f"cannot be brought in because the folder cannot be written ({error}); nothing is lost. Open the store "
                 "once from where its folder can be written, for example with 'aurora status'"
             ) from error
-    except BaseException:
+    except BaseException:  # also when interrupted: the file must not stay open
         connection.close()
         raise
     frozen = open(f"{uri}?mode=ro&immutable=1", FrozenConnection)

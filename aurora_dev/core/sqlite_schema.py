@@ -116,7 +116,7 @@ def prepare(connection: sqlite3.Connection, database: Path) -> None:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
-    except BaseException:
+    except BaseException:  # also when interrupted: no connection or transaction stays open
         roll_back(connection)
         raise
 
@@ -147,7 +147,7 @@ def connect(database: Path, busy_timeout: float) -> sqlite3.Connection:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")  # a write is acknowledged when it survives a power cut
         connection.execute("PRAGMA journal_size_limit = 67108864")  # a bulk load's log does not stay on the disk
-    except BaseException:
+    except BaseException:  # also when interrupted: no connection or transaction stays open
         connection.close()
         raise
     return connection
