@@ -5,21 +5,19 @@ What a command needs is imported when it runs: ``aurora --help`` loads no model,
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces.process import EXIT_CODES, guarded, prepare_streams
-
-_EPILOG = "Exit codes:\n\n\b\n" + "\n".join(f"{code:>4}  {meaning}" for code, meaning in EXIT_CODES)
+from aurora_dev.interfaces.cli_options import EPILOG, JSONOption, ProjectOption, end
+from aurora_dev.interfaces.process import guarded, prepare_streams
 
 app = typer.Typer(
     name="aurora",
     help="The memory of a coding assistant: index a project, search it, keep what was learned.",
-    epilog=_EPILOG,
+    epilog=EPILOG,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -34,23 +32,6 @@ class Mode(str, Enum):
     hybrid = "hybrid"
     vector = "vector"
     keyword = "keyword"
-
-
-ProjectOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--path",
-        "-p",
-        metavar="PROJECT",
-        help="A folder of the project; by default the current one.",
-        show_default=False,
-    ),
-]
-JSONOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output, and nothing else.")]
-
-
-def _end(command: Callable[[], int], *, interrupted: str = "") -> None:
-    raise typer.Exit(guarded(command, interrupted=interrupted))
 
 
 def _show_version(wanted: bool) -> None:
@@ -70,7 +51,7 @@ def common(
     """Hold the options that come before a command."""
 
 
-@app.command(epilog=_EPILOG)
+@app.command(epilog=EPILOG)
 def index(
     path: Annotated[
         Path | None,
@@ -95,13 +76,13 @@ def index(
     """
     from aurora_dev.interfaces.commands import run_index
 
-    _end(
+    end(
         lambda: run_index(path, full=full, reembed=reembed, mask=not no_mask, as_json=as_json),
         interrupted="what was indexed so far is kept. Run the same command again to go on",
     )
 
 
-@app.command(epilog=_EPILOG)
+@app.command(epilog=EPILOG)
 def search(
     query: Annotated[
         list[str], typer.Argument(metavar="QUERY", help="A question, a few words or a name.", show_default=False)
@@ -130,7 +111,7 @@ def search(
     """
     from aurora_dev.interfaces.commands import run_search
 
-    _end(
+    end(
         lambda: run_search(
             " ".join(query),
             path,
@@ -153,7 +134,7 @@ class ContextFormat(str, Enum):
     json = "json"
 
 
-@app.command(epilog=_EPILOG)
+@app.command(epilog=EPILOG)
 def context(
     task: Annotated[
         list[str], typer.Argument(metavar="TASK", help="What the model is to do, in words.", show_default=False)
@@ -198,7 +179,7 @@ def context(
     """
     from aurora_dev.interfaces.context_command import run_context
 
-    _end(
+    end(
         lambda: run_context(
             " ".join(task),
             path,
@@ -214,7 +195,7 @@ def context(
     )
 
 
-@app.command(epilog=_EPILOG)
+@app.command(epilog=EPILOG)
 def remember(
     text: Annotated[list[str], typer.Argument(metavar="TEXT", help="What was learned.", show_default=False)],
     path: ProjectOption = None,
@@ -230,10 +211,10 @@ def remember(
     """Keep something that was learned, so that searches find it."""
     from aurora_dev.interfaces.commands import run_remember
 
-    _end(lambda: run_remember(" ".join(text), path, kind=kind, tags=tag or [], as_json=as_json))
+    end(lambda: run_remember(" ".join(text), path, kind=kind, tags=tag or [], as_json=as_json))
 
 
-@app.command(epilog=_EPILOG)
+@app.command(epilog=EPILOG)
 def status(path: ProjectOption = None, as_json: JSONOption = False) -> None:
     """Show what is stored and what could work better.
 
@@ -241,10 +222,10 @@ def status(path: ProjectOption = None, as_json: JSONOption = False) -> None:
     """
     from aurora_dev.interfaces.commands import run_status
 
-    _end(lambda: run_status(path, as_json=as_json))
+    end(lambda: run_status(path, as_json=as_json))
 
 
-@app.command("eval", epilog=_EPILOG)
+@app.command("eval", epilog=EPILOG)
 def evaluate(
     queries: Annotated[Path, typer.Argument(metavar="QUERIES.jsonl", help="The file of queries.", show_default=False)],
     path: ProjectOption = None,
@@ -292,7 +273,7 @@ def evaluate(
     """
     from aurora_dev.interfaces.eval_command import run_eval
 
-    _end(
+    end(
         lambda: run_eval(
             queries,
             path,
