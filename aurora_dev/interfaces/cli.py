@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from aurora_dev.interfaces import cli_install
 from aurora_dev.interfaces.cli_options import EPILOG, JSONOption, ProjectOption, end
 from aurora_dev.interfaces.process import guarded, prepare_streams
 
@@ -285,6 +286,9 @@ def evaluate(
             as_json=as_json,
         )
     )
+
+
+cli_install.register(app)
 
 
 def main() -> None:

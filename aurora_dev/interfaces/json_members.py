@@ -1,0 +1,207 @@
+"""Set or remove one member of a JSON file that belongs to somebody else, and leave every other byte as it is.
+
+Editors accept comments and trailing commas in their JSON files (JSONC), which ``json`` neither reads nor keeps. What is
+edited here is the text: the file is parsed for the places of its members, and only the one that is asked for changes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+_BLANK = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
+_REST_OF_LINE = re.compile(r"[ \t]*//[^\r\n]*")
+_DEEPEST = 100  # levels; settings have a handful, and what goes deeper would exhaust the interpreter's stack
+_decode = json.JSONDecoder(strict=False).raw_decode
+
+
+class JSONTextError(ValueError):
+    """A text is not JSON, or not of the shape that an edit needs; the message says where."""
+
+
+@dataclass(slots=True)
+class _Member:
+    start: int  # where its key begins
+    value: _Node
+
+
+@dataclass(slots=True)
+class _Node:
+    start: int
+    end: int  # exclusive
+    data: Any
+    members: dict[str, _Member] = field(default_factory=dict)
+
+
+def read(text: str) -> Any:
+    """Return the data of a JSON text that may hold comments and trailing commas.
+
+    Raises:
+        JSONTextError: It is not JSON.
+    """
+    return _parse(text).data
+
+
+def set_member(text: str, path: Sequence[str], value: Mapping[str, Any]) -> str:
+    """Return the text with the member at ``path`` set; objects on the way are made where they are missing.
+
+    Args:
+        text: A JSON object, or nothing but blanks.
+        path: Keys from the outermost object inwards; at least one.
+        value: What the member holds from now on.
+
+    Raises:
+        JSONTextError: The text is not JSON, or what lies on the way is no object.
+    """
+    if not text.strip():
+        text = "{}\n"
+    node, depth = _walk(_parse(text), path[:-1])
+    newline = "\r\n" if "\r\n" in text else "\n"
+    unit = "\t" if re.search(r"^\t", text, re.MULTILINE) else _unit(text)
+    key, wanted = path[depth], value
+    for outer in reversed(path[depth + 1 :]):
+        wanted = {outer: wanted}
+    existing = node.members.get(key) if depth == len(path) - 1 else None
+    indent = _indent(text, node, unit)
+    rendered = json.dumps(wanted, indent=unit, ensure_ascii=False).replace("\n", newline + indent)
+    if existing is not None:
+        return text[: existing.value.start] + rendered + text[existing.value.end :]
+    line = f"{newline}{indent}{json.dumps(key, ensure_ascii=False)}: {rendered}"
+    if not node.members:
+        closing = text[node.start + 1 : node.end - 1]
+        tail = "" if "\n" in closing else newline + indent[: len(indent) - len(unit)]
+        return text[: node.start + 1] + line + tail + text[node.start + 1 :]
+    last = max(node.members.values(), key=lambda member: member.value.end).value.end
+    comma = _skip(text, last)
+    has_comma = text[comma] == ","
+    start = comma + 1 if has_comma else last
+    # A comment that follows on the same line belongs to the member before.
+    comment = _REST_OF_LINE.match(text, start)
+    at = comment.end() if comment else start
+    # Where the last member had a comma after it, the new last one has one too.
+    first, second = ("", ",") if has_comma else (",", "")
+    return text[:start] + first + text[start:at] + line + second + text[at:]
+
+
+def remove_member(text: str, path: Sequence[str]) -> str:
+    """Return the text without the member at ``path``, nor the objects on the way that it leaves empty.
+
+    A text without that member comes back as it is.
+
+    Raises:
+        JSONTextError: The text is not JSON, or what lies on the way is no object.
+    """
+    if not text.strip():
+        return text
+    node, depth = _walk(_parse(text), path[:-1])
+    if depth < len(path) - 1 or path[-1] not in node.members:
+        return text
+    members = sorted(node.members.items(), key=lambda item: item[1].start)
+    position = [key for key, _ in members].index(path[-1])
+    gone = members[position][1]
+    comma = _skip(text, gone.value.end)
+    has_comma = text[comma] == ","
+    rest = comma + 1 if has_comma else gone.value.end
+    if position:
+        before = members[position - 1][1].value.end
+        between = text[_skip(text, before) + 1 : gone.start].rstrip()
+        return text[:before] + ("," if has_comma else "") + between + text[rest:]
+    if len(members) > 1:
+        return text[: gone.start] + text[rest:].lstrip()
+    inner = text[node.start + 1 : gone.start] + text[rest : node.end - 1]
+    if inner.strip():  # comments
+        return text[: node.start + 1] + inner + text[node.end - 1 :]
+    return remove_member(text, path[:-1]) if len(path) > 1 else text[: node.start] + "{}" + text[node.end :]
+
+
+def _walk(node: _Node, path: Sequence[str]) -> tuple[_Node, int]:
+    """Follow ``path`` as far as it exists and return where that is, and how many keys it took."""
+    for depth, key in enumerate((*path, None)):
+        if not isinstance(node.data, dict):
+            where = f"'{'.'.join(path[:depth])}'" if depth else "its outermost value"
+            raise JSONTextError(f"{where} is not an object")
+        if key is None or key not in node.members:
+            return node, depth
+        node = node.members[key].value
+    return node, len(path)
+
+
+def _parse(text: str) -> _Node:
+    position = _skip(text, 1 if text.startswith("\ufeff") else 0)
+    node = _value(text, position, 0)
+    if _skip(text, node.end) != len(text):
+        raise _wrong(text, _skip(text, node.end), "something follows the JSON")
+    return node
+
+
+def _value(text: str, position: int, depth: int) -> _Node:
+    opening = text[position : position + 1]
+    if depth > _DEEPEST:
+        raise _wrong(text, position, "it is nested too deeply")
+    if opening not in ("{", "["):
+        try:
+            data, end = _decode(text, position)
+        except ValueError as error:
+            raise _wrong(text, position, "a value is expected") from error
+        return _Node(position, end, data)
+    closing = "}" if opening == "{" else "]"
+    node = _Node(position, position, {} if opening == "{" else [])
+    at = _skip(text, position + 1)
+    while text[at : at + 1] != closing:
+        start = at
+        key = ""
+        if opening == "{":
+            key, at = _key(text, at)
+        value = _value(text, at, depth + 1)
+        if opening == "{":
+            node.data[key] = value.data
+            node.members[key] = _Member(start, value)
+        else:
+            node.data.append(value.data)
+        at = _skip(text, value.end)
+        if text[at : at + 1] == ",":
+            at = _skip(text, at + 1)
+        elif text[at : at + 1] != closing:
+            raise _wrong(text, at, f"a comma or '{closing}' is expected")
+    node.end = at + 1
+    return node
+
+
+def _key(text: str, at: int) -> tuple[str, int]:
+    if text[at : at + 1] != '"':
+        raise _wrong(text, at, 'a name in "quotes" is expected')
+    try:
+        key, end = _decode(text, at)
+    except ValueError as error:
+        raise _wrong(text, at, "a name has no end") from error
+    colon = _skip(text, end)
+    if text[colon : colon + 1] != ":":
+        raise _wrong(text, colon, "a colon is expected")
+    return str(key), _skip(text, colon + 1)
+
+
+def _skip(text: str, position: int) -> int:
+    found = _BLANK.match(text, position)
+    return found.end() if found else position
+
+
+def _wrong(text: str, position: int, what: str) -> JSONTextError:
+    return JSONTextError(f"line {text.count(chr(10), 0, position) + 1}: {what}")
+
+
+def _unit(text: str) -> str:
+    found = re.search(r"^( +)\S", text, re.MULTILINE)
+    return found[1] if found else "  "
+
+
+def _indent(text: str, node: _Node, unit: str) -> str:
+    """Return the indentation of a node's members: as they have it, else one step more than its own line."""
+    for member in node.members.values():
+        line = text[text.rfind("\n", 0, member.start) + 1 : member.start]
+        if not line.strip():
+            return line
+    line = text[text.rfind("\n", 0, node.start) + 1 : node.start]
+    return line[: len(line) - len(line.lstrip())] + unit
