@@ -29,6 +29,7 @@ EXIT_USAGE = 2  # also what argument parsers use
 EXIT_STORE = 3
 EXIT_MODEL = 4
 EXIT_BELOW = 5
+EXIT_PROBLEMS = 6
 EXIT_INTERNAL = 70  # EX_SOFTWARE of sysexits.h
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
@@ -39,6 +40,7 @@ EXIT_CODES = (
     (EXIT_STORE, "a problem with the store, the index or the project's files"),
     (EXIT_MODEL, "a model or a dependency is missing or failed"),
     (EXIT_BELOW, "eval: a figure is below a threshold of --min"),
+    (EXIT_PROBLEMS, "doctor: there is a problem"),
     (EXIT_INTERNAL, "a defect in Aurora"),
     (EXIT_INTERRUPTED, "interrupted"),
 )
