@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aurora_dev.core.embeddings import Embedder
     from aurora_dev.core.reranker import Reranker
     from aurora_dev.core.vector_store import VectorStore
+    from aurora_dev.notes.shelf import Shelf
 
 _T = TypeVar("_T")
 
@@ -185,6 +186,41 @@ def open_store(settings: Settings, root: str | Path) -> VectorStore:
         embedder=embedder,
         reranker="none" if reranker is None else reranker,
         mask_secrets=settings.mask_secrets,
+    )
+
+
+def open_notes(settings: Settings, root: str | Path, store: VectorStore) -> Shelf:
+    """Return the memories in a project's store, with those of the user, whose store is opened when it is needed.
+
+    Args:
+        settings: Where the user's store is.
+        root: The project's folder.
+        store: The project's store; its embedder serves both.
+    """
+    from aurora_dev.core.vector_store import VectorStore
+    from aurora_dev.notes.shelf import Shelf
+    from aurora_dev.notes.user import USER_NAMESPACE, UserBook
+    from aurora_dev.notes.uses import Uses
+
+    folder = settings.user_store_path()
+
+    def open_user_store() -> VectorStore:
+        if folder is None:
+            raise ConfigurationError("the user's store is switched off (user_store = none): nothing was opened")
+        return VectorStore(
+            create_backend("faiss", folder, settings),
+            namespace=USER_NAMESPACE,
+            embedder=store.embedder,
+            reranker="none",
+            mask_secrets=settings.mask_secrets,
+        )
+
+    return Shelf(
+        store,
+        Path(root),
+        mask=settings.mask_secrets,
+        uses=Uses(settings.store_path(Path(root))),
+        user=UserBook(folder, open_user_store),
     )
 
 

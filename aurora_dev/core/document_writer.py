@@ -76,12 +76,7 @@ class DocumentWriter:
 
     def write(self, upserts: Sequence[Document], deletes: Sequence[str], masked: bool) -> list[str]:
         """Delete, then store; see `VectorStore.write`."""
-        if isinstance(upserts, Document) or not isinstance(upserts, Iterable):
-            raise InvalidRequestError(
-                f"documents must be a list of Documents, not {type(upserts).__name__}: nothing was stored"
-            )
-        documents = [self._prepared(document, place, masked) for place, document in enumerate(upserts)]
-        ids = [document_id(self._namespace, d) if d.id is None else d.id for d in documents]
+        documents, ids = self._identified(upserts, masked)
         with self._lock:
             if documents:
                 self._store(ids, documents, deletes)
@@ -89,18 +84,60 @@ class DocumentWriter:
                 self._backend.write(self._namespace, (), deletes)
         return ids
 
-    def _store(self, ids: Sequence[str], documents: Sequence[Document], deletes: Sequence[str]) -> None:
+    def write_if(
+        self, expected: Mapping[str, Document | None], upserts: Sequence[Document], deletes: Sequence[str], masked: bool
+    ) -> bool:
+        """Write if nothing that was read has changed; see `VectorStore.write_if`."""
+        documents, ids = self._identified(upserts, masked)
+        before = {i: None if d is None else Record(i, d.content, d.metadata) for i, d in expected.items()}
+        with self._lock:
+            return self._store(ids, documents, deletes, before)
+
+    def _identified(self, upserts: Sequence[Document], masked: bool) -> tuple[list[Document], list[str]]:
+        if isinstance(upserts, Document) or not isinstance(upserts, Iterable):
+            raise InvalidRequestError(
+                f"documents must be a list of Documents, not {type(upserts).__name__}: nothing was stored"
+            )
+        documents = [self._prepared(document, place, masked) for place, document in enumerate(upserts)]
+        return documents, [document_id(self._namespace, d) if d.id is None else d.id for d in documents]
+
+    def _store(
+        self,
+        ids: Sequence[str],
+        documents: Sequence[Document],
+        deletes: Sequence[str],
+        expected: Mapping[str, Record | None] | None = None,
+    ) -> bool:
         embedder = self._bound(switch=False)
         plain = [Record(i, d.content, d.metadata) for i, d in zip(ids, documents, strict=True)]
         if embedder is not None:
             try:
-                self._backend.write(self._namespace, self._embedded(plain), deletes, embedder=embedder)
-                return
+                return self._write(self._embedded(plain), deletes, expected, embedder)
             except EmbedderMismatchError:  # another process switched it just now
                 pass
         # Losing a memory is worse than finding it by keyword alone until the vectors are brought back.
         _log.warning("written_without_vectors", embedder=self._embedder.name, records=len(plain))
-        self._backend.write(self._namespace, plain, deletes)
+        return self._write(plain, deletes, expected, None)
+
+    def _write(
+        self,
+        records: Sequence[Record],
+        deletes: Sequence[str],
+        expected: Mapping[str, Record | None] | None,
+        embedder: EmbedderInfo | None,
+    ) -> bool:
+        if expected is None:
+            self._backend.write(self._namespace, records, deletes, embedder=embedder)
+            return True
+        conditional = getattr(self._backend, "write_if", None)
+        if conditional is not None:
+            return bool(conditional(self._namespace, expected, records, deletes, embedder=embedder))
+        # The next best: what changes between these two lines, in another process, is overwritten.
+        found = self._backend.fetch(self._namespace, list(expected))
+        if any(not _same(found.get(identifier), record) for identifier, record in expected.items()):
+            return False
+        self._backend.write(self._namespace, records, deletes, embedder=embedder)
+        return True
 
     def delete(self, ids: Sequence[str]) -> int:
         """Delete by ids; return how many existed."""
@@ -169,6 +206,12 @@ class DocumentWriter:
                 if progress is not None:
                     progress(done, max(total, done))
         return done
+
+
+def _same(stored: Record | None, expected: Record | None) -> bool:
+    if stored is None or expected is None:
+        return stored is expected
+    return (stored.content, dict(stored.metadata)) == (expected.content, dict(expected.metadata))
 
 
 def _masked(document: Document) -> Document:

@@ -39,6 +39,7 @@ _FLOAT32_NOISE = 1e-5  # two float32 sums of the same products differ by less, f
 _MOST_TIES = 4096  # keyword scores that tie beyond this many are cut by row
 _ATTEMPTS = 4  # a search that other processes overtake starts again; after these it returns what is left
 _PAGE = 512  # records that a scan reads at once
+_FEW = 4  # a scan whose filter leaves less than one record in so many looks those up
 _CATCH_UP_AT_CLOSE = 256  # changes by this process that the next one should not have to catch up with
 
 Scored = tuple[Rows, npt.NDArray[np.float64]]
@@ -127,20 +128,34 @@ class FAISSLocalStore:
     def attach_vectors(self, namespace: str, records: Sequence[Record], *, embedder: EmbedderInfo) -> int:
         """Give vectors to records that are still as they were read, and return how many those are."""
         with self._connections.writer() as connection:
-            state = sql.read_state(connection, namespace)
-            if state is None:
-                return 0
-            rows = sql.rows_of_ids(connection, state, [record.id for record in records])
-            stored = {
-                identifier: (content, json.loads(metadata))
-                for _, identifier, content, metadata in sql.read_records(connection, list(rows.values()))
-            }
-            given = {record.id: record for record in records}.values()  # of several with one id the last
-            same = [record for record in given if stored.get(record.id) == (record.content, dict(record.metadata))]
+            same = sql.as_read(connection, sql.read_state(connection, namespace), records)
             if same:
                 self._insert(connection, namespace, [encode_record(record) for record in same], same, (), embedder)
         self._note_changes(namespace, len(same))
         return len(same)
+
+    def write_if(
+        self,
+        namespace: str,
+        expected: Mapping[str, Record | None],
+        upserts: Sequence[Record] = (),
+        deletes: Sequence[str] = (),
+        *,
+        embedder: EmbedderInfo | None = None,
+    ) -> bool:
+        """Write as `write` does, if every expected record is still as it was read and every ``None`` still missing."""
+        encoded = [encode_record(record) for record in upserts]
+        with self._connections.writer() as connection:
+            state = sql.read_state(connection, namespace)
+            known = [record for record in expected.values() if record is not None]
+            new = [identifier for identifier, record in expected.items() if record is None]
+            if len(sql.as_read(connection, state, known)) < len(known):
+                return False
+            if state is not None and sql.rows_of_ids(connection, state, new):
+                return False
+            changed = self._insert(connection, namespace, encoded, upserts, deletes, embedder)
+        self._note_changes(namespace, changed)
+        return True
 
     @staticmethod
     def _insert(

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aurora_dev.core.filters import FilterNode, compile_filter, fields, is_everything
-from aurora_dev.core.types import EmbedderInfo, Vector
+from aurora_dev.core.types import EmbedderInfo, Record, Vector
 
 Rows = npt.NDArray[np.int64]
 
@@ -234,6 +234,19 @@ def read_records(connection: sqlite3.Connection, rows: Sequence[int]) -> Iterato
         )
 
 
+def as_read(connection: sqlite3.Connection, state: NamespaceState | None, records: Iterable[Record]) -> list[Record]:
+    """Return those of some records whose content and metadata are stored exactly so."""
+    given = {record.id: record for record in records}  # of several with one id the last
+    if state is None or not given:
+        return []
+    rows = rows_of_ids(connection, state, given)
+    stored = {
+        identifier: (content, json.loads(metadata))
+        for _, identifier, content, metadata in read_records(connection, list(rows.values()))
+    }
+    return [record for record in given.values() if stored.get(record.id) == (record.content, dict(record.metadata))]
+
+
 def read_vectors(connection: sqlite3.Connection, rows: Sequence[int], generation: int) -> dict[int, Vector]:
     """Return the vectors of a generation that rows have."""
     found: dict[int, Vector] = {}
@@ -256,6 +269,14 @@ def read_page(
         f"SELECT row, id, {column}, metadata FROM records WHERE namespace = ? AND id > ? ORDER BY id LIMIT ?",
         (state.number, after_id, limit),
     ).fetchall()
+
+
+def read_by_ids(
+    connection: sqlite3.Connection, state: NamespaceState, ids: Sequence[str]
+) -> list[tuple[int, str, str, str]]:
+    """Return the rows of the ids that exist, in the order of ids: row, id, content and metadata."""
+    rows = rows_of_ids(connection, state, ids)
+    return sorted(read_records(connection, list(rows.values())), key=lambda row: row[1])
 
 
 def read_without_vector(

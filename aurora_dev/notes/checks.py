@@ -1,0 +1,172 @@
+"""What a memory may hold, checked before anything is written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Final
+
+from aurora_dev.core.commits import COMMIT_KEY
+from aurora_dev.core.types import MetadataValue
+from aurora_dev.errors import InvalidRequestError
+from aurora_dev.notes.types import LEAST_IMPORTANCE, MOST_IMPORTANCE, Scope
+
+# A memory is a thing to know, not a document: what is longer belongs in a file of the project, where it is indexed in
+# pieces. This much also fits into a record of Pinecone, whose limit is 40 KB with the metadata.
+MAX_CONTENT_BYTES: Final = 32_768
+# Kinds and tags are names to filter by, not prose; longer ones are mistakes.
+MAX_NAME: Final = 64
+MAX_TAGS: Final = 32
+MAX_SOURCE: Final = 500
+MAX_PAGE: Final = 1_000
+# Far beyond any plan, and early enough that every platform can turn it into a date.
+MAX_EXPIRY: Final = 100 * 365 * 86_400.0
+
+OWN_KEYS: Final = frozenset(
+    {
+        *("kind", "tags", "importance", "source", "path", "symbol", "created_at", "updated_at", "expires_at"),
+        *("supersedes", "superseded_by", "said", "code_hash", "stale"),
+    }
+)
+"""Keys of a record's metadata that hold a memory's own fields."""
+_OF_THE_INDEXER: Final = frozenset(("file_hash", "file_chunks", COMMIT_KEY))
+_NOT_STORED: Final = "nothing was stored"
+
+
+def checked_content(content: object) -> str:
+    """Return a text that can be remembered."""
+    if not isinstance(content, str):
+        raise InvalidRequestError(f"content must be a string, not {type(content).__name__}: {_NOT_STORED}")
+    if not content.strip():
+        raise InvalidRequestError(f"the memory has no text: {_NOT_STORED}")
+    size = len(content.encode("utf-8", "surrogatepass"))
+    if size > MAX_CONTENT_BYTES:
+        raise InvalidRequestError(
+            f"the memory has {size:,} bytes, and {MAX_CONTENT_BYTES:,} are possible: {_NOT_STORED}. Say it shorter, "
+            f"remember its parts one by one, or put it into a file of the project and run: aurora index"
+        )
+    return content
+
+
+def checked_name(value: object, what: str) -> str:
+    """Return a kind or a tag."""
+    usable = isinstance(value, str) and value.strip() == value and 0 < len(value) <= MAX_NAME and value.isprintable()
+    if not usable:
+        raise InvalidRequestError(
+            f"a {what} must be a name of 1 to {MAX_NAME} printable characters, not {value!r:.100}: {_NOT_STORED}"
+        )
+    return str(value)
+
+
+def checked_names(values: Iterable[str], what: str) -> tuple[str, ...]:
+    """Return tags or kinds, each once, in their order."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise InvalidRequestError(f"{what}s must be a list of names, not {values!r:.100}: {_NOT_STORED}")
+    names = tuple(dict.fromkeys(checked_name(value, what) for value in values))
+    if len(names) > MAX_TAGS:
+        raise InvalidRequestError(f"{len(names)} {what}s are too many, at most {MAX_TAGS} are possible: {_NOT_STORED}")
+    return names
+
+
+def checked_importance(value: object) -> int:
+    """Return an importance of 1 to 10."""
+    if isinstance(value, bool) or not isinstance(value, int) or not LEAST_IMPORTANCE <= value <= MOST_IMPORTANCE:
+        raise InvalidRequestError(
+            f"importance must be a whole number from {LEAST_IMPORTANCE} (trivial) to {MOST_IMPORTANCE} (vital), not "
+            f"{value!r:.100}: {_NOT_STORED}"
+        )
+    return value
+
+
+def checked_source(value: object) -> str | None:
+    """Return where something was learned; an empty string is ``None``."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or len(value) > MAX_SOURCE or not value.isprintable() or not value.strip():
+        raise InvalidRequestError(
+            f"source must be one line of at most {MAX_SOURCE} printable characters, not {value!r:.100}: {_NOT_STORED}"
+        )
+    return value.strip()
+
+
+def checked_expiry(value: object) -> float:
+    """Return how many seconds something is valid; 0 stands for "does not expire"."""
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= MAX_EXPIRY:
+        raise InvalidRequestError(
+            f"expires_in must be seconds from 0 to {MAX_EXPIRY:.0f} (100 years) or a timedelta, not {value!r:.100}: "
+            f"{_NOT_STORED}"
+        )
+    return float(seconds)
+
+
+def checked_since(value: object, now: float) -> float:
+    """Return a moment in seconds since the epoch; a timedelta is counted back from now, a naive time is local."""
+    if isinstance(value, timedelta):
+        return now - value.total_seconds()
+    if isinstance(value, datetime):
+        try:
+            return value.timestamp()
+        except (OverflowError, OSError, ValueError):
+            # Platforms differ in which years they can convert; all of them are long ago or far ahead.
+            return value.replace(tzinfo=timezone.utc).timestamp()
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise InvalidRequestError(
+            f"since must be seconds since the epoch, a datetime or a timedelta, not {value!r:.100}"
+        )
+    return float(value)
+
+
+def checked_ids(value: object, what: str) -> tuple[str, ...]:
+    """Return one id or several, each once."""
+    if value is None:
+        return ()
+    found = (value,) if isinstance(value, str) else value
+    if isinstance(found, bytes) or not isinstance(found, Sequence | set | frozenset):
+        raise InvalidRequestError(f"{what} must be an id or a list of ids, not {value!r:.100}: nothing was done")
+    for one in found:
+        if not isinstance(one, str) or not one:
+            raise InvalidRequestError(f"{what} must be an id or a list of ids, not {one!r:.100}: nothing was done")
+    return tuple(dict.fromkeys(found))
+
+
+def checked_scope(value: object) -> Scope:
+    """Return whose memory is meant."""
+    if value == "project":
+        return "project"
+    if value == "user":
+        return "user"
+    raise InvalidRequestError(f"scope must be 'project' or 'user', not {value!r:.100}: nothing was done")
+
+
+def checked_metadata(value: object) -> dict[str, MetadataValue]:
+    """Return what is stored besides a memory's own fields."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise InvalidRequestError(f"metadata must be a mapping, not {value!r:.100}: {_NOT_STORED}")
+    if taken := _OF_THE_INDEXER.intersection(value):
+        raise InvalidRequestError(
+            f"the metadata {', '.join(sorted(taken))} marks what was read from files or commits, and "
+            f"would go with the next index: {_NOT_STORED}"
+        )
+    if taken := OWN_KEYS.intersection(value):
+        raise InvalidRequestError(
+            f"the metadata {', '.join(sorted(taken))} would hide a field of the memory itself: {_NOT_STORED}. Use the "
+            f"argument of that name, where there is one"
+        )
+    return dict(value)
+
+
+def checked_path(value: str) -> str:
+    """Return a path as it is stored: POSIX, relative to the project, not leaving it."""
+    if not isinstance(value, str) or not value.strip() or "\0" in value or len(value) > 4_096:
+        raise InvalidRequestError(f"path must be a path in the project, not {value!r:.100}: {_NOT_STORED}")
+    posix = PurePosixPath(value.replace("\\", "/"))
+    if posix.is_absolute() or PureWindowsPath(value).drive or ".." in posix.parts:
+        raise InvalidRequestError(
+            f"the path '{value:.200}' must be relative to the project and stay inside it: {_NOT_STORED}"
+        )
+    return posix.as_posix()

@@ -1,0 +1,93 @@
+"""How often each memory was recalled: counted beside the store, since counting must cost a search nothing.
+
+The counts are a hint for the ranking. They lie in a small file that is replaced as a whole; of two processes that do so
+at once one may lose its counts, and a file that cannot be read counts as empty.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from aurora_dev.log import get_logger
+
+_log = get_logger(__name__)
+
+FILE: Final = "note_uses.json"
+_FLUSHED_AT: Final = 64  # counts in memory; more are written out with the recall that brings them
+_MOST_IDS: Final = 10_000  # in the file, the most used ones: half a megabyte
+_MOST_COUNT: Final = 1_000_000
+
+
+class Uses:
+    """Counts of one store. Thread-safe; its methods read and write a small file, so call them in a thread.
+
+    Args:
+        folder: Of the store; where there is none, counts last as long as the process.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self._lock = threading.Lock()
+        self._pending: Counter[str] = Counter()
+        self._known: Counter[str] = Counter()
+        self._stamp: tuple[int, int] | None = None
+
+    def counts(self) -> Counter[str]:
+        """Return the counts by id."""
+        with self._lock:
+            self._read()
+            return self._known + self._pending
+
+    def add(self, ids: Iterable[str]) -> None:
+        """Count a use of each."""
+        with self._lock:
+            self._pending.update(ids)
+            if self._pending.total() >= _FLUSHED_AT:
+                self._write()
+
+    def flush(self) -> None:
+        """Write out what has been counted."""
+        with self._lock:
+            self._write()
+
+    def _read(self) -> None:
+        try:
+            status = self._path.stat()
+            stamp = (status.st_mtime_ns, status.st_size)
+            if stamp == self._stamp:
+                return
+            values = json.loads(self._path.read_text("utf-8"))
+            self._known = Counter(
+                {
+                    str(id): min(count, _MOST_COUNT)
+                    for id, count in values.items()
+                    if isinstance(count, int) and not isinstance(count, bool) and count > 0
+                }
+            )
+            self._stamp = stamp
+        except (OSError, ValueError, AttributeError, RecursionError):
+            # Not there yet, or damaged: counts are a hint, and begin anew.
+            self._known, self._stamp = Counter(), None
+
+    def _write(self) -> None:
+        if not self._pending or not self._path.parent.is_dir():
+            return
+        self._read()
+        merged = self._known + self._pending
+        kept = dict(merged.most_common(_MOST_IDS))
+        temporary = self._path.with_name(f"{FILE}.{secrets.token_hex(4)}.tmp")
+        try:
+            temporary.write_text(json.dumps(kept, sort_keys=True), "utf-8")
+            temporary.replace(self._path)
+            self._pending.clear()
+        except OSError as error:
+            _log.debug("notes.uses_not_saved", error=error)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
