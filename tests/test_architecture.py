@@ -16,7 +16,7 @@ CONFINED = {
     "faiss": {"core/faiss_index.py"},
     "pinecone": {"core/pinecone_store.py"},
     "mcp": {"interfaces/mcp_server.py"},
-    "onnxruntime": {"core/onnx_reranker.py"},
+    "onnxruntime": {"core/onnx_session.py"},
     "torch": {"core/embeddings.py", "core/reranker.py"},
     "sentence_transformers": {"core/embeddings.py", "core/reranker.py"},
     "tiktoken": {"core/tiktoken_counter.py"},
@@ -24,7 +24,7 @@ CONFINED = {
     "tree_sitter_language_pack": {"syntax/__init__.py"},
 }
 # Packages that take long to import: only inside functions, so that `import aurora_dev` stays fast.
-LATE = {"faiss", "torch", "sentence_transformers", "tree_sitter_language_pack", "tokenizers", "safetensors", "tiktoken"}
+LATE = {"faiss", "onnxruntime", "torch", "sentence_transformers", "tree_sitter_language_pack", "tokenizers", "safetensors", "tiktoken"}
 
 # Layers from the top to the bottom; a module imports from its own layer or from a lower one.
 LAYERS = [
