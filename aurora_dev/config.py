@@ -48,6 +48,7 @@ USUAL_NAMES: Mapping[str, str] = {
 }
 """Environment names that other tools use already, and the setting each gives."""
 
+_SECRET_ENDINGS = ("_api_key", "_token")
 _LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
 # What a model hub calls a model: "name" or "owner/name", and never a path that leaves its folder.
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?")
@@ -100,6 +101,9 @@ class Settings(BaseSettings):
         None, description="Folder where sentence-transformers keeps models."
     )
     pinecone_api_key: SecretStr | None = Field(None, description="Key of Pinecone (environment only).")
+    mcp_token: SecretStr | None = Field(
+        None, description="Token of aurora mcp --http (environment only); by default one is made for each project."
+    )
     mask_secrets: bool = Field(True, description="Whether credentials are masked before anything is stored.")
     busy_timeout: float = Field(30.0, gt=0, description="Seconds to wait while another process writes to the store.")
     log: LogLevel = Field("off", description="Log lines on stderr: off, error, warning, info, debug.")
@@ -299,7 +303,7 @@ def _checked_table(table: Any, path: Path, text: str) -> tuple[dict[str, Any], d
     source = Source("file", str(path))
     _check_names(table, source, text)
     for name in table:
-        if name.endswith("_api_key"):
+        if name.endswith(_SECRET_ENDINGS):
             variable = next((usual for usual, own in USUAL_NAMES.items() if own == name), ENV_PREFIX + name.upper())
             raise ConfigurationError(
                 f"{_place(source, name, text)}: '{name}' is not read from files, which are shared and committed; "
@@ -330,7 +334,7 @@ def _explain(error: ValidationError, values: Mapping[str, Any], sources: Mapping
         name = str(problem["loc"][0]) if problem["loc"] else ""
         source = sources.get(name, Source("argument"))
         text = (_read_text(Path(source.name)) or "") if source.kind == "file" else ""
-        given = "[hidden]" if name.endswith("_api_key") else repr(values.get(name))
+        given = "[hidden]" if name.endswith(_SECRET_ENDINGS) else repr(values.get(name))
         message = problem["msg"][:1].lower() + problem["msg"][1:]
         parts.append(f"{_place(source, name, text)}: {name} = {given}: {message}")
     return "; ".join(parts)
