@@ -24,14 +24,15 @@ CONFINED = {
     "tree_sitter_language_pack": {"syntax/__init__.py"},
 }
 # Packages that take long to import: only inside functions, so that `import aurora_dev` stays fast.
-LATE = {"faiss", "onnxruntime", "torch", "sentence_transformers", "tree_sitter_language_pack", "tokenizers", "safetensors", "tiktoken"}
+LATE = {"faiss", "torch", "sentence_transformers", "tree_sitter_language_pack", "tokenizers", "safetensors", "tiktoken"}
+LATE |= {"onnxruntime"}
 
 # Layers from the top to the bottom; a module imports from its own layer or from a lower one.
 LAYERS = [
     ["interfaces/"],
     ["evaluation/"],
     ["sync.py"],
-    ["memory.py"],
+    ["memory.py", "memory_notes.py", "memory_status.py"],
     ["factory.py"],
     ["indexing/", "notes/", "history/", "transfer/"],
     ["core/"],
