@@ -22,7 +22,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError
@@ -105,6 +105,12 @@ class Settings(BaseSettings):
         None, description="Token of aurora mcp --http (environment only); by default one is made for each project."
     )
     mask_secrets: bool = Field(True, description="Whether credentials are masked before anything is stored.")
+    history_limit: int = Field(2_000, ge=0, description="How many commits of the git history are kept; 0: none.")
+    history_days: float | None = Field(None, gt=0, description="Only commits of the last so many days; unset: all.")
+    freshness: Literal["auto", "notice", "off"] = Field(
+        "auto", description="Before a search: auto (re-index what changed, or say so), notice (only say so), off."
+    )
+    freshness_budget: float = Field(0.2, ge=0, le=60, description="Seconds a search may spend on re-indexing.")
     busy_timeout: float = Field(30.0, gt=0, description="Seconds to wait while another process writes to the store.")
     log: LogLevel = Field("off", description="Log lines on stderr: off, error, warning, info, debug.")
     log_format: LogFormat = Field("text", description="Log lines as text or json.")
@@ -214,6 +220,24 @@ def unknown_environment() -> list[str]:
     """Return the ``AURORA_…`` variables that are no setting: misspelt ones change nothing, and should be seen."""
     known = {ENV_PREFIX + name.upper() for name in Settings.model_fields}
     return sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX) and name.upper() not in known)
+
+
+def environment_for_git() -> dict[str, str]:
+    """Return the environment for running git: nothing of another repository in it, no terminal, pager or remote.
+
+    What git exports to its hooks (``GIT_DIR``, ``GIT_INDEX_FILE``) would turn every call to that repository.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("GIT_")}
+    return {
+        **kept,
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_ALLOW_PROTOCOL": "none",
+        "GIT_PAGER": "cat",
+        "LC_ALL": "C",
+    }
 
 
 def find_project(start: Path, *, within_repository: bool = False) -> Path | None:

@@ -227,6 +227,7 @@ def test_a_file_may_decide_what_the_table_says(row: dict[str, str], tmp_path: Pa
     harmless = {"store": '"notes"', "log": '"debug"', "log_format": '"json"', "busy_timeout": "5.0"}
     harmless |= {"mask_secrets": "false", "reranker": '"none"', "embedder": '"bundled"'}
     harmless |= {"reranker_url": '"http://localhost:8080"'}
+    harmless |= {"history_limit": "50", "history_days": "30", "freshness": '"notice"', "freshness_budget": "0.1"}
     harmful = {
         "store": '"../elsewhere"',
         "embedder": '"https://example.org/v1"',

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from aurora_dev.core.backend import Filter
+from aurora_dev.core.commits import COMMIT_KEY
 from aurora_dev.core.context_interface import interface_rows
 from aurora_dev.core.context_items import Candidate
 from aurora_dev.core.context_render import safe
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["IS_NOTE", "GraphCache", "candidate_of", "gap_lines", "neighbours", "relevant_notes"]
 
-IS_NOTE: Final[Filter] = {"file_hash": {"$exists": False}}
+IS_NOTE: Final[Filter] = {"file_hash": {"$exists": False}, COMMIT_KEY: {"$exists": False}}
 _IS_FILE: Final[Filter] = {"file_hash": {"$exists": True}}
 # Scanning is a matter of 15 ms per thousand records; beyond this, neighbours are not worth the wait.
 MOST_RECORDS: Final = 50_000

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from aurora_dev.core.commits import asks_for_history, commit_weight, is_commit
 from aurora_dev.core.lexical import STOP_WORDS, is_symbol_query, split_identifier
 from aurora_dev.core.path_kinds import kinds_asked_for, path_weight
 from aurora_dev.core.word_folding import fold_word
@@ -55,12 +56,14 @@ class QueryProfile:
         is_symbol: Whether the query is nothing but one identifier, and reads like one: ``rrf`` names a symbol, but may
             be a word just as well.
         qualifiers: For the last part of a qualified name what stands right before it: ``Client`` for ``send``.
+        asks_for_history: Whether it asks why something is so, when it changed or who did it.
     """
 
     words: frozenset[str]
     symbols: tuple[str, ...]
     is_symbol: bool
     qualifiers: Mapping[str, str] = field(default_factory=dict, hash=False)
+    asks_for_history: bool = False
 
     @classmethod
     def of(cls, query: str) -> QueryProfile:
@@ -78,7 +81,8 @@ class QueryProfile:
                 named += [match, last]
                 if before:
                     qualifiers[last] = before[-1]
-        return cls(frozenset(words), tuple(dict.fromkeys(named)), is_symbol, qualifiers)
+        history = asks_for_history(text)
+        return cls(frozenset(words), tuple(dict.fromkeys(named)), is_symbol, qualifiers, history)
 
     @property
     def vector_weight(self) -> float:
@@ -148,7 +152,10 @@ def company_signal(scores: Scores, metadata: Sequence[Mapping[str, Any]]) -> Sco
 
 
 def path_weights(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]]) -> Scores:
-    """Return 1 for ordinary code, less for tests, examples, copies, by-products and prose that nobody asked for."""
+    """Return 1 for ordinary code, less for tests, examples, copies, by-products and prose that nobody asked for.
+
+    Commits weigh less than code too, and more where the question is about the past.
+    """
     asked_for = kinds_asked_for(profile.words)
     defining = asked_for | {"reexport"}  # an __init__.py that defines what is asked for does not merely pass it on
     wanted = frozenset(profile.symbols)
@@ -158,6 +165,8 @@ def path_weights(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]]) -
         if isinstance(path, str):
             own = not wanted.isdisjoint(fields.get("symbols") or ())
             weights[row] = path_weight(path, defining if own else asked_for)
+        else:
+            weights[row] = commit_weight(fields, asked=profile.asks_for_history)
     return weights
 
 
@@ -188,7 +197,7 @@ def apply_signals(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]], 
         return fused
     gain = DEFINITION_GAIN if profile.is_symbol else MENTIONED_DEFINITION_GAIN
     path_gain = 0.0 if profile.is_symbol else PATH_GAIN
-    most = fused.max()
+    most = max((score for score, fields in zip(fused, metadata, strict=True) if not is_commit(fields)), default=1.0)
     total = fused + most * (
         gain * definition_signal(profile, metadata)
         + path_gain * path_signal(profile, metadata)

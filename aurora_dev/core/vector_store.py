@@ -14,6 +14,7 @@ import numpy as np
 from typing_extensions import Self
 
 from aurora_dev.core.backend import Filter, NamespaceStats, VectorBackend
+from aurora_dev.core.commits import asks_for_history, enough, is_commit, without_commits_to_read
 from aurora_dev.core.document_writer import DocumentWriter
 from aurora_dev.core.embeddings import Embedder
 from aurora_dev.core.filters import is_everything, parse_filter
@@ -217,6 +218,8 @@ class VectorStore:
                 results = await self._run(self._diversify, results, pool, options.mmr_lambda)
             trace.stages.append("mmr")
         if reranker is not None:
+            if not asks_for_history(query):
+                results, read_by_reranker = without_commits_to_read(results, pool, read_by_reranker)
             with trace.timed("rerank"):
                 results = await rerank_candidates(query, results[:pool], reranker, read_by_reranker, options, trace)
         trace.timings["total"] = time.perf_counter() - started
@@ -292,11 +295,11 @@ class VectorStore:
         if not vector.any():
             return []  # the embedder knows nothing in it (an emoji, a lone sign): everything would be equally near
         with trace.timed("vector"):
-            return self.backend.vector_query(self.namespace, vector, wanted, filter)
+            return enough(lambda n: self.backend.vector_query(self.namespace, vector, n, filter), wanted)
 
     def _keyword_list(self, query: str, wanted: int, filter: Filter | None, trace: SearchTrace) -> list[Match]:
         with trace.timed("keyword"):
-            return self.backend.keyword_query(self.namespace, query, wanted, filter)
+            return enough(lambda n: self.backend.keyword_query(self.namespace, query, n, filter), wanted)
 
     def _diversify(self, results: list[SearchResult], top_k: int, lambda_: float) -> list[SearchResult]:
         # Beyond the candidates of one list, relevance is so low that diversity would only bring in noise.
@@ -358,9 +361,13 @@ def _fuse(
 ) -> list[SearchResult]:
     """Fuse two candidate lists, then let the code-aware signals speak."""
     profile = QueryProfile.of(query)
+    lists = (vector_list, keyword_list)
     weight = profile.vector_weight if options.vector_weight is None else options.vector_weight
-    ids = [[match.record.id for match in matches] for matches in (vector_list, keyword_list)]
-    fused = rrf(ids, (weight, 1.0 - weight))
+    # Commits are ranked among themselves: however many there are, the places of everything else stay what they were.
+    fused: dict[str, float] = {}
+    for commits in (False, True):
+        ids = [[m.record.id for m in matches if is_commit(m.record.metadata) is commits] for matches in lists]
+        fused.update(rrf(ids, (weight, 1.0 - weight)))
     vector_scores = {match.record.id: match.score for match in vector_list}
     keyword_scores = {match.record.id: match.score for match in keyword_list}
     records = {match.record.id: match.record for matches in (vector_list, keyword_list) for match in matches}

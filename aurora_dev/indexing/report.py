@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aurora_dev.errors import InvalidRequestError
+from aurora_dev.history.report import HistoryReport
 from aurora_dev.indexing.walker import Skipped, WalkOptions
 
 __all__ = ["IndexOptions", "IndexProgress", "IndexReport"]
@@ -74,6 +75,7 @@ class IndexReport:
         timings: Seconds per stage: ``scan`` (of the store), ``walk``, ``read``, ``mask``, ``chunk``, ``write``.
             Reading and writing overlap, so that their sum may exceed ``seconds``.
         skipped: What was left out, sorted by path.
+        history: What the run did with the commits of the git history; ``None`` where it only read files.
     """
 
     files_added: int
@@ -90,6 +92,7 @@ class IndexReport:
     seconds: float
     timings: Mapping[str, float]
     skipped: tuple[Skipped, ...] = ()
+    history: HistoryReport | None = None
 
     @property
     def skipped_reasons(self) -> Mapping[str, int]:

@@ -1,0 +1,90 @@
+"""Commits among the records: how they are told from files and notes, and which questions ask for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from aurora_dev.core.backend import Filter
+from aurora_dev.core.types import Match, SearchResult
+
+COMMIT_KIND: Final = "commit"
+COMMIT_KEY: Final = "commit"
+"""The metadata key that holds a commit's full hash; nothing else has it."""
+IS_COMMIT: Final[Filter] = {COMMIT_KEY: {"$exists": True}}
+
+# A commit's message says in a few dense words what the code says in many lines, and would stand above the code that a
+# question is about. Measured by benchmarks/history.py.
+COMMIT_WEIGHT: Final = 0.3
+# Where a question asks for reasons or for the past, commits come first; the code that it names follows.
+ASKED_COMMIT_WEIGHT: Final = 1.5
+
+# "When" and "who" only where they ask about the past: "when is the cache emptied" and "who calls this" are about code.
+# "Commit" and "history" are words of databases and browsers too, and count in the company that they keep.
+_ASKS: Final = re.compile(
+    r"^\W*(?:why|how come|since when)\b"
+    r"|\b(?:why (?:is|are|was|were|do|does|did|don't|doesn't|didn't|not|no|the|we|it|this|there)"
+    r"|how come|since when|when (?:was|were|did|has|have)"
+    r"|who (?:last )?(?:changed|wrote|added|introduced|removed|broke|made|touched|fixed|did|renamed|decided)"
+    r"|what (?:has |was |have )?(?:recently )?changed|recent(?:ly)? chang\w+"
+    r"|(?:which|what|last|latest|recent) commits?|commit (?:messages?|that|which|log|history)"
+    r"|commits? (?:by|to|about|of|in)|(?:git|change|project) (?:history|log)|history of"
+    r"|reasons? (?:for|behind|why|that)|rationale|motivation (?:for|behind)|introduced by)\b",
+    re.IGNORECASE,
+)
+
+
+def is_commit(metadata: Mapping[str, Any]) -> bool:
+    """Whether a record is a commit."""
+    return COMMIT_KEY in metadata
+
+
+def asks_for_history(query: str) -> bool:
+    """Whether a question asks why something is so, when it changed or who did it."""
+    return _ASKS.search(query) is not None
+
+
+def commit_weight(metadata: Mapping[str, Any], *, asked: bool) -> float:
+    """Return the factor for a record's score: 1 for what is no commit."""
+    if not is_commit(metadata):
+        return 1.0
+    return ASKED_COMMIT_WEIGHT if asked else COMMIT_WEIGHT
+
+
+def enough(query: Callable[[int], list[Match]], wanted: int) -> list[Match]:
+    """Return a candidate list with as many places for everything else as it would have without commits.
+
+    Args:
+        query: Returns that many matches, best first.
+        wanted: How many candidates the list is to hold, and of commits at most.
+    """
+    found = query(wanted)
+    commits = sum(is_commit(match.record.metadata) for match in found)
+    if 0 < commits < len(found) == wanted:
+        found = query(wanted + 2 * commits)
+    others = 0
+    kept = []
+    for match in found:
+        if is_commit(match.record.metadata):
+            kept.append(match)
+        elif others < wanted:
+            kept.append(match)
+            others += 1
+    return kept
+
+
+def without_commits_to_read(results: Sequence[SearchResult], pool: int, read: int) -> tuple[list[SearchResult], int]:
+    """Put commits behind what a reranker reads, unless there is nothing else: nobody asked for them.
+
+    Returns:
+        The results, and how many of them the reranker is to read.
+    """
+    others = [result for result in results if not is_commit(result.metadata)][:pool]
+    if not others or len(others) == len(results[:pool]):
+        return list(results), read
+    # Results stay in the order of their scores, also where the reranker then does not run.
+    lowest = others[-1].score
+    commits = [replace(one, score=min(one.score, lowest)) for one in results if is_commit(one.metadata)]
+    return [*others, *commits], min(read, len(others))

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from aurora_dev.core.faiss_store import FAISSLocalStore
+from aurora_dev.core.vector_store import VectorStore
+from aurora_dev.testing.hashing_embedder import HashingEmbedder
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from repository import Repository
+
+
+@pytest.fixture(autouse=True)
+def no_git_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Nobody's own configuration counts, and no test finds the repository that the tests lie in."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
+    yield
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "project")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[VectorStore]:
+    opened = VectorStore(
+        FAISSLocalStore(tmp_path / "store"), namespace="tests", embedder=HashingEmbedder(), reranker="none"
+    )
+    yield opened
+    await opened.close()

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from repository import Repository
+
+from aurora_dev.core.commits import IS_COMMIT
+from aurora_dev.core.vector_store import VectorStore
+from aurora_dev.errors import InvalidRequestError
+from aurora_dev.history import commit_indexer
+from aurora_dev.history.commit_indexer import CommitIndexer, commit_document
+from aurora_dev.history.git_log import Commit
+from aurora_dev.history.report import HistoryOptions, HistoryReport
+from aurora_dev.indexing.indexer import Indexer
+
+TOKEN = "ghp_" + "a8Kd03mPq7Zt5LwXc1Rv9BnY2sHjF6gUeQ4i"
+
+
+async def index(store: VectorStore, root: Path, **options: float) -> HistoryReport:
+    return await CommitIndexer(store, root, options=HistoryOptions(**options)).run()  # type: ignore[arg-type]
+
+
+async def subjects(store: VectorStore) -> set[str]:
+    return {record.content.split("\n")[0] for record in await store.scan(IS_COMMIT, content=True)}
+
+
+async def test_commits_are_stored_once_and_new_ones_are_added(store: VectorStore, repository: Repository) -> None:
+    repository.commit("First", a__py="x = 1\n")
+    second = repository.commit("Second", a__py="x = 2\n")
+    report = await index(store, repository.root)
+    assert (report.commits_added, report.commits_total, report.head, report.skipped) == (2, 2, second, None)
+    sequence = (await store.stats()).sequence
+    report = await index(store, repository.root)
+    assert (report.commits_added, report.commits_removed, report.commits_total) == (0, 0, 2)
+    assert (await store.stats()).sequence == sequence
+    repository.commit("Third", a__py="x = 3\n")
+    assert (await index(store, repository.root)).commits_added == 1
+    assert await subjects(store) == {"First", "Second", "Third"}
+
+
+async def test_what_a_rebase_left_behind_goes(store: VectorStore, repository: Repository) -> None:
+    repository.commit("Base", a__txt="1")
+    repository.commit("To be reworded", a__txt="2")
+    await index(store, repository.root)
+    repository.git("reset", "-q", "--soft", "HEAD~1")
+    repository.commit("Reworded")
+    report = await index(store, repository.root)
+    assert (report.commits_added, report.commits_removed, report.commits_total) == (1, 1, 2)
+    assert await subjects(store) == {"Base", "Reworded"}
+
+
+async def test_an_emptied_branch_leaves_nothing(store: VectorStore, repository: Repository) -> None:
+    repository.commit("Base", a__txt="1")
+    await index(store, repository.root)
+    repository.git("checkout", "-q", "--orphan", "empty")
+    report = await index(store, repository.root)
+    assert (report.commits_removed, report.commits_total, report.head) == (1, 0, None)
+
+
+async def test_the_limit_keeps_the_newest(store: VectorStore, repository: Repository) -> None:
+    for n in range(5):
+        repository.commit(f"Number {n}", a__txt=str(n))
+    assert (await index(store, repository.root, limit=2)).commits_added == 2
+    assert await subjects(store) == {"Number 3", "Number 4"}
+    repository.commit("Number 5", a__txt="5")
+    report = await index(store, repository.root, limit=2)
+    assert (report.commits_added, report.commits_removed, report.commits_total) == (1, 1, 2)
+    report = await index(store, repository.root, limit=0)
+    assert (report.commits_total, report.skipped) == (0, "the history limit is 0")
+    assert await subjects(store) == set()
+
+
+async def test_old_commits_are_left_out_where_an_age_is_set(store: VectorStore, repository: Repository) -> None:
+    repository.commit("Years ago", a__txt="1")
+    repository.git("commit", "-q", "--allow-empty", "-m", "Just now")
+    assert (await index(store, repository.root, days=1)).commits_total == 1
+    assert await subjects(store) == {"Just now"}
+
+
+async def test_files_and_commits_leave_each_other_alone(store: VectorStore, repository: Repository) -> None:
+    repository.commit("First", a__py="def alpha():\n    return 1\n")
+    await index(store, repository.root)
+    await Indexer(store, repository.root).run()
+    assert await subjects(store) == {"First"}
+    files = await store.count({"file_hash": {"$exists": True}})
+    assert files > 0
+    repository.commit("Second")
+    await index(store, repository.root)
+    (repository.root / "a.py").unlink()
+    await Indexer(store, repository.root).run()
+    assert await subjects(store) == {"First", "Second"}
+    assert await store.count({"file_hash": {"$exists": True}}) == 0
+
+
+async def test_where_there_is_no_repository_any_more_its_commits_go(
+    store: VectorStore, repository: Repository, tmp_path: Path
+) -> None:
+    repository.commit("First", a__txt="1")
+    await index(store, repository.root)
+    (repository.root / ".git").rename(tmp_path / "gone")
+    report = await index(store, repository.root)
+    assert (report.commits_removed, report.commits_total) == (1, 0)
+    assert report.skipped is not None
+    assert "no git repository" in report.skipped
+
+
+async def test_without_git_what_is_stored_stays(
+    store: VectorStore, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit("First", a__txt="1")
+    await index(store, repository.root)
+    monkeypatch.setenv("PATH", str(repository.root))
+    report = await index(store, repository.root)
+    assert (report.commits_total, report.skipped) == (1, "git is not installed")
+    assert await subjects(store) == {"First"}
+
+
+async def test_another_form_of_the_document_replaces_the_stored_one(
+    store: VectorStore, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit("First", a__txt="1")
+    await index(store, repository.root)
+    monkeypatch.setattr(commit_indexer, "HISTORY_VERSION", commit_indexer.HISTORY_VERSION + 1)
+    sequence = (await store.stats()).sequence
+    report = await index(store, repository.root)
+    assert (report.commits_added, report.commits_total) == (0, 1)
+    assert (await store.stats()).sequence > sequence
+    sequence = (await store.stats()).sequence
+    await index(store, repository.root)
+    assert (await store.stats()).sequence == sequence
+
+
+async def test_credentials_in_messages_are_masked(store: VectorStore, repository: Repository) -> None:
+    repository.commit(f"Rotate the token {TOKEN}", a__txt="1")
+    await index(store, repository.root)
+    (record,) = await store.scan(IS_COMMIT, content=True)
+    assert TOKEN not in record.content
+    assert "Rotate the token" in record.content
+
+
+async def test_merges_that_say_nothing_are_not_stored(store: VectorStore, repository: Repository) -> None:
+    repository.commit("Base", a__txt="1")
+    main = repository.git("rev-parse", "--abbrev-ref", "HEAD")
+    repository.git("checkout", "-q", "-b", "side")
+    repository.commit("Work", b__txt="1")
+    repository.git("checkout", "-q", main)
+    repository.git("merge", "-q", "--no-ff", "-m", "Merge branch 'side'", "side")
+    assert (await index(store, repository.root)).commits_total == 2
+    sequence = (await store.stats()).sequence
+    assert (await index(store, repository.root)).commits_total == 2
+    assert (await store.stats()).sequence == sequence
+    assert await subjects(store) == {"Base", "Work"}
+
+
+def test_a_document_says_what_when_who_and_where() -> None:
+    files = tuple(f"src/f{n:02}.py" for n in range(30))
+    commit = Commit(
+        "ab" * 20, "Retry twice", "Once was not enough.", "Ada", 86_400, 1, files, 45, ("send", "test_send")
+    )
+    document = commit_document(commit, "tests")
+    assert document.content.startswith(
+        "Retry twice\n\nOnce was not enough.\n\nCommit ababababab of 1970-01-02 by Ada\n"
+    )
+    assert "src/f11.py and 33 more" in document.content
+    assert "src/f12.py" not in document.content
+    assert document.content.endswith("\nIn: send")
+    assert document.metadata["kind"] == "commit"
+    assert document.metadata["commit"] == "ab" * 20
+    assert document.metadata["files"] == list(files)
+    assert document.metadata["created_at"] == 86_400.0
+    assert not {"path", "file_hash", "symbol", "symbols"} & set(document.metadata)
+    assert commit_document(commit, "tests").id == document.id != commit_document(commit, "others").id
+
+
+@pytest.mark.parametrize("options", [{"limit": -1}, {"limit": True}, {"limit": 1.5}, {"days": 0}, {"days": -3}])
+def test_a_bound_that_makes_no_sense_is_refused(options: dict[str, float]) -> None:
+    with pytest.raises(InvalidRequestError):
+        HistoryOptions(**options)  # type: ignore[arg-type]
