@@ -31,11 +31,15 @@ if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
     from aurora_dev.errors import AuroraError
     from aurora_dev.indexing.indexer import Indexer, IndexReport
-    from aurora_dev.memory import Memory, MemoryStatus, Note
+    from aurora_dev.memory import Memory
+    from aurora_dev.memory_status import MemoryStatus
+    from aurora_dev.notes.types import Conflict, Note, NotePage, NotesExported, NotesImported, Pruned, Remembered
+    from aurora_dev.sync import SyncMemory
 
 __all__ = [
     "AuroraError",
     "Capabilities",
+    "Conflict",
     "Context",
     "ContextManager",
     "CrossEncoderReranker",
@@ -50,13 +54,19 @@ __all__ = [
     "MemoryStatus",
     "NamespaceStats",
     "Note",
+    "NotePage",
+    "NotesExported",
+    "NotesImported",
     "Notice",
+    "Pruned",
     "Record",
+    "Remembered",
     "Reranker",
     "SearchOptions",
     "SearchResult",
     "SearchResults",
     "Settings",
+    "SyncMemory",
     "TokenCounter",
     "VectorBackend",
     "VectorStore",
@@ -66,6 +76,7 @@ __all__ = [
 _HOMES = {
     "AuroraError": "errors",
     "Capabilities": "core.backend",
+    "Conflict": "notes.types",
     "Context": "core.context_items",
     "ContextManager": "core.context_manager",
     "CrossEncoderReranker": "core.reranker",
@@ -77,16 +88,22 @@ _HOMES = {
     "Indexer": "indexing.indexer",
     "Match": "core.types",
     "Memory": "memory",
-    "MemoryStatus": "memory",
+    "MemoryStatus": "memory_status",
     "NamespaceStats": "core.backend",
-    "Note": "memory",
+    "Note": "notes.types",
+    "NotePage": "notes.types",
+    "NotesExported": "notes.types",
+    "NotesImported": "notes.types",
     "Notice": "core.types",
+    "Pruned": "notes.types",
     "Record": "core.types",
+    "Remembered": "notes.types",
     "Reranker": "core.reranker",
     "SearchOptions": "core.types",
     "SearchResult": "core.types",
     "SearchResults": "core.types",
     "Settings": "config",
+    "SyncMemory": "sync",
     "TokenCounter": "core.tokens",
     "VectorBackend": "core.backend",
     "VectorStore": "core.vector_store",

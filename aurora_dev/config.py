@@ -40,6 +40,7 @@ ENV_PREFIX = "AURORA_"
 PROJECT_FILE = "aurora.toml"
 PYPROJECT_FILE = "pyproject.toml"
 STORE_FOLDER = ".aurora"
+USER_FOLDER = "aurora"
 
 USUAL_NAMES: Mapping[str, str] = {
     "CROSS_ENCODER_MODEL": "cross_encoder_model",
@@ -79,6 +80,9 @@ class Settings(BaseSettings):
 
     backend: str = Field("faiss", description="Where records live: faiss (on this disk).")
     store: Path | None = Field(None, description="Folder of the local store; by default .aurora in the project.")
+    user_store: str | None = Field(
+        None, min_length=1, description="Folder of the user's own memories, by default in the data folder; or none."
+    )
     namespace: str = Field("default", min_length=1, description="The part of the store that is read and written.")
     embedder: str = Field(
         "bundled",
@@ -177,6 +181,12 @@ class Settings(BaseSettings):
         """Return the folder of the local store: absolute, or relative to the project; ``~`` is the home folder."""
         return project / (self.store.expanduser() if self.store else STORE_FOLDER)
 
+    def user_store_path(self) -> Path | None:
+        """Return the folder of the user's own memories, which hold in every project; ``None``: switched off."""
+        if self.user_store is None:
+            return user_data_folder()
+        return None if self.user_store == "none" else Path(self.user_store).expanduser().absolute()
+
     def _check_trust(self, project: Path) -> None:
         """Refuse what a file that came with a project must not decide."""
 
@@ -205,8 +215,30 @@ class Settings(BaseSettings):
                 continue
             if not _HUB_NAME.fullmatch(model) or (project / model).exists() or Path(model).exists():
                 refuse(name, "would load a model from a folder, which may run code that lies there")
+        if "user_store" in from_files:
+            refuse("user_store", "would decide where your own memories are")
         if "store" in from_files and not self.store_path(project).resolve().is_relative_to(project.resolve()):
             refuse("store", "would put the store outside of the project")
+
+
+def user_data_folder() -> Path | None:
+    """Return where programs keep a user's data on this platform; ``None`` where there is no home folder."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA")
+        return Path(base, USER_FOLDER) if base else _home("AppData", "Local", USER_FOLDER)
+    base = os.environ.get("XDG_DATA_HOME")
+    if base and Path(base).is_absolute():  # the specification says to ignore others
+        return Path(base, USER_FOLDER)
+    if sys.platform == "darwin":
+        return _home("Library", "Application Support", USER_FOLDER)
+    return _home(".local", "share", USER_FOLDER)
+
+
+def _home(*parts: str) -> Path | None:
+    try:
+        return Path.home().joinpath(*parts)
+    except RuntimeError:  # an account without a home folder, as services have
+        return None
 
 
 def service_url(embedder: str) -> str | None:

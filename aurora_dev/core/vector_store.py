@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,7 @@ from aurora_dev.core.commits import asks_for_history, enough, is_commit, without
 from aurora_dev.core.document_writer import DocumentWriter
 from aurora_dev.core.embeddings import Embedder
 from aurora_dev.core.filters import is_everything, parse_filter
+from aurora_dev.core.hidden_records import HiddenRecords, Visible
 from aurora_dev.core.ranking import mmr, rrf
 from aurora_dev.core.record_checks import check_name
 from aurora_dev.core.rerank_stage import rerank_candidates
@@ -89,6 +90,7 @@ class VectorStore:
         self.backend: VectorBackend = factory.create_backend(backend, path=path)
         self.namespace = namespace
         self._writer = DocumentWriter(self.backend, self.embedder, namespace, mask=mask_secrets)
+        self._hidden = HiddenRecords(self.backend, namespace)
         self._closed = False
 
     # -- writing -----------------------------------------------------------------------------------------------
@@ -118,6 +120,30 @@ class VectorStore:
         """
         ids = _checked_ids(deletes, "nothing was written")
         return await self._run(self._writer.write, upserts, ids, masked)
+
+    async def write_if(
+        self,
+        expected: Mapping[str, Document | None],
+        upserts: Sequence[Document],
+        deletes: Sequence[str] = (),
+        *,
+        masked: bool = False,
+    ) -> bool:
+        """Write as `write` does, unless somebody else has changed what the caller has read (compare and swap).
+
+        Args:
+            expected: Documents by id as they were read, ``None`` for an id that was missing.
+            upserts: As in `write`.
+            deletes: As in `write`.
+            masked: As in `write`.
+
+        Returns:
+            Whether it was written; if not, read again and retry. One transaction on the local store; a backend
+            without ``write_if`` compares right before it writes.
+        """
+        return await self._run(
+            self._writer.write_if, expected, upserts, _checked_ids(deletes, "nothing was written"), masked
+        )
 
     async def delete(self, *, ids: Sequence[str] | None = None, filter: Filter | None = None) -> int:
         """Delete by ids or by filter.
@@ -192,7 +218,8 @@ class VectorStore:
             query: Words, a sentence or an identifier.
             top_k: How many results, at least 1.
             rerank: Whether the reranker orders the best candidates; ``False`` trades accuracy for speed.
-            filter: Conditions on metadata (see `aurora_dev.core.filters`); they apply before ``top_k``.
+            filter: Conditions on metadata (see `aurora_dev.core.filters`); they apply before ``top_k``. Records with
+                ``superseded_by`` or with an ``expires_at`` that has passed are left out, unless the filter names these.
             options: What is rarely changed.
 
         Returns:
@@ -237,24 +264,25 @@ class VectorStore:
         self, query: str, pool: int, filter: Filter | None, options: SearchOptions, trace: SearchTrace
     ) -> list[SearchResult]:
         """Run stage 1: the candidate lists, then the fusion."""
+        visible = self._hidden.visible(filter)
         wanted = options.candidates or max(_MIN_CANDIDATES, _CANDIDATES_PER_RESULT * pool)
         use_vector, use_keyword = self._usable_lists(options, trace)
         keyword_list: list[Match] = []
         vector_list: list[Match] | None = []
         if use_vector and use_keyword and self.backend.capabilities.remote:
             with ThreadPoolExecutor(1) as side:
-                keywords = side.submit(self._keyword_list, query, wanted, filter, trace)
-                vector_list = self._vector_list(query, wanted, filter, trace)
+                keywords = side.submit(self._keyword_list, query, wanted, visible, trace)
+                vector_list = self._vector_list(query, wanted, visible, trace)
                 keyword_list = keywords.result()
         else:
             # On this machine both lists are computed, not awaited: in two threads they would mostly wait for each
             # other's interpreter lock, which costs more than the lists themselves.
             if use_vector:
-                vector_list = self._vector_list(query, wanted, filter, trace)
+                vector_list = self._vector_list(query, wanted, visible, trace)
                 if vector_list is None:
                     use_keyword = self.backend.capabilities.keyword
             if use_keyword:
-                keyword_list = self._keyword_list(query, wanted, filter, trace)
+                keyword_list = self._keyword_list(query, wanted, visible, trace)
         if not use_vector or vector_list is None:
             trace.stages.append("keyword")
             best = keyword_list[0].score if keyword_list else 1.0
@@ -285,7 +313,7 @@ class VectorStore:
                 return False, has_keyword
         return vector, keyword
 
-    def _vector_list(self, query: str, wanted: int, filter: Filter | None, trace: SearchTrace) -> list[Match] | None:
+    def _vector_list(self, query: str, wanted: int, visible: Visible, trace: SearchTrace) -> list[Match] | None:
         try:
             with trace.timed("embed"):
                 vector = self.embedder.embed_query(query)
@@ -295,11 +323,11 @@ class VectorStore:
         if not vector.any():
             return []  # the embedder knows nothing in it (an emoji, a lone sign): everything would be equally near
         with trace.timed("vector"):
-            return enough(lambda n: self.backend.vector_query(self.namespace, vector, n, filter), wanted)
+            return enough(visible.query(lambda n, f: self.backend.vector_query(self.namespace, vector, n, f)), wanted)
 
-    def _keyword_list(self, query: str, wanted: int, filter: Filter | None, trace: SearchTrace) -> list[Match]:
+    def _keyword_list(self, query: str, wanted: int, visible: Visible, trace: SearchTrace) -> list[Match]:
         with trace.timed("keyword"):
-            return enough(lambda n: self.backend.keyword_query(self.namespace, query, n, filter), wanted)
+            return enough(visible.query(lambda n, f: self.backend.keyword_query(self.namespace, query, n, f)), wanted)
 
     def _diversify(self, results: list[SearchResult], top_k: int, lambda_: float) -> list[SearchResult]:
         # Beyond the candidates of one list, relevance is so low that diversity would only bring in noise.

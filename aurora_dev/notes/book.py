@@ -7,12 +7,13 @@ was decided by, is refused where one of them is another by now (`VectorStore.wri
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Final
 
 from aurora_dev.core.backend import Filter
 from aurora_dev.core.filters import is_everything, parse_filter
+from aurora_dev.core.hidden_records import is_hidden
 from aurora_dev.core.types import Document, MetadataValue, SearchResult
 from aurora_dev.errors import InvalidRequestError, StoreLockedError
 from aurora_dev.notes.conflicts import conflicts_of
@@ -22,7 +23,6 @@ from aurora_dev.notes.records import (
     IS_NOTE,
     all_of,
     document_of,
-    is_current,
     is_note,
     is_wording,
     note_id,
@@ -144,8 +144,9 @@ class NoteBook:
         self, kinds: Iterable[str] | None, tags: Iterable[str] | None, limit: int, cursor: Cursor | None
     ) -> NotePage:
         """Return current memories, newest first, from a cursor on."""
-        found = await self.every(all_of(is_current(self.now()), of_kinds_and_tags(kinds, tags)))
-        notes = [one.note for one in found]
+        now = self.now()
+        found = await self.every(of_kinds_and_tags(kinds, tags))
+        notes = [one.note for one in found if not is_hidden(one.document.metadata, now)]
         rest = notes if cursor is None else [note for note in notes if cursor.is_before(note)]
         page = tuple(rest[:limit])
         more = Cursor.after(page[-1]).text() if len(rest) > limit else None
@@ -192,8 +193,7 @@ class NoteBook:
 
     async def _same(self, draft: Draft, skip: Sequence[str]) -> tuple[Stored | None, list[Similar]]:
         """Return the current memory that says the same, and all that are near."""
-        now = self.now()
-        near = await similar_notes(self.store, draft.content, self.scope, now=now, skip=skip)
+        near = await similar_notes(self.store, draft.content, self.scope, skip=skip)
         namespace = self.store.namespace
         ids = [note_id(namespace, draft.content, draft.kind), plain_id(namespace, draft.content, draft.kind)]
         exact = await self.fetch([id for id in dict.fromkeys(ids) if id not in skip])
@@ -323,10 +323,12 @@ class NoteBook:
             if not known:
                 return 0
             theirs = await self.every({"superseded_by": {"$in": list(known)}})
-            # What it had replaced is nowhere else to be found, so that it holds again.
+            # What it had replaced is nowhere else to be found: it holds again, or what replaced both is its successor.
             back = [one for one in theirs if not is_wording(one.note) and one.note.id not in known]
             expected = {one.note.id: one.document for one in back}
-            writes = [document_of(replace(one.note, superseded_by=None), one.code_hash) for one in back]
+            writes = [
+                document_of(replace(one.note, superseded_by=_successor(one.note, known)), one.code_hash) for one in back
+            ]
             gone = {*known, *(one.note.id for one in theirs if is_wording(one.note))}
             if await self.store.write_if(expected, writes, sorted(gone), masked=True):
                 return len(known)
@@ -348,6 +350,18 @@ class NoteBook:
     def note_of(self, result: SearchResult) -> Note:
         """Return a result of a search as a memory."""
         return note_of(result.id, result.content, result.metadata, self.scope)
+
+
+def _successor(note: Note, gone: Mapping[str, Stored]) -> str | None:
+    """Return what replaces a memory once the memories on the way there are gone."""
+    seen: set[str] = set()
+    successor = note.superseded_by
+    while successor is not None and successor in gone:
+        if successor in seen:  # two that replaced each other
+            return None
+        seen.add(successor)
+        successor = gone[successor].note.superseded_by
+    return successor
 
 
 def _replaced_before(replaced: Iterable[Stored], by: str) -> list[Conflict]:

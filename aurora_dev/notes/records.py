@@ -16,8 +16,6 @@ from aurora_dev.notes.words import normalised
 
 IS_NOTE: Final[Filter] = {"file_hash": {"$exists": False}, COMMIT_KEY: {"$exists": False}}
 """Memories, as opposed to what was read from files and from the git history."""
-IS_SUPERSEDED: Final[Filter] = {"superseded_by": {"$exists": True}}
-IS_NOT_SUPERSEDED: Final[Filter] = {"superseded_by": {"$exists": False}}
 
 _ID_CHARS = 32
 
@@ -26,12 +24,6 @@ def all_of(*filters: Filter | None) -> Filter:
     """Join conditions that must all hold."""
     given = [filter for filter in filters if filter]
     return {"$and": given} if len(given) != 1 else given[0]
-
-
-def is_current(now: float) -> Filter:
-    """Return the condition of memories that have neither expired nor been superseded."""
-    alive: Filter = {"$or": [{"expires_at": {"$exists": False}}, {"expires_at": {"$gt": now}}]}
-    return all_of(IS_NOT_SUPERSEDED, alive)
 
 
 def of_kinds_and_tags(kinds: Iterable[str] | None, tags: Iterable[str] | None) -> Filter | None:

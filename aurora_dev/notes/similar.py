@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from aurora_dev.core.backend import Filter
 from aurora_dev.core.types import SearchOptions
-from aurora_dev.notes.records import IS_NOTE, all_of, is_current, note_of
+from aurora_dev.notes.records import IS_NOTE, all_of, note_of
 from aurora_dev.notes.types import Note, Scope
 from aurora_dev.notes.words import content_words, overlap
 
@@ -39,12 +39,11 @@ async def similar_notes(
     content: str,
     scope: Scope,
     *,
-    now: float,
     skip: Container[str] = (),
     filter: Filter | None = None,
 ) -> list[Similar]:
     """Return the current memories that are nearest to a text, nearest first."""
-    wanted = all_of(IS_NOTE, is_current(now), filter)
+    wanted = all_of(IS_NOTE, filter)  # the store itself leaves out what is not current
     options = SearchOptions(mode="vector", candidates=_LOOKED_AT)
     found = await store.search(content, _LOOKED_AT, rerank=False, filter=wanted, options=options)
     by_meaning = found.search_method.startswith("vector")
