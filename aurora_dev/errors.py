@@ -23,12 +23,15 @@
         ├── BackendUnavailableError          a remote store cannot be reached or answers 5xx
         ├── AuthenticationError              a remote store refused the key
         ├── IndexNotFoundError               a remote index does not exist
-        └── RateLimitedError                 a remote store asks to slow down
+        ├── RateLimitedError                 a remote store asks to slow down
+        └── PartialWriteError                a remote store took some records and not others; names both
 
 Every message says what happened, what was kept, and what to do next.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class AuroraError(Exception):
@@ -132,3 +135,18 @@ class IndexNotFoundError(StoreError):
 
 class RateLimitedError(StoreError):
     """A remote store asked to slow down, and went on asking through every retry."""
+
+
+class PartialWriteError(StoreError):
+    """A store without transactions took some of the records of one write, and not the others.
+
+    Args:
+        message: What happened, what was kept, and what to do next.
+        stored: Ids of the records that were stored.
+        failed: Ids of the records that were not; their earlier versions, if any, are as they were.
+    """
+
+    def __init__(self, message: str, *, stored: Sequence[str], failed: Sequence[str]) -> None:
+        super().__init__(message)
+        self.stored = tuple(stored)
+        self.failed = tuple(failed)
