@@ -199,16 +199,15 @@ def open_notes(settings: Settings, root: str | Path, store: VectorStore) -> Shel
     """
     from aurora_dev.core.vector_store import VectorStore
     from aurora_dev.notes.shelf import Shelf
-    from aurora_dev.notes.user import USER_NAMESPACE, UserBook
+    from aurora_dev.notes.user import USER_BUSY_TIMEOUT, USER_NAMESPACE, UserBook
     from aurora_dev.notes.uses import Uses
 
     folder = settings.user_store_path()
 
     def open_user_store() -> VectorStore:
-        if folder is None:
-            raise ConfigurationError("the user's store is switched off (user_store = none): nothing was opened")
+        assert folder is not None  # UserBook does not ask otherwise
         return VectorStore(
-            create_backend("faiss", folder, settings),
+            create_backend("faiss", folder, settings.model_copy(update={"busy_timeout": USER_BUSY_TIMEOUT})),
             namespace=USER_NAMESPACE,
             embedder=store.embedder,
             reranker="none",

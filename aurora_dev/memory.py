@@ -153,6 +153,7 @@ class Memory(MemoryNotes):
         options = IndexOptions(mask_secrets=self.settings.mask_secrets)
         report = await Indexer(store, self.root, options=options).run(progress, full=full)
         report = replace(report, history=await self._index_history())
+        await self.notes.mark_stale()
         await store.refresh()
         return report
 
@@ -171,8 +172,13 @@ class Memory(MemoryNotes):
         filter: Filter | None = None,
         options: SearchOptions | None = None,
     ) -> SearchResults:
-        """Find what answers a question, in files and notes; see `VectorStore.search`."""
-        return await self.store.search(query, top_k, rerank=rerank, filter=filter, options=options)
+        """Find what answers a question, in files and memories; see `VectorStore.search`.
+
+        What the user's own memories say joins the project's, with ``metadata["scope"] == "user"``; a memory whose code
+        has changed since says so in ``metadata["stale"]``.
+        """
+        results = await self.store.search(query, top_k, rerank=rerank, filter=filter, options=options)
+        return await self.notes.blend(query, results, top_k, filter)
 
     async def context(
         self,
@@ -216,8 +222,9 @@ class Memory(MemoryNotes):
         store = self.store
         manager = self._managers.get((model, encoding))
         if manager is None:
+            notes = self.notes.about
             counter = create_counter(model=model, encoding=encoding)
-            manager = ContextManager(store, token_counter=counter, mask_secrets=self.settings.mask_secrets)
+            manager = ContextManager(store, token_counter=counter, mask_secrets=self.settings.mask_secrets, notes=notes)
             self._managers[model, encoding] = manager
         return await manager.build(
             task,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["ContextManager"]
 
 PinnedItem: TypeAlias = "str | Document | SearchResult"
+NoteSource: TypeAlias = Callable[[str, int], Awaitable[Sequence[SearchResult]]]
+"""Returns so many notes that are near a task, best first; they may come from several stores."""
 
 # A record takes about 200 tokens in full and 50 as its interface: so many hits per token of the budget fill it.
 _HITS_PER_TOKEN: Final = 1 / 60
@@ -55,6 +57,7 @@ class ContextManager:
         mask_secrets: Whether credentials are masked in everything that goes in, as at indexing.
         graph: Whether the import graph adds what the hits depend on and what depends on them. It reads all records
             once whenever the store has changed.
+        notes: Finds the notes about a task; ``None`` searches the store for them.
 
     It may be used from several tasks at once, and keeps what it has learned of the store from call to call.
     """
@@ -66,11 +69,13 @@ class ContextManager:
         token_counter: TokenCounter | None = None,
         mask_secrets: bool = True,
         graph: bool = True,
+        notes: NoteSource | None = None,
     ) -> None:
         self.store = store
         self.counter: TokenCounter = token_counter or create_counter()
         self.mask_secrets = mask_secrets
         self._use_graph = graph
+        self._notes = notes
         self._count = lru_cache(maxsize=_REMEMBERED_COUNTS)(self.counter.count)
         self._graphs = GraphCache()
         self._symbols = SymbolMap(self.counter, mask=mask_secrets)
@@ -165,6 +170,8 @@ class ContextManager:
             return SearchResults(), []
         top_k = min(_MOST_HITS, max(_LEAST_HITS, int(limit * _HITS_PER_TOKEN)))
         results = await self.store.search(task, top_k, rerank=rerank, filter=filter, options=search_options(options))
+        if self._notes is not None:
+            return results, relevant_notes(task, await self._notes(task, _LEAST_HITS))
         found = await self.store.search(task, _LEAST_HITS, rerank=False, filter=IS_NOTE)
         return results, relevant_notes(task, found)
 

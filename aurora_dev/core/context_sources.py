@@ -16,7 +16,7 @@ from aurora_dev.core.context_render import safe
 from aurora_dev.core.context_select import MOST_FILL
 from aurora_dev.core.import_graph import ChunkRef, ImportGraph, build_graph
 from aurora_dev.core.signals import QueryProfile
-from aurora_dev.core.types import SearchOptions, SearchResult, SearchResults
+from aurora_dev.core.types import SearchOptions, SearchResult
 
 if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
@@ -98,7 +98,7 @@ def candidate_of(
     symbol, symbols = str(metadata.get("symbol", "")), metadata.get("symbols")
     if is_note:
         source = f"note {identifier[:_NOTE_ID_CHARS]}"
-        symbol = str(metadata.get("kind", "note"))
+        symbol = ", ".join([str(metadata.get("kind", "note")), *_of_note(metadata)])
     else:
         source = str(path)
     count = int(end) - int(start) + 1 if placed else 0  # type: ignore[arg-type]
@@ -121,7 +121,7 @@ def candidate_of(
     )
 
 
-def relevant_notes(task: str, found: SearchResults) -> list[SearchResult]:
+def relevant_notes(task: str, found: Sequence[SearchResult]) -> list[SearchResult]:
     """Keep the notes that are about a task's subject, best first."""
     words = QueryProfile.of(task).words
     kept = []
@@ -237,6 +237,12 @@ async def gap_lines(
         if len(rows) == chunk.end - chunk.start + 1:
             blank[source].update((chunk.start + n, row) for n, row in enumerate(rows))
     return blank
+
+
+def _of_note(metadata: Mapping[str, Any]) -> list[str]:
+    """Return what a reader must know before trusting a note."""
+    own = ["the user's own"] if metadata.get("scope") == "user" else []
+    return [*own, f"stale: {metadata['stale']}"] if metadata.get("stale") else own
 
 
 def note_relevance(place: int) -> float:

@@ -165,6 +165,12 @@ class SearchResults(list[SearchResult]):
             timings=self.timings,
         )
 
+    def with_notices(self, notices: Iterable[Notice]) -> SearchResults:
+        """Return these results with more to know about them."""
+        more = self.replace(self)
+        more.notices = (*self.notices, *notices)
+        return more
+
     @overload
     def __getitem__(self, index: SupportsIndex) -> SearchResult: ...
     @overload

@@ -71,12 +71,6 @@ class Stored:
     note: Note
     document: Document
 
-    @property
-    def code_hash(self) -> str | None:
-        """What the code was when it was remembered."""
-        value = self.document.metadata.get("code_hash")
-        return value if isinstance(value, str) else None
-
 
 class NoteBook:
     """The memories of one store. Safe to use from several tasks, threads and processes at once.
@@ -225,6 +219,7 @@ class NoteBook:
             source=draft.source,
             path=draft.path,
             symbol=draft.symbol,
+            code_hash=draft.code_hash,
             updated_at=now,
             expires_at=draft.expires_at,
             supersedes=tuple(one.note.id for one in replaced),
@@ -232,7 +227,7 @@ class NoteBook:
             metadata=draft.metadata,
         )
         expected: dict[str, Document | None] = {identifier: None}
-        writes = [document_of(note, draft.code_hash), *self._retired(replaced, identifier, now, expected)]
+        writes = [document_of(note), *self._retired(replaced, identifier, now, expected)]
         if not await self.store.write_if(expected, writes, masked=True):
             return None
         conflicts = (*_replaced_before(replaced, identifier), *conflicts_of(note, near))
@@ -254,6 +249,7 @@ class NoteBook:
             source=draft.source or old.source,
             path=draft.path or old.path,
             symbol=draft.symbol if draft.path else old.symbol,
+            code_hash=draft.code_hash if draft.path else old.code_hash,
             expires_at=expires_at,
             said=old.said + 1,
             updated_at=now,
@@ -262,8 +258,7 @@ class NoteBook:
             metadata={**old.metadata, **draft.metadata},
         )
         expected: dict[str, Document | None] = {old.id: same.document}
-        code_hash = draft.code_hash if draft.path else same.code_hash
-        writes = [document_of(note, code_hash), *self._retired(replaced, old.id, now, expected)]
+        writes = [document_of(note), *self._retired(replaced, old.id, now, expected)]
         if content != old.content:
             writes.append(self._wording(same, now))
         if not await self.store.write_if(expected, writes, masked=True):
@@ -281,29 +276,27 @@ class NoteBook:
         for one in replaced:
             if one.note.id != by and one.note.superseded_by is None:
                 expected[one.note.id] = one.document
-                retired.append(document_of(replace(one.note, superseded_by=by, updated_at=now), one.code_hash))
+                retired.append(document_of(replace(one.note, superseded_by=by, updated_at=now)))
         return retired
 
     def _wording(self, stored: Stored, now: float) -> Document:
         """Return the present wording of a memory as it is kept in its history."""
         note = stored.note
         earlier = replace(note, id=wording_id(note.id, note), superseded_by=note.id, supersedes=(), updated_at=now)
-        return document_of(earlier, stored.code_hash)
+        return document_of(earlier)
 
-    async def change(self, id: str, changed: Callable[[Stored], tuple[Note, str | None]]) -> Note:
+    async def change(self, id: str, changed: Callable[[Note], Note]) -> Note:
         """Correct a memory.
 
         Args:
             id: Of the memory.
-            changed: From what is stored to the memory as it shall be, and the state of its code. It may be called
-                several times.
+            changed: From what is stored to the memory as it shall be; it may be called several times.
         """
         for _ in range(_ATTEMPTS):
             stored = await self.one(id)
             now = self.now()
-            note, code_hash = changed(stored)
-            note = replace(note, updated_at=now)
-            writes = [document_of(note, code_hash)]
+            note = replace(changed(stored.note), updated_at=now)
+            writes = [document_of(note)]
             if (note.content, note.kind) != (stored.note.content, stored.note.kind):
                 writes.append(self._wording(stored, now))
             if await self.store.write_if({stored.note.id: stored.document}, writes, masked=True):
@@ -326,9 +319,7 @@ class NoteBook:
             # What it had replaced is nowhere else to be found: it holds again, or what replaced both is its successor.
             back = [one for one in theirs if not is_wording(one.note) and one.note.id not in known]
             expected = {one.note.id: one.document for one in back}
-            writes = [
-                document_of(replace(one.note, superseded_by=_successor(one.note, known)), one.code_hash) for one in back
-            ]
+            writes = [document_of(replace(one.note, superseded_by=_successor(one.note, known))) for one in back]
             gone = {*known, *(one.note.id for one in theirs if is_wording(one.note))}
             if await self.store.write_if(expected, writes, sorted(gone), masked=True):
                 return len(known)

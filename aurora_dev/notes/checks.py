@@ -20,6 +20,7 @@ MAX_CONTENT_BYTES: Final = 32_768
 MAX_NAME: Final = 64
 MAX_TAGS: Final = 32
 MAX_SOURCE: Final = 500
+MAX_SYMBOL: Final = 500
 MAX_PAGE: Final = 1_000
 # Far beyond any plan, and early enough that every platform can turn it into a date.
 MAX_EXPIRY: Final = 100 * 365 * 86_400.0
@@ -158,6 +159,17 @@ def checked_metadata(value: object) -> dict[str, MetadataValue]:
             f"argument of that name, where there is one"
         )
     return dict(value)
+
+
+def checked_symbol(value: object) -> str | None:
+    """Return the name of a definition; an empty string is ``None``."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or len(value) > MAX_SYMBOL or not value.isprintable() or value.strip() != value:
+        raise InvalidRequestError(
+            f"symbol must be the name of a definition, as in 'Client.send', not {value!r:.100}: {_NOT_STORED}"
+        )
+    return value
 
 
 def checked_path(value: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from aurora_dev.core.backend import Filter
@@ -95,13 +94,14 @@ def note_of(identifier: str, content: str, metadata: Mapping[str, Any], scope: S
         supersedes=_texts(metadata.get("supersedes")),
         superseded_by=_text(metadata.get("superseded_by")),
         said=said if isinstance(said, int) and said > 0 else 1,
+        code_hash=_text(metadata.get("code_hash")),
         stale=_text(metadata.get("stale")),
         scope=scope,
         metadata={key: value for key, value in metadata.items() if key not in OWN_KEYS},
     )
 
 
-def document_of(note: Note, code_hash: str | None) -> Document:
+def document_of(note: Note) -> Document:
     """Return a memory as it is stored; what has its default is left out."""
     metadata: dict[str, MetadataValue] = {**note.metadata, "kind": note.kind, "created_at": note.created_at}
     if note.tags:
@@ -111,7 +111,7 @@ def document_of(note: Note, code_hash: str | None) -> Document:
         "source": note.source,
         "path": note.path,
         "symbol": note.symbol,
-        "code_hash": code_hash,
+        "code_hash": note.code_hash,
         "updated_at": note.updated_at if note.updated_at != note.created_at else None,
         "expires_at": note.expires_at,
         "supersedes": list(note.supersedes) or None,
@@ -121,11 +121,6 @@ def document_of(note: Note, code_hash: str | None) -> Document:
     }
     metadata.update({key: value for key, value in optional.items() if value is not None})
     return Document(note.content, metadata, note.id)
-
-
-def with_uses(note: Note, uses: int) -> Note:
-    """Return a memory with the number of times that it was recalled."""
-    return replace(note, uses=uses) if uses else note
 
 
 def _text(value: object) -> str | None:

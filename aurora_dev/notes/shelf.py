@@ -8,18 +8,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aurora_dev.core.backend import Filter
 from aurora_dev.core.commits import COMMIT_KIND
+from aurora_dev.core.context_sources import relevant_notes
 from aurora_dev.core.secrets import mask_secrets
-from aurora_dev.core.types import MetadataValue, Notice, SearchResults
-from aurora_dev.errors import InvalidRequestError
+from aurora_dev.core.types import MetadataValue, Notice, SearchResult, SearchResults
+from aurora_dev.errors import InvalidRequestError, StoreError
+from aurora_dev.log import get_logger
 from aurora_dev.notes import checks
+from aurora_dev.notes.blend import blended, inserted
 from aurora_dev.notes.book import Draft, NoteBook, Stored
+from aurora_dev.notes.code import CodeWatch
 from aurora_dev.notes.paging import Cursor
 from aurora_dev.notes.recall import ranked
-from aurora_dev.notes.records import IS_NOTE, all_of, of_kinds_and_tags, with_uses
+from aurora_dev.notes.records import IS_NOTE, all_of, document_of, is_note, note_of, of_kinds_and_tags
 from aurora_dev.notes.types import (
     DEFAULT_IMPORTANCE,
     Note,
@@ -36,7 +40,11 @@ from aurora_dev.notes.uses import Uses
 if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
 
+_log = get_logger(__name__)
+
 Notes = list[Note]
+_OF_USER: Final = 10  # of the user's memories are looked at in a search of the project
+_WATCHED: Final[Filter] = {"code_hash": {"$exists": True}, "superseded_by": {"$exists": False}}
 
 
 class Shelf:
@@ -56,6 +64,7 @@ class Shelf:
         self._root = root
         self._mask = mask
         self._uses = uses
+        self._code = CodeWatch(root)
 
     # -- writing -----------------------------------------------------------------------------------------------
 
@@ -77,6 +86,7 @@ class Shelf:
         """Store something that was learned; see `Memory.remember`."""
         scope = checks.checked_scope(scope)
         text = self._masked(checks.checked_content(content))
+        place, code_hash = await self._placed(path, symbol, scope)
         seconds = 0.0 if expires_in is None else checks.checked_expiry(expires_in)
         draft = Draft(
             content=text,
@@ -86,9 +96,9 @@ class Shelf:
             source=checks.checked_source(source),
             expires_at=self.project.now() + seconds if seconds else None,
             supersedes=checks.checked_ids(supersedes, "supersedes"),
-            path=checks.checked_path(path) if path else None,
-            symbol=symbol or None,
-            code_hash=None,
+            path=place,
+            symbol=checks.checked_symbol(symbol),
+            code_hash=code_hash,
             metadata=checks.checked_metadata(metadata),
         )
         book = self.project if scope == "project" else await self.user.writable()
@@ -116,12 +126,19 @@ class Shelf:
         origin = checks.checked_source(source)
         seconds = None if expires_in is None else checks.checked_expiry(expires_in)
         more = None if metadata is None else checks.checked_metadata(metadata)
-        place = checks.checked_path(path) if path else path
         book, stored = await self._find(id)
         now = book.now()
+        # What is not said about the code stays; what is said is looked at as it is now.
+        place, name = stored.note.path, stored.note.symbol
+        code_hash = stored.note.code_hash
+        tied = path is not None or symbol is not None
+        if tied:
+            place = place if path is None else path
+            name = symbol if symbol is not None else (name if place else None)
+            place, code_hash = await self._placed(place, name, book.scope)
+            name = checks.checked_symbol(name)
 
-        def changed(stored: Stored) -> tuple[Note, str | None]:
-            old = stored.note
+        def changed(old: Note) -> Note:
             note = replace(
                 old,
                 content=old.content if text is None else text,
@@ -131,10 +148,8 @@ class Shelf:
                 source=old.source if source is None else origin,
                 expires_at=old.expires_at if seconds is None else (now + seconds if seconds else None),
                 metadata=old.metadata if more is None else more,
-                path=old.path if place is None else (place or None),
-                symbol=old.symbol if symbol is None else (symbol or None),
             )
-            return note, stored.code_hash
+            return replace(note, path=place, symbol=name, code_hash=code_hash, stale=None) if tied else note
 
         return await book.change(stored.note.id, changed)
 
@@ -179,14 +194,17 @@ class Shelf:
         found = []
         notices: builtins.list[Notice] = []
         counts = await asyncio.to_thread(self._uses.counts)
-        for book in await self._books(wanted_scope, notices):
-            found.append(await ranked(book, query, filter, top_k, counts, now))
+        if wanted_scope != "user":
+            found.append(await ranked(self.project, query, filter, top_k, counts, now))
+        if wanted_scope != "project":
+            own = await self.user.tried(lambda book: ranked(book, query, filter, top_k, counts, now), notices)
+            found += [] if own is None else [own]
         results = [result for part in found for result in part]
         results.sort(key=lambda result: (-result.score, result.id))
         whole = found[0] if found else SearchResults()
         best = results[:top_k]
         await asyncio.to_thread(self._uses.add, [result.id for result in best])
-        return SearchResults(
+        whole = SearchResults(
             best,
             search_method=whole.search_method,
             message=whole.message,
@@ -194,6 +212,7 @@ class Shelf:
             degraded=whole.degraded,
             timings=whole.timings,
         )
+        return await self.shown_results(whole)
 
     async def get(self, id: str) -> Note | None:
         """Return a memory; see `Memory.get`."""
@@ -240,24 +259,127 @@ class Shelf:
 
     # -- parts -------------------------------------------------------------------------------------------------
 
+    async def _placed(self, path: str | None, symbol: str | None, scope: Scope) -> tuple[str | None, str | None]:
+        """Return the path that a memory is about, and the hash of what is there."""
+        place = checks.checked_path(path) if path else None
+        name = checks.checked_symbol(symbol)
+        if place is None and name is None:
+            return None, None
+        if scope == "user":
+            raise InvalidRequestError(
+                "what is true across projects cannot be about the code of one: nothing was stored. Leave path and "
+                "symbol out, or remember it for the project"
+            )
+        if place is None:
+            named = await self.project.store.scan({"$or": [{"symbols": name}, {"symbol": name}]})
+            paths = {str(one.metadata["path"]) for one in named if "file_hash" in one.metadata}
+            if len(paths) != 1:
+                return None, None  # unknown, or defined in several files: there is nothing to compare with
+            (place,) = paths
+        return place, await asyncio.to_thread(self._code.capture, place, name)
+
     def _masked(self, content: str) -> str:
         return mask_secrets(content)[0] if self._mask else content
 
     async def _shown(self, notes: Iterable[Note]) -> Notes:
-        counts = await asyncio.to_thread(self._uses.counts)
-        return [with_uses(note, counts[note.id]) for note in notes]
+        """Return memories as they are shown: with their uses, and with whether their code is as it was."""
+
+        def looked_at() -> Notes:
+            counts = self._uses.counts()
+            return [replace(note, uses=counts[note.id], stale=self._stale(note)) for note in notes]
+
+        return await asyncio.to_thread(looked_at)
+
+    def _stale(self, note: Note) -> str | None:
+        if note.scope == "user" or note.path is None or note.code_hash is None:
+            return note.stale
+        return self._code.stale(note.path, note.symbol, note.code_hash)
+
+    async def shown_results(self, results: SearchResults) -> SearchResults:
+        """Return results in which memories say whether they are stale."""
+
+        def looked_at(result: SearchResult) -> SearchResult:
+            if not is_note(result.metadata):
+                return result
+            scope: Scope = "user" if result.metadata.get("scope") == "user" else "project"
+            note = note_of(result.id, result.content, result.metadata, scope)
+            metadata = {key: value for key, value in result.metadata.items() if key != "stale"}
+            if (why := self._stale(note)) is not None:
+                metadata["stale"] = why
+            return replace(result, metadata=metadata)
+
+        if not any(is_note(result.metadata) for result in results):
+            return results
+        return results.replace(await asyncio.to_thread(lambda: [looked_at(result) for result in results]))
+
+    async def blend(self, query: str, results: SearchResults, top_k: int, filter: Filter | None) -> SearchResults:
+        """Add to a search of the project what the user's own memories say, and tell which memories are stale.
+
+        Args:
+            query: What was asked.
+            results: Of the project.
+            top_k: How many are wanted.
+            filter: Conditions of the search; the user's memories must meet them too.
+        """
+        notices: builtins.list[Notice] = []
+        others = await self._of_user(query, filter, notices)
+        if others is not None:
+            results = blended(query, results, others, top_k)
+        if notices:
+            results = results.with_notices(notices)
+        return await self.shown_results(results)
+
+    async def about(self, task: str, count: int) -> builtins.list[SearchResult]:
+        """Return memories of the project and the user that are near a task, nearest first."""
+        found = await self.project.store.search(task, count, rerank=False, filter=IS_NOTE)
+        others = await self._of_user(task, None, [])
+        merged = inserted(found, relevant_notes(task, others)) if others is not None else list(found)
+        return list(await self.shown_results(SearchResults(merged)))
+
+    async def _of_user(self, query: str, filter: Filter | None, notices: builtins.list[Notice]) -> SearchResults | None:
+        """Search the user's memories; ``None`` where there are none."""
+
+        async def search(book: NoteBook) -> SearchResults:
+            found = await book.store.search(query, _OF_USER, rerank=False, filter=all_of(IS_NOTE, filter))
+            return found.replace([replace(one, metadata={**one.metadata, "scope": "user"}) for one in found])
+
+        others = await self.user.tried(search, notices)
+        for notice in others.notices if others is not None else ():
+            notices.append(Notice(f"user_store_{notice.code}", f"in the user's own memories: {notice.text}"))
+        return others
+
+    async def mark_stale(self) -> int:
+        """Note down, in the store, which of the project's memories are stale by now and which no longer are.
+
+        Returns:
+            How many were changed. A store that cannot be written is left as it is.
+        """
+        watched = await self.project.every(_WATCHED)
+        changed = 0
+        for stored in watched:
+            why = await asyncio.to_thread(self._stale, stored.note)
+            if why == stored.note.stale:
+                continue
+            marked = document_of(replace(stored.note, stale=why))
+            try:
+                # Whoever changes the memory at the same time is right.
+                changed += await self.project.store.write_if({stored.note.id: stored.document}, [marked], masked=True)
+            except StoreError as error:
+                _log.info("notes.stale_not_marked", error=error)
+                break
+        return changed
 
     async def _book(self, scope: Scope) -> NoteBook:
         if checks.checked_scope(scope) == "project":
             return self.project
         return await self.user.writable()
 
-    async def _books(
-        self, scope: Scope | None, notices: builtins.list[Notice] | None = None
-    ) -> builtins.list[NoteBook]:
-        """Return the books of a scope, or all; the user's only where there is one."""
+    async def _books(self, scope: Scope | None) -> builtins.list[NoteBook]:
+        """Return the books of a scope, or all; the user's only where there is one that can be read."""
         books = [] if scope == "user" else [self.project]
-        if scope != "project" and (own := await self.user.readable(notices)) is not None:
+        if scope == "user":
+            books.append(await self.user.writable())
+        elif scope is None and (own := await self.user.readable()) is not None:
             books.append(own)
         return books
 

@@ -37,6 +37,7 @@ class Note:
         superseded_by: Id of the memory that replaced it; it is then found by `Memory.history` only.
         said: How many times it was remembered.
         uses: How many times `Memory.recall` gave it; approximate.
+        code_hash: What that code was, for comparing; ``None`` where it is about no code that is there.
         stale: Why it may no longer hold: the code that it is about has changed or is gone. ``None`` where it is as it
             was, or is about no code.
         scope: ``project``, or ``user`` for what is true across the user's projects.
@@ -58,6 +59,7 @@ class Note:
     superseded_by: str | None = None
     said: int = 1
     uses: int = 0
+    code_hash: str | None = None
     stale: str | None = None
     scope: Scope = "project"
     metadata: Mapping[str, MetadataValue] = field(default_factory=dict)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from aurora_dev.core.types import Notice
-from aurora_dev.errors import AuroraError
+from aurora_dev.errors import AuroraError, ConfigurationError
 from aurora_dev.log import get_logger
 from aurora_dev.notes.book import NoteBook
 
@@ -16,8 +17,14 @@ if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
 
 _log = get_logger(__name__)
+_T = TypeVar("_T")
 
-USER_NAMESPACE = "user"
+USER_NAMESPACE: Final = "user"
+USER_BUSY_TIMEOUT: Final = 5.0  # seconds; what is written there takes milliseconds
+# A search of the project waits so long for the user's memories, opening their store included; then it goes without.
+PATIENCE: Final = 2.0  # seconds
+# After a failure searches go without for so long, so that not each of them waits.
+_REST: Final = 30.0  # seconds
 
 
 class UserBook:
@@ -26,42 +33,88 @@ class UserBook:
     Args:
         folder: Of the user's store; ``None`` where it is switched off.
         open_store: Opens it, and makes the folder where it is missing.
+        patience: Seconds that `tried` waits.
     """
 
-    def __init__(self, folder: Path | None, open_store: Callable[[], VectorStore]) -> None:
+    def __init__(
+        self, folder: Path | None, open_store: Callable[[], VectorStore], *, patience: float = PATIENCE
+    ) -> None:
         self.folder = folder
         self._open = open_store
-        self._book: NoteBook | None = None
-        self._lock = asyncio.Lock()
+        self._patience = patience
+        self._opening: asyncio.Task[VectorStore] | None = None
+        self._failure: tuple[float, Notice] | None = None
 
-    async def readable(self, notices: list[Notice] | None = None) -> NoteBook | None:
-        """Return the user's memories where there are any that can be read.
+    def exists(self) -> bool:
+        """Whether there is anything to read."""
+        try:
+            return self.folder is not None and (self.folder / "memory.db").exists()
+        except OSError:
+            return True  # something is there; opening it says what is wrong
+
+    async def tried(self, call: Callable[[NoteBook], Awaitable[_T]], notices: list[Notice]) -> _T | None:
+        """Return what a call of the user's memories gives; ``None`` where there are none.
 
         What is wrong with them never fails a search of the project: it becomes a notice.
         """
-        if self._book is None and (self.folder is None or not (self.folder / "memory.db").exists()):
+        if self._opening is None and not await asyncio.to_thread(self.exists):
             return None
+        if self._failure is not None and time.monotonic() < self._failure[0]:
+            notices.append(self._failure[1])
+            return None
+
+        async def attempt() -> _T:
+            return await call(await self.writable())
+
         try:
-            return await self.writable()
+            result = await asyncio.wait_for(attempt(), self._patience)
+        except asyncio.TimeoutError:
+            why = f"their store did not answer within {self._patience:g} s"
         except (AuroraError, OSError) as error:
-            _log.warning("notes.user_store_left_out", error=error)
-            if notices is not None:
-                notices.append(Notice("user_store_failed", f"the user's own memories were left out: {error}"))
-            return None
+            why = str(error)
+        else:
+            self._failure = None
+            return result
+        notice = Notice("user_store_failed", f"the user's own memories were left out: {why}")
+        _log.warning("notes.user_store_left_out", reason=why)
+        self._failure = (time.monotonic() + _REST, notice)
+        notices.append(notice)
+        return None
+
+    async def readable(self) -> NoteBook | None:
+        """Return the user's memories where there are any that can be opened."""
+
+        async def itself(book: NoteBook) -> NoteBook:
+            return book
+
+        return await self.tried(itself, [])
 
     async def writable(self) -> NoteBook:
         """Return the user's memories; their store is made where it is missing.
 
         Raises:
+            ConfigurationError: It is switched off, or there is no folder for a user's data.
             StoreError: It cannot be opened.
         """
-        async with self._lock:
-            if self._book is None:
-                self._book = NoteBook(await asyncio.to_thread(self._open), "user")
-            return self._book
+        if self.folder is None:
+            raise ConfigurationError(
+                "there is no store for the user's own memories: user_store is 'none', or this account has no home "
+                "folder. Nothing was done. Set AURORA_USER_STORE to a folder"
+            )
+        if self._opening is None or (self._opening.done() and self._failed(self._opening)):
+            self._opening = asyncio.ensure_future(asyncio.to_thread(self._open))
+        # Whoever gives up waiting leaves the store to the next one, and to close().
+        return NoteBook(await asyncio.shield(self._opening), "user")
+
+    @staticmethod
+    def _failed(opening: asyncio.Task[VectorStore]) -> bool:
+        return opening.cancelled() or opening.exception() is not None
 
     async def close(self) -> None:
         """Release the store."""
-        book, self._book = self._book, None
-        if book is not None:
-            await book.store.close()
+        opening, self._opening = self._opening, None
+        if opening is None:
+            return
+        await asyncio.wait([opening])
+        if not self._failed(opening):
+            await opening.result().close()
