@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,7 +22,6 @@ from aurora_dev.core.bert_graph import (
     Weights,
     calibration_graph,
 )
-from aurora_dev.core.shared_model import Cancelled
 
 Pair: TypeAlias = tuple[str, str]
 
@@ -56,6 +54,7 @@ class PairScorer:
         tokenizer: A ``tokenizers.Tokenizer`` that puts pairs together as the model was trained.
         max_tokens: Of query and document together; the longer of the two is cut first.
         threads: How many pairs are scored at once, at least 1.
+        token_types: Whether the tokenizer tells the model which tokens are the document's; else all are alike.
         optimise: Whether ONNX Runtime rewrites the graph first; what Aurora wrote itself is fast as it is.
 
     Raises:
@@ -64,7 +63,14 @@ class PairScorer:
     """
 
     def __init__(
-        self, model: Path | bytes, tokenizer: Any, max_tokens: int, threads: int, *, optimise: bool = False
+        self,
+        model: Path | bytes,
+        tokenizer: Any,
+        max_tokens: int,
+        threads: int,
+        *,
+        token_types: bool = True,
+        optimise: bool = False,
     ) -> None:
         self._session = _session(model, optimise=optimise)
         self._inputs = frozenset(each.name for each in self._session.get_inputs())
@@ -75,18 +81,11 @@ class PairScorer:
         self._tokenizer = tokenizer
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens, strategy="longest_first")
+        self._token_types = token_types
         self.threads = threads
 
-    def figures(self, pairs: Sequence[Pair], abandoned: threading.Event | None = None) -> npt.NDArray[np.float32]:
-        """Return one figure for each pair, in input order: float32 of shape ``(len(pairs),)``.
-
-        Args:
-            pairs: Query and document.
-            abandoned: Once set, no further pair is begun.
-
-        Raises:
-            Cancelled: ``abandoned`` was set.
-        """
+    def figures(self, pairs: Sequence[Pair]) -> npt.NDArray[np.float32]:
+        """Return one figure for each (query, document), in input order: float32 of shape ``(len(pairs),)``."""
         figures = np.empty(len(pairs), dtype=np.float32)
         # The longest first, so that no thread begins a long one when the others have nothing left to do.
         waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -95,7 +94,7 @@ class PairScorer:
 
         def work() -> None:
             with contextlib.suppress(queue.Empty):
-                while not (abandoned is not None and abandoned.is_set()):
+                while True:
                     index = waiting.get_nowait()
                     figures[index] = self._figure(pairs[index])
 
@@ -107,15 +106,14 @@ class PairScorer:
             with ThreadPoolExecutor(threads, thread_name_prefix="aurora-pairs") as pool:
                 for done in [pool.submit(work) for _ in range(threads)]:
                     done.result()
-        if abandoned is not None and abandoned.is_set():
-            raise Cancelled
         return figures
 
     def feed(self, pair: Pair) -> dict[str, npt.NDArray[np.int64]]:
         """Return what the model reads for a pair: each of shape (1, tokens)."""
         # One by one: tokenizing a batch takes every core there is, and warns in the child of a later fork.
         encoded = self._tokenizer.encode(*pair)
-        given = {INPUT_IDS: encoded.ids, TOKEN_TYPES: encoded.type_ids, ATTENTION_MASK: encoded.attention_mask}
+        types = encoded.type_ids if self._token_types else [0] * len(encoded.ids)
+        given = {INPUT_IDS: encoded.ids, TOKEN_TYPES: types, ATTENTION_MASK: encoded.attention_mask}
         return {name: np.array([given[name]], dtype=np.int64) for name in self._inputs}
 
     def _figure(self, pair: Pair) -> float:

@@ -19,8 +19,8 @@ from pathlib import Path
 CACHE_FOLDER = "aurora-int8"
 # In the fingerprint: raise it when what is written changes.
 _FORMAT = "1"
-# What turns weights into other figures; each one's version is in the fingerprint.
-_MAKERS = ("onnxruntime", "optimum", "optimum-onnx", "sentence-transformers", "torch", "transformers")
+# What optimum's way turns weights into other figures with; each one's version is in the fingerprint.
+MAKERS = ("onnxruntime", "optimum", "optimum-onnx", "sentence-transformers", "torch", "transformers")
 _PARTIAL = ".partial-"
 _FINGERPRINT_BYTES = 8
 _LONGEST_LABEL = 60
@@ -41,7 +41,12 @@ def quantization_scheme(*, vnni: bool) -> str:
 
 
 def quantized_folder(
-    cache: Path, name: str, revision: str, settings: Sequence[str], make: Callable[[Path], None]
+    cache: Path,
+    name: str,
+    revision: str,
+    settings: Sequence[str],
+    make: Callable[[Path], None],
+    makers: Sequence[str] = MAKERS,
 ) -> Path:
     """Return the folder of a quantised model, making it first where it is not there.
 
@@ -54,12 +59,13 @@ def quantized_folder(
         revision: Changes whenever the weights do (`aurora_dev.core.cross_encoder.model_revision`).
         settings: Whatever else the result depends on, such as the scheme.
         make: Writes the model into an empty folder.
+        makers: Packages whose versions the result depends on.
 
     Raises:
         OSError: The folder cannot be written; what was made so far is removed.
     """
     digest = hashlib.blake2b(digest_size=_FINGERPRINT_BYTES)
-    for part in (_FORMAT, revision, *settings, *map(_version, _MAKERS)):
+    for part in (_FORMAT, revision, *settings, *map(_version, makers)):
         digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
     label = re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.")[-_LONGEST_LABEL:]
     folder = cache / f"{label}-{digest.hexdigest()}"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import importlib.metadata
 import importlib.util
 import re
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,11 +14,10 @@ from typing import TYPE_CHECKING, Any, Protocol, get_args, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from aurora_dev.core import rerank_results
+from aurora_dev.core.bert_graph import UnsupportedModelError, Weights
 from aurora_dev.core.cross_encoder import (
     CrossEncoderModel,
     Pair,
-    Scored,
     cached_snapshot,
     described,
     load_advice,
@@ -32,10 +29,10 @@ from aurora_dev.core.cross_encoder import (
     require_file,
 )
 from aurora_dev.core.cross_encoder_request import Backend, MissingBackendError, ModelRequest, Quantize, check_model_file
+from aurora_dev.core.local_reranker import LocalReranker, check_whole
+from aurora_dev.core.onnx_cross_encoder import DOWNLOADED, open_directly
 from aurora_dev.core.quantized_model import CACHE_FOLDER, onnx_file, quantization_scheme, quantized_folder
-from aurora_dev.core.rerank_cache import ScoreCache, pair_keys
-from aurora_dev.core.rerank_results import Rerankable
-from aurora_dev.core.rerank_window import WINDOWS, Window, select_passage
+from aurora_dev.core.rerank_window import Window
 from aurora_dev.core.reranker_models import DEFAULT_MODEL
 from aurora_dev.core.shared_model import SharedModel, shared_model
 from aurora_dev.errors import AuroraError, InvalidRequestError, MissingDependencyError, ModelLoadError
@@ -102,7 +99,7 @@ def _settings() -> Settings:
     return Settings.load()
 
 
-class CrossEncoderReranker:
+class CrossEncoderReranker(LocalReranker):
     """Scores with a cross-encoder of sentence-transformers: a model that reads query and document together.
 
     The method is that of Nogueira & Cho, "Passage Re-ranking with BERT" (2019).
@@ -115,23 +112,24 @@ class CrossEncoderReranker:
     the relevance is its sigmoid, whether the model is configured for logits (``Identity``) or for probabilities
     (``Sigmoid``). Where the network itself ends in a sigmoid, the relevance is the figure as it is.
 
-    An int8 model (``quantize`` or ``model_file``) is faster (benchmarks/rerank.py) and gives other figures than float32
-    does. Its activations are scaled by the largest of a whole batch, so that in a batch a score depends on its
-    neighbours (by 0.3 of a logit, where scores spread by 0.8); therefore each pair is a forward pass of its own, and
-    its score depends on nothing else, to the last bit.
+    On the CPU, ``backend="onnx"`` runs BERT, RoBERTa and XLM-RoBERTa with ONNX Runtime and nothing else: neither torch
+    nor sentence-transformers is needed, and the scores are those of torch. Other models go through
+    ``sentence-transformers[onnx]``. An int8 model (``quantize`` or ``model_file``) is faster again
+    (benchmarks/rerank.py) and gives other figures than float32 does. Each pair is a forward pass of its own, since the
+    scales of int8 are shared by a whole batch: so its score depends on nothing else, to the last bit.
 
     Args:
         model_name: A name on the Hugging Face Hub or a local folder; ``None`` is `default_model`.
-        backend: ``torch``; ``onnx`` and ``openvino`` need ``sentence-transformers[onnx]`` or ``[openvino]``.
-        quantize: ``int8`` makes an int8 model of the weights with ONNX Runtime (needs ``backend="onnx"``), once for
-            each model, and keeps it in ``model_home`` under ``aurora-int8``: a quarter of the size, half a minute.
+        backend: ``torch``, ``onnx``, or ``openvino``, which needs ``sentence-transformers[openvino]``.
+        quantize: ``int8`` makes an int8 model of the weights (needs ``backend="onnx"``), once for each model, and keeps
+            it in ``model_home`` under ``aurora-int8``: a quarter of the size, a few seconds.
         model_file: A file of the model for ``onnx`` or ``openvino``, relative to its folder, such as
             ``onnx/model_qint8_avx512_vnni.onnx``, which the Hub has beside the models of MS MARCO.
         device: ``cpu``, ``cuda``, ``mps``, …; ``None`` is the CPU.
         max_length: Most tokens of query and document together.
         max_document_chars: Most characters of a document that are read.
         window: Which part of a longer document is read; see `aurora_dev.core.rerank_window`.
-        batch_size: Pairs in one forward pass; ``None`` is 8 on a CPU, where larger ones are slower, and 64 elsewhere.
+        batch_size: Pairs in one forward pass; ``None`` is 8 for torch on a CPU, where larger ones are slower, else 64.
         cache_size: Scores that are kept for repeated queries, about 250 bytes each; 0 keeps none.
         model_home: Where Hub models are kept; ``None`` is ``SENTENCE_TRANSFORMERS_HOME``, else Hugging Face's cache.
 
@@ -157,199 +155,38 @@ class CrossEncoderReranker:
         if backend not in get_args(Backend):
             raise InvalidRequestError(f"backend must be one of {', '.join(get_args(Backend))}, not {backend!r}")
         check_model_file(backend, quantize, model_file)
-        if window not in WINDOWS:
-            raise InvalidRequestError(f"window must be one of {', '.join(WINDOWS)}, not {window!r}")
         self.device = device or "cpu"
         if batch_size is None:
-            batch_size = CPU_BATCH_SIZE if self.device == "cpu" else ACCELERATOR_BATCH_SIZE
-        lengths = {"max_length": max_length, "max_document_chars": max_document_chars, "batch_size": batch_size}
-        for argument, value in lengths.items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InvalidRequestError(f"{argument} must be a whole number of at least 1, not {value!r}")
-        if isinstance(cache_size, bool) or not isinstance(cache_size, int) or cache_size < 0:
-            raise InvalidRequestError(f"cache_size must be a whole number of at least 0, not {cache_size!r}")
+            on_torch = backend == "torch" and self.device == "cpu"
+            batch_size = CPU_BATCH_SIZE if on_torch else ACCELERATOR_BATCH_SIZE
+        check_whole(max_length=max_length)
         if model_name is not None and (not isinstance(model_name, str | Path) or not str(model_name).strip()):
             raise InvalidRequestError(f"model_name must be a name or a path, or None, not {model_name!r}")
-        self._name = str(model_name) if model_name is not None else default_model()
+        name = str(model_name) if model_name is not None else default_model()
         self.backend = backend
         self.quantize = quantize
         self.model_file = model_file
         self.max_length = max_length
-        self.max_document_chars = max_document_chars
-        self.window = window
-        self.batch_size = batch_size
-        self._cache = ScoreCache(cache_size)
         model_home = model_home if model_home is not None else _settings().sentence_transformers_home
         home = str(model_home) if model_home is not None else None
-        request = ModelRequest(self._name, backend, quantize, model_file, self.device, max_length, home)
+        request = ModelRequest(name, backend, quantize, model_file, self.device, max_length, home)
         load = functools.partial(_load, request)
-        key = request._replace(name=str(model_folder(self._name) or self._name))
-        self._shared: SharedModel[CrossEncoderModel] = shared_model(key, load, "aurora-reranker")
-
-    @property
-    def name(self) -> str:
-        """The model's name, or the folder it is read from."""
-        return self._name
-
-    @property
-    def is_available(self) -> bool:
-        """False where sentence-transformers is not installed, and after a load that failed; loads nothing."""
-        return self.unavailable_reason is None
-
-    @property
-    def unavailable_reason(self) -> str | None:
-        """Why `is_available` is False and what to do about it, else ``None``."""
-        missing = _missing_package(self.backend)
-        return self._shared.failure if missing is None else str(missing)
-
-    @property
-    def load_seconds(self) -> float | None:
-        """What loading took, or ``None`` while the model is not loaded."""
-        return self._shared.load_seconds
-
-    def warmup(self) -> None:
-        """Load the model and score one pair, so that the first search does not wait; for start-up hooks.
-
-        Blocks (use ``asyncio.to_thread`` from a coroutine). After a load that failed, tries again.
-
-        Raises:
-            MissingDependencyError, ModelLoadError, RerankError: See `score`.
-        """
-        self._require()
-        attempts = self._shared.attempts
-        self._shared.run(lambda gone: self._shared.get(attempts).raw_scores([("warm", "up")], 1, gone))
-
-    async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Score each text for the query; the event loop runs on meanwhile, and cancelling stops the work.
-
-        Returns:
-            Shape ``(len(texts),)``, float32 in 0..1, in input order.
-
-        Raises:
-            InvalidRequestError: The query or a text is no string.
-            MissingDependencyError: sentence-transformers is not installed.
-            ModelLoadError: The model could not be loaded, or is no reranker.
-            RerankError: The model ran out of memory twice, or gave what is no score.
-        """
-        texts = rerank_results.checked_texts(texts)
-        return (await self._scored_async(rerank_results.checked_query(query), texts)).relevance
-
-    def rerank(self, query: str, results: Sequence[Rerankable], top_k: int | None = None) -> list[Any]:
-        """Order results by their relevance to the query; blocks, see `rerank_async` for coroutines.
-
-        Args:
-            query: The question.
-            results: `SearchResult`s, strings and mappings with a ``content``, in the order of the earlier stage.
-            top_k: How many come back; ``None``, or more than there are: all.
-
-        Returns:
-            Copies, best first, with a ``score`` of 0..1 (see `aurora_dev.core.rerank_results.reordered`).
-
-        Raises:
-            InvalidRequestError: ``top_k`` is below 1, or a result has no text.
-            AuroraError: See `score`.
-        """
-        texts, keep = self._checked(query, results, top_k)
-        begun = time.perf_counter()
-        return self._finish(results, self._scored(query, texts), keep, begun)
-
-    async def rerank_async(self, query: str, results: Sequence[Rerankable], top_k: int | None = None) -> list[Any]:
-        """Do what `rerank` does without blocking the event loop."""
-        texts, keep = self._checked(query, results, top_k)
-        begun = time.perf_counter()
-        return self._finish(results, await self._scored_async(query, texts), keep, begun)
-
-    def rerank_search_results(self, query: str, results: Sequence[Rerankable], top_k: int | None = None) -> list[Any]:
-        """Do what `rerank` does; `SearchResults` in, `SearchResults` out, with ``+rerank`` in its method."""
-        return self.rerank(query, results, top_k)
-
-    def clear_cache(self) -> None:
-        """Forget the scores of earlier queries."""
-        self._cache.clear()
-
-    def _checked(self, query: str, results: Sequence[Rerankable], top_k: int | None) -> tuple[list[str], int]:
-        texts = rerank_results.contents(results)
-        rerank_results.checked_query(query)
-        return texts, rerank_results.checked_top_k(top_k, len(texts))
-
-    def _finish(self, results: Sequence[Rerankable], scored: Scored, keep: int, begun: float) -> list[Any]:
-        seconds = time.perf_counter() - begun
-        best = rerank_results.reordered(results, scored.relevance.tolist(), scored.raw.tolist(), keep, seconds=seconds)
-        _log.info(
-            "reranked",
-            candidates=len(results),
-            results=len(best),
-            seconds=round(seconds, 4),
-            model=self._name,
-            cache_hits=scored.cache_hits,
+        key = request._replace(name=str(model_folder(name) or name))
+        shared: SharedModel[CrossEncoderModel] = shared_model(key, load, "aurora-reranker")
+        super().__init__(
+            name,
+            shared,
+            window=window,
+            max_document_chars=max_document_chars,
+            batch_size=batch_size,
+            cache_size=cache_size,
         )
-        return best
 
-    def _scored(self, query: str, texts: list[str]) -> Scored:
-        if not texts:
-            return Scored.none()
-        self._require()
-        attempts = self._shared.attempts
-        cached = self._from_cache(query, texts)
-        if cached is not None:
-            return cached
-        return self._shared.run(lambda gone: self._compute(query, texts, gone, attempts))
+    def _missing(self) -> AuroraError | None:
+        return _missing_package(self.backend, self.device)
 
-    async def _scored_async(self, query: str, texts: list[str]) -> Scored:
-        if not texts:
-            return Scored.none()
-        self._require()
-        attempts = self._shared.attempts
-        # A query whose scores are all known does not queue behind those that need the model; hashing may take a while.
-        if self._may_be_cached and (cached := await asyncio.to_thread(self._from_cache, query, texts)) is not None:
-            return cached
-        return await self._shared.run_async(lambda gone: self._compute(query, texts, gone, attempts))
-
-    def _require(self) -> None:
-        missing = _missing_package(self.backend)
-        if missing is not None:
-            raise missing
-
-    def _keys(self, model: CrossEncoderModel, query: str, texts: list[str]) -> list[bytes]:
-        settings = (model.revision, self.backend, self.window, str(self.max_length), str(self.max_document_chars))
-        return pair_keys(settings, query, texts)
-
-    @property
-    def _may_be_cached(self) -> bool:
-        return len(self._cache) > 0
-
-    def _from_cache(self, query: str, texts: list[str]) -> Scored | None:
-        model = self._shared.loaded
-        if model is None or not self._may_be_cached:
-            return None
-        keys = self._keys(model, query, texts)
-        known = self._cache.get_many(keys)
-        if len(known) < len(set(keys)):
-            return None
-        return self._assembled(model, [known[key] for key in keys], len(keys))
-
-    def _compute(self, query: str, texts: list[str], gone: threading.Event, attempts: int) -> Scored:
-        """Score in the model's thread."""
-        model = self._shared.get(attempts)
-        keys = self._keys(model, query, texts)
-        known = self._cache.get_many(keys)
-        hits = sum(key in known for key in keys)
-        # Equal documents are scored once: they tie exactly.
-        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
-        passages = [
-            (key, select_passage(query, text, self.max_document_chars, self.window)) for key, text in missing.items()
-        ]
-        # Neighbours of one length need little padding; by text too, so that the input order changes no batch.
-        passages.sort(key=lambda item: (-len(item[1]), item[1]))
-        raw = model.raw_scores([(query, passage) for _, passage in passages], self.batch_size, gone)
-        fresh = {key: score for (key, _), score in zip(passages, raw, strict=True)}
-        self._cache.put_many(fresh)
-        known.update(fresh)
-        return self._assembled(model, [known[key] for key in keys], hits)
-
-    def _assembled(self, model: CrossEncoderModel, raw: list[float], hits: int) -> Scored:
-        figures = np.asarray(raw, dtype=np.float64)
-        return Scored(figures, model.relevance(figures), hits)
+    def _score_settings(self) -> tuple[str, ...]:
+        return (self.backend, self.window, str(self.max_length), str(self.max_document_chars))
 
 
 def _installed(package: str) -> bool:
@@ -370,8 +207,10 @@ def _too_old() -> str | None:
     return version if numbers < _OLDEST_VERSION else None
 
 
-def _missing_package(backend: str) -> AuroraError | None:
+def _missing_package(backend: str, device: str) -> AuroraError | None:
     """Return the error for what is not installed; imports nothing."""
+    if backend == "onnx" and device == "cpu":
+        return None if _installed("onnxruntime") else MissingBackendError(backend, "onnxruntime")
     if not _installed("sentence_transformers") or not _installed("torch"):
         package = "sentence-transformers"
         return MissingDependencyError("Reranking with a local cross-encoder", extra="rerank", package=package)
@@ -412,6 +251,39 @@ def _load(request: ModelRequest) -> CrossEncoderModel:
 
 
 def _open(request: ModelRequest, folder: Path | None) -> CrossEncoderModel:
+    if request.backend != "onnx" or request.device != "cpu":
+        return _open_with_sentence_transformers(request, folder)
+    source = folder or cached_snapshot(request.name, request.home) or _downloaded(request)
+    try:
+        with_torch = None
+        if _missing_package("torch", "cpu") is None:
+            with_torch = functools.partial(_torch_weights, request, source)
+        return open_directly(request, source, model_revision(None, request.name, source), with_torch)
+    except UnsupportedModelError as error:
+        if missing := _missing_package("onnx", "through sentence-transformers"):
+            raise UnsupportedModelError(
+                f"{error}, which is not covered by what runs without torch (BERT, RoBERTa and XLM-RoBERTa with one "
+                f"output, weights in safetensors), and for the way with torch: {missing}"
+            ) from error
+        _log.info("reranker_through_optimum", model=request.name, reason=str(error))
+        return _open_with_sentence_transformers(request, folder)
+
+
+def _downloaded(request: ModelRequest) -> Path:
+    """Fetch the files of a Hub model that a session needs."""
+    from huggingface_hub import snapshot_download
+
+    wanted = [*DOWNLOADED, *([request.model_file] if request.model_file else [])]
+    return Path(snapshot_download(request.name, cache_dir=request.home, allow_patterns=wanted))
+
+
+def _torch_weights(request: ModelRequest, source: Path) -> Weights:
+    """Read weights that are not in safetensors."""
+    network = _encoder(request, source, "torch", None)[0].model
+    return {name: tensor.float().numpy() for name, tensor in network.state_dict().items()}
+
+
+def _open_with_sentence_transformers(request: ModelRequest, folder: Path | None) -> CrossEncoderModel:
     import torch
 
     if request.quantize:

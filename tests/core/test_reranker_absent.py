@@ -71,14 +71,16 @@ def test_a_package_that_is_too_old_is_not_available(monkeypatch: pytest.MonkeyPa
     assert "sentence-transformers>=4.1" in (reranker.unavailable_reason or "")
 
 
-@pytest.mark.parametrize("backend", ["onnx", "openvino"])
-def test_a_backend_without_its_package_says_what_to_install(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_installed", lambda package: package != "optimum")
+@pytest.mark.parametrize(("backend", "needs"), [("onnx", "onnxruntime"), ("openvino", "optimum")])
+def test_a_backend_without_its_package_says_what_to_install(
+    backend: Any, needs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_installed", lambda package: package != needs)
     monkeypatch.setattr(module, "_too_old", lambda: None)
     reranker = CrossEncoderReranker(backend=backend)
     assert reranker.is_available is False
     assert f"sentence-transformers[{backend}]" in (reranker.unavailable_reason or "")
-    with pytest.raises(ModelLoadError, match="optimum"):
+    with pytest.raises(ModelLoadError, match=needs):
         reranker.rerank("query", ["text"])
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import gc
 import importlib.util
 import itertools
+import json
 import random
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("sentence_transformers")
-pytest.importorskip("optimum.onnxruntime")
 
 from aurora_dev.core import reranker as module
 from aurora_dev.core.reranker import CrossEncoderReranker
@@ -57,7 +60,7 @@ def int8(model: Path, **options: Any) -> CrossEncoderReranker:
 
 
 def made(models: Path) -> list[Path]:
-    return sorted((models / "home" / "aurora-int8").iterdir())
+    return sorted((models / "home" / "aurora-int8").glob("*"))
 
 
 def test_int8_keeps_the_order_of_float_and_scores_within_a_tolerance(models: Path) -> None:
@@ -131,11 +134,61 @@ def test_a_file_that_is_not_there_is_a_load_error_and_not_an_export(models: Path
         reranker.warmup()
 
 
-@pytest.mark.parametrize("missing", ["optimum", "onnxruntime"])
-def test_without_its_packages_int8_says_what_to_install(
-    models: Path, missing: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_installed", lambda package: package != missing)
-    with pytest.raises(MissingDependencyError, match=rf"'{missing}'.*sentence-transformers\[onnx\]") as caught:
+def test_without_onnx_runtime_int8_says_what_to_install(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_installed", lambda package: package != "onnxruntime")
+    with pytest.raises(MissingDependencyError, match=r"'onnxruntime'.*sentence-transformers\[onnx\]") as caught:
         int8(models / "logits").rerank("a", ["b"])
-    assert caught.value.package == missing
+    assert caught.value.package == "onnxruntime"
+
+
+def test_a_model_of_another_kind_needs_optimum_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny.build(tmp_path / "m", activation="identity")
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**config, "architectures": ["ElectraForSequenceClassification"]}))
+    monkeypatch.setattr(module, "_installed", lambda package: package != "optimum")
+    with pytest.raises(ModelLoadError, match=r"Electra.*'optimum'.*sentence-transformers\[onnx\]"):
+        int8(model).warmup()
+
+
+@pytest.mark.parametrize("family", ["Bert", "Roberta", "XLMRoberta"])
+def test_float_scores_without_torch_are_those_of_torch(family: str, tmp_path: Path) -> None:
+    model = tiny.build_family(tmp_path / family, family)
+    scores = [
+        [item["scores"]["rerank_raw"] for item in sorted(best, key=lambda item: TEXTS.index(item["content"]))]
+        for best in (
+            CrossEncoderReranker(str(model)).rerank("a b", TEXTS),
+            CrossEncoderReranker(str(model), backend="onnx").rerank("a b", TEXTS),
+        )
+    ]
+    assert scores[1] == pytest.approx(scores[0], abs=1e-5)
+    assert max(scores[0]) - min(scores[0]) > 1e-2  # they could not agree by being all the same
+
+
+def test_int8_keeps_the_order_of_each_family(tmp_path: Path) -> None:
+    for family in ("Roberta", "XLMRoberta"):
+        model = tiny.build_family(tmp_path / family, family)
+        floats = {
+            item["content"]: item["scores"]["rerank_raw"]
+            for item in CrossEncoderReranker(str(model)).rerank("a", TEXTS)
+        }
+        small = {item["content"]: item["scores"]["rerank_raw"] for item in int8(model).rerank("a", TEXTS)}
+        assert np.corrcoef([floats[text] for text in TEXTS], [small[text] for text in TEXTS])[0, 1] > 0.98
+
+
+def test_weights_that_are_not_in_safetensors_are_read_through_torch(tmp_path: Path) -> None:
+    model = tiny.build(tmp_path / "m", activation="identity")
+    expected = CrossEncoderReranker(str(model), backend="onnx").rerank("a", TEXTS)
+    forget_models()
+    tiny.as_torch_file(model)
+    assert CrossEncoderReranker(str(model), backend="onnx").rerank("a", TEXTS) == expected
+
+
+def test_neither_torch_nor_sentence_transformers_is_imported(models: Path) -> None:
+    script = (
+        "import sys; from aurora_dev.core.reranker import CrossEncoderReranker as C\n"
+        f"best = C({str(models / 'counting')!r}, backend='onnx', quantize='int8', model_home={str(models)!r})"
+        ".rerank('a', ['bad', 'good good'])\n"
+        "assert best[0]['content'] == 'good good'\n"
+        "sys.exit(bool({'torch', 'sentence_transformers', 'transformers', 'optimum'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0

@@ -9,6 +9,7 @@ Two kinds of weights:
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,6 +62,73 @@ def build(
     (model if head else model.bert).save_pretrained(folder)
     _save_tokenizer(folder)
     return folder
+
+
+def build_family(folder: Path, family: str, seed: int = 0) -> Path:
+    """Write a two-layer model of random weights: ``Bert``, ``Roberta`` or ``XLMRoberta``, as transformers saves it."""
+    import torch
+    import transformers
+
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(seed)
+    options = {**_config(1).to_diff_dict(), "num_hidden_layers": 2, "vocab_size": len(VOCABULARY)}
+    options = {name: value for name, value in options.items() if name not in ("model_type", "transformers_version")}
+    if family != "Bert":  # positions start after the padding's, and there is one token type
+        options |= {"type_vocab_size": 1, "pad_token_id": VOCABULARY.index("[PAD]"), "layer_norm_eps": 1e-5}
+    config = getattr(transformers, f"{family}Config")(**options)
+    model = getattr(transformers, f"{family}ForSequenceClassification")(config)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.normal_(1.0 if "LayerNorm.weight" in name else 0.0, 0.3)
+        model.classifier.get_submodule("out_proj" if family != "Bert" else "").weight.normal_(0.0, 2.0)
+    model.config.sentence_transformers = {"activation_fn": ACTIVATIONS["identity"]}
+    model.save_pretrained(folder)
+    _save_tokenizer(folder)
+    if family != "Bert":
+        _without_token_types(folder)
+        return folder
+    path = folder / "tokenizer_config.json"  # as BertTokenizer has it
+    names = ["input_ids", "token_type_ids", "attention_mask"]
+    path.write_text(json.dumps({**json.loads(path.read_text()), "model_input_names": names}))
+    return folder
+
+
+def as_torch_file(folder: Path) -> None:
+    """Keep a model's weights as older ones do: a file of torch instead of safetensors."""
+    import torch
+    from safetensors.torch import load_file
+
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+
+def _without_token_types(folder: Path) -> None:
+    path = folder / "tokenizer.json"
+    tokenizer = json.loads(path.read_text())
+    tokenizer["post_processor"] = {
+        "type": "TemplateProcessing",
+        "single": [_special("[CLS]"), _sequence("A"), _special("[SEP]")],
+        "pair": [
+            _special("[CLS]"),
+            _sequence("A"),
+            _special("[SEP]"),
+            _special("[SEP]"),
+            _sequence("B"),
+            _special("[SEP]"),
+        ],
+        "special_tokens": {
+            name: {"id": name, "ids": [VOCABULARY.index(name)], "tokens": [name]} for name in ("[CLS]", "[SEP]")
+        },
+    }
+    path.write_text(json.dumps(tokenizer))
+
+
+def _special(name: str) -> dict[str, Any]:
+    return {"SpecialToken": {"id": name, "type_id": 0}}
+
+
+def _sequence(name: str) -> dict[str, Any]:
+    return {"Sequence": {"id": name, "type_id": 0}}
 
 
 def build_with_a_sigmoid_inside(folder: Path, seed: int = 0) -> Path:
