@@ -26,7 +26,7 @@ def run_mcp(
     path: Path | None, *, http: bool, host: str, port: int | None, allow_hosts: Sequence[str], show_token: bool
 ) -> int:
     """Serve a project's memory until the client leaves or the process is told to end."""
-    root = _project(path)
+    root = project_of(path)
     settings = Settings.load(root)
     _configure_logging(settings)
     if not http and (port is not None or allow_hosts):
@@ -97,10 +97,10 @@ def _run_http(
     name = f"[{host}]" if ":" in host else host
     say(f"aurora: serving {root} at http://{name}:{listening.getsockname()[1]}/mcp")
     say(f"aurora: clients send the header 'Authorization: Bearer TOKEN'; the token is in {where or 'AURORA_MCP_TOKEN'}")
-    if is_new or show_token:
-        say(f"aurora: token: {token}")
     if not mcp_http.is_loopback(host):
         say("aurora: warning: other machines can reach this port, and nothing here is encrypted: put TLS before it")
+    if is_new or show_token:
+        say(f"aurora: token: {token}")
 
     async def serve() -> None:
         memory = OpenMemory(root, settings)
@@ -115,7 +115,12 @@ def _run_http(
     return EXIT_OK
 
 
-def _project(path: Path | None) -> Path:
+def project_of(path: Path | None) -> Path:
+    """Return the project that is served: the one around a folder, as far as its repository goes, else the folder.
+
+    Raises:
+        InvalidRequestError: There is no such folder.
+    """
     if path is not None and not path.is_dir():
         what = "is a file; name its folder" if path.exists() else "does not exist"
         raise InvalidRequestError(f"'{path}' {what}: nothing was started")

@@ -7,7 +7,7 @@ models and the tools come in with the first message after it.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote
 
@@ -19,6 +19,8 @@ from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
 from mcp.shared.message import SessionMessage
 from mcp.types import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR
+from pydantic import ValidationError
+from pydantic_core import from_json
 
 from aurora_dev import __version__
 from aurora_dev.errors import AuroraError
@@ -30,10 +32,9 @@ from aurora_dev.log import get_logger
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-    from aurora_dev.interfaces.mcp_stdio import Lines
     from aurora_dev.interfaces.mcp_tools import Tool
 
-__all__ = ["build_server", "http_application", "serve_stdio"]
+__all__ = ["build_server", "http_application", "read_message", "serve_stdio"]
 
 _log = get_logger(__name__)
 
@@ -246,50 +247,77 @@ def _refuse_cursor(params: types.PaginatedRequestParams | None) -> None:
 # -- transports ------------------------------------------------------------------------------------------------
 
 
-async def serve_stdio(memory: OpenMemory, lines: Lines) -> None:
+async def serve_stdio(memory: OpenMemory, lines: AsyncIterator[str]) -> None:
     """Serve one client on standard input and output until the input ends.
 
     Args:
         memory: Closed in the end.
-        lines: Of standard input; nothing else may read it.
+        lines: Of standard input, one message each; nothing else may read it.
     """
     server = build_server(memory)
     try:
         # While this runs, what anything prints to standard output goes to standard error.
-        async with (
-            stdio_server(stdin=lines) as (incoming, outgoing),  # type: ignore[arg-type]
-            _answering_malformed(incoming, outgoing) as checked,
-        ):
-            await server.run(checked, outgoing, server.create_initialization_options())
+        async with stdio_server(stdin=_Nothing()) as (nothing, outgoing):  # type: ignore[arg-type]
+            await nothing.aclose()
+            async with anyio.create_task_group() as group:
+                send, receive = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+                group.start_soon(_relay, lines, send, outgoing)
+                await server.run(receive, outgoing, server.create_initialization_options())
+                group.cancel_scope.cancel()
     finally:
         await memory.close()
 
 
-@asynccontextmanager
-async def _answering_malformed(incoming: Any, outgoing: Any) -> AsyncIterator[Any]:
-    """Answer what is no message as JSON-RPC 2.0 says; the library reads over it, and a client would wait for ever."""
-    send, receive = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+class _Nothing:
+    """Standard input for the library's transport, which would read over what is no message without a word."""
 
-    async def relay() -> None:
-        async with send:
-            async for item in incoming:
-                if isinstance(item, Exception):
-                    await outgoing.send(SessionMessage(_malformed(item)))
-                else:
-                    await send.send(item)
+    def __aiter__(self) -> _Nothing:
+        return self
 
-    async with anyio.create_task_group() as group:
-        group.start_soon(relay)
-        yield receive
-        group.cancel_scope.cancel()
+    async def __anext__(self) -> str:
+        raise StopAsyncIteration
 
 
-def _malformed(error: Exception) -> types.JSONRPCError:
-    errors = error.errors(include_url=False) if hasattr(error, "errors") else []
-    is_json = bool(errors) and errors[0].get("type") != "json_invalid"
-    code, what = (INVALID_REQUEST, "Invalid Request") if is_json else (PARSE_ERROR, "Parse error")
-    hint = "one JSON-RPC 2.0 message a line, no batches" if is_json else "a line of input is not JSON"
-    return types.JSONRPCError(jsonrpc="2.0", id=None, error=types.ErrorData(code=code, message=f"{what}: {hint}"))
+async def _relay(lines: AsyncIterator[str], send: Any, outgoing: Any) -> None:
+    async with send:
+        async for line in lines:
+            message = read_message(line)
+            if isinstance(message, types.JSONRPCError):
+                await outgoing.send(SessionMessage(message))
+            elif message is not None:
+                await send.send(message)
+
+
+def read_message(line: str) -> SessionMessage | types.JSONRPCError | None:
+    """Read a line of input.
+
+    Returns:
+        The message; where the line is none, the answer that JSON-RPC 2.0 asks for, with the id that it has; ``None``
+        for a malformed response, which nobody answers.
+    """
+    try:
+        value = from_json(line, allow_inf_nan=False)
+    except ValueError:
+        return _refusal(None, PARSE_ERROR, "Parse error: a line of input is not JSON")
+    if not isinstance(value, dict):
+        return _refusal(None, INVALID_REQUEST, "Invalid Request: one JSON object a line, no batches")
+    identifier = value.get("id")
+    usable = isinstance(identifier, int | str) and not isinstance(identifier, bool)
+    is_response = not isinstance(value.get("method"), str) and ("result" in value or "error" in value)
+    if "id" in value and not usable and not is_response:
+        # The library takes these for notifications, and the client would wait for ever.
+        return _refusal(None, INVALID_REQUEST, "Invalid Request: the id must be a string or a whole number")
+    try:
+        return SessionMessage(types.jsonrpc_message_adapter.validate_python(value, by_name=False))
+    except ValidationError:
+        if is_response:
+            return None
+        why = "Invalid Request: a message has jsonrpc '2.0', a method, and params that are an object"
+        return _refusal(identifier if usable else None, INVALID_REQUEST, why)
+
+
+def _refusal(identifier: int | str | None, code: int, text: str) -> types.JSONRPCError:
+    return types.JSONRPCError(jsonrpc="2.0", id=identifier, error=types.ErrorData(code=code, message=text))
 
 
 def http_application(memory: OpenMemory) -> Starlette:
