@@ -116,6 +116,9 @@ class Settings(BaseSettings):
     )
     freshness_budget: float = Field(0.2, ge=0, le=60, description="Seconds a search may spend on re-indexing.")
     busy_timeout: float = Field(30.0, gt=0, description="Seconds to wait while another process writes to the store.")
+    max_store_bytes: int | None = Field(
+        None, ge=1 << 20, description="How large a local store's memory.db may become; unset: no limit."
+    )
     log: LogLevel = Field("off", description="Log lines on stderr: off, error, warning, info, debug.")
     log_format: LogFormat = Field("text", description="Log lines as text or json.")
 

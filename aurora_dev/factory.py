@@ -47,7 +47,7 @@ def create_backend(
 
         if settings is None:
             return FAISSLocalStore(path)
-        return FAISSLocalStore(path, busy_timeout=settings.busy_timeout)
+        return FAISSLocalStore(path, busy_timeout=settings.busy_timeout, max_bytes=settings.max_store_bytes)
     if backend == "pinecone":
         raise ConfigurationError(
             "backend 'pinecone' is not part of this version of Aurora; nothing was opened. Use backend 'faiss'"

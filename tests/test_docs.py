@@ -228,6 +228,7 @@ def test_a_file_may_decide_what_the_table_says(row: dict[str, str], tmp_path: Pa
     harmless |= {"mask_secrets": "false", "reranker": '"none"', "embedder": '"bundled"'}
     harmless |= {"reranker_url": '"http://localhost:8080"'}
     harmless |= {"history_limit": "50", "history_days": "30", "freshness": '"notice"', "freshness_budget": "0.1"}
+    harmless |= {"max_store_bytes": "2000000"}
     harmful = {
         "store": '"../elsewhere"',
         "embedder": '"https://example.org/v1"',

@@ -23,7 +23,8 @@ from aurora_dev.core.keyword_index import KeywordIndex
 from aurora_dev.core.lexical import query_terms
 from aurora_dev.core.record_cache import RecordCache
 from aurora_dev.core.record_checks import check_name, check_top_k, check_vector, encode_record, encode_vectors
-from aurora_dev.core.sqlite_connections import Connections, checked_folder
+from aurora_dev.core.sqlite_backup import LocalBackups
+from aurora_dev.core.sqlite_connections import Connections, checked_folder, checked_limit
 from aurora_dev.core.sqlite_records import NamespaceState, Rows
 from aurora_dev.core.sqlite_schema import SCHEMA_VERSION
 from aurora_dev.core.types import EmbedderInfo, Match, Record, Vector
@@ -45,7 +46,7 @@ _CATCH_UP_AT_CLOSE = 256  # changes by this process that the next one should not
 Scored = tuple[Rows, npt.NDArray[np.float64]]
 
 
-class FAISSLocalStore:
+class FAISSLocalStore(LocalBackups):
     """A `VectorBackend` in a folder of the local disk, shared by any number of processes.
 
     ``memory.db`` (SQLite, write-ahead log) is the truth; the FAISS index, the keyword index and their snapshots under
@@ -56,10 +57,11 @@ class FAISSLocalStore:
     Args:
         path: The folder; created, readable by its owner only, where it is missing.
         busy_timeout: Seconds that a write waits for another writer.
+        max_bytes: How large ``memory.db`` may become, 1 MiB or more; ``None``: no limit.
 
     Raises:
         InvalidRequestError: ``path`` does not name a folder.
-        ConfigurationError: ``busy_timeout`` is not above 0.
+        ConfigurationError: ``busy_timeout`` is not above 0, or ``max_bytes`` too small.
         StoreUnwritableError: The folder cannot be created or opened. A store in a folder that cannot be written opens
             for reading.
         SchemaVersionError: A newer Aurora wrote the store.
@@ -67,11 +69,13 @@ class FAISSLocalStore:
         StoreLockedError: Another process kept it locked.
     """
 
-    def __init__(self, path: str | Path, *, busy_timeout: float = DEFAULT_BUSY_TIMEOUT) -> None:
+    def __init__(
+        self, path: str | Path, *, busy_timeout: float = DEFAULT_BUSY_TIMEOUT, max_bytes: int | None = None
+    ) -> None:
         if isinstance(busy_timeout, bool) or not isinstance(busy_timeout, int | float) or not 0 < busy_timeout < 1e6:
             raise ConfigurationError(f"busy_timeout must be seconds above 0, not {busy_timeout!r}")
         self.path = checked_folder(path)
-        self._connections = Connections(self.path, float(busy_timeout))
+        self._connections = Connections(self.path, float(busy_timeout), checked_limit(max_bytes))
         if reason := check_folder(self.path):
             _log.warning("index.snapshots_impossible", reason=reason)
         self._filters = FilterCache(self._connections)

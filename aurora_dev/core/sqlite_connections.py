@@ -12,9 +12,17 @@ from pathlib import Path
 
 from aurora_dev.core.sqlite_read_only import check_unchanged, is_outdated, is_writable
 from aurora_dev.core.sqlite_schema import connect, prepare, roll_back, translated
-from aurora_dev.errors import InvalidRequestError, StoreClosedError, StoreLockedError, StoreUnwritableError
+from aurora_dev.errors import (
+    ConfigurationError,
+    InvalidRequestError,
+    StoreClosedError,
+    StoreFullError,
+    StoreLockedError,
+    StoreUnwritableError,
+)
 
 DATABASE = "memory.db"
+LEAST_MAX_BYTES = 1 << 20  # less would hold the empty tables and little else
 _IDLE_CONNECTIONS = 8  # more threads than this at once are served, but their connections are not kept
 
 
@@ -24,6 +32,7 @@ class Connections:
     Args:
         folder: The store's folder; created, readable by its owner only and ignored by git, where it is missing.
         busy_timeout: Seconds to wait for another writer, of this process or another.
+        max_bytes: How large the database may become; ``None``: as large as the disk allows.
 
     Raises:
         StoreUnwritableError: The folder cannot be created, or the database cannot be opened. A database that can be
@@ -33,14 +42,15 @@ class Connections:
         StoreLockedError: Another process kept the database locked.
     """
 
-    def __init__(self, folder: Path, busy_timeout: float) -> None:
+    def __init__(self, folder: Path, busy_timeout: float, max_bytes: int | None = None) -> None:
         self.folder = folder
         self.database = folder / DATABASE
         self._busy_timeout = busy_timeout
+        self._max_bytes = max_bytes
         _make_folder(folder)
         self._start()
         with translated(self.database, "open"):
-            first = connect(self.database, busy_timeout)
+            first = self._connect()
             try:
                 prepare(first, self.database)
             except BaseException:  # also when interrupted: the file must not stay open
@@ -99,6 +109,14 @@ class Connections:
                         self._give_back(connection)
                     raise
                 self._give_back(connection)
+        except StoreFullError as error:
+            if self._max_bytes is None:
+                raise
+            raise StoreFullError(
+                f"{self.database} would have become larger than max_store_bytes ({self._max_bytes:,}), or the disk is "
+                "full; nothing of this write was kept and earlier data are intact. Raise the setting, forget what is "
+                "not needed any more, or free disk space, then write again"
+            ) from error
         finally:
             self._write_lock.release()
 
@@ -119,6 +137,18 @@ class Connections:
         """Whether `close` was called."""
         return self._closed
 
+    def _connect(self) -> sqlite3.Connection:
+        connection = connect(self.database, self._busy_timeout)
+        if self._max_bytes is not None:
+            try:
+                (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+                # A write that needs a page more fails as on a full disk. SQLite never goes below the present size.
+                connection.execute(f"PRAGMA max_page_count = {max(1, self._max_bytes // int(page_size))}").fetchone()
+            except BaseException:  # also when interrupted: the file must not stay open
+                connection.close()
+                raise
+        return connection
+
     def _take(self) -> sqlite3.Connection:
         self._check_process()
         if self._closed:
@@ -127,7 +157,7 @@ class Connections:
             try:
                 connection = self._idle.pop()
             except IndexError:
-                return connect(self.database, self._busy_timeout)
+                return self._connect()
             if not is_outdated(connection):
                 return connection
             connection.close()
@@ -161,6 +191,19 @@ def checked_folder(path: str | os.PathLike[str]) -> Path:
     if not os.fspath(path) or "\0" in os.fspath(path):
         raise InvalidRequestError(f"path must be the folder of the store, not {os.fspath(path)!r}; nothing was opened")
     return Path(path)
+
+
+def checked_limit(max_bytes: object) -> int | None:
+    """Return a size limit of the database.
+
+    Raises:
+        ConfigurationError: It is no number of bytes of at least `LEAST_MAX_BYTES`.
+    """
+    if max_bytes is None:
+        return None
+    if isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < LEAST_MAX_BYTES:
+        raise ConfigurationError(f"max_bytes must be at least {LEAST_MAX_BYTES:,} bytes, or None, not {max_bytes!r}")
+    return max_bytes
 
 
 def _make_folder(folder: Path) -> None:
