@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import threading
 import time
 from collections.abc import Sequence
@@ -21,6 +22,9 @@ from aurora_dev.errors import AuroraError, InvalidRequestError
 from aurora_dev.log import get_logger
 
 _log = get_logger(__name__)
+
+# About 2.5 MB of scores: a hundred candidates for a hundred queries.
+DEFAULT_CACHE_SIZE = 10_000
 
 
 class LocalReranker:
@@ -253,3 +257,11 @@ def check_whole(*, least: int = 1, **arguments: int) -> None:
     for argument, value in arguments.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise InvalidRequestError(f"{argument} must be a whole number of at least {least}, not {value!r}")
+
+
+def installed(package: str) -> bool:
+    """Whether a package can be imported; imports nothing."""
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ValueError:  # a module without a spec, put into sys.modules by somebody: it can be imported
+        return True

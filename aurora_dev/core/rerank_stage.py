@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from aurora_dev.core.document_text import reranker_text
 from aurora_dev.core.reranker import Reranker
 from aurora_dev.core.search_trace import SearchTrace, with_score
 from aurora_dev.core.types import SearchOptions, SearchResult
@@ -46,7 +47,7 @@ async def rerank_candidates(
     head, tail = candidates[:read], candidates[read:]
     try:
         scores = await asyncio.wait_for(
-            reranker.score(query, [result.content for result in head]), options.rerank_timeout
+            reranker.score(query, [_text(reranker, result) for result in head]), options.rerank_timeout
         )
     except (asyncio.TimeoutError, TimeoutError):
         text = f"{reranker.name} did not answer within {options.rerank_timeout:g} s"
@@ -59,6 +60,13 @@ async def rerank_candidates(
         return _unchanged(candidates, trace, "rerank_failed", text)
     trace.stages.append("rerank")
     return _ordered(head, [float(score) for score in scores], tail, options)
+
+
+def _text(reranker: Reranker, result: SearchResult) -> str:
+    """Return what a reranker is asked about: with the line that says where it stands for models trained on it."""
+    if getattr(reranker, "reads_headings", False):
+        return reranker_text(result.content, result.metadata)
+    return result.content
 
 
 def _ordered(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-import importlib.util
 import re
 import time
 from collections.abc import Sequence
@@ -29,7 +28,8 @@ from aurora_dev.core.cross_encoder import (
     require_file,
 )
 from aurora_dev.core.cross_encoder_request import Backend, MissingBackendError, ModelRequest, Quantize, check_model_file
-from aurora_dev.core.local_reranker import LocalReranker, check_whole
+from aurora_dev.core.local_reranker import DEFAULT_CACHE_SIZE, LocalReranker, check_whole
+from aurora_dev.core.local_reranker import installed as _installed
 from aurora_dev.core.onnx_cross_encoder import DOWNLOADED, open_directly
 from aurora_dev.core.quantized_model import CACHE_FOLDER, onnx_file, quantization_scheme, quantized_folder
 from aurora_dev.core.rerank_window import Window
@@ -53,8 +53,6 @@ DEFAULT_WINDOW: Window = "head+best"
 # by one: larger batches add padding and leave the caches. Accelerators want them large.
 CPU_BATCH_SIZE = 8
 ACCELERATOR_BATCH_SIZE = 64
-# About 2.5 MB of scores: a hundred candidates for a hundred queries.
-DEFAULT_CACHE_SIZE = 10_000
 # The first with backends of cross-encoders, and with the names of arguments that are used here.
 _OLDEST_VERSION = (4, 1)
 
@@ -187,13 +185,6 @@ class CrossEncoderReranker(LocalReranker):
 
     def _score_settings(self) -> tuple[str, ...]:
         return (self.backend, self.window, str(self.max_length), str(self.max_document_chars))
-
-
-def _installed(package: str) -> bool:
-    try:
-        return importlib.util.find_spec(package) is not None
-    except ValueError:  # a module without a spec, put into sys.modules by somebody: it can be imported
-        return True
 
 
 @functools.cache
