@@ -50,6 +50,8 @@ USUAL_NAMES: Mapping[str, str] = {
 """Environment names that other tools use already, and the setting each gives."""
 
 _SECRET_ENDINGS = ("_api_key", "_token")
+# What decides where on Pinecone text goes, who reads it there and what it costs; the rest is a matter of speed.
+_OF_THE_ACCOUNT = {f"pinecone_{name}" for name in ("index", "host", "sparse_host", "create", "cloud", "region")}
 _LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
 # What a model hub calls a model: "name" or "owner/name", and never a path that leaves its folder.
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?")
@@ -78,7 +80,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix=ENV_PREFIX, env_ignore_empty=True)
 
-    backend: str = Field("faiss", description="Where records live: faiss (on this disk).")
+    backend: str = Field("faiss", description="Where records live: faiss (on this disk) or pinecone.")
     store: Path | None = Field(None, description="Folder of the local store; by default .aurora in the project.")
     user_store: str | None = Field(
         None, min_length=1, description="Folder of the user's own memories, by default in the data folder; or none."
@@ -105,6 +107,15 @@ class Settings(BaseSettings):
         None, description="Folder where sentence-transformers keeps models."
     )
     pinecone_api_key: SecretStr | None = Field(None, description="Key of Pinecone (environment only).")
+    pinecone_index: str = Field("aurora", min_length=1, description="Pinecone's dense index; <name>-sparse for words.")
+    pinecone_host: str | None = Field(None, description="Address of the dense index, else looked up by name.")
+    pinecone_sparse_host: str | None = Field(None, description="Address of the sparse index, else looked up by name.")
+    pinecone_create: bool = Field(False, description="Whether missing indexes are made on Pinecone.")
+    pinecone_cloud: str = Field("aws", min_length=1, description="Cloud of an index that is made: aws, gcp, azure.")
+    pinecone_region: str = Field("us-east-1", min_length=1, description="Region of an index that is made.")
+    pinecone_keyword: bool = Field(True, description="Whether Pinecone also keeps words, for hybrid search.")
+    pinecone_timeout: float = Field(20.0, gt=0, description="Seconds for one attempt of a request to Pinecone.")
+    pinecone_concurrency: int = Field(16, ge=1, le=64, description="Most requests to Pinecone at a time.")
     mcp_token: SecretStr | None = Field(
         None, description="Token of aurora mcp --http (environment only); by default one is made for each project."
     )
@@ -220,6 +231,12 @@ class Settings(BaseSettings):
                 refuse(name, "would load a model from a folder, which may run code that lies there")
         if "user_store" in from_files:
             refuse("user_store", "would decide where your own memories are")
+        if "backend" in from_files and self.backend == "pinecone":
+            refuse("backend", "would send this project's text to another machine")
+        for name in sorted(from_files & _OF_THE_ACCOUNT):
+            refuse(name, "would choose where in your Pinecone account text goes, and what that costs")
+        if "namespace" in from_files and self.backend == "pinecone":
+            refuse("namespace", "would choose which of the namespaces that you share on Pinecone is read and changed")
         if "store" in from_files and not self.store_path(project).resolve().is_relative_to(project.resolve()):
             refuse("store", "would put the store outside of the project")
 

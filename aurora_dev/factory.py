@@ -22,7 +22,7 @@ _T = TypeVar("_T")
 
 _EMBEDDERS = "bundled, sentence-transformers:MODEL, http:URL, or the folder of a static model"
 _RERANKERS = "auto, cross-encoder, cross-encoder:MODEL, http (with reranker_url), none"
-_BACKENDS = "faiss"
+_BACKENDS = "faiss, pinecone"
 
 
 def create_backend(
@@ -31,9 +31,10 @@ def create_backend(
     """Return a backend by name, or the instance itself.
 
     Args:
-        backend: ``"faiss"``, or an instance.
+        backend: ``"faiss"``, ``"pinecone"``, or an instance.
         path: Folder of a local backend; made where it does not exist.
-        settings: For the busy timeout; ``None`` takes the backend's defaults.
+        settings: For the busy timeout, and for Pinecone's key and index; ``None`` takes the backend's defaults, for
+            Pinecone with what the environment says.
 
     Raises:
         InvalidRequestError: ``backend`` is neither, or ``path`` names no folder.
@@ -49,10 +50,25 @@ def create_backend(
             return FAISSLocalStore(path)
         return FAISSLocalStore(path, busy_timeout=settings.busy_timeout, max_bytes=settings.max_store_bytes)
     if backend == "pinecone":
-        raise ConfigurationError(
-            "backend 'pinecone' is not part of this version of Aurora; nothing was opened. Use backend 'faiss'"
-        )
+        return _pinecone(settings or _environment())
     raise ConfigurationError(f"there is no backend '{backend}'; nothing was opened. There is: {_BACKENDS}")
+
+
+def _pinecone(settings: Settings) -> VectorBackend:
+    from aurora_dev.core.pinecone_store import PineconeStore
+
+    return PineconeStore(
+        settings.pinecone_api_key,
+        index=settings.pinecone_index,
+        host=settings.pinecone_host,
+        sparse_host=settings.pinecone_sparse_host,
+        create=settings.pinecone_create,
+        cloud=settings.pinecone_cloud,
+        region=settings.pinecone_region,
+        keyword=settings.pinecone_keyword,
+        timeout=settings.pinecone_timeout,
+        concurrency=settings.pinecone_concurrency,
+    )
 
 
 def create_embedder(
@@ -176,6 +192,11 @@ def open_store(settings: Settings, root: str | Path) -> VectorStore:
     """
     from aurora_dev.core.vector_store import VectorStore
 
+    if settings.backend == "pinecone" and settings.sources()["namespace"].kind == "default":
+        raise ConfigurationError(
+            "on Pinecone every project needs a namespace of its own, or one would remove the files of another; nothing "
+            "was opened. Set the environment variable AURORA_NAMESPACE to a name for this project"
+        )
     # Models before the store: what fails here leaves nothing open and no new folder behind.
     embedder = create_embedder(settings.embedder, settings, root)
     reranker = create_reranker(settings.reranker, settings)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from pinecone_server import PineconeServer
+
+    from aurora_dev.core.pinecone_store import PineconeStore
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -31,3 +34,32 @@ def pinecone_server() -> Iterator[PineconeServer]:
     with PineconeServer() as server:
         yield server
     assert server.violations == []
+
+
+@pytest.fixture
+def few_certificates(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let HTTP clients load one certificate instead of 140: none is needed here, and each client loads its own."""
+    import certifi
+
+    bundle = Path(certifi.where()).read_text("utf-8")
+    end = "-----END CERTIFICATE-----\n"
+    path = tmp_path_factory.mktemp("certificates") / "one.pem"
+    path.write_text(bundle[: bundle.index(end) + len(end)], "utf-8")
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+
+
+@pytest.fixture
+def pinecone_store(pinecone_server: PineconeServer, few_certificates: None) -> Iterator[Callable[..., PineconeStore]]:
+    """Open stores on the loopback server, which makes their indexes; they are closed at the end."""
+    from aurora_dev.core.pinecone_store import PineconeStore
+
+    opened: list[PineconeStore] = []
+
+    def open_store(**options: Any) -> PineconeStore:
+        given = {"create": True, "control_host": pinecone_server.url, **options}
+        opened.append(PineconeStore(given.pop("api_key", pinecone_server.api_key), **given))
+        return opened[-1]
+
+    yield open_store
+    for store in opened:
+        store.close()

@@ -66,7 +66,8 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     connect = socket.socket.connect
 
     def connect_here(self: socket.socket, address: Any) -> None:
-        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1"):
+        here = address[0] == "::1" or str(address[0]).startswith("127.")
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not here:
             raise OSError(f"an example of the documentation connects to {address}")
         connect(self, address)
 
@@ -79,6 +80,20 @@ def service() -> Iterator[str]:
         yield address
 
 
+@contextlib.contextmanager
+def pinecone(page: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Stand in for Pinecone where a page is about it."""
+    if page.name != "pinecone.md":
+        yield
+        return
+    from pinecone_server import PineconeServer
+
+    with PineconeServer(api_key="pcsk_example") as server:
+        monkeypatch.setenv("PINECONE_CONTROLLER_HOST", server.url)
+        yield
+        assert server.violations == []
+
+
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program[0].label)
 def test_python_examples_run_and_print_what_they_say(
     program: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: str
@@ -88,6 +103,14 @@ def test_python_examples_run_and_print_what_they_say(
     if any("path/to/damaged" in block.body for block in program):
         docs.make_damaged_store(tmp_path / "path/to/damaged")
     names: dict[str, Any] = {"__name__": "__main__"}
+    with pinecone(program[0].page, monkeypatch):
+        if program[0].page.name == "pinecone.md":
+            monkeypatch.setenv("PINECONE_API_KEY", "pcsk_example")
+            monkeypatch.setenv("AURORA_PINECONE_CREATE", "true")
+        _run_program(program, names, service)
+
+
+def _run_program(program: list[Any], names: dict[str, Any], service: str) -> None:
     for block in program:
         source = _SERVICE.sub(service, block.body)
         # Lines are those of the page, so that a traceback leads there.
@@ -102,7 +125,14 @@ def test_python_examples_run_and_print_what_they_say(
 
 
 @pytest.mark.parametrize("page", CONSOLE_PAGES, ids=name_of)
-def test_commands_run_and_show_what_the_page_shows(page: Path, tmp_path: Path, service: str) -> None:
+def test_commands_run_and_show_what_the_page_shows(
+    page: Path, tmp_path: Path, service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pinecone(page, monkeypatch):
+        _run_commands(page, tmp_path, service)
+
+
+def _run_commands(page: Path, tmp_path: Path, service: str) -> None:
     project = docs.make_project(tmp_path / "project")
     if "./models/own-model" in page.read_text("utf-8"):
         docs.make_model(project / "models/own-model")
@@ -227,6 +257,8 @@ def test_a_file_may_decide_what_the_table_says(row: dict[str, str], tmp_path: Pa
     harmless = {"store": '"notes"', "log": '"debug"', "log_format": '"json"', "busy_timeout": "5.0"}
     harmless |= {"mask_secrets": "false", "reranker": '"none"', "embedder": '"bundled"'}
     harmless |= {"reranker_url": '"http://localhost:8080"'}
+    harmless |= {"pinecone_keyword": "false", "pinecone_timeout": "5.0", "pinecone_concurrency": "4"}
+    harmless |= {"pinecone_create": "true"}
     harmless |= {"history_limit": "50", "history_days": "30", "freshness": '"notice"', "freshness_budget": "0.1"}
     harmless |= {"max_store_bytes": "2000000"}
     harmful = {
@@ -234,6 +266,7 @@ def test_a_file_may_decide_what_the_table_says(row: dict[str, str], tmp_path: Pa
         "embedder": '"https://example.org/v1"',
         "reranker_url": '"https://example.org/v1"',
         "reranker": '"cross-encoder:./model"',
+        "backend": '"pinecone"',
         "cross_encoder_model": '"./model"',
     }
 

@@ -11,7 +11,12 @@ from typing import Any, Literal, TypeVar
 from aurora_dev.core import pinecone_errors as errors
 from aurora_dev.core.pinecone_requests import MAX_TOP_K, Retries, Upsert
 from aurora_dev.core.pinecone_sparse import Sparse
-from aurora_dev.errors import BackendUnavailableError, IndexNotFoundError, MissingDependencyError
+from aurora_dev.errors import (
+    BackendUnavailableError,
+    IndexNotFoundError,
+    InvalidRequestError,
+    MissingDependencyError,
+)
 from aurora_dev.log import get_logger
 
 _log = get_logger(__name__)
@@ -284,7 +289,7 @@ class PineconeIndex:
         filter: Mapping[str, Any] | None = None,
         metadata: bool = True,
     ) -> Answer:
-        """Return the best matches; with metadata only where asked for."""
+        """Return the best matches, with metadata where asked for and where the answer does not grow too large."""
 
         def ask() -> Answer:
             reply = self._index.query(
@@ -293,12 +298,20 @@ class PineconeIndex:
                 sparse_vector=sparse,
                 filter=filter,
                 namespace=namespace,
-                include_metadata=metadata,
+                include_metadata=with_metadata,
             )
             hits = [Stored(match.id, match.metadata, score=float(match.score)) for match in reply.matches]
             return Answer(hits, reply.response_info.lsn_reconciled if reply.response_info else None)
 
-        return self._read(ask, missing=lambda: Answer([], None))
+        with_metadata = metadata
+        try:
+            return self._read(ask, missing=lambda: Answer([], None))
+        except InvalidRequestError:
+            if not metadata:
+                raise
+            # An answer ends at 4 MB: a hundred records of full size are more. Anything else is refused again.
+            with_metadata = False
+            return self._read(ask, missing=lambda: Answer([], None))
 
     def _find_page(self, namespace: str, filter: Mapping[str, Any], token: str | None) -> Any:
         def ask() -> Any:

@@ -23,7 +23,7 @@ from aurora_dev.core.pinecone_records import VECTOR, decode_record
 from aurora_dev.core.pinecone_requests import DEFAULT_BATCH, DEFAULT_CONCURRENCY, MAX_BATCH, Retries, Workers
 from aurora_dev.core.pinecone_session import Opened, Session, switched
 from aurora_dev.core.pinecone_sparse import query_vector
-from aurora_dev.core.pinecone_writer import Prepared, Writer, prepare
+from aurora_dev.core.pinecone_writer import Prepared, Writer, prepare, short_numbers
 from aurora_dev.core.record_checks import check_name, check_top_k, check_vector
 from aurora_dev.core.types import EmbedderInfo, Match, Record, Vector
 from aurora_dev.errors import (
@@ -309,7 +309,7 @@ class PineconeStore:
             return []
         if not query.any():
             return self._reader.first_by_id(target.vectors, target.vectors_namespace, top_k, node)
-        values = query.astype(np.float64).tolist()
+        (values,) = short_numbers(query[np.newaxis])
         return self._reader.search(target.vectors, target.vectors_namespace, top_k, node, vector=values)
 
     def keyword_query(self, namespace: str, text: str, top_k: int, filter: Filter | None = None) -> list[Match]:

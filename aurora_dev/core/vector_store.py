@@ -34,10 +34,13 @@ from aurora_dev.core.types import (
     SearchResults,
 )
 from aurora_dev.errors import (
+    BackendUnavailableError,
     EmbeddingError,
+    IndexNotFoundError,
     InvalidRequestError,
     MissingDependencyError,
     ModelLoadError,
+    RateLimitedError,
     StoreClosedError,
 )
 from aurora_dev.log import get_logger
@@ -53,13 +56,16 @@ _CANDIDATES_PER_RESULT = 5
 _RERANK_PER_RESULT = 3
 # What an embedder may fail with; a search then goes on by keyword.
 _EMBEDDER_ERRORS = (EmbeddingError, ModelLoadError, MissingDependencyError)
+# What one index of a remote store may fail with while another one answers.
+_REMOTE_ERRORS = (BackendUnavailableError, RateLimitedError, IndexNotFoundError)
 
 
 class VectorStore:
     """Documents in, ranked results out.
 
     Args:
-        backend: A `VectorBackend`, or the name of one (``"faiss"``).
+        backend: A `VectorBackend`, or the name of one: ``"faiss"``, or ``"pinecone"`` with the key and the index that
+            the environment names.
         path: Folder of a local backend; ignored where ``backend`` is an instance.
         namespace: The part of the backend that this store reads and writes.
         embedder: An `Embedder`, its name, or ``None`` for the bundled one.
@@ -95,8 +101,13 @@ class VectorStore:
 
     # -- writing -----------------------------------------------------------------------------------------------
 
-    async def upsert(self, documents: Sequence[Document]) -> list[str]:
+    async def upsert(self, documents: Sequence[Document], *, wait: bool = False) -> list[str]:
         """Store documents, replacing those with the same ids; durable when it returns.
+
+        Args:
+            documents: What to store.
+            wait: Whether to return only when every search sees them; a local store always shows them at once, a remote
+                one after a while.
 
         Returns:
             The ids, in the order of ``documents``.
@@ -104,9 +115,14 @@ class VectorStore:
         Raises:
             InvalidRequestError: A document cannot be stored; none was.
             EmbeddingError: The embedder failed; none was stored.
-            StoreError: The backend could not write; none was stored.
+            PartialWriteError: A remote backend stored some and not others; it names both.
+            StoreError: The backend could not write; none was stored. With ``wait``: it does not show them in time;
+                all are stored.
         """
-        return await self.write(documents)
+        ids = await self.write(documents)
+        if wait and self.backend.capabilities.remote:
+            await self.refresh()
+        return ids
 
     async def write(
         self, upserts: Sequence[Document], deletes: Sequence[str] = (), *, masked: bool = False
@@ -273,7 +289,14 @@ class VectorStore:
             with ThreadPoolExecutor(1) as side:
                 keywords = side.submit(self._keyword_list, query, wanted, visible, trace)
                 vector_list = self._vector_list(query, wanted, visible, trace)
-                keyword_list = keywords.result()
+                try:
+                    keyword_list = keywords.result()
+                except _REMOTE_ERRORS as error:
+                    # Vectors alone are worth more than an error, unless there are none either.
+                    if vector_list is None:
+                        raise
+                    trace.degrade("keyword_unavailable", f"keywords could not be searched, vectors alone were: {error}")
+                    use_keyword = False
         else:
             # On this machine both lists are computed, not awaited: in two threads they would mostly wait for each
             # other's interpreter lock, which costs more than the lists themselves.

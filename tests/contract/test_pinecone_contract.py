@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
-from pinecone_server import PineconeServer
 
 from aurora_dev.core.backend import VectorBackend
 from aurora_dev.core.pinecone_store import PineconeStore
@@ -20,13 +19,9 @@ from aurora_dev.testing.backend_contract import (
 
 
 class _Pinecone:
-    approximate_integers = False
-
     @pytest.fixture
-    def backend(self, pinecone_server: PineconeServer) -> Iterator[PineconeStore]:
-        store = PineconeStore(pinecone_server.api_key, create=True, control_host=pinecone_server.url)
-        yield store
-        store.close()
+    def backend(self, pinecone_store: Callable[..., PineconeStore]) -> PineconeStore:
+        return pinecone_store()
 
     def settle(self, backend: VectorBackend, namespace: str) -> None:
         backend.refresh(namespace)
