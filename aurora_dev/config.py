@@ -96,13 +96,17 @@ class Settings(BaseSettings):
     reranker: str = Field(
         "auto",
         min_length=1,
-        description="auto (a configured service, else a configured model), cross-encoder[:MODEL], http, none.",
+        description="auto (configured service, configured model, bundled), bundled, cross-encoder[:MODEL], http, none.",
     )
     reranker_url: str | None = Field(None, description="URL of a reranking service.")
     reranker_model: str | None = Field(None, description="The model's name at a reranking service.")
     reranker_format: str = Field("auto", description="What a reranking service speaks: auto, cohere-v2, tei, ….")
     reranker_api_key: SecretStr | None = Field(None, description="Key of a reranking service (environment only).")
+    reranker_threads: int | None = Field(None, ge=1, description="Threads of the bundled reranker; by default up to 4.")
     cross_encoder_model: str | None = Field(None, description="Model (name or folder) of the cross-encoder.")
+    cross_encoder_backend: Literal["torch", "onnx", "int8", "openvino"] = Field(
+        "torch", description="What runs the cross-encoder: torch, onnx, int8 (on ONNX Runtime), openvino."
+    )
     sentence_transformers_home: Path | None = Field(
         None, description="Folder where sentence-transformers keeps models."
     )

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _EMBEDDERS = "bundled, sentence-transformers:MODEL, http:URL, or the folder of a static model"
-_RERANKERS = "auto, cross-encoder, cross-encoder:MODEL, http (with reranker_url), none"
+_RERANKERS = "auto, bundled, cross-encoder, cross-encoder:MODEL, http (with reranker_url), none"
+_CROSS_ENCODERS = ("cross-encoder", "sentence-transformers")  # one thing under the name of each of its makers
 _BACKENDS = "faiss, pinecone"
 
 
@@ -132,9 +133,10 @@ def create_reranker(reranker: Reranker | str | None = None, settings: Settings |
 
     Args:
         reranker: An instance; ``None`` or ``"cross-encoder"`` for `CrossEncoderReranker` with the model that is set,
-            else its default one; ``"cross-encoder:MODEL"``; ``"http"`` for the service at ``reranker_url``; ``"auto"``
-            for a configured service, else a configured model, else none; ``"none"``.
-        settings: For the service and the model; ``None`` reads the environment.
+            else its default one; ``"cross-encoder:MODEL"``; ``"sentence-transformers"`` is another name for these;
+            ``"bundled"`` for the model in the wheel; ``"http"`` for the service at ``reranker_url``; ``"auto"`` for a
+            configured service, else a configured model, else the bundled one; ``"none"``.
+        settings: For the service, the model and what runs it; ``None`` reads the environment.
 
     Returns:
         ``None`` where nothing is to rerank.
@@ -148,17 +150,26 @@ def create_reranker(reranker: Reranker | str | None = None, settings: Settings |
     if reranker == "none":
         return None
     kind, _, model = ("cross-encoder" if reranker is None else reranker).partition(":")
-    if kind not in ("auto", "cross-encoder", "http") or (kind != "cross-encoder" and model):
+    if kind not in ("auto", "bundled", "http", *_CROSS_ENCODERS) or (kind not in _CROSS_ENCODERS and model):
         raise ConfigurationError(f"there is no reranker '{reranker}'. There is: {_RERANKERS}")
     settings = settings or _environment()
     if kind == "http" or (kind == "auto" and settings.reranker_url):
         return _reranking_service(settings)
     model = model or settings.cross_encoder_model or ""
-    if kind == "auto" and not model:
-        return None  # no reranker is bundled with this version
+    if kind == "bundled" or (kind == "auto" and not model):
+        from aurora_dev.core.onnx_reranker import BundledReranker, has_bundled_reranker
+
+        if kind == "auto" and not has_bundled_reranker():
+            return None  # an installation that leaves models out
+        return BundledReranker(threads=settings.reranker_threads)
     from aurora_dev.core.reranker import CrossEncoderReranker
 
-    return CrossEncoderReranker(model or None, model_home=settings.sentence_transformers_home)
+    return CrossEncoderReranker(
+        model or None,
+        backend="onnx" if settings.cross_encoder_backend == "int8" else settings.cross_encoder_backend,
+        quantize="int8" if settings.cross_encoder_backend == "int8" else None,
+        model_home=settings.sentence_transformers_home,
+    )
 
 
 def _reranking_service(settings: Settings) -> Reranker:
