@@ -247,6 +247,24 @@ def evaluate(
         bool | None,
         typer.Option("--rerank/--no-rerank", help="Measure one of the two; by default both.", show_default=False),
     ] = None,
+    rerank_top_k: Annotated[
+        int | None,
+        typer.Option(
+            "--rerank-top-k",
+            metavar="N",
+            help="How many candidates the reranker reads; by default three for each result.",
+            show_default=False,
+        ),
+    ] = None,
+    rerank_weight: Annotated[
+        float | None,
+        typer.Option(
+            "--rerank-weight",
+            metavar="W",
+            help="From 1, the reranker's order alone, to 0, that of the stages before it.",
+            show_default=False,
+        ),
+    ] = None,
     minimum: Annotated[
         list[str] | None,
         typer.Option(
@@ -281,6 +299,8 @@ def evaluate(
             ks=top_k or [10],
             mode=mode.value,
             rerank=rerank,
+            rerank_top_k=rerank_top_k,
+            rerank_weight=rerank_weight,
             minimums=minimum or [],
             tags=tag or [],
             as_json=as_json,

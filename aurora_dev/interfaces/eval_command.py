@@ -57,6 +57,8 @@ def run_eval(
     ks: Sequence[int],
     mode: str,
     rerank: bool | None,
+    rerank_top_k: int | None,
+    rerank_weight: float | None,
     minimums: Sequence[str],
     tags: Sequence[str],
     as_json: bool,
@@ -64,9 +66,15 @@ def run_eval(
     """Measure a query file and print the figures; `EXIT_BELOW` where a threshold is not met."""
     names = metric_names(ks)
     thresholds = [_threshold(text, names) for text in minimums]
+    given = {"rerank_top_k": rerank_top_k, "rerank_weight": rerank_weight}
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if chosen and rerank is False:
+        raise InvalidRequestError(
+            f"--no-rerank leaves out what --{next(iter(chosen)).replace('_', '-')} is about. Nothing was measured"
+        )
+    options = SearchOptions(mode=cast(SearchMode, mode), **chosen)
     queries = _tagged(load_queries(file), tags, file)
     root, settings = indexed_project(path)
-    options = SearchOptions(mode=cast(SearchMode, mode))
 
     async def work() -> tuple[Evaluation, bool]:
         async with Memory.open(root, settings=settings) as memory:
