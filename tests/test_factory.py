@@ -7,6 +7,7 @@ import pytest
 
 from aurora_dev import factory
 from aurora_dev.config import ENV_PREFIX, Settings
+from aurora_dev.core import onnx_reranker
 from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.http_reranker import HTTPReranker
 from aurora_dev.core.reranker import CrossEncoderReranker
@@ -84,8 +85,19 @@ def test_the_model_of_the_cross_encoder_comes_from_its_name_then_from_the_settin
     assert names == ["by/name", "from/settings", "from/environment"]
 
 
-def test_auto_takes_what_is_configured_and_else_nothing() -> None:
-    assert factory.create_reranker("auto", Settings()) is None
+def test_auto_takes_what_is_configured_and_else_the_bundled_model(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(onnx_reranker, "BUNDLED_RERANKER", tmp_path)
+    assert factory.create_reranker("auto", Settings()) is None  # an installation without the model
+    named = factory.create_reranker("bundled", Settings())
+    assert named is not None
+    assert not named.is_available
+    (tmp_path / "model.onnx").touch()
+    for name in ("auto", "bundled"):
+        bundled = factory.create_reranker(name, Settings(reranker_threads=3))
+        assert isinstance(bundled, onnx_reranker.BundledReranker)
+        assert (bundled.is_available, bundled.threads) == (True, 3)
     configured = factory.create_reranker("auto", Settings(cross_encoder_model="some/model"))
     assert configured is not None
     assert configured.name == "some/model"
@@ -112,7 +124,22 @@ def test_a_reranking_service_that_cannot_be_used_is_named(settings: Settings, na
         factory.create_reranker("http", settings)
 
 
-@pytest.mark.parametrize("name", ["cohere", "auto:model", "http:model", ""])
+def test_a_cross_encoder_has_the_names_of_both_its_makers() -> None:
+    names = [factory.create_reranker(f"{kind}:by/name") for kind in ("cross-encoder", "sentence-transformers")]
+    assert all(isinstance(each, CrossEncoderReranker) and each.name == "by/name" for each in names)
+
+
+@pytest.mark.parametrize(
+    ("setting", "backend", "quantize"),
+    [("torch", "torch", None), ("onnx", "onnx", None), ("int8", "onnx", "int8"), ("openvino", "openvino", None)],
+)
+def test_what_runs_the_cross_encoder_is_a_setting(setting: Any, backend: str, quantize: str | None) -> None:
+    reranker = factory.create_reranker("cross-encoder:some/model", Settings(cross_encoder_backend=setting))
+    assert isinstance(reranker, CrossEncoderReranker)
+    assert (reranker.backend, reranker.quantize) == (backend, quantize)
+
+
+@pytest.mark.parametrize("name", ["cohere", "auto:model", "http:model", "bundled:model", ""])
 def test_an_unknown_reranker_lists_what_there_is(name: str) -> None:
     with pytest.raises(ConfigurationError, match="cross-encoder:MODEL"):
         factory.create_reranker(name)

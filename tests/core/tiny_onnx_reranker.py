@@ -37,6 +37,24 @@ def build(folder: Path, kind: str = "counting", *, seed: int = 0, max_tokens: in
     return folder
 
 
+def build_plain(folder: Path, kind: str = "counting") -> Path:
+    """Write the same model as transformers would save it, for ``CrossEncoderReranker``."""
+    from safetensors.numpy import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(random_weights() if kind == "random" else counting_weights(), folder / "model.safetensors")
+    (folder / "tokenizer.json").write_text(tokenizer().to_str())
+    config = {
+        "architectures": ["BertForSequenceClassification"],
+        "id2label": {"0": "LABEL_0"},
+        "num_hidden_layers": SHAPE.layers,
+        "num_attention_heads": SHAPE.heads,
+        "max_position_embeddings": TOKENS,
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
 def sign(folder: Path) -> None:
     """Write the checksums of what is there."""
     lines = [

@@ -168,6 +168,9 @@ def test_json_has_every_figure_and_search(run: Run) -> None:
         (["q.jsonl", "-k", "0"], "k must be a whole number"),
         (["q.jsonl", "--tag", "nope"], "has the tag 'nope'; there is: [red]ops[/red], auth"),
         (["q.jsonl", "--rerank"], "--no-rerank"),
+        (["q.jsonl", "--rerank-weight", "2"], "rerank_weight"),
+        (["q.jsonl", "--rerank-top-k", "0"], "rerank_top_k"),
+        (["q.jsonl", "--no-rerank", "--rerank-top-k", "9"], "--rerank-top-k"),
         (["q.jsonl", "--mode", "psychic"], "psychic"),
         ([], "QUERIES"),
     ],
@@ -214,6 +217,32 @@ def test_searches_that_could_not_be_reranked_are_said_and_meet_no_threshold(run:
     assert "* 3 of 3 searches could not be reranked" in done.stdout
     assert "NOT MET  mrr  1.0000, at least 0  (3 of 3 searches were not reranked)" in done.stdout
     assert "with rerank, 3 of 3 searches: " in done.stderr
+
+
+def test_candidates_and_weight_of_the_reranker_can_be_tried(run: Run, tmp_path: Path) -> None:
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("tiny_onnx", Path(__file__).parents[1] / "core/tiny_onnx_reranker.py")
+    assert spec is not None
+    assert spec.loader is not None
+    tiny = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tiny)
+    environment = {
+        "CROSS_ENCODER_MODEL": str(tiny.build_plain(tmp_path / "model", "random")),
+        "AURORA_CROSS_ENCODER_BACKEND": "onnx",
+    }
+
+    def ranks(*arguments: str) -> list[list[int | None]]:
+        found = json.loads(run("q.jsonl", "--json", "--rerank", *arguments, **environment).stdout)
+        (side,) = found["sides"]
+        assert {search["search_method"] for search in side["searches"]} == {"rrf_hybrid+rerank"}
+        return [[target["rank"] for target in search["targets"]] for search in side["searches"]]
+
+    plain = json.loads(run("q.jsonl", "--json", "--no-rerank").stdout)["sides"][0]["searches"]
+    stage1 = [[target["rank"] for target in search["targets"]] for search in plain]
+    assert ranks() != stage1
+    assert ranks("--rerank-weight", "0") == stage1
+    assert ranks("--rerank-top-k", "1") == stage1
 
 
 @pytest.mark.skipif(find_spec("sentence_transformers") is None, reason="needs sentence-transformers")
