@@ -7,7 +7,7 @@ was decided by, is refused where one of them is another by now (`VectorStore.wri
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +18,8 @@ from aurora_dev.core.types import Document, MetadataValue, SearchResult
 from aurora_dev.errors import InvalidRequestError, StoreLockedError
 from aurora_dev.notes.conflicts import conflicts_of
 from aurora_dev.notes.duplicates import is_duplicate, is_same, richer
+from aurora_dev.notes.exchange import Place, same
+from aurora_dev.notes.markdown import note_of as note_of_written
 from aurora_dev.notes.paging import Cursor
 from aurora_dev.notes.records import (
     IS_NOTE,
@@ -32,7 +34,7 @@ from aurora_dev.notes.records import (
     wording_id,
 )
 from aurora_dev.notes.similar import Similar, similar_notes
-from aurora_dev.notes.types import Conflict, Note, NotePage, Pruned, Remembered, Scope
+from aurora_dev.notes.types import Conflict, Note, NotePage, NotesImported, Pruned, Remembered, Scope
 
 if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
@@ -301,6 +303,44 @@ class NoteBook:
                 writes.append(self._wording(stored, now))
             if await self.store.write_if({stored.note.id: stored.document}, writes, masked=True):
                 return note
+        raise _contended()
+
+    async def take_in(
+        self, places: Sequence[Place], looked_at: Callable[[Note], Awaitable[str | None]]
+    ) -> NotesImported:
+        """Store memories as files have them, all or none.
+
+        Args:
+            places: Each with an id of its own.
+            looked_at: Returns the present state of a memory's code.
+        """
+        for _ in range(_ATTEMPTS):
+            known = await self.fetch([str(place.id) for place in places])
+            now = self.now()
+            outcome: dict[str, list[str]] = {"added": [], "updated": [], "unchanged": []}
+            expected: dict[str, Document | None] = {}
+            writes: list[Document] = []
+            for place in places:
+                identifier = str(place.id)
+                stored = known.get(identifier)
+                old = stored.note if stored is not None else None
+                note = replace(note_of_written(place.written, old, id=identifier, now=now), scope=self.scope)
+                if stored is not None and old is not None:
+                    # What was exported and changed here since is newer than the file, unless somebody edited that.
+                    older = place.written.intact and note.updated_at <= old.updated_at
+                    if older or same(old, place.written):
+                        outcome["unchanged"].append(identifier)
+                        continue
+                    note = replace(note, updated_at=note.updated_at if place.written.intact else now)
+                    if (note.path, note.symbol) == (old.path, old.symbol) and note.code_hash is None:
+                        note = replace(note, code_hash=old.code_hash)
+                    if (note.content, note.kind) != (old.content, old.kind):
+                        writes.append(self._wording(stored, now))
+                writes.append(document_of(replace(note, code_hash=await looked_at(note), stale=None)))
+                expected[identifier] = stored.document if stored is not None else None
+                outcome["updated" if stored is not None else "added"].append(identifier)
+            if not writes or await self.store.write_if(expected, writes, masked=True):
+                return NotesImported(**{name: tuple(ids) for name, ids in outcome.items()})
         raise _contended()
 
     async def forget(self, ids: Sequence[str] | None, filter: Filter | None) -> int:

@@ -17,10 +17,11 @@ from aurora_dev.core.secrets import mask_secrets
 from aurora_dev.core.types import MetadataValue, Notice, SearchResult, SearchResults
 from aurora_dev.errors import InvalidRequestError, StoreError
 from aurora_dev.log import get_logger
-from aurora_dev.notes import checks
+from aurora_dev.notes import checks, exchange
 from aurora_dev.notes.blend import blended, inserted
 from aurora_dev.notes.book import Draft, NoteBook, Stored
 from aurora_dev.notes.code import CodeWatch
+from aurora_dev.notes.markdown import note_of as note_of_file
 from aurora_dev.notes.paging import Cursor
 from aurora_dev.notes.recall import ranked
 from aurora_dev.notes.records import IS_NOTE, all_of, document_of, is_note, note_of, of_kinds_and_tags
@@ -246,11 +247,48 @@ class Shelf:
 
     async def export_notes(self, target: Path, *, scope: Scope) -> NotesExported:
         """Write Markdown; see `Memory.export_notes`."""
-        raise InvalidRequestError("not yet")
+        found = await (await self._book(scope)).every()
+        return await asyncio.to_thread(exchange.write, target, [stored.note for stored in found])
 
     async def import_notes(self, source: Path, *, scope: Scope) -> NotesImported:
         """Read Markdown; see `Memory.import_notes`."""
-        raise InvalidRequestError("not yet")
+        book = await self._book(scope)
+        places = await asyncio.to_thread(exchange.read, source)
+        masked = [
+            exchange.Place(place.file, replace(place.written, content=self._masked(place.written.content)))
+            for place in places
+        ]
+        done = await book.take_in([place for place in masked if place.id is not None], self._looked_at)
+        for place in masked:
+            if place.id is not None:
+                continue
+            values = place.written.values
+            note = note_of_file(place.written, None, id="", now=book.now())
+            draft = Draft(
+                content=note.content,
+                kind=note.kind,
+                tags=note.tags,
+                importance=note.importance,
+                source=note.source,
+                expires_at=note.expires_at,
+                supersedes=values.get("supersedes", ()),
+                path=note.path,
+                symbol=note.symbol,
+                code_hash=await self._looked_at(note),
+                metadata=dict(note.metadata),
+            )
+            stored = await book.remember(draft)
+            done = done.with_one(stored.id, is_new=stored.is_new)
+        return done
+
+    async def _looked_at(self, note: Note) -> str | None:
+        """Return what the code of a memory is now, where it is there; a file that is imported may know better."""
+        if note.code_hash is not None or note.path is None or note.scope == "user":
+            return note.code_hash
+        try:
+            return await asyncio.to_thread(self._code.capture, note.path, note.symbol)
+        except InvalidRequestError:
+            return None
 
     async def close(self) -> None:
         """Write out the counts and release the user's store."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
 from aurora_dev.core.types import MetadataValue
@@ -158,6 +158,12 @@ class NotesExported:
 class NotesImported:
     """What `Memory.import_notes` did: ids by what became of them."""
 
-    added: tuple[str, ...]
-    updated: tuple[str, ...]
-    unchanged: tuple[str, ...]
+    added: tuple[str, ...] = ()
+    updated: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+
+    def with_one(self, id: str, *, is_new: bool) -> NotesImported:
+        """Return the same with one more that was said, again or for the first time."""
+        if is_new:
+            return replace(self, added=(*self.added, id))
+        return replace(self, unchanged=(*self.unchanged, id))

@@ -1,0 +1,380 @@
+"""Memories as Markdown with front matter: to be read, committed and edited by hand.
+
+::
+
+    ---
+    id: 3802d6fbb52471e074f2323e3b83002e
+    kind: decision
+    tags: [auth, crypto]
+    importance: 8
+    created: 2026-11-21T16:40:01.126215Z
+    checksum: 5f1b0c2a9d33
+    ---
+    Tokens are signed with EdDSA.
+
+Front matter is the part of YAML that needs no library: one ``name: value`` a line, a value being plain text, or JSON
+where plain text would be ambiguous. Only ``kind`` and the text are needed in a file that is written by hand. A file may
+hold several memories, with a line ``<!-- next memory -->`` between two. What is written is read back exactly.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, Final
+
+from aurora_dev.core.types import MetadataValue
+from aurora_dev.errors import InvalidRequestError
+from aurora_dev.notes import checks
+from aurora_dev.notes.types import DEFAULT_IMPORTANCE, Note
+
+SEPARATOR: Final = "<!-- next memory -->"
+_FENCE: Final = "---"
+# A line of the text that looks like the separator gets one more backslash when written, one less when read.
+_ESCAPED: Final = re.compile(r"\\*" + re.escape(SEPARATOR))
+_FIELD: Final = re.compile(r"([A-Za-z][\w-]*)\s*:(?:\s+(.*))?")
+_PLAIN_ITEM: Final = re.compile(r"[^\W_][\w ./+@-]*")
+_YAML_SIGNS: Final = tuple("\"'[]{}>|*&!%@`#-?:,")
+_CHECKSUM_CHARS: Final = 12
+_CONFLICT_MARKS: Final = ("<<<<<<< ", ">>>>>>> ")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a file: its 1-based line, and what to do about it."""
+
+    line: int
+    text: str
+
+
+class MarkdownError(Exception):
+    """A text is not what `formatted` writes; internal, reported with the file's name by `exchange`."""
+
+    def __init__(self, line: int, text: str) -> None:
+        super().__init__(text)
+        self.problem = Problem(line, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A memory as a file has it.
+
+    Attributes:
+        line: 1-based number of its first line in the file.
+        content: The text.
+        values: By field name, what the front matter says, as `Note` has it.
+        intact: Whether it is as it was written, by its checksum; ``False`` where it was edited or has none.
+    """
+
+    line: int
+    content: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    intact: bool = False
+
+
+def formatted(note: Note) -> str:
+    """Return a memory as Markdown; uses and staleness are of this machine and stay out."""
+    fields: list[tuple[str, str]] = [("id", _plain(note.id)), ("kind", _plain(note.kind))]
+    if note.tags:
+        fields.append(("tags", _items(note.tags)))
+    fields.append(("importance", str(note.importance)))
+    for name, text in (("source", note.source), ("path", note.path), ("symbol", note.symbol), ("code", note.code_hash)):
+        if text is not None:
+            fields.append((name, _plain(text)))
+    fields.append(("created", _moment(note.created_at)))
+    if note.updated_at != note.created_at:
+        fields.append(("updated", _moment(note.updated_at)))
+    if note.expires_at is not None:
+        fields.append(("expires", _moment(note.expires_at)))
+    if note.supersedes:
+        fields.append(("supersedes", _items(note.supersedes)))
+    if note.superseded_by is not None:
+        fields.append(("superseded-by", _plain(note.superseded_by)))
+    if note.said > 1:
+        fields.append(("said", str(note.said)))
+    if note.metadata:
+        fields.append(("metadata", _json(dict(note.metadata))))
+    body = note.content
+    if "\r" in body or body != body.lstrip("\ufeff") or not body.strip("\n"):
+        fields.append(("text", _json(body)))  # editors and git change carriage returns
+        body = ""
+    lines = [f"{name}: {value}" for name, value in fields]
+    escaped = "\n".join(_escaped(line) for line in body.split("\n"))
+    checksum = _checksum(lines, escaped)
+    return "\n".join([_FENCE, *lines, f"checksum: {checksum}", _FENCE, escaped]) + "\n"
+
+
+def joined(texts: list[str]) -> str:
+    """Return several memories as one file."""
+    return f"{SEPARATOR}\n".join(texts)
+
+
+def parsed(text: str) -> list[Written]:
+    """Read a file.
+
+    Raises:
+        MarkdownError: It is not in the format; the error has the line.
+    """
+    text = text.removeprefix("\ufeff")
+    if text.startswith(f"{_FENCE}\r\n"):
+        text = text.replace("\r\n", "\n")  # a checkout on Windows
+    lines = text.split("\n")
+    starts = [0, *(n + 1 for n, line in enumerate(lines) if line == SEPARATOR)]
+    ends = [*(start - 1 for start in starts[1:]), len(lines)]
+    last = len(starts) - 1
+    return [
+        # The line break before a separator ends the text's last line; at the end of the file it leaves an empty one.
+        _one(lines[a : b - 1] if place == last and lines[b - 1] == "" else lines[a:b], a + 1)
+        for place, (a, b) in enumerate(zip(starts, ends, strict=True))
+    ]
+
+
+def has_front_matter(text: str) -> bool:
+    """Whether a file means to be one of memories."""
+    return text.removeprefix("\ufeff").lstrip().startswith(_FENCE)
+
+
+def _one(lines: list[str], first: int) -> Written:
+    for number, line in enumerate(lines):
+        if line.startswith(_CONFLICT_MARKS):
+            raise MarkdownError(first + number, "holds a merge conflict; settle it first")
+    if not lines or lines[0].rstrip() != _FENCE:
+        raise MarkdownError(first, f"a memory begins with a line '{_FENCE}', then its fields, then '{_FENCE}'")
+    end = next((n for n, line in enumerate(lines[1:], start=1) if line.rstrip() == _FENCE), None)
+    if end is None:
+        raise MarkdownError(first, f"the front matter does not end: a line '{_FENCE}' is missing before the text")
+    values: dict[str, Any] = {}
+    kept: list[str] = []
+    checksum = ""
+    for number, line in enumerate(lines[1:end], start=first + 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        found = _FIELD.fullmatch(line.rstrip())
+        if found is None:
+            raise MarkdownError(number, f"'{line:.80}' is no field; write it as 'name: value'")
+        name, value = found[1], (found[2] or "").strip()
+        if name == "checksum":
+            checksum = value
+            continue
+        kept.append(line)
+        if name not in _READERS:
+            close = difflib.get_close_matches(name, list(_READERS), n=1, cutoff=0.5)
+            hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(_READERS)}"
+            raise MarkdownError(number, f"there is no field '{name}'; {hint}")
+        key, read = _READERS[name]
+        if key in values:
+            raise MarkdownError(number, f"the field '{name}' is there twice")
+        try:
+            values[key] = read(value)
+        except (ValueError, InvalidRequestError, RecursionError) as error:
+            why = str(error).partition(": nothing was")[0] or type(error).__name__
+            raise MarkdownError(number, f"{name}: {why}") from None
+    body = lines[end + 1 :]
+    intact = checksum == _checksum(kept, "\n".join(body))
+    content = "\n".join(line[1:] if line.startswith("\\") and _ESCAPED.fullmatch(line) else line for line in body)
+    if "text" in values:
+        content = values.pop("text") if not content.strip() else content
+    try:
+        checks.checked_content(content)
+    except InvalidRequestError as error:
+        raise MarkdownError(first + min(end + 1, len(lines) - 1), str(error).partition(": nothing was")[0]) from None
+    return Written(first, content, values, intact)
+
+
+# -- writing values --------------------------------------------------------------------------------------------------
+
+
+def _escaped(line: str) -> str:
+    return f"\\{line}" if _ESCAPED.fullmatch(line) else line
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _plain(text: str) -> str:
+    """Return a text as it stands where YAML and `parsed` read the same from it, else as a JSON string."""
+    safe = (
+        text.isprintable()
+        and text == text.strip()
+        and not text.startswith(_YAML_SIGNS)
+        and ": " not in text
+        and " #" not in text
+        and not text.endswith(":")
+        and not _is_yaml_value(text)
+    )
+    return text if safe else _json(text)
+
+
+def _is_yaml_value(text: str) -> bool:
+    """Whether a tool that reads YAML would take a text for a number, a boolean or nothing."""
+    if text.lower() in ("", "true", "false", "null", "yes", "no", "on", "off", "~"):
+        return True
+    try:
+        float(text.replace("_", ""))
+    except ValueError:
+        return False
+    return True
+
+
+def _items(values: tuple[str, ...]) -> str:
+    plain = all(_PLAIN_ITEM.fullmatch(one) and one == one.strip() and not _is_yaml_value(one) for one in values)
+    return f"[{', '.join(values)}]" if plain else _json(list(values))
+
+
+def _moment(seconds: float) -> str:
+    """Return a moment as ISO 8601 with microseconds, or as a number where that would not be exact."""
+    try:
+        moment = datetime.fromtimestamp(seconds, timezone.utc)
+    except (OverflowError, OSError, ValueError):
+        return repr(seconds)
+    if moment.timestamp() != seconds:
+        return repr(seconds)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _checksum(lines: list[str], body: str) -> str:
+    # Spaces at the ends of lines are what editors and formatters change without anybody's wish.
+    stripped = "\n".join(line.rstrip() for line in [*lines, "", *body.rstrip("\n").split("\n")])
+    return hashlib.sha256(stripped.encode("utf-8", "surrogatepass")).hexdigest()[:_CHECKSUM_CHARS]
+
+
+# -- reading values --------------------------------------------------------------------------------------------------
+
+
+def _read_text(value: str) -> str:
+    if value.startswith('"'):
+        found = json.loads(value)
+        if not isinstance(found, str):
+            raise ValueError("must be one string")
+        return found
+    if len(value) > 1 and value[0] == value[-1] == "'":
+        return value[1:-1].replace("''", "'")
+    if not value:
+        raise ValueError("the value is missing; remove the line where there is none")
+    return value
+
+
+def _read_items(value: str) -> tuple[str, ...]:
+    if value.startswith("["):
+        try:
+            found = json.loads(value)
+        except ValueError:
+            if not value.endswith("]") or '"' in value:
+                raise ValueError('write it as [one, two] or as ["one", "two"]') from None
+            found = [part.strip() for part in value[1:-1].split(",") if part.strip()]
+        if not isinstance(found, list) or not all(isinstance(part, str) for part in found):
+            raise ValueError('must be a list of names, as in [one, two] or ["1", "2"]')
+        return tuple(found)
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _read_number(value: str) -> int:
+    try:
+        return int(value)
+    except ValueError:
+        raise ValueError(f"must be a whole number, not '{value:.40}'") from None
+
+
+def _read_moment(value: str) -> float:
+    text = _read_text(value)
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            moment = datetime.fromisoformat(text.replace("Z", "+00:00").replace("z", "+00:00"))
+        except ValueError:
+            raise ValueError(f"must be a time such as 2026-11-21T16:40:01Z, not '{text:.40}'") from None
+        # A time without a zone is what the clock on the wall says.
+        return moment.timestamp()
+    if not math.isfinite(seconds):
+        raise ValueError("must be a finite number of seconds") from None
+    return seconds
+
+
+def _read_metadata(value: str) -> dict[str, MetadataValue]:
+    found = json.loads(value, parse_constant=_refuse_constant)
+    if not isinstance(found, dict):
+        raise ValueError('must be a JSON object, as in {"ticket": "A-1"}')
+    for key, one in found.items():
+        usable = isinstance(one, str | bool | int | float) or (
+            isinstance(one, list) and all(isinstance(part, str) for part in one)
+        )
+        if not usable:
+            raise ValueError(f"'{key}' must be a string, a number, true, false or a list of strings")
+    return checks.checked_metadata(found)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number that can be stored")
+
+
+def _read_id(value: str) -> str:
+    text = _read_text(value)
+    if not 0 < len(text.encode("utf-8", "surrogatepass")) <= 512:
+        raise ValueError("must have 1 to 512 bytes")
+    return text
+
+
+def _checked(read: Callable[[str], Any], check: Callable[[Any], Any]) -> Callable[[str], Any]:
+    return lambda value: check(read(value))
+
+
+_READERS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
+    "id": ("id", _read_id),
+    "kind": ("kind", _checked(_read_text, lambda value: checks.checked_name(value, "kind"))),
+    "tags": ("tags", _checked(_read_items, lambda value: checks.checked_names(value, "tag"))),
+    "importance": ("importance", _checked(_read_number, checks.checked_importance)),
+    "source": ("source", _checked(_read_text, checks.checked_source)),
+    "path": ("path", _checked(_read_text, checks.checked_path)),
+    "symbol": ("symbol", _checked(_read_text, checks.checked_symbol)),
+    "code": ("code_hash", _read_text),
+    "created": ("created_at", _read_moment),
+    "updated": ("updated_at", _read_moment),
+    "expires": ("expires_at", _read_moment),
+    "supersedes": ("supersedes", _read_items),
+    "superseded-by": ("superseded_by", _read_id),
+    "said": ("said", _checked(_read_number, lambda value: max(1, value))),
+    "metadata": ("metadata", _read_metadata),
+    "text": ("text", _read_text),
+}
+
+
+def note_of(written: Written, stored: Note | None, *, id: str, now: float) -> Note:
+    """Return what a file says as a memory.
+
+    Args:
+        written: What the file says; a field that it leaves out has its default.
+        stored: The memory of that id, if there is one: what a file does not hold is taken from it.
+        id: Of the memory.
+        now: For a memory that says of no time.
+    """
+    values = written.values
+    created = values.get("created_at", stored.created_at if stored else now)
+    return Note(
+        id=id,
+        content=written.content,
+        kind=values.get("kind", "note"),
+        tags=values.get("tags", ()),
+        created_at=created,
+        importance=values.get("importance", DEFAULT_IMPORTANCE),
+        source=values.get("source"),
+        path=values.get("path"),
+        symbol=values.get("symbol"),
+        updated_at=values.get("updated_at", created),
+        expires_at=values.get("expires_at"),
+        supersedes=values.get("supersedes", ()),
+        superseded_by=values.get("superseded_by"),
+        said=values.get("said", 1),
+        uses=stored.uses if stored else 0,
+        code_hash=values.get("code_hash"),
+        stale=stored.stale if stored else None,
+        scope=stored.scope if stored else "project",
+        metadata=values.get("metadata", {}),
+    )
