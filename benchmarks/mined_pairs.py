@@ -1,0 +1,196 @@
+"""MRR, recall and precision on held-out pairs: sentences that were taken out of code and prose, and where they stood.
+
+    python benchmarks/mined_pairs.py DATA [--reranker bundled] [--embedder NAME …] [--queries N] [--json FILE]
+
+DATA is a folder of ``scripts/train/build_data.py``: ``heldout.jsonl.gz`` (queries) and ``heldout_corpus.jsonl.gz``
+(chunks), from sources that no training saw. Each source is searched as a project of its own. The answer is one chunk
+(MRR@10, recall@5); where a file or a class of several chunks answers, every one of them counts for precision@5 and
+recall@5 of several. An embedder is ``bundled``, the folder of a model2vec model, or ``module:name`` of a callable.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gzip
+import importlib
+import json
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from machine import machine
+
+from aurora_dev import factory
+from aurora_dev.core.document_text import embedding_text
+from aurora_dev.core.embeddings import Embedder
+from aurora_dev.core.faiss_store import FAISSLocalStore
+from aurora_dev.core.reranker import Reranker
+from aurora_dev.core.static_embedder import StaticEmbedder
+from aurora_dev.core.types import Document, SearchOptions, SearchResult
+from aurora_dev.core.vector_store import VectorStore
+
+TOP_K = 10
+CUT = 5
+MODES = {
+    "keyword": SearchOptions(mode="keyword"),
+    "vector": SearchOptions(mode="vector"),
+    "RRF": SearchOptions(signals=False),
+    "hybrid": SearchOptions(),
+}
+RERANKED = "+ reranker"
+# A query with so many relevant chunks or more is one with several; a file with very many is answered by any few.
+SEVERAL, TOO_MANY = 2, 12
+PROSE = ("heading", "prose", "directive")
+GROUPS = {
+    "all": lambda row: True,
+    "prose": lambda row: row["kind"] in PROSE,
+    "symbols": lambda row: row["kind"] == "symbol",
+    "files": lambda row: row["kind"] == "module",
+    "code": lambda row: row["kind"] not in (*PROSE, "symbol", "module"),
+}
+
+
+class Figures:
+    """What was measured of one way to search: one number for each query and metric, by group."""
+
+    def __init__(self) -> None:
+        self.values: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self.seconds: list[float] = []
+
+    def add(self, row: Mapping[str, Any], results: Sequence[SearchResult]) -> None:
+        """Count one query."""
+        ids = [result.id for result in results]
+        target = row["positive"]["id"]
+        found = {"MRR": 1 / (ids.index(target) + 1) if target in ids else 0.0, "recall": float(target in ids[:CUT])}
+        relevant = set(row["relevant"])
+        if SEVERAL <= len(relevant) <= TOO_MANY:
+            hits = len(relevant.intersection(ids[:CUT]))
+            found["precision of several"] = hits / CUT
+            found["recall of several"] = hits / len(relevant)
+        for group, belongs in GROUPS.items():
+            if belongs(row):
+                for metric, value in found.items():
+                    self.values[group, metric].append(value)
+
+    def mean(self, group: str, metric: str) -> float:
+        """Return an average, NaN without any query."""
+        values = self.values[group, metric]
+        return statistics.fmean(values) if values else float("nan")
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def embedder_of(name: str) -> Embedder:
+    if name == "bundled":
+        return StaticEmbedder.bundled()
+    if ":" in name:
+        module, _, attribute = name.partition(":")
+        embedder: Embedder = getattr(importlib.import_module(module), attribute)()
+        return embedder
+    return StaticEmbedder(name)
+
+
+async def measure(
+    rows: Sequence[Mapping[str, Any]],
+    corpus: Sequence[Mapping[str, Any]],
+    embedder: Embedder,
+    reranker: Reranker | None,
+    figures: dict[str, Figures],
+) -> float:
+    """Search every source; return the seconds of embedding all documents."""
+    seconds = 0.0
+    for source in sorted({row["source"] for row in rows}):
+        documents = [Document(d["content"], d["metadata"], d["id"]) for d in corpus if d["source"] == source]
+        with tempfile.TemporaryDirectory() as folder:
+            store = VectorStore(FAISSLocalStore(folder), embedder=embedder, reranker=reranker or "none")
+            started = time.perf_counter()
+            embedder.embed_documents([embedding_text(d.content, d.metadata) for d in documents])
+            seconds += time.perf_counter() - started
+            await store.upsert(documents)
+            for row in rows:
+                if row["source"] != source:
+                    continue
+                for label, options in MODES.items():
+                    await timed(store, row, options, False, figures[label])
+                if reranker is not None:
+                    await timed(store, row, SearchOptions(), True, figures[RERANKED])
+            await store.close()
+    return seconds
+
+
+async def timed(
+    store: VectorStore, row: Mapping[str, Any], options: SearchOptions, rerank: bool, figures: Figures
+) -> None:
+    started = time.perf_counter()
+    results = await store.search(row["query"], top_k=TOP_K, rerank=rerank, options=options)
+    figures.seconds.append(time.perf_counter() - started)
+    if rerank and results.degraded:
+        raise SystemExit(f"reranking did not run: {results.degraded}")
+    figures.add(row, results)
+
+
+def report(figures: Mapping[str, Figures]) -> str:
+    columns = [(group, metric) for group in GROUPS for metric in ("MRR", "recall")]
+    columns += [("all", "precision of several"), ("all", "recall of several")]
+    heads = [group for group, _ in columns[:-2]] + ["several", "several"]
+    names = {"MRR": "MRR@10", "recall": "R@5", "precision of several": "P@5", "recall of several": "R@5"}
+    first = next(iter(figures.values()))
+    lines = ["".ljust(12) + "".join(head.rjust(9) for head in heads) + "p50 ms".rjust(9)]
+    lines.append("".ljust(12) + "".join(names[metric].rjust(9) for _, metric in columns))
+    lines.append("queries".ljust(12) + "".join(str(len(first.values[column])).rjust(9) for column in columns))
+    for label, figure in figures.items():
+        values = "".join(f"{figure.mean(*column):9.3f}" for column in columns)
+        lines.append(f"{label:12}{values}{statistics.median(figure.seconds) * 1e3:9.1f}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="folder with heldout.jsonl.gz and heldout_corpus.jsonl.gz")
+    parser.add_argument("--part", default="heldout", help="which file of pairs")
+    parser.add_argument("--reranker", default="none", help="as `factory` names it: bundled, none, …")
+    parser.add_argument("--embedder", nargs="+", default=["bundled"], help="one table each")
+    parser.add_argument("--queries", type=int, help="at most so many queries of each source")
+    parser.add_argument("--sources", nargs="*", help="names of sources (default: all)")
+    parser.add_argument("--json", type=Path, help="write the figures here too")
+    arguments = parser.parse_args()
+    rows = read(arguments.data / f"{arguments.part}.jsonl.gz")
+    if arguments.sources:
+        rows = [row for row in rows if row["source"] in arguments.sources]
+    if arguments.queries:
+        taken: dict[str, int] = defaultdict(int)
+        kept = []
+        for row in rows:
+            taken[row["source"]] += 1
+            if taken[row["source"]] <= arguments.queries:
+                kept.append(row)
+        rows = kept
+    corpus = read(arguments.data / "heldout_corpus.jsonl.gz")
+    reranker = None if arguments.reranker == "none" else factory.create_reranker(arguments.reranker)
+    print(machine())
+    print(f"{len(rows):,} queries over {len(corpus):,} chunks of {len({row['source'] for row in rows})} sources")
+    written: dict[str, Any] = {"machine": machine(), "queries": len(rows), "chunks": len(corpus), "figures": {}}
+    for name in arguments.embedder:
+        labels = [*MODES, *([RERANKED] if reranker else [])]
+        figures = {label: Figures() for label in labels}
+        seconds = asyncio.run(measure(rows, corpus, embedder_of(name), reranker, figures))
+        print(f"\nembedder {Path(name).name}: all documents embedded in {seconds:.1f} s")
+        print(report(figures))
+        written["figures"][Path(name).name] = {
+            label: {f"{group} {metric}": figure.mean(group, metric) for group, metric in figure.values}
+            for label, figure in figures.items()
+        }
+    if arguments.json:
+        arguments.json.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""Hard negatives: what Aurora's own first stage confuses with the answer."""
+
+from __future__ import annotations
+
+import random
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pairs import Chunks, Pair, Stripped, pairs_of
+
+from aurora_dev.core.document_text import reranker_text
+from aurora_dev.core.faiss_store import FAISSLocalStore
+from aurora_dev.core.static_embedder import StaticEmbedder
+from aurora_dev.core.types import Record, SearchOptions
+from aurora_dev.core.vector_store import VectorStore
+from aurora_dev.indexing.indexer import Indexer
+
+# The reranker reads 15 to 50 candidates; the first 30 are what it has to tell apart.
+DEPTH = 30
+MOST, FEWEST = 12, 7
+# Of the negatives so many are the best of stage 1; the others are drawn from the rest of the first `DEPTH`.
+_HARDEST = 8
+# Stage 1 spreads its results over files, which leaves out the neighbours of an answer in its own file. They are
+# what a reranker has to tell apart once the right file is found, so this share of the pairs is mined without that.
+_WITHOUT_SIGNALS = 0.4
+# Jaccard similarity of word sets from which on two chunks are copies of each other.
+_COPY = 0.7
+_WORD = re.compile(r"\w+")
+
+
+async def rows_of(
+    name: str, stripped: Sequence[Stripped], most: int, rng: random.Random, corpus: list[dict[str, Any]] | None = None
+) -> list[dict[str, Any]]:
+    """Index a source as a project and return its pairs with their negatives.
+
+    Args:
+        name: Of the source.
+        stripped: Its files.
+        most: At most so many pairs.
+        rng: What is drawn depends on it alone.
+        corpus: Receives every chunk, where given.
+    """
+    with tempfile.TemporaryDirectory() as work:
+        project = Path(work) / "project"
+        for file in stripped:
+            target = project / file.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(file.text, encoding="utf-8", errors="replace", newline="")
+        store = VectorStore(FAISSLocalStore(Path(work) / "store"), embedder=StaticEmbedder.bundled(), reranker="none")
+        try:
+            await Indexer(store, project).run()
+            found = await store.scan()  # places and names alone
+            records = {record.id: record for record in await store.fetch([record.id for record in found])}
+            chunks = Chunks(records.values())
+            rows = []
+            for pair in pairs_of(stripped, chunks, most, rng):
+                signals = rng.random() >= _WITHOUT_SIGNALS
+                options = SearchOptions(signals=signals)
+                results = await store.search(pair.query, top_k=DEPTH, rerank=False, options=options)
+                row = _row(name, pair, [(r.id, r.score) for r in results], records, rng)
+                if row is not None:
+                    rows.append({**row, "stage1": "signals" if signals else "rrf"})
+        finally:
+            await store.close()
+    if corpus is not None:
+        corpus.extend(
+            {
+                "source": name,
+                "id": record.id,
+                "text": text_of(record),
+                "content": record.content,
+                "metadata": {k: v for k, v in record.metadata.items() if k not in ("file_hash", "file_chunks")},
+            }
+            for record in records.values()
+        )
+    return rows
+
+
+def text_of(record: Record) -> str:
+    """Return what a reranker reads of a chunk in production."""
+    return reranker_text(record.content, record.metadata)
+
+
+def _row(
+    source: str, pair: Pair, found: Sequence[tuple[str, float]], records: Mapping[str, Record], rng: random.Random
+) -> dict[str, Any] | None:
+    ranks = {identifier: (rank, score) for rank, (identifier, score) in enumerate(found, start=1)}
+    target = pair.target
+    if not target:
+        # Of a file that answers as a whole, the chunk that is found first.
+        target = next((identifier for identifier, _ in found if identifier in pair.excluded), "")
+        if not target:
+            return None
+    positive = records.get(target)
+    if positive is None:
+        return None
+    rank, score = ranks.get(target, (None, None))
+    words = set(_WORD.findall(positive.content))
+    symbol = _bare(positive)
+    candidates = []
+    for identifier, value in found:
+        record = records.get(identifier)
+        if record is None or identifier == target or identifier in pair.excluded:
+            continue
+        if symbol and _bare(record) == symbol:
+            continue  # the same method of another class may answer as well
+        others = set(_WORD.findall(record.content))
+        if len(words & others) >= _COPY * len(words | others):
+            continue
+        candidates.append((identifier, value))
+    if len(candidates) < FEWEST:
+        return None
+    chosen = candidates[:_HARDEST] + rng.sample(candidates[_HARDEST:], min(MOST - _HARDEST, len(candidates[_HARDEST:])))
+    chosen.sort(key=lambda item: ranks[item[0]][0])
+    return {
+        "query": pair.query,
+        "kind": pair.kind,
+        "form": pair.form,
+        "language": pair.language,
+        "source": source,
+        "positive": {
+            "id": target,
+            "text": text_of(positive),
+            "path": pair.path,
+            "symbol": str(positive.metadata.get("symbol", "")),
+            "context": str(positive.metadata.get("context", "")),
+            "rank": rank,
+            "score": None if score is None else round(score, 5),
+        },
+        "relevant": sorted({target, *(identifier for identifier in pair.excluded if identifier in records)}),
+        "negatives": [text_of(records[identifier]) for identifier, _ in chosen],
+        "negative_ranks": [ranks[identifier][0] for identifier, _ in chosen],
+        "negative_scores": [round(value, 5) for _, value in chosen],
+    }
+
+
+def _bare(record: Record) -> str:
+    symbol = record.metadata.get("symbol")
+    return re.split(r"[.>]", symbol)[-1].strip() if isinstance(symbol, str) else ""
