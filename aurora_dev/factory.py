@@ -5,6 +5,7 @@ Each class is imported when it is asked for: most processes need one embedder, o
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from aurora_dev.core.embeddings import Embedder
     from aurora_dev.core.reranker import Reranker
     from aurora_dev.core.vector_store import VectorStore
+    from aurora_dev.indexing.upkeep import Upkeep
     from aurora_dev.notes.shelf import Shelf
 
 _T = TypeVar("_T")
@@ -252,6 +254,42 @@ def open_notes(settings: Settings, root: str | Path, store: VectorStore) -> Shel
         mask=settings.mask_secrets,
         uses=Uses(settings.store_path(Path(root))),
         user=UserBook(folder, open_user_store),
+    )
+
+
+def open_upkeep(
+    settings: Settings,
+    root: str | Path,
+    store: VectorStore,
+    *,
+    own: bool = True,
+    on_change: Callable[[], Awaitable[object]] | None = None,
+) -> Upkeep:
+    """Return what keeps a project's index true.
+
+    Args:
+        settings: About freshness and history.
+        root: The project's folder.
+        store: The project's store.
+        own: Whether the store is the one that the settings name; what was seen of the project is kept beside it. Beside
+            another one that is not in a folder nothing is kept.
+        on_change: Awaited after files were indexed.
+    """
+    from aurora_dev.history.report import HistoryOptions
+    from aurora_dev.indexing.upkeep import Upkeep
+
+    folder = getattr(store.backend, "path", None)
+    if not isinstance(folder, Path):
+        folder = settings.store_path(Path(root)) if own else None
+    return Upkeep(
+        store,
+        Path(root),
+        None if folder is None else folder / "state",
+        mode=settings.freshness,
+        budget=settings.freshness_budget,
+        mask_secrets=settings.mask_secrets,
+        history=HistoryOptions(settings.history_limit, settings.history_days),
+        on_change=on_change,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from aurora_dev.core.context_items import Context
     from aurora_dev.core.context_manager import ContextManager
     from aurora_dev.core.vector_store import VectorStore
-    from aurora_dev.history.report import HistoryReport
     from aurora_dev.indexing.indexer import IndexProgress, IndexReport
+    from aurora_dev.indexing.upkeep import Upkeep
+    from aurora_dev.indexing.watch import WatchBatch
     from aurora_dev.notes.shelf import Shelf
 
 __all__ = ["Memory", "MemoryStatus", "Note", "Problem", "SettingValue"]
@@ -42,6 +43,7 @@ class Memory(MemoryNotes):
         self._store = store
         self._owns_store = store is None
         self._notes: Shelf | None = None
+        self._upkeep: Upkeep | None = None
         # By model and encoding; each keeps what it has learned of the store from call to call.
         self._managers: dict[tuple[str | None, str | None], ContextManager] = {}
 
@@ -80,6 +82,9 @@ class Memory(MemoryNotes):
         if self._store is None:
             self._store = await asyncio.to_thread(factory.open_store, self.settings, self.root)
         self._notes = factory.open_notes(self.settings, self.root, self._store)
+        self._upkeep = factory.open_upkeep(
+            self.settings, self.root, self._store, own=self._owns_store, on_change=self._notes.mark_stale
+        )
         return self
 
     async def __aexit__(
@@ -91,6 +96,9 @@ class Memory(MemoryNotes):
         """Release the store, if this memory opened it; a second call does nothing."""
         store, self._store = self._store, None
         notes, self._notes = self._notes, None
+        upkeep, self._upkeep = self._upkeep, None
+        if upkeep is not None:
+            await upkeep.close()
         self._managers.clear()
         if notes is not None:
             await notes.close()
@@ -119,6 +127,17 @@ class Memory(MemoryNotes):
             raise StoreClosedError("the memory is not open: use it inside 'async with Memory.open(…) as memory'")
         return self._notes
 
+    @property
+    def upkeep(self) -> Upkeep:
+        """What keeps the index true.
+
+        Raises:
+            StoreClosedError: The memory is not open.
+        """
+        if self._upkeep is None:
+            raise StoreClosedError("the memory is not open: use it inside 'async with Memory.open(…) as memory'")
+        return self._upkeep
+
     # -- reading and learning ----------------------------------------------------------------------------------
 
     async def index(
@@ -145,23 +164,21 @@ class Memory(MemoryNotes):
             IndexingError: The project cannot be read.
             StoreError: The store cannot be written; what was acknowledged before is kept.
         """
-        from aurora_dev.indexing.indexer import Indexer, IndexOptions
-
         store = self.store
         if reembed or await self._only_the_bundled_model_changed():
             await store.reembed(reembed_progress)
-        options = IndexOptions(mask_secrets=self.settings.mask_secrets)
-        report = await Indexer(store, self.root, options=options).run(progress, full=full)
-        report = replace(report, history=await self._index_history())
-        await self.notes.mark_stale()
+        report = await self.upkeep.index(progress, full=full)
         await store.refresh()
         return report
 
-    async def _index_history(self) -> HistoryReport:
-        from aurora_dev.history.commit_indexer import CommitIndexer, HistoryOptions
+    def watch(self, *, stop: asyncio.Event | None = None, poll: bool = False) -> AsyncGenerator[WatchBatch, None]:
+        """Keep the index current: ``async for batch in memory.watch(): …``; see `watch_project`.
 
-        options = HistoryOptions(self.settings.history_limit, self.settings.history_days)
-        return await CommitIndexer(self.store, self.root, options=options).run()
+        Args:
+            stop: Ends it when set.
+            poll: Look every second instead of waiting for the system's events, for drives that send none.
+        """
+        return self.upkeep.watch(stop=stop, poll=poll)
 
     async def search(
         self,
@@ -175,10 +192,14 @@ class Memory(MemoryNotes):
         """Find what answers a question, in files and memories; see `VectorStore.search`.
 
         What the user's own memories say joins the project's, with ``metadata["scope"] == "user"``; a memory whose code
-        has changed since says so in ``metadata["stale"]``.
+        has changed since says so in ``metadata["stale"]``. Files that changed since they were indexed are indexed first
+        where that is quick; else the notice ``stale_index`` says how many there are (see the setting ``freshness``).
         """
+        notices = await self.upkeep.before_search()
         results = await self.store.search(query, top_k, rerank=rerank, filter=filter, options=options)
-        return await self.notes.blend(query, results, top_k, filter)
+        results = await self.notes.blend(query, results, top_k, filter)
+        results.notices = (*notices, *results.notices)
+        return results
 
     async def context(
         self,
@@ -220,13 +241,14 @@ class Memory(MemoryNotes):
         from aurora_dev.core.tokens import create_counter
 
         store = self.store
+        notices = await self.upkeep.before_search()
         manager = self._managers.get((model, encoding))
         if manager is None:
             notes = self.notes.about
             counter = create_counter(model=model, encoding=encoding)
             manager = ContextManager(store, token_counter=counter, mask_secrets=self.settings.mask_secrets, notes=notes)
             self._managers[model, encoding] = manager
-        return await manager.build(
+        built = await manager.build(
             task,
             token_budget,
             reserve=reserve,
@@ -237,12 +259,13 @@ class Memory(MemoryNotes):
             filter=filter,
             options=options,
         )
+        return replace(built, notices=(*notices, *built.notices)) if notices else built
 
     # -- looking after itself ----------------------------------------------------------------------------------
 
     async def status(self) -> MemoryStatus:
         """Return what is stored, with which models, and what could work better."""
-        return await memory_status(self.store, self.settings, self.root)
+        return await memory_status(self.store, self.settings, self.root, await self.upkeep.age())
 
     async def _only_the_bundled_model_changed(self) -> bool:
         store = self.store

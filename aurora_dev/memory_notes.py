@@ -22,6 +22,7 @@ from aurora_dev.notes.types import (
 if TYPE_CHECKING:
     from aurora_dev.core.backend import Filter
     from aurora_dev.core.types import SearchResults
+    from aurora_dev.indexing.upkeep import Upkeep
     from aurora_dev.notes.shelf import Shelf
 
 # A class with a method of the name "list" cannot name the type.
@@ -39,6 +40,11 @@ class MemoryNotes:
             StoreClosedError: The memory is not open.
         """
         raise AttributeError("the class that this is mixed into has the shelf")
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """What keeps the index true; see `notes`."""
+        raise AttributeError("the class that this is mixed into has it")
 
     async def remember(
         self,
@@ -121,7 +127,10 @@ class MemoryNotes:
             InvalidRequestError: The query is empty, or an argument is not usable.
             StoreError: The store cannot be read.
         """
-        return await self.notes.recall(query, kinds=kinds, tags=tags, since=since, top_k=top_k, scope=scope)
+        notices = await self.upkeep.before_search()
+        found = await self.notes.recall(query, kinds=kinds, tags=tags, since=since, top_k=top_k, scope=scope)
+        found.notices = (*notices, *found.notices)
+        return found
 
     async def get(self, id: str) -> Note | None:
         """Return a memory, also one that is expired or superseded; ``None`` where there is none.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aurora_dev.config import Settings, unknown_environment
 from aurora_dev.core.commits import COMMIT_KEY
 from aurora_dev.errors import EmbeddingError, MissingDependencyError, ModelLoadError
+from aurora_dev.indexing.upkeep import IndexAge
 
 if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
@@ -51,6 +52,7 @@ class MemoryStatus:
         reranker: The reranker's name; ``None`` where there is none.
         backend: What the backend says of itself.
         problems: What is degraded, and how to fix it.
+        index: How old the index is, and how its last complete run ended.
     """
 
     project: Path
@@ -71,9 +73,10 @@ class MemoryStatus:
     settings: tuple[SettingValue, ...]
     problems: tuple[Problem, ...] = field(default=())
     commits: int = 0
+    index: IndexAge = field(default_factory=IndexAge)
 
 
-async def memory_status(store: VectorStore, settings: Settings, root: Path) -> MemoryStatus:
+async def memory_status(store: VectorStore, settings: Settings, root: Path, age: IndexAge) -> MemoryStatus:
     """Return what is stored, with which models, and what could work better."""
     stats = await store.stats()
     records = await store.scan()
@@ -117,7 +120,8 @@ async def memory_status(store: VectorStore, settings: Settings, root: Path) -> M
         reranker=store.reranker.name if store.reranker else None,
         backend=dict(await asyncio.to_thread(store.backend.describe)),
         settings=tuple(SettingValue(name, shown[name], str(sources[name])) for name in shown),
-        problems=(*problems, *_other_problems(store, settings)),
+        problems=(*problems, *_age_problems(age), *_other_problems(store, settings)),
+        index=age,
     )
 
 
@@ -130,6 +134,19 @@ async def _vector_problems(store: VectorStore, records: int, vectors: int) -> li
     missing = records - vectors if await store.embedder_matches() else records
     text = f"{missing:,} of {records:,} records have no vector of {name}: keywords alone find them"
     return [Problem("vectors_missing", text, "run: aurora index --reembed")]
+
+
+def _age_problems(age: IndexAge) -> list[Problem]:
+    problems = []
+    run = age.last_run
+    if run is not None and run.outcome not in ("complete", "running"):
+        how = {"failed": f"failed: {run.error}", "cancelled": "was cancelled"}.get(run.outcome, "was interrupted")
+        far = f" after {run.files_done:,} of {run.files_total:,} files" if run.files_total else ""
+        problems.append(Problem("run_incomplete", f"the last index run {how}{far}", "run: aurora index"))
+    if age.stale_files:
+        text = f"{age.stale_files:,} {'file differs' if age.stale_files == 1 else 'files differ'} from the index"
+        problems.append(Problem("stale_index", text, "run: aurora index, or leave aurora watch running"))
+    return problems
 
 
 def _other_problems(store: VectorStore, settings: Settings) -> list[Problem]:

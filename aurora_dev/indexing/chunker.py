@@ -17,8 +17,6 @@ from aurora_dev.indexing.cutting import Lines, cut_line, cut_rows
 from aurora_dev.indexing.markup import MARKUP, sections
 from aurora_dev.syntax import Definition, definitions, language_of
 
-# Grows whenever the same file may be cut differently, so that stored files are read anew.
-CHUNKING_VERSION = 2
 # About what a static embedding (a mean over tokens) still tells apart: smaller neighbours are merged up to this.
 # On the tuning packages 500 to 1,200 measured within 0.005 of each other, 1,600 lower.
 TARGET_CHARS = 750

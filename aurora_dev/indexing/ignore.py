@@ -10,8 +10,6 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import pathspec
-
 __all__ = ["IgnoreFile", "decide", "enclosing_rules", "read_ignore_file"]
 
 _GLOB = re.compile(r"[*?\[\\]")
@@ -105,6 +103,9 @@ def _compile(body: str) -> re.Pattern[str] | None:
     """Translate one pattern, without its ``!`` and its trailing ``/``; ``None`` where git would discard it."""
     if body.startswith(("!", "#")):
         body = "\\" + body
+    # Most ignore files need none of it, and it takes longer to import than a small project takes to walk.
+    import pathspec
+
     try:
         patterns = list(pathspec.GitIgnoreSpec.from_lines([body]).patterns)
     except ValueError:
@@ -134,10 +135,11 @@ def read_ignore_file(path: Path, *, prefix: str = "", strip: int = 0) -> IgnoreF
     return IgnoreFile(text.split("\n"), prefix=prefix, strip=strip)
 
 
-def enclosing_rules(root: Path) -> list[IgnoreFile]:
+def enclosing_rules(root: Path, times: dict[str, int] | None = None) -> list[IgnoreFile]:
     """Return what git would apply from outside of ``root``: the repository's exclude file and the folders above.
 
-    Files that cannot be read count as empty: they are not the project's own.
+    Files that cannot be read count as empty: they are not the project's own. ``times`` receives when each was changed,
+    in nanoseconds since the epoch, by path.
     """
     repository = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), None)
     if repository is None:
@@ -149,6 +151,8 @@ def enclosing_rules(root: Path) -> list[IgnoreFile]:
     for source, base in sources:
         relative = root.relative_to(base).as_posix()
         try:
+            if times is not None:
+                times[str(source)] = source.stat().st_mtime_ns
             layer = read_ignore_file(source, prefix="" if relative == "." else f"{relative}/")
         except OSError:
             continue

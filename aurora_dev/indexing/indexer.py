@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -13,10 +13,10 @@ from typing import Any, Final, Protocol
 from aurora_dev.core.types import Document, Record
 from aurora_dev.indexing.reading import Batch, FileReader, FileResult, StoredFile
 from aurora_dev.indexing.report import IndexOptions, IndexProgress, IndexReport
-from aurora_dev.indexing.walker import UNREADABLE, Skipped, SourceFile, check_root, walk
+from aurora_dev.indexing.walker import UNREADABLE, Skipped, SourceFile, Visited, check_root, walk
 from aurora_dev.log import get_logger
 
-__all__ = ["DocumentStore", "IndexOptions", "IndexProgress", "IndexReport", "Indexer"]
+__all__ = ["DocumentStore", "IndexOptions", "IndexProgress", "IndexReport", "Indexer", "SeenInRun"]
 
 _log = get_logger(__name__)
 
@@ -62,6 +62,7 @@ class Indexer:
         self._store = store
         self._root = Path(root)
         self._options = options or IndexOptions()
+        self.seen = SeenInRun()
 
     async def run(self, progress: Callable[[IndexProgress], None] | None = None, *, full: bool = False) -> IndexReport:
         """Bring the store up to date.
@@ -80,7 +81,42 @@ class Indexer:
             EmbeddingError: The embedder failed; what was written before stays.
         """
         run = _Run(self._store, self._root, self._options, progress)
-        return await run.finish(full=full)
+        report = await run.finish(full=full)
+        self.seen = run.seen
+        return report
+
+    async def update(self, files: Sequence[SourceFile], removed: Collection[str] = ()) -> IndexReport:
+        """Bring some files alone up to date, as `walk` lists them; the counts are those of these files.
+
+        Args:
+            files: New and changed ones; what is stored of one that turns out to be no text goes.
+            removed: Paths whose documents go.
+
+        Raises:
+            StoreError: As `run`.
+            EmbeddingError: As `run`.
+        """
+        run = _Run(self._store, self._root, self._options, None)
+        report = await run.update(files, removed)
+        self.seen = run.seen
+        return report
+
+
+@dataclass(slots=True)
+class SeenInRun:
+    """What a run looked at, for those who want to know later whether anything has changed since.
+
+    Attributes:
+        started_ns: Nanoseconds since the epoch, before the walk.
+        files: As they were listed, before they were read.
+        versions: By path, of those that were read and stored.
+        visited: By the walk.
+    """
+
+    started_ns: int = 0
+    files: Sequence[SourceFile] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    visited: Visited = field(default_factory=Visited)
 
 
 @dataclass(slots=True)
@@ -94,6 +130,7 @@ class _Run:
     outcome: dict[str, str] = field(default_factory=dict)  # path → added, updated, removed, unchanged
     skipped: list[Skipped] = field(default_factory=list)
     known: dict[str, tuple[int, int, str]] = field(default_factory=dict)
+    seen: SeenInRun = field(default_factory=SeenInRun)
     secrets_masked: int = 0
     written: bool = False
 
@@ -110,8 +147,22 @@ class _Run:
             if self._is_settled(stored, kept):
                 break
             _log.info("index_pass_repeated", reason="another process wrote to the same files")
+        report = self._report(sum(len(file.ids) for file in stored.values()), start)
+        _log.info("indexed", files=dict(Counter(self.outcome.values())), seconds=round(report.seconds, 3))
+        return report
+
+    async def update(self, files: Sequence[SourceFile], removed: Collection[str]) -> IndexReport:
+        start = time.perf_counter()
+        paths = [*(file.path for file in files), *removed]
+        records = await self.store.scan({**_INDEXED, "path": {"$in": paths}}, content=False) if paths else []
+        stored = _by_path(records)
+        self.timings["scan"] += time.perf_counter() - start
+        await self._read(files, stored, _Kept(()), forced=False)
+        return self._report(len(records) + self.chunks["added"] - self.chunks["removed"], start)
+
+    def _report(self, chunks_total: int, start: float) -> IndexReport:
         files = Counter(self.outcome.values())
-        report = IndexReport(
+        return IndexReport(
             files_added=files["added"],
             files_updated=files["updated"],
             files_removed=files["removed"],
@@ -121,14 +172,12 @@ class _Run:
             chunks_updated=self.chunks["updated"],
             chunks_removed=self.chunks["removed"],
             chunks_unchanged=self.chunks["unchanged"],
-            chunks_total=sum(len(file.ids) for file in stored.values()),
+            chunks_total=chunks_total,
             secrets_masked=self.secrets_masked,
             seconds=time.perf_counter() - start,
             timings=dict(self.timings),
             skipped=tuple(sorted(self.skipped, key=lambda entry: entry.path)),
         )
-        _log.info("indexed", files=dict(files), chunks=dict(self.chunks), seconds=round(report.seconds, 3))
-        return report
 
     async def _stored(self) -> dict[str, StoredFile]:
         start = time.perf_counter()
@@ -150,8 +199,19 @@ class _Run:
         start = time.perf_counter()
         skipped: list[Skipped] = []
         options = replace(self.options.walk, sniff=False)  # the reader sees every file's bytes anyway
-        files = await asyncio.to_thread(lambda: list(walk(root, options, skipped)))
+        self.seen = SeenInRun(started_ns=time.time_ns())
+        visited = self.seen.visited
+        files = await asyncio.to_thread(lambda: list(walk(root, options, skipped, visited=visited)))
         self.timings["walk"] += time.perf_counter() - start
+        kept = _Kept(skipped)
+        await self._read(files, stored, kept, forced=forced)
+        self.skipped += skipped
+        return kept
+
+    async def _read(
+        self, files: Sequence[SourceFile], stored: dict[str, StoredFile], kept: _Kept, *, forced: bool
+    ) -> None:
+        """Read files, write what has changed of them, and remove what is stored of others."""
         reader = FileReader(
             files,
             self.store.namespace,
@@ -159,18 +219,18 @@ class _Run:
             mask=self.options.mask_secrets,
             forced=forced,
             known=self.known,
-            max_file_size=options.max_file_size,
+            max_file_size=self.options.walk.max_file_size,
         )
         self.known = {}
-        kept = _Kept(skipped)
         await self._read_and_write(reader, files, stored, kept)
         gone = [path for path in stored if path not in self.known and not kept(path)]
         await self._remove(gone, stored)
-        self.skipped = skipped + reader.skipped
+        self.skipped = list(reader.skipped)
+        self.seen.files = files
+        self.seen.versions = {path: version for path, (_, _, version) in self.known.items()}
         self.secrets_masked += reader.secrets_masked
         for stage, seconds in reader.timings.items():
             self.timings[stage] += seconds
-        return kept
 
     async def _read_and_write(
         self, reader: FileReader, files: Sequence[SourceFile], stored: Mapping[str, StoredFile], kept: _Kept

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections import Counter, deque
@@ -10,19 +9,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from aurora_dev.core.secrets import MASKING_VERSION, mask_secrets
+from aurora_dev.core.secrets import mask_secrets
 from aurora_dev.core.types import Document, document_id
-from aurora_dev.indexing.chunker import CHUNKING_VERSION, chunk_text
+from aurora_dev.indexing.chunker import chunk_text
 from aurora_dev.indexing.filetypes import BINARY, content_reason, decode
+from aurora_dev.indexing.recipe import file_version
 from aurora_dev.indexing.walker import TOO_LARGE, UNREADABLE, Skipped, SourceFile
 from aurora_dev.log import get_logger
 
-__all__ = ["NOT_CUT", "NO_TEXT", "Batch", "FileReader", "FileResult", "StoredFile", "file_version"]
+__all__ = ["NOT_CUT", "NO_TEXT", "Batch", "FileReader", "FileResult", "StoredFile"]
 
 NO_TEXT: Final = "no text"
 NOT_CUT: Final = "could not be cut into documents"
-
-_HASH_DIGITS: Final = 16  # 64 bits: compared only with the hash of the same path, so that chance plays no part
 
 _log = get_logger(__name__)
 _T = TypeVar("_T")
@@ -65,12 +63,6 @@ class Batch:
 
     files: list[FileResult] = field(default_factory=list)
     chunks: int = 0
-
-
-def file_version(data: bytes, *, mask: bool) -> str:
-    """Return what tells whether a stored file is up to date: its bytes, and how they are made into documents."""
-    recipe = f"{CHUNKING_VERSION}/{MASKING_VERSION if mask else 0}/".encode()
-    return hashlib.sha256(recipe + data).hexdigest()[:_HASH_DIGITS]
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ from aurora_dev.errors import IndexingError
 from aurora_dev.indexing import filetypes
 from aurora_dev.indexing.ignore import IgnoreFile, decide, enclosing_rules, read_ignore_file
 
-__all__ = ["UNREADABLE", "Skipped", "SourceFile", "WalkOptions", "check_root", "read_text", "walk"]
+__all__ = ["UNREADABLE", "Focus", "Skipped", "SourceFile", "Visited", "WalkOptions", "check_root", "read_text", "walk"]
 
 IGNORED: Final = "ignored"
 VENDORED: Final = "vendored, cache or build folder"
@@ -100,7 +100,65 @@ def check_root(root: Path) -> Path:
     return resolved
 
 
-def walk(root: Path, options: WalkOptions | None = None, skipped: list[Skipped] | None = None) -> Iterator[SourceFile]:
+@dataclass(slots=True)
+class Visited:
+    """What tells later, by a look at their times alone, whether another walk would find other files.
+
+    Attributes:
+        folders: Time of the last change of each folder that was listed, by its path from the root with a ``/`` at the
+            end (``""`` is the root), in nanoseconds since the epoch, taken before it was listed.
+        rules: The same of each ignore file that was read, by absolute path.
+        links: Whether there were linked files, which depend on more than their own folder.
+    """
+
+    folders: dict[str, int] = field(default_factory=dict)
+    rules: dict[str, int] = field(default_factory=dict)
+    links: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """Which folders a walk is to look at, where all others are known to be as they were.
+
+    Attributes:
+        changed: Folders that are listed anew; what they hold that is not ``known`` is walked in full.
+        known: Folders that an earlier walk has listed. Both as in `Visited.folders`.
+        ways: Changed folders and all that they lie in.
+    """
+
+    changed: frozenset[str]
+    known: Set[str]
+    ways: frozenset[str]
+
+    @classmethod
+    def on(cls, changed: Iterable[str], known: Set[str]) -> Focus:
+        """Make one from the folders that have changed."""
+        changed = frozenset(changed)
+        ways = {"", *changed}
+        for folder in changed:
+            while folder:
+                folder = folder[:-1].rpartition("/")[0]
+                folder += "/" if folder else ""
+                ways.add(folder)
+        return cls(changed, known, frozenset(ways))
+
+    def lists(self, prefix: str) -> bool:
+        """Whether a folder's own files are wanted."""
+        return prefix in self.changed or prefix not in self.known
+
+    def passes_over(self, prefix: str, *, listed: bool) -> bool:
+        """Whether an entry is of no interest: nothing changed below it, and it is known or its folder not listed."""
+        return prefix not in self.ways and (not listed or prefix in self.known)
+
+
+def walk(
+    root: Path,
+    options: WalkOptions | None = None,
+    skipped: list[Skipped] | None = None,
+    *,
+    visited: Visited | None = None,
+    focus: Focus | None = None,
+) -> Iterator[SourceFile]:
     """List the files of a project that are worth reading, sorted by path.
 
     ``.gitignore`` and ``.git/info/exclude`` are honoured as git does. ``.auroraignore`` has the same syntax and the
@@ -113,12 +171,17 @@ def walk(root: Path, options: WalkOptions | None = None, skipped: list[Skipped] 
         root: A folder.
         options: See `WalkOptions`.
         skipped: Receives what is left out. What was removed while walking is not in it.
+        visited: Receives what was listed and read on the way.
+        focus: Limits the walk to some folders; ``None``: all.
 
     Raises:
         IndexingError: The root is missing, no folder, or cannot be listed. Anything below that cannot be read is
             reported and does not end the walk.
     """
-    return iter(_Walk(check_root(root), options or WalkOptions(), [] if skipped is None else skipped).run())
+    found = _Walk(
+        check_root(root), options or WalkOptions(), [] if skipped is None else skipped, visited or Visited(), focus
+    )
+    return iter(found.run())
 
 
 @dataclass(slots=True)
@@ -135,14 +198,17 @@ class _Walk:
     root: Path
     options: WalkOptions
     skipped: list[Skipped]
+    visited: Visited
+    focus: Focus | None
     files: list[SourceFile] = field(default_factory=list)
     links: list[tuple[str, str]] = field(default_factory=list)
 
     def run(self) -> list[SourceFile]:
-        outside = enclosing_rules(self.root) if self.options.gitignore else []
+        outside = enclosing_rules(self.root, self.visited.rules) if self.options.gitignore else []
         todo = [_Folder(str(self.root), "", outside, [])]
         while todo:
             todo += self._list(todo.pop())
+        self.visited.links = bool(self.links)
         self._read_links()
         self.files.sort(key=lambda file: file.path)
         self.skipped.sort(key=lambda entry: entry.path)
@@ -154,6 +220,7 @@ class _Walk:
     def _list(self, folder: _Folder) -> list[_Folder]:
         """Read one folder and return the ones below it that are to be read too."""
         try:
+            self.visited.folders[folder.prefix] = os.stat(folder.path).st_mtime_ns  # noqa: PTH116  (faster by far)
             with os.scandir(folder.path) as listing:
                 entries = {entry.name: entry for entry in listing}
         except (FileNotFoundError, NotADirectoryError):
@@ -168,8 +235,12 @@ class _Walk:
             folder.git = self._with_rules(folder, _IGNORE_FILE, entries, folder.git)
         folder.own = self._with_rules(folder, _OWN_IGNORE_FILE, entries, folder.own)
         below = []
+        focus = self.focus
+        lists = focus is None or focus.lists(folder.prefix)
         for name, entry in entries.items():
             path = folder.prefix + name
+            if focus is not None and focus.passes_over(path + "/", listed=lists):
+                continue
             if not name.isascii() and not _is_utf8(name):
                 self._skip(path, NOT_UTF8)
                 continue
@@ -178,7 +249,7 @@ class _Walk:
                     found = self._folder(folder, name, path, entry)
                     if found is not None:
                         below.append(found)
-                else:
+                elif lists:
                     self._file(folder, name, path, entry)
             except FileNotFoundError:
                 continue  # it went away
@@ -193,7 +264,9 @@ class _Walk:
         if name not in entries or not entries[name].is_file(follow_symlinks=False):
             return layers
         try:
-            layer = read_ignore_file(Path(folder.path, name), strip=len(folder.prefix))
+            path = Path(folder.path, name)
+            self.visited.rules[str(path)] = path.stat().st_mtime_ns
+            layer = read_ignore_file(path, strip=len(folder.prefix))
         except OSError:
             self._skip(folder.prefix + name, UNREADABLE)
             return layers

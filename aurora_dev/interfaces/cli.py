@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces import cli_doctor, cli_install, cli_mcp
+from aurora_dev.interfaces import cli_doctor, cli_install, cli_mcp, cli_watch
 from aurora_dev.interfaces.cli_options import EPILOG, JSONOption, ProjectOption, end
 from aurora_dev.interfaces.process import guarded, prepare_streams
 
@@ -311,6 +311,7 @@ def evaluate(
 cli_install.register(app)
 cli_doctor.register(app)
 cli_mcp.register(app)
+cli_watch.register(app)
 
 
 def main() -> None:

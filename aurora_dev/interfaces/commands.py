@@ -29,9 +29,7 @@ _SHOWN_QUERY_CHARS = 80  # of a query that found nothing; a pasted file would fi
 
 def run_index(path: Path | None, *, full: bool, reembed: bool, mask: bool, as_json: bool) -> int:
     """Index a project and report what changed."""
-    here = _folder(path) if path else _current_folder()
-    root = here if path else find_project(here, within_repository=True) or here
-    settings = _settings(root, **({} if mask else {"mask_secrets": False}))
+    root, settings = project_to_index(path, **({} if mask else {"mask_secrets": False}))
 
     async def work() -> tuple[IndexReport, bool]:
         async with Memory.open(root, settings=settings) as memory:
@@ -47,6 +45,13 @@ def run_index(path: Path | None, *, full: bool, reembed: bool, mask: bool, as_js
     if not has_vectors:
         say("note: the stored vectors are of another embedder: keywords alone find it all. Run: aurora index --reembed")
     return EXIT_OK
+
+
+def project_to_index(path: Path | None, **arguments: Any) -> tuple[Path, Settings]:
+    """Return the folder that a command indexes, which need not have an index yet, and its settings."""
+    here = _folder(path) if path else _current_folder()
+    root = here if path else find_project(here, within_repository=True) or here
+    return root, _settings(root, **arguments)
 
 
 def run_search(

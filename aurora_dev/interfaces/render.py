@@ -8,10 +8,12 @@ import os
 import re
 import sys
 import textwrap
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aurora_dev.core.commits import COMMIT_KEY, is_commit
 from aurora_dev.core.types import SearchResult, SearchResults
 from aurora_dev.interfaces.asked import asked_symbol
 from aurora_dev.interfaces.snippet import choose_lines, heading_row, query_pattern
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from aurora_dev.indexing.report import IndexReport
+    from aurora_dev.indexing.upkeep import IndexAge
     from aurora_dev.memory import MemoryStatus
 
 PLAIN_WIDTH = 200  # columns of a line where no terminal says how wide it is; longer ones are generated or data
@@ -78,6 +81,8 @@ def place_of(result: SearchResult, project: Path) -> str:
     """Return ``path:start-end`` as seen from the current folder, or the note's short id."""
     metadata = result.metadata
     path = metadata.get("path")
+    if is_commit(metadata):
+        return f"commit {visible(str(metadata[COMMIT_KEY])[:_NOTE_ID_CHARS])}"
     if not path:
         return f"note {visible(result.id[:_NOTE_ID_CHARS])}"
     lines = f":{metadata['start_line']}-{metadata.get('end_line', '')}" if _has_lines(result) else ""
@@ -287,9 +292,36 @@ def report_text(root: Path, report: IndexReport) -> str:
     if report.files_skipped:
         reasons = ", ".join(f"{visible(reason)} {count:,}" for reason, count in report.skipped_reasons.items())
         lines.append(f"  skipped: {reasons}")
+    history = report.history
+    if history is not None and (history.commits_total or history.commits_removed):
+        changed = f"{history.commits_added:,} added, {history.commits_removed:,} removed"
+        lines.append(f"  history: {counted(history.commits_total, 'commit')}, {changed}")
     if report.secrets_masked:
         lines.append(f"  {counted(report.secrets_masked, 'credential')} masked")
     return "\n".join(lines)
+
+
+def age_text(age: IndexAge) -> str:
+    """Return how old an index is, in a few words."""
+    run = age.last_run
+    if run is not None and run.outcome == "running":
+        far = f" ({run.files_done:,} of {run.files_total:,} files)" if run.files_total else ""
+        return f"being indexed now{far}"
+    ended = {"failed": "last run failed", "cancelled": "last run cancelled", "interrupted": "last run interrupted"}
+    parts = [ended[run.outcome]] if run is not None and run.outcome in ended else []
+    if age.current_at is not None:
+        parts.append(f"current as of {elapsed(time.time() - age.current_at)} ago")
+    if age.stale_files is not None:
+        parts.append(f"{counted(age.stale_files, 'stale file')}" if age.stale_files else "no stale files")
+    return ", ".join(parts) or "of unknown age"
+
+
+def elapsed(seconds: float) -> str:
+    """Return a time span for a person: ``12 s``, ``5 min``, ``3 h``, ``4 days``."""
+    for unit, size in (("days", 86_400.0), ("h", 3_600.0), ("min", 60.0)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
 
 
 def status_text(status: MemoryStatus) -> str:
@@ -298,12 +330,15 @@ def status_text(status: MemoryStatus) -> str:
     if status.notes:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in status.notes.items())
         stored += f", {counted(sum(status.notes.values()), 'note')} ({kinds})"
+    if status.commits:
+        stored += f", {counted(status.commits, 'commit')}"
     languages = ", ".join(f"{language} {count:,}" for language, count in status.languages.items())
     of = f", of {status.stored_embedder}" if status.stored_embedder not in (None, status.embedder) else ""
     rows = [
         ("project", str(status.project)),
         ("store", f"{shown_path(status.store)} ({size_of(status.store_bytes)}, namespace '{status.namespace}')"),
         ("stored", stored),
+        ("index", age_text(status.index)),
         ("languages", languages or "none"),
         ("vectors", f"{status.vectors:,} of {counted(status.records, 'record')}{of}"),
         ("embedder", status.embedder + (f" ({status.dimension} dimensions)" if status.dimension else "")),

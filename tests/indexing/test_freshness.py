@@ -1,0 +1,596 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from aurora_dev.config import Settings
+from aurora_dev.core.faiss_store import FAISSLocalStore
+from aurora_dev.core.types import SearchResults
+from aurora_dev.core.vector_store import VectorStore
+from aurora_dev.errors import StoreError
+from aurora_dev.indexing import freshness, index_state, look, recipe
+from aurora_dev.indexing.index_state import IndexState
+from aurora_dev.indexing.process_lock import is_held, try_lock
+from aurora_dev.memory import Memory
+from aurora_dev.testing.hashing_embedder import HashingEmbedder
+
+SLOW_INDEXER = Path(__file__).parent / "slow_indexer.py"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    for name in ("alpha", "beta", "gamma"):
+        put(folder, f"src/{name}.py", f"def {name}():\n    return '{name} fruit'\n")
+    put(folder, "README.md", "# Fruit\n\nAll about fruit.\n")
+    return folder
+
+
+@pytest.fixture
+async def memory(project: Path) -> AsyncIterator[Memory]:
+    async with opened(project) as memory:
+        yield memory
+
+
+def opened(project: Path, folder: Path | None = None, **settings: object) -> Memory:
+    store = VectorStore(FAISSLocalStore(folder or project / ".aurora"), embedder=HashingEmbedder(), reranker="none")
+
+    class Owning(Memory):
+        async def close(self) -> None:
+            await super().close()
+            await store.close()
+
+    values = {"reranker": "none", "user_store": "none", "freshness_budget": 20.0, **settings}
+    return Owning.open(project, settings=Settings(**values), store=store)  # type: ignore[arg-type]
+
+
+def put(root: Path, path: str, text: str) -> None:
+    target = root / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, "utf-8")
+
+
+def paths(results: SearchResults) -> list[str]:
+    return [str(result.metadata.get("path")) for result in results]
+
+
+def codes(results: SearchResults) -> list[str]:
+    return [notice.code for notice in results.notices]
+
+
+async def found(memory: Memory, query: str) -> tuple[list[str], str]:
+    """The text of the results that hold the query, and of the notices."""
+    results = await memory.search(query, top_k=10)
+    assert results.degraded is None
+    return [r.content for r in results if query in r.content], " ".join(notice.text for notice in results.notices)
+
+
+# --- what a search finds ----------------------------------------------------------------------------------------------
+
+
+async def test_a_file_that_was_saved_is_found_by_the_next_search(memory: Memory, project: Path) -> None:
+    await memory.index()
+    assert await found(memory, "pomegranate") == ([], "")
+    for number in range(5):
+        put(project, "src/alpha.py", f"def alpha():\n    return 'pomegranate {number}'\n")
+        texts, notices = await found(memory, f"pomegranate {number}")
+        assert (len(texts), notices) == (1, "")
+
+
+async def test_a_file_that_is_written_twice_within_one_tick_of_the_clock_is_found_as_it_is(
+    memory: Memory, project: Path
+) -> None:
+    await memory.index()
+    for first, second in (("quince", "mangos"), ("papaya", "banana")):  # of one length
+        when = time.time_ns()
+        for word in (first, second):
+            put(project, "src/alpha.py", f"WORD = '{word}'\n")
+            os.utime(project / "src/alpha.py", ns=(when, when))
+            texts, _ = await found(memory, word)
+            assert texts == [f"WORD = '{word}'"]
+
+
+async def test_new_files_and_folders_are_found_and_removed_ones_are_not(memory: Memory, project: Path) -> None:
+    await memory.index()
+    put(project, "src/deep/er/new.py", "WORD = 'kumquat'\n")
+    put(project, "top.py", "WORD = 'lychee'\n")
+    assert len((await found(memory, "kumquat"))[0]) == len((await found(memory, "lychee"))[0]) == 1
+    put(project, "src/deep/er/newer.py", "WORD = 'durian'\n")
+    assert len((await found(memory, "durian"))[0]) == 1
+    shutil.rmtree(project / "src/deep")
+    (project / "top.py").unlink()
+    for word in ("kumquat", "lychee", "durian"):
+        assert await found(memory, word) == ([], "")
+
+
+async def test_a_folder_that_is_renamed_takes_its_files_along(memory: Memory, project: Path) -> None:
+    await memory.index()
+    (project / "src").rename(project / "lib")
+    results = await memory.search("alpha fruit", top_k=10)
+    assert set(paths(results)) == {"lib/alpha.py", "lib/beta.py", "lib/gamma.py", "README.md"}
+    assert await memory.store.count({"path": "src/alpha.py"}) == 0
+
+
+async def test_what_is_ignored_from_now_on_goes_and_what_no_longer_is_comes(memory: Memory, project: Path) -> None:
+    put(project, ".gitignore", "beta.py\n")
+    await memory.index()
+    assert "src/beta.py" not in paths(await memory.search("beta fruit", top_k=10))
+    put(project, ".gitignore", "gamma.py\n# and more\n")
+    results = await memory.search("fruit", top_k=10)
+    assert "src/beta.py" in paths(results)
+    assert "src/gamma.py" not in paths(results)
+    put(project, "src/.gitignore", "alpha.py\n")
+    assert "src/alpha.py" not in paths(await memory.search("fruit", top_k=10))
+
+
+async def test_contexts_and_recalls_see_what_was_saved_too(memory: Memory, project: Path) -> None:
+    await memory.index()
+    put(project, "src/alpha.py", "def alpha():\n    return 'tamarind'\n")
+    context = await memory.context("tamarind", 2_000)
+    assert "return 'tamarind'" in context.text
+    memory.settings = memory.settings.model_copy(update={"freshness": "notice"})
+    put(project, "src/alpha.py", "def alpha():\n    return 'physalis'\n")
+    async with opened(project, freshness="notice") as other:
+        assert codes(await other.recall("physalis")) == [freshness.STALE_INDEX]
+        assert [notice.code for notice in (await other.context("physalis", 2_000)).notices] == [freshness.STALE_INDEX]
+
+
+async def test_another_process_finds_what_was_saved_between_two_commands(project: Path) -> None:
+    async with opened(project) as first:
+        await first.index()
+    put(project, "src/alpha.py", "WORD = 'rambutan'\n")
+    async with opened(project) as second:
+        assert len((await found(second, "rambutan"))[0]) == 1
+    async with opened(project) as third:
+        sequence = (await third.store.stats()).sequence
+        assert len((await found(third, "rambutan"))[0]) == 1
+        assert (await third.store.stats()).sequence == sequence
+
+
+async def test_two_open_memories_do_not_index_the_same_change_twice(memory: Memory, project: Path) -> None:
+    await memory.index()
+    async with opened(project) as other:
+        await found(other, "fruit")
+        put(project, "src/alpha.py", "WORD = 'guava'\n")
+        await found(memory, "guava")
+        sequence = (await other.store.stats()).sequence
+        assert len((await found(other, "guava"))[0]) == 1
+        assert (await other.store.stats()).sequence == sequence
+
+
+async def test_a_touched_file_writes_nothing(memory: Memory, project: Path) -> None:
+    await memory.index()
+    sequence = (await memory.store.stats()).sequence
+    os.utime(project / "src/alpha.py", (1_000_000_000, 1_000_000_000))
+    assert (await found(memory, "alpha fruit"))[1] == ""
+    assert (await memory.store.stats()).sequence == sequence
+    assert (await memory.status()).index.stale_files == 0
+
+
+async def test_a_commit_is_found_by_the_next_search(memory: Memory, project: Path) -> None:
+    sys.path.insert(0, str(Path(__file__).parent.parent / "history"))
+    try:
+        from repository import Repository
+    finally:
+        sys.path.pop(0)
+    repository = Repository(project)
+    repository.put(".gitignore", ".aurora\n")
+    repository.commit("Begin with fruit")
+    await memory.index()
+    repository.commit("Prefer cherimoya over soursop")
+    results = await memory.search("why cherimoya over soursop", filter={"kind": "commit"})
+    assert results[0].content.startswith("Prefer cherimoya")
+
+
+# --- what it says -----------------------------------------------------------------------------------------------------
+
+
+async def test_in_notice_mode_nothing_is_read_and_the_search_says_how_much_is_stale(project: Path) -> None:
+    async with opened(project, freshness="notice") as memory:
+        await memory.index()
+        assert codes(await memory.search("fruit")) == []
+        put(project, "src/alpha.py", "WORD = 'new'\n")
+        put(project, "src/delta.py", "WORD = 'new'\n")
+        (project / "src/beta.py").unlink()
+        for _ in range(2):  # it stays true
+            results = await memory.search("fruit")
+            assert results.degraded is None
+            (notice,) = results.notices
+            assert notice.code == "stale_index"
+            assert notice.text.startswith("stale: 3 files; run: aurora index")
+        assert await memory.store.count({"path": "src/delta.py"}) == 0
+
+
+async def test_when_it_is_off_nothing_is_looked_at(project: Path) -> None:
+    async with opened(project, freshness="off") as memory:
+        await memory.index()
+        put(project, "src/alpha.py", "WORD = 'new'\n")
+        assert codes(await memory.search("fruit")) == []
+
+
+async def test_what_does_not_fit_into_the_budget_is_announced_and_the_rest_is_indexed(project: Path) -> None:
+    async with opened(project, freshness_budget=0.5) as memory:
+        await memory.index()
+        seen = memory.upkeep.state.seen()
+        assert seen is not None
+        seen.costs.update, seen.costs.update_byte = 0.01, 1e-5
+        memory.upkeep.state.save(seen)
+        put(project, "src/big.py", "".join(f"value_{n} = {n}\n" for n in range(5_000)))
+        put(project, "src/small.py", "WORD = 'salak'\n")
+        texts, notices = await found(memory, "salak")
+        assert len(texts) == 1
+        assert notices.startswith("stale: 1 file;")
+        assert (await memory.status()).index.stale_files == 1
+        await memory.index()
+        assert await found(memory, "value_4999 = 4999") != ([], "")
+        assert (await memory.status()).index.stale_files == 0
+
+
+async def test_a_budget_of_nothing_reads_nothing(project: Path) -> None:
+    async with opened(project, freshness_budget=0.0) as memory:
+        await memory.index()
+        put(project, "src/alpha.py", "WORD = 'new'\n")
+        assert codes(await memory.search("fruit")) == ["stale_index"]
+
+
+async def test_an_update_that_takes_longer_than_expected_goes_on_behind_the_search(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(project, freshness_budget=0.2) as memory:
+        await memory.index()
+        monkeypatch.setattr(freshness, "_PATIENCE", 0.0)
+        gate, reached = asyncio.Event(), asyncio.Event()
+        write = memory.store.write
+
+        async def held(*arguments: object, **named: object) -> list[str]:
+            reached.set()
+            await gate.wait()
+            return await write(*arguments, **named)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(memory.store, "write", held)
+        put(project, "src/alpha.py", "WORD = 'longan'\n")
+        first = await found(memory, "longan")
+        assert first == ([], "stale: 1 file; being indexed; run: aurora index (aurora watch keeps it current)")
+        assert (await found(memory, "longan"))[1] == "stale: changed files are being indexed"
+        assert reached.is_set()
+        gate.set()
+        deadline = time.monotonic() + 20
+        while not (await found(memory, "longan"))[0]:
+            assert time.monotonic() < deadline
+
+
+async def test_a_project_that_was_never_indexed_has_no_old_index(memory: Memory) -> None:
+    await memory.remember("The tests need a loopback address.", kind="lesson")
+    assert codes(await memory.search("loopback")) == []
+
+
+async def test_an_index_that_nobody_made_a_note_of_is_of_unknown_age(memory: Memory, project: Path) -> None:
+    await memory.index()
+    shutil.rmtree(project / ".aurora" / "state")
+    async with opened(project) as other:
+        texts, notices = await found(other, "alpha fruit")
+        assert len(texts) == 1
+        assert notices.startswith("it is not known how old the index is; run: aurora index")
+        await other.index()
+        assert (await found(other, "alpha fruit"))[1] == ""
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", "null", '{"format":1}', '{"format":99}', "\x00\xff"])
+async def test_a_damaged_note_counts_as_none(memory: Memory, project: Path, damage: str) -> None:
+    await memory.index()
+    for file in (project / ".aurora" / "state").glob("*.json"):
+        file.write_bytes(damage.encode("latin-1"))
+    async with opened(project) as other:
+        assert "not known how old" in (await found(other, "alpha fruit"))[1]
+        assert (await other.status()).index.stale_files is None
+        await other.index()
+        assert (await other.status()).index.stale_files == 0
+
+
+async def test_an_older_copy_of_the_store_is_noticed(project: Path, tmp_path: Path) -> None:
+    async with opened(project) as memory:
+        await memory.index()
+    shutil.copytree(project / ".aurora", tmp_path / "backup")
+    put(project, "src/alpha.py", "WORD = 'medlar'\n")
+    async with opened(project) as memory:
+        assert len((await found(memory, "medlar"))[0]) == 1
+    for name in ("memory.db", "memory.db-wal", "memory.db-shm"):
+        (project / ".aurora" / name).unlink(missing_ok=True)
+    shutil.copy(tmp_path / "backup" / "memory.db", project / ".aurora" / "memory.db")
+    shutil.rmtree(project / ".aurora" / "index", ignore_errors=True)
+    async with opened(project) as memory:
+        assert "not known how old" in (await found(memory, "fruit"))[1]
+
+
+async def test_another_way_of_making_documents_makes_every_file_stale(
+    memory: Memory, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await memory.index()
+    monkeypatch.setattr(recipe, "CHUNKING_VERSION", 999)
+    async with opened(project, freshness="notice") as newer:
+        assert (await found(newer, "fruit"))[1].startswith("stale: 4 files;")
+    async with opened(project) as newer:
+        assert (await found(newer, "fruit"))[1] == ""
+        assert await newer.upkeep.freshness.count_stale() is not None
+
+
+# --- what it survives -------------------------------------------------------------------------------------------------
+
+
+async def test_a_project_folder_that_is_gone_does_not_empty_the_index(project: Path, tmp_path: Path) -> None:
+    async with opened(project, tmp_path / "store") as memory:
+        await memory.index()
+        project.rename(tmp_path / "elsewhere")
+        for _ in range(2):
+            texts, notices = await found(memory, "alpha fruit")
+            assert len(texts) == 1
+            assert notices.startswith("the index may be older than the project")
+        assert (await memory.status()).index.stale_files is None
+        (tmp_path / "elsewhere").rename(project)
+        assert (await found(memory, "alpha fruit"))[1] == ""
+
+
+async def test_files_that_vanish_in_masses_are_left_to_the_next_index_run(memory: Memory, project: Path) -> None:
+    for number in range(30):
+        put(project, f"many/f{number}.py", f"VALUE_{number} = 'jackfruit'\n")
+    await memory.index()
+    shutil.rmtree(project / "many")
+    texts, notices = await found(memory, "jackfruit")
+    assert texts
+    assert notices.startswith("stale: 30 of 34 files are gone; run: aurora index")
+    await memory.index()
+    assert await found(memory, "jackfruit") == ([], "")
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root writes everything")
+async def test_a_store_that_cannot_be_written_is_searched_all_the_same(project: Path, tmp_path: Path) -> None:
+    async with opened(project, tmp_path / "store") as memory:
+        await memory.index()
+    put(project, "src/alpha.py", "WORD = 'new'\n")
+    for folder in (tmp_path / "store", tmp_path / "store" / "state"):
+        folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    async with opened(project, tmp_path / "store") as memory:
+        assert (await found(memory, "fruit"))[1].startswith("stale: 1 file")
+
+
+async def test_a_store_that_refuses_to_be_written_costs_one_try(
+    memory: Memory, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aurora_dev.errors import StoreUnwritableError
+
+    await memory.index()
+    tries = 0
+
+    async def refuse(*arguments: object, **named: object) -> list[str]:
+        nonlocal tries
+        tries += 1
+        raise StoreUnwritableError("read-only")
+
+    monkeypatch.setattr(memory.store, "write", refuse)
+    put(project, "src/alpha.py", "WORD = 'new'\n")
+    for _ in range(3):
+        assert (await found(memory, "fruit"))[1].startswith("stale: 1 file; run")
+    assert tries == 1
+
+
+async def test_an_update_that_fails_is_said_and_not_tried_again_at_once(
+    memory: Memory, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await memory.index()
+    tries = 0
+
+    async def fail(*arguments: object, **named: object) -> list[str]:
+        nonlocal tries
+        tries += 1
+        raise StoreError("the disk is on fire")
+
+    monkeypatch.setattr(memory.store, "write", fail)
+    put(project, "src/alpha.py", "WORD = 'new'\n")
+    for _ in range(3):
+        assert "the disk is on fire" in (await found(memory, "fruit"))[1]
+    assert tries == 1
+
+
+async def test_while_another_process_indexes_a_search_leaves_it_to_that(memory: Memory, project: Path) -> None:
+    await memory.index()
+    put(project, "src/alpha.py", "WORD = 'new'\n")
+    with try_lock(memory.upkeep.state.lock) as held:
+        assert held
+        texts, notices = await found(memory, "WORD = 'new'")
+        assert texts == []
+        assert notices.startswith("stale: 1 file; another process is indexing")
+    assert len((await found(memory, "WORD = 'new'"))[0]) == 1
+
+
+async def test_searches_at_the_same_time_share_one_look(memory: Memory, project: Path) -> None:
+    await memory.index()
+    put(project, "src/alpha.py", "WORD = 'sapodilla'\n")
+    results = await asyncio.gather(*(found(memory, "sapodilla") for _ in range(8)))
+    assert all(len(texts) == 1 and notices == "" for texts, notices in results)
+
+
+async def test_a_slow_look_is_not_taken_before_every_search(
+    memory: Memory, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await memory.index()
+    looks = 0
+    look_at = freshness.look_at
+
+    def counted(*arguments: object, **named: object) -> look.Changes:
+        nonlocal looks
+        looks += 1
+        return look_at(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(freshness, "look_at", counted)
+    for _ in range(3):
+        await memory.search("fruit")
+    assert looks == 3
+    monkeypatch.setattr(freshness, "_FREE_LOOK", 0.0)
+    monkeypatch.setattr(freshness, "_REST_AFTER_LOOK", 1e9)
+    for _ in range(3):
+        await memory.search("fruit")
+    assert looks == 4
+
+
+# --- looks ------------------------------------------------------------------------------------------------------------
+
+
+async def test_looks_find_what_a_new_index_would_whatever_was_done(memory: Memory, project: Path) -> None:
+    import random
+
+    chance = random.Random(7)
+    await memory.index()
+
+    def some_folder() -> Path:
+        return chance.choice([project, *(path for path in project.rglob("*") if path.is_dir() and inside(path))])
+
+    def inside(path: Path) -> bool:
+        return ".aurora" not in path.parts
+
+    for step in range(40):
+        files = sorted(path for path in project.rglob("*") if path.is_file() and inside(path))
+        action = chance.randrange(7)
+        if action == 0 or not files:
+            put(some_folder(), f"n{step}.py", f"STEP = {step}\n")
+        elif action == 1:
+            chance.choice(files).write_text(f"CHANGED = {step}\n", "utf-8")
+        elif action == 2:
+            chance.choice(files).unlink()
+        elif action == 3:
+            put(some_folder(), f"d{step}/e/n.py", f"STEP = {step}\n")
+        elif action == 4 and (folder := some_folder()) != project:
+            shutil.rmtree(folder)
+        elif action == 5 and (folder := some_folder()) != project:
+            folder.rename(project / f"moved{step}")
+        elif action == 6:
+            put(some_folder(), ".gitignore", f"n{chance.randrange(40)}.py\nd{chance.randrange(40)}/\n")
+        assert codes(await memory.search("STEP")) == []
+        stored = {str(record.metadata["path"]) for record in await memory.store.scan({"file_hash": {"$exists": True}})}
+        from aurora_dev.indexing.walker import walk
+
+        expected = {file.path for file in walk(project) if file.size}
+        assert stored == expected, f"after step {step}, action {action}"
+
+
+# --- runs that do not end ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[Path], subprocess.Popen[str]]]:
+    running = []
+
+    def begin(project: Path) -> subprocess.Popen[str]:
+        command = [sys.executable, str(SLOW_INDEXER), str(project)]
+        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True))
+        return running[-1]
+
+    yield begin
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+async def test_a_killed_run_is_known_as_interrupted_until_the_next_one_ends(
+    project: Path, start: Callable[[Path], subprocess.Popen[str]]
+) -> None:
+    process = start(project)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "writing\n"
+    async with opened(project) as memory:
+        status = await memory.status()
+        assert status.index.last_run is not None
+        assert status.index.last_run.outcome == "running"
+        assert codes(await memory.search("fruit")) == ["stale_index"]
+        process.kill()
+        process.wait()
+        status = await memory.status()
+        assert status.index.last_run is not None
+        assert status.index.last_run.outcome == "interrupted"
+        (problem,) = [problem for problem in status.problems if problem.code == "run_incomplete"]
+        assert "interrupted" in problem.text
+        assert (await found(memory, "fruit"))[1].startswith("the last index run was interrupted; run: aurora index")
+        await memory.index()
+        status = await memory.status()
+        assert status.index.last_run is not None
+        assert status.index.last_run.outcome == "complete"
+        assert not [problem for problem in status.problems if problem.code == "run_incomplete"]
+
+
+async def test_a_run_that_fails_or_is_cancelled_says_so(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    reached = asyncio.Event()
+    write = memory.store.write
+
+    async def fail(*arguments: object, **named: object) -> list[str]:
+        raise StoreError("no more space")
+
+    async def wait(*arguments: object, **named: object) -> list[str]:
+        reached.set()
+        return await write(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(memory.store, "write", fail)
+    with pytest.raises(StoreError):
+        await memory.index()
+    run = memory.upkeep.state.last_run()
+    assert run is not None
+    assert (run.outcome, run.error) == ("failed", "StoreError: no more space")
+    monkeypatch.setattr(memory.store, "write", wait)
+    task = asyncio.create_task(memory.index())
+    await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    run = memory.upkeep.state.last_run()
+    assert run is not None
+    assert run.outcome == "cancelled"
+    assert not is_held(memory.upkeep.state.lock)
+
+
+async def test_the_state_of_two_projects_in_one_store_is_kept_apart(project: Path, tmp_path: Path) -> None:
+    first = IndexState(tmp_path / "state", "default", project)
+    second = IndexState(tmp_path / "state", "default", tmp_path)
+    first.save(index_state.Seen("1/1"))
+    assert first.seen() is not None
+    assert second.seen() is None
+    assert IndexState(tmp_path / "state", "other", project).seen() is None
+
+
+async def test_a_project_that_is_moved_with_its_store_stays_known(project: Path, tmp_path: Path) -> None:
+    async with opened(project) as memory:
+        await memory.index()
+    project.rename(tmp_path / "moved")
+    async with opened(tmp_path / "moved") as memory:
+        assert await found(memory, "alpha fruit") == (["def alpha():\n    return 'alpha fruit'"], "")
+
+
+async def test_a_state_without_a_folder_lives_in_the_process(project: Path) -> None:
+    state = IndexState(None, "default", project)
+    state.begin()
+    state.end("complete")
+    state.save(index_state.Seen("1/1"))
+    run = state.last_run()
+    assert run is not None
+    assert run.outcome == "complete"
+    assert state.seen() is not None
+
+
+async def test_the_state_is_readable_json_of_the_owner_alone(memory: Memory, project: Path) -> None:
+    await memory.index()
+    (path,) = (project / ".aurora" / "state").glob("*.files.json")
+    assert set(json.loads(path.read_text("utf-8"))["files"]) == {
+        "README.md",
+        "src/alpha.py",
+        "src/beta.py",
+        "src/gamma.py",
+    }
+    if os.name == "posix":
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
