@@ -81,8 +81,8 @@ _ANAPHORA = re.compile(
 )
 _CONNECTIVE = re.compile(
     r"^(?:but|also|however|therefore|thus|hence|and|so|in fact|note(?: also)?(?: that)?|in addition|additionally"
-    r"|finally|first|second|furthermore|moreover|similarly|for example|for instance|in particular|basically|typically|instead"
-    r"|as a result|by default|make sure (?:that )?)\b[,:]? +",
+    r"|finally|first|second|furthermore|moreover|similarly|for example|for instance|in particular|basically|typically"
+    r"|instead|as a result|by default|make sure (?:that )?)\b[,:]? +",
     re.IGNORECASE,
 )
 

@@ -43,8 +43,8 @@ _VERBS = frozenset(
     reverse revert rewrite rotate round route run sample sanitize save scale scan schedule scroll search select send
     separate serialize serve set setup share shift show shuffle shut sign simplify simulate skip slice solve sort
     specify split spawn start stop store stream strip submit subscribe substitute subtract sum suppress suspend swap
-    switch sync synchronize tag take tear tell terminate test throw toggle tokenize trace track transfer transform translate
-    transpose traverse trigger trim truncate try unbind undo uninstall union unlock unpack unregister unsubscribe unwrap
+    switch sync synchronize tag take tear tell terminate test throw toggle tokenize trace track transfer transform
+    translate transpose traverse trigger trim truncate try unbind undo uninstall union unlock unpack unregister unsubscribe unwrap
     update upgrade upload use validate verify view visit wait walk warn watch wrap write yield zip
     """.split()  # noqa: SIM905
 )

@@ -18,11 +18,11 @@ _CARGO = "usr/share/cargo/registry"
 
 
 def _pypi(*specs: str) -> tuple[Package, ...]:
-    return tuple(Package("pypi", *spec.split("==")) for spec in specs)
+    return tuple(Package("pypi", name, version) for name, _, version in (spec.partition("==") for spec in specs))
 
 
 def _npm(*specs: str, roots: tuple[str, ...] = ("package",)) -> tuple[Package, ...]:
-    return tuple(Package("npm", *spec.rsplit("@", 1), roots=roots) for spec in specs)
+    return tuple(Package("npm", name, version, roots) for name, _, version in (spec.rpartition("@") for spec in specs))
 
 
 def _deb(name: str, version: str, *roots: str) -> Package:

@@ -156,7 +156,7 @@ def train(
         backward = SCALE * answer @ query.T
         loss = torch.nn.functional.cross_entropy(forward, labels) + torch.nn.functional.cross_entropy(backward, labels)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         schedule.step()
         losses.append(round(loss.item(), 6))
