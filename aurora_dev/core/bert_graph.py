@@ -205,6 +205,10 @@ class _Builder:
         graph, prefix, place = self.graph, f"encoder.layer.{layer}.", f"layer.{layer}."
         names = [f"{prefix}attention.self.{part}" for part in ("query", "key", "value")]
         matrices, biases = [self._matrix(name) for name in names], [self._weight(f"{name}.bias") for name in names]
+        # Attention mixes rows, not channels: what evens out its output's channels can be done to the values' weights.
+        out = self._matrix(f"{prefix}attention.output.dense")
+        factors = self._factors(out, place + "output")
+        matrices[2], biases[2] = matrices[2] / factors, biases[2] / factors
         matrix, bias = np.concatenate(matrices, axis=1), np.concatenate(biases)
         given, matrix = self._smoothed(state, matrix, place + "attention")
         width = self.width
@@ -216,7 +220,9 @@ class _Builder:
         else:
             query, key, value = graph.split(self._product(given, matrix, bias, place + "attention"), 3, axis=2)
         mixed = graph.add("MultiHeadAttention", query, key, value, domain=CONTRIB, num_heads=self.shape.heads)
-        mixed = self._linear(mixed, f"{prefix}attention.output.dense", place + "output")
+        self.read[place + "output"] = mixed
+        bias = self._weight(f"{prefix}attention.output.dense.bias")
+        mixed = self._product(mixed, out * factors[:, None], bias, place + "output")
         state = self._norm(graph.add("Add", mixed, state), f"{prefix}attention.output.LayerNorm")
         wide = self._linear(state, f"{prefix}intermediate.dense", place + "up")
         operator, domain = _ACTIVATIONS[self.shape.activation]
@@ -246,20 +252,27 @@ class _Builder:
     ) -> tuple[Value, npt.NDArray[np.float32]]:
         """Divide the input's channels by a factor each, and multiply the matrix's rows by it."""
         self.read[place] = value
+        factors = self._factors(matrix, place)
+        if (factors == 1.0).all():
+            return value, matrix
+        divided = self.graph.add(
+            "Mul", value, self.graph.constant(f"{place}.smooth", (1.0 / factors).astype(np.float32))
+        )
+        return divided, matrix * factors[:, None]
+
+    def _factors(self, matrix: npt.NDArray[np.float32], place: str) -> npt.NDArray[np.float32]:
+        """Return what each channel of a matrix's input is divided by: ones where nothing is known of it."""
         largest = self.maxima.get(place)
         if self.precision == "float32" or largest is None:
-            return value, matrix
+            return np.ones(len(matrix), np.float32)
         if largest.shape != (len(matrix),):
             raise UnsupportedModelError(f"the maxima of {place} have the shape {largest.shape}, not ({len(matrix)},)")
         inputs = np.maximum(largest, max(_QUIETEST * float(largest.mean()), _SMALLEST_SCALE))
         rows = np.abs(matrix).max(axis=1)
         rows = np.maximum(rows, max(_QUIETEST * float(rows.mean()), _SMALLEST_SCALE))
         factors = inputs**_SMOOTHING / rows ** (1.0 - _SMOOTHING)
-        factors = (factors / np.exp(np.log(factors).mean())).astype(np.float32)
-        divided = self.graph.add(
-            "Mul", value, self.graph.constant(f"{place}.smooth", (1.0 / factors).astype(np.float32))
-        )
-        return divided, matrix * factors[:, None]
+        normed: npt.NDArray[np.float32] = (factors / np.exp(np.log(factors).mean())).astype(np.float32)
+        return normed
 
     def _product(
         self, value: Value, matrix: npt.NDArray[np.float32], bias: npt.NDArray[np.float32], place: str
