@@ -24,28 +24,29 @@ _IRREGULAR = {
 _VERBS = frozenset(
     """
     accept access acquire add adjust align allocate allow analyze append apply assert assign associate attach attempt
-    average begin bind block break bring broadcast build bump cache calculate call cancel cast catch center change check
-    choose clamp clean clear clip clone close coerce collapse collect combine commit compare compile complete compress
-    compute concatenate configure connect construct consume contain control convert copy count create cut decode
-    decompress decorate decrease decrement decrypt define delegate delete derive deserialize destroy detach detect
-    determine disable discard disconnect dispatch display divide do download draw drop dump duplicate emit enable encode
-    encrypt end enforce ensure enter enumerate equal escape establish estimate evaluate examine execute exit expand
-    export expose extend extract factor fetch fill filter finalize find finish fire fit flatten flip flush fold force
-    format forward free generate get give group guess handle hash hide hold identify ignore implement import increase
-    increment indicate infer inform inherit initialize inject insert inspect install instantiate interpolate interpret
-    intersect invalidate invert invoke issue iterate join keep launch lay leave let limit link list listen load locate
-    lock log look lookup make manage map mark mask match measure merge modify monitor move multiply mutate navigate
-    negate normalize notify obtain offer open optimize order output override pack pad paint parse partition pass patch
-    perform permute pick plot poll pop populate position prepare prepend preserve prevent print process produce project
-    propagate provide prune publish pull push put query queue raise randomize rank read rebuild receive record recover
-    redirect reduce refresh register reindex reject release reload remove rename render reorder repair repeat replace
-    report represent request require reserve reset reshape resize resolve restore restrict resume retrieve return
-    reverse revert rewrite rotate round route run sample sanitize save scale scan schedule scroll search select send
-    separate serialize serve set setup share shift show shuffle shut sign simplify simulate skip slice solve sort
-    specify split spawn start stop store stream strip submit subscribe substitute subtract sum suppress suspend swap
-    switch sync synchronize tag take tear tell terminate test throw toggle tokenize trace track transfer transform
-    translate transpose traverse trigger trim truncate try unbind undo uninstall union unlock unpack unregister unsubscribe unwrap
-    update upgrade upload use validate verify view visit wait walk warn watch wrap write yield zip
+    average begin bind block break bring broadcast build bump cache calculate call cancel cast catch center change
+    check choose clamp clean clear clip clone close coerce collapse collect combine commit compare compile complete
+    compress compute concatenate configure connect construct consume contain control convert copy count create cut
+    decode decompress decorate decrease decrement decrypt define delegate delete derive deserialize destroy detach
+    detect determine disable discard disconnect dispatch display divide do download draw drop dump duplicate emit
+    enable encode encrypt end enforce ensure enter enumerate equal escape establish estimate evaluate examine execute
+    exit expand export expose extend extract factor fetch fill filter finalize find finish fire fit flatten flip flush
+    fold force format forward free generate get give group guess handle hash hide hold identify ignore implement
+    import increase increment indicate infer inform inherit initialize inject insert inspect install instantiate
+    interpolate interpret intersect invalidate invert invoke issue iterate join keep launch lay leave let limit link
+    list listen load locate lock log look lookup make manage map mark mask match measure merge modify monitor move
+    multiply mutate navigate negate normalize notify obtain offer open optimize order output override pack pad paint
+    parse partition pass patch perform permute pick plot poll pop populate position prepare prepend preserve prevent
+    print process produce project propagate provide prune publish pull push put query queue raise randomize rank read
+    rebuild receive record recover redirect reduce refresh register reindex reject release reload remove rename render
+    reorder repair repeat replace report represent request require reserve reset reshape resize resolve restore
+    restrict resume retrieve return reverse revert rewrite rotate round route run sample sanitize save scale scan
+    schedule scroll search select send separate serialize serve set setup share shift show shuffle shut sign simplify
+    simulate skip slice solve sort specify split spawn start stop store stream strip submit subscribe substitute
+    subtract sum suppress suspend swap switch sync synchronize tag take tear tell terminate test throw toggle tokenize
+    trace track transfer transform translate transpose traverse trigger trim truncate try unbind undo uninstall union
+    unlock unpack unregister unsubscribe unwrap update upgrade upload use validate verify view visit wait walk warn
+    watch wrap write yield zip
     """.split()  # noqa: SIM905
 )
 _STOP = frozenset(
