@@ -150,6 +150,7 @@ class OpenMemory:
                 memory = await self.get()
                 # The store itself: a search through the memory may begin to index, which nobody has asked for.
                 await memory.store.search(_WARM_QUERY, 1)
+                await self.counter()
         except (AuroraError, OSError) as error:  # whoever needs it gets the error, and can act on it
             _log.info("warm_failed", error=f"{type(error).__name__}: {error}")
 

@@ -6,14 +6,15 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
+from aurora_dev.core.commits import COMMIT_KEY, is_commit
 from aurora_dev.core.context_render import PREAMBLE, fenced, label, safe
 from aurora_dev.core.token_counting import TokenCounter
-from aurora_dev.core.types import SearchResult
+from aurora_dev.core.types import Notice, SearchResult
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.interfaces.mcp_schemas import Arguments, FoundItem, SearchAnswer, Source
 
@@ -21,20 +22,19 @@ if TYPE_CHECKING:
     from aurora_dev.notes.types import Note
 
 __all__ = [
-    "COMMIT_KIND",
     "FILE_MARK",
     "Page",
     "iso",
     "item_of",
     "item_of_note",
     "next_offset",
+    "notice_texts",
     "render_page",
     "shown_query",
     "source_of",
     "text_of",
 ]
 
-COMMIT_KIND: Final = "commit"
 FILE_MARK: Final = "file_hash"  # as the indexer marks what it has read
 _CURSOR_VERSION: Final = 1
 # What the lines around the results take at most: the head, how to get the next page, and the cursor (which is about a
@@ -42,6 +42,11 @@ _CURSOR_VERSION: Final = 1
 _FRAME_TOKENS: Final = 220
 _SHRINK: Final = 0.8  # a text that did not fit is cut to this much of its last size until it does
 _SHOWN_QUERY: Final = 80
+_SHORT_HASH: Final = 12
+_ADVICE: Final = {
+    "stale_index": "; the tool index_project brings it up to date",
+    "embedder_mismatch": "; the tool index_project with reembed=true makes the vectors again",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ def source_of(metadata: Mapping[str, Any]) -> Source:
     """Return whether a record is of a file, a memory or a commit."""
     if FILE_MARK in metadata:
         return "files"
-    return "commits" if metadata.get("kind") == COMMIT_KIND else "memories"
+    return "commits" if is_commit(metadata) else "memories"
 
 
 def item_of(result: SearchResult, *, mask: bool) -> FoundItem:
@@ -98,6 +103,7 @@ def item_of(result: SearchResult, *, mask: bool) -> FoundItem:
         symbol=text("symbol"),
         language=text("language"),
         kind=text("kind"),
+        commit=text(COMMIT_KEY),
         tags=[label(text_of(tag)) for tag in tags] if isinstance(tags, list | tuple) and tags else None,
         importance=number("importance"),
         created_at=iso(metadata.get("created_at")),
@@ -135,14 +141,16 @@ def _title(item: FoundItem) -> str:
         place += f":{item.start_line}-{item.end_line or item.start_line}"
     if item.source == "files":
         parts = [place, item.symbol or ""]
+    elif item.source == "commits":
+        parts = ["commit", (item.commit or "")[:_SHORT_HASH], (item.created_at or "")[:10]]
     else:
         parts = [item.kind or "note", f"about {place}" if place else "", item.symbol or ""]
         parts += [f"tags {','.join(item.tags)}" if item.tags else "", (item.created_at or "")[:10]]
         parts += ["of the user, not of this project" if item.scope == "user" else ""]
         parts += [f"of the project {item.project}" if item.project else ""]
         parts += [f"STALE: {item.stale}" if item.stale else ""]
-    # Memories are changed by their ids; of files, path and lines say more.
-    parts += [f"id {label(item.id)}" if item.source != "files" else "", "(cut)" if item.truncated else ""]
+    # Memories are changed by their ids; of files and commits, path and hash say more.
+    parts += [f"id {label(item.id)}" if item.source == "memories" else "", "(cut)" if item.truncated else ""]
     return " ".join(part for part in parts if part) or f"id {label(item.id)}"
 
 
@@ -183,7 +191,7 @@ def render_page(
     *,
     counter: TokenCounter,
     tool: str,
-    what: str,
+    what: tuple[str, str],
     max_tokens: int,
     offset: int,
     notices: Sequence[str] = (),
@@ -197,21 +205,20 @@ def render_page(
         arguments: Of the call; the cursor belongs to them.
         counter: What tokens are counted with.
         tool: Whose answer it is.
-        what: What was asked for, as in ``results for 'login'``.
+        what: What was asked for, one and many: ``("result for 'x'", "results for 'x'")``.
         max_tokens: Neither the text nor the JSON exceeds it.
         offset: How many items were on the pages before.
         notices: What the model should know.
         search_method: The stages that ran.
         total: How many results there are; ``None``: ``items`` are all.
     """
-    notices = [safe(notice) for notice in notices]
     here = items[offset:]
     budget = max_tokens - _FRAME_TOKENS - counter.count("\n".join(notices))
     chosen = _fitting(here, budget, counter)
     done = offset + len(chosen)
     total = max(len(items), total or 0)
     cursor = _make_cursor(arguments, done, items[:done]) if chosen and done < total else None
-    head = f"{total} {what}"
+    head = f"{total} {what[0] if total == 1 else what[1]}"
     if offset or cursor:
         head += f"; {offset + 1} to {done}" if chosen else f"; none after the first {offset}"
     head += f" ({search_method})" if search_method else ""
@@ -224,6 +231,11 @@ def render_page(
         results=chosen, search_method=search_method or None, notices=list(notices) or None, next_cursor=cursor
     )
     return Page(text, data)
+
+
+def notice_texts(notices: Iterable[Notice]) -> list[str]:
+    """Return notices for a model, which has tools where a person has commands."""
+    return [safe(text_of(f"{one.text}{_ADVICE.get(one.code, '')}")) for one in notices]
 
 
 def shown_query(query: str) -> str:

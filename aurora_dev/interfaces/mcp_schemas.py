@@ -260,6 +260,7 @@ class FoundItem(Answer):
     symbol: str | None = None
     language: str | None = None
     kind: str | None = None
+    commit: str | None = Field(default=None, description="Full hash of a commit: git show has the change.")
     tags: list[str] | None = None
     importance: int | None = None
     created_at: str | None = Field(default=None, description="ISO 8601.")
@@ -349,6 +350,7 @@ class IndexAnswer(Answer):
     files_skipped: int
     skipped_reasons: dict[str, int] | None = None
     chunks_total: int
+    commits_total: int = Field(description="Commits of the git history that are searchable.")
     secrets_masked: int
     seconds: float
     notices: list[str] | None = None
@@ -370,6 +372,7 @@ class StatusAnswer(Answer):
     indexing: str | None = Field(default=None, description="How far a run is that this server is doing now.")
     files: int
     chunks: int
+    commits: int
     memories: dict[str, int] = Field(description="Number of memories by kind.")
     languages: dict[str, int] = Field(description="Number of files by language.")
     store_bytes: int

@@ -308,7 +308,10 @@ def read_message(line: str) -> SessionMessage | types.JSONRPCError | None:
         # The library takes these for notifications, and the client would wait for ever.
         return _refusal(None, INVALID_REQUEST, "Invalid Request: the id must be a string or a whole number")
     try:
-        return SessionMessage(types.jsonrpc_message_adapter.validate_python(value, by_name=False))
+        if is_response:
+            return SessionMessage(types.jsonrpc_message_adapter.validate_python(value, by_name=False))
+        kind = types.JSONRPCRequest if "id" in value else types.JSONRPCNotification
+        return SessionMessage(kind.model_validate(value, by_name=False))
     except ValidationError:
         if is_response:
             return None

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from aurora_dev.core.commits import IS_COMMIT
 from aurora_dev.core.context_render import safe
 from aurora_dev.core.types import SearchResults
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.interfaces.mcp_memory import NotIndexedError, OpenMemory, Progress
 from aurora_dev.interfaces.mcp_render import (
-    COMMIT_KIND,
     FILE_MARK,
     item_of,
     item_of_note,
     next_offset,
+    notice_texts,
     render_page,
     shown_query,
     text_of,
@@ -40,6 +41,7 @@ from aurora_dev.interfaces.mcp_schemas import (
     StatusArguments,
     StatusProblem,
 )
+from aurora_dev.notes.records import IS_NOTE
 
 if TYPE_CHECKING:
     from aurora_dev.memory import Memory
@@ -50,6 +52,8 @@ _MOST_PARTS: Final = 60  # places that a context lists as data; its text has the
 _MOST_LANGUAGES: Final = 12
 _MOST_REASONS: Final = 12
 _CLOSE_PATHS: Final = 5
+_NEWEST: Final = ("memory", "memories, newest first")
+_BY_ID: Final = ("memory", "memories by id, with what they replaced")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +97,11 @@ async def search_memory(memory: OpenMemory, arguments: SearchArguments, progress
     filter = {"$and": conditions} if conditions else None
     results = await opened.search(arguments.query, arguments.top_k, filter=filter)
     items = [item_of(result, mask=memory.settings.mask_secrets) for result in results]
-    notices = [notice.text for notice in results.notices]
+    notices = notice_texts(results.notices)
     if not results:
         notices.append(await _why_nothing(opened, bool(conditions)))
-    what = f"results for '{shown_query(arguments.query)}'"
+    asked = shown_query(arguments.query)
+    what = (f"result for '{asked}'", f"results for '{asked}'")
     return await _paged(memory, "search_memory", what, arguments, items, notices, results)
 
 
@@ -111,16 +116,17 @@ async def recall(memory: OpenMemory, arguments: RecallArguments, progress: Progr
         page = await opened.list(kinds=arguments.kinds, tags=arguments.tags, limit=offset + arguments.top_k)
         items = [item_of_note(note, mask=mask) for note in page.notes]
         notices = [] if page.total else ["nothing has been remembered yet that matches; remember stores something"]
-        return await _paged(memory, "recall", "memories, newest first", arguments, items, notices, total=page.total)
+        return await _paged(memory, "recall", _NEWEST, arguments, items, notices, total=page.total)
     since = timedelta(days=arguments.since_days) if arguments.since_days else None
     results = await opened.recall(
         arguments.query, kinds=arguments.kinds, tags=arguments.tags, since=since, top_k=arguments.top_k
     )
     items = [item_of(result, mask=mask) for result in results]
-    notices = [notice.text for notice in results.notices]
+    notices = notice_texts(results.notices)
     if not results:
         notices.append("no memory matches: try other words, fewer conditions, or search_memory for code and commits")
-    what = f"memories for '{shown_query(arguments.query)}'"
+    asked = shown_query(arguments.query)
+    what = (f"memory for '{asked}'", f"memories for '{asked}'")
     return await _paged(memory, "recall", what, arguments, items, notices, results)
 
 
@@ -147,7 +153,7 @@ async def build_context(memory: OpenMemory, arguments: ContextArguments, progres
         if item.section != "task"
     ]
     text = text_of(context.text)
-    notices = [safe(notice.text) for notice in context.notices]
+    notices = notice_texts(context.notices)
     data = ContextAnswer(
         context=text, tokens=context.tokens, parts=parts, left_out=len(context.left_out), notices=notices or None
     )
@@ -180,6 +186,7 @@ async def index_project(memory: OpenMemory, arguments: IndexArguments, progress:
             "the stored vectors are of another embedding model, so that keywords alone find some of it: call "
             "index_project with reembed=true"
         )
+    commits = report.history.commits_total if report.history else 0
     reasons = dict(list(report.skipped_reasons.items())[:_MOST_REASONS])
     data = IndexAnswer(
         files_added=report.files_added,
@@ -189,12 +196,14 @@ async def index_project(memory: OpenMemory, arguments: IndexArguments, progress:
         files_skipped=report.files_skipped,
         skipped_reasons={text_of(reason): count for reason, count in reasons.items()} or None,
         chunks_total=report.chunks_total,
+        commits_total=commits,
         secrets_masked=report.secrets_masked,
         seconds=round(report.seconds, 3),
         notices=notices or None,
     )
     lines = [
-        f"The index is up to date after {report.seconds:.1f} s: {report.chunks_total:,} chunks; files: "
+        f"The index is up to date after {report.seconds:.1f} s: {report.chunks_total:,} chunks, "
+        f"{commits:,} commits; files: "
         f"{report.files_added:,} added, {report.files_updated:,} updated, {report.files_removed:,} removed, "
         f"{report.files_unchanged:,} unchanged, {report.files_skipped:,} skipped."
     ]
@@ -216,6 +225,7 @@ async def memory_status(memory: OpenMemory, arguments: StatusArguments, progress
             indexed=False,
             files=0,
             chunks=0,
+            commits=0,
             memories={},
             languages={},
             store_bytes=0,
@@ -229,6 +239,7 @@ async def memory_status(memory: OpenMemory, arguments: StatusArguments, progress
         indexing=memory.indexing or None,
         files=status.files,
         chunks=status.chunks,
+        commits=status.commits,
         memories={text_of(kind): count for kind, count in status.notes.items()},
         languages=dict(list(status.languages.items())[:_MOST_LANGUAGES]),
         store_bytes=status.store_bytes,
@@ -240,7 +251,10 @@ async def memory_status(memory: OpenMemory, arguments: StatusArguments, progress
         ],
     )
     memories = sum(data.memories.values())
-    lines = [f"project {data.project}: {data.files:,} files, {data.chunks:,} chunks, {memories:,} memories"]
+    lines = [
+        f"project {data.project}: {data.files:,} files, {data.chunks:,} chunks, "
+        f"{data.commits:,} commits, {memories:,} memories"
+    ]
     if data.indexing:
         lines.append(f"indexing now: {data.indexing}")
     if data.memories:
@@ -256,17 +270,14 @@ async def memory_status(memory: OpenMemory, arguments: StatusArguments, progress
 
 
 def _of_sources(arguments: SearchArguments) -> dict[str, Any]:
-    conditions: dict[str, dict[str, Any]] = {
-        "files": {FILE_MARK: {"$exists": True}},
-        "commits": {"kind": COMMIT_KIND},
-        "memories": {"$and": [{FILE_MARK: {"$exists": False}}, {"kind": {"$ne": COMMIT_KIND}}]},
-    }
+    conditions = {"files": {FILE_MARK: {"$exists": True}}, "commits": IS_COMMIT, "memories": IS_NOTE}
     return {"$or": [conditions[source] for source in dict.fromkeys(arguments.sources or ())]}
 
 
 async def _paths_within(memory: OpenMemory, opened: Memory, path: str) -> list[str]:
     """Return the indexed paths that are a file, or lie in a folder."""
     wanted = memory.relative(path)
+    await opened.upkeep.before_search()  # a file that was saved just now is a path like any other
     records = await opened.store.scan({"path": {"$exists": True}})
     known = {str(record.metadata.get("path")) for record in records}
     if wanted == ".":
@@ -297,7 +308,7 @@ def _offset_of(arguments: RecallArguments) -> int:
 async def _paged(
     memory: OpenMemory,
     tool: str,
-    what: str,
+    what: tuple[str, str],
     arguments: SearchArguments | RecallArguments,
     items: list[FoundItem],
     notices: list[str],
@@ -338,7 +349,7 @@ async def _by_id(memory: OpenMemory, opened: Memory, arguments: RecallArguments)
         items += [
             item_of_note(old, mask=mask, why_old=f"earlier than {note.id}") for old in await opened.history(note.id)
         ]
-    return await _paged(memory, "recall", "memories by id, with what they replaced", arguments, items, notices)
+    return await _paged(memory, "recall", _BY_ID, arguments, items, notices)
 
 
 TOOLS: Final = (
