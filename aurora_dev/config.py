@@ -296,6 +296,11 @@ def environment_for_git() -> dict[str, str]:
     }
 
 
+def editor_command() -> str:
+    """Return the command of the user's editor, as other programs choose it."""
+    return os.environ.get("VISUAL") or os.environ.get("EDITOR") or ("notepad" if sys.platform == "win32" else "vi")
+
+
 def find_project(start: Path, *, within_repository: bool = False) -> Path | None:
     """Return the nearest folder from ``start`` upwards with a ``.aurora`` folder or Aurora's settings, as git does.
 

@@ -6,7 +6,6 @@ import asyncio
 import json
 import shlex
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,7 +16,7 @@ from aurora_dev.errors import IndexingError, InvalidFilterError, InvalidRequestE
 from aurora_dev.interfaces import render
 from aurora_dev.interfaces.process import EXIT_NOTHING_FOUND, EXIT_OK, say
 from aurora_dev.interfaces.progress import progress_display
-from aurora_dev.interfaces.visible import cut, visible
+from aurora_dev.interfaces.visible import cut
 from aurora_dev.log import configure_logging
 from aurora_dev.memory import Memory, MemoryStatus
 
@@ -98,27 +97,6 @@ def run_search(
     return EXIT_OK
 
 
-def run_remember(content: str, path: Path | None, *, kind: str, tags: Sequence[str], as_json: bool) -> int:
-    """Store a note and print its id."""
-    if path is not None and find_project(_folder(path)) is None:
-        root, settings = _folder(path), _settings(_folder(path))  # named on purpose: a memory may start with a note
-    else:
-        root, settings = indexed_project(path)
-
-    async def work() -> dict[str, Any]:
-        async with Memory.open(root, settings=settings) as memory:
-            return asdict(await memory.remember(content, kind=kind, tags=tags))
-
-    note = asyncio.run(work())
-    if as_json:
-        print_text(render.to_json(note))
-    else:
-        print_text(f"remembered {note['id']} ({visible(kind)}) in {visible(render.shown_path(root))}")
-        if note["content"] != content:
-            say("note: credentials in the text were masked before it was stored")
-    return EXIT_OK
-
-
 def run_status(path: Path | None, *, as_json: bool) -> int:
     """Print what is stored and how well it works."""
     root, settings = indexed_project(path)
@@ -169,6 +147,11 @@ def indexed_project(path: Path | None) -> tuple[Path, Settings]:
         where = f"in '{render.shown_path(root or start)}'" + ("" if root else " or above it")
         raise IndexingError(f"there is no index {where}. Make one with: {_index_command(path)}")
     return root, settings
+
+
+def named_project(path: Path) -> tuple[Path, Settings]:
+    """Return a folder that was named on purpose, where a memory may begin, and its settings."""
+    return _folder(path), _settings(_folder(path))
 
 
 def _filter(text: str | None) -> dict[str, Any] | None:

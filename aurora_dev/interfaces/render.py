@@ -83,10 +83,15 @@ def place_of(result: SearchResult, project: Path) -> str:
     path = metadata.get("path")
     if is_commit(metadata):
         return f"commit {visible(str(metadata[COMMIT_KEY])[:_NOTE_ID_CHARS])}"
-    if not path:
+    if not path or _is_memory(metadata):
         return f"note {visible(result.id[:_NOTE_ID_CHARS])}"
     lines = f":{metadata['start_line']}-{metadata.get('end_line', '')}" if _has_lines(result) else ""
     return visible(f"{shown_path(project / str(path))}{lines}")
+
+
+def _is_memory(metadata: Mapping[str, Any]) -> bool:
+    # It may name the code that it is about, which is not where it stands.
+    return "importance" in metadata and "file_hash" not in metadata
 
 
 def shown_path(path: Path) -> str:
@@ -107,9 +112,12 @@ def about(result: SearchResult, query: str = "") -> str:
         kind = ""  # what is stored is the kind of the main symbol
     tags = metadata.get("tags")
     named = ", ".join(map(str, tags)) if isinstance(tags, list) else ""
-    return visible(
-        " ".join(part for part in (symbol, f"({kind})" if kind else "", f"[{named}]" if named else "") if part)
-    )
+    parts = [symbol, f"({kind})" if kind else "", f"[{named}]" if named else ""]
+    if _is_memory(metadata):
+        parts[0] = ""
+        parts += ["your own" if metadata.get("scope") == "user" else ""]
+        parts += [f"stale: {metadata['stale']}" if metadata.get("stale") else ""]
+    return visible(" ".join(part for part in parts if part))
 
 
 def stage_scores(result: SearchResult) -> str:
