@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces import cli_doctor, cli_install, cli_mcp, cli_watch
+from aurora_dev.interfaces import cli_doctor, cli_install, cli_mcp, cli_notes, cli_watch
 from aurora_dev.interfaces.cli_options import EPILOG, JSONOption, ProjectOption, end
 from aurora_dev.interfaces.process import guarded, prepare_streams
 
@@ -197,25 +197,6 @@ def context(
 
 
 @app.command(epilog=EPILOG)
-def remember(
-    text: Annotated[list[str], typer.Argument(metavar="TEXT", help="What was learned.", show_default=False)],
-    path: ProjectOption = None,
-    kind: Annotated[
-        str, typer.Option("--kind", metavar="KIND", help="note, decision, pattern, lesson, or any other name.")
-    ] = "note",
-    tag: Annotated[
-        list[str] | None,
-        typer.Option("--tag", metavar="TAG", help="A name to filter by; may be repeated.", show_default=False),
-    ] = None,
-    as_json: JSONOption = False,
-) -> None:
-    """Keep something that was learned, so that searches find it."""
-    from aurora_dev.interfaces.commands import run_remember
-
-    end(lambda: run_remember(" ".join(text), path, kind=kind, tags=tag or [], as_json=as_json))
-
-
-@app.command(epilog=EPILOG)
 def status(path: ProjectOption = None, as_json: JSONOption = False) -> None:
     """Show what is stored and what could work better.
 
@@ -308,6 +289,7 @@ def evaluate(
     )
 
 
+cli_notes.register(app)
 cli_install.register(app)
 cli_doctor.register(app)
 cli_mcp.register(app)
