@@ -17,6 +17,7 @@ from aurora_dev.core.types import Document, SearchOptions, SearchResult, SearchR
 from aurora_dev.errors import InvalidRequestError, StoreClosedError
 from aurora_dev.memory_notes import MemoryNotes
 from aurora_dev.memory_status import MemoryStatus, Problem, SettingValue, memory_status
+from aurora_dev.memory_transfer import MemoryTransfer
 from aurora_dev.notes.types import Note
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ __all__ = ["Memory", "MemoryStatus", "Note", "Problem", "SettingValue"]
 _BUNDLED_PREFIX = "bundled/"
 
 
-class Memory(MemoryNotes):
+class Memory(MemoryNotes, MemoryTransfer):
     """The memory of one project. Open it with `Memory.open`, as an async context manager."""
 
     def __init__(self, root: str | Path, settings: Settings, store: VectorStore | None = None) -> None:

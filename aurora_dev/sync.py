@@ -168,3 +168,9 @@ class SyncMemory:
     prune = _without_await(Memory.prune)
     export_notes = _without_await(Memory.export_notes)
     import_notes = _without_await(Memory.import_notes)
+
+    export_file = _without_await(Memory.export_file)
+    import_file = _without_await(Memory.import_file)
+    copy_to = _without_await(Memory.copy_to)
+    back_up = _without_await(Memory.back_up)
+    restore = _without_await(Memory.restore)

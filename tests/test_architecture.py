@@ -32,7 +32,7 @@ LAYERS = [
     ["interfaces/"],
     ["evaluation/"],
     ["sync.py"],
-    ["memory.py", "memory_notes.py", "memory_status.py"],
+    ["memory.py", "memory_notes.py", "memory_projects.py", "memory_status.py", "memory_transfer.py"],
     ["factory.py"],
     ["indexing/", "notes/", "history/", "transfer/"],
     ["core/"],

@@ -17,6 +17,7 @@ from aurora_dev.errors import InvalidRequestError, SchemaVersionError, StoreCorr
 _PAGES_AT_ONCE = 2_048  # 16 MB of 8 KiB pages: a call of the progress every few tens of milliseconds
 _RECORDS_AT_ONCE = 1_000
 _SUFFIX = ".part"
+_MAGIC = b"SQLite format 3\0"  # https://sqlite.org/fileformat.html
 
 Progress = Callable[[int, int], None]  # (done, to do)
 
@@ -161,6 +162,7 @@ def _fill(backup: sqlite3.Connection, connection: sqlite3.Connection, progress: 
 @contextmanager
 def _opened(file: Path) -> Iterator[sqlite3.Connection]:
     """Open a backup for reading, all of it in one commit, and check that it is whole."""
+    _check_is_database(file)
     with translated(file, "read"):
         connection = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
         with closing(connection):
@@ -178,6 +180,16 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection]:
             if result != "ok":
                 raise sqlite3.DatabaseError(f"malformed: {result}")
             yield connection
+
+
+def _check_is_database(file: Path) -> None:
+    try:
+        with file.open("rb") as stream:
+            found = stream.read(len(_MAGIC)) == _MAGIC
+    except OSError as error:
+        raise InvalidRequestError(f"'{file}' cannot be read ({error.strerror}): nothing was changed") from error
+    if not found:
+        raise InvalidRequestError(f"'{file}' is no backup of a store: nothing was changed")
 
 
 def _check_target(file: Path, folder: Path) -> None:

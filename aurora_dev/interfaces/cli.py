@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces import cli_doctor, cli_install, cli_mcp, cli_notes, cli_watch
+from aurora_dev.interfaces import cli_doctor, cli_install, cli_mcp, cli_notes, cli_transfer, cli_watch
 from aurora_dev.interfaces.cli_options import EPILOG, JSONOption, ProjectOption, end
 from aurora_dev.interfaces.process import guarded, prepare_streams
 
@@ -293,6 +293,7 @@ cli_notes.register(app)
 cli_install.register(app)
 cli_doctor.register(app)
 cli_mcp.register(app)
+cli_transfer.register(app)
 cli_watch.register(app)
 
 

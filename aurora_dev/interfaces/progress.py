@@ -1,4 +1,4 @@
-"""How far an indexing run is: a bar on a terminal, a line now and then elsewhere; always on standard error."""
+"""How far an indexing run or a move is: a bar on a terminal, a line now and then elsewhere; on standard error."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ class Display(Protocol):
     def vectors(self, done: int, total: int) -> None:
         """Show how many vectors are made again; called from worker threads."""
 
+    def moved(self, stage: str, done: int, total: int) -> None:
+        """Show how many records (or pages of a file) are done; called from worker threads."""
+
 
 @contextmanager
 def progress_display(*, quiet: bool = False) -> Iterator[Display]:
@@ -57,6 +60,8 @@ class _Silent:
 
     def vectors(self, done: int, total: int) -> None: ...
 
+    def moved(self, stage: str, done: int, total: int) -> None: ...
+
 
 class _Lines:
     def __init__(self) -> None:
@@ -69,6 +74,9 @@ class _Lines:
 
     def vectors(self, done: int, total: int) -> None:
         self._line(f"{done:,} of {total:,} vectors made again")
+
+    def moved(self, stage: str, done: int, total: int) -> None:
+        self._line(f"{stage}: {done:,} of {total:,}")
 
     def _line(self, text: str) -> None:
         now = time.monotonic()
@@ -88,6 +96,9 @@ class _Bars:
 
     def vectors(self, done: int, total: int) -> None:
         self._show("vectors", done, total, "")
+
+    def moved(self, stage: str, done: int, total: int) -> None:
+        self._show(stage, done, total, "")
 
     def _show(self, name: str, done: int, total: int, note: str) -> None:
         if name not in self._tasks:
