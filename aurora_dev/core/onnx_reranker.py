@@ -1,8 +1,9 @@
 """The bundled cross-encoder: a small model, trained on code and prose, that ONNX Runtime runs without torch.
 
 A model's folder holds ``model.onnx`` (see `aurora_dev.core.bert_graph`), ``tokenizer.json``, ``config.json`` and
-``SHA256SUMS``. The configuration says what the model was trained on: ``max_tokens``, and the version of the text that
-stands for a document (`aurora_dev.core.document_text.reranker_text`).
+``SHA256SUMS``. The configuration says what the model was trained on: ``max_tokens``, and ``text_format``, the version of
+the text that stands for a document (`aurora_dev.core.document_text.reranker_text`); ``positions`` is the most tokens
+that it can read at all, where those are more.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ class ONNXReranker(LocalReranker):
 
     Args:
         folder: Of the model.
-        max_tokens: Most tokens of query and document together; ``None`` is what the model was trained on.
+        max_tokens: Most tokens of query and document together, as far as the model can read so many; ``None`` is what it
+            was trained on.
         max_document_chars: Most characters of a document that are read, below its heading.
         window: Which part of a longer document is read; see `aurora_dev.core.rerank_window`.
         threads: How many pairs are scored at once; ``None`` is one for each core that the process may use, at most 4.
@@ -169,14 +171,16 @@ def _open(folder: Path, max_tokens: int | None, threads: int) -> CrossEncoderMod
     config = json.loads(files[_CONFIG])
     if config.get("format") != _FORMAT or config.get("text_format") != _TEXT_FORMAT:
         raise DamagedModelError("its format is not the one that this version of Aurora reads")
-    trained = int(config["max_tokens"])
+    tokens = int(config["max_tokens"])
+    if max_tokens is not None:
+        tokens = min(max_tokens, int(config.get("positions", tokens)))
     tokenizer = Tokenizer.from_str(files[_TOKENIZER].decode("utf-8"))
-    scorer = PairScorer(files[_MODEL], tokenizer, min(max_tokens or trained, trained), threads)
+    scorer = PairScorer(files[_MODEL], tokenizer, tokens, threads)
 
     def predict(pairs: list[Pair]) -> npt.NDArray[np.float32]:
         return scorer.figures(pairs)
 
-    revision = f"{hashlib.sha256(files[CHECKSUMS]).hexdigest()}#{max_tokens or trained}"
+    revision = f"{hashlib.sha256(files[CHECKSUMS]).hexdigest()}#{tokens}"
     return CrossEncoderModel(str(folder), predict, revision, probabilities=False, free_memory=lambda: None)
 
 
