@@ -1,8 +1,8 @@
 """The bundled cross-encoder: a small model, trained on code and prose, that ONNX Runtime runs without torch.
 
 A model's folder holds ``model.onnx`` (see `aurora_dev.core.bert_graph`), ``tokenizer.json``, ``config.json`` and
-``SHA256SUMS``. The configuration says what the model was trained on: ``max_tokens``, and ``text_format``, the version of
-the text that stands for a document (`aurora_dev.core.document_text.reranker_text`); ``positions`` is the most tokens
+``SHA256SUMS``. The configuration says what the model was trained on: ``max_tokens``, and ``text_format``, the version
+of the text that stands for a document (`aurora_dev.core.document_text.reranker_text`); ``positions`` is the most tokens
 that it can read at all, where those are more.
 """
 
@@ -61,8 +61,8 @@ class ONNXReranker(LocalReranker):
 
     Args:
         folder: Of the model.
-        max_tokens: Most tokens of query and document together, as far as the model can read so many; ``None`` is what it
-            was trained on.
+        max_tokens: Most tokens of query and document together, as far as the model can read so many; ``None`` is what
+            it was trained on.
         max_document_chars: Most characters of a document that are read, below its heading.
         window: Which part of a longer document is read; see `aurora_dev.core.rerank_window`.
         threads: How many pairs are scored at once; ``None`` is one for each core that the process may use, at most 4.
