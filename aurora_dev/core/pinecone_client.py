@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -16,6 +17,7 @@ from aurora_dev.errors import (
     IndexNotFoundError,
     InvalidRequestError,
     MissingDependencyError,
+    StoreClosedError,
 )
 from aurora_dev.log import get_logger
 
@@ -28,6 +30,7 @@ _READY_SECONDS = 300  # a serverless index is ready in seconds; minutes mean tha
 _READY_PAUSE = 1.0  # seconds between two looks
 _PAGE = 500  # records of one page of a filtered listing: about a megabyte of text
 _SPARE_CONNECTIONS = 4
+_READ_SHARE = 0.5  # of the time for an upsert: reads send little, and somebody waits for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +75,48 @@ class Answer:
     seen: int | None
 
 
+class _Held:
+    """A client's connections: they are closed by `close`, or where requests are under way by the last one that ends.
+
+    The HTTP client would open a connection again for a request that it repeats after it was closed, and leave it open.
+    """
+
+    def __init__(self, close: Callable[[], None]) -> None:
+        self._close = close
+        self._lock = threading.Lock()
+        self._users = 0
+        self._closed = False
+
+    def close(self) -> None:
+        with self._lock:
+            idle = not self._closed and not self._users
+            self._closed = True
+        if idle:
+            self._close()
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._lock:
+            if self._closed:
+                raise StoreClosedError("the store was closed during a request to Pinecone")
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                last = self._closed and not self._users
+            if last:
+                self._close()
+
+
 class PineconeClient:
     """Opens and makes indexes. Thread-safe; connects with the first call.
 
     Args:
         key: The API key.
         control_host: Address of the control plane; ``None`` for Pinecone's own.
-        timeout: Seconds for one attempt of a request.
+        timeout: Seconds for one attempt of a write; reads have half of them.
         concurrency: Most requests at a time to one index.
         reads: How reads are repeated.
         writes: How writes are repeated.
@@ -99,6 +137,7 @@ class PineconeClient:
         self._reads, self._writes = reads, writes
         self._lock = threading.Lock()
         self._client: Any = None
+        self._held = _Held(self._disconnect)
         self._opened: list[PineconeIndex] = []
 
     def describe(self, name: str) -> IndexFacts | None:
@@ -160,7 +199,7 @@ class PineconeClient:
     def open(self, name: str, host: str) -> PineconeIndex:
         """Return an index to read and write, by its host."""
         index = self._guarded(lambda: self._connected().index(host=host), name)
-        opened = PineconeIndex(index, name, self._key, self._reads, self._writes)
+        opened = PineconeIndex(index, name, self._key, self._reads, self._writes, self._timeout * _READ_SHARE)
         with self._lock:
             self._opened.append(opened)
         return opened
@@ -177,12 +216,16 @@ class PineconeClient:
         return [(row.index, row.score) for row in reply.data]
 
     def close(self) -> None:
-        """End the connections; a later call makes new ones."""
+        """End the connections, those of requests that are under way when they end."""
         with self._lock:
             opened, self._opened = self._opened, []
-            client, self._client = self._client, None
         for index in opened:
             index.close()
+        self._held.close()
+
+    def _disconnect(self) -> None:
+        with self._lock:
+            client, self._client = self._client, None
         if client is not None:
             client.close()
 
@@ -201,14 +244,20 @@ class PineconeClient:
             return self._client
 
     def _guarded(self, request: Callable[[], _T], name: str, doing: str = "opening the index") -> _T:
-        return self._reads.run(request, self._key, f"{doing} {name!r}")
+        def held() -> _T:
+            with self._held():
+                return request()
+
+        return self._reads.run(held, self._key, f"{doing} {name!r}")
 
 
 class PineconeIndex:
     """One index: the calls that the store needs, with limits, retries and errors seen to. Thread-safe."""
 
-    def __init__(self, index: Any, name: str, key: str, reads: Retries, writes: Retries) -> None:
+    def __init__(self, index: Any, name: str, key: str, reads: Retries, writes: Retries, read_timeout: float) -> None:
         self._index = index
+        self._held = _Held(index.close)
+        self._timeout = read_timeout
         self.name = name
         self._key = key
         self._reads, self._writes = reads, writes
@@ -219,12 +268,12 @@ class PineconeIndex:
         return str(self._index.host)
 
     def close(self) -> None:
-        """End its connections."""
-        self._index.close()
+        """End its connections, those of requests that are under way when they end."""
+        self._held.close()
 
     def facts(self) -> tuple[IndexFacts, dict[str, int]]:
         """Return what the index says of itself, and how many vectors each namespace holds (which may lag behind)."""
-        stats = self._read(self._index.describe_index_stats)
+        stats = self._read(lambda: self._index.describe_index_stats(timeout=self._timeout))
         kind: Literal["dense", "sparse", "other"] = "sparse" if stats.vector_type == "sparse" else "dense"
         facts = IndexFacts(self.name, self.host, kind, stats.dimension, stats.metric, True)
         return facts, {name: summary.vector_count for name, summary in stats.namespaces.items()}
@@ -247,10 +296,8 @@ class PineconeIndex:
         """Return those of some ids that exist; in one request, see `fetch_batches`."""
 
         def ask() -> dict[str, Stored]:
-            return {
-                name: _stored(name, found)
-                for name, found in self._index.fetch(ids=list(ids), namespace=namespace).vectors.items()
-            }
+            reply = self._index.fetch(ids=list(ids), namespace=namespace, timeout=self._timeout)
+            return {name: _stored(name, found) for name, found in reply.vectors.items()}
 
         return self._read(ask, missing=dict)
 
@@ -299,6 +346,7 @@ class PineconeIndex:
                 filter=filter,
                 namespace=namespace,
                 include_metadata=with_metadata,
+                timeout=self._timeout,
             )
             hits = [Stored(match.id, match.metadata, score=float(match.score)) for match in reply.matches]
             return Answer(hits, reply.response_info.lsn_reconciled if reply.response_info else None)
@@ -316,14 +364,16 @@ class PineconeIndex:
     def _find_page(self, namespace: str, filter: Mapping[str, Any], token: str | None) -> Any:
         def ask() -> Any:
             return self._index.fetch_by_metadata(
-                filter=filter, namespace=namespace, limit=_PAGE, pagination_token=token
+                filter=filter, namespace=namespace, limit=_PAGE, pagination_token=token, timeout=self._timeout
             )
 
         return self._read(ask, missing=lambda: None)
 
     def _list_page(self, namespace: str, prefix: str | None, token: str | None) -> Any:
         def ask() -> Any:
-            return self._index.list_paginated(prefix=prefix, namespace=namespace, pagination_token=token)
+            return self._index.list_paginated(
+                prefix=prefix, namespace=namespace, pagination_token=token, timeout=self._timeout
+            )
 
         return self._read(ask, missing=lambda: None)
 
@@ -340,7 +390,8 @@ class PineconeIndex:
     def _read(self, request: Callable[[], _T], missing: Callable[[], _T] | None = None) -> _T:
         def ask() -> _T:
             try:
-                return request()
+                with self._held():
+                    return request()
             except Exception as error:  # only a namespace that holds nothing is passed over
                 if missing is None or not (errors.is_clients(error) and errors.is_missing_namespace(error)):
                     raise
@@ -349,7 +400,11 @@ class PineconeIndex:
         return self._reads.run(ask, self._key, f"reading from the index {self.name!r}")
 
     def _write(self, request: Callable[[], _T]) -> _T:
-        return self._writes.run(request, self._key, f"writing to the index {self.name!r}")
+        def held() -> _T:
+            with self._held():
+                return request()
+
+        return self._writes.run(held, self._key, f"writing to the index {self.name!r}")
 
 
 def _stored(name: str, found: Any) -> Stored:

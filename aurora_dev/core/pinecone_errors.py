@@ -101,17 +101,24 @@ MAPPINGS: dict[str, Mapping] = {
     ),
     "PineconeValueError": Mapping(InvalidRequestError, "Pinecone's client refused a value", "correct what it names"),
     "PineconeTypeError": Mapping(InvalidRequestError, "Pinecone's client refused a type", "correct what it names"),
+    "HTTPError": Mapping(
+        BackendUnavailableError, "the connection to Pinecone failed", "check the network and its proxy", passing=True
+    ),
+    "InvalidURL": Mapping(InvalidRequestError, "the address is none", "correct pinecone_host"),
     "PineconeError": Mapping(StoreError, "Pinecone's client failed", "try again"),
 }
-"""The client's exceptions, by name. A subclass that is not here is what its nearest base is."""
+"""The client's exceptions, by name, and the two of httpx that it lets through. A subclass that is not here is what its
+nearest base is."""
+
+_BASES = {("pinecone", "PineconeError"), ("httpx", "HTTPError"), ("httpx", "InvalidURL")}
 
 # What a proxy, a load balancer or an overloaded service answers with a bare status.
 _PASSING_STATUS = frozenset({408, 425, 500, 502, 503, 504, 529})
 
 
 def is_clients(error: BaseException) -> bool:
-    """Return whether an exception is one of Pinecone's client."""
-    return any(kind.__name__ == "PineconeError" for kind in type(error).__mro__)
+    """Return whether an exception is one of Pinecone's client, or of the HTTP client in it."""
+    return any((kind.__module__.partition(".")[0], kind.__name__) in _BASES for kind in type(error).__mro__)
 
 
 def mapping_of(error: BaseException) -> Mapping:

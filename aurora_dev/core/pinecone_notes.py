@@ -17,7 +17,10 @@ from aurora_dev.core.pinecone_records import metadata_bytes
 from aurora_dev.core.pinecone_requests import Upsert, fetch_batches
 from aurora_dev.core.pinecone_sparse import Sparse
 from aurora_dev.core.types import EmbedderInfo
-from aurora_dev.errors import SchemaVersionError
+from aurora_dev.errors import BackendUnavailableError, RateLimitedError, SchemaVersionError
+from aurora_dev.log import get_logger
+
+_log = get_logger(__name__)
 
 SCHEMA_VERSION = 1
 
@@ -95,7 +98,14 @@ class Notes:
         known = self._embedder
         if known is not None and not anew and self._clock() < known[1]:
             return known[0]
-        state = _embedder_of(self._read([_EMBEDDER]).get(_EMBEDDER))
+        try:
+            state = _embedder_of(self._read([_EMBEDDER]).get(_EMBEDDER))
+        except (BackendUnavailableError, RateLimitedError) as error:
+            if known is None or known[0] is None or anew:
+                raise
+            # A search that needs the dense index alone goes on with what was true a moment ago.
+            _log.warning("pinecone_embedder_not_read", error=error)
+            return known[0]
         self._remember(state)
         return state
 

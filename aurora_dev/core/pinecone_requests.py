@@ -30,7 +30,7 @@ MAX_TOP_K = 10_000
 DEFAULT_BATCH = 100
 DEFAULT_CONCURRENCY = 16  # requests at a time; the client's own ceiling of connections is at least 20
 
-_FLOAT_BYTES = 22  # the longest that JSON writes a 64-bit float, with its comma
+_FLOAT_BYTES = 25  # the longest that JSON writes a 64-bit float, with its comma
 _INDEX_BYTES = 11
 _ENVELOPE_BYTES = 700  # names of the fields, an id and a namespace of full length
 _FIRST_WAIT = 0.5  # seconds
@@ -117,6 +117,8 @@ class Retries:
             try:
                 return request()
             except Exception as error:  # the client's own are translated, any other goes on as it is
+                if isinstance(error, RuntimeError) and self.sleep(0):
+                    raise StoreClosedError("the store was closed during a request to Pinecone") from None
                 if not errors.is_clients(error):
                     raise
                 pause = self._pause(error, attempt)

@@ -105,6 +105,21 @@ class Session:
             store.records, encoded, vectors, names.vectors_namespace(encoded, state.generation), state.generation
         )
 
+    def writable(self, store: Opened, namespace: str, state: EmbedderState | None) -> Target:
+        """Return where a namespace is written; a dense index that is gone is made anew, and all vectors are missing.
+
+        Raises:
+            IndexNotFoundError: It is gone, and is not to be made.
+        """
+        target = self.target(store, namespace, state)
+        if state is None or target.vectors is not None:
+            return target
+        index = self._layout.vectors_for(state.info.dimension)
+        _log.warning("pinecone_vectors_lost", index=state.index, made=index)
+        anew = EmbedderState.of(state.info, index, state.switches + 1)
+        store.notes.set_embedder(anew)
+        return self.target(store, namespace, anew)
+
     def settled(self, namespace: str, *, strict: bool = False) -> Opened | None:
         """Return the store when a namespace shows what this process has written to it.
 

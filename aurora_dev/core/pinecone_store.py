@@ -19,11 +19,11 @@ from aurora_dev.core.pinecone_freshness import Freshness
 from aurora_dev.core.pinecone_layout import MAX_INDEX_NAME, SPARSE_SUFFIX, Layout
 from aurora_dev.core.pinecone_notes import SCHEMA_VERSION, EmbedderState
 from aurora_dev.core.pinecone_reader import Found, Reader
-from aurora_dev.core.pinecone_records import VECTOR, decode_record
+from aurora_dev.core.pinecone_records import VECTOR, ZERO, decode_record
 from aurora_dev.core.pinecone_requests import DEFAULT_BATCH, DEFAULT_CONCURRENCY, MAX_BATCH, Retries, Workers
 from aurora_dev.core.pinecone_session import Opened, Session, switched
 from aurora_dev.core.pinecone_sparse import query_vector
-from aurora_dev.core.pinecone_writer import Prepared, Writer, prepare, short_numbers
+from aurora_dev.core.pinecone_writer import Prepared, Target, Writer, prepare, short_numbers
 from aurora_dev.core.record_checks import check_name, check_top_k, check_vector
 from aurora_dev.core.types import EmbedderInfo, Match, Record, Vector
 from aurora_dev.errors import (
@@ -63,7 +63,7 @@ class PineconeStore:
         cloud: Where, such as ``aws``, ``gcp`` or ``azure``.
         region: Such as ``us-east-1``.
         keyword: Whether there is keyword search.
-        timeout: Seconds for one attempt of a request.
+        timeout: Seconds for one attempt of a write; reads have half of them.
         concurrency: Most requests at a time.
         batch_size: Records of an upsert, 1..1,000.
         visibility_timeout: Seconds to wait until what was written shows.
@@ -195,30 +195,22 @@ class PineconeStore:
         state = store.notes.embedder(anew=embedder is not None) if store else None
         if embedder is not None and (state is None or state.info != embedder):
             raise switched(embedder, state)
-        prepared = self._prepared(upserts, state, store.vector if store else None)
-        if store is None:
+        target = self._session.writable(store, namespace, state) if store else None
+        prepared = self._prepared(upserts, state, target, store)
+        if store is None or target is None:
             if prepared:
                 raise InvalidRequestError(
                     "without keyword search, an index can be made only for an embedder; nothing was written. Call "
                     "set_embedder() first"
                 )
             return
-        target = self._session.target(store, namespace, state)
         upserted = {one.truth.id for one in prepared}
         gone = [name for name in dict.fromkeys(map(names.encode_id, deletes)) if name not in upserted]
         if not prepared:
             gone = self._reader.existing(target.records, target.namespace, gone)  # what is not there changes nothing
         if not prepared and not gone:
             return
-        changed = len(prepared) + len(gone)
-        try:
-            self._writer.upsert(target, prepared)
-            self._writer.delete(target, gone)
-        except StoreError:
-            with suppress(StoreError):  # the first error says what happened; a part may have been written
-                store.changed(target.namespace, changed)
-            raise
-        store.changed(target.namespace, changed)
+        self._send(store, target, prepared, gone)
 
     def attach_vectors(self, namespace: str, records: Sequence[Record], *, embedder: EmbedderInfo) -> int:
         """Give vectors to records that are still as they were read, and return how many those are.
@@ -226,7 +218,7 @@ class PineconeStore:
         Between the look and the write another machine may change one of a batch; the time is that of one request.
         """
         store, state = self._session.recorded(embedder)
-        target = self._session.target(store, namespace, state)
+        target = self._session.writable(store, namespace, state)
         given = list({record.id: record for record in records}.values())
         attached = 0
         for start in range(0, len(given), MAX_BATCH):
@@ -238,12 +230,9 @@ class PineconeStore:
                 if (found := now.get(record.id)) is not None
                 and (found.content, dict(found.metadata)) == (record.content, dict(record.metadata))
             ]
-            prepared = self._prepared(same, state, store.vector)
-            if prepared:
-                self._writer.upsert(target, prepared)
-                attached += len(prepared)
-        if attached:
-            store.changed(target.namespace, 0)
+            if same:
+                self._send(store, target, self._prepared(same, state, target, store), ())
+                attached += len(same)
         return attached
 
     def delete_where(self, namespace: str, filter: Filter) -> int:
@@ -251,9 +240,10 @@ class PineconeStore:
         node = parse_filter(filter)
         if is_everything(node):
             return self.delete_namespace(namespace)
-        found = [record.id for record, _ in self._matching(namespace, node, content=False)]
-        if found:
-            self.write(namespace, (), found)
+        found = [stored.id for _, stored in self._matching(namespace, node, content=False)]
+        store = self._session.opened()
+        if store is not None and found:
+            self._send(store, self._session.target(store, namespace, store.notes.embedder()), (), found)
         return len(found)
 
     def delete_namespace(self, namespace: str) -> int:
@@ -284,10 +274,10 @@ class PineconeStore:
     def fetch(self, namespace: str, ids: Sequence[str], *, vectors: bool = False) -> dict[str, Record]:
         """Return the records that exist among ``ids``; vectors only where asked for."""
         store = self._session.opened()
-        wanted = list(dict.fromkeys(i for i in ids if isinstance(i, str) and i))
+        wanted = list(dict.fromkeys(i for i in ids if _can_be_stored(i)))
         if store is None or not wanted:
             return {}
-        found = self._reader.fetch(store.records, names.encode_namespace(namespace), list(map(_encoded, wanted)))
+        found = self._reader.fetch(store.records, names.encode_namespace(namespace), list(map(names.encode_id, wanted)))
         pairs = [(decode_record(stored.id, stored.metadata), stored) for stored in found.values()]
         records = self._with_vectors(store, namespace, pairs) if vectors else [record for record, _ in pairs]
         by_id = {record.id: record for record in records}
@@ -385,9 +375,10 @@ class PineconeStore:
             lambda: store.records.facts()[1].get(encoded, 0),
             lambda: target.vectors.facts()[1].get(target.vectors_namespace, 0) if target.vectors is not None else 0,
             lambda: store.notes.sequence(encoded),
+            lambda: sum(len(page) for page in store.records.find(encoded, _zeros(target.generation))),
         ]
-        records, vectors, sequence = self._workers.map(lambda ask: ask(), asked)
-        return NamespaceStats(records=records, vectors=min(vectors, records), sequence=sequence)
+        records, vectors, sequence, zeros = self._workers.map(lambda ask: ask(), asked)
+        return NamespaceStats(records=records, vectors=min(vectors + zeros, records), sequence=sequence)
 
     def refresh(self, namespace: str) -> None:
         """Wait until searches see what this process has written, and bring the term statistics up to date.
@@ -420,15 +411,27 @@ class PineconeStore:
     # -- inside ------------------------------------------------------------------------------------------------
 
     def _prepared(
-        self, records: Sequence[Record], state: EmbedderState | None, probe: list[float] | None
+        self, records: Sequence[Record], state: EmbedderState | None, target: Target | None, store: Opened | None
     ) -> list[Prepared]:
         return prepare(
             records,
             dimension=state.info.dimension if state else None,
-            generation=state.generation if state else "",
+            generation=target.generation if target else "",
             sparse=self._layout.keyword,
-            probe=probe,
+            probe=store.vector if store else None,
         )
+
+    def _send(self, store: Opened, target: Target, prepared: Sequence[Prepared], gone: Sequence[str]) -> None:
+        """Write, and move the sequence also where only a part of it was written."""
+        changed = len(prepared) + len(gone)
+        try:
+            self._writer.upsert(target, prepared)
+            self._writer.delete(target, gone)
+        except StoreError:
+            with suppress(StoreError):  # the first error says what happened
+                store.changed(target.namespace, changed)
+            raise
+        store.changed(target.namespace, changed)
 
     def _matching(self, namespace: str, node: FilterNode, *, content: bool) -> list[Found]:
         store = self._session.settled(namespace)
@@ -469,5 +472,13 @@ def _parsed(filter: Filter | None) -> FilterNode | None:
     return None if is_everything(node) else node
 
 
-def _encoded(identifier: str) -> str:
-    return names.encode_id(identifier)
+def _can_be_stored(identifier: object) -> bool:
+    try:
+        check_name(identifier, "id")
+    except InvalidRequestError:
+        return False
+    return True
+
+
+def _zeros(generation: str) -> dict[str, Any]:
+    return {"$and": [{VECTOR: {"$eq": generation}}, {ZERO: {"$eq": True}}]}
