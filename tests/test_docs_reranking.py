@@ -18,6 +18,7 @@ from aurora_dev import factory
 from aurora_dev.config import ENV_PREFIX, USUAL_NAMES, Settings
 from aurora_dev.core import rerank_formats, reranker
 from aurora_dev.core.http_reranker import HTTPReranker
+from aurora_dev.core.onnx_reranker import ONNXReranker
 from aurora_dev.core.rerank_formats import FORMATS, SCORE_KINDS
 from aurora_dev.core.rerank_window import WINDOWS, select_passage
 from aurora_dev.core.reranker import CrossEncoderReranker
@@ -47,6 +48,13 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def _defaults(described: type) -> dict[str, str]:
     parameters = inspect.signature(described).parameters
     return {name: repr(each.default) for name, each in parameters.items() if name not in FOR_TESTS}
+
+
+def test_every_argument_of_the_bundled_reranker_is_described_with_its_default() -> None:
+    rows = docs.table(PAGE, "argument of BundledReranker", "default", "meaning")
+    expected = _defaults(ONNXReranker)
+    del expected["folder"]
+    assert {docs.bare(row["argument of BundledReranker"]): docs.bare(row["default"]) for row in rows} == expected
 
 
 @pytest.mark.parametrize("described", [CrossEncoderReranker, HTTPReranker], ids=lambda each: each.__name__)
@@ -151,14 +159,16 @@ def test_the_settings_exist_and_reach_the_argument_that_is_named(tmp_path: Path)
     rows = docs.table(PAGE, "setting", "environment", "what it sets here")
     concerned = [name for name in Settings.model_fields if "rerank" in name]
     named = [docs.bare(row["setting"]) for row in rows]
-    assert named == [*concerned, "cross_encoder_model", "sentence_transformers_home"]
+    assert named == [*concerned, "cross_encoder_model", "cross_encoder_backend", "sentence_transformers_home"]
     for row in rows:
         variable, name = docs.bare(row["environment"]), docs.bare(row["setting"])
         assert USUAL_NAMES.get(variable, variable.removeprefix(ENV_PREFIX).lower()) == name
         further = re.search(r"also as `(\w+)`", row["what it sets here"])
         assert further is None or further[1] == ENV_PREFIX + name.upper()
-    arguments = inspect.signature(HTTPReranker).parameters
-    sets = [docs.bare(row["what it sets here"]) for row in rows if row["setting"].startswith("`reranker_")]
+    arguments = {**inspect.signature(HTTPReranker).parameters, **inspect.signature(ONNXReranker).parameters}
+    sets = [
+        docs.bare(row["what it sets here"]).split(" ")[0] for row in rows if row["setting"].startswith("`reranker_")
+    ]
     assert all(argument in arguments for argument in sets)
 
 
