@@ -1,0 +1,45 @@
+"""Moves data until it is killed, and says how far it is.
+
+    python killed_mover.py ACTION STORE PLACE
+
+It waits for a line. Actions are ``export``, ``import``, ``copy``, ``backup`` and ``restore``; PLACE is a file, or the
+folder of the other store. The last line is ``done``.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from aurora_dev.core import sqlite_backup
+from aurora_dev.core.faiss_store import FAISSLocalStore
+from aurora_dev.transfer import copy_records, export_records, import_records
+
+
+def say(*values: object) -> None:
+    sys.stdout.write(" ".join(map(str, values)) + "\n")
+    sys.stdout.flush()
+
+
+def move(action: str, folder: str, place: str) -> None:
+    sqlite_backup._PAGES_AT_ONCE = 64  # more steps to be killed in
+    say("ready")
+    sys.stdin.readline()
+    store = FAISSLocalStore(folder)
+    if action == "export":
+        export_records(store, "n", place, progress=say)
+    elif action == "import":
+        import_records(store, place, progress=say)
+    elif action == "copy":
+        target = FAISSLocalStore(place)
+        copy_records(store, target, "n", progress=say)
+        target.close()
+    elif action == "backup":
+        store.back_up(place, say)
+    else:
+        store.restore(place, say)
+    store.close()
+    say("done")
+
+
+if __name__ == "__main__":
+    move(*sys.argv[1:])
