@@ -200,7 +200,7 @@ def _looks_like(shown: list[str], output: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_fence_says_what_it_holds(page: Path) -> None:
-    assert docs.languages(page) <= {"python", "console", "toml", "text", "gitignore"}
+    assert docs.languages(page) <= {"python", "console", "toml", "json", "text", "gitignore"}
 
 
 def test_the_files_of_settings_are_valid(tmp_path: Path) -> None:
