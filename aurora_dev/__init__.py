@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from aurora_dev.errors import AuroraError
     from aurora_dev.indexing.indexer import Indexer, IndexReport
     from aurora_dev.memory import Memory
+    from aurora_dev.memory_projects import search_projects
     from aurora_dev.memory_status import MemoryStatus
     from aurora_dev.notes.types import Conflict, Note, NotePage, NotesExported, NotesImported, Pruned, Remembered
     from aurora_dev.sync import SyncMemory
@@ -71,6 +72,7 @@ __all__ = [
     "VectorBackend",
     "VectorStore",
     "__version__",
+    "search_projects",
 ]
 
 _HOMES = {
@@ -107,6 +109,7 @@ _HOMES = {
     "TokenCounter": "core.tokens",
     "VectorBackend": "core.backend",
     "VectorStore": "core.vector_store",
+    "search_projects": "memory_projects",
 }
 
 

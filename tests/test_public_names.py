@@ -47,6 +47,7 @@ PUBLIC_NAMES = [
     "VectorBackend",
     "VectorStore",
     "__version__",
+    "search_projects",
 ]
 API_PAGE = Path(__file__).parent.parent / "docs" / "python-api.md"
 

@@ -133,9 +133,9 @@ def _opposites() -> frozenset[tuple[str, str]]:
 
 
 def _opposite(a: _Read, b: _Read) -> tuple[str, str] | None:
-    mine = {fold_word(w) for w in a.words} - {fold_word(w) for w in b.words}
-    theirs = {fold_word(w) for w in b.words} - {fold_word(w) for w in a.words}
-    found = sorted((x, y) for x in mine for y in theirs if (x, y) in _opposites())
+    mine, theirs = ({fold_word(word): word for word in one.words} for one in (a, b))
+    here, there = mine.keys() - theirs.keys(), theirs.keys() - mine.keys()
+    found = sorted((mine[x], theirs[y]) for x in here for y in there if (x, y) in _opposites())
     return found[0] if found else None
 
 

@@ -1,0 +1,163 @@
+"""Memories about code: stale from the moment in which the code changes, wherever they are shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aurora_dev import Memory, SearchResults
+from aurora_dev.errors import InvalidRequestError
+from aurora_dev.notes.code import CodeWatch
+
+SOURCE = '''"""Tokens."""
+
+import hmac
+
+
+def verify(token):
+    return hmac.compare_digest(token, "x")
+
+
+class Client:
+    def send(self, body):
+        return body
+'''
+
+
+@pytest.fixture
+def source(project: Path) -> Path:
+    file = project / "src" / "auth.py"
+    file.parent.mkdir()
+    file.write_text(SOURCE, "utf-8")
+    return file
+
+
+def stale_of(results: SearchResults) -> list[str | None]:
+    return [result.metadata.get("stale") for result in results if "file_hash" not in result.metadata]
+
+
+async def test_a_change_of_the_file_is_told_wherever_the_memory_is_shown(memory: Memory, source: Path) -> None:
+    note = await memory.remember("verify compares in constant time.", kind="decision", path="src/auth.py")
+    assert note.stale is None
+    await memory.index()
+    assert stale_of(await memory.search("constant time", rerank=False)) == [None]
+    source.write_text(SOURCE.replace("hmac.compare_digest(token, 'x')", "token == 'x'") + "\nx = 1\n", "utf-8")
+    why = "src/auth.py has changed since"
+    assert stale_of(await memory.search("constant time", rerank=False)) == [why]
+    assert stale_of(await memory.recall("constant time")) == [why]
+    assert [one.stale for one in (await memory.list()).notes] == [why]
+    found = await memory.get(note.id)
+    assert found is not None
+    assert found.stale == why
+    assert f"decision, stale: {why}" in str(await memory.context("compare in constant time", 800))
+    source.write_text(SOURCE, "utf-8")
+    assert stale_of(await memory.recall("constant time")) == [None]
+
+
+async def test_indexing_notes_down_what_is_stale_so_that_it_can_be_filtered(memory: Memory, source: Path) -> None:
+    note = await memory.remember("verify compares in constant time.", path="src/auth.py", symbol="verify")
+    await memory.remember("send returns the body.", path="src/auth.py", symbol="Client.send")
+    source.write_text(SOURCE.replace('"x"', '"y"'), "utf-8")
+    await memory.index()
+    marked = await memory.store.scan({"stale": {"$exists": True}})
+    assert [record.id for record in marked] == [note.id]
+    source.write_text(SOURCE, "utf-8")
+    await memory.index()
+    assert await memory.store.count({"stale": {"$exists": True}}) == 0
+    stored = await memory.get(note.id)
+    assert stored is not None
+    assert stored.updated_at == note.updated_at
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda text: f"import os\n\n{text}", None),
+        (lambda text: text.replace("\n", "\r\n"), None),
+        (lambda text: text.replace("return body", "return None"), None),
+        (lambda text: text.replace('"x"', '"y"'), "verify in src/auth.py has changed since"),
+        (lambda text: text.replace("def verify", "def check"), "verify is no longer in src/auth.py"),
+    ],
+)
+async def test_only_the_definition_that_is_named_counts(
+    memory: Memory, source: Path, change: object, why: str | None
+) -> None:
+    note = await memory.remember("It compares in constant time.", path="src/auth.py", symbol="verify")
+    source.write_bytes(change(SOURCE).encode())  # type: ignore[operator]
+    stored = await memory.get(note.id)
+    assert stored is not None
+    assert stored.stale == why
+
+
+async def test_a_file_or_folder_that_goes_makes_its_memories_stale(memory: Memory, source: Path) -> None:
+    one = await memory.remember("Tokens are compared in constant time.", path="src/auth.py")
+    other = await memory.remember("Everything about users is in there.", path="src")
+    (source.parent / "more.py").write_text("x = 1\n")
+    assert [note.stale for note in (await memory.list()).notes] == [None, None]
+    source.rename(source.parent.parent / "auth.py")
+    (source.parent / "more.py").unlink()
+    source.parent.rmdir()
+    assert {note.id: note.stale for note in (await memory.list()).notes} == {
+        one.id: "src/auth.py is gone", other.id: "src is gone",
+    }  # fmt: skip
+
+
+async def test_naming_the_code_again_takes_it_as_it_is_now(memory: Memory, source: Path) -> None:
+    note = await memory.remember("It compares in constant time.", path="src/auth.py", symbol="verify")
+    source.write_text(SOURCE.replace('"x"', '"y"'), "utf-8")
+    assert (await memory.update(note.id, path="src/auth.py")).stale is None
+    stored = await memory.get(note.id)
+    assert stored is not None
+    assert (stored.stale, stored.symbol) == (None, "verify")
+    untied = await memory.update(note.id, path="")
+    assert (untied.path, untied.symbol, untied.code_hash) == (None, None, None)
+
+
+async def test_a_symbol_alone_is_looked_up_in_the_index(memory: Memory, source: Path) -> None:
+    await memory.index()
+    note = await memory.remember("It compares in constant time.", symbol="verify")
+    assert (note.path, note.symbol) == ("src/auth.py", "verify")
+    unknown = await memory.remember("It paints.", symbol="paint")
+    assert (unknown.path, unknown.symbol, unknown.stale) == (None, "paint", None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"path": "src/nothing.py"}, "there is no 'src/nothing.py'"),
+        ({"path": "src/auth.py", "symbol": "paint"}, "no definition named 'paint'"),
+        ({"path": "src/../../secret"}, "stay inside"),
+        ({"path": "C:/secret"}, "stay inside"),
+        ({"symbol": " verify"}, "symbol must be"),
+        ({"path": "src/auth.py", "scope": "user"}, "across projects"),
+    ],
+)
+async def test_code_that_is_not_there_is_refused(
+    memory: Memory, source: Path, arguments: dict[str, str], words: str
+) -> None:
+    with pytest.raises(InvalidRequestError, match=words):
+        await memory.remember("x is y", **arguments)  # type: ignore[arg-type]
+    assert await memory.store.count() == 0
+
+
+@pytest.mark.skipif(not hasattr(Path, "symlink_to"), reason="no links")
+def test_a_link_that_leads_out_of_the_project_is_refused(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("x")
+    try:
+        (project / "link.txt").symlink_to(tmp_path / "secret.txt")
+    except OSError:
+        pytest.skip("links cannot be made here")
+    with pytest.raises(InvalidRequestError, match="leads out of the project"):
+        CodeWatch(project).capture("link.txt", None)
+
+
+def test_a_language_without_a_grammar_is_compared_as_a_whole(project: Path) -> None:
+    (project / "notes.txt").write_text("one\ntwo\n")
+    watch = CodeWatch(project)
+    hashed = watch.capture("notes.txt", "two")
+    assert watch.stale("notes.txt", "two", hashed) is None
+    (project / "notes.txt").write_text("one\ntwo\nthree\n")
+    assert watch.stale("notes.txt", "two", hashed) == "two in notes.txt has changed since"
+    (project / "notes.txt").write_text("one\n")
+    assert watch.stale("notes.txt", "two", hashed) == "two is no longer in notes.txt"
