@@ -74,7 +74,7 @@ def test_pairs_are_read_with_the_hardest_negative(script: Any, tmp_path: Path) -
 
 def test_twenty_steps_twice_give_the_same_losses_and_learn(script: Any, start: tuple[Any, Any]) -> None:
     pytest.importorskip("torch")
-    table, tokenizer = start
+    table, tokenizer = start[0][:, :32].copy(), start[1]  # a slice is enough, and eight times faster
     rng = np.random.default_rng(2)
     words = [
         f"{a}{b}"
