@@ -93,7 +93,7 @@ class _Handlers:
         return self._tools
 
     async def list_tools(self, context: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        from aurora_dev.interfaces.mcp_schemas import schema_of
+        from aurora_dev.interfaces.mcp_arguments import schema_of
 
         _refuse_cursor(params)
         return types.ListToolsResult(
@@ -117,7 +117,7 @@ class _Handlers:
         )
 
     async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
-        from aurora_dev.interfaces.mcp_schemas import parse_arguments
+        from aurora_dev.interfaces.mcp_arguments import parse_arguments
 
         tool = self.tools().get(params.name)
         if tool is None:

@@ -44,6 +44,7 @@ from aurora_dev.interfaces.mcp_schemas import (
 from aurora_dev.notes.records import IS_NOTE
 
 if TYPE_CHECKING:
+    from aurora_dev.indexing.index_state import RunRecord
     from aurora_dev.memory import Memory
 
 # Of the budget of a context, for a map of the project's definitions: enough for the most used ones.
@@ -52,6 +53,14 @@ _MOST_PARTS: Final = 60  # places that a context lists as data; its text has the
 _MOST_LANGUAGES: Final = 12
 _MOST_REASONS: Final = 12
 _CLOSE_PATHS: Final = 5
+_MOST_LISTED: Final = 1_000  # memories that a list goes through; older ones are found by a query
+# Where a person would run a command, a model has a tool.
+_FIXES: Final = {
+    "empty": "call index_project",
+    "run_incomplete": "call index_project",
+    "stale_index": "call index_project",
+    "vectors_missing": "call index_project with reembed=true",
+}
 _NEWEST: Final = ("memory", "memories, newest first")
 _BY_ID: Final = ("memory", "memories by id, with what they replaced")
 
@@ -113,13 +122,23 @@ async def recall(memory: OpenMemory, arguments: RecallArguments, progress: Progr
         return await _by_id(memory, opened, arguments)
     if arguments.query is None:
         offset = _offset_of(arguments)
-        page = await opened.list(kinds=arguments.kinds, tags=arguments.tags, limit=offset + arguments.top_k)
+        page = await opened.list(
+            kinds=arguments.kinds,
+            tags=arguments.tags,
+            limit=min(_MOST_LISTED, offset + arguments.top_k),
+            scope=arguments.scope or "project",
+        )
         items = [item_of_note(note, mask=mask) for note in page.notes]
         notices = [] if page.total else ["nothing has been remembered yet that matches; remember stores something"]
         return await _paged(memory, "recall", _NEWEST, arguments, items, notices, total=page.total)
     since = timedelta(days=arguments.since_days) if arguments.since_days else None
     results = await opened.recall(
-        arguments.query, kinds=arguments.kinds, tags=arguments.tags, since=since, top_k=arguments.top_k
+        arguments.query,
+        kinds=arguments.kinds,
+        tags=arguments.tags,
+        since=since,
+        top_k=arguments.top_k,
+        scope=arguments.scope,
     )
     items = [item_of(result, mask=mask) for result in results]
     notices = notice_texts(results.notices)
@@ -236,7 +255,9 @@ async def memory_status(memory: OpenMemory, arguments: StatusArguments, progress
     data = StatusAnswer(
         project=text_of(status.project),
         indexed=status.files > 0,
-        indexing=memory.indexing or None,
+        indexing=memory.indexing or _of_another(status.index.last_run),
+        last_run=status.index.last_run.outcome if status.index.last_run else None,
+        stale_files=status.index.stale_files,
         files=status.files,
         chunks=status.chunks,
         commits=status.commits,
@@ -246,7 +267,9 @@ async def memory_status(memory: OpenMemory, arguments: StatusArguments, progress
         embedder=text_of(status.embedder),
         reranker=text_of(status.reranker) if status.reranker else None,
         problems=[
-            StatusProblem(code=problem.code, text=text_of(problem.text), fix=text_of(problem.fix))
+            StatusProblem(
+                code=problem.code, text=text_of(problem.text), fix=_FIXES.get(problem.code, text_of(problem.fix))
+            )
             for problem in status.problems
         ],
     )
@@ -264,6 +287,12 @@ async def memory_status(memory: OpenMemory, arguments: StatusArguments, progress
     lines.append(f"embedder {data.embedder}; reranker {data.reranker or 'none'}; store {data.store_bytes:,} bytes")
     lines += [f"problem: {problem.text}. Fix: {problem.fix}" for problem in data.problems]
     return Reply(safe("\n".join(lines)), data)
+
+
+def _of_another(run: RunRecord | None) -> str | None:
+    if run is None or run.outcome != "running":
+        return None
+    return f"{run.files_done:,} of {run.files_total:,} files, by another process"
 
 
 # -- what the tools share --------------------------------------------------------------------------------------

@@ -506,3 +506,48 @@ async def test_a_project_that_is_reached_through_a_link_is_the_same_project(
         for path in ("src/auth", str(tmp_path / "alias" / "src" / "auth"), str(project / "src" / "auth")):
             result = await client.call_tool("search_memory", {"query": "token", "path": path})
             assert not result.is_error, text_of(result)
+
+
+async def test_what_holds_for_a_person_is_found_in_every_project_and_marked(
+    project: Path, tmp_path: Path, mcp_client: Connect
+) -> None:
+    own = {"user_store": str(tmp_path / "own")}
+    other = tmp_path / "other"
+    other.mkdir()
+    async with mcp_client(other, **own) as client:
+        await client.call_tool("remember", {"content": "Answer in French, please.", "scope": "user"})
+        listed = await client.call_tool("recall", {"scope": "user"})
+        assert [one["scope"] for one in listed.structured_content["results"]] == ["user"]
+        assert (await client.call_tool("recall", {})).structured_content["results"] == []
+    async with mcp_client(project, **own) as client:
+        await client.call_tool("index_project", {})
+        found = await client.call_tool("recall", {"query": "which language to answer in"})
+        (item,) = found.structured_content["results"]
+        assert item["scope"] == "user" and "of the user, not of this project" in text_of(found)
+        ours = await client.call_tool("recall", {"query": "which language to answer in", "scope": "project"})
+        assert ours.structured_content["results"] == []
+
+
+async def test_the_status_tells_a_run_that_was_cut_short(project: Path, mcp_client: Connect) -> None:
+    import asyncio
+
+    for number in range(300):
+        body = "\n".join(f"def function_{number}_{k}():\n    return {k}\n" for k in range(20))
+        (project / f"module_{number}.py").write_text(body, "utf-8")
+    started = asyncio.Event()
+
+    async def note(done: float, total: float | None, message: str | None) -> None:
+        started.set()
+
+    async with mcp_client(project) as client:
+        call = asyncio.create_task(client.call_tool("index_project", {}, progress_callback=note))
+        await started.wait()
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        status = (await client.call_tool("memory_status", {})).structured_content
+        assert status["last_run"] == "cancelled"
+        problem = next(one for one in status["problems"] if one["code"] == "run_incomplete")
+        assert problem["fix"] == "call index_project"
+        await client.call_tool("index_project", {})
+        status = (await client.call_tool("memory_status", {})).structured_content
+        assert status["last_run"] == "complete" and status["stale_files"] == 0
