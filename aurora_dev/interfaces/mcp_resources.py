@@ -16,6 +16,7 @@ __all__ = ["ListedMemory", "MemoryPage", "list_memories", "read_memory", "start_
 
 _TITLE_CHARACTERS: Final = 100
 _LONGEST_ID: Final = 512
+_MOST_EARLIER: Final = 20  # wordings and replaced memories that are shown with one, the newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ async def read_memory(memory: OpenMemory, identifier: str) -> str | None:
         text += "Earlier:\n"
         text += "".join(
             fenced(f"earlier {label(text_of(old.id))} {(iso(old.created_at) or '')[:10]}", safe(old.content, mask=mask))
-            for old in replaced
+            for old in replaced[:_MOST_EARLIER]
         )
     return text
 

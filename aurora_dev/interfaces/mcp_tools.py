@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 _MAP_SHARE: Final = 8
 _MOST_PARTS: Final = 60  # places that a context lists as data; its text has them all
 _MOST_LANGUAGES: Final = 12
+_MOST_KINDS: Final = 20
 _MOST_REASONS: Final = 12
 _CLOSE_PATHS: Final = 5
 _MOST_LISTED: Final = 1_000  # memories that a list goes through; older ones are found by a query
@@ -261,7 +262,7 @@ async def memory_status(memory: OpenMemory, arguments: StatusArguments, progress
         files=status.files,
         chunks=status.chunks,
         commits=status.commits,
-        memories={text_of(kind): count for kind, count in status.notes.items()},
+        memories={text_of(kind): count for kind, count in list(status.notes.items())[:_MOST_KINDS]},
         languages=dict(list(status.languages.items())[:_MOST_LANGUAGES]),
         store_bytes=status.store_bytes,
         embedder=text_of(status.embedder),
