@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from aurora_dev.core.pinecone_client import PineconeIndex
 from aurora_dev.core.pinecone_records import REVISION
+from aurora_dev.core.pinecone_requests import Upsert
 from aurora_dev.core.pinecone_sparse import Sparse
 
 _MOST_WITNESSES = 100  # ids that are looked at; one for each batch that was written lately
@@ -47,18 +48,19 @@ class Freshness:
         self._lock = threading.Lock()
         self._pending: dict[tuple[str, str], _Pending] = {}
 
-    def wrote(self, index: PineconeIndex, namespace: str, number: int | None, identifier: str, revision: str) -> None:
-        """Note an upsert by its number and one of its records."""
+    def wrote(self, index: PineconeIndex, namespace: str, number: int | None, vectors: Sequence[Upsert]) -> None:
+        """Note an upsert by its number and the last of its records."""
+        last = vectors[-1]
         with self._lock:
             pending = self._pending.setdefault((index.name, namespace), _Pending())
             pending.number = max(pending.number, number or 0)
-            _remember(pending, identifier, revision)
+            _remember(pending, [vector.id for vector in vectors], str(last.metadata[REVISION]))
 
     def deleted(self, index: PineconeIndex, namespace: str, ids: Sequence[str]) -> None:
-        """Note a delete by one of its ids."""
+        """Note a delete by the last of its ids."""
         if ids:
             with self._lock:
-                _remember(self._pending.setdefault((index.name, namespace), _Pending()), ids[-1], None)
+                _remember(self._pending.setdefault((index.name, namespace), _Pending()), ids, None)
 
     def forget(self, index: PineconeIndex, namespace: str) -> None:
         """Note that a namespace was deleted: nothing that was written before is to show."""
@@ -84,7 +86,8 @@ class Freshness:
             sparse: The same, if it is a sparse one.
 
         Returns:
-            Whether it does.
+            Whether it does. Where it does not, nobody waits for the same writes again: another machine may have
+            changed those records since.
         """
         key = (index.name, namespace)
         with self._lock:
@@ -94,21 +97,24 @@ class Freshness:
             number, witnesses = pending.number, dict(pending.witnesses)
         until = self._clock() + seconds
         pause = _FIRST_PAUSE
+        shown = True
         while not _shows(index, namespace, number, witnesses, vector, sparse):
             if self._clock() + pause > until or self._sleep(pause):
-                return False
+                shown = False
+                break
             pause = min(2 * pause, _LONGEST_PAUSE)
         with self._lock:
             # What was written meanwhile stays pending.
             now = self._pending.get(key)
             if now is not None and now.number == number and now.witnesses == witnesses:
                 del self._pending[key]
-        return True
+        return shown
 
 
-def _remember(pending: _Pending, identifier: str, revision: str | None) -> None:
-    pending.witnesses.pop(identifier, None)
-    pending.witnesses[identifier] = revision
+def _remember(pending: _Pending, ids: Sequence[str], revision: str | None) -> None:
+    for identifier in ids:  # what was noted of them before is over
+        pending.witnesses.pop(identifier, None)
+    pending.witnesses[ids[-1]] = revision
     while len(pending.witnesses) > _MOST_WITNESSES:
         del pending.witnesses[next(iter(pending.witnesses))]
 

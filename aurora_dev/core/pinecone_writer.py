@@ -11,7 +11,7 @@ import numpy.typing as npt
 from aurora_dev.core import pinecone_names as names
 from aurora_dev.core.pinecone_client import PineconeIndex
 from aurora_dev.core.pinecone_freshness import Freshness
-from aurora_dev.core.pinecone_records import REVISION, VECTOR, ZERO, encode_metadata, metadata_bytes
+from aurora_dev.core.pinecone_records import VECTOR, ZERO, encode_metadata, metadata_bytes
 from aurora_dev.core.pinecone_requests import MAX_BATCH, Failure, Upsert, Workers, batches
 from aurora_dev.core.pinecone_sparse import document_vector
 from aurora_dev.core.record_checks import encode_vectors
@@ -164,19 +164,14 @@ class Writer:
             vectors = [one.vector for one in batch if one.vector is not None]
             if vectors:
                 number = target.vectors.upsert(target.vectors_namespace, vectors)
-                last = vectors[-1]
-                self._freshness.wrote(
-                    target.vectors, target.vectors_namespace, number, last.id, str(last.metadata[REVISION])
-                )
+                self._freshness.wrote(target.vectors, target.vectors_namespace, number, vectors)
             without = [one.truth.id for one in batch if one.vector is None]
             if without:
                 target.vectors.delete(target.vectors_namespace, without)
                 self._freshness.deleted(target.vectors, target.vectors_namespace, without)
         truths = [one.truth for one in batch]
         number = target.records.upsert(target.namespace, truths)
-        self._freshness.wrote(
-            target.records, target.namespace, number, truths[-1].id, str(truths[-1].metadata[REVISION])
-        )
+        self._freshness.wrote(target.records, target.namespace, number, truths)
 
     def _delete(self, target: Target, ids: Sequence[str]) -> None:
         if target.vectors is not None:

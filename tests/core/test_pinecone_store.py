@@ -316,10 +316,28 @@ def test_what_does_not_show_in_time_is_said_and_is_stored_all_the_same(
     store.write("n", [record("a", "x", {}, unit(1))])
     with pytest.raises(BackendUnavailableError, match="stored all the same"):
         store.refresh("n")
+    store.write("n", [record("a", "y", {}, unit(1))])
     with caplog.at_level(logging.WARNING, "aurora_dev"):
         assert list(store.scan("n")) == []
     assert "pinecone_not_fresh" in caplog.text
     assert set(pinecone_server.index("aurora-sparse").ids("n")) == {"a"}
+
+
+def test_nobody_waits_for_a_record_to_be_gone_that_was_written_again(
+    store: PineconeStore, pinecone_store: Opener
+) -> None:
+    store.write("n", deletes=["a"])
+    store.write("n", [record("a", "x"), record("z", "x")])
+    store.write("n", deletes=["a"])
+    store.write("n", [record("a", "x"), record("z", "x")])
+    store.refresh("n")
+    # Another machine's writes cannot be told from writes that do not show: they are waited for once.
+    impatient = pinecone_store(visibility_timeout=0.1)
+    impatient.write("n", deletes=["a"])
+    store.write("n", [record("a", "x")])
+    with pytest.raises(BackendUnavailableError):
+        impatient.refresh("n")
+    impatient.refresh("n")
 
 
 # --- large answers ----------------------------------------------------------------------------------------------------
