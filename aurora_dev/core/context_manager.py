@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aurora_dev.core.backend import Filter
+from aurora_dev.core.commits import asks_for_history, is_commit
 from aurora_dev.core.context_assembly import Assembly, Pinned, Request
 from aurora_dev.core.context_items import Candidate, Context, LeftOut
 from aurora_dev.core.context_select import without_repeats
@@ -23,6 +24,7 @@ from aurora_dev.core.context_sources import (
     search_options,
 )
 from aurora_dev.core.conversation import read_history
+from aurora_dev.core.recency import RECENT_LIFT, Recency, lifted
 from aurora_dev.core.symbol_map import SymbolMap
 from aurora_dev.core.token_counting import TokenCounter
 from aurora_dev.core.tokens import create_counter
@@ -45,6 +47,7 @@ _MOST_HITS: Final = 200
 # A hit with less than this share of the best score has little to do with the task: on the tuning packages no target is
 # below 0.07.
 _LEAST_RELEVANCE: Final = 0.05
+_MOST_COMMITS: Final = 3  # of a task that asks for reasons or for the past
 _REMEMBERED_COUNTS: Final = 8_192  # blocks of about 1 KB
 
 
@@ -78,6 +81,7 @@ class ContextManager:
         self._notes = notes
         self._count = lru_cache(maxsize=_REMEMBERED_COUNTS)(self.counter.count)
         self._graphs = GraphCache()
+        self._recency = Recency()
         self._symbols = SymbolMap(self.counter, mask=mask_secrets)
 
     async def build(
@@ -178,7 +182,9 @@ class ContextManager:
     async def _candidates(
         self, task: str, results: SearchResults, notes: Sequence[SearchResult], notices: list[Notice]
     ) -> tuple[list[Candidate], dict[str, dict[int, str]], list[LeftOut]]:
-        best = max((result.score for result in results), default=0.0) or 1.0
+        commits = [result for result in results if is_commit(result.metadata)]
+        best = max((result.score for result in results if not is_commit(result.metadata)), default=0.0) or 1.0
+        notes = [*notes, *(commits[:_MOST_COMMITS] if asks_for_history(task) else ())]
         note_ids = {result.id for result in notes}
         hits = [(result, result.score / best) for result in results]
         hits = [
@@ -186,6 +192,10 @@ class ContextManager:
             for result, relevance in hits
             if relevance >= _LEAST_RELEVANCE and ("file_hash" in result.metadata or result.metadata.get("path"))
         ]
+        if hits:
+            placed = [(str(result.metadata.get("path", "")), relevance) for result, relevance in hits]
+            relevances = lifted(placed, await self._recency.get(self.store), RECENT_LIFT)
+            hits = [(result, relevance) for (result, _), relevance in zip(hits, relevances, strict=True)]
         graph = None
         extra: list[tuple[str, float, str]] = []
         if self._use_graph and hits:

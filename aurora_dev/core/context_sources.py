@@ -97,7 +97,8 @@ def candidate_of(
     language = str(metadata.get("language", ""))
     symbol, symbols = str(metadata.get("symbol", "")), metadata.get("symbols")
     if is_note:
-        source = f"note {identifier[:_NOTE_ID_CHARS]}"
+        commit = metadata.get(COMMIT_KEY)
+        source = f"commit {str(commit)[:_NOTE_ID_CHARS]}" if commit else f"note {identifier[:_NOTE_ID_CHARS]}"
         symbol = ", ".join([str(metadata.get("kind", "note")), *_of_note(metadata)])
     else:
         source = str(path)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aurora_dev.core.commits import asks_for_history, commit_weight, is_commit
+from aurora_dev.core.commits import ASKED_COMMIT_WEIGHT, COMMIT_DECAY, asks_for_history, history_weight, is_commit
 from aurora_dev.core.lexical import STOP_WORDS, is_symbol_query, split_identifier
 from aurora_dev.core.path_kinds import kinds_asked_for, path_weight
 from aurora_dev.core.word_folding import fold_word
@@ -154,7 +154,7 @@ def company_signal(scores: Scores, metadata: Sequence[Mapping[str, Any]]) -> Sco
 def path_weights(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]]) -> Scores:
     """Return 1 for ordinary code, less for tests, examples, copies, by-products and prose that nobody asked for.
 
-    Commits weigh less than code too, and more where the question is about the past.
+    Commits weigh less than code too, and more, with memories, where the question is about the past.
     """
     asked_for = kinds_asked_for(profile.words)
     defining = asked_for | {"reexport"}  # an __init__.py that defines what is asked for does not merely pass it on
@@ -165,20 +165,26 @@ def path_weights(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]]) -
         if isinstance(path, str):
             own = not wanted.isdisjoint(fields.get("symbols") or ())
             weights[row] = path_weight(path, defining if own else asked_for)
-        else:
-            weights[row] = commit_weight(fields, asked=profile.asks_for_history)
+        weights[row] *= history_weight(fields, asked=profile.asks_for_history)
     return weights
 
 
 def repeat_decay(scores: Scores, metadata: Sequence[Mapping[str, Any]]) -> Scores:
-    """Return scores in which each further chunk of one file counts `REPEAT_DECAY` times the one before."""
+    """Return scores in which each further chunk of one file counts `REPEAT_DECAY` times the one before.
+
+    Each further commit counts `COMMIT_DECAY` times the one before.
+    """
     decayed = scores.copy()
     seen: dict[str, int] = {}
+    commits = 0
     for row in np.argsort(-scores, kind="stable"):
         path = metadata[row].get("path")
         if isinstance(path, str):
             decayed[row] *= REPEAT_DECAY ** seen.get(path, 0)
             seen[path] = seen.get(path, 0) + 1
+        elif is_commit(metadata[row]):
+            decayed[row] *= COMMIT_DECAY**commits
+            commits += 1
     return decayed
 
 
@@ -204,6 +210,8 @@ def apply_signals(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]], 
         + COMPANY_GAIN * company_signal(fused, metadata)
     )
     attainable = 1.0 + COMPANY_GAIN + path_gain + (gain * (1.0 + NAMESAKE_FILE_GAIN) if profile.symbols else 0.0)
+    if profile.asks_for_history:
+        attainable *= max(1.0, ASKED_COMMIT_WEIGHT)
     return np.clip(repeat_decay(total * path_weights(profile, metadata), metadata) / attainable, 0.0, 1.0)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from typing_extensions import Self
 
 from aurora_dev.core.backend import Filter, NamespaceStats, VectorBackend
-from aurora_dev.core.commits import asks_for_history, enough, is_commit, without_commits_to_read
+from aurora_dev.core.commits import asks_for_history, both, enough, is_commit, without_commits_to_read
 from aurora_dev.core.document_writer import DocumentWriter
 from aurora_dev.core.embeddings import Embedder
 from aurora_dev.core.filters import is_everything, parse_filter
@@ -345,12 +345,21 @@ class VectorStore:
             return None
         if not vector.any():
             return []  # the embedder knows nothing in it (an emoji, a lone sign): everything would be equally near
+
+        def ask(count: int, condition: Filter | None) -> list[Match]:
+            backend, name = self.backend, self.namespace
+            return visible.query(lambda n, f: backend.vector_query(name, vector, n, both(f, condition)))(count)
+
         with trace.timed("vector"):
-            return enough(visible.query(lambda n, f: self.backend.vector_query(self.namespace, vector, n, f)), wanted)
+            return enough(ask, wanted)
 
     def _keyword_list(self, query: str, wanted: int, visible: Visible, trace: SearchTrace) -> list[Match]:
+        def ask(count: int, condition: Filter | None) -> list[Match]:
+            backend, name = self.backend, self.namespace
+            return visible.query(lambda n, f: backend.keyword_query(name, query, n, both(f, condition)))(count)
+
         with trace.timed("keyword"):
-            return enough(visible.query(lambda n, f: self.backend.keyword_query(self.namespace, query, n, f)), wanted)
+            return enough(ask, wanted)
 
     def _diversify(self, results: list[SearchResult], top_k: int, lambda_: float) -> list[SearchResult]:
         # Beyond the candidates of one list, relevance is so low that diversity would only bring in noise.
