@@ -154,8 +154,8 @@ def _other_problems(store: VectorStore, settings: Settings) -> list[Problem]:
     if store.reranker is None:
         if settings.reranker == "auto":
             fix = (
-                "set AURORA_RERANKER_URL to a service, or install aurora-dev[rerank] and set CROSS_ENCODER_MODEL, "
-                "or leave it: search works without"
+                "install Aurora again, since this installation lacks the bundled model; or set AURORA_RERANKER_URL to "
+                "a service, or CROSS_ENCODER_MODEL; or leave it: search works without"
             )
             problems.append(Problem("no_reranker", "results are not reranked: no reranker is configured", fix))
     elif not store.reranker.is_available:

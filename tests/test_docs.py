@@ -260,7 +260,7 @@ def test_a_file_may_decide_what_the_table_says(row: dict[str, str], tmp_path: Pa
     harmless |= {"pinecone_keyword": "false", "pinecone_timeout": "5.0", "pinecone_concurrency": "4"}
     harmless |= {"pinecone_create": "true"}
     harmless |= {"history_limit": "50", "history_days": "30", "freshness": '"notice"', "freshness_budget": "0.1"}
-    harmless |= {"max_store_bytes": "2000000"}
+    harmless |= {"max_store_bytes": "2000000", "reranker_threads": "2", "cross_encoder_backend": '"int8"'}
     harmful = {
         "store": '"../elsewhere"',
         "embedder": '"https://example.org/v1"',

@@ -7,6 +7,7 @@ import pytest
 
 from aurora_dev import Document, Memory, SearchOptions, VectorStore
 from aurora_dev.config import ENV_PREFIX, USUAL_NAMES, Settings
+from aurora_dev.core import onnx_reranker
 from aurora_dev.errors import ConfigurationError, InvalidRequestError, StoreClosedError
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
@@ -134,6 +135,7 @@ async def test_status_counts_files_chunks_and_notes_and_names_the_sources_of_set
 
 async def test_status_says_what_is_degraded_and_how_to_fix_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AURORA_EMBEDER", "bundled")
+    monkeypatch.setattr(onnx_reranker, "BUNDLED_RERANKER", tmp_path)  # as if it were not in this installation
     async with Memory.open(tmp_path) as memory:
         problems = {problem.code: problem for problem in (await memory.status()).problems}
         assert set(problems) == {"empty", "no_reranker", "unknown_variable"}

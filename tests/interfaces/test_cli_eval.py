@@ -65,11 +65,14 @@ def run(monkeypatch: pytest.MonkeyPatch, indexed: Path, tmp_path: Path) -> Itera
     for name in list(os.environ):
         if name.startswith(ENV_PREFIX) or name in USUAL_NAMES:
             monkeypatch.delenv(name)
+    monkeypatch.setenv("AURORA_RERANKER", "none")  # the first stage alone, unless a test asks for more
     (tmp_path / "q.jsonl").write_text("".join(f"{json.dumps(query)}\n" for query in QUERIES), "utf-8")
 
     def invoke(*arguments: str, project: Path = indexed, **environment: str) -> Result:
         with monkeypatch.context() as patch:
             patch.chdir(tmp_path)
+            if "CROSS_ENCODER_MODEL" in environment:
+                patch.setenv("AURORA_RERANKER", "auto")
             for name, value in environment.items():
                 patch.setenv(name, value)
             return CliRunner().invoke(app, ["eval", "--path", str(project), *arguments], prog_name="aurora")
