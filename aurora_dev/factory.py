@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aurora_dev.config import Settings
     from aurora_dev.core.backend import VectorBackend
     from aurora_dev.core.embeddings import Embedder
+    from aurora_dev.core.rerank_fusion import RerankFusion
     from aurora_dev.core.reranker import Reranker
     from aurora_dev.core.vector_store import VectorStore
     from aurora_dev.indexing.upkeep import Upkeep
@@ -172,6 +173,14 @@ def create_reranker(reranker: Reranker | str | None = None, settings: Settings |
         quantize="int8" if settings.cross_encoder_backend == "int8" else None,
         model_home=settings.sentence_transformers_home,
     )
+
+
+def rerank_fusion(reranker: Reranker | None) -> RerankFusion | None:
+    """Return how a reranker's scores are blended with the first stage's; ``None`` where nothing was measured."""
+    from aurora_dev.core.onnx_reranker import BundledReranker
+    from aurora_dev.core.rerank_fusion import BUNDLED_FUSION
+
+    return BUNDLED_FUSION if isinstance(reranker, BundledReranker) else None
 
 
 def _reranking_service(settings: Settings) -> Reranker:

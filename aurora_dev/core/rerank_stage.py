@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from aurora_dev.core.document_text import reranker_text
+from aurora_dev.core.rerank_fusion import RerankFusion, is_settled, standing
 from aurora_dev.core.reranker import Reranker
 from aurora_dev.core.search_trace import SearchTrace, with_score
 from aurora_dev.core.types import SearchOptions, SearchResult
@@ -24,6 +27,7 @@ async def rerank_candidates(
     read: int,
     options: SearchOptions,
     trace: SearchTrace,
+    fusion: RerankFusion | None = None,
 ) -> list[SearchResult]:
     """Order candidates by a reranker's scores.
 
@@ -34,12 +38,18 @@ async def rerank_candidates(
         read: How many of them the reranker reads; the others follow in their order.
         options: ``rerank_timeout``, ``rerank_min_score`` and ``rerank_weight``.
         trace: Told of the stage, or of the reason why it did not run.
+        fusion: What was measured for this reranker; counts where ``rerank_weight`` is not given.
 
     Returns:
-        New results, best first; the candidates themselves where the reranker could not run.
+        New results, best first; the candidates themselves where the reranker could not run, or where ``fusion`` counts
+        and the first stage is sure (`aurora_dev.core.rerank_fusion.is_settled`).
     """
     candidates = list(candidates)
     if not candidates:
+        return candidates
+    if options.rerank_weight is not None or options.rerank_min_score > 0.0:
+        fusion = None  # a threshold is one for the reranker's own score, and so is the order then
+    if fusion is not None and is_settled(query, candidates):
         return candidates
     if not reranker.is_available:
         reason = reranker.unavailable_reason or "no reason given"
@@ -59,7 +69,11 @@ async def rerank_candidates(
         text = f"{reranker.name} gave {scores.size} scores for {len(head)} texts"
         return _unchanged(candidates, trace, "rerank_failed", text)
     trace.stages.append("rerank")
-    return _ordered(head, [float(score) for score in scores], tail, options)
+    weight = 1.0 if options.rerank_weight is None else options.rerank_weight
+    relevance = scores.astype(np.float64)
+    if fusion is not None:
+        weight, relevance = fusion.weight(query), standing(relevance)
+    return _ordered(head, scores, relevance, tail, weight, options.rerank_min_score)
 
 
 def _text(reranker: Reranker, result: SearchResult) -> str:
@@ -70,21 +84,26 @@ def _text(reranker: Reranker, result: SearchResult) -> str:
 
 
 def _ordered(
-    head: list[SearchResult], scores: Sequence[float], tail: list[SearchResult], options: SearchOptions
+    head: list[SearchResult],
+    scores: npt.NDArray[Any],
+    relevance: npt.NDArray[np.float64],
+    tail: list[SearchResult],
+    weight: float,
+    least: float,
 ) -> list[SearchResult]:
-    weight = options.rerank_weight
+    """Blend what the reranker says with the first stage's scores, and put what it did not read behind."""
     best_stage1 = max(result.score for result in head) or 1.0
     scored: list[SearchResult] = []
     unscored: list[SearchResult] = []
-    for result, score in zip(head, scores, strict=True):
+    for result, score, relevant in zip(head, scores.tolist(), relevance.tolist(), strict=True):
         if math.isnan(score):
             unscored.append(result)
-        elif score >= options.rerank_min_score:
-            blended = weight * score + (1.0 - weight) * result.score / best_stage1
+        elif score >= least:
+            blended = weight * relevant + (1.0 - weight) * result.score / best_stage1
             noted = with_score(result, "rerank", score)
             scored.append(with_score(noted, "blend", blended) if weight < 1.0 else noted)
     scored.sort(key=lambda result: -result.score)  # stable: ties keep the order of the earlier stages
-    if options.rerank_min_score > 0.0:
+    if least > 0.0:
         return scored  # a threshold on the reranker's score leaves nothing to say for what has none
     # What was not read follows; its score is lowered where needed, so that the order of scores is that of results.
     ceiling = scored[-1].score if scored else 1.0

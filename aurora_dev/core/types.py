@@ -194,7 +194,8 @@ class SearchOptions:
         mmr_lambda: 1.0 is relevance alone, 0.0 is diversity alone.
         rerank_top_k: How many results the reranker reads; ``None``: ``3 × top_k``.
         rerank_min_score: Reranked results below this are left out, 0..1.
-        rerank_weight: 1.0 is the reranker's order alone; below, its score is blended with stage 1's.
+        rerank_weight: 1.0 is the reranker's order alone; below, its score is blended with stage 1's. ``None``: what was
+            measured for the reranker and the kind of query, and 1.0 for a reranker of which nothing is known.
         rerank_timeout: Seconds that a search waits for its reranker, loading included.
     """
 
@@ -206,7 +207,7 @@ class SearchOptions:
     mmr_lambda: float = 0.7
     rerank_top_k: int | None = None
     rerank_min_score: float = 0.0
-    rerank_weight: float = 1.0
+    rerank_weight: float | None = None
     rerank_timeout: float = 30.0
 
     def __post_init__(self) -> None:
@@ -218,7 +219,7 @@ class SearchOptions:
                 raise InvalidRequestError(f"{name} must be a whole number of at least 1, or None, not {value!r}")
         for name in ("vector_weight", "mmr_lambda", "rerank_min_score", "rerank_weight"):
             value = getattr(self, name)
-            if value is None and name == "vector_weight":
+            if value is None and name in ("vector_weight", "rerank_weight"):
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
                 raise InvalidRequestError(f"{name} must be a number from 0 to 1, not {value!r}")

@@ -93,6 +93,7 @@ class VectorStore:
         # The backend last: what is refused before leaves nothing open and no new folder behind.
         self.embedder: Embedder = factory.create_embedder(embedder)
         self.reranker: Reranker | None = factory.create_reranker(reranker)
+        self.rerank_fusion = factory.rerank_fusion(self.reranker)
         self.backend: VectorBackend = factory.create_backend(backend, path=path)
         self.namespace = namespace
         self._writer = DocumentWriter(self.backend, self.embedder, namespace, mask=mask_secrets)
@@ -264,7 +265,9 @@ class VectorStore:
             if not asks_for_history(query):
                 results, read_by_reranker = without_commits_to_read(results, pool, read_by_reranker)
             with trace.timed("rerank"):
-                results = await rerank_candidates(query, results[:pool], reranker, read_by_reranker, options, trace)
+                results = await rerank_candidates(
+                    query, results[:pool], reranker, read_by_reranker, options, trace, self.rerank_fusion
+                )
         trace.timings["total"] = time.perf_counter() - started
         found = trace.results(results[:top_k])
         _log.debug(
