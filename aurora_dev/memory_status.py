@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from aurora_dev.config import Settings, unknown_environment
 from aurora_dev.core.commits import COMMIT_KEY
+from aurora_dev.core.hidden_records import SUPERSEDED
 from aurora_dev.errors import EmbeddingError, MissingDependencyError, ModelLoadError
 from aurora_dev.indexing.upkeep import IndexAge
 
@@ -44,7 +45,7 @@ class MemoryStatus:
         store_bytes: Size of the local store on disk, its derived indexes included.
         records: Everything that is stored; ``vectors`` of these have a vector of the present embedder.
         files: Files of the project that are indexed, as ``chunks`` records.
-        notes: Number of notes by kind.
+        notes: Number of memories by kind, without those that were superseded.
         commits: Number of commits of the git history.
         languages: Number of files by language.
         dimension: Length of the embedder's vectors; 0 where it does not answer (see ``problems``).
@@ -82,14 +83,15 @@ async def memory_status(store: VectorStore, settings: Settings, root: Path, age:
     records = await store.scan()
     files: dict[str, str] = {}
     notes: Counter[str] = Counter()
-    commits = 0
+    chunks, commits = 0, 0
     for record in records:
         # As the indexer sees it: a note that merely names a path is its author's.
         if "file_hash" in record.metadata:
+            chunks += 1
             files[str(record.metadata.get("path"))] = str(record.metadata.get("language", "")) or "text"
         elif COMMIT_KEY in record.metadata:
             commits += 1
-        else:
+        elif SUPERSEDED not in record.metadata:
             notes[str(record.metadata.get("kind", "note"))] += 1
     stored = await asyncio.to_thread(store.backend.embedder)
     dimension = 0
@@ -110,7 +112,7 @@ async def memory_status(store: VectorStore, settings: Settings, root: Path, age:
         records=stats.records,
         vectors=stats.vectors,
         files=len(files),
-        chunks=stats.records - sum(notes.values()) - commits,
+        chunks=chunks,
         commits=commits,
         notes=dict(notes.most_common()),
         languages=dict(Counter(files.values()).most_common()),

@@ -144,7 +144,9 @@ def _one(lines: list[str], first: int) -> Written:
     for number, line in enumerate(lines):
         if line.startswith(_CONFLICT_MARKS):
             raise MarkdownError(first + number, "holds a merge conflict; settle it first")
-    if not lines or lines[0].rstrip() != _FENCE:
+    if not lines:
+        raise MarkdownError(max(1, first - 1), "no memory follows; remove the line")  # a separator at the end
+    if lines[0].rstrip() != _FENCE:
         raise MarkdownError(first, f"a memory begins with a line '{_FENCE}', then its fields, then '{_FENCE}'")
     end = next((n for n, line in enumerate(lines[1:], start=1) if line.rstrip() == _FENCE), None)
     if end is None:

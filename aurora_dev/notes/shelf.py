@@ -6,25 +6,23 @@ import asyncio
 import builtins
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from aurora_dev.core.backend import Filter
-from aurora_dev.core.commits import COMMIT_KIND
-from aurora_dev.core.context_sources import relevant_notes
 from aurora_dev.core.secrets import mask_secrets
-from aurora_dev.core.types import MetadataValue, Notice, SearchResult, SearchResults
-from aurora_dev.errors import InvalidRequestError, StoreError
-from aurora_dev.log import get_logger
+from aurora_dev.core.types import MetadataValue
+from aurora_dev.errors import InvalidRequestError
 from aurora_dev.notes import checks, exchange
-from aurora_dev.notes.blend import blended, inserted
 from aurora_dev.notes.book import Draft, NoteBook, Stored
 from aurora_dev.notes.code import CodeWatch
+from aurora_dev.notes.conflicts import conflicts_of
+from aurora_dev.notes.markdown import Written
 from aurora_dev.notes.markdown import note_of as note_of_file
 from aurora_dev.notes.paging import Cursor
-from aurora_dev.notes.recall import ranked
-from aurora_dev.notes.records import IS_NOTE, all_of, document_of, is_note, note_of, of_kinds_and_tags
+from aurora_dev.notes.reading import NoteReader
+from aurora_dev.notes.similar import similar_notes
 from aurora_dev.notes.types import (
     DEFAULT_IMPORTANCE,
     Note,
@@ -41,14 +39,11 @@ from aurora_dev.notes.uses import Uses
 if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
 
-_log = get_logger(__name__)
-
 Notes = list[Note]
-_OF_USER: Final = 10  # of the user's memories are looked at in a search of the project
-_WATCHED: Final[Filter] = {"code_hash": {"$exists": True}, "superseded_by": {"$exists": False}}
+_Text = TypeVar("_Text", bound="str | None")
 
 
-class Shelf:
+class Shelf(NoteReader):
     """The memories of a project and of its user.
 
     Args:
@@ -60,12 +55,8 @@ class Shelf:
     """
 
     def __init__(self, store: VectorStore, root: Path, *, mask: bool, uses: Uses, user: UserBook) -> None:
-        self.project = NoteBook(store, "project")
-        self.user = user
-        self._root = root
+        super().__init__(NoteBook(store, "project"), user, uses, CodeWatch(root))
         self._mask = mask
-        self._uses = uses
-        self._code = CodeWatch(root)
 
     # -- writing -----------------------------------------------------------------------------------------------
 
@@ -94,16 +85,20 @@ class Shelf:
             kind=checks.checked_name(kind, "kind"),
             tags=checks.checked_names(tags, "tag"),
             importance=checks.checked_importance(importance),
-            source=checks.checked_source(source),
+            source=self._masked(checks.checked_source(source)),
             expires_at=self.project.now() + seconds if seconds else None,
             supersedes=checks.checked_ids(supersedes, "supersedes"),
             path=place,
             symbol=checks.checked_symbol(symbol),
             code_hash=code_hash,
-            metadata=checks.checked_metadata(metadata),
+            metadata=self._masked_metadata(checks.checked_metadata(metadata)),
         )
-        book = self.project if scope == "project" else await self.user.writable()
-        return await book.remember(draft)
+        if scope == "user":
+            return await (await self.user.writable()).remember(draft)
+        stored = await self.project.remember(draft)
+        # What the user holds in every project may speak against it as well.
+        near = await self.user.tried(lambda book: similar_notes(book.store, draft.content, "user"), [])
+        return replace(stored, conflicts=(*stored.conflicts, *conflicts_of(stored, near or ())))
 
     async def update(
         self,
@@ -124,9 +119,9 @@ class Shelf:
         new_kind = None if kind is None else checks.checked_name(kind, "kind")
         names = None if tags is None else checks.checked_names(tags, "tag")
         weight = None if importance is None else checks.checked_importance(importance)
-        origin = checks.checked_source(source)
+        origin = self._masked(checks.checked_source(source))
         seconds = None if expires_in is None else checks.checked_expiry(expires_in)
-        more = None if metadata is None else checks.checked_metadata(metadata)
+        more = None if metadata is None else self._masked_metadata(checks.checked_metadata(metadata))
         book, stored = await self._find(id)
         now = book.now()
         # What is not said about the code stays; what is said is looked at as it is now.
@@ -162,64 +157,23 @@ class Shelf:
             raise InvalidRequestError("forget takes either ids or filter: nothing was removed")
         wanted = None if scope is None else checks.checked_scope(scope)
         if filter is not None:
-            book = self.project if wanted != "user" else await self.user.writable()
-            return await book.forget(None, filter)
+            book = await self._book_to_read(wanted or "project")
+            return await book.forget(None, filter) if book is not None else 0
         named = checks.checked_ids(ids, "ids")
         return sum([await book.forget(named, None) for book in await self._books(wanted)])
 
     async def prune(self, *, dry_run: bool, scope: Scope) -> Pruned:
         """Remove what is over; see `Memory.prune`."""
-        return await (await self._book(scope)).prune(dry_run=dry_run)
+        book = await self._book_to_read(scope)
+        return await book.prune(dry_run=dry_run) if book is not None else Pruned((), (), dry_run)
 
     # -- reading -----------------------------------------------------------------------------------------------
-
-    async def recall(
-        self,
-        query: str,
-        *,
-        kinds: Iterable[str] | None = None,
-        tags: Iterable[str] | None = None,
-        since: float | datetime | timedelta | None = None,
-        top_k: int = 5,
-        scope: Scope | None = None,
-    ) -> SearchResults:
-        """Find memories; see `Memory.recall`."""
-        wanted_scope = None if scope is None else checks.checked_scope(scope)
-        of_kinds = None if kinds is None else checks.checked_names(kinds, "kind")
-        of_tags = None if tags is None else checks.checked_names(tags, "tag")
-        now = self.project.now()
-        when: Filter | None = None if since is None else {"created_at": {"$gte": checks.checked_since(since, now)}}
-        # Commits are memories, too, where they are asked for by their kind.
-        base = IS_NOTE if of_kinds is None or COMMIT_KIND not in of_kinds else {"file_hash": {"$exists": False}}
-        filter = all_of(base, of_kinds_and_tags(of_kinds, of_tags), when)
-        found = []
-        notices: builtins.list[Notice] = []
-        counts = await asyncio.to_thread(self._uses.counts)
-        if wanted_scope != "user":
-            found.append(await ranked(self.project, query, filter, top_k, counts, now))
-        if wanted_scope != "project":
-            own = await self.user.tried(lambda book: ranked(book, query, filter, top_k, counts, now), notices)
-            found += [] if own is None else [own]
-        results = [result for part in found for result in part]
-        results.sort(key=lambda result: (-result.score, result.id))
-        whole = found[0] if found else SearchResults()
-        best = results[:top_k]
-        await asyncio.to_thread(self._uses.add, [result.id for result in best])
-        whole = SearchResults(
-            best,
-            search_method=whole.search_method,
-            message=whole.message,
-            notices=(*whole.notices, *notices),
-            degraded=whole.degraded,
-            timings=whole.timings,
-        )
-        return await self.shown_results(whole)
 
     async def get(self, id: str) -> Note | None:
         """Return a memory; see `Memory.get`."""
         for book in await self._books(None):
             if stored := await book.find(id):
-                return (await self._shown([stored.note]))[0]
+                return (await self.shown([stored.note]))[0]
         return None
 
     async def list(
@@ -237,8 +191,11 @@ class Shelf:
         if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= checks.MAX_PAGE:
             raise InvalidRequestError(f"limit must be a whole number from 1 to {checks.MAX_PAGE}, not {limit!r:.80}")
         place = None if cursor is None else Cursor.parse(cursor)
-        page = await (await self._book(scope)).page(of_kinds, of_tags, limit, place)
-        return replace(page, notes=tuple(await self._shown(page.notes)))
+        book = await self._book_to_read(scope)
+        if book is None:
+            return NotePage((), None, 0)
+        page = await book.page(of_kinds, of_tags, limit, place)
+        return replace(page, notes=tuple(await self.shown(page.notes)))
 
     async def history(self, id: str) -> Notes:
         """Return what a memory replaced; see `Memory.history`."""
@@ -247,17 +204,15 @@ class Shelf:
 
     async def export_notes(self, target: Path, *, scope: Scope) -> NotesExported:
         """Write Markdown; see `Memory.export_notes`."""
-        found = await (await self._book(scope)).every()
+        book = await self._book_to_read(scope)
+        found = await book.every() if book is not None else []
         return await asyncio.to_thread(exchange.write, target, [stored.note for stored in found])
 
     async def import_notes(self, source: Path, *, scope: Scope) -> NotesImported:
         """Read Markdown; see `Memory.import_notes`."""
         book = await self._book(scope)
         places = await asyncio.to_thread(exchange.read, source)
-        masked = [
-            exchange.Place(place.file, replace(place.written, content=self._masked(place.written.content)))
-            for place in places
-        ]
+        masked = [replace(place, written=self._masked_file(place.written)) for place in places]
         done = await book.take_in([place for place in masked if place.id is not None], self._looked_at)
         for place in masked:
             if place.id is not None:
@@ -316,107 +271,44 @@ class Shelf:
             (place,) = paths
         return place, await asyncio.to_thread(self._code.capture, place, name)
 
-    def _masked(self, content: str) -> str:
-        return mask_secrets(content)[0] if self._mask else content
+    def _masked(self, text: _Text) -> _Text:
+        """Return a text without credentials."""
+        return cast("_Text", mask_secrets(text)[0]) if self._mask and text is not None else text
 
-    async def _shown(self, notes: Iterable[Note]) -> Notes:
-        """Return memories as they are shown: with their uses, and with whether their code is as it was."""
+    def _masked_metadata(self, metadata: Mapping[str, MetadataValue]) -> dict[str, MetadataValue]:
+        def clean(value: MetadataValue) -> MetadataValue:
+            if isinstance(value, str):
+                return self._masked(value)
+            # What cannot be stored is refused by the store, which names it.
+            is_list = isinstance(value, builtins.list) and all(isinstance(part, str) for part in value)
+            return [self._masked(part) for part in cast("Sequence[str]", value)] if is_list else value
 
-        def looked_at() -> Notes:
-            counts = self._uses.counts()
-            return [replace(note, uses=counts[note.id], stale=self._stale(note)) for note in notes]
+        return {key: clean(value) for key, value in metadata.items()}
 
-        return await asyncio.to_thread(looked_at)
-
-    def _stale(self, note: Note) -> str | None:
-        if note.scope == "user" or note.path is None or note.code_hash is None:
-            return note.stale
-        return self._code.stale(note.path, note.symbol, note.code_hash)
-
-    async def shown_results(self, results: SearchResults) -> SearchResults:
-        """Return results in which memories say whether they are stale."""
-
-        def looked_at(result: SearchResult) -> SearchResult:
-            if not is_note(result.metadata):
-                return result
-            scope: Scope = "user" if result.metadata.get("scope") == "user" else "project"
-            note = note_of(result.id, result.content, result.metadata, scope)
-            metadata = {key: value for key, value in result.metadata.items() if key != "stale"}
-            if (why := self._stale(note)) is not None:
-                metadata["stale"] = why
-            return replace(result, metadata=metadata)
-
-        if not any(is_note(result.metadata) for result in results):
-            return results
-        return results.replace(await asyncio.to_thread(lambda: [looked_at(result) for result in results]))
-
-    async def blend(self, query: str, results: SearchResults, top_k: int, filter: Filter | None) -> SearchResults:
-        """Add to a search of the project what the user's own memories say, and tell which memories are stale.
-
-        Args:
-            query: What was asked.
-            results: Of the project.
-            top_k: How many are wanted.
-            filter: Conditions of the search; the user's memories must meet them too.
-        """
-        notices: builtins.list[Notice] = []
-        others = await self._of_user(query, filter, notices)
-        if others is not None:
-            results = blended(query, results, others, top_k)
-        if notices:
-            results = results.with_notices(notices)
-        return await self.shown_results(results)
-
-    async def about(self, task: str, count: int) -> builtins.list[SearchResult]:
-        """Return memories of the project and the user that are near a task, nearest first."""
-        found = await self.project.store.search(task, count, rerank=False, filter=IS_NOTE)
-        others = await self._of_user(task, None, [])
-        merged = inserted(found, relevant_notes(task, others)) if others is not None else list(found)
-        return list(await self.shown_results(SearchResults(merged)))
-
-    async def _of_user(self, query: str, filter: Filter | None, notices: builtins.list[Notice]) -> SearchResults | None:
-        """Search the user's memories; ``None`` where there are none."""
-
-        async def search(book: NoteBook) -> SearchResults:
-            found = await book.store.search(query, _OF_USER, rerank=False, filter=all_of(IS_NOTE, filter))
-            return found.replace([replace(one, metadata={**one.metadata, "scope": "user"}) for one in found])
-
-        others = await self.user.tried(search, notices)
-        for notice in others.notices if others is not None else ():
-            notices.append(Notice(f"user_store_{notice.code}", f"in the user's own memories: {notice.text}"))
-        return others
-
-    async def mark_stale(self) -> int:
-        """Note down, in the store, which of the project's memories are stale by now and which no longer are.
-
-        Returns:
-            How many were changed. A store that cannot be written is left as it is.
-        """
-        watched = await self.project.every(_WATCHED)
-        changed = 0
-        for stored in watched:
-            why = await asyncio.to_thread(self._stale, stored.note)
-            if why == stored.note.stale:
-                continue
-            marked = document_of(replace(stored.note, stale=why))
-            try:
-                # Whoever changes the memory at the same time is right.
-                changed += await self.project.store.write_if({stored.note.id: stored.document}, [marked], masked=True)
-            except StoreError as error:
-                _log.info("notes.stale_not_marked", error=error)
-                break
-        return changed
+    def _masked_file(self, written: Written) -> Written:
+        values = dict(written.values)
+        if "source" in values:
+            values["source"] = self._masked(values["source"])
+        if "metadata" in values:
+            values["metadata"] = self._masked_metadata(values["metadata"])
+        return replace(written, content=self._masked(written.content), values=values)
 
     async def _book(self, scope: Scope) -> NoteBook:
         if checks.checked_scope(scope) == "project":
             return self.project
         return await self.user.writable()
 
+    async def _book_to_read(self, scope: Scope) -> NoteBook | None:
+        """Return the book of a scope; ``None`` for the user's where there is none, which reading must not make."""
+        if checks.checked_scope(scope) == "user" and not await asyncio.to_thread(self.user.exists):
+            return None
+        return await self._book(scope)
+
     async def _books(self, scope: Scope | None) -> builtins.list[NoteBook]:
         """Return the books of a scope, or all; the user's only where there is one that can be read."""
         books = [] if scope == "user" else [self.project]
-        if scope == "user":
-            books.append(await self.user.writable())
+        if scope == "user" and (chosen := await self._book_to_read(scope)) is not None:
+            books.append(chosen)
         elif scope is None and (own := await self.user.readable()) is not None:
             books.append(own)
         return books

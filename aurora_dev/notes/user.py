@@ -21,6 +21,7 @@ _T = TypeVar("_T")
 
 USER_NAMESPACE: Final = "user"
 USER_BUSY_TIMEOUT: Final = 5.0  # seconds; what is written there takes milliseconds
+_BUNDLED: Final = "bundled/"
 # A search of the project waits so long for the user's memories, opening their store included; then it goes without.
 PATIENCE: Final = 2.0  # seconds
 # After a failure searches go without for so long, so that not each of them waits.
@@ -102,9 +103,23 @@ class UserBook:
                 "folder. Nothing was done. Set AURORA_USER_STORE to a folder"
             )
         if self._opening is None or (self._opening.done() and self._failed(self._opening)):
-            self._opening = asyncio.ensure_future(asyncio.to_thread(self._open))
+            self._opening = asyncio.ensure_future(self._opened())
         # Whoever gives up waiting leaves the store to the next one, and to close().
         return NoteBook(await asyncio.shield(self._opening), "user")
+
+    async def _opened(self) -> VectorStore:
+        store = await asyncio.to_thread(self._open)
+        try:
+            stored = await asyncio.to_thread(store.backend.embedder)
+            bundled = (
+                stored is not None and stored.name.startswith(_BUNDLED) and store.embedder.name.startswith(_BUNDLED)
+            )
+            if bundled and not await store.embedder_matches():
+                # Another version of Aurora came with another model; nobody indexes this store, so nobody else would.
+                await store.reembed()
+        except AuroraError as error:  # such as a store that is read-only: words alone find what is in it
+            _log.warning("notes.user_store_not_embedded", error=error)
+        return store
 
     @staticmethod
     def _failed(opening: asyncio.Task[VectorStore]) -> bool:

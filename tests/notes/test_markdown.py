@@ -62,7 +62,7 @@ def read_back(text: str, notes: list[Note]) -> list[Note]:
     return [note_of(one, None, id=note.id, now=0.0) for one, note in zip(written, notes, strict=True)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(notes(), min_size=1, max_size=3))
 def test_whatever_is_written_is_read_back_exactly(several: list[Note]) -> None:
     assert read_back(joined([formatted(note) for note in several]), several) == several
@@ -70,7 +70,7 @@ def test_whatever_is_written_is_read_back_exactly(several: list[Note]) -> None:
         assert read_back(formatted(note), [note]) == [note]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.text(max_size=400) | LINES.map(lambda text: f"---\n{text}"))
 def test_any_text_is_read_or_refused_with_a_line_that_exists(text: str) -> None:
     try:
@@ -118,6 +118,8 @@ def test_a_memory_written_by_hand_needs_a_kind_and_a_text_alone() -> None:
         ("---\nkind: note\n---\n\n", 4, "no text"),
         ("---\nkind: note\n---\n<<<<<<< HEAD\nx\n", 4, "merge conflict"),
         ("---\nkind: note\n---\nx\n<!-- next memory -->\nkind: note\n", 6, "begins with a line"),
+        ("---\nkind: note\n---\nx\n<!-- next memory -->", 5, "no memory follows"),
+        ("---\nkind: note\n---\nx\n<!-- next memory -->\n", 5, "no memory follows"),
     ],
 )
 def test_what_is_broken_is_named_with_its_line(text: str, line: int, words: str) -> None:
