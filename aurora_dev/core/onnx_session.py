@@ -150,6 +150,9 @@ def _session(model: Path | bytes, *, optimise: bool) -> Any:
     levels = onnxruntime.GraphOptimizationLevel
     options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimise else levels.ORT_DISABLE_ALL
     given = model if isinstance(model, bytes) else str(model)
-    return onnxruntime.InferenceSession(
+    session = onnxruntime.InferenceSession(
         given, options, providers=["CPUExecutionProvider"], disabled_optimizers=[_SLOW_FUSION]
     )
+    # It keeps the bytes for a change of providers, which never comes: as much memory as the model, once more.
+    session._model_bytes = None
+    return session

@@ -128,11 +128,14 @@ def _load_encoding(name: str) -> Encoding:
         if isinstance(value, types.FunctionType) and key in ENCODINGS:
             namespace[key] = types.FunctionType(value.__code__, namespace, key, value.__defaults__)
     try:
-        return tiktoken.Encoding(**namespace[name]())
+        encoding = tiktoken.Encoding(**namespace[name]())
     except KeyError as error:
         raise ModelLoadError(
             f"the installed tiktoken has no encoding {error}; install a newer one: pip install -U tiktoken"
         ) from error
+    # It keeps the table for being pickled, which nobody does: 27 MB.
+    encoding._mergeable_ranks = {}
+    return encoding
 
 
 def _load_ranks(url: str, expected_hash: str | None = None) -> dict[bytes, int]:

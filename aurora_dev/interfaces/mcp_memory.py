@@ -7,6 +7,7 @@ opened, created or imported before the first message is answered, and a folder g
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -151,6 +152,7 @@ class OpenMemory:
                 # The store itself: a search through the memory may begin to index, which nobody has asked for.
                 await memory.store.search(_WARM_QUERY, 1)
                 await self.counter()
+            await asyncio.to_thread(give_back)
         except (AuroraError, OSError) as error:  # whoever needs it gets the error, and can act on it
             _log.info("warm_failed", error=f"{type(error).__name__}: {error}")
 
@@ -165,6 +167,18 @@ class OpenMemory:
                 f"{self.root} is no project: nothing was read or stored. Tell the user to name the project's folder in "
                 f"the server's configuration: aurora mcp path/to/project"
             )
+
+
+def give_back() -> None:
+    """Return memory that was freed to the system, where the C library would keep it for later (Linux with glibc).
+
+    Loading models and reading a project take much for a moment, and a server idles for hours.
+    """
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):  # another C library
+        return
+    trim(0)
 
 
 def _failed(task: asyncio.Task[Memory]) -> bool:

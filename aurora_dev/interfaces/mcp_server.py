@@ -304,9 +304,6 @@ def read_message(line: str) -> SessionMessage | types.JSONRPCError | None:
     identifier = value.get("id")
     usable = isinstance(identifier, int | str) and not isinstance(identifier, bool)
     is_response = not isinstance(value.get("method"), str) and ("result" in value or "error" in value)
-    if "id" in value and not usable and not is_response:
-        # The library takes these for notifications, and the client would wait for ever.
-        return _refusal(None, INVALID_REQUEST, "Invalid Request: the id must be a string or a whole number")
     try:
         if is_response:
             return SessionMessage(types.jsonrpc_message_adapter.validate_python(value, by_name=False))
@@ -315,7 +312,8 @@ def read_message(line: str) -> SessionMessage | types.JSONRPCError | None:
     except ValidationError:
         if is_response:
             return None
-        why = "Invalid Request: a message has jsonrpc '2.0', a method, and params that are an object"
+        # The library would take a request with another kind of id for a notification, and its client would wait on.
+        why = "Invalid Request: jsonrpc is '2.0', an id a string or a whole number, params are an object"
         return _refusal(identifier if usable else None, INVALID_REQUEST, why)
 
 

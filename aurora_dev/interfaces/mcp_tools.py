@@ -5,6 +5,7 @@ Nothing here knows the protocol: a tool takes checked arguments, and gives text 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +15,7 @@ from aurora_dev.core.commits import IS_COMMIT
 from aurora_dev.core.context_render import safe
 from aurora_dev.core.types import SearchResults
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.interfaces.mcp_memory import NotIndexedError, OpenMemory, Progress
+from aurora_dev.interfaces.mcp_memory import NotIndexedError, OpenMemory, Progress, give_back
 from aurora_dev.interfaces.mcp_render import (
     FILE_MARK,
     item_of,
@@ -200,6 +201,7 @@ async def index_project(memory: OpenMemory, arguments: IndexArguments, progress:
             report = await opened.index(files, full=arguments.full, reembed=arguments.reembed, reembed_progress=vectors)
         finally:
             memory.indexing = ""
+            await asyncio.to_thread(give_back)
     notices = []
     if not await opened.store.embedder_matches():
         notices.append(
