@@ -194,10 +194,14 @@ class Freshness:
         return _stale(stale)
 
     async def _valid(self) -> Seen | None:
-        seen = await asyncio.to_thread(self._state.seen)
-        if seen is None:
-            return None
-        stats = await self._store.stats()
+        return await asyncio.to_thread(self._read_seen)
+
+    def _read_seen(self) -> Seen | None:
+        seen = self._state.seen()
+        # A remote store would be asked over the network before every search, and counts with a delay.
+        if seen is None or self._store.backend.capabilities.remote:
+            return seen
+        stats = self._store.backend.stats(self._store.namespace)
         # An older copy of the store, or another one in its place, holds something else than what was seen.
         return seen if stats.sequence >= seen.sequence and stats.records >= seen.chunks else None
 

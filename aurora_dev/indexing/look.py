@@ -130,7 +130,7 @@ def _stat_all(root: Path, seen: Seen) -> tuple[set[str], set[str], dict[str, os.
             except OSError:
                 lost.add(folder)
                 folders.add(_parent(folder))  # what it was in has changed as well
-        for path, file in seen.files.items():
+        for path, (mtime_ns, size, _, _) in seen.files.items():
             try:
                 status = stat(start + path, dir_fd=descriptor)
             except (FileNotFoundError, NotADirectoryError):
@@ -138,7 +138,7 @@ def _stat_all(root: Path, seen: Seen) -> tuple[set[str], set[str], dict[str, os.
                 continue
             except OSError:
                 continue  # it cannot be told: what is stored stays
-            if status.st_mtime_ns != file.mtime_ns or status.st_size != file.size:
+            if status.st_mtime_ns != mtime_ns or status.st_size != size:
                 others[path] = status
         for rule, mtime_ns in seen.rules.items():
             try:
