@@ -141,12 +141,17 @@ class NoteBook:
     ) -> NotePage:
         """Return current memories, newest first, from a cursor on."""
         now = self.now()
-        found = await self.every(of_kinds_and_tags(kinds, tags))
-        notes = [one.note for one in found if not is_hidden(one.document.metadata, now)]
-        rest = notes if cursor is None else [note for note in notes if cursor.is_before(note)]
-        page = tuple(rest[:limit])
-        more = Cursor.after(page[-1]).text() if len(rest) > limit else None
-        return NotePage(page, more, len(notes))
+        records = await self.store.scan(all_of(IS_NOTE, of_kinds_and_tags(kinds, tags)))
+        places = sorted(
+            (Cursor.at(record.metadata, record.id) for record in records if not is_hidden(record.metadata, now)),
+            key=Cursor.order,
+        )
+        rest = [place for place in places if cursor is None or cursor.order() < place.order()]
+        stored = await self.fetch([place.id for place in rest[:limit]])
+        # One that was forgotten since the scan is not there any more.
+        page = tuple(stored[place.id].note for place in rest[:limit] if place.id in stored)
+        more = rest[limit - 1].text() if len(rest) > limit else None
+        return NotePage(page, more, len(places))
 
     async def history(self, id: str) -> list[Note]:
         """Return what a memory replaced, directly or through others, newest first."""

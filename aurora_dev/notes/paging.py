@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from typing_extensions import Self
 
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.notes.types import Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +22,15 @@ class Cursor:
     id: str
 
     @classmethod
-    def after(cls, note: Note) -> Self:
-        """Return the place behind a memory."""
-        return cls(note.created_at, note.id)
+    def at(cls, metadata: Mapping[str, Any], id: str) -> Self:
+        """Return the place of a memory that is stored with these metadata."""
+        created = metadata.get("created_at")
+        known = isinstance(created, int | float) and not isinstance(created, bool)
+        return cls(float(created) if known and created is not None else 0.0, id)
+
+    def order(self) -> tuple[float, str]:
+        """Return what lists are sorted by."""
+        return -self.created_at, self.id
 
     @classmethod
     def parse(cls, text: object) -> Self:
@@ -45,7 +52,3 @@ class Cursor:
     def text(self) -> str:
         """Return it as a string of letters, digits, ``-``, ``_`` and ``=``."""
         return base64.urlsafe_b64encode(json.dumps([self.created_at, self.id]).encode("utf-8")).decode("ascii")
-
-    def is_before(self, note: Note) -> bool:
-        """Whether a memory comes behind this place."""
-        return (-self.created_at, self.id) < (-note.created_at, note.id)

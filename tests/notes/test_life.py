@@ -439,6 +439,15 @@ async def test_what_cannot_be_remembered_says_why_and_stores_nothing(
     assert await memory.store.count() == 0
 
 
+async def test_credentials_are_masked_wherever_they_are_said(memory: Memory) -> None:
+    secret = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    note = await memory.remember(f"x {secret}", source=f"by {secret}", metadata={"a": f"{secret}", "b": [f"{secret}"]})
+    await memory.update(note.id, content=f"y {secret}", source=f"of {secret}", metadata={"c": [f"{secret}"]})
+    records = await memory.store.scan(content=True)
+    assert len(records) == 2
+    assert secret not in str(note) + str(records)
+
+
 async def test_pieces_of_files_are_no_memories(memory: Memory) -> None:
     (identifier,) = await memory.store.upsert([Document("code", {"path": "a.py", "file_hash": "x"})])
     assert await memory.get(identifier) is None

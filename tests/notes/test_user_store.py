@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from aurora_dev import Document, Memory
+from aurora_dev import Document, Memory, VectorStore
 from aurora_dev.config import Settings, user_data_folder
 from aurora_dev.errors import ConfigurationError, StoreError
-from aurora_dev.notes.user import UserBook
+from aurora_dev.notes.user import USER_NAMESPACE, UserBook
+from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
 
 async def test_what_is_remembered_for_the_user_is_found_in_another_project_and_marked(tmp_path: Path) -> None:
@@ -99,6 +100,41 @@ async def test_a_store_of_the_user_that_does_not_answer_is_waited_for_once() -> 
     assert len(notices) == 51
     release.set()
     await book.close()
+
+
+async def test_a_decision_against_what_the_user_holds_everywhere_is_pointed_out(memory: Memory) -> None:
+    own = await memory.remember("Indent with tabs.", kind="convention", scope="user")
+    new = await memory.remember("Indent with spaces.", kind="convention")
+    (conflict,) = new.conflicts
+    assert (conflict.id, conflict.scope) == (own.id, "user")
+    assert "says 'spaces' where the earlier one says 'tabs'" in conflict.reason
+
+
+async def test_reading_what_a_user_does_not_have_makes_nothing(
+    memory: Memory, own_user_store: Path, tmp_path: Path
+) -> None:
+    assert (await memory.list(scope="user")).total == 0
+    assert (await memory.prune(scope="user")).count == 0
+    assert await memory.forget(filter={"kind": "x"}, scope="user") == 0
+    assert await memory.forget(["x"], scope="user") == 0
+    assert (await memory.export_notes(tmp_path / "out", scope="user")).notes == 0
+    assert not own_user_store.exists()
+
+
+async def test_a_store_of_an_earlier_bundled_model_gets_its_vectors_back(memory: Memory, own_user_store: Path) -> None:
+    class EarlierBundled(HashingEmbedder):
+        @property
+        def name(self) -> str:
+            return "bundled/earlier"
+
+    async with VectorStore(
+        path=own_user_store, namespace=USER_NAMESPACE, embedder=EarlierBundled(), reranker="none"
+    ) as store:
+        await store.upsert([Document("I prefer tabs to spaces.", {"kind": "note"})])
+    results = await memory.recall("tabs or spaces", scope="user")
+    assert len(results) == 1
+    assert "vector" in results[0].scores
+    assert results.notices == ()
 
 
 async def test_it_can_be_switched_off(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
