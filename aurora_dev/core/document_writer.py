@@ -143,7 +143,9 @@ class DocumentWriter:
         """Delete by ids; return how many existed."""
         with self._lock:
             found = self._backend.fetch(self._namespace, ids)
-            if found:
+            if self._backend.capabilities.remote:
+                self._backend.write(self._namespace, (), ids)  # what was just written may not show yet
+            elif found:
                 self._backend.write(self._namespace, (), list(found))
         return len(found)
 

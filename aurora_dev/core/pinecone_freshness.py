@@ -29,9 +29,11 @@ class _Pending:
     Attributes:
         number: Of the last upsert; 0 where the service named none.
         witnesses: Encoded id to the revision that it must show, or ``None`` where it must be gone.
+        ids: All encoded ids that were written or deleted.
     """
 
     number: int = 0
+    ids: set[str] = field(default_factory=set)
     witnesses: dict[str, str | None] = field(default_factory=dict)
 
 
@@ -66,6 +68,17 @@ class Freshness:
         """Note that a namespace was deleted: nothing that was written before is to show."""
         with self._lock:
             self._pending.pop((index.name, namespace), None)
+
+    def is_pending(self, index: PineconeIndex, namespace: str) -> bool:
+        """Return whether there are writes of this process that nobody has waited for."""
+        with self._lock:
+            return (index.name, namespace) in self._pending
+
+    def touches(self, index: PineconeIndex, namespace: str, ids: Sequence[str]) -> bool:
+        """Return whether some of these ids are among such writes."""
+        with self._lock:
+            pending = self._pending.get((index.name, namespace))
+            return pending is not None and not pending.ids.isdisjoint(ids)
 
     def wait(
         self,
@@ -114,6 +127,7 @@ class Freshness:
 def _remember(pending: _Pending, ids: Sequence[str], revision: str | None) -> None:
     for identifier in ids:  # what was noted of them before is over
         pending.witnesses.pop(identifier, None)
+    pending.ids.update(ids)
     pending.witnesses[ids[-1]] = revision
     while len(pending.witnesses) > _MOST_WITNESSES:
         del pending.witnesses[next(iter(pending.witnesses))]

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 
 from aurora_dev.core.pinecone_client import IndexFacts, PineconeClient, PineconeIndex
+from aurora_dev.core.pinecone_requests import MAX_BATCH, MAX_CONCURRENCY
 from aurora_dev.core.pinecone_sparse import Sparse, placeholder
 from aurora_dev.errors import ConfigurationError, IndexNotFoundError
 
@@ -170,3 +171,20 @@ class Layout:
         index = self._client.open(name, facts.host or "")
         self._open[name] = (index, facts)
         return index
+
+
+def check_options(index: object, batch_size: object, concurrency: object, **seconds: object) -> None:
+    """Refuse options that cannot be used.
+
+    Raises:
+        ConfigurationError: One cannot; the text names it.
+    """
+    longest = MAX_INDEX_NAME - len(SPARSE_SUFFIX)
+    if not isinstance(index, str) or not 1 <= len(index) <= longest:
+        raise ConfigurationError(f"the name of an index has 1 to {longest} characters, not {index!r}")
+    for what, number, most in (("batch_size", batch_size, MAX_BATCH), ("concurrency", concurrency, MAX_CONCURRENCY)):
+        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= most:
+            raise ConfigurationError(f"{what} must be a whole number of 1 to {most}, not {number!r}")
+    for what, value in seconds.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:
+            raise ConfigurationError(f"{what} must be seconds above 0, not {value!r}")

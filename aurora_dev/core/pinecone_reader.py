@@ -39,11 +39,6 @@ class Reader:
             found |= answer
         return found
 
-    def existing(self, index: PineconeIndex, namespace: str, ids: Sequence[str]) -> list[str]:
-        """Return those of some encoded ids that exist, in their order."""
-        found = self.fetch(index, namespace, ids)
-        return [name for name in ids if name in found]
-
     def matching(self, index: PineconeIndex, namespace: str, node: FilterNode, *, content: bool) -> list[Found]:
         """Return all records that match, in the order of their ids."""
         wanted = translate(node)

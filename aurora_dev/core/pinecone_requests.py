@@ -28,6 +28,7 @@ MAX_FETCH = 100  # ids of one fetch: more would answer with megabytes
 MAX_TOP_K = 10_000
 
 DEFAULT_BATCH = 100
+MAX_CONCURRENCY = 64  # more would only meet Pinecone's limit of 100 writes a second and namespace
 DEFAULT_CONCURRENCY = 16  # requests at a time; the client's own ceiling of connections is at least 20
 
 _FLOAT_BYTES = 25  # the longest that JSON writes a 64-bit float, with its comma

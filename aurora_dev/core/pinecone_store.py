@@ -16,7 +16,7 @@ from aurora_dev.core.http_service import checked_key
 from aurora_dev.core.pinecone_client import PineconeClient
 from aurora_dev.core.pinecone_filters import any_of
 from aurora_dev.core.pinecone_freshness import Freshness
-from aurora_dev.core.pinecone_layout import MAX_INDEX_NAME, SPARSE_SUFFIX, Layout
+from aurora_dev.core.pinecone_layout import Layout, check_options
 from aurora_dev.core.pinecone_notes import SCHEMA_VERSION, EmbedderState
 from aurora_dev.core.pinecone_reader import Found, Reader
 from aurora_dev.core.pinecone_records import VECTOR, ZERO, decode_record
@@ -94,16 +94,7 @@ class PineconeStore:
         key = checked_key(api_key)
         if not key:
             raise ConfigurationError("backend 'pinecone' needs a key: set the environment variable PINECONE_API_KEY")
-        if not index or len(index) > MAX_INDEX_NAME - len(SPARSE_SUFFIX):
-            raise ConfigurationError(
-                f"the name of an index has 1 to {MAX_INDEX_NAME - len(SPARSE_SUFFIX)} characters, not {index!r}"
-            )
-        for what, number, most in (("batch_size", batch_size, MAX_BATCH), ("concurrency", concurrency, 64)):
-            if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= most:
-                raise ConfigurationError(f"{what} must be a whole number of 1 to {most}, not {number!r}")
-        for what, seconds in (("timeout", timeout), ("visibility_timeout", visibility_timeout)):
-            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < 1e6:
-                raise ConfigurationError(f"{what} must be seconds above 0, not {seconds!r}")
+        check_options(index, batch_size, concurrency, timeout=timeout, visibility_timeout=visibility_timeout)
         self._closed = threading.Event()
         self._client = PineconeClient(
             key,
@@ -206,11 +197,13 @@ class PineconeStore:
             return
         upserted = {one.truth.id for one in prepared}
         gone = [name for name in dict.fromkeys(map(names.encode_id, deletes)) if name not in upserted]
-        if not prepared:
-            gone = self._reader.existing(target.records, target.namespace, gone)  # what is not there changes nothing
         if not prepared and not gone:
             return
-        self._send(store, target, prepared, gone)
+        # Deletes are sent also where nothing seems to be there: it may only not show yet. The sequence stays where
+        # nothing does, and nothing of this process can be on its way.
+        moved = bool(prepared) or self._freshness.is_pending(target.records, target.namespace)
+        moved = moved or bool(self._reader.fetch(target.records, target.namespace, gone))
+        self._send(store, target, prepared, gone, moved=moved)
 
     def attach_vectors(self, namespace: str, records: Sequence[Record], *, embedder: EmbedderInfo) -> int:
         """Give vectors to records that are still as they were read, and return how many those are.
@@ -272,12 +265,18 @@ class PineconeStore:
     # -- reading -----------------------------------------------------------------------------------------------
 
     def fetch(self, namespace: str, ids: Sequence[str], *, vectors: bool = False) -> dict[str, Record]:
-        """Return the records that exist among ``ids``; vectors only where asked for."""
+        """Return the records that exist among ``ids``; vectors only where asked for.
+
+        Ids that this process has just written are waited for.
+        """
         store = self._session.opened()
         wanted = list(dict.fromkeys(i for i in ids if _can_be_stored(i)))
         if store is None or not wanted:
             return {}
-        found = self._reader.fetch(store.records, names.encode_namespace(namespace), list(map(names.encode_id, wanted)))
+        encoded, encoded_ids = names.encode_namespace(namespace), [names.encode_id(one) for one in wanted]
+        if self._freshness.touches(store.records, encoded, encoded_ids):
+            self._session.settled(namespace)
+        found = self._reader.fetch(store.records, encoded, encoded_ids)
         pairs = [(decode_record(stored.id, stored.metadata), stored) for stored in found.values()]
         records = self._with_vectors(store, namespace, pairs) if vectors else [record for record, _ in pairs]
         by_id = {record.id: record for record in records}
@@ -421,7 +420,15 @@ class PineconeStore:
             probe=store.vector if store else None,
         )
 
-    def _send(self, store: Opened, target: Target, prepared: Sequence[Prepared], gone: Sequence[str]) -> None:
+    def _send(
+        self,
+        store: Opened,
+        target: Target,
+        prepared: Sequence[Prepared],
+        gone: Sequence[str],
+        *,
+        moved: bool = True,
+    ) -> None:
         """Write, and move the sequence also where only a part of it was written."""
         changed = len(prepared) + len(gone)
         try:
@@ -431,7 +438,8 @@ class PineconeStore:
             with suppress(StoreError):  # the first error says what happened
                 store.changed(target.namespace, changed)
             raise
-        store.changed(target.namespace, changed)
+        if moved:
+            store.changed(target.namespace, changed)
 
     def _matching(self, namespace: str, node: FilterNode, *, content: bool) -> list[Found]:
         store = self._session.settled(namespace)

@@ -307,6 +307,19 @@ def test_what_lists_and_counts_waits_for_own_writes(pinecone_server: PineconeSer
     assert list(store.scan("n")) == []
 
 
+def test_what_was_written_and_does_not_show_yet_can_be_deleted_and_read(
+    pinecone_server: PineconeServer, store: PineconeStore
+) -> None:
+    pinecone_server.delay_visibility(reads=3)
+    store.write("n", [record("a", "alpha", {}, unit(1)), record("b", "beta", {}, unit(0, 1))])
+    assert store.fetch("n", ["b"], vectors=True)["b"].vector is not None
+    store.write("n", [record("c", "gamma", {}, unit(1))])
+    store.write("n", deletes=["c"])
+    store.refresh("n")
+    assert [r.id for r in store.scan("n")] == ["a", "b"]
+    assert sorted(ids(store.vector_query("n", unit(1), 5))) == ["a", "b"]
+
+
 def test_what_does_not_show_in_time_is_said_and_is_stored_all_the_same(
     pinecone_server: PineconeServer, pinecone_store: Opener, caplog: pytest.LogCaptureFixture
 ) -> None:
