@@ -43,7 +43,9 @@ class Exchange(BaseHTTPRequestHandler):
     def reset(self) -> None:
         """Close the connection so that the client sees it reset."""
         self.close_connection = True
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+        )
         self.connection.close()
 
     def truncate(self, status: int, body: bytes) -> None:

@@ -183,14 +183,17 @@ def test_an_import_replaces_what_differs_and_leaves_the_rest(
     source: FAISSLocalStore, target: FAISSLocalStore, contents: Read, tmp_path: Path
 ) -> None:
     source.write("n", [record("a", "same", {"v": 1}), record("b", "new", {"v": 1}), record("c", "x", {"v": 1})])
+    source.write("n", [record("d", "vector", {}, unit(1)), record("e", "vector", {}, unit(1))])
     export_records(source, "n", tmp_path / "m.jsonl")
     target.set_embedder(EMBEDDER)
     target.write("n", [record("a", "same", {"v": 1}, unit(1)), record("b", "old", {"v": 1}), record("z", "own")])
-    target.write("n", [record("c", "x", {"v": 1.0})])
+    target.write("n", [record("c", "x", {"v": 1.0}), record("d", "vector", {}, unit(2)), record("e", "vector")])
     report = import_records(target, tmp_path / "m.jsonl")
-    assert (report.records, report.written) == (3, 2)
+    assert (report.records, report.written) == (5, 4)
     found = contents(target)
-    assert {name: one[0] for name, one in found.items()} == {"a": "same", "b": "new", "c": "x", "z": "own"}
+    texts = {"a": "same", "b": "new", "c": "x", "d": "vector", "e": "vector", "z": "own"}
+    assert {name: one[0] for name, one in found.items()} == texts
+    assert found["d"][2] == found["e"][2] == unit(1).tolist()
     assert found["a"][2] is not None  # a vector that the store has already is kept
     assert found["c"][1] == {"v": ("int", 1)}
 
