@@ -227,12 +227,12 @@ def measure_steady(project: Path) -> tuple[dict[str, list[float]], dict[str, flo
     return seconds, memory
 
 
-def measure_freshness(project: Path, count: int) -> tuple[dict[str, list[float]], int]:
-    """Return seconds from the save of a file to the answer, by what was done, and how often that did not know it."""
+def measure_freshness(project: Path, count: int) -> tuple[dict[str, list[float]], int, int]:
+    """Return seconds from a save to the answer, how often that did not know it, and how often it did not say so."""
     client = Client(project)
     client.call("search_memory", query=QUERIES[0])
     seconds: dict[str, list[float]] = defaultdict(list)
-    missed = 0
+    missed = silent = 0
     for number in range(count):
         file = project / f"saved_{number}.py"
         for what in ("new file", "edited file", "deleted file"):
@@ -245,9 +245,16 @@ def measure_freshness(project: Path, count: int) -> tuple[dict[str, list[float]]
             took, data = client.timed("search_memory", query=name, sources=["files"])
             found = any(one["path"] == file.name and name in one["content"] for one in data["results"])
             seconds[what].append(took)
-            missed += found == (what == "deleted file")
+            if found == (what == "deleted file"):
+                missed += 1
+                silent += not says_stale(data)
     client.close()
-    return seconds, missed
+    return seconds, missed, silent
+
+
+def says_stale(data: dict[str, Any]) -> bool:
+    """Whether an answer says that the index is older than the project."""
+    return any("stale" in notice for notice in data.get("notices", ()))
 
 
 def agent(project: Path, number: int, rounds: int) -> None:
@@ -277,7 +284,7 @@ def agent(project: Path, number: int, rounds: int) -> None:
         if file.name in {one.get("path") for one in data["results"]}:
             seen["files"] += 1
         else:
-            seen["announced"] += any("stale" in notice for notice in data.get("notices", ()))
+            seen["announced"] += says_stale(data)
     client.close()
     print(json.dumps({"seconds": seconds, "ids": ids, "files": files, "seen": seen}))
 
@@ -339,7 +346,7 @@ def report(
     chunks: int,
     starts: dict[str, Starts],
     steady: tuple[dict[str, list[float]], dict[str, float]],
-    freshness: tuple[dict[str, list[float]], int],
+    freshness: tuple[dict[str, list[float]], int, int],
     agents: dict[str, Any],
     count: int,
 ) -> str:
@@ -361,6 +368,7 @@ def report(
     )
     saves = sum(len(values) for values in freshness[0].values())
     lines.append(row(f"saves not seen by the next search, of {saves}", str(freshness[1])))
+    lines.append(row("of these, the answer did not say that the index is stale", str(freshness[2])))
     lines.append(row(f"memories lost by {count} agents, of {agents['memories']:,}", str(agents["lost_memories"])))
     lines.append(row(f"saved files lost by {count} agents, of {agents['files']:,}", str(agents["lost_files"])))
     seen = agents["seen_at_once"]
@@ -411,6 +419,7 @@ def main() -> None:
             "resident_mb": steady[1],
             "freshness": freshness[0],
             "freshness_missed": freshness[1],
+            "freshness_silent": freshness[2],
             "agents": agents,
         }
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
