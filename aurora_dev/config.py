@@ -223,6 +223,8 @@ class Settings(BaseSettings):
                 refuse("embedder", "would send this project's text to another machine")
         if "reranker_url" in from_files and _host(self.reranker_url or "") not in _LOOPBACK_HOSTS:
             refuse("reranker_url", "would send this project's text to another machine")
+        if "reranker" in from_files and self.reranker.partition(":")[0] == "pinecone":
+            refuse("reranker", "would send this project's text to another machine")
         if "sentence_transformers_home" in from_files:
             refuse("sentence_transformers_home", "would load models from a folder of its own")
         for name in from_files & {"embedder", "reranker", "cross_encoder_model"}:

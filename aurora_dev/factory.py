@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _EMBEDDERS = "bundled, sentence-transformers:MODEL, http:URL, or the folder of a static model"
-_RERANKERS = "auto, bundled, cross-encoder, cross-encoder:MODEL, http (with reranker_url), none"
+_RERANKERS = "auto, bundled, cross-encoder, cross-encoder:MODEL, http (with reranker_url), pinecone[:MODEL], none"
 _CROSS_ENCODERS = ("cross-encoder", "sentence-transformers")  # one thing under the name of each of its makers
+_NAMING_MODELS = (*_CROSS_ENCODERS, "pinecone")  # those that a model may be named for
 _BACKENDS = "faiss, pinecone"
 
 
@@ -137,8 +138,9 @@ def create_reranker(reranker: Reranker | str | None = None, settings: Settings |
     Args:
         reranker: An instance; ``None`` or ``"cross-encoder"`` for `CrossEncoderReranker` with the model that is set,
             else its default one; ``"cross-encoder:MODEL"``; ``"sentence-transformers"`` is another name for these;
-            ``"bundled"`` for the model in the wheel; ``"http"`` for the service at ``reranker_url``; ``"auto"`` for a
-            configured service, else a configured model, else the bundled one; ``"none"``.
+            ``"bundled"`` for the model in the wheel; ``"http"`` for the service at ``reranker_url``; ``"pinecone"`` or
+            ``"pinecone:MODEL"`` for a model that Pinecone hosts; ``"auto"`` for a configured service, else a configured
+            model, else the bundled one; ``"none"``.
         settings: For the service, the model and what runs it; ``None`` reads the environment.
 
     Returns:
@@ -153,9 +155,13 @@ def create_reranker(reranker: Reranker | str | None = None, settings: Settings |
     if reranker == "none":
         return None
     kind, _, model = ("cross-encoder" if reranker is None else reranker).partition(":")
-    if kind not in ("auto", "bundled", "http", *_CROSS_ENCODERS) or (kind not in _CROSS_ENCODERS and model):
+    if kind not in ("auto", "bundled", "http", *_NAMING_MODELS) or (kind not in _NAMING_MODELS and model):
         raise ConfigurationError(f"there is no reranker '{reranker}'. There is: {_RERANKERS}")
     settings = settings or _environment()
+    if kind == "pinecone":
+        from aurora_dev.core.pinecone_reranker import DEFAULT_MODEL, PineconeReranker
+
+        return PineconeReranker(settings.pinecone_api_key, model or DEFAULT_MODEL)
     if kind == "http" or (kind == "auto" and settings.reranker_url):
         return _reranking_service(settings)
     model = model or settings.cross_encoder_model or ""

@@ -204,12 +204,19 @@ class PineconeClient:
             self._opened.append(opened)
         return opened
 
-    def rerank(self, model: str, query: str, documents: Sequence[str]) -> list[tuple[int, float]]:
+    def rerank(
+        self, model: str, query: str, documents: Sequence[str], parameters: Mapping[str, Any] | None = None
+    ) -> list[tuple[int, float]]:
         """Return place and score of documents, by Pinecone's inference service."""
 
         def ask() -> Any:
             return self._connected().inference.rerank(
-                model=model, query=query, documents=list(documents), return_documents=False, top_n=len(documents)
+                model=model,
+                query=query,
+                documents=list(documents),
+                return_documents=False,
+                top_n=len(documents),
+                parameters=parameters,
             )
 
         reply = self._guarded(ask, model, "asking the reranking model")

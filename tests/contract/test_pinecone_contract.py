@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
+from pinecone_server import PineconeServer
 
 from aurora_dev.core.backend import VectorBackend
 from aurora_dev.core.pinecone_store import PineconeStore
+from aurora_dev.errors import ConfigurationError
 from aurora_dev.testing.backend_contract import (
     EmbedderContract,
     FilterContract,
@@ -16,6 +19,7 @@ from aurora_dev.testing.backend_contract import (
     RecordContract,
     VectorSearchContract,
 )
+from aurora_dev.testing.contract_support import DIMENSION, EMBEDDER, WIDER_EMBEDDER, ids, record, unit
 
 
 class _Pinecone:
@@ -49,3 +53,26 @@ class TestVectorSearch(_Pinecone, VectorSearchContract):
 
 class TestKeywordSearch(_Pinecone, KeywordSearchContract):
     pass
+
+
+class _DenseAlone(_Pinecone):
+    """Without keyword search one dense index, whose dimension is fixed, holds the records too."""
+
+    @pytest.fixture
+    def backend(self, pinecone_server: PineconeServer, pinecone_store: Callable[..., PineconeStore]) -> PineconeStore:
+        pinecone_server.create_index("aurora", dimension=DIMENSION)
+        return pinecone_store(keyword=False, create=False)
+
+
+class TestRecordsWithoutKeywords(_DenseAlone, RecordContract):
+    pass
+
+
+class TestEmbedderWithoutKeywords(_DenseAlone, EmbedderContract):
+    def test_vectors_come_back_record_by_record(self, backend: VectorBackend) -> None:
+        backend.set_embedder(EMBEDDER)
+        self.put(backend, record("a", "x", {}, unit(1)))
+        with pytest.raises(ConfigurationError, match="16 dimensions"):
+            backend.set_embedder(WIDER_EMBEDDER)
+        assert ids(backend.vector_query("n", unit(1), 1)) == ["a"]
+        assert np.allclose(backend.fetch("n", ["a"], vectors=True)["a"].vector, unit(1))
