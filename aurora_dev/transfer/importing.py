@@ -104,8 +104,6 @@ def import_records(
             if progress is not None:
                 progress("importing", loader.done.records, found.records)
     loader.check_count()
-    if loader.done.written:
-        backend.refresh(target)
     return ImportReport(
         path=file,
         namespace=target,

@@ -204,32 +204,30 @@ class PineconeServer:
         name = names[operation.name] if operation else ""
         headers = {key.lower(): value for key, value in exchange.headers.items()}
         fault = self._enter(name)
-        status = 0
+        answer: Answer | None = None
         try:
             if self.latency:
                 self._over.wait(self.latency)
-            if fault is not None and fault.first and fault.action != "reorder":
-                status = self._strike(exchange, fault, apis[0], b"{}")
-                if fault.action != "slow":
-                    return
-            if operation is None:
+            carried_out = fault is None or not fault.first or fault.action in ("reorder", "slow")
+            if carried_out and operation is None:
                 self._violate(f"{exchange.command} {unquote(parts.path)}: no such operation")
                 answer = error(apis[0], 404, "no such operation")
-            else:
+            elif carried_out and operation is not None:
                 answer = self._carry_out(operation, headers, query, path, exchange.body, handle)
-            body = b"" if answer.body is None else orjson.dumps(answer.body)
-            status = answer.status
-            if fault is not None and fault.action == "reorder":
-                self._turnstile.wait(fault.group, fault.seconds)
-            elif fault is not None and not fault.first:
-                status = self._strike(exchange, fault, apis[0], body)
-                if fault.action != "slow":
-                    return
-                status = answer.status
+            if fault is not None:
+                answer = self._struck(exchange, fault, apis[0], answer)
         finally:
+            # Before the client can know of the answer: what it does next comes after this.
+            status = 0 if answer is None else answer.status
             self._leave(name, Seen(name, index, exchange.body, status, headers, query))
-        kind = {"Content-Type": "application/json"} if body else {}
-        exchange.answer(status, body, {**kind, **answer.headers})
+        if answer is not None:
+            body = _encoded(answer)
+            kind = {"Content-Type": "application/json"} if body else {}
+            exchange.answer(answer.status, body, {**kind, **answer.headers})
+        elif fault is not None and fault.action == "truncate":
+            exchange.truncate(200, b"{}")
+        else:
+            exchange.reset()
 
     def _carry_out(
         self,
@@ -279,28 +277,23 @@ class PineconeServer:
         problems += operation.problems_of_body(body)
         return body
 
-    def _strike(self, exchange: Exchange, fault: Fault, api: str, body: bytes) -> int:
-        """Do what a fault says and return the status that the client has seen (0: none)."""
-        if fault.action == "reset":
-            exchange.reset()
-        elif fault.action == "truncate":
-            exchange.truncate(200, body)
-        elif fault.action == "slow":
+    def _struck(self, exchange: Exchange, fault: Fault, api: str, answer: Answer | None) -> Answer | None:
+        """Return what a fault makes of an answer; ``None``: the connection breaks."""
+        if fault.action == "reorder":
+            self._turnstile.wait(fault.group, fault.seconds)
+            return answer
+        if fault.action == "slow":
             self._over.wait(fault.seconds)
-        elif fault.action == "hang":
-            exchange.close_connection = True
+            return answer
+        if fault.action == "hang":
             released = self._released
             for _ in range(int(LONGEST_HANG / 0.01)):
                 if released.is_set() or self._over.is_set() or exchange.left():
                     break
-        else:
-            headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
-            answer = error(api, fault.status, f"told to answer {fault.status}", headers)
-            exchange.answer(
-                fault.status, orjson.dumps(answer.body), {"Content-Type": "application/json", **answer.headers}
-            )
-            return fault.status
-        return 0
+        if fault.action != "status":
+            return None
+        headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
+        return error(api, fault.status, f"told to answer {fault.status}", headers)
 
     def _enter(self, name: str) -> Fault | None:
         with self._lock:
@@ -318,3 +311,7 @@ class PineconeServer:
     def _violate(self, text: str) -> None:
         with self._lock:
             self.violations.append(text)
+
+
+def _encoded(answer: Answer) -> bytes:
+    return b"" if answer.body is None else orjson.dumps(answer.body)
