@@ -49,6 +49,8 @@ _ACTIVATIONS = {
     "gelu_fast": ("FastGelu", CONTRIB),
     "relu": ("Relu", ""),
 }
+# The score of Aurora's own model begins as the cosine of two means; then all tokens of the last layer are read.
+_SIMILARITY = "similarity.weight"
 _FAMILIES = {
     "BertForSequenceClassification": "bert",
     "RobertaForSequenceClassification": "roberta",
@@ -124,7 +126,9 @@ def bert_graph(
     (pairs,), before any sigmoid.
 
     Args:
-        weights: The state dictionary of a ``…ForSequenceClassification`` with one output.
+        weights: The state dictionary of a ``…ForSequenceClassification`` with one output; or with the score of Aurora's
+            own model, ``similarity.weight`` (width,), ``first.weight`` (1, width) and ``first.bias`` (1,), in place of
+            pooler and classifier (see ``scripts/train/reranker_model.py``).
         shape: Of the model.
         precision: Of weights and of the matrix products with them; attention itself is float32.
         maxima: From `calibration_graph`, for int8.
@@ -167,9 +171,11 @@ class _Builder:
 
     def build(self, *, give_maxima: bool) -> bytes:
         state = self._embedded()
+        compares = _SIMILARITY in self.weights
         for layer in range(self.shape.layers):
-            state = self._layer(state, layer, last=layer == self.shape.layers - 1)
-        score = self.graph.add("Reshape", self._score(state), self._shape_of("flat", [-1]))
+            state = self._layer(state, layer, last=layer == self.shape.layers - 1 and not compares)
+        given = self._similarity(state) if compares else self._score(state)
+        score = self.graph.add("Reshape", given, self._shape_of("flat", [-1]))
         self.graph.output(score, LOGITS, FLOAT, ["pairs"])
         for place, value in self.read.items() if give_maxima else ():
             largest = self.graph.add(
@@ -242,6 +248,23 @@ class _Builder:
             if name == dense:
                 first = self.graph.add("Tanh", first)
         return first
+
+    def _similarity(self, state: Value) -> Value:
+        """Weigh the cosine of the query's and the document's mean vectors, and add the first token's projection.
+
+        Sums stand for means: a cosine does not change with lengths.
+        """
+        graph = self.graph
+        of_document = graph.add("Unsqueeze", graph.add("Cast", Value(TOKEN_TYPES), to=FLOAT), self._shape_of("1", [1]))
+        of_query = graph.add("Sub", graph.constant("one", np.ones(1, np.float32)), of_document)
+        parts = []
+        for which in (of_query, of_document):
+            total = graph.add("MatMul", which, state)
+            parts.append(graph.add("Div", total, graph.add("ReduceL2", total, self._shape_of("2", [2]), keepdims=1)))
+        weight = graph.constant(_SIMILARITY, self._weight(_SIMILARITY).reshape(-1, 1))
+        likeness = graph.add("MatMul", graph.add("Mul", *parts), weight)
+        first = graph.add("MatMul", self._first_token(state), graph.constant("first", self._matrix("first")))
+        return graph.add("Add", graph.add("Add", likeness, first), graph.constant("bias", self._weight("first.bias")))
 
     def _linear(self, value: Value, name: str, place: str) -> Value:
         value, matrix = self._smoothed(value, self._matrix(name), place)
