@@ -6,6 +6,7 @@ that is installed.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from aurora_dev.core.http_service import redacted
@@ -20,7 +21,8 @@ from aurora_dev.errors import (
 
 _LONGEST_MESSAGE = 300  # characters of what the service said
 
-_MISSING_NAMESPACE = "namespace"  # the word in a 404 that is about a namespace, not about the index
+# What a 404 says that is about a namespace; one about an index says the index's name, which may hold the word too.
+_MISSING_NAMESPACE = re.compile(r"^(?:the )?namespace\b.*\bnot\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ def is_passing(error: BaseException) -> bool:
 def is_missing_namespace(error: BaseException) -> bool:
     """Return whether a 404 is about a namespace that holds nothing, which is no error for us."""
     status = getattr(error, "status_code", None)
-    return status == 404 and _MISSING_NAMESPACE in str(getattr(error, "message", "")).lower()
+    return status == 404 and _MISSING_NAMESPACE.match(str(getattr(error, "message", ""))) is not None
 
 
 def is_not_found(error: BaseException) -> bool:

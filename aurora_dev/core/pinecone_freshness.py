@@ -20,6 +20,7 @@ from aurora_dev.core.pinecone_sparse import Sparse
 _MOST_WITNESSES = 100  # ids that are looked at; one for each batch that was written lately
 _FIRST_PAUSE = 0.05  # seconds
 _LONGEST_PAUSE = 1.0  # seconds
+_MOST_IDS = 100_000  # about 10 MB; beyond, a process that never waits forgets which ids it wrote
 
 
 @dataclass(slots=True)
@@ -127,6 +128,8 @@ class Freshness:
 def _remember(pending: _Pending, ids: Sequence[str], revision: str | None) -> None:
     for identifier in ids:  # what was noted of them before is over
         pending.witnesses.pop(identifier, None)
+    if len(pending.ids) > _MOST_IDS:
+        pending.ids.clear()
     pending.ids.update(ids)
     pending.witnesses[ids[-1]] = revision
     while len(pending.witnesses) > _MOST_WITNESSES:

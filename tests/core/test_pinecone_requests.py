@@ -101,6 +101,23 @@ def test_a_new_exception_of_the_client_is_what_its_base_is() -> None:
     assert isinstance(pinecone_errors.translated(Stranger(), KEY, "x"), BackendUnavailableError)
 
 
+@pytest.mark.parametrize(
+    ("said", "is_about_a_namespace"),
+    [
+        ("Namespace not found", True),
+        ("The namespace 'n' does not exist", True),
+        ("Resource team-namespace-index not found", False),
+        ("no index", False),
+        ("", False),
+    ],
+)
+def test_a_namespace_that_holds_nothing_is_told_from_an_index_that_is_not_there(
+    said: str, is_about_a_namespace: bool
+) -> None:
+    assert pinecone_errors.is_missing_namespace(clients.NotFoundError(said)) is is_about_a_namespace
+    assert not pinecone_errors.is_missing_namespace(clients.ForbiddenError(said))
+
+
 def test_the_key_is_taken_out_of_what_the_service_says() -> None:
     error = pinecone_errors.translated(clients.UnauthorizedError(f"no such key: {KEY}"), KEY, "x")
     assert KEY not in str(error) and "[hidden]" in str(error)
