@@ -1,4 +1,4 @@
-"""The score of Aurora's own reranker, in the graph: a weighted cosine of the two parts' means, and the first token's."""
+"""The score of Aurora's own reranker: a weighted cosine of the two parts' means, and the first token's share."""
 
 from __future__ import annotations
 

@@ -1,0 +1,166 @@
+"""Write the bundled reranker's folder from a training run, and show that int8 orders as float32 does.
+
+    python scripts/train/export_reranker.py --run RUN --data DATA --output aurora_dev/models/minilm-reranker
+
+RUN is the folder of ``train_reranker.py``, DATA that of ``build_data.py``: 64 pairs of its validation part set the
+ranges of the activations, and a thousand others check the result. The folder gets ``model.onnx`` (int8),
+``tokenizer.json``, ``config.json``, ``SHA256SUMS``, ``README.md`` and ``LICENSE``; nothing is written where the two
+precisions disagree. With ``--float`` the float32 model is written beside it, for comparisons; it does not belong into
+the package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from listwise import ndcg_of_one, reciprocal_rank
+from reranker_card import card
+from reranker_data import VALIDATION_PASSAGE, TrainingList, passage, read_lists
+from reranker_model import CrossEncoder, ModelShape, to_bert
+from safetensors.torch import load_file
+
+from aurora_dev.core.bert_graph import BertShape, bert_graph
+from aurora_dev.core.onnx_session import PairScorer, input_maxima
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from distil_embedder import find_source, licence_text, sha256_of, write_json
+
+FORMAT = 1
+# Longest query and document together: the query, the heading and `VALIDATION_PASSAGE` characters of nearly any code.
+MAX_TOKENS = 160
+CALIBRATION_PAIRS = 64
+CHECKED_LISTS = 85  # of about 13 pairs each: a thousand pairs
+LEAST_RANK_CORRELATION = 0.98
+MOST_NDCG_LOST = 0.01  # a share of float32's
+
+
+def load_run(run: Path) -> tuple[CrossEncoder, dict[str, Any]]:
+    """Return the best model of a run, and the state that names its step and plan."""
+    kept = json.loads((run / "state.json").read_text("utf-8"))
+    model = CrossEncoder(ModelShape(layers=len(kept["plan"]["layers"])))
+    tensors = load_file(run / "tensors.safetensors")
+    model.load_state_dict({name[6:]: value for name, value in tensors.items() if name.startswith("model.")})
+    return model.eval(), kept
+
+
+def graphs(model: CrossEncoder, tokenizer: Any, lists: Sequence[TrainingList]) -> tuple[bytes, bytes]:
+    """Return the model as ONNX files: float32, and int8 with ranges measured on one pair of each list."""
+    weights = {name: value.numpy() for name, value in to_bert(model).items()}
+    shape = BertShape("bert", model.shape.layers, model.shape.heads)
+    pairs = [
+        (each.query, passage(each.query, each.negatives[0] if place % 2 else each.positive, VALIDATION_PASSAGE))
+        for place, each in enumerate(lists)
+    ]
+    maxima = input_maxima(weights, shape, tokenizer, MAX_TOKENS, pairs)
+    return bert_graph(weights, shape), bert_graph(weights, shape, precision="int8", maxima=maxima)
+
+
+def scores_of(model: bytes, tokenizer: Any, lists: Sequence[TrainingList]) -> list[npt.NDArray[np.float32]]:
+    """Return the logits of each list: the answer's first."""
+    scorer = PairScorer(model, tokenizer, MAX_TOKENS, 2)
+    scores = []
+    for each in lists:
+        texts = [each.positive, *(text for text, out in zip(each.negatives, each.masked, strict=True) if not out)]
+        scores.append(scorer.figures([(each.query, passage(each.query, text, VALIDATION_PASSAGE)) for text in texts]))
+    return scores
+
+
+def agreement(ours: Sequence[npt.NDArray[np.float32]], theirs: Sequence[npt.NDArray[np.float32]]) -> dict[str, float]:
+    """Compare two models' logits of the same lists.
+
+    Returns:
+        ``pairs``, Spearman's ``rank_correlation`` over all pairs, and NDCG@10 and MRR of each.
+    """
+    first, second = np.concatenate(ours), np.concatenate(theirs)
+    ranks = [np.argsort(np.argsort(values, kind="stable"), kind="stable") for values in (first, second)]
+    found = {"pairs": float(len(first)), "rank_correlation": float(np.corrcoef(*ranks)[0, 1])}
+    for name, lists in (("int8", ours), ("float32", theirs)):
+        places = [reciprocal_rank(values.tolist()) for values in lists]
+        found[f"mrr_{name}"] = statistics.fmean(places)
+        found[f"ndcg_{name}"] = statistics.fmean(ndcg_of_one(1 / place) for place in places)
+    return found
+
+
+def check(found: dict[str, float]) -> None:
+    """Exit where int8 does not order as float32 does."""
+    if found["rank_correlation"] < LEAST_RANK_CORRELATION:
+        raise SystemExit(f"the ranks correlate by {found['rank_correlation']:.4f} only; nothing was written")
+    if found["ndcg_int8"] < found["ndcg_float32"] * (1.0 - MOST_NDCG_LOST):
+        raise SystemExit(
+            f"NDCG is {found['ndcg_int8']:.4f} in place of {found['ndcg_float32']:.4f}; nothing was written"
+        )
+
+
+def write_folder(
+    output: Path, model: bytes, source: Path, kept: dict[str, Any], figures: dict[str, float], counts: dict[str, Any]
+) -> None:
+    """Write what the package carries."""
+    output.mkdir(parents=True, exist_ok=True)
+    layers = len(kept["plan"]["layers"])
+    (output / "model.onnx").write_bytes(model)
+    tokenizer = json.loads((source / "tokenizer.json").read_text("utf-8"))
+    tokenizer["truncation"] = tokenizer["padding"] = None
+    text = json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":")) + "\n"
+    (output / "tokenizer.json").write_text(text, encoding="utf-8", newline="\n")
+    config = {
+        "format": FORMAT,
+        "name": output.name,
+        "revision": sha256_of(output / "model.onnx")[:16],
+        "architecture": "bert-cross-encoder",
+        "layers": layers,
+        "hidden": 384,
+        "max_tokens": MAX_TOKENS,
+        "passage_chars": VALIDATION_PASSAGE,
+        "window": "head+best",
+        "text_format": 1,
+        "positions": 512,
+        "precision": "int8",
+    }
+    write_json(output / "config.json", config)
+    read = {"max_tokens": MAX_TOKENS, "passage_chars": VALIDATION_PASSAGE}
+    (output / "README.md").write_text(card(output, kept | read, figures, counts), encoding="utf-8", newline="\n")
+    (output / "LICENSE").write_text(licence_text(), encoding="utf-8", newline="\n")
+    names = ("config.json", "model.onnx", "tokenizer.json")
+    lines = [f"{sha256_of(output / name)}  {name}\n" for name in names]
+    (output / "SHA256SUMS").write_text("".join(lines), encoding="ascii", newline="\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Write the bundled reranker's folder from a training run.")
+    parser.add_argument("--run", type=Path, required=True, help="folder of train_reranker.py")
+    parser.add_argument("--which", choices=("best", "checkpoint"), default="best")
+    parser.add_argument("--data", type=Path, required=True, help="folder of build_data.py")
+    parser.add_argument("--output", type=Path, required=True, help="folder to write; its name is the model's")
+    parser.add_argument("--float", type=Path, help="write the float32 model to this file")
+    options = parser.parse_args(arguments)
+    from tokenizers import Tokenizer
+
+    source = find_source()
+    tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
+    model, kept = load_run(options.run / options.which)
+    lists = read_lists(options.data / "valid.jsonl.gz", CALIBRATION_PAIRS + CHECKED_LISTS)
+    checked = lists[CALIBRATION_PAIRS:]
+    exact, small = graphs(model, tokenizer, lists[:CALIBRATION_PAIRS])
+    figures = agreement(scores_of(small, tokenizer, checked), scores_of(exact, tokenizer, checked))
+    print(json.dumps({"step": kept["state"]["step"]} | figures, indent=1))
+    check(figures)
+    counts = options.data / "counts.json"
+    write_folder(
+        options.output, small, source, kept, figures, json.loads(counts.read_text("utf-8")) if counts.exists() else {}
+    )
+    if options.float:
+        options.float.write_bytes(exact)
+    print(f"{options.output}: {sum(each.stat().st_size for each in options.output.iterdir()) / 1e6:.1f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""The loss of a reranker over lists, and the figures that judge its order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+# Beside the order, the score itself should mean something: 0 for a passage that does not answer. A fifth of the loss
+# asks for that, and leaves the order to the softmax.
+POINTWISE_SHARE = 0.2
+
+
+def listwise_loss(logits: Tensor, positive: Tensor, valid: Tensor, pointwise: float = POINTWISE_SHARE) -> Tensor:
+    """Return the mean cross-entropy of lists (ListNet's top-one form; Cao et al., 2007) and a pointwise part.
+
+    Args:
+        logits: Shape ``(lists, places)``.
+        positive: The same shape, bool: what answers.
+        valid: The same shape, bool: what counts at all. A near-duplicate of the answer is neither right nor wrong and
+            is masked, as are the places of shorter lists.
+        pointwise: Weight of the binary cross-entropy, in which answers and the rest of a list weigh the same.
+
+    Returns:
+        A scalar; 0 for a list without an answer or with nothing else.
+    """
+    positive = positive & valid
+    negative = valid & ~positive
+    usable = (positive.any(dim=1) & negative.any(dim=1)).float()
+    hidden = torch.finfo(logits.dtype).min / 2
+    whole = logits.masked_fill(~valid, hidden).logsumexp(dim=1)
+    right = logits.masked_fill(~positive, hidden).logsumexp(dim=1)
+    ordering = whole - right
+    softplus = torch.nn.functional.softplus
+    share_right = (softplus(-logits) * positive).sum(dim=1) / positive.sum(dim=1).clamp(min=1)
+    share_wrong = (softplus(logits) * negative).sum(dim=1) / negative.sum(dim=1).clamp(min=1)
+    each = ordering + pointwise * (share_right + share_wrong)
+    return torch.where(usable.bool(), each, torch.zeros_like(each)).sum() / usable.sum().clamp(min=1)
+
+
+def reciprocal_rank(scores: Sequence[float], answer: int = 0) -> float:
+    """Return 1 / the 1-based rank of the answer; among equal scores it comes last."""
+    return 1.0 / (1 + sum(1 for place, score in enumerate(scores) if place != answer and score >= scores[answer]))
+
+
+def ndcg_of_one(rank: float, depth: int = 10) -> float:
+    """Return NDCG@depth of a list with one answer at a 1-based rank."""
+    return 1.0 / math.log2(1.0 + rank) if rank <= depth else 0.0

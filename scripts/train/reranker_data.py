@@ -1,0 +1,243 @@
+"""Lists of query, answer and hard negatives for the reranker: read, cut to what a model reads, and batched.
+
+A line of a file is one list (see ``build_data.py``): ``query``, ``kind``, ``form``, ``language``, ``positive`` with its
+``text``, and ``negatives``, the texts that the first stage ranked best, hardest first. A text is what
+`aurora_dev.core.document_text.reranker_text` makes of a chunk.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import random
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aurora_dev.core.rerank_window import select_passage
+
+# A negative that shares this part of its words with the answer says the same: an overload, a copy, a vendored file.
+NEAR_DUPLICATE = 0.8
+# Passages of several lengths, so that the length read at run time can be chosen afterwards.
+SHORTEST_PASSAGE, LONGEST_PASSAGE = 200, 360
+VALIDATION_PASSAGE = 320
+MOST_TOKENS = 160
+MOST_QUERY_TOKENS = 48
+# Pairs of about the same length run together; a matrix product of some thousand rows loses nothing to a greater one.
+PAIRS_TOGETHER = 24
+
+_WORD = re.compile(r"\w+")
+_FIRST, _SEPARATOR = 101, 102  # [CLS] and [SEP] in the vocabulary of uncased BERT models
+
+
+@dataclass(frozen=True)
+class TrainingList:
+    """A query, its answer and what is not its answer; ``masked`` marks negatives that may be answers."""
+
+    query: str
+    positive: str
+    negatives: tuple[str, ...]
+    masked: tuple[bool, ...]
+    kind: str
+    language: str
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The tokens of one pair: query and document with their separators."""
+
+    ids: list[int]
+    query_length: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some lists, padded to the same number of places.
+
+    Attributes:
+        groups: Tokens, segments and lengths of pairs, and which place of the flattened lists each pair is.
+        positive: Shape ``(lists, places)``.
+        valid: The same shape.
+    """
+
+    groups: list[tuple[Tensor, Tensor, Tensor, Tensor]]
+    positive: Tensor
+    valid: Tensor
+
+
+def read_lists(path: Path, limit: int | None = None) -> list[TrainingList]:
+    """Read the lists of a gzipped JSON-lines file; a list whose negatives are all masked is left out."""
+    lists: list[TrainingList] = []
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            if limit is not None and len(lists) >= limit:
+                break
+            read = list_of(json.loads(line))
+            if not all(read.masked):
+                lists.append(read)
+    return lists
+
+
+def list_of(row: dict[str, Any]) -> TrainingList:
+    """Return a row as a list."""
+    positive, negatives = row["positive"]["text"], tuple(row["negatives"])
+    by_name = row.get("kind") == "symbol"
+    masked = tuple(may_answer(positive, negative, by_name) for negative in negatives)
+    return TrainingList(row["query"], positive, negatives, masked, row.get("kind", ""), row.get("language", ""))
+
+
+def may_answer(positive: str, negative: str, by_name: bool) -> bool:
+    """Return whether a negative may answer as well: a near-duplicate, or for a name another definition of it."""
+    if by_name and _last_name(positive) and _last_name(positive) == _last_name(negative):
+        return True
+    ours, theirs = set(_WORD.findall(_content(positive))), set(_WORD.findall(_content(negative)))
+    together = len(ours | theirs)
+    return not together or len(ours & theirs) / together >= NEAR_DUPLICATE
+
+
+def _content(text: str) -> str:
+    return text.partition("\n")[2] or text
+
+
+def _last_name(text: str) -> str:
+    heading = text.partition("\n")[0]
+    _, found, symbol = heading.rpartition(" > ")
+    return symbol.rpartition(".")[2].lower() if found else ""
+
+
+def passage(query: str, text: str, max_chars: int) -> str:
+    """Return the heading and the part of the content that is read, as the bundled reranker cuts it."""
+    heading, line_break, content = text.partition("\n")
+    return heading + line_break + select_passage(query, content, max_chars, "head+best")
+
+
+class Encoder:
+    """Turns texts into tokens.
+
+    Args:
+        tokenizer: A ``tokenizers.Tokenizer`` of a BERT model without truncation and padding.
+        most_tokens: Longest pair, separators included.
+    """
+
+    def __init__(self, tokenizer: Any, most_tokens: int = MOST_TOKENS) -> None:
+        self._tokenizer = tokenizer
+        self._most_tokens = most_tokens
+
+    def pairs(self, query: str, texts: Sequence[str], max_chars: int) -> list[Encoded]:
+        """Return the tokens of a query with each of some texts."""
+        parts = [query, *(passage(query, text, max_chars) for text in texts)]
+        encoded = [each.ids for each in self._tokenizer.encode_batch(parts, add_special_tokens=False)]
+        head = [_FIRST, *encoded[0][:MOST_QUERY_TOKENS], _SEPARATOR]
+        room = self._most_tokens - len(head) - 1
+        return [Encoded([*head, *tokens[:room], _SEPARATOR], len(head)) for tokens in encoded[1:]]
+
+
+def collate(rows: Sequence[tuple[Sequence[Encoded], Sequence[bool]]]) -> Batch:
+    """Return lists as a batch; the first place of each is its answer, and the second part marks masked places."""
+    places = max(len(pairs) for pairs, _ in rows)
+    positive = torch.zeros(len(rows), places, dtype=torch.bool)
+    positive[:, 0] = True
+    valid = torch.zeros(len(rows), places, dtype=torch.bool)
+    flat: list[tuple[Encoded, int]] = []
+    for row, (pairs, masked) in enumerate(rows):
+        for place, (pair, hidden) in enumerate(zip(pairs, masked, strict=True)):
+            if not hidden:
+                valid[row, place] = True
+                flat.append((pair, row * places + place))
+    flat.sort(key=lambda item: len(item[0].ids))
+    # As many groups as there are, of about the same number of pairs.
+    count = max(1, round(len(flat) / PAIRS_TOGETHER))
+    cuts = [round(number * len(flat) / count) for number in range(count + 1)]
+    groups = [_padded(flat[start:end]) for start, end in pairwise(cuts) if end > start]
+    return Batch(groups, positive, valid)
+
+
+def _padded(flat: Sequence[tuple[Encoded, int]]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    longest = max(len(pair.ids) for pair, _ in flat)
+    ids = torch.zeros(len(flat), longest, dtype=torch.int64)
+    segments = torch.ones(len(flat), longest, dtype=torch.int64)
+    for row, (pair, _) in enumerate(flat):
+        ids[row, : len(pair.ids)] = torch.tensor(pair.ids)
+        segments[row, : pair.query_length] = 0
+    lengths = torch.tensor([len(pair.ids) for pair, _ in flat])
+    return ids, segments, lengths, torch.tensor([place for _, place in flat])
+
+
+def order_of(count: int, seed: int, epoch: int) -> list[int]:
+    """Return the order in which an epoch visits its lists: a function of seed and epoch, so that a run can resume."""
+    order = list(range(count))
+    _random(seed, "order", epoch).shuffle(order)
+    return order
+
+
+def training_batches(
+    lists: Sequence[TrainingList], encoder: Encoder, seed: int, per_step: int, negatives: int, start: int = 0
+) -> Iterator[Batch]:
+    """Yield batches without end.
+
+    Args:
+        lists: What to learn from.
+        encoder: Makes tokens.
+        seed: Of the order, the choice of negatives and the lengths.
+        per_step: Lists in a batch.
+        negatives: Most of each list.
+        start: Number of the first batch; the same as leaving out those before.
+    """
+    per_step = min(per_step, len(lists))
+    steps_per_epoch = len(lists) // per_step
+    step, epoch, order = start, -1, []
+    while True:
+        if step // steps_per_epoch != epoch:
+            epoch = step // steps_per_epoch
+            order = order_of(len(lists), seed, epoch)
+        chance = _random(seed, "batch", step)
+        first = step % steps_per_epoch * per_step
+        chosen = [lists[number] for number in order[first : first + per_step]]
+        yield collate([_row(each, encoder, chance, negatives) for each in chosen])
+        step += 1
+
+
+def _row(
+    each: TrainingList, encoder: Encoder, chance: random.Random, negatives: int
+) -> tuple[list[Encoded], list[bool]]:
+    kept = [text for text, masked in zip(each.negatives, each.masked, strict=True) if not masked]
+    if len(kept) > negatives:
+        # The hardest half always, of the others a different choice each time.
+        hardest = negatives - negatives // 2
+        kept = kept[:hardest] + chance.sample(kept[hardest:], negatives - hardest)
+    pairs = encoder.pairs(each.query, [each.positive, *kept], chance.randint(SHORTEST_PASSAGE, LONGEST_PASSAGE))
+    return pairs, [False] * len(pairs)
+
+
+def validation_batches(
+    lists: Iterable[TrainingList], encoder: Encoder, per_step: int, max_chars: int = VALIDATION_PASSAGE
+) -> Iterator[Batch]:
+    """Yield every list once, with all of its negatives, in order."""
+    rows = []
+    for each in lists:
+        texts = [each.positive, *each.negatives]
+        rows.append((encoder.pairs(each.query, texts, max_chars), [False, *each.masked]))
+        if len(rows) == per_step:
+            yield collate(rows)
+            rows = []
+    if rows:
+        yield collate(rows)
+
+
+def fingerprint_of(lists: Sequence[TrainingList]) -> str:
+    """Return a short hash of the data, so that a resumed run knows whether it goes on with the same."""
+    digest = hashlib.sha256()
+    for each in lists:
+        digest.update(f"{each.query}\0{each.positive[:80]}\0{len(each.negatives)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _random(seed: int, purpose: str, number: int) -> random.Random:
+    return random.Random(f"{seed}/{purpose}/{number}")

@@ -1,0 +1,295 @@
+"""Train the bundled cross-encoder from all-MiniLM-L6-v2's weights.
+
+    pip install -r requirements/distil.txt
+    python scripts/train/train_reranker.py --data DATA --output RUN
+
+DATA holds ``train.jsonl.gz`` and ``valid.jsonl.gz`` of ``build_data.py``. RUN gets ``checkpoint`` (what a later call
+with the same RUN goes on from), ``best`` (the weights with the best validation MRR) and ``log.jsonl``. The learning
+rate rises, stays, and falls to zero over the last part, so that a run may be lengthened, or given more data, from any
+checkpoint of its middle.
+
+The loss is a softmax over one answer and its hard negatives; bfloat16 where the processor has it. The same seed, data
+and number of threads give the same losses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from listwise import listwise_loss, ndcg_of_one, reciprocal_rank
+from reranker_data import (
+    Batch,
+    Encoder,
+    TrainingList,
+    fingerprint_of,
+    read_lists,
+    training_batches,
+    validation_batches,
+)
+from reranker_model import CrossEncoder, ModelShape, from_bert
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from distil_embedder import check_source, find_source
+
+LARGEST_GRADIENT = 1.0
+WEIGHT_DECAY = 0.01
+REPORT_EVERY = 10  # steps in one line of the log
+_STATE_FILE = "state.json"
+_TENSOR_FILE = "tensors.safetensors"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The numbers of a run.
+
+    Attributes:
+        layers: Which of the source's layers are kept.
+        steps: Optimiser steps in all.
+        lists: Lists in a step.
+        negatives: Most negatives of a list.
+        rate: The highest learning rate; the score's own layers learn ``head_factor`` times as fast.
+        warm_up: Steps in which the rate rises.
+        decay: Share of the steps, at the end, in which it falls.
+        frozen: How many layers, with the token vectors below them, stay as the source has them: what they know of rare
+            words stays, and a step costs a third less with three of six.
+    """
+
+    layers: tuple[int, ...] = (0, 1, 2, 3, 4, 5)
+    steps: int = 1000
+    lists: int = 8
+    negatives: int = 4
+    rate: float = 5e-5
+    head_factor: float = 20.0
+    warm_up: int = 50
+    decay: float = 0.4
+    frozen: int = 3
+    seed: int = 0
+
+    def rate_at(self, step: int) -> float:
+        """Return the learning rate's share of its highest at a 0-based step."""
+        rising = min(1.0, (step + 1) / max(1, self.warm_up))
+        falling = (self.steps - step) / max(1.0, self.decay * self.steps)
+        return max(0.0, min(rising, falling, 1.0))
+
+
+@dataclass
+class State:
+    """Where a run stands."""
+
+    step: int = 0
+    data_start: int = 0
+    data: str = ""
+    best: float = 0.0
+    best_step: int = 0
+
+
+class Trainer:
+    """One run: a model, its optimiser and its place in the data."""
+
+    def __init__(self, model: CrossEncoder, plan: Plan, encoder: Encoder, bfloat16: bool = True) -> None:
+        self.model, self.plan, self.encoder = model, plan, encoder
+        self.state = State()
+        self._bfloat16 = bfloat16
+        for part in (model.words, model.positions, model.segments, model.norm, *model.layers[: plan.frozen]):
+            part.requires_grad_(False)
+        head = {"similarity", "first.weight", "first.bias"}
+        groups: dict[tuple[bool, bool], list[Tensor]] = defaultdict(list)
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                groups[name in head, parameter.dim() == 2].append(parameter)
+        self._factors = [plan.head_factor if in_head else 1.0 for in_head, _ in groups]
+        self.optimiser = torch.optim.AdamW(
+            [{"params": found, "weight_decay": WEIGHT_DECAY * matrix} for (_, matrix), found in groups.items()],
+            lr=plan.rate,
+            fused=True,
+        )
+
+    def logits(self, batch: Batch) -> Tensor:
+        """Return the logits of a batch's lists, shape ``(lists, places)``; 0 where no pair is."""
+        flat = torch.zeros(batch.valid.numel())
+        for ids, segments, lengths, places in batch.groups:
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._bfloat16):
+                found = self.model(ids, segments, lengths)
+            flat = flat.index_copy(0, places, found.float())
+        return flat.view(batch.valid.shape)
+
+    def step(self, batch: Batch) -> float:
+        """Learn from a batch and return its loss."""
+        share = self.plan.rate_at(self.state.step)
+        for group, factor in zip(self.optimiser.param_groups, self._factors, strict=True):
+            group["lr"] = self.plan.rate * factor * share
+        self.model.train()
+        loss = listwise_loss(self.logits(batch), batch.positive, batch.valid)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
+        self.optimiser.step()
+        self.state.step += 1
+        return loss.item()
+
+    def batches(self, lists: Sequence[TrainingList]) -> Iterable[Batch]:
+        """Return the batches that follow; other data than before starts at its beginning."""
+        found = fingerprint_of(lists)
+        if self.state.data != found:
+            self.state.data, self.state.data_start = found, self.state.step
+        start = self.state.step - self.state.data_start
+        return training_batches(lists, self.encoder, self.plan.seed, self.plan.lists, self.plan.negatives, start)
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint; a process that ends while writing leaves the old one whole."""
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        names = {id(parameter): name for name, parameter in self.model.named_parameters()}
+        for parameter, values in self.optimiser.state.items():
+            tensors.update({f"adam.{names[id(parameter)]}.{key}": value for key, value in values.items()})
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({name: value.contiguous() for name, value in tensors.items()}, folder / f"{_TENSOR_FILE}.new")
+        kept = {"state": asdict(self.state), "plan": asdict(self.plan)}
+        # The state goes inside the tensors' folder last: both files are replaced, and each names its step.
+        (folder / f"{_STATE_FILE}.new").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        for name in (_TENSOR_FILE, _STATE_FILE):
+            (folder / f"{name}.new").replace(folder / name)
+
+    def load(self, folder: Path) -> None:
+        """Go on from a checkpoint."""
+        tensors = load_file(folder / _TENSOR_FILE)
+        self.model.load_state_dict(
+            {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
+        )
+        for name, parameter in self.model.named_parameters():
+            prefix = f"adam.{name}."
+            values = {key.removeprefix(prefix): tensors[key] for key in tensors if key.startswith(prefix)}
+            if values:
+                self.optimiser.state[parameter] = values
+        self.state = State(**json.loads((folder / _STATE_FILE).read_text("utf-8"))["state"])
+
+
+def validate(trainer: Trainer, lists: Sequence[TrainingList]) -> dict[str, float]:
+    """Return MRR and NDCG@10 of a model's order of lists, and the MRR of each kind of query."""
+    trainer.model.eval()
+    ranks: list[float] = []
+    with torch.no_grad():
+        for batch in validation_batches(lists, trainer.encoder, per_step=8):
+            for row, valid in zip(trainer.logits(batch), batch.valid, strict=True):
+                ranks.append(reciprocal_rank(row[valid].tolist()))
+    by_kind: dict[str, list[float]] = defaultdict(list)
+    for each, rank in zip(lists, ranks, strict=True):
+        by_kind[each.kind].append(rank)
+    figures = {"mrr": statistics.fmean(ranks), "ndcg": statistics.fmean(ndcg_of_one(1 / rank) for rank in ranks)}
+    return figures | {f"mrr {kind}": statistics.fmean(values) for kind, values in sorted(by_kind.items())}
+
+
+def run(
+    trainer: Trainer,
+    lists: Sequence[TrainingList],
+    checks: Sequence[TrainingList],
+    output: Path,
+    every: int,
+    patience: int,
+) -> None:
+    """Train until the plan's last step, or until the validation has not improved ``patience`` times."""
+    output.mkdir(parents=True, exist_ok=True)
+    started, losses, missed = time.monotonic(), [], 0
+    with (output / "log.jsonl").open("a", encoding="utf-8") as log:
+
+        def note(**fields: Any) -> None:
+            line = json.dumps({"step": trainer.state.step, "seconds": round(time.monotonic() - started, 1)} | fields)
+            print(line, flush=True)
+            print(line, file=log, flush=True)
+
+        note(training=len(lists), validation=len(checks), **asdict(trainer.plan))
+        batches = iter(trainer.batches(lists))
+        while trainer.state.step < trainer.plan.steps:
+            losses.append(trainer.step(next(batches)))
+            if trainer.state.step % REPORT_EVERY == 0:
+                note(loss=round(statistics.fmean(losses), 4))
+                losses = []
+            if trainer.state.step % every and trainer.state.step < trainer.plan.steps:
+                continue
+            figures = validate(trainer, checks)
+            if figures["mrr"] > trainer.state.best:
+                trainer.state.best, trainer.state.best_step, missed = figures["mrr"], trainer.state.step, 0
+                trainer.save(output / "best")
+            else:
+                missed += 1
+            trainer.save(output / "checkpoint")
+            note(**{name: round(value, 4) for name, value in figures.items()})
+            if missed >= patience:
+                note(stopped=f"no better validation in {patience} checks")
+                return
+
+
+def start_model(plan: Plan) -> CrossEncoder:
+    """Return the model before its first step: kept layers of the source, a new score."""
+    source = find_source()
+    check_source(source)
+    torch.manual_seed(plan.seed)
+    return from_bert(load_file(source / "model.safetensors"), plan.layers, ModelShape(layers=len(plan.layers)))
+
+
+def encoder_of(folder: Path) -> Encoder:
+    """Return the encoder of a folder with ``tokenizer.json``."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return Encoder(tokenizer)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    plan = Plan()
+    parser = argparse.ArgumentParser(description="Train the bundled cross-encoder.")
+    parser.add_argument("--data", type=Path, required=True, help="folder with train.jsonl.gz and valid.jsonl.gz")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder of checkpoints; one with a checkpoint goes on"
+    )
+    parser.add_argument("--layers", type=int, nargs="+", default=plan.layers, help="layers of the source to keep")
+    parser.add_argument("--steps", type=int, default=plan.steps)
+    parser.add_argument("--lists", type=int, default=plan.lists, help="lists in a step")
+    parser.add_argument("--negatives", type=int, default=plan.negatives, help="most negatives of a list")
+    parser.add_argument("--rate", type=float, default=plan.rate, help="highest learning rate")
+    parser.add_argument("--warm-up", type=int, default=plan.warm_up)
+    parser.add_argument("--decay", type=float, default=plan.decay, help="share of the steps in which the rate falls")
+    parser.add_argument("--frozen", type=int, default=plan.frozen, help="lower layers that are not trained")
+    parser.add_argument("--seed", type=int, default=plan.seed)
+    parser.add_argument("--every", type=int, default=150, help="steps between validations and checkpoints")
+    parser.add_argument("--patience", type=int, default=6, help="validations without a better one before it stops")
+    parser.add_argument("--validation", type=int, default=100, help="lists that are validated")
+    parser.add_argument("--threads", type=int, default=2, help="1 where other programs keep the cores busy")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    torch.use_deterministic_algorithms(True)
+    plan = Plan(
+        layers=tuple(options.layers),
+        steps=options.steps,
+        lists=options.lists,
+        negatives=options.negatives,
+        rate=options.rate,
+        warm_up=options.warm_up,
+        decay=options.decay,
+        frozen=options.frozen,
+        seed=options.seed,
+    )
+    trainer = Trainer(start_model(plan), plan, encoder_of(find_source()))
+    if (options.output / "checkpoint" / _STATE_FILE).exists():
+        trainer.load(options.output / "checkpoint")
+    lists = read_lists(options.data / "train.jsonl.gz")
+    checks = read_lists(options.data / "valid.jsonl.gz", options.validation)
+    run(trainer, lists, checks, options.output, options.every, options.patience)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
