@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from aurora_dev.core.types import Notice
 from aurora_dev.errors import AuroraError, StoreUnwritableError
@@ -43,6 +43,9 @@ _FREE_LOOK: Final = 0.02
 _REST_AFTER_LOOK: Final = 4.0
 # New measurements count for so much; the first one after a pause is often the slowest.
 _LEARNING: Final = 0.3
+# What was measured while the machine was busy must not keep every later search from updating: each time that an update
+# is declined, the next one is thought to be so much cheaper. One that is not goes on behind its search.
+_FORGETTING: Final = 0.8
 _SMALL_UPDATE: Final = 20_000  # bytes; the time of a smaller one is mostly that of any
 # A drive that is not mounted, or a folder that somebody is moving, looks like a project without files: what they held
 # is not thrown away by a search.
@@ -95,7 +98,7 @@ class Freshness:
         self._looked_at = self._rested_at = float("-inf")
         self._notices: tuple[Notice, ...] = ()
         self._unwritable = False
-        self._work: asyncio.Future[str | None] | None = None
+        self._work: asyncio.Future[Any] | None = None
 
     async def ensure(self) -> tuple[Notice, ...]:
         """Look, update where that is quick, and return what a search should say about it; it raises nothing."""
@@ -104,7 +107,8 @@ class Freshness:
         asked = time.monotonic()
         async with self._lock:
             if self._work is not None and not self._work.done():
-                return (Notice(STALE_INDEX, "stale: changed files are being indexed"),)
+                return (Notice(STALE_INDEX, "stale: what changed is being indexed"),)
+            await self._settle()
             if self._looked_at >= asked or time.monotonic() < self._rested_at:
                 return self._notices
             self._looked_at = time.monotonic()
@@ -175,22 +179,27 @@ class Freshness:
             return (Notice(STALE_INDEX, f"stale: {len(gone):,} of {len(seen.files):,} files are gone; {_ADVICE}"),)
         left = self._budget - (time.perf_counter() - started)
         files = self._affordable(seen, changes, left)
+        if len(files) < len(changes.changed) and self._budget:
+            seen.costs.update *= _FORGETTING
+            seen.costs.update_byte *= _FORGETTING
+            changes.refreshed = True
         if files or (gone and seen.costs.update <= left):
             self._work = asyncio.ensure_future(self._apply_alone(seen, changes, files, gone))
-            # What takes unexpectedly long (a service that embeds, a busy machine) goes on behind the search.
-            done, _ = await asyncio.wait({self._work}, timeout=max(_LEAST_PATIENCE, _PATIENCE * self._budget))
-            if not done:
+            work = self._work
+            if not await self._in_time():
                 return _stale(stale, "; being indexed")
-            obstacle = self._work.result()
-            self._work = None
-            if obstacle is not None:
+            if isinstance(obstacle := work.result(), str):
                 return _stale(stale, obstacle)
             stale -= len(files) + len(gone)
-        elif changes.refreshed and not stale:
-            seen.checked_at = changes.started_ns / 1e9
+        elif changes.refreshed:
+            if not stale:
+                seen.checked_at = changes.started_ns / 1e9
             await asyncio.to_thread(self._state.save, seen)
         if not stale:
-            await self._update_history(seen, self._budget - (time.perf_counter() - started))
+            # A pull may bring thousands of commits: those that take longer come behind the search.
+            self._work = asyncio.ensure_future(self._update_history(seen, left))
+            if not await self._in_time():
+                return ()
         return _stale(stale)
 
     async def _valid(self) -> Seen | None:
@@ -255,10 +264,26 @@ class Freshness:
                 return ""
         return None
 
-    async def _settle(self) -> None:
-        if self._work is not None:
-            await asyncio.gather(self._work, return_exceptions=True)
+    async def _in_time(self) -> bool:
+        """Wait for the work; what takes unexpectedly long (a service that embeds, a busy machine) goes on by itself."""
+        work = self._work
+        if work is None:
+            return True
+        done, _ = await asyncio.wait({work}, timeout=max(_LEAST_PATIENCE, _PATIENCE * self._budget))
+        if done:
             self._work = None
+            work.result()  # raises what it raised
+        return bool(done)
+
+    async def _settle(self) -> None:
+        """Wait for what goes on behind searches; where it failed, the next try has time."""
+        work, self._work = self._work, None
+        if work is not None:
+            outcome: list[object] = await asyncio.gather(work, return_exceptions=True)
+            if isinstance(failure := outcome[0], Exception):
+                _log.warning("index_not_refreshed", error=str(failure))
+                self._notices = (Notice(STALE_INDEX, f"the index may be older than the project: {failure}"),)
+                self._rested_at = time.monotonic() + _REST_AFTER_FAILURE
 
     async def _apply(self, seen: Seen, changes: Changes, files: Sequence[SourceFile], removed: Sequence[str]) -> None:
         if files or removed:

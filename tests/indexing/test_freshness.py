@@ -236,6 +236,23 @@ async def test_what_does_not_fit_into_the_budget_is_announced_and_the_rest_is_in
         assert (await memory.status()).index.stale_files == 0
 
 
+async def test_what_was_measured_on_a_busy_machine_is_forgotten_search_by_search(project: Path) -> None:
+    async with opened(project, freshness_budget=2.0) as memory:
+        await memory.index()
+        seen = memory.upkeep.state.seen()
+        assert seen is not None
+        seen.costs.update = 5.0
+        memory.upkeep.state.save(seen)
+        put(project, "src/alpha.py", "WORD = 'bilberry'\n")
+    stale = 0
+    for _ in range(12):  # each in a process of its own, as commands are
+        async with opened(project, freshness_budget=2.0) as memory:
+            texts, notices = await found(memory, "bilberry")
+            assert bool(texts) == (not notices)
+            stale += bool(notices)
+    assert 3 <= stale < 12
+
+
 async def test_a_budget_of_nothing_reads_nothing(project: Path) -> None:
     async with opened(project, freshness_budget=0.0) as memory:
         await memory.index()
@@ -261,11 +278,32 @@ async def test_an_update_that_takes_longer_than_expected_goes_on_behind_the_sear
         put(project, "src/alpha.py", "WORD = 'longan'\n")
         first = await found(memory, "longan")
         assert first == ([], "stale: 1 file; being indexed; run: aurora index (aurora watch keeps it current)")
-        assert (await found(memory, "longan"))[1] == "stale: changed files are being indexed"
+        assert (await found(memory, "longan"))[1] == "stale: what changed is being indexed"
         assert reached.is_set()
         gate.set()
         deadline = time.monotonic() + 20
         while not (await found(memory, "longan"))[0]:
+            assert time.monotonic() < deadline
+
+
+async def test_an_update_that_fails_behind_a_search_is_said_by_the_next(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(project, freshness_budget=0.2) as memory:
+        await memory.index()
+        monkeypatch.setattr(freshness, "_PATIENCE", 0.0)
+        gate = asyncio.Event()
+
+        async def fail(*arguments: object, **named: object) -> list[str]:
+            await gate.wait()
+            raise StoreError("the disk is on fire")
+
+        monkeypatch.setattr(memory.store, "write", fail)
+        put(project, "src/alpha.py", "WORD = 'new'\n")
+        assert "being indexed" in (await found(memory, "fruit"))[1]
+        gate.set()
+        deadline = time.monotonic() + 20
+        while "the disk is on fire" not in (await found(memory, "fruit"))[1]:
             assert time.monotonic() < deadline
 
 
