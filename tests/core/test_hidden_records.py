@@ -43,6 +43,16 @@ async def test_what_is_superseded_is_hidden_and_everything_else_found(opened: Ve
     assert len(best) == 9
 
 
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_short_list_of_candidates_is_not_filled_with_what_is_hidden(opened: VectorStore, mode: Any) -> None:
+    # Equal scores go by id: what is hidden comes first.
+    await opened.upsert([Document("apples", {"superseded_by": "x"}, f"a-{n}") for n in range(4)])
+    await opened.upsert([Document("apples", {}, f"b-{n}") for n in range(3)])
+    options = SearchOptions(mode=mode, candidates=3)
+    results = await opened.search("apples", top_k=3, rerank=False, options=options)
+    assert {result.id for result in results} == {"b-0", "b-1", "b-2"}
+
+
 @pytest.mark.parametrize("count", [2, 2 * _MOST_TAKEN_OUT])
 async def test_what_expires_is_hidden_from_that_moment_on(opened: VectorStore, count: int) -> None:
     now = 1000.0

@@ -90,6 +90,14 @@ async def test_only_the_definition_that_is_named_counts(
     assert stored.stale == why
 
 
+async def test_other_line_ends_of_a_file_change_nothing(memory: Memory, source: Path) -> None:
+    note = await memory.remember("It compares in constant time.", path="src/auth.py")
+    source.write_bytes(SOURCE.replace("\n", "\r\n").encode())
+    stored = await memory.get(note.id)
+    assert stored is not None
+    assert stored.stale is None
+
+
 async def test_a_file_or_folder_that_goes_makes_its_memories_stale(memory: Memory, source: Path) -> None:
     one = await memory.remember("Tokens are compared in constant time.", path="src/auth.py")
     other = await memory.remember("Everything about users is in there.", path="src")
