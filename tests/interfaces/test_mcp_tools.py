@@ -169,7 +169,9 @@ async def test_what_a_model_does_wrong_is_a_tool_error_that_says_what_to_do(
 
 async def test_names_where_a_list_is_asked_for_and_nulls_are_understood(project: Path, mcp_client: Connect) -> None:
     async with mcp_client(project) as client:
-        stored = await client.call_tool("remember", {"content": "Ship on Monday.", "tags": "ops", "path": None})
+        stored = await client.call_tool(
+            "remember", {"content": "Ship on Monday.", "tags": "ops", "path": None, "kind": None}
+        )
         assert not stored.is_error, text_of(stored)
         found = await client.call_tool("recall", {"query": "ship", "tags": '["ops", "ci"]', "kinds": None})
         assert [one["tags"] for one in found.structured_content["results"]] == [["ops"]]
@@ -351,6 +353,15 @@ async def test_a_file_of_the_project_is_not_forgotten_by_its_id(project: Path, m
         assert result.structured_content["forgotten"] == 0
         after = await client.call_tool("search_memory", {"query": "verify_token"})
         assert after.structured_content == found.structured_content
+
+
+async def test_the_beginning_of_an_id_forgets_nothing(project: Path, mcp_client: Connect) -> None:
+    async with mcp_client(project) as client:
+        stored = await client.call_tool("remember", {"content": "Ship on Monday."})
+        beginning = stored.structured_content["id"][:8]
+        result = await client.call_tool("forget", {"ids": [beginning]})
+        assert result.structured_content == {"forgotten": 0, "unknown": [beginning]}
+        assert len((await client.call_tool("recall", {})).structured_content["results"]) == 1
 
 
 async def test_memories_are_resources(project: Path, mcp_client: Connect) -> None:
