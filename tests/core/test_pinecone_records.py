@@ -228,6 +228,24 @@ def test_no_record_that_matches_is_kept_back_by_the_translated_filter(filter: An
         assert passes(filter, record)
 
 
+@pytest.mark.parametrize(
+    ("value", "condition"),
+    [
+        (2**53 + 1, {"$gt": 2**53}),
+        (2**53 + 1, {"$ne": 2**53}),
+        (2**53 + 1, {"$nin": [2**53, 1]}),
+        (2**53 + 1, {"$eq": 2**53 + 1}),
+        (-(2**53) - 1, {"$lt": -(2**53)}),
+        (2**63 - 1, {"$lte": 2**63 - 1}),
+    ],
+    ids=str,
+)
+def test_whole_numbers_that_pinecone_rounds_are_not_kept_back(value: int, condition: dict[str, Any]) -> None:
+    record = Record("a", "x", {"k": value})
+    assert matches(parse_filter({"k": condition}), record.metadata)
+    assert passes({"k": condition}, record)
+
+
 def test_what_no_record_can_match_is_not_asked() -> None:
     assert translate(parse_filter({"$and": [{"a": {"$in": []}}, {"b": 1}]})) is NOTHING
     assert translate(parse_filter({"$or": [{"a": {"$nin": []}}, {"b": 1}]})) is EVERYTHING
