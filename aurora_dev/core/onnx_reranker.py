@@ -38,9 +38,9 @@ BUNDLED_RERANKER = Path(__file__).resolve().parents[1] / "models" / "minilm-rera
 """The folder of the model in the wheel."""
 
 # The heading says what a document is, so that the whole window can be spent on why it was found. On held-back pairs, MRR
-# 0.78 against 0.73 of "head+best" and 0.69 of "head"; on packages, NDCG the same or better (benchmarks/rerank_window.py).
+# 0.78 against 0.73 of "head+best"; on packages, NDCG as high or higher (benchmarks/rerank_window.py).
 DEFAULT_WINDOW: Window = "best"
-# Of 220 to 900 characters, the most whose pairs cost a fifth of what MiniLM-L-6 costs with torch at 400 characters.
+# As many as keep a pair at a fifth of the time that torch takes for 400 characters with a model of MiniLM-L-6's shape.
 DEFAULT_MAX_DOCUMENT_CHARS = 320
 # A heading has up to four parts of a path and a symbol, each shortened; a longer first line is text.
 _LONGEST_HEADING = 250
