@@ -37,7 +37,7 @@ _log = get_logger(__name__)
 BUNDLED_RERANKER = Path(__file__).resolve().parents[1] / "models" / "minilm-reranker"
 """The folder of the model in the wheel."""
 
-# The heading says what a document is, so that the whole window can be spent on why it was found. On held-back pairs, MRR
+# The heading says what a document is, so that the window can be spent on why it was found. On held-back pairs, MRR
 # 0.78 against 0.73 of "head+best"; on packages, NDCG as high or higher (benchmarks/rerank_window.py).
 DEFAULT_WINDOW: Window = "best"
 # As many as keep a pair at a fifth of the time that torch takes for 400 characters with a model of MiniLM-L-6's shape.
