@@ -86,6 +86,7 @@ def pinecone(page: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     if page.name not in ("pinecone.md", "moving.md"):
         yield
         return
+    pytest.importorskip("pinecone", reason="the extra 'pinecone' is not installed")
     from pinecone_server import PineconeServer
 
     with PineconeServer(api_key="pcsk_example") as server:

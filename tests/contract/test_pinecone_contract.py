@@ -21,6 +21,8 @@ from aurora_dev.testing.backend_contract import (
 )
 from aurora_dev.testing.contract_support import DIMENSION, EMBEDDER, WIDER_EMBEDDER, ids, record, unit
 
+pytest.importorskip("pinecone", reason="the extra 'pinecone' is not installed")
+
 
 class _Pinecone:
     @pytest.fixture

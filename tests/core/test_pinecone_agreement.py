@@ -20,6 +20,8 @@ from aurora_dev.core.types import Match, Record
 from aurora_dev.testing.contract_support import DIMENSION, EMBEDDER, record, unit
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
+pytest.importorskip("pinecone", reason="the extra 'pinecone' is not installed")
+
 Opener = Callable[..., PineconeStore]
 NAMESPACES = ("one", "two")
 KINDS = ("function", "class", "decision", "note")

@@ -23,6 +23,8 @@ from aurora_dev.errors import (
 )
 from aurora_dev.testing.contract_support import EMBEDDER, ids, record, unit
 
+pytest.importorskip("pinecone", reason="the extra 'pinecone' is not installed")
+
 Opener = Callable[..., PineconeStore]
 
 

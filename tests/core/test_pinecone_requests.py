@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
-import pinecone.errors.exceptions as clients
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +34,8 @@ from aurora_dev.errors import (
     StoreClosedError,
     StoreError,
 )
+
+clients: Any = pytest.importorskip("pinecone.errors.exceptions", reason="the extra 'pinecone' is not installed")
 
 KEY = "pc-very-secret"
 

@@ -15,6 +15,8 @@ from aurora_dev.core.reranker import Reranker
 from aurora_dev.errors import ConfigurationError, InvalidRequestError, RerankError
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
+pytest.importorskip("pinecone", reason="the extra 'pinecone' is not installed")
+
 
 @pytest.fixture
 def reranker(pinecone_server: PineconeServer, few_certificates: None) -> Iterator[PineconeReranker]:

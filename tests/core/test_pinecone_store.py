@@ -35,6 +35,8 @@ from aurora_dev.testing.contract_support import (
 )
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
+pytest.importorskip("pinecone", reason="the extra 'pinecone' is not installed")
+
 Opener = Callable[..., PineconeStore]
 
 
