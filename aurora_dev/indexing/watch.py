@@ -7,6 +7,7 @@ is lost where events are: while a watcher is set up, where the system drops some
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -89,6 +90,7 @@ async def watch_project(
         A batch at the start, then one for each that changed the index or failed, and for each change of how the
         project is watched.
     """
+    root = Path(os.path.realpath(root))  # as the system names it in its events
     polling = "asked to" if poll else None
     stop = stop or asyncio.Event()
     first, said, failed = True, polling, ""
