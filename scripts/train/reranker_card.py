@@ -65,7 +65,9 @@ Validation used {validation}, which training did not see. The texts themselves a
 {steps:,} steps of {batch} lists, AdamW, learning rate {rate:g} ({head:g} times that for the score), warm-up
 {warm_up}, linear decay over the last {decay:.0%}, bfloat16 on CPU cores shared with other work, seed {seed}. The loss
 is a softmax over each list and, with a weight of 0.2, a binary cross-entropy. Kept is step {best_step:,}, the one with
-the best validation MRR ({best:.3f} on lists of one answer and up to 12 hard negatives).
+the best validation MRR ({best:.3f} on lists of one answer and up to 12 hard negatives). Its weights were then averaged
+with those before training, {share:.0%} of them: that kept the validation's MRR, and most of what training on mined pairs
+had cost on whole repositories came back.
 
     python scripts/train/build_data.py --output DATA
     python scripts/train/train_reranker.py --data DATA --output RUN
@@ -134,6 +136,7 @@ def card(output: Path, kept: Mapping[str, Any], figures: Mapping[str, float], co
         seed=plan["seed"],
         best_step=state["best_step"],
         best=state["best"],
+        share=kept["source_share"],
         pairs=figures["pairs"],
         correlation=figures["rank_correlation"],
         **{name: figures[name] for name in ("ndcg_int8", "ndcg_float32", "mrr_int8", "mrr_float32")},
