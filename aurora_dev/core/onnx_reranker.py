@@ -41,7 +41,7 @@ BUNDLED_RERANKER = Path(__file__).resolve().parents[1] / "models" / "minilm-rera
 # 0.78 against 0.73 of "head+best"; on packages, NDCG as high or higher (benchmarks/rerank_window.py).
 DEFAULT_WINDOW: Window = "best"
 # As many as keep a pair at a fifth of the time that torch takes for 400 characters with a model of MiniLM-L-6's shape.
-DEFAULT_MAX_DOCUMENT_CHARS = 320
+DEFAULT_MAX_DOCUMENT_CHARS = 256
 # A heading has up to four parts of a path and a symbol, each shortened; a longer first line is text.
 _LONGEST_HEADING = 250
 # Pairs between two looks whether anybody still waits: a tenth of a second, and long enough to keep all threads busy.
