@@ -22,6 +22,7 @@ from typing_extensions import Self
 __all__ = ["Lines", "ending_on_signal", "is_disconnect", "take_standard_input", "within"]
 
 _LONGEST_LINE: Final = 16 * 1024 * 1024  # bytes; a message of a client has kilobytes, and memory is not its to fill
+_BLANKS: Final = b" \t\r\n"  # what JSON takes for blanks
 _AHEAD: Final = 64  # lines read before they are wanted
 
 
@@ -58,7 +59,7 @@ class Lines:
                 if len(line) == _LONGEST_LINE and not line.endswith(b"\n"):
                     while (rest := self._stream.readline(_LONGEST_LINE)) and not rest.endswith(b"\n"):
                         pass
-                if line.strip():
+                if line.strip(_BLANKS):
                     self._put(line.decode("utf-8", "replace"))
         except (OSError, ValueError):  # the client closed it, or it was closed under us: the same as its end
             pass

@@ -160,7 +160,7 @@ def expected(line: bytes) -> tuple[str, Any]:
     objects, no batches), independently of the server.
     """
     text = line.decode("utf-8", "replace")
-    if not text.strip():
+    if not text.strip(" \t\r\n"):
         return "nothing", None
     try:
         message = json.loads(text, parse_constant=lambda name: 1 / 0)
