@@ -167,7 +167,7 @@ def test_answers_in_another_order_change_nothing(pinecone_server: PineconeServer
 
 
 def test_one_writer_after_the_other_leaves_the_last_text(pinecone_server: PineconeServer, store: PineconeStore) -> None:
-    fault = pinecone_server.fail("status", "upsert", status=503, probability=0.3, seed=3)
+    fault = pinecone_server.fail("status", "upsert", status=503, probability=0.25, seed=3)
     for number in range(4):
         store.write("n", [record("a", f"text {number}", {}, unit(1, number))])
     assert fault.struck > 2

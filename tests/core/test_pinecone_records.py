@@ -101,7 +101,7 @@ def test_a_namespace_that_would_be_too_long_is_refused() -> None:
 
 
 @given(texts.filter(bool), metadata)
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_a_record_comes_back_as_it_was_with_the_types_of_its_values(content: str, given_metadata: Any) -> None:
     record = Record("a", content, given_metadata)
     encoded = encode_metadata(record)
@@ -221,7 +221,7 @@ stored_values = st.one_of(scalars, st.lists(st.sampled_from(["a", "b", "x\x00y"]
 
 
 @given(filters, st.dictionaries(fields, stored_values, max_size=3))
-@settings(max_examples=500)
+@settings(max_examples=200)
 def test_no_record_that_matches_is_kept_back_by_the_translated_filter(filter: Any, stored: Any) -> None:
     record = Record("a", "x", stored)
     if matches(parse_filter(filter), record.metadata):
