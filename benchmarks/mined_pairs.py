@@ -67,7 +67,7 @@ class Figures:
         ids = [result.id for result in results]
         target = row["positive"]["id"]
         found = {"MRR": 1 / (ids.index(target) + 1) if target in ids else 0.0, "recall": float(target in ids[:CUT])}
-        relevant = set(row["relevant"])
+        relevant = set(row.get("relevant", ()))
         if SEVERAL <= len(relevant) <= TOO_MANY:
             hits = len(relevant.intersection(ids[:CUT]))
             found["precision of several"] = hits / CUT

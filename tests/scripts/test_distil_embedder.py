@@ -70,7 +70,7 @@ def test_a_written_folder_loads_and_names_no_path(
         assert str(tmp_path).encode() not in file.read_bytes()
 
 
-def test_the_bundled_folder_is_what_the_script_writes(script: ModuleType) -> None:
+def test_the_bundled_folder_is_one_that_the_script_could_have_written(script: ModuleType) -> None:
     assert json.loads((BUNDLED_PATH / "config.json").read_text(encoding="utf-8")) == script.config_of(256)
     sums = (BUNDLED_PATH / "SHA256SUMS").read_text(encoding="ascii").splitlines()
     assert sums == [f"{script.sha256_of(BUNDLED_PATH / name)}  {name}" for name in sorted(line[66:] for line in sums)]
@@ -81,7 +81,7 @@ def test_the_bundled_folder_is_what_the_script_writes(script: ModuleType) -> Non
 
 
 @pytest.mark.slow
-def test_distilling_again_gives_the_bundled_vectors(script: ModuleType) -> None:
+def test_the_bundled_vectors_were_trained_from_the_distilled_ones_and_stayed_close(script: ModuleType) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("skeletoken")
     pytest.importorskip(script.SOURCE_PACKAGE)
@@ -92,6 +92,8 @@ def test_distilling_again_gives_the_bundled_vectors(script: ModuleType) -> None:
     restored = bundled["embeddings"] * bundled["weights"][:, None]
     lengths = np.linalg.norm(restored, axis=1) * np.linalg.norm(vectors, axis=1)
     cosines = (restored * vectors).sum(axis=1) / np.where(lengths > 0, lengths, 1)
-    assert cosines.min() > 0.999
+    # Most tokens are rare in training and keep their direction; a few common ones in code have moved.
+    assert np.quantile(cosines, 0.05) > 0.95
+    assert np.median(cosines) < 0.9999
     stored = json.loads((BUNDLED_PATH / "tokenizer.json").read_text(encoding="utf-8"))
     assert json.loads(tokenizer.to_str())["model"] == stored["model"]
