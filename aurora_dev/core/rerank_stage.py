@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aurora_dev.core.document_text import reranker_text
-from aurora_dev.core.rerank_fusion import RerankFusion, is_settled, standing
+from aurora_dev.core.rerank_fusion import RerankFusion, fuse, is_settled
 from aurora_dev.core.reranker import Reranker
 from aurora_dev.core.search_trace import SearchTrace, with_score
 from aurora_dev.core.types import SearchOptions, SearchResult
@@ -70,10 +70,13 @@ async def rerank_candidates(
         return _unchanged(candidates, trace, "rerank_failed", text)
     trace.stages.append("rerank")
     weight = 1.0 if options.rerank_weight is None else options.rerank_weight
-    relevance = scores.astype(np.float64)
     if fusion is not None:
-        weight, relevance = fusion.weight(query), standing(relevance)
-    return _ordered(head, scores, relevance, tail, weight, options.rerank_min_score)
+        blended = fuse(query, head, scores, fusion)
+    else:
+        best = max(result.score for result in head) or 1.0
+        blended = weight * scores + (1.0 - weight) * np.array([result.score / best for result in head])
+    by_blend = fusion is not None or weight < 1.0
+    return _ordered(head, scores, blended, tail, options.rerank_min_score, by_blend=by_blend)
 
 
 def _text(reranker: Reranker, result: SearchResult) -> str:
@@ -86,22 +89,21 @@ def _text(reranker: Reranker, result: SearchResult) -> str:
 def _ordered(
     head: list[SearchResult],
     scores: npt.NDArray[Any],
-    relevance: npt.NDArray[np.float64],
+    blended: npt.NDArray[Any],
     tail: list[SearchResult],
-    weight: float,
     least: float,
+    *,
+    by_blend: bool,
 ) -> list[SearchResult]:
-    """Blend what the reranker says with the first stage's scores, and put what it did not read behind."""
-    best_stage1 = max(result.score for result in head) or 1.0
+    """Order what the reranker read, and put what it did not read behind."""
     scored: list[SearchResult] = []
     unscored: list[SearchResult] = []
-    for result, score, relevant in zip(head, scores.tolist(), relevance.tolist(), strict=True):
+    for result, score, blend in zip(head, scores.tolist(), blended.tolist(), strict=True):
         if math.isnan(score):
             unscored.append(result)
         elif score >= least:
-            blended = weight * relevant + (1.0 - weight) * result.score / best_stage1
             noted = with_score(result, "rerank", score)
-            scored.append(with_score(noted, "blend", blended) if weight < 1.0 else noted)
+            scored.append(with_score(noted, "blend", blend) if by_blend else noted)
     scored.sort(key=lambda result: -result.score)  # stable: ties keep the order of the earlier stages
     if least > 0.0:
         return scored  # a threshold on the reranker's score leaves nothing to say for what has none

@@ -253,7 +253,7 @@ class VectorStore:
         trace = SearchTrace()
         started = time.perf_counter()
         reranker = self.reranker if rerank else None
-        read_by_reranker = (options.rerank_top_k or _RERANK_PER_RESULT * top_k) if reranker else 0
+        read_by_reranker = self._to_read(top_k, options) if reranker else 0
         pool = max(top_k, read_by_reranker)
 
         results = await self._run(self._candidates, query, pool, filter, options, trace)
@@ -319,6 +319,13 @@ class VectorStore:
         trace.stages.append("rrf_hybrid")
         with trace.timed("fuse"):
             return _fuse(query, vector_list, keyword_list, options)
+
+    def _to_read(self, top_k: int, options: SearchOptions) -> int:
+        if options.rerank_top_k is not None:
+            return options.rerank_top_k
+        if self.rerank_fusion is not None and options.rerank_weight is None:
+            return max(top_k, self.rerank_fusion.read)
+        return _RERANK_PER_RESULT * top_k
 
     def _usable_lists(self, options: SearchOptions, trace: SearchTrace) -> tuple[bool, bool]:
         """Decide which candidate lists can be made, and say why one that was asked for cannot."""

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from aurora_dev.core.rerank_fusion import RerankFusion, is_settled, standing
+from aurora_dev.core.rerank_fusion import RerankFusion, fuse, is_settled
 from aurora_dev.core.rerank_stage import rerank_candidates
 from aurora_dev.core.search_trace import SearchTrace
 from aurora_dev.core.types import SearchOptions, SearchResult
 
-FUSION = RerankFusion(symbol=0.25, question=0.5, words=0.75)
+FUSION = RerankFusion(name=0.1, question=0.2, words=0.4, notes=0.5, within=0.2, read=3)
 
 
 class Scores:
@@ -49,15 +49,22 @@ async def run(
 @pytest.mark.parametrize(
     ("query", "weight"),
     [
-        ("SessionStore", 0.25),
-        ("how are sessions closed", 0.5),
-        ("Where is the pool", 0.5),
-        ("session pool", 0.75),
-        ("however", 0.75),
+        ("SessionStore", 0.1),
+        ("session", 0.1),
+        ("how are sessions closed", 0.2),
+        ("Where is the pool", 0.2),
+        ("session pool", 0.4),
+        ("however it may be", 0.4),
     ],
 )
 def test_each_kind_of_query_has_its_weight(query: str, weight: float) -> None:
-    assert FUSION.weight(query) == weight
+    assert FUSION.weight(query, CANDIDATES) == weight
+
+
+def test_what_stands_in_no_file_has_a_weight_of_its_own() -> None:
+    notes = [SearchResult(name, name, 0.5, {}, {}) for name in "abc"]
+    assert FUSION.weight("how are sessions closed", notes) == 0.5
+    assert FUSION.weight("how are sessions closed", [*notes[:1], *CANDIDATES]) == 0.2
 
 
 def test_the_definition_of_the_symbol_that_was_asked_for_settles_a_search() -> None:
@@ -85,12 +92,19 @@ async def test_a_weight_or_a_threshold_that_is_given_wins_over_what_was_measured
     assert [(each.id, pytest.approx(each.score)) for each in found] == [("b", 0.9), ("c", 0.5), ("a", 0.1)]
 
 
-async def test_the_measured_weight_blends_standings_with_the_first_stages_scores() -> None:
-    found, _ = await run(Scores(0.2, 0.8, 0.2), "how are sessions closed")
-    own = standing([0.2, 0.8, 0.2])
-    expected = {"b": 0.5 * own[1] + 0.5 * 0.75, "a": 0.5 * own[0] + 0.5, "c": 0.5 * own[2] + 0.25}
-    assert {each.id: pytest.approx(each.score) for each in found} == expected
-    assert [each.id for each in found] == sorted(expected, key=lambda name: -expected[name])
+async def test_a_result_that_the_reranker_prefers_rises_and_scores_stay_between_0_and_1() -> None:
+    found, trace = await run(Scores(0.05, 0.9, 0.05), "session pool")
+    assert [each.id for each in found] == ["b", "a", "c"]
+    assert trace.stages[-1] == "rerank"
+    assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
+    assert all(0.0 <= each.score <= 1.0 for each in found)
+    assert found[0].scores["rerank"] == pytest.approx(0.9)
+
+
+async def test_a_small_weight_keeps_the_order_of_clear_first_stage_scores() -> None:
+    fusion = RerankFusion(name=0.0, question=0.01, words=0.01, notes=0.0, within=0.2, read=3)
+    found, _ = await run(Scores(0.05, 0.9, 0.05), "session pool", fusion)
+    assert [each.id for each in found] == ["a", "b", "c"]
 
 
 async def test_without_a_measurement_the_rerankers_order_stands() -> None:
@@ -98,26 +112,44 @@ async def test_without_a_measurement_the_rerankers_order_stands() -> None:
     assert [each.id for each in found] == ["b", "c", "a"]
 
 
-def test_a_standing_keeps_the_order_and_lies_between_0_and_1() -> None:
-    found = standing([0.0, 0.01, 0.5, 0.99, 1.0])
-    assert (np.diff(found) >= 0).all()
-    assert found.min() >= 0.0
-    assert found.max() <= 1.0
-    assert found[2] == pytest.approx(0.5)
+def chunk(name: str, path: str, score: float) -> SearchResult:
+    return SearchResult(name, name, score, {"path": path}, {"signals": score})
 
 
-def test_a_standing_depends_on_the_list_and_not_on_how_sure_the_model_is_of_all_of_it() -> None:
+SPREAD = [chunk("a1", "a.py", 0.8), chunk("b1", "b.py", 0.5), chunk("a2", "a.py", 0.38), chunk("c1", "c.py", 0.1)]
+
+
+def test_within_a_file_the_passage_that_is_preferred_takes_the_files_best_place() -> None:
+    fused = fuse("session", SPREAD, [0.3, 0.3, 0.9, 0.3], FUSION)
+    assert [SPREAD[row].id for row in np.argsort(-fused)] == ["a2", "b1", "a1", "c1"]
+
+
+def test_without_a_weight_the_order_of_files_stays() -> None:
+    fusion = RerankFusion(name=0.0, question=0.0, words=0.0, notes=0.0, within=1.0, read=3)
+    fused = fuse("session pool", SPREAD, [0.1, 0.9, 0.9, 0.99], fusion)
+    assert [SPREAD[row].metadata["path"] for row in np.argsort(-fused)] == ["a.py", "b.py", "a.py", "c.py"]
+
+
+def test_only_how_candidates_compare_counts_and_not_how_sure_the_model_is_of_all_of_them() -> None:
     def of(logits: list[float]) -> npt.NDArray[np.float64]:
-        return standing([1.0 / (1.0 + math.exp(-logit)) for logit in logits])
+        return fuse("session pool", CANDIDATES, [1.0 / (1.0 + math.exp(-logit)) for logit in logits], FUSION)
 
     assert of([-6.0, -4.0, -5.0]) == pytest.approx(of([1.0, 3.0, 2.0]), abs=1e-6)
 
 
 def test_small_differences_are_not_blown_up() -> None:
-    assert np.ptp(standing([0.5, 0.5001, 0.4999])) < 0.001
+    fused = fuse("session pool", CANDIDATES, [0.4999, 0.5, 0.5001], FUSION)
+    assert np.argsort(-fused).tolist() == [0, 1, 2]
 
 
-def test_what_has_no_score_has_no_standing() -> None:
-    found = standing([0.2, float("nan"), 0.8])
-    assert np.isnan(found).tolist() == [False, True, False]
-    assert np.isnan(standing([float("nan")])).all()
+def test_probabilities_of_0_and_1_are_figures_like_others() -> None:
+    fused = fuse("session pool", CANDIDATES, [0.0, 1.0, 0.5], FUSION)
+    assert np.isfinite(fused).all()
+    assert fused.argmax() == 1
+
+
+async def test_what_the_reranker_did_not_score_follows_behind() -> None:
+    found, _ = await run(Scores(float("nan"), 0.2, 0.1), "session pool")
+    assert found[-1].id == "a"
+    assert "rerank" not in found[-1].scores
+    assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
