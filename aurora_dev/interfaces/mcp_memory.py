@@ -25,6 +25,7 @@ _log = get_logger(__name__)
 
 _LOCAL_BACKEND = "faiss"
 _WARM_QUERY = "where does it start"
+_REST_AFTER = 1.0  # seconds; a model that thinks about an answer takes longer
 
 
 class NotIndexedError(AuroraError):
@@ -48,6 +49,7 @@ class OpenMemory:
         self._opening: asyncio.Task[Memory] | None = None
         self._warming: asyncio.Task[None] | None = None
         self._counter: TokenCounter | None = None
+        self._resting: asyncio.TimerHandle | None = None
 
     @property
     def exists(self) -> bool:
@@ -95,8 +97,17 @@ class OpenMemory:
         if self._warming is None:
             self._warming = asyncio.create_task(self._warm(), name="aurora-warm")
 
+    def rest(self) -> None:
+        """Give memory back once nothing has been asked for a moment; called after each request."""
+        if self._resting is not None:
+            self._resting.cancel()
+        loop = asyncio.get_running_loop()
+        self._resting = loop.call_later(_REST_AFTER, lambda: loop.run_in_executor(None, give_back))
+
     async def close(self) -> None:
         """Stop what goes on in the background and release the store."""
+        if self._resting is not None:
+            self._resting.cancel()
         if self._warming is not None:
             self._warming.cancel()
             await asyncio.gather(self._warming, return_exceptions=True)

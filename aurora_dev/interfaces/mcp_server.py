@@ -72,6 +72,7 @@ def build_server(memory: OpenMemory) -> Server[dict[str, Any]]:
         result = await call_next(ctx)
         if ctx.method not in _BEFORE_WORK:
             memory.warm()
+            memory.rest()
         return result
 
     server.middleware.append(warm_after_the_handshake)
