@@ -1,6 +1,6 @@
 """NDCG@10 of the tuning packages with the bundled reranker, for the weights of `RerankFusion`.
 
-    python benchmarks/tune_reranking.py PATH [--read 10 15 20]
+    python benchmarks/tune_reranking.py PATH
 
 PATH is as for ``codesearch.py``; only the packages in ``codesearch.TUNING`` are read. The reranker scores the first
 candidates of each query once; then a grid of weights is tried on those scores. The line ``left out`` is the honest one:
@@ -30,21 +30,24 @@ from packages import annotations, manifest, root_of
 from aurora_dev.core.document_text import reranker_text
 from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.onnx_reranker import BundledReranker
-from aurora_dev.core.rerank_fusion import BUNDLED_FUSION, RerankFusion, fuse, is_settled
+from aurora_dev.core.rerank_fusion import BUNDLED_FUSION, RerankFusion, fuse, is_settled, reading
 from aurora_dev.core.static_embedder import StaticEmbedder
-from aurora_dev.core.types import SearchResult
+from aurora_dev.core.types import SearchOptions, SearchResult
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.indexing.indexer import Indexer
 
+CANDIDATES = 100  # of each list, as a search for ten results has them
 QUESTION = (0.0, 0.03, 0.05, 0.1, 0.15)
 WORDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 WITHIN = (0.0, 0.2, 0.5, 1.0)
 NAME = (0.0, 0.1, 0.3)
+LEAD = (10, 12, 15)
+MORE = (0, 5, 10, 15)
 
 
 @dataclass(frozen=True)
 class Case:
-    """A query with its candidates, in the order of the first stage, and the reranker's scores of the first of them."""
+    """A query with its candidates, in the order of the first stage, and the reranker's scores of those it may read."""
 
     package: str
     query: dict[str, Any]
@@ -55,15 +58,18 @@ class Case:
         """Return NDCG@10 with a fusion; ``None``: of the first stage."""
         found = self.found
         if fusion is not None and not is_settled(self.query["query"], found):
-            head = found[: fusion.read]
-            fused = fuse(self.query["query"], head, self.scores[: fusion.read], fusion)
-            found = [head[row] for row in np.argsort(-fused, kind="stable")] + found[fusion.read :]
+            read = fusion.read(TOP_K)
+            leaders = fusion.leaders(read)
+            rows = reading(found, read, leaders)
+            head = [found[row] for row in rows]
+            fused = fuse(self.query["query"], head, self.scores[rows], fusion, leaders)
+            found = [head[row] for row in np.argsort(-fused, kind="stable")]
         spans = [Span(r.metadata["path"], r.metadata["start_line"], r.metadata["end_line"]) for r in found[:TOP_K]]
         return ndcg(spans, self.query)
 
 
-async def collect(data: Path, most: int) -> list[Case]:
-    """Index the tuning packages, and score the first ``most`` candidates of each query."""
+async def collect(data: Path, most: RerankFusion) -> list[Case]:
+    """Index the tuning packages, and score what ``most`` reads of each query."""
     embedder, reranker = StaticEmbedder.bundled(), BundledReranker()
     cases = []
     for package in manifest(data):
@@ -74,9 +80,13 @@ async def collect(data: Path, most: int) -> list[Case]:
             store = VectorStore(FAISSLocalStore(Path(folder) / "store"), embedder=embedder, reranker="none")
             await Indexer(store, root_of(package)).run()
             for query in annotations(data, name):
-                found = await store.search(query["query"], top_k=max(most, TOP_K), rerank=False)
-                texts = [reranker_text(result.content, result.metadata) for result in found[:most]]
-                scores = await reranker.score(query["query"], texts)
+                options = SearchOptions(candidates=CANDIDATES)
+                found = await store.search(query["query"], top_k=2 * CANDIDATES, rerank=False, options=options)
+                read = most.read(TOP_K)
+                rows = reading(found, read + most.more, most.lead)  # more than any that is tried
+                scores = np.full(len(found), np.nan, dtype=np.float32)
+                texts = [reranker_text(found[row].content, found[row].metadata) for row in rows]
+                scores[rows] = await reranker.score(query["query"], texts)
                 cases.append(Case(name, query, list(found), scores))
             await store.close()
     return cases
@@ -99,15 +109,12 @@ def mean(cases: Sequence[Case], fusion: RerankFusion, keep: Callable[[Case], boo
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder with manifest.json and annotations/")
-    parser.add_argument("--read", type=int, nargs="+", default=(10, 15, 20), help="numbers of candidates that are read")
     arguments = parser.parse_args()
     print(machine())
-    cases = asyncio.run(collect(arguments.data, max(arguments.read)))
+    cases = asyncio.run(collect(arguments.data, replace(BUNDLED_FUSION, lead=max(LEAD), more=max(MORE))))
     print(row("first stage", cases, None))
     print(row("as it is", cases, BUNDLED_FUSION))
-    for read in arguments.read:
-        print(row(f"read {read}", cases, replace(BUNDLED_FUSION, read=read)))
-    sweeps = {"name": NAME, "question": QUESTION, "words": WORDS, "within": WITHIN}
+    sweeps = {"lead": LEAD, "more": MORE, "name": NAME, "question": QUESTION, "words": WORDS, "within": WITHIN}
     for field, values in sweeps.items():
         for value in values:
             print(row(f"{field} {value:g}", cases, replace(BUNDLED_FUSION, **{field: value})))

@@ -49,7 +49,8 @@ class RerankFusion:
         words: For anything else.
         notes: For any query over texts that stand in no file.
         within: For the order of a file's passages among themselves.
-        read: How many candidates are read where ``rerank_top_k`` does not say.
+        lead: How many candidates are read in the order of the first stage, at least; they speak for their files.
+        more: How many are read besides, chosen by `reading`; they may take a better place of their file.
     """
 
     name: float
@@ -57,7 +58,16 @@ class RerankFusion:
     words: float
     notes: float
     within: float
-    read: int
+    lead: int
+    more: int
+
+    def read(self, top_k: int) -> int:
+        """Return how many candidates are read for ``top_k`` results."""
+        return max(self.lead, top_k) + self.more
+
+    def leaders(self, read: int) -> int:
+        """Return how many of ``read`` candidates are the first ones of the first stage: at least half."""
+        return max(read - self.more, (read + 1) // 2)
 
     def weight(self, query: str, candidates: Sequence[SearchResult]) -> float:
         """Return the weight of the order of files for a query."""
@@ -81,7 +91,24 @@ def is_settled(query: str, candidates: Sequence[SearchResult]) -> bool:
     return bool(definition_signal(profile, [candidates[0].metadata])[0] >= 1.0)
 
 
-def fuse(query: str, candidates: Sequence[SearchResult], scores: npt.ArrayLike, fusion: RerankFusion) -> Figures:
+def reading(candidates: Sequence[SearchResult], read: int, leaders: int) -> list[int]:
+    """Choose what is read: the first candidates, then the best of the others without the discount for repeats.
+
+    The first stage discounts a file's further chunks, to spread a page of results over files. The second function of a
+    file may be the answer all the same, and stands behind thirty other files.
+
+    Returns:
+        Rows of ``candidates``, ascending; the first ``leaders`` of them are 0 and up.
+    """
+    others = range(leaders, len(candidates))
+    undiscounted = _undiscounted(candidates)
+    more = sorted(others, key=lambda row: -undiscounted[row])[: max(0, read - leaders)]
+    return [*range(min(leaders, len(candidates))), *sorted(more)]
+
+
+def fuse(
+    query: str, candidates: Sequence[SearchResult], scores: npt.ArrayLike, fusion: RerankFusion, leaders: int
+) -> Figures:
     """Return what read candidates are ordered by.
 
     Args:
@@ -89,6 +116,7 @@ def fuse(query: str, candidates: Sequence[SearchResult], scores: npt.ArrayLike, 
         candidates: What was read, in the order of the first stage.
         scores: The reranker's probabilities, shape ``(n,)``, 0..1; NaN where it gave none.
         fusion: What was measured.
+        leaders: How many of the candidates speak for their files: the first ones.
 
     Returns:
         Shape ``(n,)``, float64 in 0..1. A file's passages share the first stage's scores for that file.
@@ -102,18 +130,19 @@ def fuse(query: str, candidates: Sequence[SearchResult], scores: npt.ArrayLike, 
         path = _path(result)
         rows.setdefault(row if path is None else path, []).append(row)
     # The sum of odds: many passages that may answer speak for a file, one that does answer as well.
-    evidence = np.empty(len(candidates))
+    evidence = np.full(len(candidates), np.nan)
     for group in rows.values():
-        evidence[group] = np.logaddexp.reduce(logits[group])
-    own, of_file = _deviations(logits), _deviations(evidence)
+        if speaking := [row for row in group if row < leaders]:
+            evidence[group] = np.logaddexp.reduce(logits[speaking])
+    evidence[np.isnan(evidence)] = np.nanmin(evidence)
+    own, of_file = _deviations(logits), _deviations(evidence, evidence[:leaders])
+    undiscounted = np.array(_undiscounted(candidates))
     fused = np.empty(len(candidates))
     for group in rows.values():
         slots = np.sort(stage1[group])[::-1]
         slots[0] += weight * of_file[group[0]]
-        decay = REPEAT_DECAY if "signals" in candidates[group[0]].scores else 1.0
-        undiscounted = stage1[group] / decay ** np.arange(len(group))
-        highest = float(undiscounted.max()) or 1.0
-        liked = _STAGE1_WITHIN * undiscounted / highest + fusion.within * own[group]
+        highest = float(undiscounted[group].max()) or 1.0
+        liked = _STAGE1_WITHIN * undiscounted[group] / highest + fusion.within * own[group]
         fused[np.array(group)[np.argsort(-liked, kind="stable")]] = np.sort(slots)[::-1]
     span = 1.0 + 2.0 * _FURTHEST * weight
     scaled: Figures = np.clip((fused + _FURTHEST * weight) / span, 0.0, 1.0)
@@ -128,10 +157,24 @@ def _logits(scores: npt.ArrayLike) -> Figures:
     return np.where(np.isnan(logits), known.min() if len(known) else 0.0, logits)
 
 
-def _deviations(figures: Figures) -> Figures:
-    spread = max(float(figures.std()), _LEAST_SPREAD)
-    deviations: Figures = np.clip((figures - figures.mean()) / spread, -_FURTHEST, _FURTHEST)
+def _deviations(figures: Figures, among: Figures | None = None) -> Figures:
+    among = figures if among is None else among
+    spread = max(float(among.std()), _LEAST_SPREAD)
+    deviations: Figures = np.clip((figures - among.mean()) / spread, -_FURTHEST, _FURTHEST)
     return deviations
+
+
+def _undiscounted(candidates: Sequence[SearchResult]) -> list[float]:
+    """Return the first stage's scores without its discount for a file's further chunks, which stand in its order."""
+    seen: dict[str, int] = {}
+    scores = []
+    for result in candidates:
+        path = _path(result)
+        repeats = seen.get(path, 0) if path is not None and "signals" in result.scores else 0
+        scores.append(result.score / REPEAT_DECAY**repeats)
+        if path is not None:
+            seen[path] = repeats + 1
+    return scores
 
 
 def _path(result: SearchResult) -> str | None:
@@ -139,11 +182,10 @@ def _path(result: SearchResult) -> str | None:
     return path if isinstance(path, str) else None
 
 
-BUNDLED_FUSION = RerankFusion(name=0.1, question=0.02, words=0.3, notes=0.5, within=1.0, read=15)
+BUNDLED_FUSION = RerankFusion(name=0.1, question=0.02, words=0.25, notes=0.5, within=1.0, lead=10, more=5)
 """For `aurora_dev.core.onnx_reranker.BundledReranker`.
 
-On fastapi, httpx, zod, express and click NDCG@10 is 0.877 beside 0.866 of the first stage, and 0.876 where each package
-is judged with the weights that were best on the four others; with 80 to 150 candidates the gain is 0.012 to 0.013. From
-``question`` 0.05 on, files that answer lose their places; ``words`` is flat from 0.25 to 0.5. Differences of 0.005 are
-a single query whose answer moved.
+Of the weights whose NDCG@10 on fastapi, httpx, zod, express and click was within one query's noise (0.006) of the best,
+the smallest: with few queries to tune on, a large one fits them and not others. There it is 0.876 beside 0.866 of the
+first stage. From ``question`` 0.05 on, files that answer lose their places.
 """

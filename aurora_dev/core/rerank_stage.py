@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aurora_dev.core.document_text import reranker_text
-from aurora_dev.core.rerank_fusion import RerankFusion, fuse, is_settled
+from aurora_dev.core.rerank_fusion import RerankFusion, fuse, is_settled, reading
 from aurora_dev.core.reranker import Reranker
 from aurora_dev.core.search_trace import SearchTrace, with_score
 from aurora_dev.core.types import SearchOptions, SearchResult
@@ -33,7 +33,7 @@ async def rerank_candidates(
 
     Args:
         query: What was asked.
-        candidates: The results of the earlier stages, best first.
+        candidates: The results of the earlier stages, best first; with ``fusion`` all of them, since it chooses.
         reranker: Asked for one score for each text.
         read: How many of them the reranker reads; the others follow in their order.
         options: ``rerank_timeout``, ``rerank_min_score`` and ``rerank_weight``.
@@ -54,7 +54,13 @@ async def rerank_candidates(
     if not reranker.is_available:
         reason = reranker.unavailable_reason or "no reason given"
         return _unchanged(candidates, trace, "rerank_unavailable", f"{reranker.name} is not available: {reason}")
-    head, tail = candidates[:read], candidates[read:]
+    rows, leaders = list(range(min(read, len(candidates)))), read
+    if fusion is not None and not options.mmr:
+        leaders = fusion.leaders(read)
+        rows = reading(candidates, read, leaders)
+    chosen = set(rows)
+    head = [candidates[row] for row in rows]
+    tail = [result for row, result in enumerate(candidates) if row not in chosen]
     try:
         scores = await asyncio.wait_for(
             reranker.score(query, [_text(reranker, result) for result in head]), options.rerank_timeout
@@ -71,7 +77,7 @@ async def rerank_candidates(
     trace.stages.append("rerank")
     weight = 1.0 if options.rerank_weight is None else options.rerank_weight
     if fusion is not None:
-        blended = fuse(query, head, scores, fusion)
+        blended = fuse(query, head, scores, fusion, leaders)
     else:
         best = max(result.score for result in head) or 1.0
         blended = weight * scores + (1.0 - weight) * np.array([result.score / best for result in head])

@@ -265,8 +265,9 @@ class VectorStore:
             if not asks_for_history(query):
                 results, read_by_reranker = without_commits_to_read(results, pool, read_by_reranker)
             with trace.timed("rerank"):
+                given = results[:pool] if self.rerank_fusion is None else results
                 results = await rerank_candidates(
-                    query, results[:pool], reranker, read_by_reranker, options, trace, self.rerank_fusion
+                    query, given, reranker, read_by_reranker, options, trace, self.rerank_fusion
                 )
         trace.timings["total"] = time.perf_counter() - started
         found = trace.results(results[:top_k])
@@ -324,7 +325,7 @@ class VectorStore:
         if options.rerank_top_k is not None:
             return options.rerank_top_k
         if self.rerank_fusion is not None and options.rerank_weight is None:
-            return max(top_k, self.rerank_fusion.read)
+            return self.rerank_fusion.read(top_k)
         return _RERANK_PER_RESULT * top_k
 
     def _usable_lists(self, options: SearchOptions, trace: SearchTrace) -> tuple[bool, bool]:

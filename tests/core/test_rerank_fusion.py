@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from aurora_dev.core.rerank_fusion import RerankFusion, fuse, is_settled
+from aurora_dev.core.rerank_fusion import RerankFusion, fuse, is_settled, reading
 from aurora_dev.core.rerank_stage import rerank_candidates
 from aurora_dev.core.search_trace import SearchTrace
 from aurora_dev.core.types import SearchOptions, SearchResult
 
-FUSION = RerankFusion(name=0.1, question=0.2, words=0.4, notes=0.5, within=0.2, read=3)
+FUSION = RerankFusion(name=0.1, question=0.2, words=0.4, notes=0.5, within=0.2, lead=3, more=0)
 
 
 class Scores:
@@ -102,7 +102,7 @@ async def test_a_result_that_the_reranker_prefers_rises_and_scores_stay_between_
 
 
 async def test_a_small_weight_keeps_the_order_of_clear_first_stage_scores() -> None:
-    fusion = RerankFusion(name=0.0, question=0.01, words=0.01, notes=0.0, within=0.2, read=3)
+    fusion = RerankFusion(name=0.0, question=0.01, words=0.01, notes=0.0, within=0.2, lead=3, more=0)
     found, _ = await run(Scores(0.05, 0.9, 0.05), "session pool", fusion)
     assert [each.id for each in found] == ["a", "b", "c"]
 
@@ -120,30 +120,30 @@ SPREAD = [chunk("a1", "a.py", 0.8), chunk("b1", "b.py", 0.5), chunk("a2", "a.py"
 
 
 def test_within_a_file_the_passage_that_is_preferred_takes_the_files_best_place() -> None:
-    fused = fuse("session", SPREAD, [0.3, 0.3, 0.9, 0.3], FUSION)
+    fused = fuse("session", SPREAD, [0.3, 0.3, 0.9, 0.3], FUSION, 4)
     assert [SPREAD[row].id for row in np.argsort(-fused)] == ["a2", "b1", "a1", "c1"]
 
 
 def test_without_a_weight_the_order_of_files_stays() -> None:
-    fusion = RerankFusion(name=0.0, question=0.0, words=0.0, notes=0.0, within=1.0, read=3)
-    fused = fuse("session pool", SPREAD, [0.1, 0.9, 0.9, 0.99], fusion)
+    fusion = RerankFusion(name=0.0, question=0.0, words=0.0, notes=0.0, within=1.0, lead=3, more=0)
+    fused = fuse("session pool", SPREAD, [0.1, 0.9, 0.9, 0.99], fusion, 4)
     assert [SPREAD[row].metadata["path"] for row in np.argsort(-fused)] == ["a.py", "b.py", "a.py", "c.py"]
 
 
 def test_only_how_candidates_compare_counts_and_not_how_sure_the_model_is_of_all_of_them() -> None:
     def of(logits: list[float]) -> npt.NDArray[np.float64]:
-        return fuse("session pool", CANDIDATES, [1.0 / (1.0 + math.exp(-logit)) for logit in logits], FUSION)
+        return fuse("session pool", CANDIDATES, [1.0 / (1.0 + math.exp(-logit)) for logit in logits], FUSION, 4)
 
     assert of([-6.0, -4.0, -5.0]) == pytest.approx(of([1.0, 3.0, 2.0]), abs=1e-6)
 
 
 def test_small_differences_are_not_blown_up() -> None:
-    fused = fuse("session pool", CANDIDATES, [0.4999, 0.5, 0.5001], FUSION)
+    fused = fuse("session pool", CANDIDATES, [0.4999, 0.5, 0.5001], FUSION, 4)
     assert np.argsort(-fused).tolist() == [0, 1, 2]
 
 
 def test_probabilities_of_0_and_1_are_figures_like_others() -> None:
-    fused = fuse("session pool", CANDIDATES, [0.0, 1.0, 0.5], FUSION)
+    fused = fuse("session pool", CANDIDATES, [0.0, 1.0, 0.5], FUSION, 4)
     assert np.isfinite(fused).all()
     assert fused.argmax() == 1
 
@@ -153,3 +153,37 @@ async def test_what_the_reranker_did_not_score_follows_behind() -> None:
     assert found[-1].id == "a"
     assert "rerank" not in found[-1].scores
     assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
+
+
+MANY = [
+    chunk("a1", "a.py", 0.8),
+    *(chunk(f"{n}", f"{n}.py", 0.7 - n / 20) for n in range(5)),
+    chunk("a2", "a.py", 0.39),
+]
+
+
+def test_besides_the_first_candidates_the_best_without_the_discount_are_read() -> None:
+    assert reading(MANY, 3, 2) == [0, 1, 6]
+    assert reading(MANY, 2, 2) == [0, 1]
+    assert reading(MANY[:1], 3, 2) == [0]
+
+
+@pytest.mark.parametrize(("top_k", "read", "leaders"), [(5, 15, 10), (10, 15, 10), (30, 35, 30)])
+def test_more_results_have_more_candidates_read(top_k: int, read: int, leaders: int) -> None:
+    fusion = RerankFusion(name=0.0, question=0.0, words=0.0, notes=0.0, within=1.0, lead=10, more=5)
+    assert (fusion.read(top_k), fusion.leaders(fusion.read(top_k))) == (read, leaders)
+
+
+async def test_a_files_second_passage_that_answers_takes_the_files_place_from_far_behind() -> None:
+    fusion = RerankFusion(name=0.0, question=0.0, words=0.0, notes=0.0, within=1.0, lead=2, more=1)
+    trace = SearchTrace(stages=["rrf_hybrid"])
+    found = await rerank_candidates("session pool", MANY, Scores(0.1, 0.1, 0.9), 3, SearchOptions(), trace, fusion)
+    assert [each.id for each in found][:2] == ["a2", "0"]
+    assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
+
+
+def test_only_the_first_candidates_speak_for_a_file() -> None:
+    fusion = RerankFusion(name=0.0, question=0.0, words=0.5, notes=0.0, within=1.0, lead=2, more=1)
+    head = [MANY[row] for row in (0, 1, 6)]
+    loud, quiet = (fuse("session pool", head, [0.5, 0.6, score], fusion, 2) for score in (0.99, 0.01))
+    assert max(loud[0], loud[2]) == pytest.approx(max(quiet[0], quiet[2]))
