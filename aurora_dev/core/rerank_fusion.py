@@ -186,7 +186,7 @@ BUNDLED_FUSION = RerankFusion(name=0.1, question=0.02, words=0.3, notes=0.5, wit
 """For `aurora_dev.core.onnx_reranker.BundledReranker`.
 
 On fastapi, httpx, zod, express and click NDCG@10 is 0.877 beside 0.866 of the first stage, and 0.876 where each package
-is judged with the weights of questions and words that were best on the four others. From ``question`` 0.05 on, files that
-answer lose their places. Fewer leaders and some ``more`` gave up to 0.884 there, but did not hold on the packages that
-are kept for reporting, where these numbers, chosen before, did: with a hundred queries to tune on, 0.005 is noise.
+is judged with the weights of questions and words that were best on the four others. From ``question`` 0.05 on, files
+that answer lose their places. Fewer leaders and some ``more`` gave up to 0.884 there, but did not hold on the packages
+that are kept for reporting, where these numbers, chosen before, did: with a hundred queries to tune on, 0.005 is noise.
 """
