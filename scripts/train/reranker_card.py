@@ -29,7 +29,7 @@ passage answers. Aurora asks it about the best candidates of a search. It runs o
 |---|---|
 | Layers | {layers}, {hidden} dimensions, 12 heads |
 | Storage | int8, {megabytes:.1f} MB; tokenizer {tokenizer:.2f} MB |
-| Reads | at most {tokens} tokens: query, a line that says where the passage stands, and what fits of it; a search gives it 256 characters |
+| Reads | at most 160 tokens: query, where the passage stands, what fits of it (in a search 256 characters) |
 | Input | `[CLS] query [SEP] path > symbol⏎passage [SEP]`, token types 0 and 1, one pair to a run, no padding |
 | Output | one logit; through a sigmoid, 0..1 |
 
@@ -64,10 +64,10 @@ Validation used {validation}, which training did not see. The texts themselves a
 
 {steps:,} steps of {batch} lists, AdamW, learning rate {rate:g} ({head:g} times that for the score), warm-up
 {warm_up}, linear decay over the last {decay:.0%}, bfloat16 on CPU cores shared with other work, seed {seed}. The loss
-is a softmax over each list and, with a weight of 0.2, a binary cross-entropy. The passages had 200 to 360 characters. Kept is step {best_step:,}, the one with
-the best validation MRR ({best:.3f} on lists of one answer and up to 12 hard negatives). Its weights were then averaged
-with those before training, {share:.0%} of them: that kept the validation's MRR, and most of what training on mined pairs
-had cost on whole repositories came back.
+is a softmax over each list and, with a weight of 0.2, a binary cross-entropy. The passages had 200 to 360 characters.
+Kept is step {best_step:,}, the one with the best validation MRR ({best:.3f} on lists of one answer and up to 12 hard
+negatives). Its weights were then averaged with those before training, {share:.0%} of them: that kept the validation's
+MRR, and most of what training on mined pairs had cost on whole repositories came back.
 
     python scripts/train/build_data.py --output DATA
     python scripts/train/train_reranker.py --data DATA --output RUN
@@ -80,10 +80,10 @@ int8 beside float32 on {pairs:,.0f} validation pairs: rank correlation {correlat
 query, and how long it takes, is measured by `benchmarks/codesearch.py --rerank`, `benchmarks/mined_pairs.py` and
 `benchmarks/rerank.py`; the results are in `benchmarks/results`.
 
-Within a search, blended with the first stage (`aurora_dev/core/rerank_fusion.py`), NDCG@10 on the nine packages of the
-code-search benchmark is 0.906 beside 0.897 without it: 0.877 beside 0.866 on the five packages that weights were tuned
-on, 0.942 beside 0.937 on the other four. Validation MRR by step: 0.684 (100), 0.723 (300), 0.738 (600), 0.750 (800),
-0.764 (1,100 and 1,200), on 60 lists, before averaging.
+Within a search, blended with the first stage (`aurora_dev/core/rerank_fusion.py`), NDCG@10 on the nine packages of
+the code-search benchmark is 0.906 beside 0.897 without it: 0.877 beside 0.866 on the five packages that weights were
+tuned on, 0.942 beside 0.937 on the other four. Validation MRR by step: 0.684 (100), 0.723 (300), 0.738 (600), 0.750
+(800), 0.764 (1,100 and 1,200), on 60 lists, before averaging.
 
 ## What it is for, and what not
 
