@@ -106,9 +106,7 @@ CLIENTS = {
             typed=False,
             rules=PurePosixPath("AGENTS.md"),
             next_step="start codex in the project and see it with /mcp",
-            note={
-                "project": "Codex reads this file only where it trusts the project; --scope user always works"
-            },
+            note={"project": "Codex reads this file only where it trusts the project; --scope user always works"},
         ),
     )
 }

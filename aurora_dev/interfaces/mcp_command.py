@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from aurora_dev.config import Settings, find_project
 from aurora_dev.errors import InvalidRequestError, MissingDependencyError
+from aurora_dev.interfaces.mcp_heap import use_one_arena
 from aurora_dev.interfaces.mcp_memory import OpenMemory
 from aurora_dev.interfaces.process import EXIT_OK, say
 from aurora_dev.log import configure_logging
@@ -26,6 +27,7 @@ def run_mcp(
     path: Path | None, *, http: bool, host: str, port: int | None, allow_hosts: Sequence[str], show_token: bool
 ) -> int:
     """Serve a project's memory until the client leaves or the process is told to end."""
+    use_one_arena()
     root = project_of(path)
     settings = Settings.load(root)
     _configure_logging(settings)

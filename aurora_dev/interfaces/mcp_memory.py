@@ -7,19 +7,19 @@ opened, created or imported before the first message is answered, and a folder g
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aurora_dev.errors import AuroraError, InvalidRequestError, StoreError
+from aurora_dev.interfaces.mcp_heap import give_back
 from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:
     from aurora_dev.config import Settings
     from aurora_dev.core.token_counting import TokenCounter
-    from aurora_dev.memory import Memory
+from aurora_dev.memory import Memory
 
 _log = get_logger(__name__)
 
@@ -178,18 +178,6 @@ class OpenMemory:
                 f"{self.root} is no project: nothing was read or stored. Tell the user to name the project's folder in "
                 f"the server's configuration: aurora mcp path/to/project"
             )
-
-
-def give_back() -> None:
-    """Return memory that was freed to the system, where the C library would keep it for later (Linux with glibc).
-
-    Loading models and reading a project take much for a moment, and a server idles for hours.
-    """
-    try:
-        trim = ctypes.CDLL(None).malloc_trim
-    except (AttributeError, OSError, TypeError):  # another C library
-        return
-    trim(0)
 
 
 def _failed(task: asyncio.Task[Memory]) -> bool:

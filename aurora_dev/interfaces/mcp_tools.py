@@ -15,7 +15,8 @@ from aurora_dev.core.commits import IS_COMMIT
 from aurora_dev.core.context_render import safe
 from aurora_dev.core.types import SearchResults
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.interfaces.mcp_memory import NotIndexedError, OpenMemory, Progress, give_back
+from aurora_dev.interfaces.mcp_heap import give_back
+from aurora_dev.interfaces.mcp_memory import NotIndexedError, OpenMemory, Progress
 from aurora_dev.interfaces.mcp_render import (
     FILE_MARK,
     item_of,
