@@ -73,11 +73,12 @@ async def index_aurora(
     return store, time.perf_counter() - started
 
 
-def index_semble(root: Path) -> tuple[Any, float]:
+def index_semble(root: Path, model: Path = BUNDLED_PATH) -> tuple[Any, float]:
+    """Index with semble and any static model in the format of model2vec."""
     from semble import SembleIndex
 
     started = time.perf_counter()
-    index = SembleIndex.from_path(root, model_path=str(BUNDLED_PATH))
+    index = SembleIndex.from_path(root, model_path=str(model))
     index.search(FIRST_QUERY, top_k=5)
     return index, time.perf_counter() - started
 

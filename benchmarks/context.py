@@ -1,9 +1,9 @@
 """How much of the answer fits into a token budget, and how long does assembling it take?
 
-    python benchmarks/context.py PATH [--encoding o200k_base] [--repeats 3] [--misses] [--json FILE]
+    python benchmarks/context.py PATH [--rerank] [--peer-model DIR] [--repeats 3] [--misses] [--json FILE]
 
 PATH is the folder that ``codesearch.py`` reads. For each query and budget four ways fill the budget, all over the same
-static embedding, without a reranker, and with the same counter:
+static embedding and with the same counter; without a reranker, unless it is asked for:
 
 - aurora: ``ContextManager.build``; its preamble, fences, task and chat overhead count
 - chunks: the hits of the same search as ``path:lines`` and text, best first
@@ -12,7 +12,8 @@ static embedding, without a reranker, and with the same counter:
 
 The last three pay for nothing but labels and text, and what does not fit any more is cut after the last line that does,
 so that they fill their budget to the end. "uncut" is semble with whole snippets alone, up to the first that does not
-fit.
+fit. With --peer-model, semble searches with another static model than the bundled one, such as the one that
+``scripts/distil_embedder.py`` makes, which is what semble's users can make without Aurora's training.
 
 A figure is the mean over queries of the share of a query's targets (relevant and secondary) of which lines are shown. A
 target with lines must overlap lines that are shown; a bare path counts where any line of the file is shown. A one-line
@@ -43,7 +44,7 @@ from packages import annotations, manifest, root_of
 
 from aurora_dev.core.context_items import Context
 from aurora_dev.core.context_manager import ContextManager
-from aurora_dev.core.static_embedder import StaticEmbedder
+from aurora_dev.core.static_embedder import BUNDLED_PATH, StaticEmbedder
 from aurora_dev.core.tokens import TokenCounter, create_counter
 from aurora_dev.core.types import SearchResults
 from aurora_dev.core.vector_store import VectorStore
@@ -154,17 +155,17 @@ def found_targets(spans: list[Span], query: dict[str, Any]) -> tuple[bool, ...]:
     return tuple(ndcg(spans, {"relevant": [target], "secondary": []}, k=len(spans)) > 0 for target in targets)
 
 
-async def measure(data: Path, counter: TokenCounter, repeats: int) -> Figures:
+async def measure(data: Path, counter: TokenCounter, repeats: int, peer_model: Path, reranker: str) -> Figures:
     figures = Figures()
     embedder = StaticEmbedder.bundled()
     for package in manifest(data):
         name, root = package["name"], root_of(package)
         with tempfile.TemporaryDirectory() as folder:
-            store, _ = await index_aurora(root, embedder, Path(folder) / "store")
-            peer, _ = index_semble(root)
+            store, _ = await index_aurora(root, embedder, Path(folder) / "store", reranker)
+            peer, _ = index_semble(root, peer_model)
             manager = ContextManager(store, token_counter=counter)
             queries = annotations(data, name)
-            first = await manager.build(queries[0]["query"], TIMED_BUDGET, rerank=False)
+            first = await manager.build(queries[0]["query"], TIMED_BUDGET, rerank=manager.store.reranker is not None)
             figures.first.append(first.timings["assemble"])
             for query in queries:
                 await measure_query(name, root, query, manager, peer, figures)
@@ -177,10 +178,10 @@ async def measure_query(
     package: str, root: Path, query: dict[str, Any], manager: ContextManager, peer: Any, figures: Figures
 ) -> None:
     text, counter = query["query"], manager.counter
-    results = await manager.store.search(text, top_k=HITS, rerank=False)
+    results = await manager.store.search(text, top_k=HITS, rerank=manager.store.reranker is not None)
     snippets = snippets_of(peer.search(text, top_k=HITS))
     for budget in BUDGETS:
-        context = await manager.build(text, budget, rerank=False)
+        context = await manager.build(text, budget, rerank=manager.store.reranker is not None)
         if max(counter.count(context.text), context.tokens, context.message_tokens) > budget:
             raise SystemExit(f"{package}: {text!r} takes more than {budget} tokens")
         shown = {
@@ -200,10 +201,10 @@ async def measure_time(text: str, manager: ContextManager, store: VectorStore, r
     builds, searches, assembles = [], [], []
     for _ in range(repeats):
         started = time.perf_counter()
-        await store.search(text, top_k=HITS, rerank=False)
+        await store.search(text, top_k=HITS, rerank=store.reranker is not None)
         searches.append(time.perf_counter() - started)
         started = time.perf_counter()
-        context = await manager.build(text, TIMED_BUDGET, rerank=False)
+        context = await manager.build(text, TIMED_BUDGET, rerank=manager.store.reranker is not None)
         builds.append(time.perf_counter() - started)
         assembles.append(context.timings["assemble"])
     figures.beyond.append(statistics.median(builds) - statistics.median(searches))
@@ -262,10 +263,13 @@ def main() -> None:
     parser.add_argument("--encoding", default="o200k_base", help="what all ways are counted with")
     parser.add_argument("--repeats", type=int, default=3, help="timed builds per query; the median counts")
     parser.add_argument("--misses", action="store_true", help="list the queries of which semble shows more")
+    parser.add_argument("--rerank", action="store_true", help="with the bundled reranker")
+    parser.add_argument("--peer-model", type=Path, default=BUNDLED_PATH, help="static model that semble searches with")
     parser.add_argument("--json", type=Path, help="write every outcome here too")
     arguments = parser.parse_args()
     counter = create_counter(encoding=arguments.encoding)
-    figures = asyncio.run(measure(arguments.data, counter, arguments.repeats))
+    reranker = "bundled" if arguments.rerank else "none"
+    figures = asyncio.run(measure(arguments.data, counter, arguments.repeats, arguments.peer_model, reranker))
     print(f"{machine()}, {counter.name}")
     print(report(figures))
     if arguments.misses:

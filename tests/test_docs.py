@@ -296,9 +296,11 @@ def test_the_constants_of_ranking_have_the_values_of_the_code() -> None:
         module, _, name = docs.bare(row["constant"]).partition(".")
         assert float(row["value"]) == getattr(importlib.import_module(f"aurora_dev.core.{module}"), name), name
     named = {docs.bare(row["constant"]) for row in rows}
-    for module in ("signals", "path_kinds"):
+    of_commits = vars(importlib.import_module("aurora_dev.core.commits"))
+    for module in ("signals", "path_kinds", "commits"):
         code = vars(importlib.import_module(f"aurora_dev.core.{module}"))
-        numbers = {f"{module}.{name}" for name, value in code.items() if isinstance(value, float)}
+        own = set(code) if module == "commits" else set(code) - set(of_commits)
+        numbers = {f"{module}.{name}" for name in own if isinstance(code[name], float)}
         assert numbers <= named, f"{numbers - named} is not in the table"
 
 
@@ -343,7 +345,7 @@ def test_every_notice_of_a_search_is_described_on_both_pages() -> None:
 
 def test_every_problem_of_status_is_described() -> None:
     rows = docs.table(DOCS / "troubleshooting.md", "code", "what it means", "what to do")
-    assert {docs.bare(row["code"]) for row in rows} == _codes("memory.py", "Problem")
+    assert {docs.bare(row["code"]) for row in rows} == _codes("memory_status.py", "Problem")
 
 
 def test_the_exit_codes_are_those_of_the_command_line() -> None:

@@ -6,8 +6,9 @@ models and the tools come in with the first message after it.
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote
 
@@ -224,7 +225,7 @@ class _Handlers:
         return types.GetPromptResult(description="Start a task with the project's memory in view.", messages=[message])
 
 
-@contextmanager
+@contextlib.contextmanager
 def _as_protocol_errors() -> Iterator[None]:
     """Turn what goes wrong outside of tools into the protocol's errors, with a sentence and no traceback."""
     try:
@@ -260,13 +261,16 @@ async def serve_stdio(memory: OpenMemory, lines: AsyncIterator[str]) -> None:
         # While this runs, what anything prints to standard output goes to standard error.
         async with stdio_server(stdin=_Nothing()) as (nothing, outgoing):  # type: ignore[arg-type]
             await nothing.aclose()
-            async with anyio.create_task_group() as group:
-                send, receive = anyio.create_memory_object_stream[SessionMessage | Exception](0)
-                group.start_soon(_relay, lines, send, outgoing)
-                await server.run(receive, outgoing, server.create_initialization_options())
-                group.cancel_scope.cancel()
+            # What is printed waits in a buffer, which would be written to the client when the process ends.
+            with contextlib.redirect_stdout(sys.stderr):
+                async with anyio.create_task_group() as group:
+                    send, receive = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+                    group.start_soon(_relay, lines, send, outgoing)
+                    await server.run(receive, outgoing, server.create_initialization_options())
+                    group.cancel_scope.cancel()
     finally:
-        await memory.close()
+        with contextlib.redirect_stdout(sys.stderr):
+            await memory.close()
 
 
 class _Nothing:

@@ -296,7 +296,7 @@ async def memory_status(memory: OpenMemory, arguments: StatusArguments, progress
 def _of_another(run: RunRecord | None) -> str | None:
     if run is None or run.outcome != "running":
         return None
-    return f"{run.files_done:,} of {run.files_total:,} files, by another process"
+    return f"{run.files_done:,} of {run.files_total:,} files, by another process or a call that is just ending"
 
 
 # -- what the tools share --------------------------------------------------------------------------------------

@@ -48,7 +48,9 @@ def kill_again_and_again(start: Start, action: str, folder: Path, place: Path, a
     chance = random.Random(action)
     killed = 0
     following = start("killed_mover.py", action, folder, place)
-    for _ in range(KILLS):
+    for attempt in range(5 * KILLS):
+        if attempt >= KILLS and killed >= 2:
+            break  # short actions often end before they are killed
         child, following = following, start("killed_mover.py", action, folder, place)
         assert child.line() == "ready"
         child.say("go")
