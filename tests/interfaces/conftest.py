@@ -1,9 +1,10 @@
-"""What the tests of the MCP server share: a small project, and ways to reach a server over it."""
+"""What these tests share: the command line in this process, and ways to reach an MCP server over a small project."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import re
 import signal
@@ -16,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from aurora_dev.config import ENV_PREFIX, USUAL_NAMES
+from aurora_dev.interfaces.cli import app
 
 SOURCES = {
     "src/auth/jwt.py": (
@@ -50,6 +53,27 @@ def write_project(root: Path) -> Path:
 def clean_environment(**extra: str) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(ENV_PREFIX) and k not in USUAL_NAMES}
     return {**kept, "PYTHONIOENCODING": "utf-8", **extra}
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Result]]:
+    """The command line inside this process, with no settings but those that are given."""
+    logger = logging.getLogger("aurora_dev")
+    handlers, level = list(logger.handlers), logger.level
+    for name in list(os.environ):
+        if name.startswith(ENV_PREFIX) or name in USUAL_NAMES:
+            monkeypatch.delenv(name)
+
+    def invoke(*arguments: str, cwd: Path, **environment: str) -> Result:
+        with monkeypatch.context() as patch:
+            patch.chdir(cwd)
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            return CliRunner().invoke(app, list(arguments), prog_name="aurora")
+
+    yield invoke
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
 
 
 @pytest.fixture

@@ -1,41 +1,17 @@
 """The command line inside one process: requests, mistakes, notes and status."""
 
 import json
-import logging
-import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from aurora_dev.config import ENV_PREFIX, USUAL_NAMES
 from aurora_dev.core.static_embedder import BUNDLED_PATH
-from aurora_dev.interfaces.cli import app
 
 ESCAPE = "\x1b"
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    logger = logging.getLogger("aurora_dev")
-    handlers, level = list(logger.handlers), logger.level
-    for name in list(os.environ):
-        if name.startswith(ENV_PREFIX) or name in USUAL_NAMES:
-            monkeypatch.delenv(name)
-
-    def invoke(*arguments: str, cwd: Path, **environment: str) -> Result:
-        with monkeypatch.context() as patch:
-            patch.chdir(cwd)
-            for name, value in environment.items():
-                patch.setenv(name, value)
-            return CliRunner().invoke(app, list(arguments), prog_name="aurora")
-
-    yield invoke
-    logger.handlers[:] = handlers
-    logger.setLevel(level)
 
 
 def other_model(folder: Path) -> Path:

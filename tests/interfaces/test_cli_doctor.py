@@ -1,34 +1,19 @@
 """``aurora doctor``: every part is tried for real, and what is broken is said with its cure."""
 
 import json
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
-
-from aurora_dev.interfaces.cli import app
+from typer.testing import Result
 
 Run = Callable[..., Result]
 
 
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    logger = logging.getLogger("aurora_dev")
-    handlers, level = list(logger.handlers), logger.level
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No assistant of whoever runs the tests is looked at."""
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
-
-    def invoke(*arguments: str, cwd: Path, **environment: str) -> Result:
-        with monkeypatch.context() as patch:
-            patch.chdir(cwd)
-            for name, value in environment.items():
-                patch.setenv(name, value)
-            return CliRunner().invoke(app, list(arguments), prog_name="aurora")
-
-    yield invoke
-    logger.handlers[:] = handlers
-    logger.setLevel(level)
 
 
 @pytest.fixture

@@ -3,46 +3,22 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from aurora_dev.config import ENV_PREFIX, USUAL_NAMES
 from aurora_dev.core.faiss_store import FAISSLocalStore
-from aurora_dev.interfaces.cli import app
 from aurora_dev.interfaces.progress import progress_display
 
 if TYPE_CHECKING:
     from pinecone_server import PineconeServer
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    logger = logging.getLogger("aurora_dev")
-    handlers, level = list(logger.handlers), logger.level
-    for name in list(os.environ):
-        if name.startswith(ENV_PREFIX) or name in USUAL_NAMES:
-            monkeypatch.delenv(name)
-
-    def invoke(*arguments: str, cwd: Path, **environment: str) -> Result:
-        with monkeypatch.context() as patch:
-            patch.chdir(cwd)
-            for name, value in environment.items():
-                patch.setenv(name, value)
-            return CliRunner().invoke(app, list(arguments), prog_name="aurora")
-
-    yield invoke
-    logger.handlers[:] = handlers
-    logger.setLevel(level)
 
 
 @pytest.fixture
