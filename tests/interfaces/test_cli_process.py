@@ -64,7 +64,7 @@ def test_a_search_from_a_folder_inside_shows_the_path_as_seen_from_there(project
 def test_json_has_standard_output_for_itself(project: Path) -> None:
     done = aurora("search", "where are tokens verified", "--json", cwd=project, AURORA_LOG="debug")
     found = json.loads(done.stdout)
-    assert found["search_method"].startswith("rrf_hybrid")
+    assert found["search_method"] == "rrf_hybrid+rerank"
     assert found["results"][0]["path"] in {"README.md", "src/auth.py"}
     assert set(found["results"][0]) >= {"id", "path", "start_line", "end_line", "symbol", "score", "scores", "content"}
     assert "aurora_dev.core.vector_store search" in done.stderr
