@@ -47,20 +47,29 @@ class Child:
 
     def line(self) -> str:
         """Return the next line that the child says."""
-        line = self._lines.get(timeout=TIMEOUT)
+        line = self._next(TIMEOUT)
         assert line is not None, f"the child ended with {self._process.wait(TIMEOUT)}"
         return line
 
     def lines_during(self, seconds: float) -> Iterator[str]:
-        """Yield what the child says in this time."""
+        """Yield what the child says in this time, or until it ends by itself, without an error."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             try:
-                line = self._lines.get(timeout=left)
+                line = self._next(left)
             except queue.Empty:
                 return
-            assert line is not None, f"the child ended with {self._process.wait(TIMEOUT)}"
+            if line is None:
+                assert self._process.wait(TIMEOUT) == 0
+                return
             yield line
+
+    def _next(self, timeout: float) -> str | None:
+        """Return the next line, or None after the last one, however often it is asked for."""
+        line = self._lines.get(timeout=timeout)
+        if line is None:
+            self._lines.put(None)
+        return line
 
     def kill(self) -> list[str]:
         """Kill the child as the system would and return what it said before."""
@@ -75,7 +84,7 @@ class Child:
 
     def _rest(self) -> list[str]:
         self._process.wait(TIMEOUT)
-        rest = list(iter(lambda: self._lines.get(timeout=TIMEOUT), None))
+        rest = list(iter(lambda: self._next(TIMEOUT), None))
         self.close()
         return rest
 

@@ -60,10 +60,7 @@ def kill_again_and_again(start: Start, action: str, folder: Path, place: Path, a
             if lines[-1] == "done":
                 break
         else:
-            try:
-                lines += child.lines_during(chance.uniform(0.0, LONGEST_DELAY))
-            except AssertionError:  # it ended meanwhile
-                lines.append("done")
+            lines += child.lines_during(chance.uniform(0.0, LONGEST_DELAY))
         if "done" not in lines + child.kill():
             killed += 1
             after_kill()
