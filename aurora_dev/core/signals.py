@@ -40,6 +40,10 @@ NAMESAKE_FILE_GAIN = 0.5
 OTHER_QUALIFIER_SHARE = 0.5
 # Each further chunk of one file counts half as much as the one before, so that one file does not fill the page.
 REPEAT_DECAY = 0.5
+# Which file answers is for all signals to say, which of its chunks for the words in them: ranks, of which the fused
+# scores are made, tell the chunk that has all of a query's words hardly from one that has some.
+KEYWORDS_WITHIN_FILE = 2.0
+DEFINITION_WITHIN_FILE = 1.0
 
 _IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::|->|#|\\)[A-Za-z_$][\w$]*)*")
 _SEPARATORS = re.compile(r"\.|::|->|#|\\")
@@ -169,32 +173,68 @@ def path_weights(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]]) -
     return weights
 
 
-def repeat_decay(scores: Scores, metadata: Sequence[Mapping[str, Any]]) -> Scores:
+def repeat_decay(scores: Scores, metadata: Sequence[Mapping[str, Any]], within: Scores | None = None) -> Scores:
     """Return scores in which each further chunk of one file counts `REPEAT_DECAY` times the one before.
 
     Each further commit counts `COMMIT_DECAY` times the one before.
+
+    Args:
+        scores: Shape ``(n,)``.
+        metadata: One mapping for each score.
+        within: Shape ``(n,)``: the order in which the chunks of a file take the file's scores; ``None``: that of
+            ``scores``.
     """
     decayed = scores.copy()
-    seen: dict[str, int] = {}
+    files: dict[str, list[int]] = {}
     commits = 0
     for row in np.argsort(-scores, kind="stable"):
         path = metadata[row].get("path")
         if isinstance(path, str):
-            decayed[row] *= REPEAT_DECAY ** seen.get(path, 0)
-            seen[path] = seen.get(path, 0) + 1
+            files.setdefault(path, []).append(row)
         elif is_commit(metadata[row]):
             decayed[row] *= COMMIT_DECAY**commits
             commits += 1
+    for rows in files.values():
+        if len(rows) > 1:
+            slots = scores[rows] * REPEAT_DECAY ** np.arange(len(rows))
+            ordered = rows if within is None else sorted(rows, key=lambda row: -within[row])
+            decayed[ordered] = slots
     return decayed
 
 
-def apply_signals(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]], fused: Scores) -> Scores:
+def order_within_files(
+    scores: Scores, metadata: Sequence[Mapping[str, Any]], keyword: Scores, definition: Scores
+) -> Scores:
+    """Return what the chunks of one file are ordered by: the words of the query in them, before all.
+
+    Args:
+        scores: Shape ``(n,)``: with all signals, before the decay of repeats.
+        metadata: One mapping for each score.
+        keyword: Shape ``(n,)``: BM25 as a share of the best candidate's, 0..1.
+        definition: Shape ``(n,)``: as of `definition_signal`.
+
+    Returns:
+        Shape ``(n,)``; comparable within a file only.
+    """
+    best: dict[str, float] = {}
+    for score, fields in zip(scores, metadata, strict=True):
+        path = str(fields.get("path"))
+        best[path] = max(best.get(path, 0.0), score)
+    shares = scores / np.array([best[str(fields.get("path"))] or 1.0 for fields in metadata])
+    order: Scores = shares + KEYWORDS_WITHIN_FILE * keyword + DEFINITION_WITHIN_FILE * definition
+    return order
+
+
+def apply_signals(
+    profile: QueryProfile, metadata: Sequence[Mapping[str, Any]], fused: Scores, keyword: Scores | None = None
+) -> Scores:
     """Add the signals to fused scores.
 
     Args:
         profile: The query.
         metadata: One mapping for each candidate, in the order of ``fused``.
         fused: Shape ``(n,)``, 0..1.
+        keyword: Shape ``(n,)``: BM25 as a share of the best candidate's, 0..1; ``None`` where there is none.
 
     Returns:
         Shape ``(n,)``, 0..1 (a share of the best attainable), in the order of ``fused``.
@@ -204,15 +244,16 @@ def apply_signals(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]], 
     gain = DEFINITION_GAIN if profile.is_symbol else MENTIONED_DEFINITION_GAIN
     path_gain = 0.0 if profile.is_symbol else PATH_GAIN
     most = max((score for score, fields in zip(fused, metadata, strict=True) if not is_commit(fields)), default=1.0)
+    definition = definition_signal(profile, metadata)
     total = fused + most * (
-        gain * definition_signal(profile, metadata)
-        + path_gain * path_signal(profile, metadata)
-        + COMPANY_GAIN * company_signal(fused, metadata)
+        gain * definition + path_gain * path_signal(profile, metadata) + COMPANY_GAIN * company_signal(fused, metadata)
     )
     attainable = 1.0 + COMPANY_GAIN + path_gain + (gain * (1.0 + NAMESAKE_FILE_GAIN) if profile.symbols else 0.0)
     if profile.asks_for_history:
         attainable *= max(1.0, ASKED_COMMIT_WEIGHT)
-    return np.clip(repeat_decay(total * path_weights(profile, metadata), metadata) / attainable, 0.0, 1.0)
+    total *= path_weights(profile, metadata)
+    within = None if keyword is None else order_within_files(total, metadata, keyword, definition)
+    return np.clip(repeat_decay(total, metadata, within) / attainable, 0.0, 1.0)
 
 
 def _is_in(path: str, qualifier: str) -> bool:

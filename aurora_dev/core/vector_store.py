@@ -444,7 +444,11 @@ def _fuse(
     records = {match.record.id: match.record for matches in (vector_list, keyword_list) for match in matches}
     metadata = [records[identifier].metadata for identifier in fused]
     stage_scores = np.fromiter(fused.values(), dtype=np.float64, count=len(fused))
-    final = apply_signals(profile, metadata, stage_scores) if options.signals else stage_scores
+    final = stage_scores
+    if options.signals:
+        best = max(keyword_scores.values(), default=0.0) or 1.0
+        shares = np.array([keyword_scores.get(identifier, 0.0) / best for identifier in fused])
+        final = apply_signals(profile, metadata, stage_scores, shares)
     order = np.argsort(-final, kind="stable")
     identifiers = list(fused)
     results = []

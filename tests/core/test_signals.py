@@ -95,6 +95,22 @@ def test_each_further_chunk_of_a_file_counts_half() -> None:
     assert list(decayed) == pytest.approx([0.8, 0.4, 0.8, 0.2, 0.8])
 
 
+def test_the_chunks_of_a_file_take_its_places_by_the_words_in_them() -> None:
+    metadata = [chunk("a.py"), chunk("a.py"), chunk("b.py"), chunk("a.py")]
+    fused, profile = np.array([0.9, 0.8, 0.85, 0.7]), QueryProfile.of("rotate the signing key")
+    without = apply_signals(profile, metadata, fused)
+    final = apply_signals(profile, metadata, fused, np.array([0.2, 0.3, 0.4, 1.0]))
+    assert list(np.argsort(-without, kind="stable")) == [0, 2, 1, 3]
+    assert list(np.argsort(-final, kind="stable")) == [3, 2, 0, 1]
+    assert sorted(final) == pytest.approx(sorted(without))  # which file stands where is not theirs to say
+
+
+def test_a_definition_stays_before_what_says_its_name_more_often() -> None:
+    metadata = [chunk("client.py", "Client"), chunk("client.py")]
+    final = apply_signals(QueryProfile.of("Client"), metadata, np.array([0.6, 1.0]), np.array([0.1, 1.0]))
+    assert final[0] > final[1]
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -162,10 +178,12 @@ metadata_items = st.fixed_dictionaries(
 
 @given(
     st.sampled_from(["Client", "how does Client.send work", "client", "...", "é 用户"]),
-    st.lists(st.tuples(metadata_items, st.floats(0.0, 1.0)), max_size=20),
+    st.lists(st.tuples(metadata_items, st.floats(0.0, 1.0), st.floats(0.0, 1.0)), max_size=20),
 )
-def test_scores_with_signals_stay_between_zero_and_one(query: str, rows: list[tuple[dict[str, object], float]]) -> None:
-    fused = np.array([score for _, score in rows])
-    final = apply_signals(QueryProfile.of(query), [metadata for metadata, _ in rows], fused)
+def test_scores_with_signals_stay_between_zero_and_one(
+    query: str, rows: list[tuple[dict[str, object], float, float]]
+) -> None:
+    fused, keyword = np.array([score for _, score, _ in rows]), np.array([share for _, _, share in rows])
+    final = apply_signals(QueryProfile.of(query), [metadata for metadata, _, _ in rows], fused, keyword)
     assert final.shape == fused.shape
     assert ((final >= 0.0) & (final <= 1.0)).all()
