@@ -3,9 +3,10 @@
     python benchmarks/mined_pairs.py DATA [--reranker bundled] [--embedder NAME …] [--queries N] [--json FILE]
 
 DATA is a folder of ``scripts/train/build_data.py``: ``heldout.jsonl.gz`` (queries) and ``heldout_corpus.jsonl.gz``
-(chunks), from sources that no training saw. Each source is searched as a project of its own. The answer is one chunk
-(MRR@10, recall@5); where a file or a class of several chunks answers, every one of them counts for precision@5 and
-recall@5 of several. An embedder is ``bundled``, the folder of a model2vec model, or ``module:name`` of a callable.
+(chunks), from sources that no training saw; with ``--part valid`` those that models and weights are chosen by. Each
+source is searched as a project of its own. The answer is one chunk (MRR@10, recall@5); where a file or a class of
+several chunks answers, every one of them counts for precision@5 and recall@5 of several. An embedder is ``bundled``,
+the folder of a model2vec model, or ``module:name`` of a callable.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,17 @@ def read(path: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in file]
 
 
+def queries(data: Path, part: str, most: int | None) -> list[dict[str, Any]]:
+    """Return the queries of a part, at most so many of each source."""
+    taken: Counter[str] = Counter()
+    kept = []
+    for row in read(data / f"{part}.jsonl.gz"):
+        taken[row["source"]] += 1
+        if most is None or taken[row["source"]] <= most:
+            kept.append(row)
+    return kept
+
+
 def embedder_of(name: str) -> Embedder:
     if name == "bundled":
         return StaticEmbedder.bundled()
@@ -155,25 +167,17 @@ def report(figures: Mapping[str, Figures]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder with heldout.jsonl.gz and heldout_corpus.jsonl.gz")
-    parser.add_argument("--part", default="heldout", help="which file of pairs")
+    parser.add_argument("--part", choices=("valid", "heldout"), default="heldout", help="which pairs")
     parser.add_argument("--reranker", default="none", help="as `factory` names it: bundled, none, …")
     parser.add_argument("--embedder", nargs="+", default=["bundled"], help="one table each")
     parser.add_argument("--queries", type=int, help="at most so many queries of each source")
     parser.add_argument("--sources", nargs="*", help="names of sources (default: all)")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     arguments = parser.parse_args()
-    rows = read(arguments.data / f"{arguments.part}.jsonl.gz")
+    rows = queries(arguments.data, arguments.part, arguments.queries)
     if arguments.sources:
         rows = [row for row in rows if row["source"] in arguments.sources]
-    if arguments.queries:
-        taken: dict[str, int] = defaultdict(int)
-        kept = []
-        for row in rows:
-            taken[row["source"]] += 1
-            if taken[row["source"]] <= arguments.queries:
-                kept.append(row)
-        rows = kept
-    corpus = read(arguments.data / "heldout_corpus.jsonl.gz")
+    corpus = read(arguments.data / f"{arguments.part}_corpus.jsonl.gz")
     reranker = None if arguments.reranker == "none" else factory.create_reranker(arguments.reranker)
     print(machine())
     print(f"{len(rows):,} queries over {len(corpus):,} chunks of {len({row['source'] for row in rows})} sources")

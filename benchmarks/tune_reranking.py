@@ -1,11 +1,15 @@
-"""NDCG@10 of the tuning packages with the bundled reranker, for the weights of `RerankFusion`.
+"""Whole searches with the bundled reranker, for other weights of `RerankFusion`.
 
-    python benchmarks/tune_reranking.py PATH
+    python benchmarks/tune_reranking.py PATH DATA [--queries 150]
 
-PATH is as for ``codesearch.py``; only the packages in ``codesearch.TUNING`` are read. The reranker scores the first
-candidates of each query once; then a grid of weights is tried on those scores. The line ``left out`` is the honest one:
-each package is judged with the weights that were best on the four others. Differences below about 0.005 are one query
-that moved by a rank or two.
+PATH is as for ``codesearch.py``; only the packages in ``codesearch.TUNING`` are read, for NDCG@10. DATA is a folder of
+``scripts/train/build_data.py``; only its validation part is read, for the MRR@10 of single passages. The reranker
+scores the first candidates of each query once; then weights are tried on those scores.
+
+Figures follow each other as all queries, then by kind of query as the weights have them: NDCG/MRR. "blind" is the
+search whose reranker finds everything equal: what the fusion alone does. The line ``left out`` is the honest one: each
+package is judged with the weights that were best on the four others. Differences below about 0.005 are one query that
+moved by a rank or two.
 """
 
 from __future__ import annotations
@@ -25,107 +29,173 @@ import numpy.typing as npt
 from codesearch import TOP_K, TUNING
 from machine import machine
 from metrics import Span, ndcg
+from mined_pairs import queries, read
 from packages import annotations, manifest, root_of
 
 from aurora_dev.core.document_text import reranker_text
 from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.onnx_reranker import BundledReranker
-from aurora_dev.core.rerank_fusion import BUNDLED_FUSION, RerankFusion, fuse, is_settled, reading
+from aurora_dev.core.rerank_fusion import BUNDLED_FUSION, RerankFusion, Weights, fuse, is_settled, kind_of, reading
+from aurora_dev.core.reranker import Reranker
 from aurora_dev.core.static_embedder import StaticEmbedder
-from aurora_dev.core.types import SearchOptions, SearchResult
+from aurora_dev.core.types import Document, SearchOptions, SearchResult
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.indexing.indexer import Indexer
 
 CANDIDATES = 100  # of each list, as a search for ten results has them
-QUESTION = (0.0, 0.03, 0.05, 0.1, 0.15)
-WORDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
-WITHIN = (0.0, 0.2, 0.5, 1.0)
-NAME = (0.0, 0.1, 0.3)
-LEAD = (10, 12, 15)
-MORE = (0, 5, 10, 15)
+QUESTION = (Weights(0.0, 0.0), Weights(0.02, 0.0), Weights(0.05, 0.0), Weights(0.0, 0.02), Weights(0.05, 0.05))
+WORDS = tuple(Weights(file, passage) for file in (0.1, 0.2, 0.3) for passage in (0.0, 0.1, 0.2, 0.3))
+NAME = (Weights(0.0, 0.0), Weights(0.1, 0.0), Weights(0.1, 0.1), Weights(0.3, 0.3))
+READ = (10, 12, 15, 20)
+BY_KEYWORD = (0.0, 0.1, 0.2, 0.35, 0.5)
+# An MRR of passages moves more than an NDCG of files.
+PAIRS_SHARE = 0.5
 
 
 @dataclass(frozen=True)
 class Case:
-    """A query with its candidates, in the order of the first stage, and the reranker's scores of those it may read."""
+    """A query with its candidates, in the order of the first stage, and the reranker's scores of the first ones.
 
-    package: str
-    query: dict[str, Any]
+    Attributes:
+        source: The package or source that was searched.
+        query: What was asked.
+        answer: An annotation with targets, or a mined pair with its one answer.
+        found: The first stage's results.
+        scores: Probabilities, shape ``(n,)``; NaN for what nothing that is tried reads.
+    """
+
+    source: str
+    query: str
+    answer: dict[str, Any]
     found: list[SearchResult]
     scores: npt.NDArray[np.float32]
 
-    def ndcg(self, fusion: RerankFusion | None) -> float:
-        """Return NDCG@10 with a fusion; ``None``: of the first stage."""
+    @property
+    def is_pair(self) -> bool:
+        """Whether the answer is one passage, not a set of targets."""
+        return "positive" in self.answer
+
+    def value(self, fusion: RerankFusion | None, scores: npt.NDArray[np.float32] | None = None) -> float:
+        """Return NDCG@10 or MRR@10 with a fusion; ``None``: of the first stage."""
         found = self.found
-        if fusion is not None and not is_settled(self.query["query"], found):
-            read = fusion.read(TOP_K)
-            leaders = fusion.leaders(read)
-            rows = reading(found, read, leaders)
+        if fusion is not None and not is_settled(self.query, found):
+            rows = reading(self.query, found, fusion.read, fusion)
             head = [found[row] for row in rows]
-            fused = fuse(self.query["query"], head, self.scores[rows], fusion, leaders)
+            fused = fuse(self.query, head, (self.scores if scores is None else scores)[rows], fusion)
             found = [head[row] for row in np.argsort(-fused, kind="stable")]
+        if self.is_pair:
+            ids = [result.id for result in found[:TOP_K]]
+            target = self.answer["positive"]["id"]
+            return 1.0 / (ids.index(target) + 1) if target in ids else 0.0
         spans = [Span(r.metadata["path"], r.metadata["start_line"], r.metadata["end_line"]) for r in found[:TOP_K]]
-        return ndcg(spans, self.query)
+        return ndcg(spans, self.answer)
+
+    def blind(self, fusion: RerankFusion) -> float:
+        """Return what the fusion alone does: the reranker finds everything equal."""
+        return self.value(fusion, np.full(len(self.scores), 0.5, dtype=np.float32))
 
 
-async def collect(data: Path, most: RerankFusion) -> list[Case]:
-    """Index the tuning packages, and score what ``most`` reads of each query."""
-    embedder, reranker = StaticEmbedder.bundled(), BundledReranker()
+async def collect(
+    store: VectorStore, source: str, asked: Sequence[tuple[str, dict[str, Any]]], reranker: Reranker
+) -> list[Case]:
+    """Search one store, and score what any of the fusions that are tried reads."""
     cases = []
-    for package in manifest(data):
+    for query, answer in asked:
+        options = SearchOptions(candidates=CANDIDATES)
+        found = list(await store.search(query, top_k=2 * CANDIDATES, rerank=False, options=options))
+        rows = sorted(
+            {
+                row
+                for read in READ
+                for share in BY_KEYWORD
+                for row in reading(query, found, read, replace(BUNDLED_FUSION, by_keyword=share))
+            }
+        )
+        scores = np.full(len(found), np.nan, dtype=np.float32)
+        if rows:
+            scores[rows] = await reranker.score(
+                query, [reranker_text(found[row].content, found[row].metadata) for row in rows]
+            )
+            cases.append(Case(source, query, answer, found, scores))
+    return cases
+
+
+async def collect_all(packages: Path, data: Path, most: int) -> list[Case]:
+    """Return the cases of the tuning packages and of the validation pairs."""
+    embedder, reranker = StaticEmbedder.bundled(), BundledReranker()
+    cases: list[Case] = []
+    for package in manifest(packages):
         name = package["name"]
         if name not in TUNING:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            store = VectorStore(FAISSLocalStore(Path(folder) / "store"), embedder=embedder, reranker="none")
-            await Indexer(store, root_of(package)).run()
-            for query in annotations(data, name):
-                options = SearchOptions(candidates=CANDIDATES)
-                found = await store.search(query["query"], top_k=2 * CANDIDATES, rerank=False, options=options)
-                read = most.read(TOP_K)
-                rows = reading(found, read + most.more, most.lead)  # more than any that is tried
-                scores = np.full(len(found), np.nan, dtype=np.float32)
-                texts = [reranker_text(found[row].content, found[row].metadata) for row in rows]
-                scores[rows] = await reranker.score(query["query"], texts)
-                cases.append(Case(name, query, list(found), scores))
-            await store.close()
+            async with VectorStore(FAISSLocalStore(folder), embedder=embedder, reranker="none") as store:
+                await Indexer(store, root_of(package)).run()
+                asked = [(query["query"], query) for query in annotations(packages, name)]
+                cases += await collect(store, name, asked, reranker)
+    rows = queries(data, "valid", most)
+    corpus = read(data / "valid_corpus.jsonl.gz")
+    for source in sorted({row["source"] for row in rows}):
+        documents = [Document(d["content"], d["metadata"], d["id"]) for d in corpus if d["source"] == source]
+        with tempfile.TemporaryDirectory() as folder:
+            async with VectorStore(FAISSLocalStore(folder), embedder=embedder, reranker="none") as store:
+                await store.upsert(documents)
+                asked = [(row["query"], row) for row in rows if row["source"] == source]
+                cases += await collect(store, source, asked, reranker)
     return cases
 
 
-def row(title: str, cases: Sequence[Case], fusion: RerankFusion | None) -> str:
-    """Return a line: all, by category, by package."""
-    groups: dict[str, list[float]] = defaultdict(list)
+def row(title: str, cases: Sequence[Case], value: Callable[[Case], float]) -> str:
+    """Return a line: all, then by kind of query; NDCG of packages and MRR of pairs."""
+    groups: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
     for case in cases:
-        value = case.ndcg(fusion)
-        for group in ("all", case.query["category"], case.package):
-            groups[group].append(value)
-    return f"{title:28}" + "  ".join(f"{group} {statistics.fmean(values):.4f}" for group, values in groups.items())
+        for group in ("all", kind_of(case.query, case.found)):
+            groups[group][case.is_pair].append(value(case))
+    ordered = [(group, groups[group]) for group in ("all", "words", "question", "name")]
+    return f"{title:26}" + "  ".join(f"{name} " + "/".join(f"{mean(v):.4f}" for v in both) for name, both in ordered)
 
 
-def mean(cases: Sequence[Case], fusion: RerankFusion, keep: Callable[[Case], bool]) -> float:
-    return statistics.fmean(case.ndcg(fusion) for case in cases if keep(case))
+def mean(values: Sequence[float]) -> float:
+    return statistics.fmean(values) if values else float("nan")
+
+
+def objective(cases: Sequence[Case], fusion: RerankFusion, without: str = "") -> float:
+    packages = [case.value(fusion) for case in cases if not case.is_pair and case.source != without]
+    return mean(packages) + PAIRS_SHARE * mean([case.value(fusion) for case in cases if case.is_pair])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="folder with manifest.json and annotations/")
+    parser.add_argument("packages", type=Path, help="folder with manifest.json and annotations/")
+    parser.add_argument("data", type=Path, help="folder with valid.jsonl.gz and valid_corpus.jsonl.gz")
+    parser.add_argument("--queries", type=int, default=150, help="at most so many pairs of each source")
     arguments = parser.parse_args()
     print(machine())
-    cases = asyncio.run(collect(arguments.data, replace(BUNDLED_FUSION, lead=max(LEAD), more=max(MORE))))
-    print(row("first stage", cases, None))
-    print(row("as it is", cases, BUNDLED_FUSION))
-    sweeps = {"lead": LEAD, "more": MORE, "name": NAME, "question": QUESTION, "words": WORDS, "within": WITHIN}
+    cases = asyncio.run(collect_all(arguments.packages, arguments.data, arguments.queries))
+    print(f"{sum(not case.is_pair for case in cases)} queries of packages, {sum(case.is_pair for case in cases)} pairs")
+    print(row("first stage", cases, lambda case: case.value(None)))
+    print(row("as it is", cases, lambda case: case.value(BUNDLED_FUSION)))
+    print(row("blind", cases, lambda case: case.blind(BUNDLED_FUSION)))
+    sweeps: dict[str, tuple[Any, ...]] = {
+        "read": READ,
+        "by_keyword": BY_KEYWORD,
+        "name": NAME,
+        "question": QUESTION,
+        "words": WORDS,
+    }
     for field, values in sweeps.items():
         for value in values:
-            print(row(f"{field} {value:g}", cases, replace(BUNDLED_FUSION, **{field: value})))
+            fusion = replace(BUNDLED_FUSION, **{field: value})
+            figures = f"{value.file:g} {value.passage:g}" if isinstance(value, Weights) else f"{value:g}"
+            print(row(f"{field} {figures}", cases, lambda case: case.value(fusion)))  # noqa: B023
     grid = [replace(BUNDLED_FUSION, question=question, words=words) for question in QUESTION for words in WORDS]
     judged: list[float] = []
     for package in TUNING:
-        best = max(grid, key=lambda fusion: mean(cases, fusion, lambda case: case.package != package))  # noqa: B023
-        values = [case.ndcg(best) for case in cases if case.package == package]
+        best = max(grid, key=lambda fusion: objective(cases, fusion, package))
+        values = [case.value(best) for case in cases if case.source == package]
         judged += values
-        print(f"without {package:12} question {best.question:g}  words {best.words:g}  {statistics.fmean(values):.4f}")
-    print(f"left out: {statistics.fmean(judged):.4f}")
+        print(f"without {package:10} question {best.question}  words {best.words}  {mean(values):.4f}")
+    print(f"left out: {mean(judged):.4f}")
 
 
 if __name__ == "__main__":

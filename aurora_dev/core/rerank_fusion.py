@@ -2,9 +2,9 @@
 
 A small cross-encoder reads a passage. What paths, definitions and the number of hits in a file say, it cannot see, so
 on code its score is one piece of evidence, and the first stage's another. Which file answers, and which passage of it,
-are two questions: the first stage knows more of the one, the reranker of the other. So a file's passages keep the
-places that the first stage gave to the file, the best place moves by what the reranker finds in the whole file, and
-within the file the passages trade places by what it finds in each.
+are two questions. So a file's passages keep the places that the first stage gave to the file, the best of these places
+moves by what the reranker finds in the whole file, and within the file the passages trade places by what it finds in
+each. Where a query describes one place, a passage also moves among those of other files.
 
 Its probabilities are calibrated for no single project; what carries over from one to the next is which candidates of a
 query it prefers and by how much, so logits are compared within a query. `BUNDLED_FUSION` was found by
@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ from aurora_dev.core.signals import REPEAT_DECAY, QueryProfile, definition_signa
 from aurora_dev.core.types import SearchResult
 
 Figures = npt.NDArray[np.float64]
+Kind = Literal["name", "question", "words", "notes"]
 
 # A probability of 0 or 1 has no finite logit; nothing beyond these says more.
 _SMALLEST_PROBABILITY = 1e-6
@@ -31,52 +33,61 @@ _SMALLEST_PROBABILITY = 1e-6
 _LEAST_SPREAD = 0.5
 # Nobody stands further than this many deviations from the mean.
 _FURTHEST = 3.0
-# Within a file, what the first stage thinks of a passage counts half beside the reranker's deviations at `within`.
+# Within a file, the share of the first stage's best passage that another one has counts so much beside deviations.
 _STAGE1_WITHIN = 0.5
 
-_QUESTION = re.compile(r"(?:how|why|what|where|when|which|who|does|do|is|are|can)\b", re.IGNORECASE)
+# "Where", "which" and "what" ask for a place, as a description does.
+_QUESTION = re.compile(r"(?:how|why)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What one standard deviation of logits is worth, in parts of the best first-stage score.
+
+    Attributes:
+        file: Of what the reranker finds in all of a file's passages together, for the best place of the file.
+        passage: Of what it finds in one passage, for the place of that passage.
+    """
+
+    file: float
+    passage: float
 
 
 @dataclass(frozen=True, slots=True)
 class RerankFusion:
     """What was measured of a reranker beside the first stage.
 
-    The weights are what one standard deviation of logits is worth, in parts of the best first-stage score.
-
     Attributes:
         name: For a query that is one word or one symbol, and that no definition settles.
-        question: For a sentence that asks: on code mostly how several parts work together.
-        words: For anything else.
+        question: For a sentence that asks how or why: on code mostly how several parts work together.
+        words: For anything else: it describes a place.
         notes: For any query over texts that stand in no file.
-        within: For the order of a file's passages among themselves.
-        lead: How many candidates are read in the order of the first stage, at least; they speak for their files.
-        more: How many are read besides, chosen by `reading`; they may take a better place of their file.
+        read: How many candidates are read, at least.
+        by_keyword: The share of these that is chosen by its words where the query describes a place, 0..1: the first
+            stage spreads its candidates over files, and may hold back a file's second function that has them all.
     """
 
-    name: float
-    question: float
-    words: float
-    notes: float
-    within: float
-    lead: int
-    more: int
+    name: Weights
+    question: Weights
+    words: Weights
+    notes: Weights
+    read: int
+    by_keyword: float = 0.0
 
-    def read(self, top_k: int) -> int:
-        """Return how many candidates are read for ``top_k`` results."""
-        return max(self.lead, top_k) + self.more
+    def weights(self, query: str, candidates: Sequence[SearchResult]) -> Weights:
+        """Return the weights for a query."""
+        weights: Weights = getattr(self, kind_of(query, candidates))
+        return weights
 
-    def leaders(self, read: int) -> int:
-        """Return how many of ``read`` candidates are the first ones of the first stage: at least half."""
-        return max(read - self.more, (read + 1) // 2)
 
-    def weight(self, query: str, candidates: Sequence[SearchResult]) -> float:
-        """Return the weight of the order of files for a query."""
-        in_files = sum(1 for result in candidates if _path(result) is not None)
-        if 2 * in_files < len(candidates):
-            return self.notes
-        if QueryProfile.of(query).is_symbol or len(query.split()) == 1:
-            return self.name
-        return self.question if _QUESTION.match(query.strip()) else self.words
+def kind_of(query: str, candidates: Sequence[SearchResult]) -> Kind:
+    """Return which weights of a `RerankFusion` count."""
+    in_files = sum(1 for result in candidates if _path(result) is not None)
+    if 2 * in_files < len(candidates):
+        return "notes"
+    if QueryProfile.of(query).is_symbol or len(query.split()) == 1:
+        return "name"
+    return "question" if _QUESTION.match(query.strip()) else "words"
 
 
 def is_settled(query: str, candidates: Sequence[SearchResult]) -> bool:
@@ -91,38 +102,40 @@ def is_settled(query: str, candidates: Sequence[SearchResult]) -> bool:
     return bool(definition_signal(profile, [candidates[0].metadata])[0] >= 1.0)
 
 
-def reading(candidates: Sequence[SearchResult], read: int, leaders: int) -> list[int]:
-    """Choose what is read: the first candidates, then the best of the others without the discount for repeats.
+def reading(query: str, candidates: Sequence[SearchResult], read: int, fusion: RerankFusion) -> list[int]:
+    """Choose what is read: the first candidates, and of the others those with the best keyword scores.
 
-    The first stage discounts a file's further chunks, to spread a page of results over files. The second function of a
-    file may be the answer all the same, and stands behind thirty other files.
+    Args:
+        query: Its kind decides whether keywords choose.
+        candidates: In the order of the first stage.
+        read: How many are read.
+        fusion: What was measured.
 
     Returns:
-        Rows of ``candidates``, ascending; the first ``leaders`` of them are 0 and up.
+        Rows of ``candidates``, ascending.
     """
-    others = range(leaders, len(candidates))
-    undiscounted = _undiscounted(candidates)
-    more = sorted(others, key=lambda row: -undiscounted[row])[: max(0, read - leaders)]
-    return [*range(min(leaders, len(candidates))), *sorted(more)]
+    read = min(read, len(candidates))
+    chosen = int(fusion.by_keyword * read) if kind_of(query, candidates) == "words" else 0
+    first = read - chosen
+    others = range(first, len(candidates))
+    by_keyword = sorted(others, key=lambda row: -candidates[row].scores.get("keyword", 0.0))[:chosen]
+    return [*range(first), *sorted(by_keyword)]
 
 
-def fuse(
-    query: str, candidates: Sequence[SearchResult], scores: npt.ArrayLike, fusion: RerankFusion, leaders: int
-) -> Figures:
+def fuse(query: str, candidates: Sequence[SearchResult], scores: npt.ArrayLike, fusion: RerankFusion) -> Figures:
     """Return what read candidates are ordered by.
 
     Args:
-        query: Its kind chooses the weight.
+        query: Its kind chooses the weights.
         candidates: What was read, in the order of the first stage.
         scores: The reranker's probabilities, shape ``(n,)``, 0..1; NaN where it gave none.
         fusion: What was measured.
-        leaders: How many of the candidates speak for their files: the first ones.
 
     Returns:
         Shape ``(n,)``, float64 in 0..1. A file's passages share the first stage's scores for that file.
     """
     logits = _logits(scores)
-    weight = fusion.weight(query, candidates)
+    weights = fusion.weights(query, candidates)
     best = max(result.score for result in candidates) or 1.0
     stage1 = np.array([result.score / best for result in candidates])
     rows: dict[object, list[int]] = {}
@@ -130,22 +143,20 @@ def fuse(
         path = _path(result)
         rows.setdefault(row if path is None else path, []).append(row)
     # The sum of odds: many passages that may answer speak for a file, one that does answer as well.
-    evidence = np.full(len(candidates), np.nan)
+    evidence = np.empty(len(candidates))
     for group in rows.values():
-        if speaking := [row for row in group if row < leaders]:
-            evidence[group] = np.logaddexp.reduce(logits[speaking])
-    evidence[np.isnan(evidence)] = np.nanmin(evidence)
-    own, of_file = _deviations(logits), _deviations(evidence, evidence[:leaders])
-    undiscounted = np.array(_undiscounted(candidates))
+        evidence[group] = np.logaddexp.reduce(logits[group])
+    own, of_file = _deviations(logits), _deviations(evidence)
     fused = np.empty(len(candidates))
     for group in rows.values():
-        slots = np.sort(stage1[group])[::-1]
-        slots[0] += weight * of_file[group[0]]
-        highest = float(undiscounted[group].max()) or 1.0
-        liked = _STAGE1_WITHIN * undiscounted[group] / highest + fusion.within * own[group]
-        fused[np.array(group)[np.argsort(-liked, kind="stable")]] = np.sort(slots)[::-1]
-    span = 1.0 + 2.0 * _FURTHEST * weight
-    scaled: Figures = np.clip((fused + _FURTHEST * weight) / span, 0.0, 1.0)
+        places = stage1[group]
+        undiscounted = places / REPEAT_DECAY ** np.arange(len(group))
+        liked = _STAGE1_WITHIN * undiscounted / (undiscounted.max() or 1.0) + own[group]
+        places[0] += weights.file * of_file[group[0]]
+        fused[np.array(group)[np.argsort(-liked, kind="stable")]] = np.sort(places)[::-1]
+    fused += weights.passage * own
+    most = _FURTHEST * (weights.file + weights.passage)
+    scaled: Figures = np.clip((fused + most) / (1.0 + 2.0 * most), 0.0, 1.0)
     return scaled
 
 
@@ -157,24 +168,10 @@ def _logits(scores: npt.ArrayLike) -> Figures:
     return np.where(np.isnan(logits), known.min() if len(known) else 0.0, logits)
 
 
-def _deviations(figures: Figures, among: Figures | None = None) -> Figures:
-    among = figures if among is None else among
-    spread = max(float(among.std()), _LEAST_SPREAD)
-    deviations: Figures = np.clip((figures - among.mean()) / spread, -_FURTHEST, _FURTHEST)
+def _deviations(figures: Figures) -> Figures:
+    spread = max(float(figures.std()), _LEAST_SPREAD)
+    deviations: Figures = np.clip((figures - figures.mean()) / spread, -_FURTHEST, _FURTHEST)
     return deviations
-
-
-def _undiscounted(candidates: Sequence[SearchResult]) -> list[float]:
-    """Return the first stage's scores without its discount for a file's further chunks, which stand in its order."""
-    seen: dict[str, int] = {}
-    scores = []
-    for result in candidates:
-        path = _path(result)
-        repeats = seen.get(path, 0) if path is not None and "signals" in result.scores else 0
-        scores.append(result.score / REPEAT_DECAY**repeats)
-        if path is not None:
-            seen[path] = repeats + 1
-    return scores
 
 
 def _path(result: SearchResult) -> str | None:
@@ -182,11 +179,12 @@ def _path(result: SearchResult) -> str | None:
     return path if isinstance(path, str) else None
 
 
-BUNDLED_FUSION = RerankFusion(name=0.1, question=0.02, words=0.3, notes=0.5, within=1.0, lead=15, more=0)
-"""For `aurora_dev.core.onnx_reranker.BundledReranker`.
-
-On fastapi, httpx, zod, express and click NDCG@10 is 0.877 beside 0.866 of the first stage, and 0.876 where each package
-is judged with the weights of questions and words that were best on the four others. From ``question`` 0.05 on, files
-that answer lose their places. Fewer leaders and some ``more`` gave up to 0.884 there, but did not hold on the packages
-that are kept for reporting, where these numbers, chosen before, did: with a hundred queries to tune on, 0.005 is noise.
-"""
+BUNDLED_FUSION = RerankFusion(
+    name=Weights(0.1, 0.0),
+    question=Weights(0.02, 0.0),
+    words=Weights(0.2, 0.2),
+    notes=Weights(0.5, 0.0),
+    read=15,
+    by_keyword=0.2,
+)
+"""For `aurora_dev.core.onnx_reranker.BundledReranker`."""

@@ -54,10 +54,9 @@ async def rerank_candidates(
     if not reranker.is_available:
         reason = reranker.unavailable_reason or "no reason given"
         return _unchanged(candidates, trace, "rerank_unavailable", f"{reranker.name} is not available: {reason}")
-    rows, leaders = list(range(min(read, len(candidates)))), read
+    rows: Sequence[int] = range(min(read, len(candidates)))
     if fusion is not None and not options.mmr:
-        leaders = fusion.leaders(read)
-        rows = reading(candidates, read, leaders)
+        rows = reading(query, candidates, read, fusion)
     chosen = set(rows)
     head = [candidates[row] for row in rows]
     tail = [result for row, result in enumerate(candidates) if row not in chosen]
@@ -77,7 +76,7 @@ async def rerank_candidates(
     trace.stages.append("rerank")
     weight = 1.0 if options.rerank_weight is None else options.rerank_weight
     if fusion is not None:
-        blended = fuse(query, head, scores, fusion, leaders)
+        blended = fuse(query, head, scores, fusion)
     else:
         best = max(result.score for result in head) or 1.0
         blended = weight * scores + (1.0 - weight) * np.array([result.score / best for result in head])

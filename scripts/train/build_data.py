@@ -5,8 +5,9 @@
 
 Downloads the packages of `source_table.SOURCES` with the registries' own clients (pip, npm, apt-get), takes most
 descriptions out of their files, indexes each source with Aurora and asks it: what it finds beside the answer are the
-hard negatives. Writes ``train.jsonl.gz``, ``valid.jsonl.gz``, ``heldout.jsonl.gz``, ``heldout_corpus.jsonl.gz`` and
-``counts.json`` (pairs by source, kind and language; versions; licences). The same packages give the same pairs.
+hard negatives. Writes ``train.jsonl.gz``, ``valid.jsonl.gz``, ``heldout.jsonl.gz``, all chunks of the latter two
+(``valid_corpus.jsonl.gz``, ``heldout_corpus.jsonl.gz``) and ``counts.json`` (pairs by source, kind and language;
+versions; licences). The same packages give the same pairs.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from source_table import SOURCES
 from sources import Source, check_sources, fetch, files
 
 SEED = 20_250_101
+# Whole searches are measured over the sources of these parts.
+SEARCHED = ("valid", "heldout")
 
 
 def build_source(source: Source, cache: Path, parts: Path, most: int | None = None) -> dict[str, Any]:
@@ -39,11 +42,11 @@ def build_source(source: Source, cache: Path, parts: Path, most: int | None = No
     started = time.perf_counter()
     rng = seed_of(source.name, SEED)
     stripped = [strip_file(path, text, rng) for path, text in files(source, cache)]
-    corpus: list[dict[str, Any]] | None = [] if source.role == "heldout" else None
+    corpus: list[dict[str, Any]] | None = [] if source.role in SEARCHED else None
     rows = asyncio.run(rows_of(source.name, stripped, most or source.pairs, rng, corpus))
     _write(parts / f"{source.role}-{source.name}.jsonl.gz", rows)
     if corpus is not None:
-        _write(parts / f"corpus-{source.name}.jsonl.gz", corpus)
+        _write(parts / f"{source.role}_corpus-{source.name}.jsonl.gz", corpus)
     found = [row["positive"]["rank"] for row in rows]
     return {
         "source": source.name,
@@ -83,12 +86,13 @@ def join(parts: Path, output: Path, reports: Sequence[dict[str, Any]]) -> None:
         random.Random(SEED).shuffle(lines)
         _join(output / f"{role}.jsonl.gz", lines)
         print(f"{role}: {len(lines):,} pairs")
-    corpus: list[bytes] = []
-    for path in sorted(parts.glob("corpus-*.jsonl.gz")):
-        with gzip.open(path, "rb") as file:
-            corpus += file
-    _join(output / "heldout_corpus.jsonl.gz", corpus)
-    print(f"held-out documents: {len(corpus):,}")
+    for role in SEARCHED:
+        corpus: list[bytes] = []
+        for path in sorted(parts.glob(f"{role}_corpus-*.jsonl.gz")):
+            with gzip.open(path, "rb") as file:
+                corpus += file
+        _join(output / f"{role}_corpus.jsonl.gz", corpus)
+        print(f"{role}: {len(corpus):,} documents")
     summary: dict[str, Any] = {"sources": sorted(reports, key=lambda report: str(report["source"]))}
     for key in ("kinds", "languages"):
         totals: dict[str, Counter[str]] = defaultdict(Counter)

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from aurora_dev.core.rerank_fusion import RerankFusion, fuse, is_settled, reading
+from aurora_dev.core.onnx_reranker import BundledReranker
+from aurora_dev.core.rerank_fusion import RerankFusion, Weights, fuse, is_settled, reading
 from aurora_dev.core.rerank_stage import rerank_candidates
 from aurora_dev.core.search_trace import SearchTrace
-from aurora_dev.core.types import SearchOptions, SearchResult
+from aurora_dev.core.types import Document, SearchOptions, SearchResult
+from aurora_dev.core.vector_store import VectorStore
+from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
-FUSION = RerankFusion(name=0.1, question=0.2, words=0.4, notes=0.5, within=0.2, lead=3, more=0)
+NOTHING = Weights(0.0, 0.0)
+FUSION = RerankFusion(
+    name=Weights(0.1, 0.0), question=Weights(0.2, 0.0), words=Weights(0.4, 0.0), notes=Weights(0.5, 0.0), read=3
+)
+# Files stay where the first stage put them.
+WITHIN = RerankFusion(name=NOTHING, question=NOTHING, words=NOTHING, notes=NOTHING, read=3)
 
 
 class Scores:
@@ -52,19 +62,20 @@ async def run(
         ("SessionStore", 0.1),
         ("session", 0.1),
         ("how are sessions closed", 0.2),
-        ("Where is the pool", 0.2),
+        ("Why is there a pool", 0.2),
+        ("where is the pool", 0.4),
         ("session pool", 0.4),
         ("however it may be", 0.4),
     ],
 )
 def test_each_kind_of_query_has_its_weight(query: str, weight: float) -> None:
-    assert FUSION.weight(query, CANDIDATES) == weight
+    assert FUSION.weights(query, CANDIDATES).file == weight
 
 
 def test_what_stands_in_no_file_has_a_weight_of_its_own() -> None:
     notes = [SearchResult(name, name, 0.5, {}, {}) for name in "abc"]
-    assert FUSION.weight("how are sessions closed", notes) == 0.5
-    assert FUSION.weight("how are sessions closed", [*notes[:1], *CANDIDATES]) == 0.2
+    assert FUSION.weights("how are sessions closed", notes).file == 0.5
+    assert FUSION.weights("how are sessions closed", [*notes[:1], *CANDIDATES]).file == 0.2
 
 
 def test_the_definition_of_the_symbol_that_was_asked_for_settles_a_search() -> None:
@@ -102,7 +113,7 @@ async def test_a_result_that_the_reranker_prefers_rises_and_scores_stay_between_
 
 
 async def test_a_small_weight_keeps_the_order_of_clear_first_stage_scores() -> None:
-    fusion = RerankFusion(name=0.0, question=0.01, words=0.01, notes=0.0, within=0.2, lead=3, more=0)
+    fusion = replace(FUSION, words=Weights(0.01, 0.01))
     found, _ = await run(Scores(0.05, 0.9, 0.05), "session pool", fusion)
     assert [each.id for each in found] == ["a", "b", "c"]
 
@@ -120,30 +131,29 @@ SPREAD = [chunk("a1", "a.py", 0.8), chunk("b1", "b.py", 0.5), chunk("a2", "a.py"
 
 
 def test_within_a_file_the_passage_that_is_preferred_takes_the_files_best_place() -> None:
-    fused = fuse("session", SPREAD, [0.3, 0.3, 0.9, 0.3], FUSION, 4)
+    fused = fuse("session", SPREAD, [0.3, 0.3, 0.9, 0.3], FUSION)
     assert [SPREAD[row].id for row in np.argsort(-fused)] == ["a2", "b1", "a1", "c1"]
 
 
 def test_without_a_weight_the_order_of_files_stays() -> None:
-    fusion = RerankFusion(name=0.0, question=0.0, words=0.0, notes=0.0, within=1.0, lead=3, more=0)
-    fused = fuse("session pool", SPREAD, [0.1, 0.9, 0.9, 0.99], fusion, 4)
+    fused = fuse("session pool", SPREAD, [0.1, 0.9, 0.9, 0.99], WITHIN)
     assert [SPREAD[row].metadata["path"] for row in np.argsort(-fused)] == ["a.py", "b.py", "a.py", "c.py"]
 
 
 def test_only_how_candidates_compare_counts_and_not_how_sure_the_model_is_of_all_of_them() -> None:
     def of(logits: list[float]) -> npt.NDArray[np.float64]:
-        return fuse("session pool", CANDIDATES, [1.0 / (1.0 + math.exp(-logit)) for logit in logits], FUSION, 4)
+        return fuse("session pool", CANDIDATES, [1.0 / (1.0 + math.exp(-logit)) for logit in logits], FUSION)
 
     assert of([-6.0, -4.0, -5.0]) == pytest.approx(of([1.0, 3.0, 2.0]), abs=1e-6)
 
 
 def test_small_differences_are_not_blown_up() -> None:
-    fused = fuse("session pool", CANDIDATES, [0.4999, 0.5, 0.5001], FUSION, 4)
+    fused = fuse("session pool", CANDIDATES, [0.4999, 0.5, 0.5001], FUSION)
     assert np.argsort(-fused).tolist() == [0, 1, 2]
 
 
 def test_probabilities_of_0_and_1_are_figures_like_others() -> None:
-    fused = fuse("session pool", CANDIDATES, [0.0, 1.0, 0.5], FUSION, 4)
+    fused = fuse("session pool", CANDIDATES, [0.0, 1.0, 0.5], FUSION)
     assert np.isfinite(fused).all()
     assert fused.argmax() == 1
 
@@ -155,35 +165,42 @@ async def test_what_the_reranker_did_not_score_follows_behind() -> None:
     assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
 
 
-MANY = [
-    chunk("a1", "a.py", 0.8),
-    *(chunk(f"{n}", f"{n}.py", 0.7 - n / 20) for n in range(5)),
-    chunk("a2", "a.py", 0.39),
-]
+def test_all_passages_of_a_file_speak_for_it() -> None:
+    alone = fuse("session pool", SPREAD, [0.5, 0.6, 0.2, 0.2], FUSION)
+    together = fuse("session pool", SPREAD, [0.5, 0.6, 0.6, 0.2], FUSION)
+    assert together[2] > alone[0]
 
 
-def test_besides_the_first_candidates_the_best_without_the_discount_are_read() -> None:
-    assert reading(MANY, 3, 2) == [0, 1, 6]
-    assert reading(MANY, 2, 2) == [0, 1]
-    assert reading(MANY[:1], 3, 2) == [0]
+def test_a_passage_that_is_preferred_passes_those_of_other_files_where_passages_count() -> None:
+    scores = [0.7, 0.1, 0.9, 0.1]
+    within = fuse("session pool", SPREAD, scores, WITHIN)
+    passages = fuse("session pool", SPREAD, scores, replace(WITHIN, words=Weights(0.0, 0.2)))
+    assert [SPREAD[row].id for row in np.argsort(-within)] == ["a2", "b1", "a1", "c1"]
+    assert [SPREAD[row].id for row in np.argsort(-passages)] == ["a2", "a1", "b1", "c1"]
 
 
-@pytest.mark.parametrize(("top_k", "read", "leaders"), [(5, 15, 10), (10, 15, 10), (30, 35, 30)])
-def test_more_results_have_more_candidates_read(top_k: int, read: int, leaders: int) -> None:
-    fusion = RerankFusion(name=0.0, question=0.0, words=0.0, notes=0.0, within=1.0, lead=10, more=5)
-    assert (fusion.read(top_k), fusion.leaders(fusion.read(top_k))) == (read, leaders)
+def worded(name: str, keyword: float) -> SearchResult:
+    return SearchResult(name, name, 0.5, {"path": f"{name}.py"}, {"keyword": keyword})
 
 
-async def test_a_files_second_passage_that_answers_takes_the_files_place_from_far_behind() -> None:
-    fusion = RerankFusion(name=0.0, question=0.0, words=0.0, notes=0.0, within=1.0, lead=2, more=1)
-    trace = SearchTrace(stages=["rrf_hybrid"])
-    found = await rerank_candidates("session pool", MANY, Scores(0.1, 0.1, 0.9), 3, SearchOptions(), trace, fusion)
-    assert [each.id for each in found][:2] == ["a2", "0"]
-    assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
+def test_of_what_is_read_some_is_chosen_by_its_words_where_a_place_is_described() -> None:
+    fusion = replace(WITHIN, by_keyword=0.5)
+    found = [*(worded(name, 1.0) for name in "abc"), worded("d", 3.0), worded("e", 2.0), worded("f", 4.0)]
+    assert reading("session pool", found, 4, fusion) == [0, 1, 3, 5]
+    assert reading("how do sessions end", found, 4, fusion) == [0, 1, 2, 3]
+    assert reading("session pool", found[:3], 4, fusion) == [0, 1, 2]
+    assert reading("session pool", found, 1, fusion) == [0]
 
 
-def test_only_the_first_candidates_speak_for_a_file() -> None:
-    fusion = RerankFusion(name=0.0, question=0.0, words=0.5, notes=0.0, within=1.0, lead=2, more=1)
-    head = [MANY[row] for row in (0, 1, 6)]
-    loud, quiet = (fuse("session pool", head, [0.5, 0.6, score], fusion, 2) for score in (0.99, 0.01))
-    assert max(loud[0], loud[2]) == pytest.approx(max(quiet[0], quiet[2]))
+@pytest.mark.parametrize(("top_k", "read"), [(1, 15), (10, 15), (30, 30)])
+async def test_more_results_have_more_candidates_read(tmp_path: Path, top_k: int, read: int) -> None:
+    class Counting(BundledReranker):
+        async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+            asked.append(len(texts))
+            return np.full(len(texts), 0.5, dtype=np.float32)
+
+    asked: list[int] = []
+    async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=Counting()) as store:
+        await store.upsert([Document(f"session pool {n}", id=f"{n}") for n in range(40)])
+        await store.search("session pool", top_k=top_k)
+    assert asked == [read]
