@@ -21,13 +21,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aurora_dev.core.rerank_window import select_passage
+from aurora_dev.core.onnx_reranker import DEFAULT_MAX_DOCUMENT_CHARS, DEFAULT_WINDOW
+from aurora_dev.core.rerank_window import Window, select_passage
 
 # A negative that shares this part of its words with the answer says the same: an overload, a copy, a vendored file.
 NEAR_DUPLICATE = 0.8
-# Passages of several lengths, so that the length read at run time can be chosen afterwards.
+# Passages of several lengths, cut in two ways, so that what is read at run time can be chosen afterwards.
 SHORTEST_PASSAGE, LONGEST_PASSAGE = 200, 360
-VALIDATION_PASSAGE = 320
+WINDOWS: tuple[Window, ...] = ("best", "head+best")
+# Validation reads what the bundled reranker does.
+VALIDATION_PASSAGE = DEFAULT_MAX_DOCUMENT_CHARS
 MOST_TOKENS = 160
 MOST_QUERY_TOKENS = 48
 # Pairs of about the same length run together; a matrix product of some thousand rows loses nothing to a greater one.
@@ -73,16 +76,15 @@ class Batch:
 
 
 def read_lists(path: Path, limit: int | None = None) -> list[TrainingList]:
-    """Read the lists of a gzipped JSON-lines file; a list whose negatives are all masked is left out."""
-    lists: list[TrainingList] = []
+    """Read the lists of a gzipped JSON-lines file; a list whose negatives are all masked is left out.
+
+    With ``limit`` that many of them, spread evenly over the file: it goes source by source.
+    """
     with gzip.open(path, "rt", encoding="utf-8") as lines:
-        for line in lines:
-            if limit is not None and len(lists) >= limit:
-                break
-            read = list_of(json.loads(line))
-            if not all(read.masked):
-                lists.append(read)
-    return lists
+        lists = [read for read in map(list_of, map(json.loads, lines)) if not all(read.masked)]
+    if limit is None or limit >= len(lists):
+        return lists
+    return [lists[number * len(lists) // limit] for number in range(limit)]
 
 
 def list_of(row: dict[str, Any]) -> TrainingList:
@@ -112,10 +114,10 @@ def _last_name(text: str) -> str:
     return symbol.rpartition(".")[2].lower() if found else ""
 
 
-def passage(query: str, text: str, max_chars: int) -> str:
+def passage(query: str, text: str, max_chars: int, window: Window = DEFAULT_WINDOW) -> str:
     """Return the heading and the part of the content that is read, as the bundled reranker cuts it."""
     heading, line_break, content = text.partition("\n")
-    return heading + line_break + select_passage(query, content, max_chars, "head+best")
+    return heading + line_break + select_passage(query, content, max_chars, window)
 
 
 class Encoder:
@@ -130,9 +132,9 @@ class Encoder:
         self._tokenizer = tokenizer
         self._most_tokens = most_tokens
 
-    def pairs(self, query: str, texts: Sequence[str], max_chars: int) -> list[Encoded]:
+    def pairs(self, query: str, texts: Sequence[str], max_chars: int, window: Window = DEFAULT_WINDOW) -> list[Encoded]:
         """Return the tokens of a query with each of some texts."""
-        parts = [query, *(passage(query, text, max_chars) for text in texts)]
+        parts = [query, *(passage(query, text, max_chars, window) for text in texts)]
         encoded = [each.ids for each in self._tokenizer.encode_batch(parts, add_special_tokens=False)]
         head = [_FIRST, *encoded[0][:MOST_QUERY_TOKENS], _SEPARATOR]
         room = self._most_tokens - len(head) - 1
@@ -212,7 +214,8 @@ def _row(
         # The hardest half always, of the others a different choice each time.
         hardest = negatives - negatives // 2
         kept = kept[:hardest] + chance.sample(kept[hardest:], negatives - hardest)
-    pairs = encoder.pairs(each.query, [each.positive, *kept], chance.randint(SHORTEST_PASSAGE, LONGEST_PASSAGE))
+    max_chars = chance.randint(SHORTEST_PASSAGE, LONGEST_PASSAGE)
+    pairs = encoder.pairs(each.query, [each.positive, *kept], max_chars, chance.choice(WINDOWS))
     return pairs, [False] * len(pairs)
 
 
