@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aurora_dev.core.backend import Filter
@@ -24,7 +24,9 @@ from aurora_dev.core.context_sources import (
     search_options,
 )
 from aurora_dev.core.conversation import read_history
+from aurora_dev.core.path_kinds import kinds_asked_for
 from aurora_dev.core.recency import RECENT_LIFT, Recency, lifted
+from aurora_dev.core.signals import QueryProfile
 from aurora_dev.core.symbol_map import SymbolMap
 from aurora_dev.core.token_counting import TokenCounter
 from aurora_dev.core.tokens import create_counter
@@ -208,22 +210,21 @@ class ContextManager:
         documents = {one.id: one for one in await self.store.fetch([one[0] for one in extra])} if extra else {}
 
         def make() -> tuple[list[Candidate], list[LeftOut]]:
-            mask, cut = self.mask_secrets, graph.cut_lines if graph is not None else None
+            cut = graph.cut_lines if graph is not None else None
+            asked_for = kinds_asked_for(QueryProfile.of(task).words)
+            of_record = partial(candidate_of, mask=self.mask_secrets, cut_lines=cut, asked_for=asked_for)
             made = [
-                candidate_of(r.id, r.content, r.metadata, relevance, f"hit {place}", mask=mask, cut_lines=cut)
+                of_record(r.id, r.content, r.metadata, relevance, f"hit {place}")
                 for place, (r, relevance) in enumerate(hits, start=1)
                 if r.id not in note_ids
             ]
             for place, note in enumerate(notes):
                 why = f"{note.metadata.get('kind', 'note')} about the task"
-                made.append(candidate_of(note.id, note.content, note.metadata, note_relevance(place), why, mask=mask))
+                made.append(of_record(note.id, note.content, note.metadata, note_relevance(place), why))
             for identifier, relevance, why in extra:
                 if identifier in documents:
                     one = documents[identifier]
-                    found = candidate_of(
-                        identifier, one.content, one.metadata, relevance, why, mask=mask, cut_lines=cut
-                    )
-                    made.append(found)
+                    made.append(of_record(identifier, one.content, one.metadata, relevance, why))
             made.sort(key=lambda candidate: (-candidate.relevance, candidate.source, candidate.start, candidate.id))
             kept, gone = without_repeats(made)
             dropped = [

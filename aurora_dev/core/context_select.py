@@ -30,6 +30,9 @@ _BEST_HIT_WORTH: Final = 2.0
 # What each piece of a file that is already in lowers the worth of the next one by. The search has lowered its scores
 # likewise, for another reason: there a file would fill the page, here what it has given already is known.
 _REPEAT_DECAY: Final = 0.5
+# What each file of tests, examples and the like that is already in lowers the worth of another such file by: they say
+# much the same of what is used how, and are many. From 0.9 to 0.6 measured alike on the tuning packages.
+_ASIDE_DECAY: Final = 0.8
 # No file takes more than this share of the budget before every other file had its turn.
 _FILE_SHARE: Final = 0.6
 # A gap of more lines is never filled, however short they are: it is text that nobody asked for.
@@ -56,6 +59,7 @@ class Selection:
         self.levels: dict[str, dict[Candidate, Level]] = defaultdict(dict)
         self.blocks: dict[str, list[Block]] = {}
         self.pointers: list[Candidate] = []
+        self._aside: set[str] = set()
         self._cost: dict[str, int] = {}
         self._pointer_cost = 0
         self._prices: dict[tuple[Candidate, Level], int] = {}
@@ -93,6 +97,8 @@ class Selection:
         self.blocks[source] = blocks
         self._cost[source] = cost
         self.used += cost - before
+        if candidate.aside:
+            self._aside.add(source)
         return True
 
     def point_at(self, candidate: Candidate) -> bool:
@@ -186,6 +192,8 @@ class Selection:
         worth: float = candidate.relevance**_RELEVANCE_POWER * _REPEAT_DECAY**others
         if candidate is best:
             worth *= _BEST_HIT_WORTH
+        if candidate.aside:
+            worth *= _ASIDE_DECAY ** len(self._aside - {candidate.source})
         gain = worth * (_WORTH[level] - _WORTH[now])
         price = self._price(candidate, level) - (self._price(candidate, now) if now is not Level.NONE else 0)
         return gain / max(1, price)

@@ -15,6 +15,7 @@ from aurora_dev.core.context_items import Candidate
 from aurora_dev.core.context_render import safe
 from aurora_dev.core.context_select import MOST_FILL
 from aurora_dev.core.import_graph import ChunkRef, ImportGraph, build_graph
+from aurora_dev.core.path_kinds import path_weight
 from aurora_dev.core.signals import QueryProfile
 from aurora_dev.core.types import SearchOptions, SearchResult
 
@@ -74,6 +75,7 @@ def candidate_of(
     *,
     mask: bool,
     cut_lines: Container[tuple[str, int]] | None = None,
+    asked_for: frozenset[str] = frozenset(),
 ) -> Candidate:
     """Make a candidate of a record: its text safe to show, its place, its interface.
 
@@ -86,6 +88,7 @@ def candidate_of(
         mask: Whether credentials are masked.
         cut_lines: Path and number of the lines that are so long that several records share them; ``None`` where that
             is not known, and every record of one line may be a piece of it.
+        asked_for: Kinds of files that the task names, from `aurora_dev.core.path_kinds.kinds_asked_for`.
     """
     path = metadata.get("path")
     start, end = metadata.get("start_line"), metadata.get("end_line")
@@ -119,6 +122,7 @@ def candidate_of(
         whole_lines=whole,
         is_note=is_note,
         created=float(created) if isinstance(created, int | float) else 0.0,
+        aside=not is_note and path_weight(source, asked_for) < 1.0,
     )
 
 

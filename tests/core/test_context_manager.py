@@ -12,8 +12,10 @@ import pytest
 import pytest_asyncio
 
 from aurora_dev.core.context_manager import ContextManager
-from aurora_dev.core.context_sources import GraphCache
+from aurora_dev.core.context_sources import GraphCache, candidate_of
 from aurora_dev.core.faiss_store import FAISSLocalStore
+from aurora_dev.core.path_kinds import kinds_asked_for
+from aurora_dev.core.signals import QueryProfile
 from aurora_dev.core.static_embedder import StaticEmbedder
 from aurora_dev.core.symbol_map import SymbolMap
 from aurora_dev.core.tokens import EstimateCounter, TiktokenCounter, count_messages
@@ -138,6 +140,21 @@ async def test_what_a_hit_depends_on_and_what_depends_on_it_are_added_with_less_
     relevance = {item.source: item.relevance for item in with_graph.items}
     assert relevance["app/okapi.py"] < relevance["app/zebra.py"] < relevance["app/main.py"]
     assert not {"app/zebra.py", "app/okapi.py"} & {item.source for item in without.items}
+
+
+@pytest.mark.parametrize(
+    ("path", "task", "aside"),
+    [
+        ("tests/test_auth.py", "sign in twice", True),
+        ("tests/test_auth.py", "test that nobody signs in twice", False),
+        ("app/auth.py", "sign in twice", False),
+    ],
+)
+def test_a_test_stands_aside_unless_the_task_names_tests(path: str, task: str, aside: bool) -> None:
+    metadata = {"path": path, "start_line": 1, "end_line": 1, "file_hash": "1"}
+    asked_for = kinds_asked_for(QueryProfile.of(task).words)
+    found = candidate_of("1", "login()", metadata, 1.0, "hit 1", mask=False, asked_for=asked_for)
+    assert found.aside is aside
 
 
 async def test_decisions_about_the_task_have_a_floor_and_others_stay_out(store: VectorStore) -> None:

@@ -86,3 +86,12 @@ def test_a_piece_without_an_interface_has_its_first_lines() -> None:
     assert interface_rows("\n".join(rows), "python") == (0, 1, 2)
     assert interface_rows("\n".join(rows[:7]), "python") == ()
     assert interface_rows("\n".join(["    if account:" * 50, *rows]), "python") == ()
+
+
+def test_many_tests_do_not_keep_a_weaker_file_of_code_out() -> None:
+    tests = [replace(candidate(f"test_{n}.py", 0.5, *steps(str(n), 6)), aside=True) for n in range(6)]
+    code = candidate("code_9.py", 0.4, *steps("9", 6))
+    limit = chosen(10_000, *tests[:2], code).used
+    assert set(chosen(limit, *tests, code).blocks) == {"test_0.py", "test_1.py", "code_9.py"}
+    as_asked = [replace(test, aside=False) for test in tests]  # the task names tests
+    assert set(chosen(limit, *as_asked, code).blocks) == {"test_0.py", "test_1.py", "test_2.py"}
