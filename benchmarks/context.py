@@ -1,19 +1,21 @@
 """How much of the answer fits into a token budget, and how long does assembling it take?
 
-    python benchmarks/context.py PATH [--rerank] [--peer-model DIR] [--repeats 3] [--misses] [--json FILE]
+    python benchmarks/context.py PATH [--no-rerank] [--peer-model DIR] [--repeats 3] [--misses] [--json FILE]
 
-PATH is the folder that ``codesearch.py`` reads. For each query and budget four ways fill the budget, all over the same
-static embedding and with the same counter; without a reranker, unless it is asked for:
+PATH is the folder that ``codesearch.py`` reads. For each query and budget these ways fill the budget, with one counter:
 
-- aurora: ``ContextManager.build``; its preamble, fences, task and chat overhead count
+- aurora: ``ContextManager.build`` as ``Memory.context`` calls it, with the bundled embedding and, unless it is switched
+  off, the bundled reranker; its preamble, fences, task and chat overhead count
 - chunks: the hits of the same search as ``path:lines`` and text, best first
 - files: the files of these hits, whole, in the order of their best hit
-- semble: the snippets of semble's search, as chunks
+- semble: the snippets of semble's search, as chunks, over the static model that its users can have offline: all-MiniLM
+  distilled with model2vec, which is what Aurora's own embedding was before it was trained. It is made once, with an
+  environment of its own (some minutes); --peer-model names another one
+- semble+: semble given Aurora's trained embedding
 
-The last three pay for nothing but labels and text, and what does not fit any more is cut after the last line that does,
-so that they fill their budget to the end. "uncut" is semble with whole snippets alone, up to the first that does not
-fit. With --peer-model, semble searches with another static model than the bundled one, such as the one that
-``scripts/distil_embedder.py`` makes, which is what semble's users can make without Aurora's training.
+All but the first pay for nothing but labels and text, and what does not fit any more is cut after the last line that
+does, so that they fill their budget to the end. "uncut" is semble with whole snippets alone, up to the first that does
+not fit.
 
 A figure is the mean over queries of the share of a query's targets (relevant and secondary) of which lines are shown. A
 target with lines must overlap lines that are shown; a bare path counts where any line of the file is shown. A one-line
@@ -40,7 +42,7 @@ from typing import Any
 from codesearch import TUNING, index_aurora, index_semble, percentiles
 from machine import machine
 from metrics import Span, ndcg
-from packages import annotations, manifest, root_of
+from packages import annotations, distilled_model, manifest, root_of
 
 from aurora_dev.core.context_items import Context
 from aurora_dev.core.context_manager import ContextManager
@@ -50,8 +52,8 @@ from aurora_dev.core.types import SearchResults
 from aurora_dev.core.vector_store import VectorStore
 
 BUDGETS = (1_000, 2_000, 4_000, 8_000)
-WAYS = ("aurora", "  full only", "chunks", "files", "semble", "  uncut")
-AURORA, FULL_ONLY, CHUNKS, FILES, SEMBLE, UNCUT = WAYS
+WAYS = ("aurora", "  full only", "chunks", "files", "semble", "  uncut", "semble+")
+AURORA, FULL_ONLY, CHUNKS, FILES, SEMBLE, UNCUT, SEMBLE_PLUS = WAYS
 HITS = 100  # enough to fill the largest budget with chunks of any size
 TIMED_BUDGET = 8_000
 
@@ -162,24 +164,29 @@ async def measure(data: Path, counter: TokenCounter, repeats: int, peer_model: P
         name, root = package["name"], root_of(package)
         with tempfile.TemporaryDirectory() as folder:
             store, _ = await index_aurora(root, embedder, Path(folder) / "store", reranker)
-            peer, _ = index_semble(root, peer_model)
+            peers = {SEMBLE: index_semble(root, peer_model)[0], SEMBLE_PLUS: index_semble(root, BUNDLED_PATH)[0]}
             manager = ContextManager(store, token_counter=counter)
             queries = annotations(data, name)
             first = await manager.build(queries[0]["query"], TIMED_BUDGET, rerank=manager.store.reranker is not None)
             figures.first.append(first.timings["assemble"])
             for query in queries:
-                await measure_query(name, root, query, manager, peer, figures)
+                await measure_query(name, root, query, manager, peers, figures)
                 await measure_time(query["query"], manager, store, repeats, figures)
             await store.close()
     return figures
 
 
 async def measure_query(
-    package: str, root: Path, query: dict[str, Any], manager: ContextManager, peer: Any, figures: Figures
+    package: str,
+    root: Path,
+    query: dict[str, Any],
+    manager: ContextManager,
+    peers: dict[str, Any],
+    figures: Figures,
 ) -> None:
     text, counter = query["query"], manager.counter
     results = await manager.store.search(text, top_k=HITS, rerank=manager.store.reranker is not None)
-    snippets = snippets_of(peer.search(text, top_k=HITS))
+    snippets = {way: snippets_of(peer.search(text, top_k=HITS)) for way, peer in peers.items()}
     for budget in BUDGETS:
         context = await manager.build(text, budget, rerank=manager.store.reranker is not None)
         if max(counter.count(context.text), context.tokens, context.message_tokens) > budget:
@@ -189,8 +196,9 @@ async def measure_query(
             FULL_ONLY: (shown_by(context, full_only=True), context.tokens),
             CHUNKS: paste(chunks_of(results), budget, counter.count),
             FILES: paste(files_of(results, root), budget, counter.count),
-            SEMBLE: paste(snippets, budget, counter.count),
-            UNCUT: paste(snippets, budget, counter.count, cut=False),
+            SEMBLE: paste(snippets[SEMBLE], budget, counter.count),
+            UNCUT: paste(snippets[SEMBLE], budget, counter.count, cut=False),
+            SEMBLE_PLUS: paste(snippets[SEMBLE_PLUS], budget, counter.count),
         }
         for way, (spans, tokens) in shown.items():
             found = found_targets(spans, query)
@@ -229,12 +237,14 @@ def report(figures: Figures) -> str:
     for way in WAYS:
         means = [figures.mean(way, budget, keep) for keep in GROUPS.values() for budget in BUDGETS]
         lines.append(way.ljust(12) + "".join(f"{mean:8.3f}" for mean in means))
-    leads = [
-        figures.mean(AURORA, budget, keep) - max(figures.mean(way, budget, keep) for way in (CHUNKS, FILES, SEMBLE))
-        for keep in GROUPS.values()
-        for budget in BUDGETS
-    ]
-    lines += ["aurora's lead over the best of the others:", " " * 12 + "".join(f"{lead:+8.3f}" for lead in leads), ""]
+    for title, others in {"semble": (SEMBLE,), "the best of the others": (CHUNKS, FILES, SEMBLE, SEMBLE_PLUS)}.items():
+        leads = [
+            figures.mean(AURORA, budget, keep) - max(figures.mean(way, budget, keep) for way in others)
+            for keep in GROUPS.values()
+            for budget in BUDGETS
+        ]
+        lines += [f"aurora's lead over {title}:", " " * 12 + "".join(f"{lead:+8.3f}" for lead in leads)]
+    lines.append("")
     p50, p95 = percentiles(figures.beyond)
     own50, own95 = percentiles(figures.assemble)
     lines.append(f"assembly beyond the search, {TIMED_BUDGET:,} tokens: p50 {p50:.1f} ms, p95 {p95:.1f} ms")
@@ -263,13 +273,14 @@ def main() -> None:
     parser.add_argument("--encoding", default="o200k_base", help="what all ways are counted with")
     parser.add_argument("--repeats", type=int, default=3, help="timed builds per query; the median counts")
     parser.add_argument("--misses", action="store_true", help="list the queries of which semble shows more")
-    parser.add_argument("--rerank", action="store_true", help="with the bundled reranker")
-    parser.add_argument("--peer-model", type=Path, default=BUNDLED_PATH, help="static model that semble searches with")
+    parser.add_argument("--no-rerank", action="store_true", help="without the bundled reranker")
+    parser.add_argument("--peer-model", type=Path, help="static model that semble searches with (default: distilled)")
     parser.add_argument("--json", type=Path, help="write every outcome here too")
     arguments = parser.parse_args()
     counter = create_counter(encoding=arguments.encoding)
-    reranker = "bundled" if arguments.rerank else "none"
-    figures = asyncio.run(measure(arguments.data, counter, arguments.repeats, arguments.peer_model, reranker))
+    reranker = "none" if arguments.no_rerank else "bundled"
+    peer_model = arguments.peer_model or distilled_model()
+    figures = asyncio.run(measure(arguments.data, counter, arguments.repeats, peer_model, reranker))
     print(f"{machine()}, {counter.name}")
     print(report(figures))
     if arguments.misses:

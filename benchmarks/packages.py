@@ -1,16 +1,19 @@
-"""Brings the packages that a benchmark's manifest names onto this machine, once."""
+"""Brings what benchmarks compare with onto this machine, once: the manifest's packages, and a model for the peer."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tarfile
+import venv
 import zipfile
 from pathlib import Path
 from typing import Any
 
 CACHE = Path(__file__).parent / ".cache"
+PROJECT = Path(__file__).parent.parent
 
 
 def manifest(data: Path) -> list[dict[str, Any]]:
@@ -55,3 +58,21 @@ def root_of(package: dict[str, Any]) -> Path:
         with tarfile.open(next(folder.glob("*.tgz"))) as archive:
             archive.extractall(folder, filter="data")
     return root
+
+
+def distilled_model() -> Path:
+    """Return the folder of all-MiniLM-L6-v2 distilled by ``scripts/distil_embedder.py``, making it where it is missing.
+
+    It is made in an environment of its own, since model2vec's distillation brings torch and pins other releases.
+    """
+    folder = CACHE / "distilled"
+    if not (folder / "SHA256SUMS").is_file():  # the last file that the script writes
+        print("distilling all-MiniLM-L6-v2 for semble: once, some minutes", file=sys.stderr, flush=True)
+        environment = CACHE / "distil-environment"
+        venv.create(environment, with_pip=True, clear=True)
+        python = environment / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+        requirements = PROJECT / "requirements" / "distil.txt"
+        subprocess.run([python, "-m", "pip", "install", "-q", "-r", requirements], check=True)
+        subprocess.run([python, PROJECT / "scripts" / "distil_embedder.py", "--output", folder], check=True)
+        shutil.rmtree(environment)  # a gigabyte that nothing needs again
+    return folder
