@@ -24,9 +24,8 @@ import numpy.typing as npt
 from listwise import ndcg_of_one, reciprocal_rank
 from reranker_card import card
 from reranker_data import VALIDATION_PASSAGE, TrainingList, passage, read_lists
-from reranker_model import CrossEncoder, ModelShape, to_bert
-from safetensors.torch import load_file
-from train_reranker import Plan, start_model
+from reranker_model import CrossEncoder, to_bert
+from reranker_weights import SOURCE_SHARE, averaged, load_run
 
 from aurora_dev.core.bert_graph import BertShape, bert_graph
 from aurora_dev.core.onnx_session import PairScorer, input_maxima
@@ -41,29 +40,6 @@ CALIBRATION_PAIRS = 64
 CHECKED_LISTS = 85  # of about 13 pairs each: a thousand pairs
 LEAST_RANK_CORRELATION = 0.98
 MOST_NDCG_LOST = 0.01  # a share of float32's
-# Of the source's weights in the average with the trained ones. Training on mined pairs makes a model better at those
-# and worse at what they lack: half and half kept the MRR of validation lists (0.798 beside 0.803), and took back most
-# of what whole repositories had lost (NDCG@10 of the tuning packages, stage 1 and a tenth of a standing: 0.858 beside
-# 0.846). Wortsman et al., "Robust fine-tuning of zero-shot models" (2022).
-SOURCE_SHARE = 0.5
-
-
-def load_run(run: Path) -> tuple[CrossEncoder, dict[str, Any]]:
-    """Return the best model of a run, and the state that names its step and plan."""
-    kept = json.loads((run / "state.json").read_text("utf-8"))
-    model = CrossEncoder(ModelShape(layers=len(kept["plan"]["layers"])))
-    tensors = load_file(run / "tensors.safetensors")
-    model.load_state_dict({name[6:]: value for name, value in tensors.items() if name.startswith("model.")})
-    return model.eval(), kept
-
-
-def averaged(model: CrossEncoder, kept: dict[str, Any], share: float) -> CrossEncoder:
-    """Return the model with ``share`` of the weights that it started with."""
-    start = start_model(Plan(layers=tuple(kept["plan"]["layers"]), seed=kept["plan"]["seed"])).state_dict()
-    model.load_state_dict(
-        {name: share * start[name] + (1.0 - share) * value for name, value in model.state_dict().items()}
-    )
-    return model.eval()
 
 
 def graphs(model: CrossEncoder, tokenizer: Any, lists: Sequence[TrainingList]) -> tuple[bytes, bytes]:

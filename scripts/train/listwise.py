@@ -40,6 +40,20 @@ def listwise_loss(logits: Tensor, positive: Tensor, valid: Tensor, pointwise: fl
     return torch.where(usable.bool(), each, torch.zeros_like(each)).sum() / usable.sum().clamp(min=1)
 
 
+def distillation_loss(logits: Tensor, teacher: Tensor, valid: Tensor) -> Tensor:
+    """Return the mean cross-entropy of lists with a teacher's shares as targets (Hinton et al., 2015).
+
+    Args:
+        logits: Shape ``(lists, places)``.
+        teacher: The same shape: the teacher's logits.
+        valid: The same shape, bool: what counts.
+    """
+    hidden = torch.finfo(logits.dtype).min / 2
+    shares = teacher.masked_fill(~valid, hidden).softmax(dim=1)
+    own = logits.masked_fill(~valid, hidden).log_softmax(dim=1).masked_fill(~valid, 0.0)
+    return -(shares * own).sum(dim=1).mean()
+
+
 def reciprocal_rank(scores: Sequence[float], answer: int = 0) -> float:
     """Return 1 / the 1-based rank of the answer; among equal scores it comes last."""
     return 1.0 / (1 + sum(1 for place, score in enumerate(scores) if place != answer and score >= scores[answer]))

@@ -8,8 +8,8 @@ with the same RUN goes on from), ``best`` (the weights with the best validation 
 rate rises, stays, and falls to zero over the last part, so that a run may be lengthened, or given more data, from any
 checkpoint of its middle.
 
-The loss is a softmax over one answer and its hard negatives; bfloat16 where the processor has it. The same seed, data
-and number of threads give the same losses.
+The loss is a softmax over one answer and its hard negatives, and with ``--teacher`` mostly how that model shares a list
+out; bfloat16 where the processor has it. The same seed, data and number of threads give the same losses.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from listwise import listwise_loss, ndcg_of_one, reciprocal_rank
+from listwise import distillation_loss, listwise_loss, ndcg_of_one, reciprocal_rank
 from reranker_data import (
     Batch,
     Encoder,
@@ -36,16 +36,19 @@ from reranker_data import (
     training_batches,
     validation_batches,
 )
-from reranker_model import CrossEncoder, ModelShape, from_bert
+from reranker_model import CrossEncoder
+from reranker_weights import SOURCE_SHARE, averaged, load_run, start_model
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from distil_embedder import check_source, find_source
+from distil_embedder import find_source
 
 LARGEST_GRADIENT = 1.0
 WEIGHT_DECAY = 0.01
 REPORT_EVERY = 10  # steps in one line of the log
+# Of the loss, where there is a teacher: how it shares a list out says more than which passage is the answer.
+TEACHER_SHARE = 0.7
 _STATE_FILE = "state.json"
 _TENSOR_FILE = "tensors.safetensors"
 
@@ -98,8 +101,15 @@ class State:
 class Trainer:
     """One run: a model, its optimiser and its place in the data."""
 
-    def __init__(self, model: CrossEncoder, plan: Plan, encoder: Encoder, bfloat16: bool = True) -> None:
-        self.model, self.plan, self.encoder = model, plan, encoder
+    def __init__(
+        self,
+        model: CrossEncoder,
+        plan: Plan,
+        encoder: Encoder,
+        bfloat16: bool = True,
+        teacher: CrossEncoder | None = None,
+    ) -> None:
+        self.model, self.plan, self.encoder, self.teacher = model, plan, encoder, teacher
         self.state = State()
         self._bfloat16 = bfloat16
         for part in (model.words, model.positions, model.segments, model.norm, *model.layers[: plan.frozen]):
@@ -116,12 +126,13 @@ class Trainer:
             fused=True,
         )
 
-    def logits(self, batch: Batch) -> Tensor:
+    def logits(self, batch: Batch, model: CrossEncoder | None = None) -> Tensor:
         """Return the logits of a batch's lists, shape ``(lists, places)``; 0 where no pair is."""
+        model = model or self.model
         flat = torch.zeros(batch.valid.numel())
         for ids, segments, lengths, places in batch.groups:
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._bfloat16):
-                found = self.model(ids, segments, lengths)
+                found = model(ids, segments, lengths)
             flat = flat.index_copy(0, places, found.float())
         return flat.view(batch.valid.shape)
 
@@ -131,7 +142,12 @@ class Trainer:
         for group, factor in zip(self.optimiser.param_groups, self._factors, strict=True):
             group["lr"] = self.plan.rate * factor * share
         self.model.train()
-        loss = listwise_loss(self.logits(batch), batch.positive, batch.valid)
+        logits = self.logits(batch)
+        loss = listwise_loss(logits, batch.positive, batch.valid)
+        if self.teacher is not None:
+            with torch.no_grad():
+                taught = self.logits(batch, self.teacher)
+            loss = (1.0 - TEACHER_SHARE) * loss + TEACHER_SHARE * distillation_loss(logits, taught, batch.valid)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
@@ -230,14 +246,6 @@ def run(
                 return
 
 
-def start_model(plan: Plan) -> CrossEncoder:
-    """Return the model before its first step: kept layers of the source, a new score."""
-    source = find_source()
-    check_source(source)
-    torch.manual_seed(plan.seed)
-    return from_bert(load_file(source / "model.safetensors"), plan.layers, ModelShape(layers=len(plan.layers)))
-
-
 def encoder_of(folder: Path) -> Encoder:
     """Return the encoder of a folder with ``tokenizer.json``."""
     from tokenizers import Tokenizer
@@ -263,6 +271,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--warm-up", type=int, default=plan.warm_up)
     parser.add_argument("--decay", type=float, default=plan.decay, help="share of the steps in which the rate falls")
     parser.add_argument("--frozen", type=int, default=plan.frozen, help="lower layers that are not trained")
+    parser.add_argument("--teacher", type=Path, help="a run's folder `best`, whose averaged model is learnt from")
     parser.add_argument("--seed", type=int, default=plan.seed)
     parser.add_argument("--every", type=int, default=150, help="steps between validations and checkpoints")
     parser.add_argument("--patience", type=int, default=6, help="validations without a better one before it stops")
@@ -282,7 +291,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         frozen=options.frozen,
         seed=options.seed,
     )
-    trainer = Trainer(start_model(plan), plan, encoder_of(find_source()))
+    teacher = averaged(*load_run(options.teacher), SOURCE_SHARE) if options.teacher else None
+    model = start_model(plan.layers, plan.seed)
+    trainer = Trainer(model, plan, encoder_of(find_source()), teacher=teacher)
     if (options.output / "checkpoint" / _STATE_FILE).exists():
         trainer.load(options.output / "checkpoint")
     lists = read_lists(options.data / "train.jsonl.gz")

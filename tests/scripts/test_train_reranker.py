@@ -135,6 +135,31 @@ def test_a_list_with_nothing_but_an_answer_teaches_nothing() -> None:
     assert listwise.listwise_loss(torch.tensor([[2.0, 1.0]]), only, only).item() == 0.0
 
 
+def test_what_is_learnt_from_a_teacher_is_how_it_shares_a_list_out() -> None:
+    valid = torch.tensor([[True, True, True, False]])
+    teacher = torch.tensor([[2.0, 0.0, 1.0, 9.0]])
+    least = listwise.distillation_loss(teacher + 5.0, teacher, valid)
+    assert listwise.distillation_loss(torch.tensor([[2.0, 1.0, 0.0, 0.0]]), teacher, valid) > least
+    assert listwise.distillation_loss(torch.tensor([[7.0, 5.0, 6.0, -3.0]]), teacher, valid) == pytest.approx(least)
+
+
+def test_a_model_comes_nearer_to_its_teacher() -> None:
+    running = trainer()
+    torch.manual_seed(8)
+    running.teacher = model.CrossEncoder(SHAPE).eval()
+    batch = next(iter(running.batches(lists())))
+
+    def distance() -> float:
+        with torch.no_grad():
+            taught = running.logits(batch, running.teacher)
+            return listwise.distillation_loss(running.logits(batch), taught, batch.valid).item()
+
+    before = distance()
+    for _ in range(10):
+        running.step(batch)
+    assert distance() < before
+
+
 def test_an_answer_that_ties_with_all_has_the_last_rank() -> None:
     assert listwise.reciprocal_rank([1.0, 1.0, 1.0]) == pytest.approx(1 / 3)
     assert listwise.reciprocal_rank([3.0, 1.0, 2.0]) == 1.0
