@@ -147,10 +147,11 @@ def fuse(query: str, candidates: Sequence[SearchResult], scores: npt.ArrayLike, 
     for group in rows.values():
         evidence[group] = np.logaddexp.reduce(logits[group])
     own, of_file = _deviations(logits), _deviations(evidence)
+    decay = REPEAT_DECAY if "signals" in candidates[0].scores else 1.0
     fused = np.empty(len(candidates))
     for group in rows.values():
         places = stage1[group]
-        undiscounted = places / REPEAT_DECAY ** np.arange(len(group))
+        undiscounted = places / decay ** np.arange(len(group))
         liked = _STAGE1_WITHIN * undiscounted / (undiscounted.max() or 1.0) + own[group]
         places[0] += weights.file * of_file[group[0]]
         fused[np.array(group)[np.argsort(-liked, kind="stable")]] = np.sort(places)[::-1]

@@ -135,6 +135,14 @@ def test_within_a_file_the_passage_that_is_preferred_takes_the_files_best_place(
     assert [SPREAD[row].id for row in np.argsort(-fused)] == ["a2", "b1", "a1", "c1"]
 
 
+def test_what_the_first_stage_thinks_of_a_passage_counts_where_the_reranker_sees_no_difference() -> None:
+    ranked = [chunk("a1", "a.py", 0.9), chunk("a2", "a.py", 0.8)]
+    without_signals = [replace(result, scores={"keyword": result.score}) for result in ranked]
+    for candidates in (SPREAD, without_signals):
+        fused = fuse("session pool", candidates, [0.5] * len(candidates), WITHIN)
+        assert fused.argmax() == 0
+
+
 def test_without_a_weight_the_order_of_files_stays() -> None:
     fused = fuse("session pool", SPREAD, [0.1, 0.9, 0.9, 0.99], WITHIN)
     assert [SPREAD[row].metadata["path"] for row in np.argsort(-fused)] == ["a.py", "b.py", "a.py", "c.py"]
