@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import venv
 import zipfile
 from pathlib import Path
@@ -68,11 +68,11 @@ def distilled_model() -> Path:
     folder = CACHE / "distilled"
     if not (folder / "SHA256SUMS").is_file():  # the last file that the script writes
         print("distilling all-MiniLM-L6-v2 for semble: once, some minutes", file=sys.stderr, flush=True)
-        environment = CACHE / "distil-environment"
-        venv.create(environment, with_pip=True, clear=True)
-        python = environment / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-        requirements = PROJECT / "requirements" / "distil.txt"
-        subprocess.run([python, "-m", "pip", "install", "-q", "-r", requirements], check=True)
-        subprocess.run([python, PROJECT / "scripts" / "distil_embedder.py", "--output", folder], check=True)
-        shutil.rmtree(environment)  # a gigabyte that nothing needs again
+        with tempfile.TemporaryDirectory() as environment:  # a gigabyte that nothing needs again
+            venv.create(environment, with_pip=True)
+            python = Path(environment) / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+            install = [python, "-m", "pip", "install", "-q", "-r", PROJECT / "requirements" / "distil.txt"]
+            distil = [python, PROJECT / "scripts" / "distil_embedder.py", "--output", folder]
+            for command in (install, distil):
+                subprocess.run(command, check=True, stdout=sys.stderr)
     return folder

@@ -37,6 +37,8 @@ SWEEPS: dict[str, tuple[float, ...]] = {
     "COMPANY_GAIN": (0.0, 0.1, 0.15, 0.2, 0.4),
     "NAMESAKE_FILE_GAIN": (0.0, 0.25, 0.5, 1.0),
     "REPEAT_DECAY": (0.3, 0.5, 0.7, 1.0),
+    "KEYWORDS_WITHIN_FILE": (0.0, 1.0, 2.0, 3.0),
+    "DEFINITION_WITHIN_FILE": (0.0, 1.0, 6.0),
 }
 CANDIDATES = (25, 50, 100, 200)
 

@@ -47,7 +47,7 @@ QUESTION = (Weights(0.0, 0.0), Weights(0.02, 0.0), Weights(0.05, 0.0), Weights(0
 WORDS = tuple(Weights(file, passage) for file in (0.1, 0.2, 0.3) for passage in (0.0, 0.1, 0.2, 0.3))
 NAME = (Weights(0.0, 0.0), Weights(0.1, 0.0), Weights(0.1, 0.1), Weights(0.3, 0.3))
 READ = (10, 12, 15, 20)
-BY_KEYWORD = (0.0, 0.1, 0.2, 0.35, 0.5)
+BY_KEYWORD = (0, 1, 2, 3)
 # An MRR of passages moves more than an NDCG of files.
 PAIRS_SHARE = 0.5
 
@@ -79,9 +79,10 @@ class Case:
         """Return NDCG@10 or MRR@10 with a fusion; ``None``: of the first stage."""
         found = self.found
         if fusion is not None and not is_settled(self.query, found):
-            rows = reading(self.query, found, fusion.read, fusion)
+            rows = rows_of(self.query, found, fusion)
             head = [found[row] for row in rows]
-            fused = fuse(self.query, head, (self.scores if scores is None else scores)[rows], fusion)
+            weights = fusion.weights(kind_of(self.query, found[: fusion.read]))
+            fused = fuse(head, (self.scores if scores is None else scores)[rows], weights)
             found = [head[row] for row in np.argsort(-fused, kind="stable")]
         if self.is_pair:
             ids = [result.id for result in found[:TOP_K]]
@@ -93,6 +94,14 @@ class Case:
     def blind(self, fusion: RerankFusion) -> float:
         """Return what the fusion alone does: the reranker finds everything equal."""
         return self.value(fusion, np.full(len(self.scores), 0.5, dtype=np.float32))
+
+
+def rows_of(query: str, found: Sequence[SearchResult], fusion: RerankFusion) -> list[int]:
+    """Return what the reranker reads, as a search for ten results does."""
+    read = fusion.to_read(TOP_K)
+    if kind_of(query, found[:read]) != "words":
+        return list(range(min(read, len(found))))
+    return reading(found, read, fusion.by_keyword)
 
 
 async def collect(
@@ -107,8 +116,8 @@ async def collect(
             {
                 row
                 for read in READ
-                for share in BY_KEYWORD
-                for row in reading(query, found, read, replace(BUNDLED_FUSION, by_keyword=share))
+                for count in BY_KEYWORD
+                for row in rows_of(query, found, replace(BUNDLED_FUSION, read=read, by_keyword=count))
             }
         )
         scores = np.full(len(found), np.nan, dtype=np.float32)
@@ -149,7 +158,7 @@ def row(title: str, cases: Sequence[Case], value: Callable[[Case], float]) -> st
     """Return a line: all, then by kind of query; NDCG of packages and MRR of pairs."""
     groups: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
     for case in cases:
-        for group in ("all", kind_of(case.query, case.found)):
+        for group in ("all", kind_of(case.query, case.found[: BUNDLED_FUSION.read])):
             groups[group][case.is_pair].append(value(case))
     ordered = [(group, groups[group]) for group in ("all", "words", "question", "name")]
     return f"{title:26}" + "  ".join(f"{name} " + "/".join(f"{mean(v):.4f}" for v in both) for name, both in ordered)

@@ -91,11 +91,16 @@ def _merged(others: Sequence[Match], commits: Sequence[Match]) -> list[Match]:
 def without_commits_to_read(results: Sequence[SearchResult], pool: int, read: int) -> tuple[list[SearchResult], int]:
     """Put commits behind what a reranker reads, unless there is nothing else: nobody asked for them.
 
+    Args:
+        results: Best first.
+        pool: How many of them count.
+        read: How many of them the reranker is to read.
+
     Returns:
         The results, and how many of them the reranker is to read.
     """
-    others = [result for result in results if not is_commit(result.metadata)][:pool]
-    if not others or len(others) == len(results[:pool]):
+    others = [result for result in results if not is_commit(result.metadata)]
+    if not others or not any(is_commit(result.metadata) for result in results[:pool]):
         return list(results), read
     # Results stay in the order of their scores, also where the reranker then does not run.
     lowest = others[-1].score

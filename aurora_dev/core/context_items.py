@@ -45,7 +45,7 @@ class Candidate:
         whole_lines: Whether ``rows`` are exactly the lines from ``start`` on, so that it may merge with neighbours.
         repeats: Whether a better candidate says the same, so that it never goes in in full.
         created: Seconds since the epoch, of a note.
-        aside: Whether its file is a test, an example or another kind that counts less and was not asked for.
+        aside: Whether its file says again what others say (`aurora_dev.core.path_kinds.stands_aside`).
     """
 
     id: str

@@ -30,8 +30,8 @@ _BEST_HIT_WORTH: Final = 2.0
 # What each piece of a file that is already in lowers the worth of the next one by. The search has lowered its scores
 # likewise, for another reason: there a file would fill the page, here what it has given already is known.
 _REPEAT_DECAY: Final = 0.5
-# What each file of tests, examples and the like that is already in lowers the worth of another such file by: they say
-# much the same of what is used how, and are many. From 0.9 to 0.6 measured alike on the tuning packages.
+# What each file of tests, examples, copies or shims that is already in lowers the worth of another such file by: they
+# say much the same of what is used how, and are many. From 0.9 to 0.6 measured alike on the tuning packages.
 _ASIDE_DECAY: Final = 0.8
 # No file takes more than this share of the budget before every other file had its turn.
 _FILE_SHARE: Final = 0.6

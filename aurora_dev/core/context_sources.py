@@ -15,7 +15,7 @@ from aurora_dev.core.context_items import Candidate
 from aurora_dev.core.context_render import safe
 from aurora_dev.core.context_select import MOST_FILL
 from aurora_dev.core.import_graph import ChunkRef, ImportGraph, build_graph
-from aurora_dev.core.path_kinds import path_weight
+from aurora_dev.core.path_kinds import stands_aside
 from aurora_dev.core.signals import QueryProfile
 from aurora_dev.core.types import SearchOptions, SearchResult
 
@@ -122,7 +122,7 @@ def candidate_of(
         whole_lines=whole,
         is_note=is_note,
         created=float(created) if isinstance(created, int | float) else 0.0,
-        aside=not is_note and path_weight(source, asked_for) < 1.0,
+        aside=not is_note and stands_aside(source, asked_for),
     )
 
 

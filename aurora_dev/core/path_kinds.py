@@ -59,11 +59,23 @@ _RULES = (
     ("prose", _PROSE, PROSE_WEIGHT),
     ("data", _DATA, DATA_WEIGHT),
 )
+_AGAIN = frozenset({"test", "example", "vendored", "compatibility"})
 
 
 def kinds_asked_for(words: Iterable[str]) -> frozenset[str]:
     """Return the kinds of files that a question's folded words ask for by name."""
     return frozenset(kind for word in words if (kind := _ASKED_FOR.get(word)))
+
+
+@lru_cache(maxsize=65_536)
+def stands_aside(path: str, asked_for: frozenset[str] = frozenset()) -> bool:
+    """Return whether a file says again what other files say: a test, an example, a copy or a shim, not asked for.
+
+    Args:
+        path: POSIX, relative to the project.
+        asked_for: From `kinds_asked_for`.
+    """
+    return any(kind in _AGAIN and kind not in asked_for and pattern.search(path) for kind, pattern, _ in _RULES)
 
 
 @lru_cache(maxsize=65_536)

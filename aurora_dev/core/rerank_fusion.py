@@ -21,6 +21,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from aurora_dev.core.commits import is_commit
 from aurora_dev.core.signals import REPEAT_DECAY, QueryProfile, definition_signal
 from aurora_dev.core.types import SearchResult
 
@@ -63,8 +64,9 @@ class RerankFusion:
         words: For anything else: it describes a place.
         notes: For any query over texts that stand in no file.
         read: How many candidates are read, at least.
-        by_keyword: The share of these that is chosen by its words where the query describes a place, 0..1: the first
-            stage spreads its candidates over files, and may hold back a file's second function that has them all.
+        by_keyword: How many more are chosen by their words where the query describes a place; they are among the
+            ``read`` ones, unless as many results are wanted. The first stage spreads its candidates over files, and may
+            hold back a file's second function that has all the words.
     """
 
     name: Weights
@@ -72,16 +74,20 @@ class RerankFusion:
     words: Weights
     notes: Weights
     read: int
-    by_keyword: float = 0.0
+    by_keyword: int = 0
 
-    def weights(self, query: str, candidates: Sequence[SearchResult]) -> Weights:
-        """Return the weights for a query."""
-        weights: Weights = getattr(self, kind_of(query, candidates))
+    def to_read(self, top_k: int) -> int:
+        """Return how many candidates are read for ``top_k`` results: the first ``top_k`` of them are."""
+        return max(self.read, top_k + self.by_keyword)
+
+    def weights(self, kind: Kind) -> Weights:
+        """Return the weights for a kind of query."""
+        weights: Weights = getattr(self, kind)
         return weights
 
 
 def kind_of(query: str, candidates: Sequence[SearchResult]) -> Kind:
-    """Return which weights of a `RerankFusion` count."""
+    """Return which weights of a `RerankFusion` count for a query and its first candidates."""
     in_files = sum(1 for result in candidates if _path(result) is not None)
     if 2 * in_files < len(candidates):
         return "notes"
@@ -102,40 +108,37 @@ def is_settled(query: str, candidates: Sequence[SearchResult]) -> bool:
     return bool(definition_signal(profile, [candidates[0].metadata])[0] >= 1.0)
 
 
-def reading(query: str, candidates: Sequence[SearchResult], read: int, fusion: RerankFusion) -> list[int]:
+def reading(candidates: Sequence[SearchResult], read: int, by_keyword: int) -> list[int]:
     """Choose what is read: the first candidates, and of the others those with the best keyword scores.
 
     Args:
-        query: Its kind decides whether keywords choose.
         candidates: In the order of the first stage.
         read: How many are read.
-        fusion: What was measured.
+        by_keyword: How many of these keywords choose, at most a fifth; commits are none of them, since they stand
+            among others only where nobody asked for them.
 
     Returns:
         Rows of ``candidates``, ascending.
     """
     read = min(read, len(candidates))
-    chosen = int(fusion.by_keyword * read) if kind_of(query, candidates) == "words" else 0
-    first = read - chosen
-    others = range(first, len(candidates))
-    by_keyword = sorted(others, key=lambda row: -candidates[row].scores.get("keyword", 0.0))[:chosen]
-    return [*range(first), *sorted(by_keyword)]
+    first = read - min(by_keyword, read // 5)
+    others = [row for row in range(first, len(candidates)) if not is_commit(candidates[row].metadata)]
+    chosen = sorted(others, key=lambda row: -candidates[row].scores.get("keyword", 0.0))[: read - first]
+    return [*range(first), *sorted(chosen)]
 
 
-def fuse(query: str, candidates: Sequence[SearchResult], scores: npt.ArrayLike, fusion: RerankFusion) -> Figures:
+def fuse(candidates: Sequence[SearchResult], scores: npt.ArrayLike, weights: Weights) -> Figures:
     """Return what read candidates are ordered by.
 
     Args:
-        query: Its kind chooses the weights.
-        candidates: What was read, in the order of the first stage.
+        candidates: What was read, in the order of the first stage, at least one.
         scores: The reranker's probabilities, shape ``(n,)``, 0..1; NaN where it gave none.
-        fusion: What was measured.
+        weights: What was measured for the kind of query.
 
     Returns:
         Shape ``(n,)``, float64 in 0..1. A file's passages share the first stage's scores for that file.
     """
     logits = _logits(scores)
-    weights = fusion.weights(query, candidates)
     best = max(result.score for result in candidates) or 1.0
     stage1 = np.array([result.score / best for result in candidates])
     rows: dict[object, list[int]] = {}
@@ -147,7 +150,9 @@ def fuse(query: str, candidates: Sequence[SearchResult], scores: npt.ArrayLike, 
     for group in rows.values():
         evidence[group] = np.logaddexp.reduce(logits[group])
     own, of_file = _deviations(logits), _deviations(evidence)
-    decay = REPEAT_DECAY if "signals" in candidates[0].scores else 1.0
+    decay = 1.0
+    if "signals" in candidates[0].scores and "mmr" not in candidates[0].scores:
+        decay = REPEAT_DECAY  # as the first stage has it; about, where passages between were not read
     fused = np.empty(len(candidates))
     for group in rows.values():
         places = stage1[group]
@@ -186,6 +191,11 @@ BUNDLED_FUSION = RerankFusion(
     words=Weights(0.2, 0.2),
     notes=Weights(0.5, 0.0),
     read=15,
-    by_keyword=0.2,
+    by_keyword=3,
 )
-"""For `aurora_dev.core.onnx_reranker.BundledReranker`."""
+"""For `aurora_dev.core.onnx_reranker.BundledReranker`.
+
+NDCG@10 on fastapi, httpx, zod, express and click is 0.885 beside 0.872 of the first stage, and 0.880 where each package
+is judged with the weights that were best on the others; MRR@10 on 681 validation pairs is 0.507 beside 0.425. ``name``
+is not measured: nearly all such queries there are settled. ``notes`` is no more than a start.
+"""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aurora_dev.core.document_text import reranker_text
-from aurora_dev.core.rerank_fusion import RerankFusion, fuse, is_settled, reading
+from aurora_dev.core.rerank_fusion import RerankFusion, fuse, is_settled, kind_of, reading
 from aurora_dev.core.reranker import Reranker
 from aurora_dev.core.search_trace import SearchTrace, with_score
 from aurora_dev.core.types import SearchOptions, SearchResult
@@ -54,9 +54,10 @@ async def rerank_candidates(
     if not reranker.is_available:
         reason = reranker.unavailable_reason or "no reason given"
         return _unchanged(candidates, trace, "rerank_unavailable", f"{reranker.name} is not available: {reason}")
+    kind = kind_of(query, candidates[:read])
     rows: Sequence[int] = range(min(read, len(candidates)))
-    if fusion is not None and not options.mmr:
-        rows = reading(query, candidates, read, fusion)
+    if fusion is not None and kind == "words" and not options.mmr:
+        rows = reading(candidates, read, fusion.by_keyword)
     chosen = set(rows)
     head = [candidates[row] for row in rows]
     tail = [result for row, result in enumerate(candidates) if row not in chosen]
@@ -76,7 +77,7 @@ async def rerank_candidates(
     trace.stages.append("rerank")
     weight = 1.0 if options.rerank_weight is None else options.rerank_weight
     if fusion is not None:
-        blended = fuse(query, head, scores, fusion)
+        blended = fuse(head, scores, fusion.weights(kind))
     else:
         best = max(result.score for result in head) or 1.0
         blended = weight * scores + (1.0 - weight) * np.array([result.score / best for result in head])

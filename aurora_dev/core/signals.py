@@ -41,9 +41,10 @@ OTHER_QUALIFIER_SHARE = 0.5
 # Each further chunk of one file counts half as much as the one before, so that one file does not fill the page.
 REPEAT_DECAY = 0.5
 # Which file answers is for all signals to say, which of its chunks for the words in them: ranks, of which the fused
-# scores are made, tell the chunk that has all of a query's words hardly from one that has some.
+# scores are made, tell the chunk that has all of a query's words hardly from one that has some. A definition, also one
+# that shares only the last name, comes before whatever says its name more often.
 KEYWORDS_WITHIN_FILE = 2.0
-DEFINITION_WITHIN_FILE = 1.0
+DEFINITION_WITHIN_FILE = (1.0 + KEYWORDS_WITHIN_FILE) / OTHER_QUALIFIER_SHARE
 
 _IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::|->|#|\\)[A-Za-z_$][\w$]*)*")
 _SEPARATORS = re.compile(r"\.|::|->|#|\\")
@@ -173,7 +174,7 @@ def path_weights(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]]) -
     return weights
 
 
-def repeat_decay(scores: Scores, metadata: Sequence[Mapping[str, Any]], within: Scores | None = None) -> Scores:
+def repeat_decay(scores: Scores, metadata: Sequence[Mapping[str, Any]], within: Scores) -> Scores:
     """Return scores in which each further chunk of one file counts `REPEAT_DECAY` times the one before.
 
     Each further commit counts `COMMIT_DECAY` times the one before.
@@ -181,8 +182,7 @@ def repeat_decay(scores: Scores, metadata: Sequence[Mapping[str, Any]], within: 
     Args:
         scores: Shape ``(n,)``.
         metadata: One mapping for each score.
-        within: Shape ``(n,)``: the order in which the chunks of a file take the file's scores; ``None``: that of
-            ``scores``.
+        within: Shape ``(n,)``: the order in which the chunks of a file take the file's scores.
     """
     decayed = scores.copy()
     files: dict[str, list[int]] = {}
@@ -197,8 +197,7 @@ def repeat_decay(scores: Scores, metadata: Sequence[Mapping[str, Any]], within: 
     for rows in files.values():
         if len(rows) > 1:
             slots = scores[rows] * REPEAT_DECAY ** np.arange(len(rows))
-            ordered = rows if within is None else sorted(rows, key=lambda row: -within[row])
-            decayed[ordered] = slots
+            decayed[sorted(rows, key=lambda row: -within[row])] = slots
     return decayed
 
 
@@ -216,17 +215,17 @@ def order_within_files(
     Returns:
         Shape ``(n,)``; comparable within a file only.
     """
-    best: dict[str, float] = {}
-    for score, fields in zip(scores, metadata, strict=True):
-        path = str(fields.get("path"))
+    paths = [fields.get("path") for fields in metadata]
+    best: dict[Any, float] = {}
+    for path, score in zip(paths, scores, strict=True):
         best[path] = max(best.get(path, 0.0), score)
-    shares = scores / np.array([best[str(fields.get("path"))] or 1.0 for fields in metadata])
+    shares = scores / np.array([best[path] or 1.0 for path in paths])
     order: Scores = shares + KEYWORDS_WITHIN_FILE * keyword + DEFINITION_WITHIN_FILE * definition
     return order
 
 
 def apply_signals(
-    profile: QueryProfile, metadata: Sequence[Mapping[str, Any]], fused: Scores, keyword: Scores | None = None
+    profile: QueryProfile, metadata: Sequence[Mapping[str, Any]], fused: Scores, keyword: Scores
 ) -> Scores:
     """Add the signals to fused scores.
 
@@ -234,7 +233,7 @@ def apply_signals(
         profile: The query.
         metadata: One mapping for each candidate, in the order of ``fused``.
         fused: Shape ``(n,)``, 0..1.
-        keyword: Shape ``(n,)``: BM25 as a share of the best candidate's, 0..1; ``None`` where there is none.
+        keyword: Shape ``(n,)``: BM25 as a share of the best candidate's, 0..1.
 
     Returns:
         Shape ``(n,)``, 0..1 (a share of the best attainable), in the order of ``fused``.
@@ -252,7 +251,7 @@ def apply_signals(
     if profile.asks_for_history:
         attainable *= max(1.0, ASKED_COMMIT_WEIGHT)
     total *= path_weights(profile, metadata)
-    within = None if keyword is None else order_within_files(total, metadata, keyword, definition)
+    within = order_within_files(total, metadata, keyword, definition)
     return np.clip(repeat_decay(total, metadata, within) / attainable, 0.0, 1.0)
 
 

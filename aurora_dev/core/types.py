@@ -192,7 +192,7 @@ class SearchOptions:
         signals: Whether the code-aware ranking signals follow the fusion (hybrid mode only).
         mmr: Whether maximal marginal relevance diversifies the results.
         mmr_lambda: 1.0 is relevance alone, 0.0 is diversity alone.
-        rerank_top_k: How many results the reranker reads; ``None``: ``3 × top_k``.
+        rerank_top_k: How many results the reranker reads; ``None``: ``3 × top_k``, or what was measured for it.
         rerank_min_score: Reranked results below this are left out, 0..1.
         rerank_weight: 1.0 is the reranker's order alone; below, its score is blended with stage 1's. ``None``: what was
             measured for the reranker and the kind of query, and 1.0 for a reranker of which nothing is known.

@@ -325,7 +325,7 @@ class VectorStore:
         if options.rerank_top_k is not None:
             return options.rerank_top_k
         if self.rerank_fusion is not None and options.rerank_weight is None:
-            return max(self.rerank_fusion.read, top_k)
+            return self.rerank_fusion.to_read(top_k)
         return _RERANK_PER_RESULT * top_k
 
     def _usable_lists(self, options: SearchOptions, trace: SearchTrace) -> tuple[bool, bool]:

@@ -247,7 +247,8 @@ async def evaluate(
     """Run each query once per side, one after the other, and measure what was found.
 
     Each search asks for as many results as the largest of ``ks``, and smaller cut-offs look at the head of the same
-    results. The reranker reads ``options.rerank_top_k`` candidates (``None``: three times the largest of ``ks``).
+    results. The reranker reads ``options.rerank_top_k`` candidates (``None``: as a search for the
+    largest of ``ks``).
 
     Args:
         source: An open memory, or a store (which does not know its project's folder; see `StoredTargets`).

@@ -233,7 +233,7 @@ def evaluate(
         typer.Option(
             "--rerank-top-k",
             metavar="N",
-            help="How many candidates the reranker reads; by default three for each result.",
+            help="How many candidates the reranker reads; by default as many as in a search.",
             show_default=False,
         ),
     ] = None,

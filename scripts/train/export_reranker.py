@@ -28,6 +28,7 @@ from reranker_model import CrossEncoder, to_bert
 from reranker_weights import SOURCE_SHARE, averaged, load_run
 
 from aurora_dev.core.bert_graph import BertShape, bert_graph
+from aurora_dev.core.onnx_reranker import DEFAULT_WINDOW
 from aurora_dev.core.onnx_session import PairScorer, input_maxima
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -110,7 +111,7 @@ def write_folder(
         "hidden": 384,
         "max_tokens": MAX_TOKENS,
         "passage_chars": VALIDATION_PASSAGE,
-        "window": "head+best",
+        "window": DEFAULT_WINDOW,
         "text_format": 1,
         "positions": 512,
         "precision": "int8",

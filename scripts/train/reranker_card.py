@@ -64,7 +64,8 @@ Validation used {validation}, which training did not see. The texts themselves a
 
 {steps:,} steps of {batch} lists, AdamW, learning rate {rate:g} ({head:g} times that for the score), warm-up
 {warm_up}, linear decay over the last {decay:.0%}, bfloat16 on CPU cores shared with other work, seed {seed}. The loss
-is a softmax over each list and, with a weight of 0.2, a binary cross-entropy. The passages had 200 to 360 characters.
+is a softmax over each list and, with a weight of 0.2, a binary cross-entropy{taught}. The passages had 200 to 360
+characters, cut in two ways: the best part, or the head and the best part.
 Kept is step {best_step:,}, the one with the best validation MRR ({best:.3f} on lists of one answer and up to 12 hard
 negatives). Its weights were then averaged with those before training, {share:.0%} of them: that kept the validation's
 MRR, and most of what training on mined pairs had cost on whole repositories came back.
@@ -139,6 +140,7 @@ def card(output: Path, kept: Mapping[str, Any], figures: Mapping[str, float], co
         warm_up=plan["warm_up"],
         decay=plan["decay"],
         seed=plan["seed"],
+        taught=", 0.3 of the loss; the rest is a teacher's shares of the list" if plan.get("teacher") else "",
         best_step=state["best_step"],
         best=state["best"],
         share=kept["source_share"],

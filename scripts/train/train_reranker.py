@@ -42,7 +42,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from distil_embedder import find_source
+from distil_embedder import find_source, sha256_of
 
 LARGEST_GRADIENT = 1.0
 WEIGHT_DECAY = 0.01
@@ -67,6 +67,7 @@ class Plan:
         decay: Share of the steps, at the end, in which it falls.
         frozen: How many layers, with the token vectors below them, stay as the source has them: what they know of rare
             words stays, and a step costs a third less with three of six.
+        teacher: The hash of the weights that are learnt from, if any.
     """
 
     layers: tuple[int, ...] = (0, 1, 2, 3, 4, 5)
@@ -79,6 +80,7 @@ class Plan:
     decay: float = 0.4
     frozen: int = 3
     seed: int = 0
+    teacher: str = ""
 
     def rate_at(self, step: int) -> float:
         """Return the learning rate's share of its highest at a 0-based step."""
@@ -179,6 +181,9 @@ class Trainer:
 
     def load(self, folder: Path) -> None:
         """Go on from a checkpoint."""
+        kept = json.loads((folder / _STATE_FILE).read_text("utf-8"))
+        if kept["plan"].get("teacher", "") != self.plan.teacher:
+            raise SystemExit(f"{folder}: this run has another --teacher; nothing was changed")
         tensors = load_file(folder / _TENSOR_FILE)
         self.model.load_state_dict(
             {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
@@ -188,7 +193,7 @@ class Trainer:
             values = {key.removeprefix(prefix): tensors[key] for key in tensors if key.startswith(prefix)}
             if values:
                 self.optimiser.state[parameter] = values
-        self.state = State(**json.loads((folder / _STATE_FILE).read_text("utf-8"))["state"])
+        self.state = State(**kept["state"])
 
 
 def validate(trainer: Trainer, lists: Sequence[TrainingList]) -> dict[str, float]:
@@ -290,6 +295,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         decay=options.decay,
         frozen=options.frozen,
         seed=options.seed,
+        teacher=sha256_of(options.teacher / _TENSOR_FILE) if options.teacher else "",
     )
     teacher = averaged(*load_run(options.teacher), SOURCE_SHARE) if options.teacher else None
     model = start_model(plan.layers, plan.seed)

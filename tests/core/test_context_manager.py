@@ -157,6 +157,17 @@ def test_a_test_stands_aside_unless_the_task_names_tests(path: str, task: str, a
     assert found.aside is aside
 
 
+@pytest.mark.parametrize(("task", "aside"), [("log in twice", True), ("test logging in twice", False)])
+async def test_what_the_task_names_does_not_stand_aside(
+    tmp_path: Path, embedder: StaticEmbedder, task: str, aside: bool
+) -> None:
+    write(tmp_path / "project", {"tests/test_auth.py": "def test_login():\n    assert log_in() and log_in()\n"})
+    async with VectorStore(FAISSLocalStore(tmp_path / "store"), embedder=embedder, reranker="none") as store:
+        await Indexer(store, tmp_path / "project").run()
+        candidates, _, _ = await ContextManager(store)._candidates(task, await store.search(task), [], [])
+    assert [candidate.aside for candidate in candidates] == [aside]
+
+
 async def test_decisions_about_the_task_have_a_floor_and_others_stay_out(store: VectorStore) -> None:
     code = [
         Document(

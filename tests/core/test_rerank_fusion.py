@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from aurora_dev.core.onnx_reranker import BundledReranker
-from aurora_dev.core.rerank_fusion import RerankFusion, Weights, fuse, is_settled, reading
+from aurora_dev.core.rerank_fusion import RerankFusion, Weights, fuse, is_settled, kind_of, reading
 from aurora_dev.core.rerank_stage import rerank_candidates
 from aurora_dev.core.search_trace import SearchTrace
 from aurora_dev.core.types import Document, SearchOptions, SearchResult
@@ -69,13 +69,13 @@ async def run(
     ],
 )
 def test_each_kind_of_query_has_its_weight(query: str, weight: float) -> None:
-    assert FUSION.weights(query, CANDIDATES).file == weight
+    assert FUSION.weights(kind_of(query, CANDIDATES)).file == weight
 
 
 def test_what_stands_in_no_file_has_a_weight_of_its_own() -> None:
     notes = [SearchResult(name, name, 0.5, {}, {}) for name in "abc"]
-    assert FUSION.weights("how are sessions closed", notes).file == 0.5
-    assert FUSION.weights("how are sessions closed", [*notes[:1], *CANDIDATES]).file == 0.2
+    assert FUSION.weights(kind_of("how are sessions closed", notes)).file == 0.5
+    assert FUSION.weights(kind_of("how are sessions closed", [*notes[:1], *CANDIDATES])).file == 0.2
 
 
 def test_the_definition_of_the_symbol_that_was_asked_for_settles_a_search() -> None:
@@ -131,7 +131,7 @@ SPREAD = [chunk("a1", "a.py", 0.8), chunk("b1", "b.py", 0.5), chunk("a2", "a.py"
 
 
 def test_within_a_file_the_passage_that_is_preferred_takes_the_files_best_place() -> None:
-    fused = fuse("session", SPREAD, [0.3, 0.3, 0.9, 0.3], FUSION)
+    fused = fuse(SPREAD, [0.3, 0.3, 0.9, 0.3], FUSION.name)
     assert [SPREAD[row].id for row in np.argsort(-fused)] == ["a2", "b1", "a1", "c1"]
 
 
@@ -139,29 +139,29 @@ def test_what_the_first_stage_thinks_of_a_passage_counts_where_the_reranker_sees
     ranked = [chunk("a1", "a.py", 0.9), chunk("a2", "a.py", 0.8)]
     without_signals = [replace(result, scores={"keyword": result.score}) for result in ranked]
     for candidates in (SPREAD, without_signals):
-        fused = fuse("session pool", candidates, [0.5] * len(candidates), WITHIN)
+        fused = fuse(candidates, [0.5] * len(candidates), NOTHING)
         assert fused.argmax() == 0
 
 
 def test_without_a_weight_the_order_of_files_stays() -> None:
-    fused = fuse("session pool", SPREAD, [0.1, 0.9, 0.9, 0.99], WITHIN)
+    fused = fuse(SPREAD, [0.1, 0.9, 0.9, 0.99], NOTHING)
     assert [SPREAD[row].metadata["path"] for row in np.argsort(-fused)] == ["a.py", "b.py", "a.py", "c.py"]
 
 
 def test_only_how_candidates_compare_counts_and_not_how_sure_the_model_is_of_all_of_them() -> None:
     def of(logits: list[float]) -> npt.NDArray[np.float64]:
-        return fuse("session pool", CANDIDATES, [1.0 / (1.0 + math.exp(-logit)) for logit in logits], FUSION)
+        return fuse(CANDIDATES, [1.0 / (1.0 + math.exp(-logit)) for logit in logits], FUSION.words)
 
     assert of([-6.0, -4.0, -5.0]) == pytest.approx(of([1.0, 3.0, 2.0]), abs=1e-6)
 
 
 def test_small_differences_are_not_blown_up() -> None:
-    fused = fuse("session pool", CANDIDATES, [0.4999, 0.5, 0.5001], FUSION)
+    fused = fuse(CANDIDATES, [0.4999, 0.5, 0.5001], FUSION.words)
     assert np.argsort(-fused).tolist() == [0, 1, 2]
 
 
 def test_probabilities_of_0_and_1_are_figures_like_others() -> None:
-    fused = fuse("session pool", CANDIDATES, [0.0, 1.0, 0.5], FUSION)
+    fused = fuse(CANDIDATES, [0.0, 1.0, 0.5], FUSION.words)
     assert np.isfinite(fused).all()
     assert fused.argmax() == 1
 
@@ -174,15 +174,15 @@ async def test_what_the_reranker_did_not_score_follows_behind() -> None:
 
 
 def test_all_passages_of_a_file_speak_for_it() -> None:
-    alone = fuse("session pool", SPREAD, [0.5, 0.6, 0.2, 0.2], FUSION)
-    together = fuse("session pool", SPREAD, [0.5, 0.6, 0.6, 0.2], FUSION)
+    alone = fuse(SPREAD, [0.5, 0.6, 0.2, 0.2], FUSION.words)
+    together = fuse(SPREAD, [0.5, 0.6, 0.6, 0.2], FUSION.words)
     assert together[2] > alone[0]
 
 
 def test_a_passage_that_is_preferred_passes_those_of_other_files_where_passages_count() -> None:
     scores = [0.7, 0.1, 0.9, 0.1]
-    within = fuse("session pool", SPREAD, scores, WITHIN)
-    passages = fuse("session pool", SPREAD, scores, replace(WITHIN, words=Weights(0.0, 0.2)))
+    within = fuse(SPREAD, scores, NOTHING)
+    passages = fuse(SPREAD, scores, Weights(0.0, 0.2))
     assert [SPREAD[row].id for row in np.argsort(-within)] == ["a2", "b1", "a1", "c1"]
     assert [SPREAD[row].id for row in np.argsort(-passages)] == ["a2", "a1", "b1", "c1"]
 
@@ -191,24 +191,66 @@ def worded(name: str, keyword: float) -> SearchResult:
     return SearchResult(name, name, 0.5, {"path": f"{name}.py"}, {"keyword": keyword})
 
 
-def test_of_what_is_read_some_is_chosen_by_its_words_where_a_place_is_described() -> None:
-    fusion = replace(WITHIN, by_keyword=0.5)
-    found = [*(worded(name, 1.0) for name in "abc"), worded("d", 3.0), worded("e", 2.0), worded("f", 4.0)]
-    assert reading("session pool", found, 4, fusion) == [0, 1, 3, 5]
-    assert reading("how do sessions end", found, 4, fusion) == [0, 1, 2, 3]
-    assert reading("session pool", found[:3], 4, fusion) == [0, 1, 2]
-    assert reading("session pool", found, 1, fusion) == [0]
+def test_of_what_is_read_some_is_chosen_by_its_words() -> None:
+    found = [*(worded(name, 1.0) for name in "abcdefgh"), worded("i", 3.0), worded("j", 2.0), worded("k", 4.0)]
+    assert reading(found, 10, 2) == [*range(8), 8, 10]
+    assert reading(found, 10, 9) == reading(found, 10, 2)  # a fifth at most
+    assert reading(found, 4, 2) == [0, 1, 2, 3]
+    assert reading(found[:5], 20, 3) == [0, 1, 2, 3, 4]
+    found[10] = replace(found[10], metadata={"commit": "a"})
+    assert reading(found, 10, 1) == [*range(9), 9]
 
 
-@pytest.mark.parametrize(("top_k", "read"), [(1, 15), (10, 15), (30, 30)])
+class Counting(BundledReranker):
+    """Finds everything equal but one text, and keeps what it was asked about."""
+
+    asked: tuple[str, ...] = ()
+
+    async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        self.asked = tuple(texts)
+        return np.array([0.9 if "needle" in text else 0.1 for text in texts], dtype=np.float32)
+
+
+def pools(count: int) -> list[Document]:
+    """Files about session pools, each with less of it."""
+    return [
+        Document("session pool " * 3 + "pad " * n, {"path": f"f{n:02}.py", "start_line": 1, "end_line": 9}, f"{n:02}")
+        for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize(("top_k", "read"), [(1, 15), (10, 15), (12, 15), (30, 33)])
 async def test_more_results_have_more_candidates_read(tmp_path: Path, top_k: int, read: int) -> None:
-    class Counting(BundledReranker):
-        async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-            asked.append(len(texts))
-            return np.full(len(texts), 0.5, dtype=np.float32)
+    async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=(reranker := Counting())) as store:
+        await store.upsert(pools(40))
+        first = await store.search("session pool", top_k=top_k, rerank=False)
+        found = await store.search("session pool", top_k=top_k)
+    assert len(reranker.asked) == read
+    assert {result.id for result in first[: read - 3]} <= {each.id for each in found} or top_k < read - 3
 
-    asked: list[int] = []
-    async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=Counting()) as store:
-        await store.upsert([Document(f"session pool {n}", id=f"{n}") for n in range(40)])
-        await store.search("session pool", top_k=top_k)
-    assert asked == [read]
+
+async def test_a_files_second_passage_with_all_the_words_is_read_and_wins(tmp_path: Path) -> None:
+    async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=(reranker := Counting())) as store:
+        place = {"path": "f00.py", "start_line": 20, "end_line": 29}
+        await store.upsert([*pools(40), Document("session pool " * 3 + "needle", place, "second")])
+        without = await store.search("session pool", top_k=41, rerank=False)
+        found = await store.search("session pool", top_k=5)
+    assert [result.id for result in without].index("second") > 15
+    assert len(reranker.asked) == 15 and any("needle" in text for text in reranker.asked)
+    assert found[0].id == "second"
+    assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
+
+
+async def test_commits_that_nobody_asked_for_are_not_read(tmp_path: Path) -> None:
+    async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=(reranker := Counting())) as store:
+        commits = [Document("session pool " * 4, {"commit": f"{n}"}, f"c{n}") for n in range(20)]
+        await store.upsert([*pools(30), *commits])
+        await store.search("session pool", top_k=5)
+        assert len(reranker.asked) == 15 and all("pad" in text or "f00" in text for text in reranker.asked)
+        await store.search("when was the session pool changed", top_k=20)
+        assert any("pad" not in text and "f00" not in text for text in reranker.asked)
+
+
+async def test_after_mmr_scores_have_no_discount_to_take_back() -> None:
+    chunks = [replace(chunk(f"a{n}", "a.py", 0.7 - n / 20), scores={"signals": 0.5, "mmr": 0.5}) for n in range(4)]
+    assert np.argsort(-fuse(chunks, [0.5] * 4, NOTHING)).tolist() == [0, 1, 2, 3]

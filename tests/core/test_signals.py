@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from aurora_dev.core import signals
 from aurora_dev.core.path_kinds import REEXPORT_WEIGHT, path_weight
 from aurora_dev.core.signals import QueryProfile, apply_signals
+from aurora_dev.core.types import Match, Record, SearchOptions
+from aurora_dev.core.vector_store import _fuse
 
 
 def chunk(path: str, *symbols: str) -> dict[str, object]:
@@ -91,23 +93,24 @@ def test_company_goes_to_the_best_chunk_of_a_file() -> None:
 
 def test_each_further_chunk_of_a_file_counts_half() -> None:
     metadata = [chunk("a.py"), chunk("a.py"), chunk("b.py"), chunk("a.py"), {}]
-    decayed = signals.repeat_decay(np.array([0.8, 0.8, 0.8, 0.8, 0.8]), metadata)
+    decayed = signals.repeat_decay(np.full(5, 0.8), metadata, np.zeros(5))
     assert list(decayed) == pytest.approx([0.8, 0.4, 0.8, 0.2, 0.8])
 
 
 def test_the_chunks_of_a_file_take_its_places_by_the_words_in_them() -> None:
     metadata = [chunk("a.py"), chunk("a.py"), chunk("b.py"), chunk("a.py")]
     fused, profile = np.array([0.9, 0.8, 0.85, 0.7]), QueryProfile.of("rotate the signing key")
-    without = apply_signals(profile, metadata, fused)
+    without = apply_signals(profile, metadata, fused, np.zeros(4))
     final = apply_signals(profile, metadata, fused, np.array([0.2, 0.3, 0.4, 1.0]))
     assert list(np.argsort(-without, kind="stable")) == [0, 2, 1, 3]
     assert list(np.argsort(-final, kind="stable")) == [3, 2, 0, 1]
     assert sorted(final) == pytest.approx(sorted(without))  # which file stands where is not theirs to say
 
 
-def test_a_definition_stays_before_what_says_its_name_more_often() -> None:
-    metadata = [chunk("client.py", "Client"), chunk("client.py")]
-    final = apply_signals(QueryProfile.of("Client"), metadata, np.array([0.6, 1.0]), np.array([0.1, 1.0]))
+@pytest.mark.parametrize("query", ["Client", "Pool.Client", "how is Client.send retried"])
+def test_a_definition_stays_before_what_says_its_name_more_often(query: str) -> None:
+    metadata = [chunk("pools.py", "Client", "send"), chunk("pools.py")]
+    final = apply_signals(QueryProfile.of(query), metadata, np.array([0.6, 1.0]), np.array([0.0, 1.0]))
     assert final[0] > final[1]
 
 
@@ -158,12 +161,12 @@ def test_what_a_question_asks_for_by_name_weighs_in_full(query: str, path: str) 
 
 def test_a_definition_outranks_a_better_fused_use() -> None:
     metadata = [chunk("tests/test_client.py"), chunk("usage.py"), chunk("client.py", "Client")]
-    final = apply_signals(QueryProfile.of("Client"), metadata, np.array([1.0, 0.9, 0.3]))
+    final = apply_signals(QueryProfile.of("Client"), metadata, np.array([1.0, 0.9, 0.3]), np.zeros(3))
     assert int(np.argmax(final)) == 2
 
 
 def test_notes_without_a_path_keep_their_order() -> None:
-    final = apply_signals(QueryProfile.of("token signatures"), [{}, {}, {}], np.array([0.9, 0.5, 0.1]))
+    final = apply_signals(QueryProfile.of("token signatures"), [{}, {}, {}], np.array([0.9, 0.5, 0.1]), np.zeros(3))
     assert list(np.argsort(-final)) == [0, 1, 2]
 
 
@@ -187,3 +190,16 @@ def test_scores_with_signals_stay_between_zero_and_one(
     final = apply_signals(QueryProfile.of(query), [metadata for metadata, _, _ in rows], fused, keyword)
     assert final.shape == fused.shape
     assert ((final >= 0.0) & (final <= 1.0)).all()
+
+
+def test_a_search_orders_the_chunks_of_a_file_by_their_keyword_scores() -> None:
+    def match(name: str, score: float) -> Match:
+        return Match(Record(name, name, {"path": f"{name[0]}.py"}), score)
+
+    by_vector = [match("a1", 0.9), *(match(f"b{n}", 0.5) for n in range(40)), match("a2", 0.1)]
+    by_keyword = [match("a2", 9.0), match("a1", 2.0)]
+    fused = _fuse("rotate the signing key", by_vector, by_keyword, SearchOptions())
+    ranks = [result.id for result in fused]
+    assert ranks.index("a2") < ranks.index("a1")
+    apart = _fuse("rotate the signing key", by_vector, by_keyword, SearchOptions(signals=False))
+    assert [result.id for result in apart][:2] == ["a1", "a2"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gzip
 import importlib
+import json
 import random
 import sys
 from pathlib import Path
@@ -331,3 +333,17 @@ def test_most_sentences_that_are_asked_for_are_taken_out_of_their_files() -> Non
     assert 0.5 < gone / len(places) < 0.95
     for file, (description, row, _) in places:
         assert f"def {description.name}(" in file.text.split("\n")[row]
+
+
+def test_the_chunks_of_validation_and_of_the_held_out_part_are_written_beside_their_pairs(tmp_path: Path) -> None:
+    build = room("build_data")
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    for role in ("valid", "heldout"):
+        build._write(parts / f"{role}-{role}.jsonl.gz", [{"query": f"of {role}"}])
+        build._write(parts / f"{role}_corpus-{role}.jsonl.gz", [{"id": role}])
+    reports = [{"source": role, "role": role, "kinds": {}, "languages": {}} for role in ("valid", "heldout")]
+    build.join(parts, tmp_path, reports)
+    for role in ("valid", "heldout"):
+        assert json.loads(gzip.decompress((tmp_path / f"{role}.jsonl.gz").read_bytes())) == {"query": f"of {role}"}
+        assert json.loads(gzip.decompress((tmp_path / f"{role}_corpus.jsonl.gz").read_bytes())) == {"id": role}
