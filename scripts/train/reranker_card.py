@@ -45,8 +45,8 @@ the score were trained by Aurora's scripts, everything below is the source's; th
 A first token's score that starts from chance learned too slowly for the time there was (MRR 0.28 after 100 steps on
 lists of 13, chance is 0.24). The cosine that the source was trained for orders the same kind of list at 0.56 before any
 training, also where both texts are read together, so the score starts from it. Three and four layers
-were tried without training only (50 lists: 0.35 and 0.42), too far behind to catch up in an hour; a smaller model that
-learns from this one is not part of this version.
+start far behind (50 lists: 0.35 and 0.42); four layers that learnt from this model for 900 steps were nearly as good on
+validation lists and worse on whole repositories (`scripts/train/README.md`).
 
 ## Training data
 
