@@ -199,7 +199,7 @@ class NoteBook:
         ids = [note_id(namespace, draft.content, draft.kind), plain_id(namespace, draft.content, draft.kind)]
         exact = await self.fetch([id for id in dict.fromkeys(ids) if id not in skip])
         for stored in exact.values():
-            if is_same(stored.note.content, draft.content) and stored.note.superseded_by is None:
+            if _says(stored, draft):
                 return stored, near
         for other in near:
             if other.note.kind == draft.kind and is_duplicate(draft.content, other.note.content, other.cosine):
@@ -211,6 +211,10 @@ class NoteBook:
             identifier = note_id(self.store.namespace, draft.content, draft.kind, ordinal)
             if not await self.store.fetch([identifier]):
                 break
+            there = (await self.fetch([identifier])).get(identifier)
+            if there is not None and _says(there, draft) and all(one.note.id != identifier for one in replaced):
+                # Another process has said it since this one looked.
+                return await self._say_again(draft, there, replaced, near, now)
         else:
             raise InvalidRequestError(
                 f"{_MOST_ORDINALS} memories began with these words and were changed: nothing was stored. Say it in "
@@ -420,6 +424,11 @@ def _remembered(
 ) -> Remembered:
     values = {one.name: getattr(note, one.name) for one in fields(Note)}
     return Remembered(**values, is_new=is_new, duplicates=duplicates, conflicts=conflicts)
+
+
+def _says(stored: Stored, draft: Draft) -> bool:
+    """Whether a memory says a draft's words and is current."""
+    return is_same(stored.note.content, draft.content) and stored.note.superseded_by is None
 
 
 def _contended() -> StoreLockedError:

@@ -189,6 +189,21 @@ async def test_two_that_replace_the_same_are_both_kept_and_told(memory: Memory) 
     assert stored.superseded_by == redis.id
 
 
+async def test_what_another_process_says_between_looking_and_writing_is_said_again(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = memory.notes.project
+    first = await memory.remember("Tokens are signed with HMAC.")
+
+    async def looked_before_that(*_: Any) -> tuple[None, list[Any]]:
+        return None, []
+
+    monkeypatch.setattr(book, "_same", looked_before_that)
+    again = await memory.remember("Tokens are signed with HMAC.")
+    assert (again.id, again.is_new, again.said) == (first.id, False, 2)
+    assert (await memory.list()).total == 1
+
+
 async def test_saying_a_replaced_memory_again_is_a_new_memory(memory: Memory) -> None:
     old = await memory.remember("Sessions live in Postgres.", kind="decision")
     new = await memory.remember("Sessions live in Redis.", kind="decision", supersedes=old.id)
