@@ -215,8 +215,9 @@ def order_within_files(
     Returns:
         Shape ``(n,)``; comparable within a file only.
     """
-    paths = [fields.get("path") for fields in metadata]
-    best: dict[Any, float] = {}
+    given = [fields.get("path") for fields in metadata]
+    paths = [path if isinstance(path, str) else None for path in given]  # anybody's metadata may hold a list there
+    best: dict[str | None, float] = {}
     for path, score in zip(paths, scores, strict=True):
         best[path] = max(best.get(path, 0.0), score)
     shares = scores / np.array([best[path] or 1.0 for path in paths])

@@ -192,6 +192,12 @@ def test_scores_with_signals_stay_between_zero_and_one(
     assert ((final >= 0.0) & (final <= 1.0)).all()
 
 
+def test_a_path_that_is_no_text_is_no_path() -> None:
+    metadata: list[dict[str, object]] = [{"path": ["a.py", "b.py"]}, {"path": 3}, chunk("a.py")]
+    final = apply_signals(QueryProfile.of("signing key"), metadata, np.array([0.9, 0.5, 0.1]), np.zeros(3))
+    assert list(np.argsort(-final)) == [0, 1, 2]
+
+
 def test_a_search_orders_the_chunks_of_a_file_by_their_keyword_scores() -> None:
     def match(name: str, score: float) -> Match:
         return Match(Record(name, name, {"path": f"{name[0]}.py"}), score)
