@@ -219,18 +219,21 @@ class IndexState:
 
     def last_run(self) -> RunRecord | None:
         """Return the last run that anybody made a note of; one that nobody goes on with was interrupted."""
+        run = self._noted_run()
+        if run is None or run.ended_at is not None or self.folder is None or is_held(self.lock):
+            return run
+        # It may have ended, or another one begun, since its note was read; the end is noted before the lock is let go.
+        again = self._noted_run()
+        return replace(run, outcome="interrupted") if again == run else again
+
+    def _noted_run(self) -> RunRecord | None:
         path = self._file("run.json")
-        run = self._run
-        if path is not None:
-            try:
-                run = RunRecord(**json.loads(path.read_text("utf-8")))
-            except FileNotFoundError:
-                run = None
-            except (OSError, ValueError, TypeError):
-                return None
-        if run is not None and run.ended_at is None and path is not None and not is_held(self.lock):
-            return replace(run, outcome="interrupted")
-        return run
+        if path is None:
+            return self._run
+        try:
+            return RunRecord(**json.loads(path.read_text("utf-8")))
+        except (OSError, ValueError, TypeError):  # nobody has made one, or it cannot be read
+            return None
 
     def _note(self, run: RunRecord) -> None:
         self._run = run

@@ -564,6 +564,21 @@ async def test_a_killed_run_is_known_as_interrupted_until_the_next_one_ends(
         assert not [problem for problem in status.problems if problem.code == "run_incomplete"]
 
 
+def test_a_run_that_ends_while_its_note_is_read_was_not_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = IndexState(tmp_path / "index", "main", tmp_path)
+    state.begin()
+
+    def end_meanwhile(path: Path | None) -> bool:
+        state.end("cancelled")
+        return False
+
+    monkeypatch.setattr(index_state, "is_held", end_meanwhile)
+    run = state.last_run()
+    assert run is not None and run.outcome == "cancelled"
+
+
 async def test_a_run_that_fails_or_is_cancelled_says_so(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     reached = asyncio.Event()
     write = memory.store.write
