@@ -29,18 +29,20 @@ from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.indexing.indexer import Indexer
 
 SWEEPS: dict[str, tuple[float, ...]] = {
-    "VECTOR_WEIGHT_SYMBOL": (0.1, 0.3, 0.5),
-    "VECTOR_WEIGHT_TEXT": (0.2, 0.3, 0.35, 0.4, 0.5, 0.6),
     "DEFINITION_GAIN": (0.0, 1.0, 2.0, 5.0),
-    "MENTIONED_DEFINITION_GAIN": (0.0, 0.5, 0.75, 1.0, 2.5),
-    "PATH_GAIN": (0.0, 0.5, 1.0, 1.5, 2.0),
-    "COMPANY_GAIN": (0.0, 0.1, 0.15, 0.2, 0.4),
+    "WORD_DEFINITION_GAIN": (0.0, 0.5, 0.75, 1.0),
+    "PATH_GAIN": (0.0, 0.5, 1.0, 1.25, 1.5, 2.0),
+    "COMPANY_GAIN": (0.0, 0.15, 0.2, 0.3, 0.4, 0.5),
+    "COMPANY": (1, 2, 3, 4, 5, 100),
     "NAMESAKE_FILE_GAIN": (0.0, 0.25, 0.5, 1.0),
     "REPEAT_DECAY": (0.3, 0.5, 0.7, 1.0),
-    "KEYWORDS_WITHIN_FILE": (0.0, 1.0, 2.0, 3.0),
-    "DEFINITION_WITHIN_FILE": (0.0, 1.0, 6.0),
+    "KEYWORDS_WITHIN_FILE": (0.0, 1.0, 2.0, 3.0, 4.0),
+    "DEFINITION_WITHIN_FILE": (0.0, 1.0, 8.0),
 }
-CANDIDATES = (25, 50, 100, 200)
+OPTIONS: dict[str, tuple[float, ...]] = {
+    "vector_weight": (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6),
+    "candidates": (25, 50, 100, 200),
+}
 
 
 async def mean_ndcg(stores: dict[str, VectorStore], data: Path, candidates: int | None = None) -> float:

@@ -15,7 +15,7 @@ EXAMPLE_WEIGHT = 0.3
 VENDORED_WEIGHT = 0.3
 COMPATIBILITY_WEIGHT = 0.3
 # Re-export files name everything and define nothing.
-REEXPORT_WEIGHT = 0.5
+REEXPORT_WEIGHT = 0.75
 GENERATED_WEIGHT = 0.5
 # Declarations without bodies still say what exists.
 DECLARATION_WEIGHT = 0.7
@@ -36,12 +36,13 @@ _ASKED_FOR = {fold_word(word): kind for kind, words in _WORDS_THAT_ASK.items() f
 
 _TEST = re.compile(
     r"(^|/)(tests?|__tests__|specs?|testing|testdata|test_data|fixtures|__mocks__|e2e|src/test)/"
-    r"|(^|/)(test_[^/]+|conftest\.py|[^/]+[._-](tests?|specs?)\.[a-z]+|[^/]+(Tests?|Spec|Suite)\.[a-z]+)$"
+    r"|(^|/)(test_[^/]+|conftest\.py|[^/]+[._-](tests?|specs?)\.[a-z]+|[^/]+(Tests?|Spec|Suite)\.[a-z]+|tests?\.rs)$"
 )
 _EXAMPLE = re.compile(r"(^|/)(_?examples?|samples?|demos?|docs?_src|tutorials?|benchmarks?|bench|playground)/")
 _VENDORED = re.compile(r"(^|/)(vendor(ed)?|_vendor|third[_-]?party|external|deps|node_modules)/")
 _COMPATIBILITY = re.compile(r"(^|/)(_?compat|legacy|deprecated)(/|\.[a-z]+$)")
-_REEXPORT = re.compile(r"(^|/)(__init__\.pyi?|package-info\.java|mod\.rs)$")
+# Not Rust's mod.rs, in which whole modules are written.
+_REEXPORT = re.compile(r"(^|/)(__init__\.pyi?|package-info\.java)$")
 _GENERATED = re.compile(r"(^|/)(generated|gen|__generated__)/|(\.pb\.|_pb2|\.g\.|\.generated\.|\.gen\.)")
 _DECLARATION = re.compile(r"\.d\.[cm]?ts$|\.pyi$")
 

@@ -9,6 +9,7 @@ boosts of MinishLab's semble); functions and numbers are our own. The numbers we
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -24,16 +25,18 @@ from aurora_dev.core.word_folding import fold_word
 
 Scores = npt.NDArray[np.float64]
 
-# Share of the vector list in the fusion. A bare symbol is found by its letters, not by its meaning.
-VECTOR_WEIGHT_SYMBOL = 0.3
-VECTOR_WEIGHT_TEXT = 0.35
+# Share of the vector list in the fusion: on code, words are the better evidence.
+VECTOR_WEIGHT = 0.3
 
 # What each signal can add to a fused score of at most 1. A definition of the very symbol that was asked for beats any
-# list position; a path is a strong hint; company in the same file decides between equals.
+# list position. A single plain word may ask for one as well; a name inside a sentence is often there by the way, and
+# what it finds as a keyword is enough. A path is a strong hint, and several chunks that answer speak for a file.
 DEFINITION_GAIN = 2.0
-MENTIONED_DEFINITION_GAIN = 0.75  # a symbol inside a sentence may be there by the way
-PATH_GAIN = 1.5
-COMPANY_GAIN = 0.15
+WORD_DEFINITION_GAIN = 0.75
+PATH_GAIN = 1.25
+COMPANY_GAIN = 0.3
+# Of a file's chunks, so many of the best ones speak for it: with all of them, the longest files would win.
+COMPANY = 4
 # A definition in a file that is named after it is the main one of its namesakes.
 NAMESAKE_FILE_GAIN = 0.5
 # `Client.send` asks for that one, and for another class's `send` only where there is none.
@@ -43,7 +46,7 @@ REPEAT_DECAY = 0.5
 # Which file answers is for all signals to say, which of its chunks for the words in them: ranks, of which the fused
 # scores are made, tell the chunk that has all of a query's words hardly from one that has some. A definition, also one
 # that shares only the last name, comes before whatever says its name more often.
-KEYWORDS_WITHIN_FILE = 2.0
+KEYWORDS_WITHIN_FILE = 3.0
 DEFINITION_WITHIN_FILE = (1.0 + KEYWORDS_WITHIN_FILE) / OTHER_QUALIFIER_SHARE
 
 _IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::|->|#|\\)[A-Za-z_$][\w$]*)*")
@@ -60,6 +63,7 @@ class QueryProfile:
         symbols: Identifiers that the query names, as they stand; of a qualified name the last part too.
         is_symbol: Whether the query is nothing but one identifier, and reads like one: ``rrf`` names a symbol, but may
             be a word just as well.
+        is_word: Whether it is such a single plain word.
         qualifiers: For the last part of a qualified name what stands right before it: ``Client`` for ``send``.
         asks_for_history: Whether it asks why something is so, when it changed or who did it.
     """
@@ -67,6 +71,7 @@ class QueryProfile:
     words: frozenset[str]
     symbols: tuple[str, ...]
     is_symbol: bool
+    is_word: bool = False
     qualifiers: Mapping[str, str] = field(default_factory=dict, hash=False)
     asks_for_history: bool = False
 
@@ -86,13 +91,9 @@ class QueryProfile:
                 named += [match, last]
                 if before:
                     qualifiers[last] = before[-1]
+        is_word = not is_symbol and text.strip("`") in named
         history = asks_for_history(text)
-        return cls(frozenset(words), tuple(dict.fromkeys(named)), is_symbol, qualifiers, history)
-
-    @property
-    def vector_weight(self) -> float:
-        """Share of the vector list in the fusion, 0..1."""
-        return VECTOR_WEIGHT_SYMBOL if self.is_symbol else VECTOR_WEIGHT_TEXT
+        return cls(frozenset(words), tuple(dict.fromkeys(named)), is_symbol, is_word, qualifiers, history)
 
 
 def definition_signal(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]]) -> Scores:
@@ -119,40 +120,43 @@ def definition_signal(profile: QueryProfile, metadata: Sequence[Mapping[str, Any
 
 
 def path_signal(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]]) -> Scores:
-    """Return the share of the query's words that the file's name and its folder's name carry, 0..1."""
+    """Return the share of the query's words that the file's name and its folder's name carry, 0..1.
+
+    A word counts the less, the more other files of the candidates carry it: in a test framework, ``test`` in a path
+    says nothing.
+    """
     signal = np.zeros(len(metadata))
     if not profile.words:
         return signal
-    shares: dict[str, float] = {}
-    for row, fields in enumerate(metadata):
-        path = fields.get("path")
-        if not isinstance(path, str):
-            continue
-        if path not in shares:
+    given = [fields.get("path") for fields in metadata]
+    carried: dict[str, set[str]] = {}
+    for path in given:
+        if isinstance(path, str) and path not in carried:
             parts = _path_words(path)
-            hits = sum(1 for word in profile.words if any(_same_word(word, part) for part in parts))
-            shares[path] = hits / len(profile.words)
-        signal[row] = shares[path]
+            carried[path] = {word for word in profile.words if any(_same_word(word, part) for part in parts)}
+    files = Counter(word for words in carried.values() for word in words)
+    shares = {
+        path: sum(1.0 - (files[word] - 1) / len(carried) for word in words) / len(profile.words)
+        for path, words in carried.items()
+    }
+    for row, path in enumerate(given):
+        if isinstance(path, str):
+            signal[row] = shares[path]
     return signal
 
 
 def company_signal(scores: Scores, metadata: Sequence[Mapping[str, Any]]) -> Scores:
-    """Return, for the best chunk of each file, the file's share of candidates' score over the best file's, 0..1."""
+    """Return, for the best chunk of each file, what its best `COMPANY` chunks have over the best file's, 0..1."""
     signal = np.zeros(len(scores))
-    sums: dict[str, float] = {}
-    best: dict[str, int] = {}
-    for row, fields in enumerate(metadata):
-        path = fields.get("path")
-        if not isinstance(path, str):
-            continue
-        sums[path] = sums.get(path, 0.0) + scores[row]
-        if path not in best or scores[row] > scores[best[path]]:
-            best[path] = row
-    if not sums:
-        return signal
-    most = max(sums.values()) or 1.0
-    for path, row in best.items():
-        signal[row] = sums[path] / most
+    files: dict[str, list[int]] = {}
+    for row in np.argsort(-scores, kind="stable"):
+        path = metadata[row].get("path")
+        if isinstance(path, str):
+            files.setdefault(path, []).append(row)
+    together = {path: float(scores[rows[:COMPANY]].sum()) for path, rows in files.items()}
+    most = max(together.values(), default=0.0) or 1.0
+    for path, rows in files.items():
+        signal[rows[0]] = together[path] / most
     return signal
 
 
@@ -241,14 +245,16 @@ def apply_signals(
     """
     if not len(fused):
         return fused
-    gain = DEFINITION_GAIN if profile.is_symbol else MENTIONED_DEFINITION_GAIN
     path_gain = 0.0 if profile.is_symbol else PATH_GAIN
+    definition_gain = DEFINITION_GAIN if profile.is_symbol else WORD_DEFINITION_GAIN if profile.is_word else 0.0
     most = max((score for score, fields in zip(fused, metadata, strict=True) if not is_commit(fields)), default=1.0)
     definition = definition_signal(profile, metadata)
     total = fused + most * (
-        gain * definition + path_gain * path_signal(profile, metadata) + COMPANY_GAIN * company_signal(fused, metadata)
+        definition_gain * definition
+        + path_gain * path_signal(profile, metadata)
+        + COMPANY_GAIN * company_signal(fused, metadata)
     )
-    attainable = 1.0 + COMPANY_GAIN + path_gain + (gain * (1.0 + NAMESAKE_FILE_GAIN) if profile.symbols else 0.0)
+    attainable = 1.0 + COMPANY_GAIN + path_gain + definition_gain * (1.0 + NAMESAKE_FILE_GAIN)
     if profile.asks_for_history:
         attainable *= max(1.0, ASKED_COMMIT_WEIGHT)
     total *= path_weights(profile, metadata)

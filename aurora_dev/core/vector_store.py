@@ -24,7 +24,7 @@ from aurora_dev.core.record_checks import check_name
 from aurora_dev.core.rerank_stage import rerank_candidates
 from aurora_dev.core.reranker import Reranker
 from aurora_dev.core.search_trace import SearchTrace, with_score
-from aurora_dev.core.signals import QueryProfile, apply_signals
+from aurora_dev.core.signals import VECTOR_WEIGHT, QueryProfile, apply_signals
 from aurora_dev.core.types import (
     Document,
     Match,
@@ -433,7 +433,7 @@ def _fuse(
     """Fuse two candidate lists, then let the code-aware signals speak."""
     profile = QueryProfile.of(query)
     lists = (vector_list, keyword_list)
-    weight = profile.vector_weight if options.vector_weight is None else options.vector_weight
+    weight = VECTOR_WEIGHT if options.vector_weight is None else options.vector_weight
     # Commits are ranked among themselves: however many there are, the places of everything else stay what they were.
     fused: dict[str, float] = {}
     for commits in (False, True):

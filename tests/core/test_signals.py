@@ -19,10 +19,17 @@ def chunk(path: str, *symbols: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("query", ["Client", "get_user", "Client.send", "std::vec::Vec", "_private", "parseJSON"])
-def test_a_bare_identifier_is_a_symbol_query_and_leans_to_keywords(query: str) -> None:
+def test_a_bare_identifier_is_a_symbol_query(query: str) -> None:
     profile = QueryProfile.of(query)
     assert profile.is_symbol
-    assert profile.vector_weight == signals.VECTOR_WEIGHT_SYMBOL
+    assert not profile.is_word
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"), [("redirect", True), ("`redirect`", True), ("redirect to login", False)]
+)
+def test_one_plain_word_may_be_a_name(query: str, expected: bool) -> None:
+    assert QueryProfile.of(query).is_word is expected
 
 
 @pytest.mark.parametrize("query", ["how are routes registered", "session management", "what does Client.send do"])
@@ -75,8 +82,16 @@ def test_one_plain_word_names_a_symbol_though_it_may_be_a_word() -> None:
 
 def test_the_path_signal_is_the_share_of_words_that_the_path_carries() -> None:
     profile = QueryProfile.of("session token handling")
-    signal = signals.path_signal(profile, [chunk("app/sessions.py"), chunk("tokens/session.py"), chunk("app/x.py")])
+    signal = signals.path_signal(profile, [chunk("app/sessions.py"), chunk("lib/token_handler.py"), chunk("app/x.py")])
     assert list(signal) == [pytest.approx(1 / 3), pytest.approx(2 / 3), 0.0]
+
+
+def test_a_word_that_many_paths_carry_says_little() -> None:
+    profile = QueryProfile.of("timeout of a test")
+    paths = ["tests/timeout.py", "tests/a.py", "tests/b.py", "src/timeout.py"]
+    signal = signals.path_signal(profile, [chunk(path) for path in paths])
+    assert list(signal) == pytest.approx([(1 / 2 + 3 / 4) / 2, 1 / 4, 1 / 4, 3 / 8])
+    assert signal[3] > signal[1]
 
 
 def test_an_abbreviation_of_three_letters_matches_a_path_and_one_of_two_does_not() -> None:
@@ -89,6 +104,20 @@ def test_company_goes_to_the_best_chunk_of_a_file() -> None:
     metadata = [chunk("a.py"), chunk("b.py"), chunk("a.py")]
     signal = signals.company_signal(np.array([0.4, 0.6, 0.5]), metadata)
     assert list(signal) == [0.0, pytest.approx(0.6 / 0.9), 1.0]
+
+
+def test_a_long_file_has_no_more_company_than_its_best_chunks() -> None:
+    metadata = [*(chunk("long.py") for _ in range(20)), *(chunk("short.py") for _ in range(signals.COMPANY))]
+    signal = signals.company_signal(np.full(len(metadata), 0.5), metadata)
+    assert signal[0] == signal[20] == 1.0
+
+
+@pytest.mark.parametrize(("query", "first"), [("redirect", True), ("where is redirect called from", False)])
+def test_a_name_inside_a_sentence_is_no_reason_to_put_its_definition_first(query: str, first: bool) -> None:
+    metadata = [chunk("calls.py"), chunk("other.py", "redirect")]
+    equal = np.full(2, 0.5)
+    final = signals.apply_signals(QueryProfile.of(query), metadata, equal, np.zeros(2))
+    assert (final[1] > final[0]) is first
 
 
 def test_each_further_chunk_of_a_file_counts_half() -> None:
@@ -123,6 +152,7 @@ def test_a_definition_stays_before_what_says_its_name_more_often(query: str) -> 
         "app.spec.ts",
         "src/AppTest.java",
         "conftest.py",
+        "src/iter/test.rs",
         "examples/basic.py",
         "vendor/lib/x.go",
         "third_party/x.c",
@@ -139,7 +169,16 @@ def test_tests_examples_copies_and_by_products_weigh_less(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["src/app.py", "lib/contest.py", "src/latest.ts", "core/specification.rs", "attest/main.go", "a/vendors.py"]
+    "path",
+    [
+        "src/app.py",
+        "lib/contest.py",
+        "src/latest.ts",
+        "core/specification.rs",
+        "attest/main.go",
+        "a/vendors.py",
+        "iter/mod.rs",
+    ],
 )
 def test_ordinary_code_weighs_one(path: str) -> None:
     assert path_weight(path) == 1.0
