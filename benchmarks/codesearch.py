@@ -2,12 +2,13 @@
 
     python benchmarks/codesearch.py PATH [--rerank] [--repeats 3] [--chunks 10000] [--json FILE]
 
-PATH holds ``manifest.json`` (name, registry ``pypi`` or ``npm``, package, version, root: the folder that is indexed)
-and ``annotations/NAME.json`` (query, relevant, secondary, category). Both tools get the same static embedding, loaded
-before the clock starts. Index seconds run from an empty folder to the answer to a first query, for Aurora with
-everything durable on disk, for semble in memory; the tools take turns, and the median counts. Packages on which numbers
-were tuned are reported apart from the others. With ``--rerank``, one row more is the same search with the bundled
-reranker and the weights that were measured for it, and its gain over the first stage and over semble is shown.
+PATH holds ``manifest.json`` (name, registry ``pypi``, ``npm`` or ``github``, package, version or commit, root: the
+folder that is indexed) and ``annotations/NAME.json`` (query, relevant, secondary, category); one such folder is
+``benchmarks/repositories``. Both tools get the same static embedding, loaded before the clock starts. Index seconds run
+from an empty folder to the answer to a first query, for Aurora with everything durable on disk, for semble in memory;
+the tools take turns, and the median counts. Packages on which numbers were tuned are reported apart from the others.
+With ``--rerank``, one row more is the same search with the bundled reranker and the weights that were measured for it,
+and its gain over the first stage and over semble is shown.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import Any
 
 from machine import machine
 from metrics import Span, ndcg
-from packages import annotations, manifest, root_of
+from packages import TUNING, annotations, manifest, root_of
 
 from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.static_embedder import BUNDLED_PATH, StaticEmbedder
@@ -35,7 +36,6 @@ from aurora_dev.core.types import SearchOptions
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.indexing.indexer import Indexer
 
-TUNING = ("fastapi", "httpx", "zod", "express", "click")
 ABLATIONS = {
     "keyword": SearchOptions(mode="keyword"),
     "vector": SearchOptions(mode="vector"),
@@ -170,7 +170,7 @@ def report(figures: dict[str, Figures]) -> str:
         lines.append(label.ljust(12) + "".join(f"{mean:14.3f}" for mean in means))
     lines.append("")
     titles = ["chunks", "semble", "NDCG", "semble", "index s", "semble", "ratio", "p50 ms", "p95 ms", "semble"]
-    lines.append("package".ljust(12) + "".join(title.rjust(9) for title in titles))
+    lines.append("package".ljust(22) + "".join(title.rjust(9) for title in titles))
     ours, peer = figures[AURORA], figures["semble"]
     for name in ours.index:
 
@@ -181,7 +181,7 @@ def report(figures: dict[str, Figures]) -> str:
         p50, p95 = percentiles(ours.queries[name])
         peer_p50, _ = percentiles(peer.queries[name])
         lines.append(
-            f"{name:12}{ours.chunks[name]:9}{peer.chunks[name]:9}{ours.mean(only):9.3f}{peer.mean(only):9.3f}"
+            f"{name:22}{ours.chunks[name]:9}{peer.chunks[name]:9}{ours.mean(only):9.3f}{peer.mean(only):9.3f}"
             f"{ours.index[name]:9.3f}{peer.index[name]:9.3f}{ratio:9.2f}{p50:9.2f}{p95:9.2f}{peer_p50:9.2f}"
         )
     if RERANKED in figures:

@@ -39,10 +39,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from codesearch import TUNING, index_aurora, index_semble, percentiles
+from codesearch import index_aurora, index_semble, percentiles
 from machine import machine
 from metrics import Span, ndcg
-from packages import annotations, distilled_model, manifest, root_of
+from packages import TUNING, annotations, distilled_model, manifest, root_of
 
 from aurora_dev.core.context_items import Context
 from aurora_dev.core.context_manager import ContextManager

@@ -1,8 +1,9 @@
-"""Brings what benchmarks compare with onto this machine, once: the manifest's packages, and a model for the peer."""
+"""Brings what benchmarks compare with onto this machine, once: the manifests' packages, and a model for the peer."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -14,10 +15,19 @@ from typing import Any
 
 CACHE = Path(__file__).parent / ".cache"
 PROJECT = Path(__file__).parent.parent
+# Annotated repositories in languages beside Python and JavaScript, in the format of the packages.
+REPOSITORIES = Path(__file__).parent / "repositories"
+# What numbers may be set on; everything else says whether they hold elsewhere.
+TUNING = frozenset(
+    """
+    fastapi httpx zod express click
+    bbolt HikariCP leveldb serilog credo coveragepy mocha yjs luarocks clikt scalafmt rayon junit4
+    """.split()  # noqa: SIM905
+)
 
 
 def manifest(data: Path) -> list[dict[str, Any]]:
-    """Return the packages of ``data/manifest.json``: name, registry, package, version, root."""
+    """Return the packages of ``data/manifest.json``: name, registry, package, version (or commit), root."""
     packages: list[dict[str, Any]] = json.loads((data / "manifest.json").read_text("utf-8"))
     return packages
 
@@ -35,29 +45,38 @@ def root_of(package: dict[str, Any]) -> Path:
     if root.is_dir():
         return root
     folder.mkdir(parents=True, exist_ok=True)
-    spec = f"{package['package']}=={package['version']}"
-    if package["registry"] == "pypi":
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "-q",
-            "--no-deps",
-            "--only-binary=:all:",
-            "-d",
-            folder,
-            spec,
-        ]
-        subprocess.run(command, check=True)
-        with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
-            wheel.extractall(folder)
-    else:
-        spec = f"{package['package']}@{package['version']}"
-        subprocess.run(["npm", "pack", "--silent", "--pack-destination", folder, spec], check=True)
-        with tarfile.open(next(folder.glob("*.tgz"))) as archive:
-            archive.extractall(folder, filter="data")
+    _DOWNLOADS[package["registry"]](folder, package["package"], package["version"])
     return root
+
+
+def _from_pypi(folder: Path, name: str, version: str) -> None:
+    download = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "-d", folder]
+    subprocess.run([*download, f"{name}=={version}"], check=True)
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+        wheel.extractall(folder)
+
+
+def _from_npm(folder: Path, name: str, version: str) -> None:
+    subprocess.run(["npm", "pack", "--silent", "--pack-destination", folder, f"{name}@{version}"], check=True)
+    with tarfile.open(next(folder.glob("*.tgz"))) as archive:
+        archive.extractall(folder, filter="data")
+
+
+def _from_github(folder: Path, name: str, commit: str) -> None:
+    with tempfile.TemporaryDirectory(dir=folder.parent) as work:  # a clone that breaks off leaves no half a root
+        clone = Path(work) / "clone"
+        for command in (
+            ["git", "init", "-q", clone],
+            ["git", "-C", clone, "fetch", "-q", "--depth", "1", f"https://github.com/{name}.git", commit],
+            ["git", "-C", clone, "-c", "advice.detachedHead=false", "checkout", "-q", "FETCH_HEAD"],
+        ):
+            subprocess.run(command, check=True)
+        shutil.rmtree(clone / ".git")  # the files alone are measured
+        folder.rmdir()
+        clone.rename(folder)
+
+
+_DOWNLOADS = {"pypi": _from_pypi, "npm": _from_npm, "github": _from_github}
 
 
 def distilled_model() -> Path:

@@ -23,10 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from codesearch import TUNING
 from machine import machine
 from metrics import Span, ndcg
-from packages import annotations, manifest, root_of
+from packages import TUNING, annotations, manifest, root_of
 
 from aurora_dev.core.document_text import reranker_text
 from aurora_dev.core.faiss_store import FAISSLocalStore
@@ -139,7 +138,7 @@ def gain(questions: list[Question], scores: list[np.ndarray], weight: float) -> 
 async def run(arguments: argparse.Namespace) -> None:
     pairs = held_back(arguments.pairs, arguments.rows)
     packages = await on_packages(arguments.packages) if arguments.packages else []
-    print(f"{machine()}; {len(pairs)} held-back pairs, {len(packages)} queries on {', '.join(TUNING)}\n")
+    print(f"{machine()}; {len(pairs)} held-back pairs, {len(packages)} queries on the tuning packages\n")
     titles = [f"MRR {weight:g}" for weight in (0.0, *WEIGHTS)]
     titles += [f"NDCG {weight:g}" for weight in (0.0, *WEIGHTS)] if packages else []
     print(f"| window | tokens | characters | CPU ms/pair | {' | '.join(titles)} |")

@@ -1,10 +1,11 @@
 """NDCG@10 of the tuning packages while one ranking constant at a time takes other values.
 
-    python benchmarks/tune_ranking.py PATH [NAME ...]
+    python benchmarks/tune_ranking.py PATH [PATH ...] [--only NAME ...]
 
-PATH is as for ``codesearch.py``; NAME limits the sweep to some constants. Only the packages in ``codesearch.TUNING``
-are read: the others are there to see whether the numbers that were chosen hold elsewhere. Differences below about 0.005
-are one query in a hundred that moved by a rank or two, and no reason to change anything.
+A PATH is as for ``codesearch.py``; NAME limits the sweep to some constants. Only the packages in ``packages.TUNING``
+are read: the others are there to see whether the numbers that were chosen hold elsewhere. Differences below about 0.003
+are one query in a hundred that moved by a rank or two, and no reason to change anything. Figures are the means over all
+queries, and over those of each PATH.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from codesearch import TOP_K, TUNING
+from codesearch import TOP_K
 from machine import machine
 from metrics import Span, ndcg
-from packages import annotations, manifest, root_of
+from packages import TUNING, annotations, manifest, root_of
 
 from aurora_dev.core import signals
 from aurora_dev.core.faiss_store import FAISSLocalStore
@@ -39,58 +40,63 @@ SWEEPS: dict[str, tuple[float, ...]] = {
     "KEYWORDS_WITHIN_FILE": (0.0, 1.0, 2.0, 3.0, 4.0),
     "DEFINITION_WITHIN_FILE": (0.0, 1.0, 8.0),
 }
-OPTIONS: dict[str, tuple[float, ...]] = {
+OPTIONS: dict[str, tuple[Any, ...]] = {
     "vector_weight": (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6),
     "candidates": (25, 50, 100, 200),
 }
 
 
-async def mean_ndcg(stores: dict[str, VectorStore], data: Path, candidates: int | None = None) -> float:
-    options = SearchOptions(candidates=candidates)
-    values = []
-    for name, store in stores.items():
-        for query in annotations(data, name):
-            found = await store.search(query["query"], top_k=TOP_K, rerank=False, options=options)
-            spans = [Span(r.metadata["path"], r.metadata["start_line"], r.metadata["end_line"]) for r in found]
-            values.append(ndcg(spans, query))
-    return statistics.fmean(values)
+async def figures(stores: dict[Path, dict[str, VectorStore]], **options: Any) -> str:
+    means, all_values = [], []
+    for data, by_name in stores.items():
+        values = []
+        for name, store in by_name.items():
+            for query in annotations(data, name):
+                search = SearchOptions(**options)
+                found = await store.search(query["query"], top_k=TOP_K, rerank=False, options=search)
+                spans = [Span(r.metadata["path"], r.metadata["start_line"], r.metadata["end_line"]) for r in found]
+                values.append(ndcg(spans, query))
+        means.append(statistics.fmean(values))
+        all_values += values
+    return f"{statistics.fmean(all_values):.4f} (" + " ".join(f"{mean:.4f}" for mean in means) + ")"
 
 
-async def sweep(data: Path, names: list[str], folder: Path) -> None:
+async def sweep(paths: list[Path], names: list[str], folder: Path) -> None:
     embedder = StaticEmbedder.bundled()
-    stores: dict[str, VectorStore] = {}
-    for package in manifest(data):
-        if package["name"] in TUNING:
-            store = VectorStore(FAISSLocalStore(folder / package["name"]), embedder=embedder, reranker="none")
-            await Indexer(store, root_of(package)).run()
-            stores[package["name"]] = store
-    print(f"as it is: {await mean_ndcg(stores, data):.4f}")
-    for name in names or SWEEPS:
-        module: Any = signals
-        chosen = getattr(module, name)
+    stores: dict[Path, dict[str, VectorStore]] = {data: {} for data in paths}
+    for data in paths:
+        for package in manifest(data):
+            if package["name"] in TUNING:
+                store = VectorStore(FAISSLocalStore(folder / package["name"]), embedder=embedder, reranker="none")
+                await Indexer(store, root_of(package)).run()
+                stores[data][package["name"]] = store
+    print(f"as it is: {await figures(stores)}")
+    for name in names or [*SWEEPS, *OPTIONS]:
         row = []
-        for value in SWEEPS[name]:
-            setattr(module, name, value)
-            row.append(f"{value:g}: {await mean_ndcg(stores, data):.4f}" + (" *" if value == chosen else ""))
-        setattr(module, name, chosen)
+        if name in OPTIONS:
+            row = [f"{value:g}: {await figures(stores, **{name: value})}" for value in OPTIONS[name]]
+        else:
+            module: Any = signals
+            chosen = getattr(module, name)
+            for value in SWEEPS[name]:
+                setattr(module, name, value)
+                row.append(f"{value:g}: {await figures(stores)}" + (" *" if value == chosen else ""))
+            setattr(module, name, chosen)
         print(f"{name:26}" + "   ".join(row))
-    if not names:
-        row = [f"{count}: {await mean_ndcg(stores, data, count):.4f}" for count in CANDIDATES]
-        print(f"{'candidates':26}" + "   ".join(row))
-    for store in stores.values():
-        await store.close()
+    for by_name in stores.values():
+        for store in by_name.values():
+            await store.close()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="folder with manifest.json and annotations/")
-    parser.add_argument("names", nargs="*", help="constants of aurora_dev/core/signals.py; all without")
+    parser.add_argument("data", type=Path, nargs="+", help="folder with manifest.json and annotations/")
+    choices = [*SWEEPS, *OPTIONS]
+    parser.add_argument("--only", nargs="+", choices=choices, default=[], metavar="NAME", help=", ".join(choices))
     arguments = parser.parse_args()
-    if unknown := [name for name in arguments.names if name not in SWEEPS]:
-        parser.error(f"no such constant: {', '.join(unknown)}; there is: {', '.join(SWEEPS)}")
     print(machine())
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(sweep(arguments.data, arguments.names, Path(folder)))
+        asyncio.run(sweep(arguments.data, arguments.only, Path(folder)))
 
 
 if __name__ == "__main__":

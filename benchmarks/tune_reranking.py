@@ -1,14 +1,14 @@
 """Whole searches with the bundled reranker, for other weights of `RerankFusion`.
 
-    python benchmarks/tune_reranking.py PATH DATA [--queries 150]
+    python benchmarks/tune_reranking.py PATH [PATH ...] --pairs DATA [--queries 150]
 
-PATH is as for ``codesearch.py``; only the packages in ``codesearch.TUNING`` are read, for NDCG@10. DATA is a folder of
+A PATH is as for ``codesearch.py``; only the packages in ``packages.TUNING`` are read, for NDCG@10. DATA is a folder of
 ``scripts/train/build_data.py``; only its validation part is read, for the MRR@10 of single passages. The reranker
 scores the first candidates of each query once; then weights are tried on those scores.
 
 Figures follow each other as all queries, then by kind of query as the weights have them: NDCG/MRR. "blind" is the
 search whose reranker finds everything equal: what the fusion alone does. The line ``left out`` is the honest one: each
-package is judged with the weights that were best on the four others. Differences below about 0.005 are one query that
+package is judged with the weights that were best on the others. Differences below about 0.005 are one query that
 moved by a rank or two.
 """
 
@@ -26,11 +26,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from codesearch import TOP_K, TUNING
+from codesearch import TOP_K
 from machine import machine
 from metrics import Span, ndcg
 from mined_pairs import queries, read
-from packages import annotations, manifest, root_of
+from packages import TUNING, annotations, manifest, root_of
 
 from aurora_dev.core.document_text import reranker_text
 from aurora_dev.core.faiss_store import FAISSLocalStore
@@ -129,18 +129,18 @@ async def collect(
     return cases
 
 
-async def collect_all(packages: Path, data: Path, most: int) -> list[Case]:
+async def collect_all(paths: Sequence[Path], data: Path, most: int) -> list[Case]:
     """Return the cases of the tuning packages and of the validation pairs."""
     embedder, reranker = StaticEmbedder.bundled(), BundledReranker()
     cases: list[Case] = []
-    for package in manifest(packages):
+    for data_path, package in [(each, package) for each in paths for package in manifest(each)]:
         name = package["name"]
         if name not in TUNING:
             continue
         with tempfile.TemporaryDirectory() as folder:
             async with VectorStore(FAISSLocalStore(folder), embedder=embedder, reranker="none") as store:
                 await Indexer(store, root_of(package)).run()
-                asked = [(query["query"], query) for query in annotations(packages, name)]
+                asked = [(query["query"], query) for query in annotations(data_path, name)]
                 cases += await collect(store, name, asked, reranker)
     rows = queries(data, "valid", most)
     corpus = read(data / "valid_corpus.jsonl.gz")
@@ -175,12 +175,14 @@ def objective(cases: Sequence[Case], fusion: RerankFusion, without: str = "") ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("packages", type=Path, help="folder with manifest.json and annotations/")
-    parser.add_argument("data", type=Path, help="folder with valid.jsonl.gz and valid_corpus.jsonl.gz")
+    parser.add_argument("packages", type=Path, nargs="+", help="folder with manifest.json and annotations/")
+    parser.add_argument(
+        "--pairs", type=Path, required=True, help="folder with valid.jsonl.gz and valid_corpus.jsonl.gz"
+    )
     parser.add_argument("--queries", type=int, default=150, help="at most so many pairs of each source")
     arguments = parser.parse_args()
     print(machine())
-    cases = asyncio.run(collect_all(arguments.packages, arguments.data, arguments.queries))
+    cases = asyncio.run(collect_all(arguments.packages, arguments.pairs, arguments.queries))
     print(f"{sum(not case.is_pair for case in cases)} queries of packages, {sum(case.is_pair for case in cases)} pairs")
     print(row("first stage", cases, lambda case: case.value(None)))
     print(row("as it is", cases, lambda case: case.value(BUNDLED_FUSION)))
@@ -199,11 +201,11 @@ def main() -> None:
             print(row(f"{field} {figures}", cases, lambda case: case.value(fusion)))  # noqa: B023
     grid = [replace(BUNDLED_FUSION, question=question, words=words) for question in QUESTION for words in WORDS]
     judged: list[float] = []
-    for package in TUNING:
+    for package in dict.fromkeys(case.source for case in cases if not case.is_pair):
         best = max(grid, key=lambda fusion: objective(cases, fusion, package))
         values = [case.value(best) for case in cases if case.source == package]
         judged += values
-        print(f"without {package:10} question {best.question}  words {best.words}  {mean(values):.4f}")
+        print(f"without {package:12} question {best.question}  words {best.words}  {mean(values):.4f}")
     print(f"left out: {mean(judged):.4f}")
 
 

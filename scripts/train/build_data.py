@@ -22,13 +22,15 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # the rooms of this script lie beside it
 
+from asked import pairs_asked, read_asked, whole
 from negatives import rows_of
-from pairs import counts, seed_of, strip_file
+from pairs import counts, pairs_of, seed_of, strip_file
 from source_table import SOURCES
 from sources import Source, check_sources, fetch, files
 
@@ -41,13 +43,17 @@ def build_source(source: Source, cache: Path, parts: Path, most: int | None = No
     """Write the rows of one source, and return its counts."""
     started = time.perf_counter()
     rng = seed_of(source.name, SEED)
-    stripped = [strip_file(path, text, rng) for path, text in files(source, cache)]
+    found = list(files(source, cache))
+    stripped = [strip_file(path, text, rng) for path, text in found]
     corpus: list[dict[str, Any]] | None = [] if source.role in SEARCHED else None
-    rows = asyncio.run(rows_of(source.name, stripped, most or source.pairs, rng, corpus))
+    mined = partial(pairs_of, stripped, most=most or source.pairs, rng=rng)
+    rows = asyncio.run(rows_of(source.name, stripped, mined, rng, corpus))
+    if asked := read_asked(source.name):
+        rows += asyncio.run(rows_of(source.name, whole(found), partial(pairs_asked, asked), rng, without_signals=0.0))
     _write(parts / f"{source.role}-{source.name}.jsonl.gz", rows)
     if corpus is not None:
         _write(parts / f"{source.role}_corpus-{source.name}.jsonl.gz", corpus)
-    found = [row["positive"]["rank"] for row in rows]
+    ranks = [row["positive"]["rank"] for row in rows]
     return {
         "source": source.name,
         "role": source.role,
@@ -57,7 +63,7 @@ def build_source(source: Source, cache: Path, parts: Path, most: int | None = No
         "pairs": len(rows),
         "kinds": counts(rows, "kind"),
         "languages": counts(rows, "language"),
-        "mrr_of_stage_1": round(sum(1 / rank for rank in found if rank) / max(1, len(found)), 4),
+        "mrr_of_stage_1": round(sum(1 / rank for rank in ranks if rank) / max(1, len(ranks)), 4),
         "seconds": round(time.perf_counter() - started, 1),
     }
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pairs import Chunks, Pair, Stripped, pairs_of
+from pairs import Chunks, Pair, Stripped
 
 from aurora_dev.core.document_text import reranker_text
 from aurora_dev.core.faiss_store import FAISSLocalStore
@@ -32,20 +32,26 @@ _WORD = re.compile(r"\w+")
 
 
 async def rows_of(
-    name: str, stripped: Sequence[Stripped], most: int, rng: random.Random, corpus: list[dict[str, Any]] | None = None
+    name: str,
+    files: Sequence[Stripped],
+    find: Callable[[Chunks], Iterable[Pair]],
+    rng: random.Random,
+    corpus: list[dict[str, Any]] | None = None,
+    without_signals: float = _WITHOUT_SIGNALS,
 ) -> list[dict[str, Any]]:
     """Index a source as a project and return its pairs with their negatives.
 
     Args:
         name: Of the source.
-        stripped: Its files.
-        most: At most so many pairs.
+        files: What is indexed.
+        find: Returns the pairs, given the chunks.
         rng: What is drawn depends on it alone.
         corpus: Receives every chunk, where given.
+        without_signals: Share of the pairs whose negatives are mined without the ranking signals.
     """
     with tempfile.TemporaryDirectory() as work:
         project = Path(work) / "project"
-        for file in stripped:
+        for file in files:
             target = project / file.path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(file.text, encoding="utf-8", errors="replace", newline="")
@@ -56,8 +62,8 @@ async def rows_of(
             records = {record.id: record for record in await store.fetch([record.id for record in found])}
             chunks = Chunks(records.values())
             rows = []
-            for pair in pairs_of(stripped, chunks, most, rng):
-                signals = rng.random() >= _WITHOUT_SIGNALS
+            for pair in find(chunks):
+                signals = rng.random() >= without_signals
                 options = SearchOptions(signals=signals)
                 results = await store.search(pair.query, top_k=DEPTH, rerank=False, options=options)
                 row = _row(name, pair, [(r.id, r.score) for r in results], records, rng)

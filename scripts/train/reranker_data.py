@@ -87,6 +87,14 @@ def read_lists(path: Path, limit: int | None = None) -> list[TrainingList]:
     return [lists[number * len(lists) // limit] for number in range(limit)]
 
 
+def mixed(lists: Sequence[TrainingList], share: float, seed: int) -> list[TrainingList]:
+    """Return the lists of the kind ``asked`` with so many others that they are ``share`` of all, 0..1."""
+    asked = [each for each in lists if each.kind == "asked"]
+    others = [each for each in lists if each.kind != "asked"]
+    wanted = min(len(others), round(len(asked) * (1.0 - share) / share))
+    return asked + _random(seed, "mixed", 0).sample(others, wanted)
+
+
 def list_of(row: dict[str, Any]) -> TrainingList:
     """Return a row as a list."""
     positive, negatives = row["positive"]["text"], tuple(row["negatives"])

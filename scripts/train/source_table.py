@@ -159,7 +159,7 @@ SOURCES: tuple[Source, ...] = (
         _JS,
         3000,
     ),
-    Source("eslint", "javascript", "train", _MIT, _npm("eslint@9.26.0", "terser@5.39.0", "mocha@11.2.2"), _JS, 2500),
+    Source("eslint", "javascript", "train", _MIT, _npm("eslint@9.26.0", "terser@5.39.0"), _JS, 2500),
     Source(
         "date-fns", "javascript", "train", _MIT, _npm("date-fns@4.1.0", "luxon@3.6.1", "immutable@5.1.2"), _JS, 1500
     ),
@@ -169,9 +169,7 @@ SOURCES: tuple[Source, ...] = (
         "javascript",
         "train",
         _MIT,
-        _npm(
-            "cytoscape@3.32.0", "yjs@13.6.27", "@observablehq/plot@0.6.17", roots=("package/src", "package/README.md")
-        ),
+        _npm("cytoscape@3.32.0", "@observablehq/plot@0.6.17", roots=("package/src", "package/README.md")),
         _JS,
         1500,
     ),

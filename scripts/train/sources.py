@@ -34,10 +34,14 @@ EXCLUDED = frozenset(
     gin echo fiber chi gorilla cobra gson jackson retrofit okhttp spring actix axum rocket hyper reqwest serde tokio
     warp rails actionpack rack sinatra faraday httparty grape laravel symfony slim guzzle monolog dancer2 mojolicious
     catalyst lwp effect click-plugins
+    bbolt hikaricp leveldb serilog credo coverage coveragepy mocha yjs luarocks clikt scalafmt rayon junit junit4 fzf mdbook
+    tmux polly sidekiq shellcheck watchdog xstate swift-argument-parser git-extras mecha
     """.split()  # noqa: SIM905
 )
 # Of these, the plain words of folders: a folder ``effect`` is hardly ever a copy of the package.
-_PLAIN_WORDS = frozenset("next got echo chi rack slim effect rocket warp spring hyper grape fiber aurora".split())  # noqa: SIM905
+_PLAIN_WORDS = frozenset(
+    "next got echo chi rack slim effect rocket warp spring hyper grape fiber aurora coverage credo mocha".split()  # noqa: SIM905
+)
 # Folders of copies of other packages.
 VENDORED = frozenset("_vendor vendor vendored _vendored third_party third-party externals extern node_modules".split())  # noqa: SIM905
 _TEST_PART = re.compile(r"^(?:tests?|testing|testdata|spec|specs|__tests__|fixtures|benchmarks?)$")

@@ -32,6 +32,7 @@ from reranker_data import (
     Encoder,
     TrainingList,
     fingerprint_of,
+    mixed,
     read_lists,
     training_batches,
     validation_batches,
@@ -278,6 +279,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--frozen", type=int, default=plan.frozen, help="lower layers that are not trained")
     parser.add_argument("--teacher", type=Path, help="a run's folder `best`, whose averaged model is learnt from")
     parser.add_argument("--seed", type=int, default=plan.seed)
+    parser.add_argument(
+        "--asked", type=float, help="share of lists of the kind `asked`, 0..1; of the others only so many"
+    )
     parser.add_argument("--every", type=int, default=150, help="steps between validations and checkpoints")
     parser.add_argument("--patience", type=int, default=6, help="validations without a better one before it stops")
     parser.add_argument("--validation", type=int, default=100, help="lists that are validated")
@@ -303,6 +307,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if (options.output / "checkpoint" / _STATE_FILE).exists():
         trainer.load(options.output / "checkpoint")
     lists = read_lists(options.data / "train.jsonl.gz")
+    if options.asked is not None:
+        lists = mixed(lists, options.asked, options.seed)
     checks = read_lists(options.data / "valid.jsonl.gz", options.validation)
     run(trainer, lists, checks, options.output, options.every, options.patience)
     return 0

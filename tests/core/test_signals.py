@@ -117,7 +117,7 @@ def test_a_name_inside_a_sentence_is_no_reason_to_put_its_definition_first(query
     metadata = [chunk("calls.py"), chunk("other.py", "redirect")]
     equal = np.full(2, 0.5)
     final = signals.apply_signals(QueryProfile.of(query), metadata, equal, np.zeros(2))
-    assert (final[1] > final[0]) is first
+    assert bool(final[1] > final[0]) is first
 
 
 def test_each_further_chunk_of_a_file_counts_half() -> None:

@@ -9,6 +9,7 @@ import importlib
 import json
 import random
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -287,7 +288,9 @@ def mine(seed: int) -> list[dict[str, Any]]:
     pairs, negatives = room("pairs"), room("negatives")
     rng = random.Random(seed)
     stripped = [pairs.strip_file(path, text, rng) for path, text in project()]
-    rows: list[dict[str, Any]] = asyncio.run(negatives.rows_of("small", stripped, 40, rng))
+    rows: list[dict[str, Any]] = asyncio.run(
+        negatives.rows_of("small", stripped, partial(pairs.pairs_of, stripped, most=40, rng=rng), rng)
+    )
     return rows
 
 

@@ -1,0 +1,98 @@
+"""The queries that were written for whole files, and the lists that training makes of them."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import random
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts" / "train"))
+
+asked = importlib.import_module("asked")
+negatives = importlib.import_module("negatives")
+sources = importlib.import_module("sources")
+source_table = importlib.import_module("source_table")
+
+WRITTEN = sorted(asked.FOLDER.glob("*.json"))
+
+
+def files() -> list[tuple[str, str]]:
+    """Return a small source in which ten files say much the same of ten things."""
+    things = ["key", "lock", "queue", "cache", "timer", "socket", "thread", "buffer", "cursor", "channel"]
+    return [
+        (
+            f"pool/{thing}.py",
+            f'"""The {thing}s of the pool."""\n\n\n'
+            + "\n".join(
+                f"def {verb}_{thing}(limit):\n    return pool.{verb}('{thing}', limit)\n" for verb in ("open", "close")
+            ),
+        )
+        for thing in things
+    ]
+
+
+def rows_of(queries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    find = partial(asked.pairs_asked, queries)
+    rows: list[dict[str, Any]] = asyncio.run(
+        negatives.rows_of("small", asked.whole(files()), find, random.Random(1), without_signals=0.0)
+    )
+    return rows
+
+
+def test_a_query_is_answered_by_the_first_found_chunk_of_its_files_and_by_no_other_file() -> None:
+    (row,) = rows_of([{"query": "closing a socket of the pool", "kind": "phrase", "files": ["pool/socket.py"]}])
+    assert row["kind"] == asked.KIND and row["form"] == "phrase"
+    assert row["positive"]["path"] == "pool/socket.py"
+    assert row["positive"]["rank"] == 1
+    assert len(row["negatives"]) >= 7
+    assert not any(text.startswith("pool/socket.py") for text in row["negatives"])
+
+
+def test_what_answers_as_well_is_no_negative() -> None:
+    (row,) = rows_of([{"query": "a lock or a key", "kind": "phrase", "files": ["pool/lock.py", "pool/key.py"]}])
+    assert not any(text.startswith(("pool/lock.py", "pool/key.py")) for text in row["negatives"])
+
+
+def test_a_query_whose_files_are_not_there_is_left_out() -> None:
+    assert rows_of([{"query": "closing a door", "kind": "phrase", "files": ["pool/door.py"]}]) == []
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.stem)
+def test_the_written_queries_belong_to_sources_of_training(path: Path) -> None:
+    (source,) = [source for source in source_table.SOURCES if source.name == path.stem]
+    assert source.role == "train"
+    queries = json.loads(path.read_text("utf-8"))
+    assert len({query["query"].lower() for query in queries}) == len(queries) > 100
+    for query in queries:
+        assert query["kind"] in ("phrase", "question") and query["files"]
+        assert len(query["query"].split()) >= 2
+        assert all(sources.keeps(file) for file in query["files"])
+
+
+def test_nothing_that_is_measured_is_trained_on() -> None:
+    manifest = json.loads((ROOT / "benchmarks" / "repositories" / "manifest.json").read_text("utf-8"))
+    assert {package["name"].lower() for package in manifest} <= sources.EXCLUDED
+
+
+def test_lists_are_mixed_by_share() -> None:
+    pytest.importorskip("torch")
+    data = importlib.import_module("reranker_data")
+    lists = [
+        data.TrainingList(
+            f"query {number}", "answer", ("other",), (False,), "asked" if number < 30 else "comment", "go"
+        )
+        for number in range(200)
+    ]
+    mixed = data.mixed(lists, 0.6, seed=3)
+    assert sum(each.kind == "asked" for each in mixed) == 30
+    assert len(mixed) == 50
+    assert mixed == data.mixed(lists, 0.6, seed=3)
+    assert len(data.mixed(lists, 0.01, seed=3)) == 200
