@@ -5,21 +5,33 @@ model that read one file of a source after the other, in the words of the domain
 concern, and a question how something works or what happens in a case. They are the only part of the data that no
 script makes, so they are kept here, in ``asked/SOURCE.json``: a list of ``query``, ``kind`` (``phrase`` or
 ``question``) and ``files``, the paths that answer, best first.
+
+Each gives two lists: passages, as for any other pair, and outlines: a file's path and the names that its chunks define.
+A passage of 256 characters seldom says what a file is about, and its path and its names have to be read for that.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import random
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from negatives import indexed, rows_in
 from pairs import Chunks, Pair, Stripped
 
+from aurora_dev.core.document_text import reranker_heading
+from aurora_dev.core.types import SearchOptions, SearchResult
+from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.syntax import language_of
 
 FOLDER = Path(__file__).parent / "asked"
 KIND = "asked"
+_CANDIDATES = 100  # of each of two lists; the names in an outline are those of what was found of its file
+_MOST_FILES, _FEWEST_FILES = 14, 5
+_LONGEST_OUTLINE = 300  # characters
 
 
 def read_asked(name: str) -> list[dict[str, Any]]:
@@ -29,12 +41,18 @@ def read_asked(name: str) -> list[dict[str, Any]]:
     return asked
 
 
-def whole(files: Sequence[tuple[str, str]]) -> list[Stripped]:
-    """Return files as they are: nothing that they say gives an answer away."""
-    return [Stripped(path, text, language_of(path, text[:200].partition("\n")[0]) or "text") for path, text in files]
+async def asked_rows(name: str, files: Sequence[tuple[str, str]], rng: random.Random) -> list[dict[str, Any]]:
+    """Return the lists of a source's queries; its files stay as they are, since no query repeats a sentence of them."""
+    asked = read_asked(name)
+    if not asked:
+        return []
+    whole = [Stripped(path, text, language_of(path, text[:200].partition("\n")[0]) or "text") for path, text in files]
+    async with indexed(whole) as store:
+        rows = await rows_in(name, store, partial(pairs_asked, asked), rng, without_signals=0.0)
+        return rows + await outline_rows(name, store, asked)
 
 
-def pairs_asked(asked: Sequence[dict[str, Any]], chunks: Chunks) -> list[Pair]:
+def pairs_asked(asked: Iterable[dict[str, Any]], chunks: Chunks) -> list[Pair]:
     """Return the queries as pairs that any chunk of their files answers."""
     pairs = []
     for query in asked:
@@ -44,3 +62,42 @@ def pairs_asked(asked: Sequence[dict[str, Any]], chunks: Chunks) -> list[Pair]:
             language = str(chunks.by_path[path][0].metadata.get("language", "")) if path in chunks.by_path else ""
             pairs.append(Pair(query["query"], KIND, query["kind"], language, path, "", answers))
     return pairs
+
+
+async def outline_rows(name: str, store: VectorStore, asked: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one list for each query: the outline of the first file that answers, and those of the first others."""
+    rows = []
+    options = SearchOptions(candidates=_CANDIDATES)
+    for query in asked:
+        files: dict[str, list[SearchResult]] = {}
+        for result in await store.search(query["query"], top_k=2 * _CANDIDATES, rerank=False, options=options):
+            files.setdefault(str(result.metadata["path"]), []).append(result)
+        answer = next((path for path in files if path in query["files"]), None)
+        others = [path for path in list(files)[:_MOST_FILES] if path not in query["files"]]
+        if answer is None or len(others) < _FEWEST_FILES:
+            continue
+        rows.append(
+            {
+                "query": query["query"],
+                "kind": KIND,
+                "form": "outline",
+                "language": str(files[answer][0].metadata.get("language", "")),
+                "source": name,
+                "positive": {
+                    "text": outline(answer, files[answer]),
+                    "path": answer,
+                    "rank": list(files).index(answer) + 1,
+                },
+                "negatives": [outline(path, files[path]) for path in others],
+            }
+        )
+    return rows
+
+
+def outline(path: str, results: Iterable[SearchResult]) -> str:
+    """Return a file's path and, in its order, the names that some chunks of it define."""
+    in_order = sorted(results, key=lambda result: int(result.metadata["start_line"]))
+    names = dict.fromkeys(
+        name.rpartition(".")[2] for result in in_order for name in result.metadata.get("symbols") or ()
+    )
+    return f"{reranker_heading({'path': path})}\n{', '.join(names)[:_LONGEST_OUTLINE]}"

@@ -28,7 +28,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # the rooms of this script lie beside it
 
-from asked import pairs_asked, read_asked, whole
+from asked import asked_rows
 from negatives import rows_of
 from pairs import counts, pairs_of, seed_of, strip_file
 from source_table import SOURCES
@@ -48,8 +48,7 @@ def build_source(source: Source, cache: Path, parts: Path, most: int | None = No
     corpus: list[dict[str, Any]] | None = [] if source.role in SEARCHED else None
     mined = partial(pairs_of, stripped, most=most or source.pairs, rng=rng)
     rows = asyncio.run(rows_of(source.name, stripped, mined, rng, corpus))
-    if asked := read_asked(source.name):
-        rows += asyncio.run(rows_of(source.name, whole(found), partial(pairs_asked, asked), rng, without_signals=0.0))
+    rows += asyncio.run(asked_rows(source.name, found, rng))
     _write(parts / f"{source.role}-{source.name}.jsonl.gz", rows)
     if corpus is not None:
         _write(parts / f"{source.role}_corpus-{source.name}.jsonl.gz", corpus)
@@ -77,7 +76,7 @@ def _write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 def join(parts: Path, output: Path, reports: Sequence[dict[str, Any]]) -> None:
     """Shuffle the sources' rows into one file for each role; a query of training is in neither of the others."""
-    seen: set[str] = set()
+    seen: set[tuple[str, bool]] = set()
     for role in ("heldout", "valid", "train"):
         lines: list[bytes] = []
         for report in sorted(reports, key=lambda report: str(report["source"])):
@@ -85,7 +84,9 @@ def join(parts: Path, output: Path, reports: Sequence[dict[str, Any]]) -> None:
                 continue
             with gzip.open(parts / f"{role}-{report['source']}.jsonl.gz", "rb") as file:
                 for line in file:
-                    query = json.loads(line)["query"].lower()
+                    row = json.loads(line)
+                    # A query that was written for a file has two lists, of passages and of outlines.
+                    query = row["query"].lower(), row.get("form") == "outline"
                     if query not in seen:
                         seen.add(query)
                         lines.append(line)

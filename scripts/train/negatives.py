@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,46 +32,60 @@ _COPY = 0.7
 _WORD = re.compile(r"\w+")
 
 
-async def rows_of(
-    name: str,
-    files: Sequence[Stripped],
-    find: Callable[[Chunks], Iterable[Pair]],
-    rng: random.Random,
-    corpus: list[dict[str, Any]] | None = None,
-    without_signals: float = _WITHOUT_SIGNALS,
-) -> list[dict[str, Any]]:
-    """Index a source as a project and return its pairs with their negatives.
-
-    Args:
-        name: Of the source.
-        files: What is indexed.
-        find: Returns the pairs, given the chunks.
-        rng: What is drawn depends on it alone.
-        corpus: Receives every chunk, where given.
-        without_signals: Share of the pairs whose negatives are mined without the ranking signals.
-    """
+@asynccontextmanager
+async def indexed(files: Iterable[Stripped]) -> AsyncIterator[VectorStore]:
+    """Index files as a project, and open its store for the block."""
     with tempfile.TemporaryDirectory() as work:
         project = Path(work) / "project"
         for file in files:
             target = project / file.path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(file.text, encoding="utf-8", errors="replace", newline="")
-        store = VectorStore(FAISSLocalStore(Path(work) / "store"), embedder=StaticEmbedder.bundled(), reranker="none")
-        try:
+        backend = FAISSLocalStore(Path(work) / "store")
+        async with VectorStore(backend, embedder=StaticEmbedder.bundled(), reranker="none") as store:
             await Indexer(store, project).run()
-            found = await store.scan()  # places and names alone
-            records = {record.id: record for record in await store.fetch([record.id for record in found])}
-            chunks = Chunks(records.values())
-            rows = []
-            for pair in find(chunks):
-                signals = rng.random() >= without_signals
-                options = SearchOptions(signals=signals)
-                results = await store.search(pair.query, top_k=DEPTH, rerank=False, options=options)
-                row = _row(name, pair, [(r.id, r.score) for r in results], records, rng)
-                if row is not None:
-                    rows.append({**row, "stage1": "signals" if signals else "rrf"})
-        finally:
-            await store.close()
+            yield store
+
+
+async def rows_of(
+    name: str,
+    files: Iterable[Stripped],
+    find: Callable[[Chunks], Iterable[Pair]],
+    rng: random.Random,
+    corpus: list[dict[str, Any]] | None = None,
+) -> list[dict[str, Any]]:
+    """Index a source as a project and return its pairs with their negatives; see `rows_in`."""
+    async with indexed(files) as store:
+        return await rows_in(name, store, find, rng, corpus)
+
+
+async def rows_in(
+    name: str,
+    store: VectorStore,
+    find: Callable[[Chunks], Iterable[Pair]],
+    rng: random.Random,
+    corpus: list[dict[str, Any]] | None = None,
+    without_signals: float = _WITHOUT_SIGNALS,
+) -> list[dict[str, Any]]:
+    """Return the pairs of a source with their negatives.
+
+    Args:
+        name: Of the source.
+        store: Holds its chunks, from `indexed`.
+        find: Returns the pairs, given the chunks.
+        rng: What is drawn depends on it alone.
+        corpus: Receives every chunk, where given.
+        without_signals: Share of the pairs whose negatives are mined without the ranking signals.
+    """
+    found = await store.scan()  # places and names alone
+    records = {record.id: record for record in await store.fetch([record.id for record in found])}
+    rows = []
+    for pair in find(Chunks(records.values())):
+        signals = rng.random() >= without_signals
+        results = await store.search(pair.query, top_k=DEPTH, rerank=False, options=SearchOptions(signals=signals))
+        row = _row(name, pair, [(r.id, r.score) for r in results], records, rng)
+        if row is not None:
+            rows.append({**row, "stage1": "signals" if signals else "rrf"})
     if corpus is not None:
         corpus.extend(
             {

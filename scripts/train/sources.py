@@ -34,8 +34,8 @@ EXCLUDED = frozenset(
     gin echo fiber chi gorilla cobra gson jackson retrofit okhttp spring actix axum rocket hyper reqwest serde tokio
     warp rails actionpack rack sinatra faraday httparty grape laravel symfony slim guzzle monolog dancer2 mojolicious
     catalyst lwp effect click-plugins
-    bbolt hikaricp leveldb serilog credo coverage coveragepy mocha yjs luarocks clikt scalafmt rayon junit junit4 fzf mdbook
-    tmux polly sidekiq shellcheck watchdog xstate swift-argument-parser git-extras mecha
+    bbolt hikaricp leveldb serilog credo coverage coveragepy mocha yjs luarocks clikt scalafmt rayon junit junit4
+    fzf mdbook tmux polly sidekiq shellcheck watchdog xstate swift-argument-parser git-extras mecha
     """.split()  # noqa: SIM905
 )
 # Of these, the plain words of folders: a folder ``effect`` is hardly ever a copy of the package.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import importlib
 import json
 import random
 import sys
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts" / "train"))
 
 asked = importlib.import_module("asked")
-negatives = importlib.import_module("negatives")
 sources = importlib.import_module("sources")
 source_table = importlib.import_module("source_table")
 
+Make = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
 WRITTEN = sorted(asked.FOLDER.glob("*.json"))
 
 
@@ -39,16 +40,21 @@ def files() -> list[tuple[str, str]]:
     ]
 
 
-def rows_of(queries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    find = partial(asked.pairs_asked, queries)
-    rows: list[dict[str, Any]] = asyncio.run(
-        negatives.rows_of("small", asked.whole(files()), find, random.Random(1), without_signals=0.0)
-    )
-    return rows
+@pytest.fixture
+def rows_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+    """Return what makes lists of queries about the small source: those of passages, then those of outlines."""
+    monkeypatch.setattr(asked, "FOLDER", tmp_path)
+
+    def make(queries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        (tmp_path / "small.json").write_text(json.dumps(queries), "utf-8")
+        rows: list[dict[str, Any]] = asyncio.run(asked.asked_rows("small", files(), random.Random(1)))
+        return rows
+
+    return make
 
 
-def test_a_query_is_answered_by_the_first_found_chunk_of_its_files_and_by_no_other_file() -> None:
-    (row,) = rows_of([{"query": "closing a socket of the pool", "kind": "phrase", "files": ["pool/socket.py"]}])
+def test_a_query_is_answered_by_the_first_found_chunk_of_its_files_and_by_no_other_file(rows_of: Make) -> None:
+    row, _ = rows_of([{"query": "closing a socket of the pool", "kind": "phrase", "files": ["pool/socket.py"]}])
     assert row["kind"] == asked.KIND and row["form"] == "phrase"
     assert row["positive"]["path"] == "pool/socket.py"
     assert row["positive"]["rank"] == 1
@@ -56,12 +62,20 @@ def test_a_query_is_answered_by_the_first_found_chunk_of_its_files_and_by_no_oth
     assert not any(text.startswith("pool/socket.py") for text in row["negatives"])
 
 
-def test_what_answers_as_well_is_no_negative() -> None:
-    (row,) = rows_of([{"query": "a lock or a key", "kind": "phrase", "files": ["pool/lock.py", "pool/key.py"]}])
-    assert not any(text.startswith(("pool/lock.py", "pool/key.py")) for text in row["negatives"])
+def test_what_answers_as_well_is_no_negative(rows_of: Make) -> None:
+    rows = rows_of([{"query": "a lock or a key", "kind": "phrase", "files": ["pool/lock.py", "pool/key.py"]}])
+    for row in rows:
+        assert not any(text.startswith(("pool/lock.py", "pool/key.py")) for text in row["negatives"])
 
 
-def test_a_query_whose_files_are_not_there_is_left_out() -> None:
+def test_an_outline_is_the_path_and_the_names_that_a_file_defines(rows_of: Make) -> None:
+    _, row = rows_of([{"query": "closing a socket of the pool", "kind": "phrase", "files": ["pool/socket.py"]}])
+    assert row["form"] == "outline" and row["positive"]["text"] == "pool/socket.py\nopen_socket, close_socket"
+    assert "pool/key.py\nopen_key, close_key" in row["negatives"]
+    assert row["positive"]["text"] not in row["negatives"]
+
+
+def test_a_query_whose_files_are_not_there_is_left_out(rows_of: Make) -> None:
     assert rows_of([{"query": "closing a door", "kind": "phrase", "files": ["pool/door.py"]}]) == []
 
 
@@ -96,3 +110,12 @@ def test_lists_are_mixed_by_share() -> None:
     assert len(mixed) == 50
     assert mixed == data.mixed(lists, 0.6, seed=3)
     assert len(data.mixed(lists, 0.01, seed=3)) == 200
+
+
+def test_both_lists_of_a_query_are_kept_and_a_second_pair_is_not(tmp_path: Path) -> None:
+    build = importlib.import_module("build_data")
+    rows = [{"query": "A query", "form": form} for form in ("phrase", "outline", "sentence")]
+    build._write(tmp_path / "train-small.jsonl.gz", rows)
+    build.join(tmp_path, tmp_path, [{"source": "small", "role": "train", "kinds": {}, "languages": {}}])
+    kept = [json.loads(line) for line in gzip.decompress((tmp_path / "train.jsonl.gz").read_bytes()).splitlines()]
+    assert sorted(row["form"] for row in kept) == ["outline", "phrase"]
