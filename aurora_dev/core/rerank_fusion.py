@@ -188,7 +188,7 @@ def _path(result: SearchResult) -> str | None:
 BUNDLED_FUSION = RerankFusion(
     name=Weights(0.1, 0.0),
     question=Weights(0.02, 0.0),
-    words=Weights(0.2, 0.2),
+    words=Weights(0.15, 0.15),
     notes=Weights(0.5, 0.0),
     read=15,
     by_keyword=3,

@@ -52,9 +52,9 @@ near on validation lists and were worse on whole repositories (`scripts/train/RE
 
 {lists:,} lists were made; the run read {seen:,}, one query with its answer and {negatives} of its hard negatives each
 (what Aurora's own first stage ranked best). Most were mined from docstrings and comments; "asked" and "outline" are of
-queries that a language model wrote for whole files, which stand in `scripts/train/asked`. Nothing comes from the packages
-and repositories of Aurora's benchmarks. `scripts/train/build_data.py` makes them, and `scripts/train/README.md` says how.
-Kinds of query: {kinds}.
+queries that a language model wrote for whole files, which stand in `scripts/train/asked`. Nothing comes from the
+packages and repositories of Aurora's benchmarks. `scripts/train/build_data.py` makes the lists, and
+`scripts/train/README.md` says how. Kinds of query: {kinds}.
 
 | source | licence | packages | lists |
 |---|---|---|---|
@@ -64,8 +64,8 @@ Validation used {validation}, which training did not see. The texts themselves a
 
 ## Training
 
-{steps:,} steps of {batch} lists in one run that was lengthened as data came in: 1,200 on the first 29,864 lists of mined
-pairs, 2,000 on 76,004, 750 of which three lists in five were passages for the queries that were written for whole
+{steps:,} steps of {batch} lists in one run that was lengthened as data came in: 1,200 on the first 29,864 lists of
+mined pairs, 2,000 on 76,004, 750 of which three lists in five were passages for the queries that were written for whole
 files, and 450 of which seven in ten were, half of them with outlines in place of passages. AdamW, learning rate at most
 5e-05 ({head:g} times that for the score) and falling to zero at the end of each part, bfloat16 on CPU cores shared with
 other work, seed {seed}. The loss is a softmax over each list and, with a weight of 0.2, a binary cross-entropy{taught}.
