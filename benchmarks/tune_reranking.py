@@ -44,7 +44,7 @@ from aurora_dev.indexing.indexer import Indexer
 
 CANDIDATES = 100  # of each list, as a search for ten results has them
 QUESTION = (Weights(0.0, 0.0), Weights(0.02, 0.0), Weights(0.05, 0.0), Weights(0.0, 0.02), Weights(0.05, 0.05))
-WORDS = tuple(Weights(file, passage) for file in (0.1, 0.2, 0.3) for passage in (0.0, 0.1, 0.2, 0.3))
+WORDS = tuple(Weights(file, passage) for file in (0.1, 0.15, 0.2, 0.3) for passage in (0.0, 0.1, 0.15, 0.2, 0.3))
 NAME = (Weights(0.0, 0.0), Weights(0.1, 0.0), Weights(0.1, 0.1), Weights(0.3, 0.3))
 READ = (10, 12, 15, 20)
 BY_KEYWORD = (0, 1, 2, 3)
@@ -168,9 +168,23 @@ def mean(values: Sequence[float]) -> float:
     return statistics.fmean(values) if values else float("nan")
 
 
-def objective(cases: Sequence[Case], fusion: RerankFusion, without: str = "") -> float:
-    packages = [case.value(fusion) for case in cases if not case.is_pair and case.source != without]
-    return mean(packages) + PAIRS_SHARE * mean([case.value(fusion) for case in cases if case.is_pair])
+def left_out(cases: Sequence[Case], grid: Sequence[RerankFusion]) -> float:
+    """Judge each package with the weights that are best on the others, and print which these are."""
+    packages = [case for case in cases if not case.is_pair]
+    values = [[case.value(fusion) for case in packages] for fusion in grid]
+    of_pairs = [mean([case.value(fusion) for case in cases if case.is_pair]) for fusion in grid]
+    judged: list[float] = []
+    for package in dict.fromkeys(case.source for case in packages):
+        own = [row for row, case in enumerate(packages) if case.source == package]
+        others = [row for row, case in enumerate(packages) if case.source != package]
+        best = max(
+            range(len(grid)),
+            key=lambda n: mean([values[n][row] for row in others]) + PAIRS_SHARE * of_pairs[n],
+        )
+        judged += [values[best][row] for row in own]
+        found = mean([values[best][row] for row in own])
+        print(f"without {package:12} question {grid[best].question}  words {grid[best].words}  {found:.4f}")
+    return mean(judged)
 
 
 def main() -> None:
@@ -200,13 +214,7 @@ def main() -> None:
             figures = f"{value.file:g} {value.passage:g}" if isinstance(value, Weights) else f"{value:g}"
             print(row(f"{field} {figures}", cases, lambda case: case.value(fusion)))  # noqa: B023
     grid = [replace(BUNDLED_FUSION, question=question, words=words) for question in QUESTION for words in WORDS]
-    judged: list[float] = []
-    for package in dict.fromkeys(case.source for case in cases if not case.is_pair):
-        best = max(grid, key=lambda fusion: objective(cases, fusion, package))
-        values = [case.value(best) for case in cases if case.source == package]
-        judged += values
-        print(f"without {package:12} question {best.question}  words {best.words}  {mean(values):.4f}")
-    print(f"left out: {mean(judged):.4f}")
+    print(f"left out: {left_out(cases, grid):.4f}")
 
 
 if __name__ == "__main__":

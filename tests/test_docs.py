@@ -175,7 +175,7 @@ def _run_commands(page: Path, tmp_path: Path, service: str) -> None:
                 known = words[0] in docs.NOT_RUN_HERE or words[0].startswith(docs.NOT_RUN_SCRIPTS)
                 assert known, f"{where} is neither run nor known to be left out"
                 scripts = [word for word in words if word.startswith(("./scripts/", "benchmarks/", "requirements/"))]
-                assert all((ROOT / script).is_file() for script in scripts), f"{where} names a file that does not exist"
+                assert all((ROOT / script).exists() for script in scripts), f"{where} names a path that does not exist"
                 for option in (word for word in words if scripts and word.startswith("--")):
                     assert option in (ROOT / scripts[0]).read_text("utf-8"), f"{where}: the script has no such option"
 
