@@ -15,8 +15,6 @@ from typing import Any
 
 CACHE = Path(__file__).parent / ".cache"
 PROJECT = Path(__file__).parent.parent
-# Annotated repositories in languages beside Python and JavaScript, in the format of the packages.
-REPOSITORIES = Path(__file__).parent / "repositories"
 # What numbers may be set on; everything else says whether they hold elsewhere.
 TUNING = frozenset(
     """
@@ -44,8 +42,11 @@ def root_of(package: dict[str, Any]) -> Path:
     root = folder / package["root"]
     if root.is_dir():
         return root
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)  # what broke off, or has no such root
+    folder.mkdir(parents=True)
     _DOWNLOADS[package["registry"]](folder, package["package"], package["version"])
+    if not root.is_dir():
+        raise SystemExit(f"{package['name']}: there is no folder {package['root']} in {package['package']}")
     return root
 
 

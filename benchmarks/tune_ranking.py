@@ -70,6 +70,7 @@ async def sweep(paths: list[Path], names: list[str], folder: Path) -> None:
                 store = VectorStore(FAISSLocalStore(folder / package["name"]), embedder=embedder, reranker="none")
                 await Indexer(store, root_of(package)).run()
                 stores[data][package["name"]] = store
+    stores = {data: by_name for data, by_name in stores.items() if by_name}
     print(f"as it is: {await figures(stores)}")
     for name in names or [*SWEEPS, *OPTIONS]:
         row = []

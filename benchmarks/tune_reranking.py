@@ -175,14 +175,14 @@ def left_out(cases: Sequence[Case], grid: Sequence[RerankFusion]) -> float:
     of_pairs = [mean([case.value(fusion) for case in cases if case.is_pair]) for fusion in grid]
     judged: list[float] = []
     for package in dict.fromkeys(case.source for case in packages):
-        own = [row for row, case in enumerate(packages) if case.source == package]
-        others = [row for row, case in enumerate(packages) if case.source != package]
+        own = [place for place, case in enumerate(packages) if case.source == package]
+        others = [place for place, case in enumerate(packages) if case.source != package]
         best = max(
             range(len(grid)),
-            key=lambda n: mean([values[n][row] for row in others]) + PAIRS_SHARE * of_pairs[n],
+            key=lambda n: mean([values[n][place] for place in others]) + PAIRS_SHARE * of_pairs[n],
         )
-        judged += [values[best][row] for row in own]
-        found = mean([values[best][row] for row in own])
+        judged += [values[best][place] for place in own]
+        found = mean([values[best][place] for place in own])
         print(f"without {package:12} question {grid[best].question}  words {grid[best].words}  {found:.4f}")
     return mean(judged)
 

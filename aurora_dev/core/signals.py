@@ -2,8 +2,8 @@
 
 Each signal is a pure function over the candidates of one query; `apply_signals` adds them to the fused scores. The
 ideas are those of code search engines (Sourcegraph's and GitHub's ranking by definitions, Zoekt's file scores, the
-boosts of MinishLab's semble); functions and numbers are our own. The numbers were set on the packages that
-``docs/evaluation.md`` names for tuning, by ``benchmarks/codesearch.py``.
+boosts of MinishLab's semble); functions and numbers are our own. The numbers were set on what ``docs/evaluation.md``
+names for tuning; ``benchmarks/tune_ranking.py`` shows what each brings.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class QueryProfile:
         symbols: Identifiers that the query names, as they stand; of a qualified name the last part too.
         is_symbol: Whether the query is nothing but one identifier, and reads like one: ``rrf`` names a symbol, but may
             be a word just as well.
-        is_word: Whether it is such a single plain word.
+        is_word: Whether it is one plain word, which may be a name.
         qualifiers: For the last part of a qualified name what stands right before it: ``Client`` for ``send``.
         asks_for_history: Whether it asks why something is so, when it changed or who did it.
     """
@@ -108,7 +108,7 @@ def definition_signal(profile: QueryProfile, metadata: Sequence[Mapping[str, Any
     wanted = set(profile.symbols)
     stems = {_joined(symbol) for symbol in profile.symbols}
     for row, fields in enumerate(metadata):
-        found = wanted.intersection(fields.get("symbols") or ())
+        found = wanted.intersection(_symbols(fields))
         if not found:
             continue
         path = str(fields.get("path", ""))
@@ -172,7 +172,7 @@ def path_weights(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]]) -
     for row, fields in enumerate(metadata):
         path = fields.get("path")
         if isinstance(path, str):
-            own = not wanted.isdisjoint(fields.get("symbols") or ())
+            own = not wanted.isdisjoint(_symbols(fields))
             weights[row] = path_weight(path, defining if own else asked_for)
         weights[row] *= history_weight(fields, asked=profile.asks_for_history)
     return weights
@@ -260,6 +260,12 @@ def apply_signals(
     total *= path_weights(profile, metadata)
     within = order_within_files(total, metadata, keyword, definition)
     return np.clip(repeat_decay(total, metadata, within) / attainable, 0.0, 1.0)
+
+
+def _symbols(fields: Mapping[str, Any]) -> list[str]:
+    """Return what a chunk defines; anybody's metadata may hold something else there."""
+    names = fields.get("symbols")
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def _is_in(path: str, qualifier: str) -> bool:

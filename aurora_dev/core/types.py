@@ -188,7 +188,7 @@ class SearchOptions:
     Attributes:
         mode: ``hybrid`` (both candidate lists, fused), ``vector`` or ``keyword``.
         candidates: How many each candidate list holds; ``None``: ``max(100, 5 × top_k)``.
-        vector_weight: Share of the vector list in the fusion, 0..1; ``None`` takes what was measured for code.
+        vector_weight: Share of the vector list in the fusion, 0..1; ``None``: 0.3, as measured on code.
         signals: Whether the code-aware ranking signals follow the fusion (hybrid mode only).
         mmr: Whether maximal marginal relevance diversifies the results.
         mmr_lambda: 1.0 is relevance alone, 0.0 is diversity alone.

@@ -56,11 +56,11 @@ def pairs_asked(asked: Iterable[dict[str, Any]], chunks: Chunks) -> list[Pair]:
     """Return the queries as pairs that any chunk of their files answers."""
     pairs = []
     for query in asked:
-        answers = frozenset(identifier for path in query["files"] for identifier in chunks.of_file(path))
-        if answers:
-            path = query["files"][0]
-            language = str(chunks.by_path[path][0].metadata.get("language", "")) if path in chunks.by_path else ""
-            pairs.append(Pair(query["query"], KIND, query["kind"], language, path, "", answers))
+        paths = [path for path in query["files"] if chunks.of_file(path)]
+        if paths:
+            answers = frozenset(identifier for path in paths for identifier in chunks.of_file(path))
+            language = str(chunks.by_path[paths[0]][0].metadata.get("language", ""))
+            pairs.append(Pair(query["query"], KIND, query["kind"], language, paths[0], "", answers))
     return pairs
 
 

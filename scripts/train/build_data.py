@@ -52,7 +52,7 @@ def build_source(source: Source, cache: Path, parts: Path, most: int | None = No
     _write(parts / f"{source.role}-{source.name}.jsonl.gz", rows)
     if corpus is not None:
         _write(parts / f"{source.role}_corpus-{source.name}.jsonl.gz", corpus)
-    ranks = [row["positive"]["rank"] for row in rows]
+    ranks = [row["positive"]["rank"] for row in rows if row["form"] != "outline"]  # those are ranks of files
     return {
         "source": source.name,
         "role": source.role,
@@ -76,9 +76,10 @@ def _write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 def join(parts: Path, output: Path, reports: Sequence[dict[str, Any]]) -> None:
     """Shuffle the sources' rows into one file for each role; a query of training is in neither of the others."""
-    seen: set[tuple[str, bool]] = set()
+    earlier: set[str] = set()
     for role in ("heldout", "valid", "train"):
         lines: list[bytes] = []
+        seen: set[tuple[str, bool]] = set()
         for report in sorted(reports, key=lambda report: str(report["source"])):
             if report["role"] != role:
                 continue
@@ -86,10 +87,11 @@ def join(parts: Path, output: Path, reports: Sequence[dict[str, Any]]) -> None:
                 for line in file:
                     row = json.loads(line)
                     # A query that was written for a file has two lists, of passages and of outlines.
-                    query = row["query"].lower(), row.get("form") == "outline"
-                    if query not in seen:
-                        seen.add(query)
+                    query, form = row["query"].lower(), row.get("form") == "outline"
+                    if query not in earlier and (query, form) not in seen:
+                        seen.add((query, form))
                         lines.append(line)
+        earlier.update(query for query, _ in seen)
         random.Random(SEED).shuffle(lines)
         _join(output / f"{role}.jsonl.gz", lines)
         print(f"{role}: {len(lines):,} pairs")

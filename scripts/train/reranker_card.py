@@ -1,4 +1,4 @@
-"""The model card of the bundled reranker, filled in from the run that made it."""
+"""The model card of the bundled reranker: figures from the run that made it, and the story of that run in words."""
 
 from __future__ import annotations
 
@@ -45,16 +45,17 @@ the score were trained by Aurora's scripts, everything below is the source's; th
 A first token's score that starts from chance learned too slowly for the time there was (MRR 0.28 after 100 steps on
 lists of 13, chance is 0.24). The cosine that the source was trained for orders the same kind of list at 0.56 before any
 training, also where both texts are read together, so the score starts from it. Three and four layers
-start far behind (50 lists: 0.35 and 0.42); four and three layers that learnt from an earlier version for 900 steps came
-near on validation lists and were worse on whole repositories (`scripts/train/README.md`).
+start far behind (50 lists: 0.35 and 0.42). Four and three that learnt from an earlier version for 900 steps came near
+on validation lists (0.666 and 0.640 where six layers had 0.678); four were worse on whole repositories
+(`scripts/train/README.md`).
 
 ## Training data
 
-{lists:,} lists were made; the run read {seen:,}, one query with its answer and {negatives} of its hard negatives each
-(what Aurora's own first stage ranked best). Most were mined from docstrings and comments; "asked" and "outline" are of
-queries that a language model wrote for whole files, which stand in `scripts/train/asked`. Nothing comes from the
-packages and repositories of Aurora's benchmarks. `scripts/train/build_data.py` makes the lists, and
-`scripts/train/README.md` says how. Kinds of query: {kinds}.
+{lists:,} lists were made, and the run read {seen:,} times one of them: a query with its answer and 4 or 5 of its hard
+negatives (what Aurora's own first stage ranked best). Most were mined from docstrings and comments; "asked" are two
+lists each, of passages and of outlines, for queries that a language model wrote for whole files
+(`scripts/train/asked`). Nothing comes from the packages and repositories of Aurora's benchmarks.
+`scripts/train/build_data.py` makes the lists, and `scripts/train/README.md` says how. Kinds of query: {kinds}.
 
 | source | licence | packages | lists |
 |---|---|---|---|
@@ -73,6 +74,8 @@ The passages had 200 to 360 characters, cut in two ways: the best part, or the h
 were averaged with those before training, {share:.0%} of them: training on lists makes a model better at such lists and
 takes away on whole repositories, and the average keeps most of both.
 
+These commands make a model like it, not the same one, since they have all of the data from the start:
+
     python scripts/train/build_data.py --output DATA
     python scripts/train/train_reranker.py --data DATA --output RUN --steps 3200
     python scripts/train/train_reranker.py --data DATA --output RUN --steps 4400 --rate 6e-5 --asked 0.7 --negatives 5
@@ -85,7 +88,10 @@ int8 beside float32 on {pairs:,.0f} validation pairs: rank correlation {correlat
 query, and how long it takes, is measured by `benchmarks/codesearch.py --rerank`, `benchmarks/mined_pairs.py` and
 `benchmarks/rerank.py`; the results are in `benchmarks/results`.
 
-EVALUATION
+Within a search, blended with the first stage (`aurora_dev/core/rerank_fusion.py`), NDCG@10 on the nine packages of the
+code-search benchmark is 0.913 beside 0.904 without it (0.947 beside 0.941 on the four that nothing was tuned on), and
+on 24 repositories in 18 languages 0.794 beside 0.781 (0.773 beside 0.760 on the eleven that nothing was tuned on). On
+1,230 held-out pairs MRR@10 is 0.538 beside 0.427.
 
 ## What it is for, and what not
 
@@ -125,12 +131,9 @@ def card(output: Path, kept: Mapping[str, Any], figures: Mapping[str, float], co
         hidden=384,
         megabytes=(output / "model.onnx").stat().st_size / 1e6,
         tokenizer=(output / "tokenizer.json").stat().st_size / 1e6,
-        tokens=kept["max_tokens"],
-        chars=kept["passage_chars"],
         trained=len(plan["layers"]) - plan["frozen"],
         lists=lists,
         seen=min(lists, state["step"] * plan["lists"]),
-        negatives=plan["negatives"],
         kinds=", ".join(f"{kind} {count:,}" for kind, count in kinds.items()),
         sources="\n".join(rows),
         validation=", ".join(each["source"] for each in sources if each["role"] == "valid"),

@@ -88,8 +88,16 @@ def read_lists(path: Path, limit: int | None = None) -> list[TrainingList]:
 
 
 def mixed(lists: Sequence[TrainingList], share: float, seed: int) -> list[TrainingList]:
-    """Return the lists of the kind ``asked`` with so many others that they are ``share`` of all, 0..1."""
+    """Return the lists of the kind ``asked`` with so many others that they are ``share`` of all, or with all others.
+
+    Raises:
+        ValueError: The share is not above 0 and at most 1, or there are none of that kind.
+    """
+    if not 0.0 < share <= 1.0:
+        raise ValueError(f"the share of the lists of the kind asked must be above 0 and at most 1, not {share:g}")
     asked = [each for each in lists if each.kind == "asked"]
+    if not asked:
+        raise ValueError("there is no list of the kind asked in this data")
     others = [each for each in lists if each.kind != "asked"]
     wanted = min(len(others), round(len(asked) * (1.0 - share) / share))
     return asked + _random(seed, "mixed", 0).sample(others, wanted)

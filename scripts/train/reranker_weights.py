@@ -18,8 +18,8 @@ from distil_embedder import check_source, find_source
 # Of the source's weights in the average with the trained ones. Training on mined pairs makes a model better at those
 # and worse at what they lack: half and half kept the MRR of validation lists (0.798 beside 0.803), and took back most
 # of what whole repositories had lost (NDCG@10 of the tuning packages, stage 1 and a tenth of a standing: 0.858 beside
-# 0.846). Of a longer run with queries that were written for whole files, 0.3 and 0.5 were within 0.002 of each other,
-# and 0.4 lies between. Wortsman et al., "Robust fine-tuning of zero-shot models" (2022).
+# 0.846). For a longer run 0.3 and 0.5 did about as well (scripts/train/README.md), and 0.4 lies between.
+# Wortsman et al., "Robust fine-tuning of zero-shot models" (2022).
 SOURCE_SHARE = 0.4
 
 

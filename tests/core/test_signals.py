@@ -112,12 +112,15 @@ def test_a_long_file_has_no_more_company_than_its_best_chunks() -> None:
     assert signal[0] == signal[20] == 1.0
 
 
-@pytest.mark.parametrize(("query", "first"), [("redirect", True), ("where is redirect called from", False)])
+@pytest.mark.parametrize(
+    ("query", "first"), [("get_user", True), ("redirect", True), ("where get_user is called from", False)]
+)
 def test_a_name_inside_a_sentence_is_no_reason_to_put_its_definition_first(query: str, first: bool) -> None:
-    metadata = [chunk("calls.py"), chunk("other.py", "redirect")]
-    equal = np.full(2, 0.5)
-    final = signals.apply_signals(QueryProfile.of(query), metadata, equal, np.zeros(2))
-    assert bool(final[1] > final[0]) is first
+    metadata = [chunk("first.py"), chunk("second.py", "get_user", "redirect")]
+    profile = QueryProfile.of(query)
+    assert signals.definition_signal(profile, metadata)[1] >= 1.0
+    final = signals.apply_signals(profile, metadata, np.full(2, 0.5), np.zeros(2))
+    assert final[1] > final[0] if first else final[1] == final[0]
 
 
 def test_each_further_chunk_of_a_file_counts_half() -> None:

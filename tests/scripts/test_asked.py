@@ -64,6 +64,7 @@ def test_a_query_is_answered_by_the_first_found_chunk_of_its_files_and_by_no_oth
 
 def test_what_answers_as_well_is_no_negative(rows_of: Make) -> None:
     rows = rows_of([{"query": "a lock or a key", "kind": "phrase", "files": ["pool/lock.py", "pool/key.py"]}])
+    assert len(rows) == 2
     for row in rows:
         assert not any(text.startswith(("pool/lock.py", "pool/key.py")) for text in row["negatives"])
 
@@ -91,7 +92,7 @@ def test_the_written_queries_belong_to_sources_of_training(path: Path) -> None:
         assert all(sources.keeps(file) for file in query["files"])
 
 
-def test_nothing_that_is_measured_is_trained_on() -> None:
+def test_the_annotated_repositories_are_among_what_stays_out() -> None:
     manifest = json.loads((ROOT / "benchmarks" / "repositories" / "manifest.json").read_text("utf-8"))
     assert {package["name"].lower() for package in manifest} <= sources.EXCLUDED
 
@@ -110,12 +111,21 @@ def test_lists_are_mixed_by_share() -> None:
     assert len(mixed) == 50
     assert mixed == data.mixed(lists, 0.6, seed=3)
     assert len(data.mixed(lists, 0.01, seed=3)) == 200
+    for share in (0.0, 1.5):
+        with pytest.raises(ValueError, match="above 0 and at most 1"):
+            data.mixed(lists, share, seed=3)
+    with pytest.raises(ValueError, match="no list of the kind"):
+        data.mixed(lists[30:], 0.6, seed=3)
 
 
-def test_both_lists_of_a_query_are_kept_and_a_second_pair_is_not(tmp_path: Path) -> None:
+def test_both_lists_of_a_query_are_kept_and_no_query_of_the_held_out_part(tmp_path: Path) -> None:
     build = importlib.import_module("build_data")
-    rows = [{"query": "A query", "form": form} for form in ("phrase", "outline", "sentence")]
+    rows = [{"query": query, "form": form} for query in "ab" for form in ("phrase", "outline", "sentence")]
     build._write(tmp_path / "train-small.jsonl.gz", rows)
-    build.join(tmp_path, tmp_path, [{"source": "small", "role": "train", "kinds": {}, "languages": {}}])
+    build._write(tmp_path / "heldout-other.jsonl.gz", [{"query": "B", "form": "phrase"}])
+    reports = [("small", "train"), ("other", "heldout")]
+    build.join(
+        tmp_path, tmp_path, [{"source": name, "role": role, "kinds": {}, "languages": {}} for name, role in reports]
+    )
     kept = [json.loads(line) for line in gzip.decompress((tmp_path / "train.jsonl.gz").read_bytes()).splitlines()]
-    assert sorted(row["form"] for row in kept) == ["outline", "phrase"]
+    assert sorted((row["query"], row["form"]) for row in kept) == [("a", "outline"), ("a", "phrase")]
