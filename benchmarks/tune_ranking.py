@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import statistics
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from machine import machine
 from metrics import Span, ndcg
 from packages import TUNING, annotations, manifest, root_of
 
-from aurora_dev.core import signals
+from aurora_dev.core import ranking, signals, vector_store
 from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.static_embedder import StaticEmbedder
 from aurora_dev.core.types import SearchOptions
@@ -40,10 +41,15 @@ SWEEPS: dict[str, tuple[float, ...]] = {
     "KEYWORDS_WITHIN_FILE": (0.0, 1.0, 2.0, 3.0, 4.0),
     "DEFINITION_WITHIN_FILE": (0.0, 1.0, 8.0),
 }
+# Of `ranking.rrf`, for the search alone.
+RRF_K = (10, 20, 40, 60, 100)
 OPTIONS: dict[str, tuple[Any, ...]] = {
     "vector_weight": (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6),
     "candidates": (25, 50, 100, 200),
 }
+
+
+NAMES = (*SWEEPS, "RRF_K", *OPTIONS)
 
 
 async def figures(stores: dict[Path, dict[str, VectorStore]], **options: Any) -> str:
@@ -72,10 +78,15 @@ async def sweep(paths: list[Path], names: list[str], folder: Path) -> None:
                 stores[data][package["name"]] = store
     stores = {data: by_name for data, by_name in stores.items() if by_name}
     print(f"as it is: {await figures(stores)}")
-    for name in names or [*SWEEPS, *OPTIONS]:
+    for name in names or NAMES:
         row = []
         if name in OPTIONS:
             row = [f"{value:g}: {await figures(stores, **{name: value})}" for value in OPTIONS[name]]
+        elif name == "RRF_K":
+            for k in RRF_K:
+                vector_store.rrf = partial(ranking.rrf, k=k)  # type: ignore[assignment]
+                row.append(f"{k}: {await figures(stores)}" + (" *" if k == ranking.RRF_K else ""))
+            vector_store.rrf = ranking.rrf
         else:
             module: Any = signals
             chosen = getattr(module, name)
@@ -92,8 +103,7 @@ async def sweep(paths: list[Path], names: list[str], folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, nargs="+", help="folder with manifest.json and annotations/")
-    choices = [*SWEEPS, *OPTIONS]
-    parser.add_argument("--only", nargs="+", choices=choices, default=[], metavar="NAME", help=", ".join(choices))
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=[], metavar="NAME", help=", ".join(NAMES))
     arguments = parser.parse_args()
     print(machine())
     with tempfile.TemporaryDirectory() as folder:

@@ -175,7 +175,11 @@ def _run_commands(page: Path, tmp_path: Path, service: str) -> None:
                 known = words[0] in docs.NOT_RUN_HERE or words[0].startswith(docs.NOT_RUN_SCRIPTS)
                 assert known, f"{where} is neither run nor known to be left out"
                 scripts = [word for word in words if word.startswith(("./scripts/", "benchmarks/", "requirements/"))]
-                assert all((ROOT / script).exists() for script in scripts), f"{where} names a path that does not exist"
+                files, folders = [s for s in scripts if Path(s).suffix], [s for s in scripts if not Path(s).suffix]
+                assert all((ROOT / file).is_file() for file in files), f"{where} names a file that does not exist"
+                assert all((ROOT / folder).is_dir() for folder in folders), (
+                    f"{where} names a folder that does not exist"
+                )
                 for option in (word for word in words if scripts and word.startswith("--")):
                     assert option in (ROOT / scripts[0]).read_text("utf-8"), f"{where}: the script has no such option"
 

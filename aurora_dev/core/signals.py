@@ -172,7 +172,7 @@ def path_weights(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]]) -
     for row, fields in enumerate(metadata):
         path = fields.get("path")
         if isinstance(path, str):
-            own = not wanted.isdisjoint(_symbols(fields))
+            own = bool(wanted) and not wanted.isdisjoint(_symbols(fields))
             weights[row] = path_weight(path, defining if own else asked_for)
         weights[row] *= history_weight(fields, asked=profile.asks_for_history)
     return weights

@@ -251,3 +251,11 @@ def test_a_search_orders_the_chunks_of_a_file_by_their_keyword_scores() -> None:
     assert ranks.index("a2") < ranks.index("a1")
     apart = _fuse("rotate the signing key", by_vector, by_keyword, SearchOptions(signals=False))
     assert [result.id for result in apart][:2] == ["a1", "a2"]
+
+
+@pytest.mark.parametrize("symbols", [5, "redirect", [["redirect"]], {"redirect": 1}, None])
+def test_symbols_of_an_unexpected_type_define_nothing(symbols: object) -> None:
+    metadata = [{"path": "app/__init__.py", "symbols": symbols}, chunk("app/routes.py", "redirect")]
+    profile = QueryProfile.of("redirect")
+    assert signals.definition_signal(profile, metadata).tolist() == [0.0, 1.0]
+    assert signals.path_weights(profile, metadata).tolist() == [REEXPORT_WEIGHT, 1.0]
