@@ -11,6 +11,8 @@ _PATH_PARTS = 4
 # Generated names may be longer than any passage; beyond this they say nothing more.
 _LONGEST_NAME = 120
 _SEPARATOR = " > "
+# Of the names of a file, joined by commas: all that most files have.
+OUTLINE_CHARS = 300
 
 
 def embedding_text(content: str, metadata: Mapping[str, Any]) -> str:
@@ -46,3 +48,17 @@ def reranker_text(content: str, metadata: Mapping[str, Any]) -> str:
     """
     heading = reranker_heading(metadata)
     return f"{heading}\n{content}" if heading else content
+
+
+def outline_text(metadata: Mapping[str, Any]) -> str | None:
+    r"""Return what a cross-encoder reads of a whole file: the end of its path, a line break, and names that it defines.
+
+    Returns:
+        ``"client/auth.py\nAuth, BasicAuth, auth_flow"``; ``None`` for what stands in no file, or in one that defines
+        nothing.
+    """
+    names = metadata.get("file_symbols")
+    heading = reranker_heading({"path": metadata.get("path")})
+    if not heading or not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        return None
+    return f"{heading}\n{', '.join(names)[:OUTLINE_CHARS]}"

@@ -30,8 +30,9 @@ class Document:
         metadata: Flat JSON: strings, finite numbers, booleans and lists of strings. Keys that Aurora itself uses:
             ``path`` (POSIX, relative to the project), ``start_line`` and ``end_line`` (1-based, inclusive),
             ``language``, ``symbol`` (qualified by dots, as in ``Client.send``), ``symbols`` (every name that the
-            text defines), ``kind``, ``context`` (enclosing header lines that are searched with the text but are no
-            part of it), ``created_at`` (seconds since the epoch), ``file_hash``, ``file_chunks``, ``tags``.
+            text defines), ``file_symbols`` (bare names that its whole file defines), ``kind``, ``context`` (enclosing
+            header lines that are searched with the text but are no part of it), ``created_at`` (seconds since the
+            epoch), ``file_hash``, ``file_chunks``, ``tags``.
         id: Any non-empty string of at most 512 bytes; ``None`` derives it with `document_id`.
     """
 

@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
+from itertools import accumulate
 
+from aurora_dev.core.document_text import OUTLINE_CHARS
 from aurora_dev.core.types import Document, MetadataValue
 from aurora_dev.indexing.cutting import Lines, cut_line, cut_rows
 from aurora_dev.indexing.markup import MARKUP, sections
@@ -103,7 +105,8 @@ def chunk_text(
         ``start_line`` and ``end_line`` (1-based, inclusive), ``kind`` (function, method, class, …; ``section``;
         ``module`` for code between definitions; ``text``), and where they apply ``language``, ``symbol`` (the main
         definition in it, or the one that it is a part of), ``symbols`` (bare and qualified names that are defined in
-        it) and ``context`` (headers of what encloses it, outermost first, one per line).
+        it), ``context`` (headers of what encloses it, outermost first, one per line) and ``file_symbols`` (bare names
+        that the whole file defines, or its headings, in the order of the file, of about 300 characters together).
     """
     if not text.strip("\ufeff \t\r\n\f\v") or not text.strip():
         return []
@@ -118,11 +121,33 @@ def chunk_text(
     if language is not None:
         base["language"] = language
     if language in MARKUP:
-        return _emit_sections(lines, base, language, target, limit)
+        return _with_file_symbols(_emit_sections(lines, base, language, target, limit), " > ")
     found = definitions(text.encode("utf-8", "surrogatepass"), language) if language is not None else []
     if found:
-        return _emit_code(lines, base, _Outline.of(found), target, limit)
+        return _with_file_symbols(_emit_code(lines, base, _Outline.of(found), target, limit), ".")
     return _emit_plain(lines, base, language, target, limit)
+
+
+def _with_file_symbols(documents: list[Document], separator: str) -> list[Document]:
+    """Add to each document what its whole file defines: a passage alone seldom says what its file is about.
+
+    Args:
+        documents: Of one file, in its order.
+        separator: Between the parts of a qualified name.
+    """
+    names: dict[str, int] = {}
+    for document in documents:
+        defined = document.metadata.get("symbols")
+        for name in defined if isinstance(defined, list) else ():
+            bare = name.rpartition(separator)[2]
+            names[bare] = len(bare) + len(", ")
+    # A name that would take all the room (of a generated file, a paragraph that was made a heading) is none.
+    usual = {name: size for name, size in names.items() if size <= OUTLINE_CHARS // 2}
+    ends = accumulate(usual.values())
+    kept = [name for name, end in zip(usual, ends, strict=True) if end <= OUTLINE_CHARS]
+    if not kept:
+        return documents
+    return [Document(each.content, {**each.metadata, "file_symbols": kept}) for each in documents]
 
 
 def _emit_code(

@@ -10,7 +10,7 @@ from aurora_dev.core.secrets import MASKING_VERSION
 __all__ = ["CHUNKING_VERSION", "file_version", "recipe_name"]
 
 # Grows whenever the same file may be cut differently, so that stored files are read anew.
-CHUNKING_VERSION: Final = 2
+CHUNKING_VERSION: Final = 3
 _HASH_DIGITS: Final = 16  # 64 bits: compared only with the hash of the same path, so that chance plays no part
 
 

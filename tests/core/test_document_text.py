@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aurora_dev.core.document_text import embedding_text, reranker_heading, reranker_text
+from aurora_dev.core.document_text import embedding_text, outline_text, reranker_heading, reranker_text
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,25 @@ def test_an_embedding_reads_what_encloses_a_document_but_no_path() -> None:
     metadata = {"path": "a/client.py", "symbol": "Client.send", "context": "class Client(Base):"}
     assert embedding_text("body", metadata) == "class Client(Base):\nbody"
     assert embedding_text("body", {"path": "a/client.py"}) == "body"
+
+
+def test_an_outline_is_the_end_of_a_path_and_the_names_of_its_file() -> None:
+    metadata = {"path": "a/b/c/d/e.py", "symbol": "C.d", "file_symbols": ["C", "d", "Größe"]}
+    assert outline_text(metadata) == "b/c/d/e.py\nC, d, Größe"
+    assert len(outline_text({"path": "a.py", "file_symbols": ["name"] * 1_000_000}) or "") < 400
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {},
+        {"path": "a.py"},
+        {"file_symbols": ["C"]},
+        {"path": 3, "file_symbols": ["C"]},
+        {"path": "a.py", "file_symbols": "C"},
+        {"path": "a.py", "file_symbols": []},
+        {"path": "a.py", "file_symbols": ["C", 3]},
+    ],
+)
+def test_what_stands_in_no_file_or_in_one_without_names_has_no_outline(metadata: dict[str, object]) -> None:
+    assert outline_text(metadata) is None

@@ -177,6 +177,26 @@ def test_every_definition_is_among_the_symbols_of_exactly_one_chunk() -> None:
         assert names == ["Client", "Client.send", "Client.receive", "Client.Options", "Client.Options.merge"]
 
 
+def test_every_chunk_knows_the_names_of_its_whole_file() -> None:
+    documents = chunk(BIG_CLASS, target_chars=200, max_chars=300)
+    assert len(documents) > 3
+    names = ["Client", "send", "receive", "Options", "merge"]
+    assert [document.metadata["file_symbols"] for document in documents] == [names] * len(documents)
+    headings = ["Guide", "Install it", "On Linux", "Use", "Reference"]
+    assert chunk(GUIDE, "guide.md", target_chars=400)[0].metadata["file_symbols"] == headings
+    assert all("file_symbols" not in document.metadata for document in chunk("plain\n" * 400, "a.txt"))
+
+
+def test_the_names_of_a_large_file_are_its_first_ones() -> None:
+    documents = chunk("".join(f"def function_{i:03}():\n    return {i}\n\n\n" for i in range(200)))
+    names = documents[-1].metadata["file_symbols"]
+    assert isinstance(names, list)
+    assert names == [f"function_{i:03}" for i in range(len(names))]
+    assert len(names) == 300 // len("function_000, ")
+    assert "file_symbols" not in chunk(f"def {'a' * 400}(): pass\n")[0].metadata
+    assert chunk(f"# {'a' * 400}\n\n## Version 1.2\n", "a.md")[0].metadata["file_symbols"] == ["Version 1.2"]
+
+
 def test_a_function_that_fits_stays_whole() -> None:
     small = "def small():\n" + "    return 1\n" * 20 + "\n\n"
     large = "def large():\n" + "".join(f"    step({i})\n\n" for i in range(60))
