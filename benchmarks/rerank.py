@@ -220,6 +220,12 @@ def report_memory(way: str, model: Path, small: Path | None) -> None:
     print(json.dumps({"imports": before, "loaded": loaded, "after": now, "peak": peak}))
 
 
+def in_a_file(number: int, text: str) -> dict[str, str | list[str]]:
+    """Return the metadata of a text as the only one of its file, with as many names as a large file has."""
+    names = dict.fromkeys(re.findall(r"[A-Za-z_]{4,}", text))
+    return {"path": f"src/file{number}.py", "file_symbols": list(names)[:40]}
+
+
 async def searches(folder: Path, small: Path | None) -> str:
     """Measure whole searches in a store of `CHUNKS` chunks; returns a table."""
     from aurora_dev.core.types import Document
@@ -230,7 +236,7 @@ async def searches(folder: Path, small: Path | None) -> str:
     questions = [" ".join(found[:6]) for found in words if len(found) >= 6][:SEARCHES]
     rows = ["| search in 10,000 chunks | p50, ms | p95, ms | CPU ms, p50 |", "|---|--:|--:|--:|"]
     async with VectorStore(path=folder, reranker=small_reranker(small)) as store:
-        await store.upsert([Document(text, {"path": f"src/file{n}.py"}) for n, text in enumerate(texts)])
+        await store.upsert([Document(text, in_a_file(n, text)) for n, text in enumerate(texts)])
         for name, rerank in (("first stage alone", False), ("with reranking", True)):
             await store.search("warm", rerank=rerank)
             measured = []

@@ -19,10 +19,11 @@ import asyncio
 import statistics
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+from itertools import product, starmap
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +36,17 @@ from packages import TUNING, annotations, manifest, root_of
 from aurora_dev.core.document_text import reranker_text
 from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.onnx_reranker import BundledReranker
-from aurora_dev.core.rerank_fusion import BUNDLED_FUSION, RerankFusion, Weights, fuse, is_settled, kind_of, reading
+from aurora_dev.core.rerank_fusion import (
+    BUNDLED_FUSION,
+    Kind,
+    RerankFusion,
+    Weights,
+    fuse,
+    is_settled,
+    kind_of,
+    outlines_of,
+    reading,
+)
 from aurora_dev.core.reranker import Reranker
 from aurora_dev.core.static_embedder import StaticEmbedder
 from aurora_dev.core.types import Document, SearchOptions, SearchResult
@@ -43,11 +54,12 @@ from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.indexing.indexer import Indexer
 
 CANDIDATES = 100  # of each list, as a search for ten results has them
-QUESTION = (Weights(0.0, 0.0), Weights(0.02, 0.0), Weights(0.05, 0.0), Weights(0.0, 0.02), Weights(0.05, 0.05))
-WORDS = tuple(Weights(file, passage) for file in (0.1, 0.15, 0.2, 0.3) for passage in (0.0, 0.1, 0.15, 0.2, 0.3))
+QUESTION = tuple(starmap(Weights, product((0.0, 0.03, 0.06), (0.0, 0.02), (0.0, 0.02, 0.05, 0.1))))
+WORDS = tuple(starmap(Weights, product((0.1, 0.2, 0.3, 0.4), (0.0, 0.1, 0.2, 0.3), (0.0, 0.1, 0.2, 0.3))))
 NAME = (Weights(0.0, 0.0), Weights(0.1, 0.0), Weights(0.1, 0.1), Weights(0.3, 0.3))
 READ = (10, 12, 15, 20)
 BY_KEYWORD = (0, 1, 2, 3)
+OUTLINES = (4, 6, 8, 10, 12)
 # An MRR of passages moves more than an NDCG of files.
 PAIRS_SHARE = 0.5
 
@@ -62,6 +74,7 @@ class Case:
         answer: An annotation with targets, or a mined pair with its one answer.
         found: The first stage's results.
         scores: Probabilities, shape ``(n,)``; NaN for what nothing that is tried reads.
+        outlines: By path, the probabilities of outlines that something that is tried reads.
     """
 
     source: str
@@ -69,20 +82,28 @@ class Case:
     answer: dict[str, Any]
     found: list[SearchResult]
     scores: npt.NDArray[np.float32]
+    outlines: dict[str, float]
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of query, as the weights have it."""
+        return kind_of(self.query, self.found[: BUNDLED_FUSION.read])
 
     @property
     def is_pair(self) -> bool:
         """Whether the answer is one passage, not a set of targets."""
         return "positive" in self.answer
 
-    def value(self, fusion: RerankFusion | None, scores: npt.NDArray[np.float32] | None = None) -> float:
-        """Return NDCG@10 or MRR@10 with a fusion; ``None``: of the first stage."""
+    def value(self, fusion: RerankFusion | None, *, blind: bool = False) -> float:
+        """Return NDCG@10 or MRR@10 with a fusion; ``None``: of the first stage; blind: everything scores the same."""
         found = self.found
         if fusion is not None and not is_settled(self.query, found):
             rows = rows_of(self.query, found, fusion)
             head = [found[row] for row in rows]
             weights = fusion.weights(kind_of(self.query, found[: fusion.read]))
-            fused = fuse(head, (self.scores if scores is None else scores)[rows], weights)
+            outlines = {path: self.outlines[path] for path in outlines_of(head, fusion.outlines)}
+            scores = np.full(len(rows), 0.5, dtype=np.float32) if blind else self.scores[rows]
+            fused = fuse(head, scores, weights, None if blind else outlines)
             found = [head[row] for row in np.argsort(-fused, kind="stable")]
         if self.is_pair:
             ids = [result.id for result in found[:TOP_K]]
@@ -90,10 +111,6 @@ class Case:
             return 1.0 / (ids.index(target) + 1) if target in ids else 0.0
         spans = [Span(r.metadata["path"], r.metadata["start_line"], r.metadata["end_line"]) for r in found[:TOP_K]]
         return ndcg(spans, self.answer)
-
-    def blind(self, fusion: RerankFusion) -> float:
-        """Return what the fusion alone does: the reranker finds everything equal."""
-        return self.value(fusion, np.full(len(self.scores), 0.5, dtype=np.float32))
 
 
 def rows_of(query: str, found: Sequence[SearchResult], fusion: RerankFusion) -> list[int]:
@@ -122,10 +139,12 @@ async def collect(
         )
         scores = np.full(len(found), np.nan, dtype=np.float32)
         if rows:
-            scores[rows] = await reranker.score(
-                query, [reranker_text(found[row].content, found[row].metadata) for row in rows]
-            )
-            cases.append(Case(source, query, answer, found, scores))
+            outlines = outlines_of([found[row] for row in rows], len(rows))
+            texts = [reranker_text(found[row].content, found[row].metadata) for row in rows]
+            given = await reranker.score(query, [*texts, *outlines.values()])
+            scores[rows] = given[: len(rows)]
+            of_outlines = dict(zip(outlines, given[len(rows) :].tolist(), strict=True))
+            cases.append(Case(source, query, answer, found, scores, of_outlines))
     return cases
 
 
@@ -158,7 +177,7 @@ def row(title: str, cases: Sequence[Case], value: Callable[[Case], float]) -> st
     """Return a line: all, then by kind of query; NDCG of packages and MRR of pairs."""
     groups: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
     for case in cases:
-        for group in ("all", kind_of(case.query, case.found[: BUNDLED_FUSION.read])):
+        for group in ("all", case.kind):
             groups[group][case.is_pair].append(value(case))
     ordered = [(group, groups[group]) for group in ("all", "words", "question", "name")]
     return f"{title:26}" + "  ".join(f"{name} " + "/".join(f"{mean(v):.4f}" for v in both) for name, both in ordered)
@@ -168,23 +187,33 @@ def mean(values: Sequence[float]) -> float:
     return statistics.fmean(values) if values else float("nan")
 
 
-def left_out(cases: Sequence[Case], grid: Sequence[RerankFusion]) -> float:
-    """Judge each package with the weights that are best on the others, and print which these are."""
-    packages = [case for case in cases if not case.is_pair]
-    values = [[case.value(fusion) for case in packages] for fusion in grid]
-    of_pairs = [mean([case.value(fusion) for case in cases if case.is_pair]) for fusion in grid]
-    judged: list[float] = []
-    for package in dict.fromkeys(case.source for case in packages):
-        own = [place for place, case in enumerate(packages) if case.source == package]
-        others = [place for place, case in enumerate(packages) if case.source != package]
-        best = max(
-            range(len(grid)),
-            key=lambda n: mean([values[n][place] for place in others]) + PAIRS_SHARE * of_pairs[n],
-        )
-        judged += [values[best][place] for place in own]
-        found = mean([values[best][place] for place in own])
-        print(f"without {package:12} question {grid[best].question}  words {grid[best].words}  {found:.4f}")
-    return mean(judged)
+def left_out(cases: Sequence[Case], grid: Mapping[Kind, Sequence[Weights]]) -> float:
+    """Judge each package with the weights that are best on the others, and print which these are.
+
+    Each kind of query is weighted apart, and so is its best choice.
+    """
+    packages = list(dict.fromkeys(case.source for case in cases if not case.is_pair))
+    count, pairs = sum(not case.is_pair for case in cases), sum(case.is_pair for case in cases)
+    judged = dict.fromkeys(packages, 0.0)
+    chosen: dict[str, list[Weights]] = {package: [] for package in packages}
+    for kind in get_args(Kind):
+        own = [case for case in cases if case.kind == kind]
+        tried = [
+            replace(BUNDLED_FUSION, **{kind: weights}) for weights in grid.get(kind, (BUNDLED_FUSION.weights(kind),))
+        ]
+        values = np.array([[case.value(fusion) for case in own] for fusion in tried])
+        shares = np.array([PAIRS_SHARE / pairs if case.is_pair else 1.0 / count for case in own])
+        for package in packages:
+            here = np.array([case.source == package for case in own], dtype=bool)
+            best = int(np.argmax((values * shares)[:, ~here].sum(axis=1)))
+            judged[package] += float(values[best, here].sum())
+            if kind in grid:
+                chosen[package].append(tried[best].weights(kind))
+    for package in packages:
+        queries_of = sum(case.source == package for case in cases)
+        weights = "  ".join(f"{each.file:g} {each.passage:g} {each.outline:g}" for each in chosen[package])
+        print(f"without {package:12} {' and '.join(grid)}: {weights:30} {judged[package] / queries_of:.4f}")
+    return sum(judged.values()) / count
 
 
 def main() -> None:
@@ -200,10 +229,11 @@ def main() -> None:
     print(f"{sum(not case.is_pair for case in cases)} queries of packages, {sum(case.is_pair for case in cases)} pairs")
     print(row("first stage", cases, lambda case: case.value(None)))
     print(row("as it is", cases, lambda case: case.value(BUNDLED_FUSION)))
-    print(row("blind", cases, lambda case: case.blind(BUNDLED_FUSION)))
+    print(row("blind", cases, lambda case: case.value(BUNDLED_FUSION, blind=True)))
     sweeps: dict[str, tuple[Any, ...]] = {
         "read": READ,
         "by_keyword": BY_KEYWORD,
+        "outlines": OUTLINES,
         "name": NAME,
         "question": QUESTION,
         "words": WORDS,
@@ -211,10 +241,9 @@ def main() -> None:
     for field, values in sweeps.items():
         for value in values:
             fusion = replace(BUNDLED_FUSION, **{field: value})
-            figures = f"{value.file:g} {value.passage:g}" if isinstance(value, Weights) else f"{value:g}"
-            print(row(f"{field} {figures}", cases, lambda case: case.value(fusion)))  # noqa: B023
-    grid = [replace(BUNDLED_FUSION, question=question, words=words) for question in QUESTION for words in WORDS]
-    print(f"left out: {left_out(cases, grid):.4f}")
+            figures = astuple(value) if isinstance(value, Weights) else (value,)
+            print(row(f"{field} {' '.join(f'{each:g}' for each in figures)}", cases, lambda case: case.value(fusion)))  # noqa: B023
+    print(f"left out: {left_out(cases, {'question': QUESTION, 'words': WORDS}):.4f}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """How a reranker's scores and the first stage's are put together: by kind of query, measured for each model.
 
-A small cross-encoder reads a passage. What paths, definitions and the number of hits in a file say, it cannot see, so
-on code its score is one piece of evidence, and the first stage's another. Which file answers, and which passage of it,
-are two questions. So a file's passages keep the places that the first stage gave to the file, the best of these places
-moves by what the reranker finds in the whole file, and within the file the passages trade places by what it finds in
-each. Where a query describes one place, a passage also moves among those of other files.
+A small cross-encoder reads a passage and the line above it. What the number of hits in a file and the rarity of words
+say, it cannot see, so on code its score is one piece of evidence, and the first stage's another. Which file answers,
+and which passage of it, are two questions. So a file's passages keep the places that the first stage gave to the file,
+the best of these places moves by what the reranker finds in the whole file, and within the file the passages trade
+places by what it finds in each. Where a query describes one place, a passage also moves among those of other files. A
+passage of a few lines seldom says what its file is about, so the reranker also reads outlines: the path of a file and
+the names in it.
 
 Its probabilities are calibrated for no single project; what carries over from one to the next is which candidates of a
 query it prefers and by how much, so logits are compared within a query. `BUNDLED_FUSION` was found by
@@ -14,7 +16,7 @@ query it prefers and by how much, so logits are compared within a query. `BUNDLE
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aurora_dev.core.commits import is_commit
+from aurora_dev.core.document_text import outline_text
 from aurora_dev.core.signals import REPEAT_DECAY, QueryProfile, definition_signal
 from aurora_dev.core.types import SearchResult
 
@@ -30,12 +33,15 @@ Kind = Literal["name", "question", "words", "notes"]
 
 # A probability of 0 or 1 has no finite logit; nothing beyond these says more.
 _SMALLEST_PROBABILITY = 1e-6
-# Candidates of nearly equal logits are not pulled apart: a spread below this is noise.
-_LEAST_SPREAD = 0.5
+# Candidates of nearly equal logits are not pulled apart: where they differ by less than this, the model is not sure.
+_LEAST_SPREAD = 2.0
 # Nobody stands further than this many deviations from the mean.
 _FURTHEST = 3.0
 # Within a file, the share of the first stage's best passage that another one has counts so much beside deviations.
-_STAGE1_WITHIN = 0.5
+_STAGE1_WITHIN = 1.0
+
+# First-stage scores of 0..1 and this much to both sides become a score of 0..1; what moves further makes room.
+_ROOM = 0.9
 
 # "Where", "which" and "what" ask for a place, as a description does.
 _QUESTION = re.compile(r"(?:how|why)\b", re.IGNORECASE)
@@ -43,15 +49,19 @@ _QUESTION = re.compile(r"(?:how|why)\b", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What one standard deviation of logits is worth, in parts of the best first-stage score.
+    """What two logits more than the mean of a query's candidates are worth, in parts of the best first-stage score.
+
+    Where the candidates' standard deviation is more than two logits, it takes their place.
 
     Attributes:
         file: Of what the reranker finds in all of a file's passages together, for the best place of the file.
         passage: Of what it finds in one passage, for the place of that passage.
+        outline: Of what it finds in the outline of a file, for the best place of the file.
     """
 
     file: float
     passage: float
+    outline: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,7 @@ class RerankFusion:
         by_keyword: How many more are chosen by their words where the query describes a place; they are among the
             ``read`` ones, unless as many results are wanted. The first stage spreads its candidates over files, and may
             hold back a file's second function that has all the words.
+        outlines: Of how many of the first files the outlines are read, where they have a weight.
     """
 
     name: Weights
@@ -75,6 +86,7 @@ class RerankFusion:
     notes: Weights
     read: int
     by_keyword: int = 0
+    outlines: int = 0
 
     def to_read(self, top_k: int) -> int:
         """Return how many candidates are read for ``top_k`` results: the first ``top_k`` of them are."""
@@ -127,13 +139,31 @@ def reading(candidates: Sequence[SearchResult], read: int, by_keyword: int) -> l
     return [*range(first), *sorted(chosen)]
 
 
-def fuse(candidates: Sequence[SearchResult], scores: npt.ArrayLike, weights: Weights) -> Figures:
+def outlines_of(candidates: Iterable[SearchResult], most: int) -> dict[str, str]:
+    """Return the outlines of the first files among candidates, by path; at most so many."""
+    found: dict[str, str] = {}
+    for result in candidates:
+        if len(found) == most:
+            break
+        path, outline = _path(result), outline_text(result.metadata)
+        if path is not None and outline is not None:
+            found.setdefault(path, outline)
+    return found
+
+
+def fuse(
+    candidates: Sequence[SearchResult],
+    scores: npt.ArrayLike,
+    weights: Weights,
+    outlines: Mapping[str, float] | None = None,
+) -> Figures:
     """Return what read candidates are ordered by.
 
     Args:
         candidates: What was read, in the order of the first stage, at least one.
         scores: The reranker's probabilities, shape ``(n,)``, 0..1; NaN where it gave none.
         weights: What was measured for the kind of query.
+        outlines: By path, the probabilities that it gave to outlines of files; no NaN.
 
     Returns:
         Shape ``(n,)``, float64 in 0..1. A file's passages share the first stage's scores for that file.
@@ -150,19 +180,23 @@ def fuse(candidates: Sequence[SearchResult], scores: npt.ArrayLike, weights: Wei
     for group in rows.values():
         evidence[group] = np.logaddexp.reduce(logits[group])
     own, of_file = _deviations(logits), _deviations(evidence)
+    of_outline: dict[object, float] = {}
+    if outlines:
+        # A file whose outline was not read stands where the average one does.
+        of_outline = dict(zip(outlines, _deviations(_logits(list(outlines.values()))).tolist(), strict=True))
     decay = 1.0
     if "signals" in candidates[0].scores and "mmr" not in candidates[0].scores:
         decay = REPEAT_DECAY  # as the first stage has it; about, where passages between were not read
     fused = np.empty(len(candidates))
-    for group in rows.values():
+    for file, group in rows.items():
         places = stage1[group]
         undiscounted = places / decay ** np.arange(len(group))
         liked = _STAGE1_WITHIN * undiscounted / (undiscounted.max() or 1.0) + own[group]
-        places[0] += weights.file * of_file[group[0]]
+        places[0] += weights.file * of_file[group[0]] + weights.outline * of_outline.get(file, 0.0)
         fused[np.array(group)[np.argsort(-liked, kind="stable")]] = np.sort(places)[::-1]
     fused += weights.passage * own
-    most = _FURTHEST * (weights.file + weights.passage)
-    scaled: Figures = np.clip((fused + most) / (1.0 + 2.0 * most), 0.0, 1.0)
+    lowest, highest = min(-_ROOM, float(fused.min())), max(1.0 + _ROOM, float(fused.max()))
+    scaled: Figures = (fused - lowest) / (highest - lowest)
     return scaled
 
 
@@ -187,15 +221,16 @@ def _path(result: SearchResult) -> str | None:
 
 BUNDLED_FUSION = RerankFusion(
     name=Weights(0.1, 0.0),
-    question=Weights(0.02, 0.0),
-    words=Weights(0.15, 0.15),
-    notes=Weights(0.5, 0.0),
+    question=Weights(0.03, 0.0, 0.05),
+    words=Weights(0.3, 0.2, 0.2),
+    notes=Weights(1.0, 0.0),
     read=15,
     by_keyword=3,
+    outlines=8,
 )
 """For `aurora_dev.core.onnx_reranker.BundledReranker`.
 
-NDCG@10 on the 18 tuning packages and repositories is 0.834 beside 0.821 of the first stage, and 0.828 where each is
-judged with the weights that were best on the others; MRR@10 on 681 validation pairs is 0.525 beside 0.445. ``name`` is
+NDCG@10 on the 18 tuning packages and repositories is 0.850 beside 0.821 of the first stage, and 0.848 where each is
+judged with the weights that were best on the others; MRR@10 on 681 validation pairs is 0.541 beside 0.445. ``name`` is
 hardly measured, since nearly all such queries there are settled; ``notes`` is no more than a start.
 """

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from aurora_dev.core.document_text import reranker_text
-from aurora_dev.core.rerank_fusion import RerankFusion, fuse, is_settled, kind_of, reading
+from aurora_dev.core.rerank_fusion import RerankFusion, fuse, is_settled, kind_of, outlines_of, reading
 from aurora_dev.core.reranker import Reranker
 from aurora_dev.core.search_trace import SearchTrace, with_score
 from aurora_dev.core.types import SearchOptions, SearchResult
@@ -61,23 +62,28 @@ async def rerank_candidates(
     chosen = set(rows)
     head = [candidates[row] for row in rows]
     tail = [result for row, result in enumerate(candidates) if row not in chosen]
+    outlines: dict[str, str] = {}
+    if fusion is not None and fusion.weights(kind).outline:
+        outlines = outlines_of(head, fusion.outlines)
+    texts = [*(_text(reranker, result) for result in head), *outlines.values()]
     try:
-        scores = await asyncio.wait_for(
-            reranker.score(query, [_text(reranker, result) for result in head]), options.rerank_timeout
-        )
+        scores = await asyncio.wait_for(reranker.score(query, texts), options.rerank_timeout)
     except (asyncio.TimeoutError, TimeoutError):
         text = f"{reranker.name} did not answer within {options.rerank_timeout:g} s"
         return _unchanged(candidates, trace, "rerank_timeout", text)
     except Exception as error:  # whatever a reranker of any maker does, the search has its stage-1 results
         return _unchanged(candidates, trace, "rerank_failed", f"{reranker.name} failed: {error}")
     scores = np.asarray(scores)
-    if scores.shape != (len(head),):
-        text = f"{reranker.name} gave {scores.size} scores for {len(head)} texts"
+    if scores.shape != (len(texts),):
+        text = f"{reranker.name} gave {scores.size} scores for {len(texts)} texts"
         return _unchanged(candidates, trace, "rerank_failed", text)
+    scores, given = scores[: len(head)], scores[len(head) :].tolist()
+    of_outlines = {path: score for path, score in zip(outlines, given, strict=True) if not math.isnan(score)}
+    head = [_with_outline(result, of_outlines) for result in head]
     trace.stages.append("rerank")
     weight = 1.0 if options.rerank_weight is None else options.rerank_weight
     if fusion is not None:
-        blended = fuse(head, scores, fusion.weights(kind))
+        blended = fuse(head, scores, fusion.weights(kind), of_outlines)
     else:
         best = max(result.score for result in head) or 1.0
         blended = weight * scores + (1.0 - weight) * np.array([result.score / best for result in head])
@@ -90,6 +96,12 @@ def _text(reranker: Reranker, result: SearchResult) -> str:
     if getattr(reranker, "reads_headings", False):
         return reranker_text(result.content, result.metadata)
     return result.content
+
+
+def _with_outline(result: SearchResult, of_outlines: Mapping[str, float]) -> SearchResult:
+    """Note what the outline of a result's file scored; the result's own score stays."""
+    score = of_outlines.get(str(result.metadata.get("path")))
+    return result if score is None else replace(result, scores={**result.scores, "outline": score})
 
 
 def _ordered(

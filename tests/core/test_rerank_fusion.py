@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from aurora_dev.core.onnx_reranker import BundledReranker
-from aurora_dev.core.rerank_fusion import RerankFusion, Weights, fuse, is_settled, kind_of, reading
+from aurora_dev.core.rerank_fusion import RerankFusion, Weights, fuse, is_settled, kind_of, outlines_of, reading
 from aurora_dev.core.rerank_stage import rerank_candidates
 from aurora_dev.core.search_trace import SearchTrace
 from aurora_dev.core.types import Document, SearchOptions, SearchResult
@@ -35,9 +35,11 @@ class Scores:
     def __init__(self, *scores: float) -> None:
         self.scores = scores
         self.asked = 0
+        self.texts: list[str] = []
 
     async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         self.asked += 1
+        self.texts = list(texts)
         return np.array(self.scores[: len(texts)], dtype=np.float32)
 
 
@@ -185,6 +187,79 @@ def test_a_passage_that_is_preferred_passes_those_of_other_files_where_passages_
     passages = fuse(SPREAD, scores, Weights(0.0, 0.2))
     assert [SPREAD[row].id for row in np.argsort(-within)] == ["a2", "b1", "a1", "c1"]
     assert [SPREAD[row].id for row in np.argsort(-passages)] == ["a2", "a1", "b1", "c1"]
+
+
+def outlined(name: str, score: float, *names: str) -> SearchResult:
+    return SearchResult(name, name, score, {"path": f"src/{name}.py", "file_symbols": list(names)}, {"signals": score})
+
+
+def test_outlines_are_those_of_the_first_files_that_define_something() -> None:
+    found = [outlined("a", 0.9, "Lock", "acquire"), outlined("a", 0.8, "Lock"), candidate("b", 0.7), outlined("c", 0.6)]
+    found += [outlined("d", 0.5, "Pool"), outlined("e", 0.4, "Queue"), SearchResult("note", "note", 0.3, {})]
+    assert outlines_of(found, 2) == {"src/a.py": "src/a.py\nLock, acquire", "src/d.py": "src/d.py\nPool"}
+    assert outlines_of(found, 0) == {}
+
+
+def test_a_file_whose_outline_is_preferred_rises_with_its_best_passage() -> None:
+    weights = Weights(0.0, 0.0, 0.3)
+    fused = fuse(SPREAD, [0.5] * 4, weights, {"a.py": 0.1, "b.py": 0.9, "c.py": 0.1})
+    assert [SPREAD[row].id for row in np.argsort(-fused)] == ["b1", "a1", "a2", "c1"]
+    assert fused[3] < fused[2] < fused[0]  # the second passage of a file stays where it was
+    assert ((fused >= 0.0) & (fused <= 1.0)).all()
+
+
+def test_a_file_whose_outline_was_not_read_neither_rises_nor_falls() -> None:
+    without = fuse(SPREAD, [0.5] * 4, Weights(0.0, 0.0, 0.3))
+    fused = fuse(SPREAD, [0.5] * 4, Weights(0.0, 0.0, 0.3), {"a.py": 0.1, "b.py": 0.9})
+    assert fused[3] == without[3]
+    assert fused[0] < without[0]
+    assert fused[1] > without[1]
+
+
+async def reranked(
+    query: str, reranker: Scores, weights: Weights, *names: str
+) -> tuple[list[SearchResult], SearchTrace]:
+    found = [outlined(name, score, name.upper()) for name, score in zip(names, (0.8, 0.75, 0.3), strict=False)]
+    trace = SearchTrace(stages=["rrf_hybrid"])
+    fusion = replace(FUSION, words=weights, outlines=2)
+    return await rerank_candidates(query, found, reranker, 3, SearchOptions(), trace, fusion), trace
+
+
+async def test_a_search_has_the_reranker_read_outlines_where_they_have_a_weight() -> None:
+    reranker = Scores(0.5, 0.5, 0.5, 0.125, 0.875)
+    found, trace = await reranked("session pool", reranker, Weights(0.0, 0.0, 0.5), *"abc")
+    assert [each.id for each in found] == ["b", "a", "c"]
+    assert reranker.texts == ["a", "b", "c", "src/a.py\nA", "src/b.py\nB"]
+    # A result's own score is not its file's.
+    figures = [(each.scores["rerank"], each.scores.get("outline")) for each in found]
+    assert figures == [(0.5, 0.875), (0.5, 0.125), (0.5, None)]
+    assert trace.degraded is None
+
+    found, trace = await reranked("how are sessions closed", reranker, Weights(0.0, 0.0, 0.5), *"abc")
+    assert [each.id for each in found] == ["a", "b", "c"]
+    assert reranker.texts == ["a", "b", "c"]
+    assert trace.degraded is None
+
+
+async def test_a_file_whose_outline_has_no_score_stays_where_it_is() -> None:
+    weights = Weights(0.0, 0.0, 0.1)
+    found, _ = await reranked("session pool", Scores(0.5, 0.5, 0.5, float("nan"), 0.9), weights, *"abc")
+    assert [each.id for each in found] == ["a", "b", "c"]
+    assert "outline" not in found[0].scores
+
+
+def test_scores_stay_between_0_and_1_in_the_order_of_results_however_far_a_passage_moves() -> None:
+    fused = fuse(CANDIDATES, [0.001, 0.5, 0.999], Weights(5.0, 5.0))
+    assert np.argsort(-fused).tolist() == [2, 1, 0]
+    assert (fused.min(), fused.max()) == (0.0, 1.0)
+    assert len(set(fused.tolist())) == 3
+
+
+async def test_scores_that_lack_those_of_outlines_degrade_the_search() -> None:
+    found, trace = await reranked("session pool", Scores(0.1, 0.9), Weights(0.1, 0.0, 0.1), *"ab")
+    assert [each.id for each in found] == ["a", "b"]
+    assert trace.degraded is not None
+    assert "2 scores for 4 texts" in trace.degraded
 
 
 def worded(name: str, keyword: float) -> SearchResult:
