@@ -6,7 +6,7 @@ concern, and a question how something works or what happens in a case. They are 
 script makes, so they are kept here, in ``asked/SOURCE.json``: a list of ``query``, ``kind`` (``phrase`` or
 ``question``) and ``files``, the paths that answer, best first.
 
-Each gives two lists: passages, as for any other pair, and outlines: a file's path and the names that its chunks define.
+Each gives two lists: passages, as for any other pair, and outlines: a file's path and the names that it defines.
 A passage of 256 characters seldom says what a file is about, and its path and its names have to be read for that.
 """
 
@@ -22,16 +22,15 @@ from typing import Any
 from negatives import indexed, rows_in
 from pairs import Chunks, Pair, Stripped
 
-from aurora_dev.core.document_text import reranker_heading
-from aurora_dev.core.types import SearchOptions, SearchResult
+from aurora_dev.core.document_text import outline_text
+from aurora_dev.core.types import SearchOptions
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.syntax import language_of
 
 FOLDER = Path(__file__).parent / "asked"
 KIND = "asked"
-_CANDIDATES = 100  # of each of two lists; the names in an outline are those of what was found of its file
+_CANDIDATES = 100  # of each of two lists
 _MOST_FILES, _FEWEST_FILES = 14, 5
-_LONGEST_OUTLINE = 300  # characters
 
 
 def read_asked(name: str) -> list[dict[str, Any]]:
@@ -69,11 +68,15 @@ async def outline_rows(name: str, store: VectorStore, asked: Iterable[dict[str, 
     rows = []
     options = SearchOptions(candidates=_CANDIDATES)
     for query in asked:
-        files: dict[str, list[SearchResult]] = {}
+        outlines: dict[str, str] = {}
+        languages: dict[str, str] = {}
         for result in await store.search(query["query"], top_k=2 * _CANDIDATES, rerank=False, options=options):
-            files.setdefault(str(result.metadata["path"]), []).append(result)
-        answer = next((path for path in files if path in query["files"]), None)
-        others = [path for path in list(files)[:_MOST_FILES] if path not in query["files"]]
+            path, text = str(result.metadata["path"]), outline_text(result.metadata)
+            if text is not None:
+                outlines.setdefault(path, text)
+                languages.setdefault(path, str(result.metadata.get("language", "")))
+        answer = next((path for path in outlines if path in query["files"]), None)
+        others = [path for path in list(outlines)[:_MOST_FILES] if path not in query["files"]]
         if answer is None or len(others) < _FEWEST_FILES:
             continue
         rows.append(
@@ -81,23 +84,10 @@ async def outline_rows(name: str, store: VectorStore, asked: Iterable[dict[str, 
                 "query": query["query"],
                 "kind": KIND,
                 "form": "outline",
-                "language": str(files[answer][0].metadata.get("language", "")),
+                "language": languages[answer],
                 "source": name,
-                "positive": {
-                    "text": outline(answer, files[answer]),
-                    "path": answer,
-                    "rank": list(files).index(answer) + 1,
-                },
-                "negatives": [outline(path, files[path]) for path in others],
+                "positive": {"text": outlines[answer], "path": answer, "rank": list(outlines).index(answer) + 1},
+                "negatives": [outlines[path] for path in others],
             }
         )
     return rows
-
-
-def outline(path: str, results: Iterable[SearchResult]) -> str:
-    """Return a file's path and, in its order, the names that some chunks of it define."""
-    in_order = sorted(results, key=lambda result: int(result.metadata["start_line"]))
-    names = dict.fromkeys(
-        name.rpartition(".")[2] for result in in_order for name in result.metadata.get("symbols") or ()
-    )
-    return f"{reranker_heading({'path': path})}\n{', '.join(names)[:_LONGEST_OUTLINE]}"

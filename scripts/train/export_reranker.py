@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from listwise import ndcg_of_one, reciprocal_rank
+from name_parts import tokenizer_of
 from reranker_card import card
 from reranker_data import VALIDATION_PASSAGE, TrainingList, passage, read_lists
 from reranker_model import CrossEncoder, to_bert
@@ -92,16 +93,14 @@ def check(found: dict[str, float]) -> None:
 
 
 def write_folder(
-    output: Path, model: bytes, source: Path, kept: dict[str, Any], figures: dict[str, float], counts: dict[str, Any]
+    output: Path, model: bytes, tokenizer: Any, kept: dict[str, Any], figures: dict[str, float], counts: dict[str, Any]
 ) -> None:
     """Write what the package carries."""
     output.mkdir(parents=True, exist_ok=True)
     layers = len(kept["plan"]["layers"])
     (output / "model.onnx").write_bytes(model)
-    tokenizer = json.loads((source / "tokenizer.json").read_text("utf-8"))
-    tokenizer["truncation"] = tokenizer["padding"] = None
-    text = json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":")) + "\n"
-    (output / "tokenizer.json").write_text(text, encoding="utf-8", newline="\n")
+    tokenizer.no_truncation()  # which scoring switches on
+    (output / "tokenizer.json").write_text(tokenizer.to_str() + "\n", encoding="utf-8", newline="\n")
     config = {
         "format": FORMAT,
         "name": output.name,
@@ -134,10 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--source-share", type=float, default=SOURCE_SHARE, help="of the weights before training")
     parser.add_argument("--float", type=Path, help="write the float32 model to this file")
     options = parser.parse_args(arguments)
-    from tokenizers import Tokenizer
-
-    source = find_source()
-    tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
+    tokenizer = tokenizer_of(find_source())
     model, kept = load_run(options.run / options.which)
     model, kept["source_share"] = averaged(model, kept, options.source_share), options.source_share
     lists = read_lists(options.data / "valid.jsonl.gz", CALIBRATION_PAIRS + CHECKED_LISTS)
@@ -148,7 +144,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check(figures)
     counts = options.data / "counts.json"
     write_folder(
-        options.output, small, source, kept, figures, json.loads(counts.read_text("utf-8")) if counts.exists() else {}
+        options.output,
+        small,
+        tokenizer,
+        kept,
+        figures,
+        json.loads(counts.read_text("utf-8")) if counts.exists() else {},
     )
     if options.float:
         options.float.write_bytes(exact)

@@ -31,6 +31,8 @@ passage answers. Aurora asks it about the best candidates of a search. It runs o
 | Storage | int8, {megabytes:.1f} MB; tokenizer {tokenizer:.2f} MB |
 | Reads | at most 160 tokens: query, where the passage stands, what fits of it (in a search 256 characters) |
 | Input | `[CLS] query [SEP] path > symbol⏎passage [SEP]`, token types 0 and 1, one pair to a run, no padding |
+| Outlines | `path⏎names` of a file in place of a passage |
+| Tokenizer | WordPiece, lower case, accents stripped; names in camel case are cut into words before |
 | Output | one logit; through a sigmoid, 0..1 |
 
 The score is a weighted cosine between the means of the query's and of the passage's vectors, plus a projection of the
@@ -67,18 +69,20 @@ Validation used {validation}, which training did not see. The texts themselves a
 
 {steps:,} steps of {batch} lists in one run that was lengthened as data came in: 1,200 on the first 29,864 lists of
 mined pairs, 2,000 on 76,004, 750 of which three lists in five were passages for the queries that were written for whole
-files, and 450 of which seven in ten were, half of them with outlines in place of passages. AdamW, learning rate at most
-5e-05 ({head:g} times that for the score) and falling to zero at the end of each part, bfloat16 on CPU cores shared with
-other work, seed {seed}. The loss is a softmax over each list and, with a weight of 0.2, a binary cross-entropy{taught}.
-The passages had 200 to 360 characters, cut in two ways: the best part, or the head and the best part. The last weights
-were averaged with those before training, {share:.0%} of them: training on lists makes a model better at such lists and
-takes away on whole repositories, and the average keeps most of both.
+files, 450 of which seven in ten were, half of them with outlines in place of passages, and 1,500 of which 35 in a
+hundred were, with outlines of whole files; these last saw names in camel case cut into words. AdamW, learning rate at
+most 5e-05 ({head:g} times that for the score) and falling to zero at the end of each part, bfloat16 on CPU cores shared
+with other work, seed {seed}. The loss is a softmax over each list and, with a weight of 0.2, a binary
+cross-entropy{taught}. The passages had 200 to 360 characters, cut in two ways: the best part, or the head and the best
+part. The last weights were averaged with those before training, {share:.0%} of them: training on lists makes a model
+better at such lists and takes away on whole repositories, and the average keeps most of both.
 
 These commands make a model like it, not the same one, since they have all of the data from the start:
 
     python scripts/train/build_data.py --output DATA
     python scripts/train/train_reranker.py --data DATA --output RUN --steps 3200
     python scripts/train/train_reranker.py --data DATA --output RUN --steps 4400 --rate 6e-5 --asked 0.7 --negatives 5
+    python scripts/train/train_reranker.py --data DATA --output RUN --steps 5900 --rate 8e-5 --asked 0.35 --negatives 5
     python scripts/train/export_reranker.py --run RUN --data DATA --which checkpoint --output aurora_dev/models/{name}
 
 ## Evaluation
@@ -96,8 +100,8 @@ on 24 repositories in 18 languages 0.794 beside 0.781 (0.773 beside 0.760 on the
 ## What it is for, and what not
 
 Ordering the first 15 to 50 candidates of a search over source code, documentation and short English notes, beside the
-first stage's own score. On whole repositories its order alone is worse than the first stage's: paths, definitions and
-the number of hits in a file are invisible to it. It reads only part of a long passage, and knows English best. Its
+first stage's own score. On whole repositories its order alone is worse than the first stage's: how rare a word is and
+how many hits a file has are invisible to it. It reads only part of a long passage, and knows English best. Its
 probability is calibrated on such lists, not on anybody's project: compare it within one query. It inherits the biases
 of the web text that its source was trained on.
 

@@ -27,6 +27,7 @@ from typing import Any
 
 import torch
 from listwise import distillation_loss, listwise_loss, ndcg_of_one, reciprocal_rank
+from name_parts import tokenizer_of
 from reranker_data import (
     Batch,
     Encoder,
@@ -252,16 +253,6 @@ def run(
                 return
 
 
-def encoder_of(folder: Path) -> Encoder:
-    """Return the encoder of a folder with ``tokenizer.json``."""
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return Encoder(tokenizer)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     plan = Plan()
     parser = argparse.ArgumentParser(description="Train the bundled cross-encoder.")
@@ -303,7 +294,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     teacher = averaged(*load_run(options.teacher), SOURCE_SHARE) if options.teacher else None
     model = start_model(plan.layers, plan.seed)
-    trainer = Trainer(model, plan, encoder_of(find_source()), teacher=teacher)
+    trainer = Trainer(model, plan, Encoder(tokenizer_of(find_source())), teacher=teacher)
     if (options.output / "checkpoint" / _STATE_FILE).exists():
         trainer.load(options.output / "checkpoint")
     lists = read_lists(options.data / "train.jsonl.gz")

@@ -18,6 +18,7 @@ TRAIN = Path(__file__).parents[2] / "scripts" / "train"
 sys.path.insert(0, str(TRAIN))
 
 import listwise  # noqa: E402
+import name_parts  # noqa: E402
 import reranker_data as data  # noqa: E402
 import reranker_model as model  # noqa: E402
 import train_reranker as train  # noqa: E402
@@ -214,3 +215,21 @@ def test_the_exported_graph_gives_the_logits_of_the_trained_model() -> None:
         expected = trained(ids, segments, torch.full((3,), 12))
     given = session.run(["logits"], {"input_ids": ids.numpy(), "token_type_ids": segments.numpy()})[0]
     assert np.allclose(given, expected.numpy(), atol=1e-4)
+
+
+def test_the_tokenizer_cuts_names_and_no_plurals_of_acronyms(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+    words = ["[UNK]", "get", "user", "http", "server", "##s", "i", "##d"]
+    source = Tokenizer(models.WordPiece({word: n for n, word in enumerate(words)}, unk_token="[UNK]"))
+    source.normalizer, source.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    source.enable_truncation(2)
+    source.enable_padding(length=8)
+    (tmp_path / "tokenizer.json").write_text(source.to_str(), encoding="utf-8")
+    cut = name_parts.tokenizer_of(tmp_path)
+    assert cut.encode("getUser getuser HTTPServers id ID").tokens == [
+        *("get", "user", "[UNK]", "http", "server", "##s", "i", "##d", "i", "##d")
+    ]
+    assert cut.encode("IDs getIDs").tokens == ["i", "##d", "##s", "get", "i", "##d", "##s"]
+    again = Tokenizer.from_str(cut.to_str())
+    assert again.encode("getHTTPServer").tokens == ["get", "http", "server"]
