@@ -21,7 +21,7 @@ import pytest
 import aurora_dev
 from aurora_dev.core import onnx_reranker as module
 from aurora_dev.core.document_text import reranker_heading, reranker_text
-from aurora_dev.core.onnx_reranker import BundledReranker, ONNXReranker
+from aurora_dev.core.onnx_reranker import BUNDLED_RERANKER, BundledReranker, ONNXReranker
 from aurora_dev.core.reranker import Reranker
 from aurora_dev.core.shared_model import forget_models
 from aurora_dev.core.types import Document, SearchResult, SearchResults
@@ -123,6 +123,22 @@ def test_it_reads_the_heading_of_a_result_as_training_did(counting: ONNXReranker
     # "good" stands in the path alone, and counts.
     with_path, without = counting.rerank("q", [{"content": "a b", "n": 1}, {**document, "n": 2}])
     assert (with_path["n"], without["n"]) == (2, 1)
+
+
+def test_the_bundled_model_reads_names_in_camel_case_as_words() -> None:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(BUNDLED_RERANKER / "tokenizer.json"))
+
+    def tokens(text: str) -> list[str]:
+        found: list[str] = tokenizer.encode(text, add_special_tokens=False).tokens
+        return found
+
+    assert tokens("createAppContext") == ["create", "app", "context"]
+    assert tokens("XMLHttpRequest") == tokens("xml http request")
+    assert tokens("URLs of APIs") == tokens("urls of apis")
+    assert tokenizer.truncation is None and tokenizer.padding is None
+    assert tokens("use_state USE State2") == ["use", "_", "state", "use", "state", "##2"]
 
 
 def test_the_heading_stays_and_the_window_is_taken_below_it(models: Path) -> None:
