@@ -70,7 +70,8 @@ Validation used {validation}, which training did not see. The texts themselves a
 {steps:,} steps of {batch} lists in one run that was lengthened as data came in: 1,200 on the first 29,864 lists of
 mined pairs, 2,000 on 76,004, 750 of which three lists in five were passages for the queries that were written for whole
 files, 450 of which seven in ten were, half of them with outlines in place of passages, and 1,500 of which 35 in a
-hundred were, with outlines of whole files; these last saw names in camel case cut into words. AdamW, learning rate at
+hundred were, with outlines of whole files; these last saw names in camel case cut into words, and plurals of acronyms
+(`URLs`) cut as well, which are left whole now. AdamW, learning rate at
 most 5e-05 ({head:g} times that for the score) and falling to zero at the end of each part, bfloat16 on CPU cores shared
 with other work, seed {seed}. The loss is a softmax over each list and, with a weight of 0.2, a binary
 cross-entropy{taught}. The passages had 200 to 360 characters, cut in two ways: the best part, or the head and the best
