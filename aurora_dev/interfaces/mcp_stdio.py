@@ -104,6 +104,7 @@ def ending_on_signal(end: Callable[[], object]) -> Iterator[None]:
             if number in before:
                 signal.signal(number, before[number])
             else:
+                # Where none could be added, there is none to remove.
                 with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                     loop.remove_signal_handler(number)
 

@@ -162,6 +162,23 @@ def test_small_differences_are_not_blown_up() -> None:
     assert np.argsort(-fused).tolist() == [0, 1, 2]
 
 
+def test_a_small_difference_of_logits_moves_less_than_a_large_one() -> None:
+    def rise(logit: float) -> float:
+        found = [chunk("a1", "a.py", 0.8), chunk("b1", "b.py", 0.7)]
+        scores = [1.0 / (1.0 + math.exp(logit)), 1.0 / (1.0 + math.exp(-logit))]
+        moved, still = (fuse(found, scores, weights) for weights in (Weights(0.0, 0.1), NOTHING))
+        return float((moved - still)[1])
+
+    # Where standings alone counted, these would be the same.
+    assert rise(0.5) == pytest.approx(2.0 * rise(0.25), rel=1e-3)
+    assert rise(1.0) == pytest.approx(2.0 * rise(0.5), rel=1e-3)
+
+
+def test_scores_keep_most_of_the_distance_that_the_first_stage_gave_them() -> None:
+    best, half = fuse([chunk("a1", "a.py", 0.8), chunk("b1", "b.py", 0.4)], [0.5, 0.5], NOTHING)
+    assert best / half > 1.5
+
+
 def test_probabilities_of_0_and_1_are_figures_like_others() -> None:
     fused = fuse(CANDIDATES, [0.0, 1.0, 0.5], FUSION.words)
     assert np.isfinite(fused).all()
