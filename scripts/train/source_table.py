@@ -159,32 +159,23 @@ SOURCES: tuple[Source, ...] = (
         _JS,
         3000,
     ),
-    Source("eslint", "javascript", "train", _MIT, _npm("eslint@9.26.0", "terser@5.39.0"), _JS, 2500),
+    Source("terser", "javascript", "train", "BSD-2-Clause", _npm("terser@5.39.0"), _JS, 500),
     Source(
         "date-fns", "javascript", "train", _MIT, _npm("date-fns@4.1.0", "luxon@3.6.1", "immutable@5.1.2"), _JS, 1500
     ),
     Source("ol", "javascript", "train", "BSD-2-Clause", _npm("ol@10.5.0"), (".js",), 2500),
     Source(
-        "cytoscape",
-        "javascript",
-        "train",
-        _MIT,
-        _npm("cytoscape@3.32.0", "@observablehq/plot@0.6.17", roots=("package/src", "package/README.md")),
-        _JS,
-        1500,
-    ),
-    Source(
         "mathjs", "javascript", "heldout", _APACHE, _npm("mathjs@14.4.0", roots=("package/lib/esm",)), (".js",), 250, 3
     ),
     Source("leaflet", "javascript", "valid", "BSD-2-Clause", _npm("leaflet@1.9.4", "sinon@20.0.0"), _JS, 300, 2),
     Source(
-        "vega",
+        "tfjs",
         "typescript",
         "train",
-        _BSD,
-        _npm("vega-lite@5.23.0", "@tensorflow/tfjs-core@4.22.0", roots=("package/src",)),
+        _APACHE,
+        _npm("@tensorflow/tfjs-core@4.22.0", roots=("package/src",)),
         _TS,
-        2000,
+        1000,
     ),
     Source(
         "lumino",
@@ -208,15 +199,6 @@ SOURCES: tuple[Source, ...] = (
         ),
         _TS,
         3000,
-    ),
-    Source(
-        "xterm",
-        "typescript",
-        "train",
-        _MIT,
-        _npm("@xterm/xterm@5.5.0", "mobx@6.13.7", roots=("package/src", "package/README.md")),
-        _TS,
-        1500,
     ),
     Source(
         "prosemirror",

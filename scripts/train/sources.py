@@ -36,11 +36,12 @@ EXCLUDED = frozenset(
     catalyst lwp effect click-plugins
     bbolt hikaricp leveldb serilog credo coverage coveragepy mocha yjs luarocks clikt scalafmt rayon junit junit4
     fzf mdbook tmux polly sidekiq shellcheck watchdog xstate swift-argument-parser git-extras mecha
+    cytoscape eslint mobx plot vega-lite xterm
     """.split()  # noqa: SIM905
 )
 # Of these, the plain words of folders: a folder ``effect`` is hardly ever a copy of the package.
 _PLAIN_WORDS = frozenset(
-    "next got echo chi rack slim effect rocket warp spring hyper grape fiber aurora coverage credo mocha".split()  # noqa: SIM905
+    "next got echo chi rack slim effect rocket warp spring hyper grape fiber aurora coverage credo mocha plot".split()  # noqa: SIM905
 )
 # Folders of copies of other packages.
 VENDORED = frozenset("_vendor vendor vendored _vendored third_party third-party externals extern node_modules".split())  # noqa: SIM905

@@ -92,9 +92,21 @@ def test_the_written_queries_belong_to_sources_of_training(path: Path) -> None:
         assert all(sources.keeps(file) for file in query["files"])
 
 
-def test_the_annotated_repositories_are_among_what_stays_out() -> None:
-    manifest = json.loads((ROOT / "benchmarks" / "repositories" / "manifest.json").read_text("utf-8"))
+@pytest.mark.parametrize("folder", ["repositories", "written"])
+def test_what_is_measured_is_among_what_stays_out(folder: str) -> None:
+    manifest = json.loads((ROOT / "benchmarks" / folder / "manifest.json").read_text("utf-8"))
     assert {package["name"].lower() for package in manifest} <= sources.EXCLUDED
+    names = {path.stem for path in (ROOT / "benchmarks" / folder / "annotations").glob("*.json")}
+    assert names == {package["name"] for package in manifest}
+
+
+def test_queries_for_single_files_are_whole_and_none_is_trained_on() -> None:
+    trained = {query["query"] for path in WRITTEN for query in asked.read_asked(path.stem)}
+    folder = ROOT / "benchmarks" / "written" / "annotations"
+    queries = [query for path in folder.glob("*.json") for query in json.loads(path.read_text("utf-8"))]
+    assert len(queries) >= 700
+    assert all(query["relevant"] and query["category"] in ("phrase", "question") for query in queries)
+    assert not trained & {query["query"] for query in queries}
 
 
 def test_lists_are_mixed_by_share() -> None:
