@@ -162,6 +162,7 @@ def report(figures: dict[str, Figures]) -> str:
         "tuning": lambda name, category: name in TUNING,
         "reporting": lambda name, category: name not in TUNING,
     }
+    groups = {title: keep for title, keep in groups.items() if any(keep(*key) for key in figures[AURORA].scores)}
     categories = sorted({category for _, category in figures[AURORA].scores})
     lines.append("NDCG@10".ljust(12) + "".join(title.rjust(14) for title in [*groups, *categories]))
     for label, figure in figures.items():

@@ -55,6 +55,7 @@ from aurora_dev.indexing.indexer import Indexer
 
 CANDIDATES = 100  # of each list, as a search for ten results has them
 QUESTION = tuple(starmap(Weights, product((0.0, 0.03, 0.06), (0.0, 0.02), (0.0, 0.02, 0.05, 0.1))))
+TOPIC = tuple(starmap(Weights, product((0.2, 0.3, 0.4), (0.0, 0.1, 0.2), (0.1, 0.2, 0.3))))
 WORDS = tuple(starmap(Weights, product((0.1, 0.2, 0.3, 0.4), (0.0, 0.1, 0.2, 0.3), (0.0, 0.1, 0.2, 0.3))))
 NAME = (Weights(0.0, 0.0), Weights(0.1, 0.0), Weights(0.1, 0.1), Weights(0.3, 0.3))
 READ = (10, 12, 15, 20)
@@ -116,7 +117,7 @@ class Case:
 def rows_of(query: str, found: Sequence[SearchResult], fusion: RerankFusion) -> list[int]:
     """Return what the reranker reads, as a search for ten results does."""
     read = fusion.to_read(TOP_K)
-    if kind_of(query, found[:read]) != "words":
+    if kind_of(query, found[:read]) not in ("topic", "words"):
         return list(range(min(read, len(found))))
     return reading(found, read, fusion.by_keyword)
 
@@ -179,7 +180,7 @@ def row(title: str, cases: Sequence[Case], value: Callable[[Case], float]) -> st
     for case in cases:
         for group in ("all", case.kind):
             groups[group][case.is_pair].append(value(case))
-    ordered = [(group, groups[group]) for group in ("all", "words", "question", "name")]
+    ordered = [(group, groups[group]) for group in ("all", "words", "topic", "question", "name")]
     return f"{title:26}" + "  ".join(f"{name} " + "/".join(f"{mean(v):.4f}" for v in both) for name, both in ordered)
 
 
@@ -236,6 +237,7 @@ def main() -> None:
         "outlines": OUTLINES,
         "name": NAME,
         "question": QUESTION,
+        "topic": TOPIC,
         "words": WORDS,
     }
     for field, values in sweeps.items():
@@ -243,7 +245,7 @@ def main() -> None:
             fusion = replace(BUNDLED_FUSION, **{field: value})
             figures = astuple(value) if isinstance(value, Weights) else (value,)
             print(row(f"{field} {' '.join(f'{each:g}' for each in figures)}", cases, lambda case: case.value(fusion)))  # noqa: B023
-    print(f"left out: {left_out(cases, {'question': QUESTION, 'words': WORDS}):.4f}")
+    print(f"left out: {left_out(cases, {'question': QUESTION, 'topic': TOPIC, 'words': WORDS}):.4f}")
 
 
 if __name__ == "__main__":

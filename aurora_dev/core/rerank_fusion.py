@@ -29,7 +29,7 @@ from aurora_dev.core.signals import REPEAT_DECAY, QueryProfile, definition_signa
 from aurora_dev.core.types import SearchResult
 
 Figures = npt.NDArray[np.float64]
-Kind = Literal["name", "question", "words", "notes"]
+Kind = Literal["name", "question", "topic", "words", "notes"]
 
 # A probability of 0 or 1 has no finite logit; nothing beyond these says more.
 _SMALLEST_PROBABILITY = 1e-6
@@ -46,6 +46,9 @@ _ROOM = 0.4
 
 # "Where", "which" and "what" ask for a place, as a description does.
 _QUESTION = re.compile(r"(?:how|why)\b", re.IGNORECASE)
+# So many words name particulars, of a question as of anything else; so few of a description name a concern.
+_LONG_QUESTION = 12
+_SHORT_DESCRIPTION = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,12 @@ class RerankFusion:
 
     Attributes:
         name: For a query that is one word or one symbol, and that no definition settles.
-        question: For a sentence that asks how or why: on code mostly how several parts work together.
-        words: For anything else: it describes a place.
+        question: For a short question how or why: on code mostly how several parts work together.
+        topic: For a few words: they name a concern, which is more often a file than a place in it.
+        words: For anything else, long questions too: it describes a place.
         notes: For any query over texts that stand in no file.
         read: How many candidates are read, at least.
-        by_keyword: How many more are chosen by their words where the query describes a place; they are among the
+        by_keyword: How many more are chosen by their words where the query describes something; they are among the
             ``read`` ones, unless as many results are wanted. The first stage spreads its candidates over files, and may
             hold back a file's second function that has all the words.
         outlines: Of how many of the first files the outlines are read, where they have a weight.
@@ -83,6 +87,7 @@ class RerankFusion:
 
     name: Weights
     question: Weights
+    topic: Weights
     words: Weights
     notes: Weights
     read: int
@@ -106,7 +111,10 @@ def kind_of(query: str, candidates: Sequence[SearchResult]) -> Kind:
         return "notes"
     if QueryProfile.of(query).is_symbol or len(query.split()) == 1:
         return "name"
-    return "question" if _QUESTION.match(query.strip()) else "words"
+    words = len(query.split())
+    if _QUESTION.match(query.strip()) and words < _LONG_QUESTION:
+        return "question"
+    return "topic" if words <= _SHORT_DESCRIPTION else "words"
 
 
 def is_settled(query: str, candidates: Sequence[SearchResult]) -> bool:
@@ -223,6 +231,7 @@ def _path(result: SearchResult) -> str | None:
 BUNDLED_FUSION = RerankFusion(
     name=Weights(0.1, 0.0),
     question=Weights(0.03, 0.0, 0.05),
+    topic=Weights(0.3, 0.0, 0.2),
     words=Weights(0.3, 0.2, 0.2),
     notes=Weights(1.0, 0.0),
     read=15,

@@ -57,7 +57,7 @@ async def rerank_candidates(
         return _unchanged(candidates, trace, "rerank_unavailable", f"{reranker.name} is not available: {reason}")
     kind = kind_of(query, candidates[:read])
     rows: Sequence[int] = range(min(read, len(candidates)))
-    if fusion is not None and kind == "words" and not options.mmr:
+    if fusion is not None and kind in ("topic", "words") and not options.mmr:
         rows = reading(candidates, read, fusion.by_keyword)
     chosen = set(rows)
     head = [candidates[row] for row in rows]

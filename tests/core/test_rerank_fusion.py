@@ -21,10 +21,15 @@ from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
 NOTHING = Weights(0.0, 0.0)
 FUSION = RerankFusion(
-    name=Weights(0.1, 0.0), question=Weights(0.2, 0.0), words=Weights(0.4, 0.0), notes=Weights(0.5, 0.0), read=3
+    name=Weights(0.1, 0.0),
+    question=Weights(0.2, 0.0),
+    topic=Weights(0.3, 0.0),
+    words=Weights(0.4, 0.0),
+    notes=Weights(0.5, 0.0),
+    read=3,
 )
 # Files stay where the first stage put them.
-WITHIN = RerankFusion(name=NOTHING, question=NOTHING, words=NOTHING, notes=NOTHING, read=3)
+WITHIN = RerankFusion(name=NOTHING, question=NOTHING, topic=NOTHING, words=NOTHING, notes=NOTHING, read=3)
 
 
 class Scores:
@@ -65,9 +70,13 @@ async def run(
         ("session", 0.1),
         ("how are sessions closed", 0.2),
         ("Why is there a pool", 0.2),
-        ("where is the pool", 0.4),
-        ("session pool", 0.4),
-        ("however it may be", 0.4),
+        ("how does a session know that its pool was closed", 0.2),
+        ("how does a session know that its pool was closed by another", 0.4),
+        ("where is the pool", 0.3),
+        ("session pool", 0.3),
+        ("however it may be", 0.3),
+        ("where are the sessions of a pool", 0.4),
+        ("sessions that outlive their own pool", 0.4),
     ],
 )
 def test_each_kind_of_query_has_its_weight(query: str, weight: float) -> None:
@@ -115,7 +124,7 @@ async def test_a_result_that_the_reranker_prefers_rises_and_scores_stay_between_
 
 
 async def test_a_small_weight_keeps_the_order_of_clear_first_stage_scores() -> None:
-    fusion = replace(FUSION, words=Weights(0.01, 0.01))
+    fusion = replace(FUSION, topic=Weights(0.01, 0.01))
     found, _ = await run(Scores(0.05, 0.9, 0.05), "session pool", fusion)
     assert [each.id for each in found] == ["a", "b", "c"]
 
@@ -238,7 +247,7 @@ async def reranked(
 ) -> tuple[list[SearchResult], SearchTrace]:
     found = [outlined(name, score, name.upper()) for name, score in zip(names, (0.8, 0.75, 0.3), strict=False)]
     trace = SearchTrace(stages=["rrf_hybrid"])
-    fusion = replace(FUSION, words=weights, outlines=2)
+    fusion = replace(FUSION, topic=weights, outlines=2)
     return await rerank_candidates(query, found, reranker, 3, SearchOptions(), trace, fusion), trace
 
 
@@ -346,3 +355,19 @@ async def test_commits_that_nobody_asked_for_are_not_read(tmp_path: Path) -> Non
 async def test_after_mmr_scores_have_no_discount_to_take_back() -> None:
     chunks = [replace(chunk(f"a{n}", "a.py", 0.7 - n / 20), scores={"signals": 0.5, "mmr": 0.5}) for n in range(4)]
     assert np.argsort(-fuse(chunks, [0.5] * 4, NOTHING)).tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("query", "read"),
+    [
+        ("session pool", [*"abcd", "f"]),
+        ("sessions that outlive their own pool", [*"abcd", "f"]),
+        ("how are sessions closed", [*"abcde"]),
+    ],
+)
+async def test_descriptions_have_some_of_what_is_read_chosen_by_its_words(query: str, read: list[str]) -> None:
+    found = [*(worded(name, 1.0) for name in "abcde"), worded("f", 3.0)]
+    reranker = Scores(*[0.5] * 5)
+    fusion = replace(WITHIN, by_keyword=1)
+    await rerank_candidates(query, found, reranker, 5, SearchOptions(), SearchTrace(stages=[]), fusion)
+    assert reranker.texts == read
