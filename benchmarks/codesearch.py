@@ -3,10 +3,11 @@
     python benchmarks/codesearch.py PATH [--rerank] [--repeats 3] [--chunks 10000] [--json FILE]
 
 PATH holds ``manifest.json`` (name, registry ``pypi``, ``npm`` or ``github``, package, version or commit, root: the
-folder that is indexed) and ``annotations/NAME.json`` (query, relevant, secondary, category); one such folder is
-``benchmarks/repositories``. Both tools get the same static embedding, loaded before the clock starts. Index seconds run
-from an empty folder to the answer to a first query, for Aurora with everything durable on disk, for semble in memory;
-the tools take turns, and the median counts. Packages on which numbers were tuned are reported apart from the others.
+folder that is indexed) and ``annotations/NAME.json`` (query, relevant, secondary, category); two such folders are
+``benchmarks/repositories`` and ``benchmarks/written``. Both tools get the same static embedding, loaded before the
+clock starts. Index seconds run from an empty folder to the answer to a first query, for Aurora with everything durable
+on disk, for semble in memory; the tools take turns, and the median counts. Packages on which numbers were tuned are
+reported apart from the others, where there are both.
 With ``--rerank``, one row more is the same search with the bundled reranker and the weights that were measured for it,
 and its gain over the first stage and over semble is shown.
 """
@@ -155,14 +156,19 @@ async def measure_latency(data: Path, chunks: int) -> tuple[int, list[float]]:
     return count, seconds
 
 
-def report(figures: dict[str, Figures]) -> str:
-    lines = []
+def groups_of(figures: Figures) -> dict[str, Callable[[str, str], bool]]:
+    """Return which packages count in a group, for all packages and for each of two groups if there are both."""
     groups: dict[str, Callable[[str, str], bool]] = {
-        "all": lambda name, category: True,
         "tuning": lambda name, category: name in TUNING,
         "reporting": lambda name, category: name not in TUNING,
     }
-    groups = {title: keep for title, keep in groups.items() if any(keep(*key) for key in figures[AURORA].scores)}
+    both = all(any(keep(*key) for key in figures.scores) for keep in groups.values())
+    return {"all": lambda name, category: True} | (groups if both else {})
+
+
+def report(figures: dict[str, Figures]) -> str:
+    lines = []
+    groups = groups_of(figures[AURORA])
     categories = sorted({category for _, category in figures[AURORA].scores})
     lines.append("NDCG@10".ljust(12) + "".join(title.rjust(14) for title in [*groups, *categories]))
     for label, figure in figures.items():
@@ -238,9 +244,7 @@ def main() -> None:
     if arguments.json:
         content = {
             label: {
-                "ndcg": figure.mean(),
-                "tuning": figure.mean(lambda name, category: name in TUNING),
-                "reporting": figure.mean(lambda name, category: name not in TUNING),
+                "ndcg": {title: figure.mean(keep) for title, keep in groups_of(figure).items()},
                 "index_seconds": figure.index,
             }
             for label, figure in figures.items()

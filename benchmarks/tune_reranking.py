@@ -42,6 +42,7 @@ from aurora_dev.core.rerank_fusion import (
     RerankFusion,
     Weights,
     fuse,
+    is_description,
     is_settled,
     kind_of,
     outlines_of,
@@ -117,7 +118,7 @@ class Case:
 def rows_of(query: str, found: Sequence[SearchResult], fusion: RerankFusion) -> list[int]:
     """Return what the reranker reads, as a search for ten results does."""
     read = fusion.to_read(TOP_K)
-    if kind_of(query, found[:read]) not in ("topic", "words"):
+    if not is_description(kind_of(query, found[:read])):
         return list(range(min(read, len(found))))
     return reading(found, read, fusion.by_keyword)
 

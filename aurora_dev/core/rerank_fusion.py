@@ -109,12 +109,17 @@ def kind_of(query: str, candidates: Sequence[SearchResult]) -> Kind:
     in_files = sum(1 for result in candidates if _path(result) is not None)
     if 2 * in_files < len(candidates):
         return "notes"
-    if QueryProfile.of(query).is_symbol or len(query.split()) == 1:
-        return "name"
     words = len(query.split())
+    if QueryProfile.of(query).is_symbol or words == 1:
+        return "name"
     if _QUESTION.match(query.strip()) and words < _LONG_QUESTION:
         return "question"
     return "topic" if words <= _SHORT_DESCRIPTION else "words"
+
+
+def is_description(kind: Kind) -> bool:
+    """Return whether a kind of query describes what is looked for: keywords choose some of what is read then."""
+    return kind in ("topic", "words")
 
 
 def is_settled(query: str, candidates: Sequence[SearchResult]) -> bool:

@@ -12,7 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from aurora_dev.core.document_text import reranker_text
-from aurora_dev.core.rerank_fusion import RerankFusion, fuse, is_settled, kind_of, outlines_of, reading
+from aurora_dev.core.rerank_fusion import (
+    RerankFusion,
+    fuse,
+    is_description,
+    is_settled,
+    kind_of,
+    outlines_of,
+    reading,
+)
 from aurora_dev.core.reranker import Reranker
 from aurora_dev.core.search_trace import SearchTrace, with_score
 from aurora_dev.core.types import SearchOptions, SearchResult
@@ -57,7 +65,7 @@ async def rerank_candidates(
         return _unchanged(candidates, trace, "rerank_unavailable", f"{reranker.name} is not available: {reason}")
     kind = kind_of(query, candidates[:read])
     rows: Sequence[int] = range(min(read, len(candidates)))
-    if fusion is not None and kind in ("topic", "words") and not options.mmr:
+    if fusion is not None and is_description(kind) and not options.mmr:
         rows = reading(candidates, read, fusion.by_keyword)
     chosen = set(rows)
     head = [candidates[row] for row in rows]
