@@ -107,6 +107,11 @@ class ONNXReranker(LocalReranker):
             cache_size=cache_size,
         )
 
+    def prefetch(self) -> None:
+        """Begin to load the model in the background, as a search does while its first stage runs."""
+        if self._missing() is None:
+            self._shared.prefetch()
+
     def _missing(self) -> AuroraError | None:
         if not (self.folder / _MODEL).is_file():
             return ModelLoadError(_cannot(self.folder, f"it has no {_MODEL}"))

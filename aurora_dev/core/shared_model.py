@@ -41,6 +41,7 @@ class SharedModel(Generic[Model]):
         self.attempts = 0  # finished attempts to load
         self.failure: str | None = None  # text only: an exception would keep the frames of the load alive
         self.load_seconds: float | None = None
+        self._prefetched = False
         self._renew()
         _renewed_after_fork.add(self)
 
@@ -84,6 +85,12 @@ class SharedModel(Generic[Model]):
             self.failure = None
             self.load_seconds = time.perf_counter() - begun
             return self._model
+
+    def prefetch(self) -> None:
+        """Begin to load the model in its thread, unless that was begun before; who needs it meets what goes wrong."""
+        if not self._prefetched and self._model is None:
+            self._prefetched = True
+            self._executor.submit(self.get)
 
     def run(self, job: Callable[[threading.Event], Result]) -> Result:
         """Run a job in the model's thread and wait for it; the event is set when nobody waits any longer."""

@@ -256,6 +256,10 @@ class VectorStore:
         read_by_reranker = self._to_read(top_k, options) if reranker else 0
         pool = max(top_k, read_by_reranker)
 
+        # A small model is loaded by the time that the first stage is done; symbols seldom need one.
+        prefetch = getattr(reranker, "prefetch", None)
+        if prefetch is not None and not QueryProfile.of(query).is_symbol:
+            prefetch()
         results = await self._run(self._candidates, query, pool, filter, options, trace)
         if options.mmr and results:
             with trace.timed("mmr"):

@@ -31,6 +31,35 @@ def test_threads_that_ask_at_once_share_one_load() -> None:
     assert model.load_seconds is not None
 
 
+def test_a_load_that_was_begun_ahead_is_the_one_that_users_get() -> None:
+    loads: list[str] = []
+    model = SharedModel(lambda: loads.append(threading.current_thread().name) or object(), "ahead")
+    model.prefetch()
+    model.prefetch()
+    first = model.run(lambda gone: model.loaded)  # queues behind the load
+    assert first is not None and model.get() is first
+    model.prefetch()
+    assert len(loads) == 1 and loads[0].startswith("ahead")
+
+
+def test_a_load_that_was_begun_ahead_and_failed_is_tried_again_by_who_needs_it() -> None:
+    answers: list[object] = [OSError("not yet"), object()]
+
+    def load() -> object:
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    model = SharedModel(load, "ahead")
+    model.prefetch()
+    assert model.run(lambda gone: model.loaded) is None
+    assert model.failure == "not yet"
+    model.prefetch()  # once is enough: what goes wrong is for the user to meet
+    assert model.run(lambda gone: model.loaded) is None
+    assert model.get() is not None and model.failure is None
+
+
 def test_whoever_waited_for_a_load_that_failed_gets_its_error_and_a_later_call_tries_again() -> None:
     attempts: list[int] = []
     begun, release = threading.Event(), threading.Event()

@@ -153,6 +153,27 @@ async def test_the_reranker_has_the_last_word(tmp_path: Path) -> None:
     assert reranker.calls == 1
 
 
+async def test_a_search_that_may_rerank_begins_to_load_the_reranker_before_its_first_stage(tmp_path: Path) -> None:
+    events: list[str] = []
+
+    class Ahead(Prefers):
+        def prefetch(self) -> None:
+            events.append("load")
+
+    class Told(HashingEmbedder):
+        def embed_query(self, text: str) -> npt.NDArray[np.float32]:
+            events.append("embed")
+            return super().embed_query(text)
+
+    async with VectorStore(path=tmp_path, embedder=Told(), reranker=Ahead("Node")) as store:
+        await store.upsert(NOTES)
+        await store.search("which tokens are signed")
+        assert events == ["load", "embed"]
+        await store.search("which tokens are signed", rerank=False)
+        await store.search("SessionTokens")
+    assert events.count("load") == 1
+
+
 async def test_by_default_a_store_without_sentence_transformers_answers_as_without_reranking(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
