@@ -11,6 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -396,3 +397,31 @@ def test_asking_imports_and_reads_nothing(models: Path) -> None:
 def test_an_argument_out_of_range_is_an_error(models: Path, options: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequestError, match=next(iter(options))):
         ONNXReranker(models / "counting", **options)
+
+
+def test_a_model_is_loaded_ahead_where_there_is_one(counting: ONNXReranker, tmp_path: Path) -> None:
+    assert counting.load_seconds is None
+    counting.prefetch()
+    deadline = time.monotonic() + 20.0
+    while counting.load_seconds is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert counting.load_seconds is not None
+    missing = ONNXReranker(tmp_path / "nothing")
+    missing.prefetch()
+    assert not missing.is_available
+    assert missing.load_seconds is None
+
+
+async def test_few_words_order_files_by_what_the_bundled_reranker_reads(tmp_path: Path) -> None:
+    async with VectorStore(path=tmp_path / "s", embedder=HashingEmbedder(), reranker=BundledReranker()) as store:
+        texts = {
+            "src/menu.py": "def render(items):\n    return [draw(item) for item in items]",
+            "src/lock.py": "def acquire(path, timeout):\n    handle = open(path)\n    flock(handle, timeout)",
+            "src/colour.py": "def blend(one, other):\n    return [(a + b) / 2 for a, b in zip(one, other)]",
+        }
+        await store.upsert([Document(text, {"path": path}) for path, text in texts.items()])
+        plain = await store.search("synchronization between processes", rerank=False)
+        found = await store.search("synchronization between processes")
+    assert plain[0].score - plain[-1].score < 0.01  # the first stage has nothing to go by
+    assert found[0].metadata["path"] == "src/lock.py"
+    assert found[0].score > found[1].score + 0.05
