@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aurora_dev.config import Settings
     from aurora_dev.core.backend import Capabilities, NamespaceStats, VectorBackend
-    from aurora_dev.core.context_items import Context
+    from aurora_dev.core.context.items import Context
     from aurora_dev.core.context_manager import ContextManager
     from aurora_dev.core.embeddings import Embedder
     from aurora_dev.core.http_reranker import HTTPReranker
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from aurora_dev.errors import AuroraError
     from aurora_dev.indexing.indexer import Indexer, IndexReport
     from aurora_dev.memory import Memory
-    from aurora_dev.memory_projects import search_projects
-    from aurora_dev.memory_status import MemoryStatus
+    from aurora_dev.memory.projects import search_projects
+    from aurora_dev.memory.status import MemoryStatus
+    from aurora_dev.memory.sync import SyncMemory
     from aurora_dev.notes.types import Conflict, Note, NotePage, NotesExported, NotesImported, Pruned, Remembered
-    from aurora_dev.sync import SyncMemory
 
 __all__ = [
     "AuroraError",
@@ -79,7 +79,7 @@ _HOMES = {
     "AuroraError": "errors",
     "Capabilities": "core.backend",
     "Conflict": "notes.types",
-    "Context": "core.context_items",
+    "Context": "core.context.items",
     "ContextManager": "core.context_manager",
     "CrossEncoderReranker": "core.reranker",
     "Document": "core.types",
@@ -90,7 +90,7 @@ _HOMES = {
     "Indexer": "indexing.indexer",
     "Match": "core.types",
     "Memory": "memory",
-    "MemoryStatus": "memory_status",
+    "MemoryStatus": "memory.status",
     "NamespaceStats": "core.backend",
     "Note": "notes.types",
     "NotePage": "notes.types",
@@ -105,11 +105,11 @@ _HOMES = {
     "SearchResult": "core.types",
     "SearchResults": "core.types",
     "Settings": "config",
-    "SyncMemory": "sync",
+    "SyncMemory": "memory.sync",
     "TokenCounter": "core.tokens",
     "VectorBackend": "core.backend",
     "VectorStore": "core.vector_store",
-    "search_projects": "memory_projects",
+    "search_projects": "memory.projects",
 }
 
 

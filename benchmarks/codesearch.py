@@ -31,8 +31,8 @@ from machine import machine
 from metrics import Span, ndcg
 from packages import TUNING, annotations, manifest, root_of
 
+from aurora_dev.core.embed.static import BUNDLED_PATH, StaticEmbedder
 from aurora_dev.core.faiss_store import FAISSLocalStore
-from aurora_dev.core.static_embedder import BUNDLED_PATH, StaticEmbedder
 from aurora_dev.core.types import SearchOptions
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.indexing.indexer import Indexer

@@ -44,9 +44,9 @@ from machine import machine
 from metrics import Span, ndcg
 from packages import TUNING, annotations, distilled_model, manifest, root_of
 
-from aurora_dev.core.context_items import Context
+from aurora_dev.core.context.items import Context
 from aurora_dev.core.context_manager import ContextManager
-from aurora_dev.core.static_embedder import BUNDLED_PATH, StaticEmbedder
+from aurora_dev.core.embed.static import BUNDLED_PATH, StaticEmbedder
 from aurora_dev.core.tokens import TokenCounter, create_counter
 from aurora_dev.core.types import SearchResults
 from aurora_dev.core.vector_store import VectorStore

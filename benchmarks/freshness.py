@@ -21,7 +21,7 @@ from pathlib import Path
 
 from machine import machine
 
-from aurora_dev.indexing.look import look_at
+from aurora_dev.indexing.changes import look_at
 from aurora_dev.indexing.recipe import recipe_name
 from aurora_dev.memory import Memory
 

@@ -28,10 +28,11 @@ from machine import machine
 from metrics import Span, ndcg
 from packages import annotations, manifest, root_of
 
-from aurora_dev.core import commits as commit_rank
-from aurora_dev.core import context_manager, signals
-from aurora_dev.core.commits import IS_COMMIT
-from aurora_dev.core.static_embedder import StaticEmbedder
+from aurora_dev.core import context_manager
+from aurora_dev.core.embed.static import StaticEmbedder
+from aurora_dev.core.search import history as commit_rank
+from aurora_dev.core.search import signals
+from aurora_dev.core.search.history import IS_COMMIT
 from aurora_dev.core.types import SearchResult
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.history.commit_indexer import CommitIndexer, commit_document
@@ -68,29 +69,29 @@ WHY = (
     ("why is one read of a match near the head enough", "Read a match near the head in one piece"),
 )
 CODE = (
-    ("where is the FAISS index built", "aurora_dev/core/faiss_index.py"),
-    ("how are credentials found and masked", "aurora_dev/core/secrets.py"),
-    ("reciprocal rank fusion of lists", "aurora_dev/core/ranking.py"),
+    ("where is the FAISS index built", "aurora_dev/core/local/vector_index.py"),
+    ("how are credentials found and masked", "aurora_dev/core/text/secrets.py"),
+    ("reciprocal rank fusion of lists", "aurora_dev/core/search/fusion.py"),
     ("parse a metadata filter", "aurora_dev/core/filters.py"),
-    ("split an identifier into words", "aurora_dev/core/lexical.py"),
+    ("split an identifier into words", "aurora_dev/core/text/terms.py"),
     ("find the definitions of a source file with tree-sitter", "aurora_dev/syntax/__init__.py"),
     ("decide which files of a project are listed", "aurora_dev/indexing/walker.py"),
-    ("cut a file into chunks along functions", "aurora_dev/indexing/chunker.py"),
-    ("exit codes of the command line", "aurora_dev/interfaces/process.py"),
+    ("cut a file into chunks along functions", "aurora_dev/indexing/chunking/chunker.py"),
+    ("exit codes of the command line", "aurora_dev/interfaces/cli/output/process.py"),
     ("read settings from the environment", "aurora_dev/config.py"),
-    ("count tokens with tiktoken ranks", "aurora_dev/core/tiktoken_counter.py"),
-    ("BM25 scores in the keyword index", "aurora_dev/core/keyword_index.py"),
-    ("retry a request with backoff", "aurora_dev/core/service_client.py"),
-    ("open the circuit after repeated failures", "aurora_dev/core/circuit_breaker.py"),
-    ("which files import which", "aurora_dev/core/import_graph.py"),
-    ("load a static embedder from safetensors", "aurora_dev/core/static_embedder.py"),
-    ("quantise a model to int8", "aurora_dev/core/quantized_model.py"),
+    ("count tokens with tiktoken ranks", "aurora_dev/core/tokens/openai.py"),
+    ("BM25 scores in the keyword index", "aurora_dev/core/keyword/index.py"),
+    ("retry a request with backoff", "aurora_dev/core/services/client.py"),
+    ("open the circuit after repeated failures", "aurora_dev/core/services/circuit_breaker.py"),
+    ("which files import which", "aurora_dev/core/context/import_graph.py"),
+    ("load a static embedder from safetensors", "aurora_dev/core/embed/static.py"),
+    ("quantise a model to int8", "aurora_dev/core/onnx/quantized.py"),
     ("configure structured log lines", "aurora_dev/log.py"),
     ("compute NDCG of a ranking", "aurora_dev/evaluation/metrics.py"),
-    ("render items inside fences", "aurora_dev/core/context_render.py"),
+    ("render items inside fences", "aurora_dev/core/context/render.py"),
     ("FAISSLocalStore", "aurora_dev/core/faiss_store.py"),
     ("CrossEncoderReranker", "aurora_dev/core/reranker.py"),
-    ("shorten tool outputs in a conversation", "aurora_dev/core/conversation.py"),
+    ("shorten tool outputs in a conversation", "aurora_dev/core/context/conversation.py"),
     ("read patterns of a gitignore file", "aurora_dev/indexing/ignore.py"),
 )
 LIFTS = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)

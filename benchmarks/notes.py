@@ -23,12 +23,13 @@ from itertools import product
 import notes_pairs as pairs
 import numpy as np
 
-from aurora_dev.core.static_embedder import StaticEmbedder
+from aurora_dev.core.embed.static import StaticEmbedder
 from aurora_dev.core.types import Document, SearchOptions
 from aurora_dev.core.vector_store import VectorStore
-from aurora_dev.notes import conflicts, duplicates, ranking
-from aurora_dev.notes.differences import differs
-from aurora_dev.notes.words import content_words, overlap
+from aurora_dev.notes.recall import scores as ranking
+from aurora_dev.notes.similarity import conflicts, duplicates
+from aurora_dev.notes.similarity.differences import differs
+from aurora_dev.notes.similarity.words import content_words, overlap
 
 Pair = tuple[str, str]
 SEED = 6

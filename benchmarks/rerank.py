@@ -105,7 +105,7 @@ def documents(count: int, chars: int) -> list[str]:
 
 def small_reranker(folder: Path | None) -> Any:
     """Return the bundled reranker, or one of its format in a folder, without its cache."""
-    from aurora_dev.core.onnx_reranker import BUNDLED_RERANKER, ONNXReranker
+    from aurora_dev.core.rerank.bundled import BUNDLED_RERANKER, ONNXReranker
 
     return ONNXReranker(folder or BUNDLED_RERANKER, cache_size=0)
 
@@ -258,7 +258,7 @@ def first_result(folder: Path, small: Path | None, rounds: int = 5) -> str:
     script = (
         "import asyncio\n"
         "from aurora_dev import VectorStore\n"
-        f"{'from aurora_dev.core.onnx_reranker import ONNXReranker' if small else ''}\n"
+        f"{'from aurora_dev.core.rerank.bundled import ONNXReranker' if small else ''}\n"
         "async def main():\n"
         f"    async with VectorStore(path={str(folder)!r}, reranker={made}) as store:\n"
         "        results = await store.search('how are records written to the file and read back', rerank=RERANK)\n"

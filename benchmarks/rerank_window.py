@@ -27,10 +27,10 @@ from machine import machine
 from metrics import Span, ndcg
 from packages import TUNING, annotations, manifest, root_of
 
-from aurora_dev.core.document_text import reranker_text
+from aurora_dev.core.embed.static import StaticEmbedder
 from aurora_dev.core.faiss_store import FAISSLocalStore
-from aurora_dev.core.onnx_reranker import BUNDLED_RERANKER, ONNXReranker
-from aurora_dev.core.static_embedder import StaticEmbedder
+from aurora_dev.core.rerank.bundled import BUNDLED_RERANKER, ONNXReranker
+from aurora_dev.core.text.document_text import reranker_text
 from aurora_dev.core.types import SearchResult
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.indexing.indexer import Indexer

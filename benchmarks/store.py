@@ -33,8 +33,8 @@ import numpy as np
 from machine import machine
 from store_data import NARROW, WIDE, Matrix, Queries, Real, Synthetic, exact_scores
 
-from aurora_dev.core.derived_index import FOLDER
 from aurora_dev.core.faiss_store import FAISSLocalStore
+from aurora_dev.core.local.derived import FOLDER
 
 NAMESPACE = "benchmark"
 TOP_K = 10

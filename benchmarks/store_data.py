@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from aurora_dev.core.static_embedder import StaticEmbedder
+from aurora_dev.core.embed.static import StaticEmbedder
 from aurora_dev.core.types import EmbedderInfo, Record
 
 Matrix = npt.NDArray[np.float32]

@@ -23,9 +23,11 @@ from machine import machine
 from metrics import Span, ndcg
 from packages import TUNING, annotations, manifest, root_of
 
-from aurora_dev.core import ranking, signals, vector_store
+from aurora_dev.core import vector_store
+from aurora_dev.core.embed.static import StaticEmbedder
 from aurora_dev.core.faiss_store import FAISSLocalStore
-from aurora_dev.core.static_embedder import StaticEmbedder
+from aurora_dev.core.search import fusion as ranking
+from aurora_dev.core.search import signals
 from aurora_dev.core.types import SearchOptions
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.indexing.indexer import Indexer

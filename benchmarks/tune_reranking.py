@@ -33,10 +33,11 @@ from metrics import Span, ndcg
 from mined_pairs import queries, read
 from packages import TUNING, annotations, manifest, root_of
 
-from aurora_dev.core.document_text import reranker_text
+from aurora_dev.core.embed.static import StaticEmbedder
 from aurora_dev.core.faiss_store import FAISSLocalStore
-from aurora_dev.core.onnx_reranker import BundledReranker
-from aurora_dev.core.rerank_fusion import (
+from aurora_dev.core.rerank.bundled import BundledReranker
+from aurora_dev.core.reranker import Reranker
+from aurora_dev.core.search.rerank_blend import (
     BUNDLED_FUSION,
     Kind,
     RerankFusion,
@@ -48,8 +49,7 @@ from aurora_dev.core.rerank_fusion import (
     outlines_of,
     reading,
 )
-from aurora_dev.core.reranker import Reranker
-from aurora_dev.core.static_embedder import StaticEmbedder
+from aurora_dev.core.text.document_text import reranker_text
 from aurora_dev.core.types import Document, SearchOptions, SearchResult
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.indexing.indexer import Indexer

@@ -51,7 +51,7 @@ trap 'rm -rf "$folder"' EXIT
 import sys
 from pathlib import Path
 
-sys.path.insert(0, "tests/core")
+sys.path.insert(0, "tests/core/rerank")
 import tiny_cross_encoder
 
 # Its logit grows with the share of the word "good" among the words of query and document.

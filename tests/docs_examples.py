@@ -27,8 +27,8 @@ from pathlib import Path
 
 import numpy as np
 
+from aurora_dev.core.embed.static import BUNDLED_PATH
 from aurora_dev.core.faiss_store import FAISSLocalStore
-from aurora_dev.core.static_embedder import BUNDLED_PATH
 from aurora_dev.core.types import Record
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 

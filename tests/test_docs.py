@@ -24,12 +24,14 @@ import pytest
 import aurora_dev
 from aurora_dev import errors
 from aurora_dev.config import ENV_PREFIX, USUAL_NAMES, Settings
-from aurora_dev.core import filters, secrets
+from aurora_dev.core import filters
+from aurora_dev.core.text import secrets
 from aurora_dev.core.types import SearchOptions
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import AuroraError, ConfigurationError
-from aurora_dev.indexing import filetypes, reading, walker
-from aurora_dev.interfaces.process import EXIT_CODES
+from aurora_dev.indexing import file_reader as reading
+from aurora_dev.indexing import filetypes, walker
+from aurora_dev.interfaces.cli.output.process import EXIT_CODES
 from aurora_dev.memory import Memory
 from aurora_dev.syntax import supported_languages
 
@@ -158,7 +160,7 @@ def _run_commands(page: Path, tmp_path: Path, service: str) -> None:
                 assert command.shown == [str(code)], f"{where}: the exit code was {code}"
             elif words[0] == "aurora":
                 run = subprocess.run(
-                    [sys.executable, "-m", "aurora_dev.interfaces.cli", *words[1:]],
+                    [sys.executable, "-m", "aurora_dev.interfaces.cli.app", *words[1:]],
                     cwd=project,
                     env={**environment, **assigned},
                     stdout=subprocess.PIPE,
@@ -297,13 +299,13 @@ def test_the_table_of_options_has_every_option_with_its_default() -> None:
 def test_the_constants_of_ranking_have_the_values_of_the_code() -> None:
     rows = docs.table(DOCS / "hybrid-search.md", "constant", "value", "why")
     for row in rows:
-        module, _, name = docs.bare(row["constant"]).partition(".")
+        module, _, name = docs.bare(row["constant"]).rpartition(".")
         assert float(row["value"]) == getattr(importlib.import_module(f"aurora_dev.core.{module}"), name), name
     named = {docs.bare(row["constant"]) for row in rows}
-    of_commits = vars(importlib.import_module("aurora_dev.core.commits"))
-    for module in ("signals", "path_kinds", "commits"):
+    of_commits = vars(importlib.import_module("aurora_dev.core.search.history"))
+    for module in ("search.signals", "text.path_kinds", "search.history"):
         code = vars(importlib.import_module(f"aurora_dev.core.{module}"))
-        own = set(code) if module == "commits" else set(code) - set(of_commits)
+        own = set(code) if module == "search.history" else set(code) - set(of_commits)
         numbers = {f"{module}.{name}" for name in own if isinstance(code[name], float)}
         assert numbers <= named, f"{numbers - named} is not in the table"
 
@@ -339,7 +341,7 @@ def _codes(module: str, *functions: str) -> set[str]:
 
 
 def test_every_notice_of_a_search_is_described_on_both_pages() -> None:
-    codes = _codes("core/vector_store.py", "degrade") | _codes("core/rerank_stage.py", "degrade", "_unchanged")
+    codes = _codes("core/vector_store.py", "degrade") | _codes("core/search/rerank.py", "degrade", "_unchanged")
     assert len(codes) > 4
     explained = docs.table(DOCS / "troubleshooting.md", "notice", "what happened", "what to do")
     assert {docs.bare(row["notice"]) for row in explained} == codes
@@ -349,7 +351,7 @@ def test_every_notice_of_a_search_is_described_on_both_pages() -> None:
 
 def test_every_problem_of_status_is_described() -> None:
     rows = docs.table(DOCS / "troubleshooting.md", "code", "what it means", "what to do")
-    assert {docs.bare(row["code"]) for row in rows} == _codes("memory_status.py", "Problem")
+    assert {docs.bare(row["code"]) for row in rows} == _codes("memory/status.py", "Problem")
 
 
 def test_the_exit_codes_are_those_of_the_command_line() -> None:

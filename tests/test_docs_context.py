@@ -12,11 +12,13 @@ from typing import get_args
 
 import pytest
 
-from aurora_dev.core import context_assembly, context_sources, tokens
-from aurora_dev.core.context_items import Context, ContextItem, Level, LevelName, Section
+from aurora_dev.core import tokens
+from aurora_dev.core.context import assembly as context_assembly
+from aurora_dev.core.context import sources as context_sources
+from aurora_dev.core.context.items import Context, ContextItem, Level, LevelName, Section
 from aurora_dev.core.context_manager import ContextManager
-from aurora_dev.core.tiktoken_counter import TiktokenCounter
-from aurora_dev.interfaces import context_command
+from aurora_dev.core.tokens.openai import TiktokenCounter
+from aurora_dev.interfaces.cli.actions import context as context_command
 from aurora_dev.memory import Memory
 
 _spec = importlib.util.spec_from_file_location("docs_examples", Path(__file__).with_name("docs_examples.py"))
@@ -74,7 +76,7 @@ def test_a_model_is_counted_as_the_table_says(model: str) -> None:
 
 
 def tokens_folder() -> Path:
-    from aurora_dev.core.static_embedder import BUNDLED_PATH
+    from aurora_dev.core.embed.static import BUNDLED_PATH
 
     return BUNDLED_PATH
 
@@ -88,7 +90,7 @@ def test_the_figures_of_the_text_are_those_of_the_code() -> None:
 
 
 def test_the_estimate_takes_as_many_tokens_of_source_code_as_the_page_says() -> None:
-    files = sorted(Path(context_assembly.__file__).parent.glob("*.py"))
+    files = sorted(Path(context_assembly.__file__).parents[1].rglob("*.py"))
     source = "".join(file.read_text("utf-8") for file in files)
     ratio = tokens.EstimateCounter().count(source) / tokens.TiktokenCounter("o200k_base").count(source)
     assert "2.5 to 3 times the count of" in TEXT

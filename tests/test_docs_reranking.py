@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aurora_dev import factory
 from aurora_dev.config import ENV_PREFIX, USUAL_NAMES, Settings
-from aurora_dev.core import rerank_formats, reranker
+from aurora_dev.core import factory, reranker
 from aurora_dev.core.http_reranker import HTTPReranker
-from aurora_dev.core.onnx_reranker import ONNXReranker
-from aurora_dev.core.rerank_formats import FORMATS, SCORE_KINDS
-from aurora_dev.core.rerank_window import WINDOWS, select_passage
+from aurora_dev.core.rerank import formats as rerank_formats
+from aurora_dev.core.rerank.bundled import ONNXReranker
+from aurora_dev.core.rerank.formats import FORMATS, SCORE_KINDS
+from aurora_dev.core.rerank.known_models import DEFAULT_MODEL, KNOWN_MODELS
+from aurora_dev.core.rerank.window import WINDOWS, select_passage
 from aurora_dev.core.reranker import CrossEncoderReranker
-from aurora_dev.core.reranker_models import DEFAULT_MODEL, KNOWN_MODELS
 from aurora_dev.core.types import SearchOptions
 from aurora_dev.evaluation import load_queries
 
@@ -231,6 +231,6 @@ def test_the_figures_are_those_that_the_benchmark_wrote_down() -> None:
 
 
 def test_every_code_of_a_reranking_that_did_not_run_is_described() -> None:
-    source = (docs.ROOT / "aurora_dev/core/rerank_stage.py").read_text("utf-8")
+    source = (docs.ROOT / "aurora_dev/core/search/rerank.py").read_text("utf-8")
     rows = docs.table(PAGE, "code", "when")
     assert {docs.bare(row["code"]) for row in rows} == set(re.findall(r'trace, "(rerank_\w+)"', source))

@@ -9,11 +9,12 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aurora_dev.core.backend import Filter
-from aurora_dev.core.commits import asks_for_history, is_commit
-from aurora_dev.core.context_assembly import Assembly, Pinned, Request
-from aurora_dev.core.context_items import Candidate, Context, LeftOut
-from aurora_dev.core.context_select import without_repeats
-from aurora_dev.core.context_sources import (
+from aurora_dev.core.context.assembly import Assembly, Pinned, Request
+from aurora_dev.core.context.conversation import read_history
+from aurora_dev.core.context.items import Candidate, Context, LeftOut
+from aurora_dev.core.context.recency import RECENT_LIFT, Recency, lifted
+from aurora_dev.core.context.select import without_repeats
+from aurora_dev.core.context.sources import (
     IS_NOTE,
     GraphCache,
     candidate_of,
@@ -23,13 +24,12 @@ from aurora_dev.core.context_sources import (
     relevant_notes,
     search_options,
 )
-from aurora_dev.core.conversation import read_history
-from aurora_dev.core.path_kinds import kinds_asked_for
-from aurora_dev.core.recency import RECENT_LIFT, Recency, lifted
-from aurora_dev.core.signals import QueryProfile
-from aurora_dev.core.symbol_map import SymbolMap
-from aurora_dev.core.token_counting import TokenCounter
+from aurora_dev.core.context.symbol_map import SymbolMap
+from aurora_dev.core.search.history import asks_for_history, is_commit
+from aurora_dev.core.search.signals import QueryProfile
+from aurora_dev.core.text.path_kinds import kinds_asked_for
 from aurora_dev.core.tokens import create_counter
+from aurora_dev.core.tokens.counting import TokenCounter
 from aurora_dev.core.types import Document, Notice, SearchOptions, SearchResult, SearchResults
 from aurora_dev.errors import InvalidRequestError
 

@@ -12,21 +12,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aurora_dev.core import sqlite_records as sql
 from aurora_dev.core.backend import Capabilities, Filter, NamespaceStats
-from aurora_dev.core.derived_index import FOLDER, DerivedIndex, check_folder
-from aurora_dev.core.faiss_index import VectorIndex
-from aurora_dev.core.filter_cache import FilterCache
 from aurora_dev.core.filters import FilterNode, is_everything, matches, parse_filter
-from aurora_dev.core.index_kinds import KeywordKind, VectorKind
-from aurora_dev.core.keyword_index import KeywordIndex
-from aurora_dev.core.lexical import query_terms
-from aurora_dev.core.record_cache import RecordCache
+from aurora_dev.core.keyword.index import KeywordIndex
+from aurora_dev.core.local import records as sql
+from aurora_dev.core.local.backup import LocalBackups
+from aurora_dev.core.local.connections import Connections, checked_folder, checked_limit
+from aurora_dev.core.local.derived import FOLDER, DerivedIndex, check_folder
+from aurora_dev.core.local.filter_cache import FilterCache
+from aurora_dev.core.local.kinds import KeywordKind, VectorKind
+from aurora_dev.core.local.record_cache import RecordCache
+from aurora_dev.core.local.records import NamespaceState, Rows
+from aurora_dev.core.local.schema import SCHEMA_VERSION
+from aurora_dev.core.local.vector_index import VectorIndex
 from aurora_dev.core.record_checks import check_name, check_top_k, check_vector, encode_record, encode_vectors
-from aurora_dev.core.sqlite_backup import LocalBackups
-from aurora_dev.core.sqlite_connections import Connections, checked_folder, checked_limit
-from aurora_dev.core.sqlite_records import NamespaceState, Rows
-from aurora_dev.core.sqlite_schema import SCHEMA_VERSION
+from aurora_dev.core.text.terms import query_terms
 from aurora_dev.core.types import EmbedderInfo, Match, Record, Vector
 from aurora_dev.errors import ConfigurationError, EmbedderMismatchError, InvalidRequestError, StoreError
 from aurora_dev.log import get_logger

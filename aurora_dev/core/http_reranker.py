@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from aurora_dev.core import rerank_formats, rerank_results
-from aurora_dev.core.circuit_breaker import CircuitBreaker
-from aurora_dev.core.http_service import checked_key, checked_url, redacted, refuse_key_in, shown
-from aurora_dev.core.rerank_formats import SCORE_KINDS, ReplyError, ScoreKind
-from aurora_dev.core.rerank_results import Rerankable
-from aurora_dev.core.rerank_window import WINDOWS, Window, select_passage
-from aurora_dev.core.service_client import RetryPolicy, ServiceClient, ServiceError
-from aurora_dev.core.unscored_results import followed_by_unscored
+from aurora_dev.core.rerank import formats as rerank_formats
+from aurora_dev.core.rerank import results as rerank_results
+from aurora_dev.core.rerank.formats import SCORE_KINDS, ReplyError, ScoreKind
+from aurora_dev.core.rerank.results import Rerankable
+from aurora_dev.core.rerank.unscored import followed_by_unscored
+from aurora_dev.core.rerank.window import WINDOWS, Window, select_passage
+from aurora_dev.core.services.addresses import checked_key, checked_url, redacted, refuse_key_in, shown
+from aurora_dev.core.services.circuit_breaker import CircuitBreaker
+from aurora_dev.core.services.client import RetryPolicy, ServiceClient, ServiceError
 from aurora_dev.errors import InvalidRequestError, RerankError
 from aurora_dev.log import get_logger
 
@@ -65,12 +66,12 @@ class HTTPReranker:
         min_score: Results of `rerank` below this are left out, 0..1; searches have ``SearchOptions.rerank_min_score``.
         api_format: ``auto`` tells it from the address, never from an answer; else ``cohere-v1``, ``cohere-v2``,
             ``jina``, ``voyage``, ``tei``, ``llamacpp``, ``vllm``, ``infinity`` or ``plain``. See
-            `aurora_dev.core.rerank_formats` for what each is asked and answers.
+            `aurora_dev.core.rerank.formats` for what each is asked and answers.
         scores: What the service's scores are: ``probability``, ``logit`` or ``similarity``; ``None`` is what the
             format documents: logits for llama.cpp, cosines for jina-reranker-v3, else probabilities.
         max_documents: Most documents in a request; ``None`` is the format's limit.
         max_document_chars: Most characters of a document that are sent; ``None`` is the format's.
-        window: Which part of a longer document is sent; see `aurora_dev.core.rerank_window`.
+        window: Which part of a longer document is sent; see `aurora_dev.core.rerank.window`.
         max_retries: Further attempts of a request after the first.
         concurrency: Most requests at a time.
         failure_threshold: Failures in a row that open the circuit.
@@ -209,7 +210,7 @@ class HTTPReranker:
             top_k: How many come back; ``None`` is the ``top_k`` of this reranker; more than there are: all.
 
         Returns:
-            Copies, best first, with a ``score`` of 0..1 (see `aurora_dev.core.rerank_results.reordered`). Where
+            Copies, best first, with a ``score`` of 0..1 (see `aurora_dev.core.rerank.results.reordered`). Where
             ``min_score`` is 0, what was not scored follows in the order of the earlier stage.
 
         Raises:

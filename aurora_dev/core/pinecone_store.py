@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aurora_dev.core import pinecone_names as names
 from aurora_dev.core.backend import Capabilities, Filter, NamespaceStats
 from aurora_dev.core.filters import FilterNode, is_everything, parse_filter
-from aurora_dev.core.http_service import checked_key
-from aurora_dev.core.pinecone_client import PineconeClient
-from aurora_dev.core.pinecone_filters import any_of
-from aurora_dev.core.pinecone_freshness import Freshness
-from aurora_dev.core.pinecone_layout import Layout, check_options
-from aurora_dev.core.pinecone_notes import SCHEMA_VERSION, EmbedderState
-from aurora_dev.core.pinecone_reader import Found, Reader
-from aurora_dev.core.pinecone_records import VECTOR, ZERO, decode_record
-from aurora_dev.core.pinecone_requests import DEFAULT_BATCH, DEFAULT_CONCURRENCY, MAX_BATCH, Retries, Workers
-from aurora_dev.core.pinecone_session import Opened, Session, switched
-from aurora_dev.core.pinecone_sparse import query_vector
-from aurora_dev.core.pinecone_writer import Prepared, Target, Writer, prepare, short_numbers
+from aurora_dev.core.pinecone import names
+from aurora_dev.core.pinecone.bookkeeping import SCHEMA_VERSION, EmbedderState
+from aurora_dev.core.pinecone.client import PineconeClient
+from aurora_dev.core.pinecone.filters import any_of
+from aurora_dev.core.pinecone.layout import Layout, check_options
+from aurora_dev.core.pinecone.read_your_writes import Freshness
+from aurora_dev.core.pinecone.reader import Found, Reader
+from aurora_dev.core.pinecone.records import VECTOR, ZERO, decode_record
+from aurora_dev.core.pinecone.requests import DEFAULT_BATCH, DEFAULT_CONCURRENCY, MAX_BATCH, Retries, Workers
+from aurora_dev.core.pinecone.session import Opened, Session, switched
+from aurora_dev.core.pinecone.sparse import query_vector
+from aurora_dev.core.pinecone.writer import Prepared, Target, Writer, prepare, short_numbers
 from aurora_dev.core.record_checks import check_name, check_top_k, check_vector
+from aurora_dev.core.services.addresses import checked_key
 from aurora_dev.core.types import EmbedderInfo, Match, Record, Vector
 from aurora_dev.errors import (
     ConfigurationError,
@@ -46,7 +46,7 @@ _WRITE_ATTEMPTS, _WRITE_DEADLINE = 5, 120.0  # nobody does for a batch, and givi
 class PineconeStore:
     """A `VectorBackend` on Pinecone, shared by any number of machines.
 
-    Nothing connects before the first call. Records and vectors are kept as `aurora_dev.core.pinecone_layout` says.
+    Nothing connects before the first call. Records and vectors are kept as `aurora_dev.core.pinecone.layout` says.
     A write is durable when it returns, and shows after a while: `refresh` waits for that, and so do, up to
     ``visibility_timeout``, all calls that list or count. Searches do not wait. Thread-safe.
 
@@ -305,7 +305,7 @@ class PineconeStore:
         """Return the ``top_k`` best records by BM25 over code-aware tokens, best first, scores above 0 only.
 
         The mean length in it is a constant, and the document frequencies are sampled, see
-        `aurora_dev.core.pinecone_sparse`.
+        `aurora_dev.core.pinecone.sparse`.
         """
         top_k = check_top_k(top_k)
         node = _parsed(filter)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol, get_args, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from aurora_dev.core.bert_graph import UnsupportedModelError, Weights
-from aurora_dev.core.cross_encoder import (
+from aurora_dev.core.onnx.bert_graph import UnsupportedModelError, Weights
+from aurora_dev.core.onnx.quantized import CACHE_FOLDER, onnx_file, quantization_scheme, quantized_folder
+from aurora_dev.core.rerank.cross_encoder import (
     CrossEncoderModel,
     Pair,
     cached_snapshot,
@@ -27,14 +28,13 @@ from aurora_dev.core.cross_encoder import (
     refuse_what_is_no_reranker,
     require_file,
 )
-from aurora_dev.core.cross_encoder_request import Backend, MissingBackendError, ModelRequest, Quantize, check_model_file
-from aurora_dev.core.local_reranker import DEFAULT_CACHE_SIZE, LocalReranker, check_whole
-from aurora_dev.core.local_reranker import installed as _installed
-from aurora_dev.core.onnx_cross_encoder import DOWNLOADED, open_directly
-from aurora_dev.core.quantized_model import CACHE_FOLDER, onnx_file, quantization_scheme, quantized_folder
-from aurora_dev.core.rerank_window import Window
-from aurora_dev.core.reranker_models import DEFAULT_MODEL
-from aurora_dev.core.shared_model import SharedModel, shared_model
+from aurora_dev.core.rerank.known_models import DEFAULT_MODEL
+from aurora_dev.core.rerank.local import DEFAULT_CACHE_SIZE, LocalReranker, check_whole
+from aurora_dev.core.rerank.local import installed as _installed
+from aurora_dev.core.rerank.request import Backend, MissingBackendError, ModelRequest, Quantize, check_model_file
+from aurora_dev.core.rerank.shared_model import SharedModel, shared_model
+from aurora_dev.core.rerank.window import Window
+from aurora_dev.core.rerank.without_torch import DOWNLOADED, open_directly
 from aurora_dev.errors import AuroraError, InvalidRequestError, MissingDependencyError, ModelLoadError
 from aurora_dev.log import get_logger
 
@@ -126,7 +126,7 @@ class CrossEncoderReranker(LocalReranker):
         device: ``cpu``, ``cuda``, ``mps``, …; ``None`` is the CPU.
         max_length: Most tokens of query and document together.
         max_document_chars: Most characters of a document that are read.
-        window: Which part of a longer document is read; see `aurora_dev.core.rerank_window`.
+        window: Which part of a longer document is read; see `aurora_dev.core.rerank.window`.
         batch_size: Pairs in one forward pass; ``None`` is 8 for torch on a CPU, where larger ones are slower, else 64.
         cache_size: Scores that are kept for repeated queries, about 250 bytes each; 0 keeps none.
         model_home: Where Hub models are kept; ``None`` is ``SENTENCE_TRANSFORMERS_HOME``, else Hugging Face's cache.

@@ -14,17 +14,17 @@ import numpy as np
 from typing_extensions import Self
 
 from aurora_dev.core.backend import Filter, NamespaceStats, VectorBackend
-from aurora_dev.core.commits import asks_for_history, both, enough, is_commit, without_commits_to_read
-from aurora_dev.core.document_writer import DocumentWriter
 from aurora_dev.core.embeddings import Embedder
 from aurora_dev.core.filters import is_everything, parse_filter
-from aurora_dev.core.hidden_records import HiddenRecords, Visible
-from aurora_dev.core.ranking import mmr, rrf
 from aurora_dev.core.record_checks import check_name
-from aurora_dev.core.rerank_stage import rerank_candidates
 from aurora_dev.core.reranker import Reranker
-from aurora_dev.core.search_trace import SearchTrace, with_score
-from aurora_dev.core.signals import VECTOR_WEIGHT, QueryProfile, apply_signals
+from aurora_dev.core.search.fusion import mmr, rrf
+from aurora_dev.core.search.hidden import HiddenRecords, Visible
+from aurora_dev.core.search.history import asks_for_history, both, enough, is_commit, without_commits_to_read
+from aurora_dev.core.search.rerank import rerank_candidates
+from aurora_dev.core.search.signals import VECTOR_WEIGHT, QueryProfile, apply_signals
+from aurora_dev.core.search.trace import SearchTrace, with_score
+from aurora_dev.core.search.writer import DocumentWriter
 from aurora_dev.core.types import (
     Document,
     Match,
@@ -88,7 +88,7 @@ class VectorStore:
     ) -> None:
         check_name(namespace, "namespace")
         # Names are sugar that the factory resolves; imported late, since the factory imports this module.
-        from aurora_dev import factory
+        from aurora_dev.core import factory
 
         # The backend last: what is refused before leaves nothing open and no new folder behind.
         self.embedder: Embedder = factory.create_embedder(embedder)

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from aurora_dev.core.types import Notice
 from aurora_dev.errors import AuroraError, StoreUnwritableError
 from aurora_dev.history.git_head import head_mark
+from aurora_dev.indexing.changes import Changes, look_at
 from aurora_dev.indexing.index_state import IndexState, Seen
-from aurora_dev.indexing.look import Changes, look_at
 from aurora_dev.indexing.recipe import recipe_name
 from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
-    from aurora_dev.history.report import HistoryOptions
+    from aurora_dev.history.types import HistoryOptions
     from aurora_dev.indexing.walker import SourceFile
 
 __all__ = ["STALE_INDEX", "Freshness", "FreshnessMode"]

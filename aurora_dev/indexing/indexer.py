@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from aurora_dev.core.types import Document, Record
-from aurora_dev.indexing.reading import Batch, FileReader, FileResult, StoredFile
+from aurora_dev.indexing.file_reader import Batch, FileReader, FileResult, StoredFile
 from aurora_dev.indexing.report import IndexOptions, IndexProgress, IndexReport
 from aurora_dev.indexing.walker import UNREADABLE, Skipped, SourceFile, Visited, check_root, walk
 from aurora_dev.log import get_logger

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from aurora_dev.core.secrets import MASKING_VERSION
+from aurora_dev.core.text.secrets import MASKING_VERSION
 
 __all__ = ["CHUNKING_VERSION", "file_version", "recipe_name"]
 

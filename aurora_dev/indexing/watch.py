@@ -20,7 +20,7 @@ from aurora_dev.history.git_head import head_mark
 from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:
-    from aurora_dev.indexing.upkeep import Upkeep
+    from aurora_dev.indexing.project_index import Upkeep
 
 __all__ = ["WatchBatch", "watch_project"]
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Final
 
-from aurora_dev.core.commits import COMMIT_KEY
+from aurora_dev.core.search.history import COMMIT_KEY
 from aurora_dev.core.types import MetadataValue
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.notes.types import LEAST_IMPORTANCE, MOST_IMPORTANCE, Scope

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from aurora_dev.core.backend import Filter
-from aurora_dev.core.commits import COMMIT_KEY
+from aurora_dev.core.search.history import COMMIT_KEY
 from aurora_dev.core.types import Document, MetadataValue, document_id
 from aurora_dev.notes.checks import OWN_KEYS
+from aurora_dev.notes.similarity.words import normalised
 from aurora_dev.notes.types import DEFAULT_IMPORTANCE, LEAST_IMPORTANCE, MOST_IMPORTANCE, Note, Scope
-from aurora_dev.notes.words import normalised
 
 IS_NOTE: Final[Filter] = {"file_hash": {"$exists": False}, COMMIT_KEY: {"$exists": False}}
 """Memories, as opposed to what was read from files and from the git history."""

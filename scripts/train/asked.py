@@ -22,7 +22,7 @@ from typing import Any
 from negatives import indexed, rows_in
 from pairs import Chunks, Pair, Stripped
 
-from aurora_dev.core.document_text import outline_text
+from aurora_dev.core.text.document_text import outline_text
 from aurora_dev.core.types import SearchOptions
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.syntax import language_of

@@ -28,9 +28,9 @@ from reranker_data import VALIDATION_PASSAGE, TrainingList, passage, read_lists
 from reranker_model import CrossEncoder, to_bert
 from reranker_weights import SOURCE_SHARE, averaged, load_run
 
-from aurora_dev.core.bert_graph import BertShape, bert_graph
-from aurora_dev.core.onnx_reranker import DEFAULT_WINDOW
-from aurora_dev.core.onnx_session import PairScorer, input_maxima
+from aurora_dev.core.onnx.bert_graph import BertShape, bert_graph
+from aurora_dev.core.onnx.session import PairScorer, input_maxima
+from aurora_dev.core.rerank.bundled import DEFAULT_WINDOW
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from distil_embedder import find_source, licence_text, sha256_of, write_json

@@ -12,9 +12,9 @@ from typing import Any
 
 from pairs import Chunks, Pair, Stripped
 
-from aurora_dev.core.document_text import reranker_text
+from aurora_dev.core.embed.static import StaticEmbedder
 from aurora_dev.core.faiss_store import FAISSLocalStore
-from aurora_dev.core.static_embedder import StaticEmbedder
+from aurora_dev.core.text.document_text import reranker_text
 from aurora_dev.core.types import Record, SearchOptions
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.indexing.indexer import Indexer

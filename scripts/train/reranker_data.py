@@ -2,7 +2,7 @@
 
 A line of a file is one list (see ``build_data.py``): ``query``, ``kind``, ``form``, ``language``, ``positive`` with its
 ``text``, and ``negatives``, the texts that the first stage ranked best, hardest first. A text is what
-`aurora_dev.core.document_text.reranker_text` makes of a chunk.
+`aurora_dev.core.text.document_text.reranker_text` makes of a chunk.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aurora_dev.core.onnx_reranker import DEFAULT_MAX_DOCUMENT_CHARS, DEFAULT_WINDOW
-from aurora_dev.core.rerank_window import Window, select_passage
+from aurora_dev.core.rerank.bundled import DEFAULT_MAX_DOCUMENT_CHARS, DEFAULT_WINDOW
+from aurora_dev.core.rerank.window import Window, select_passage
 
 # A negative that shares this part of its words with the answer says the same: an overload, a copy, a vendored file.
 NEAR_DUPLICATE = 0.8

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from repository import Repository
 
-from aurora_dev.core.commits import IS_COMMIT
+from aurora_dev.core.search.history import IS_COMMIT
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.history import commit_indexer
 from aurora_dev.history.commit_indexer import CommitIndexer, commit_document
 from aurora_dev.history.git_log import Commit
-from aurora_dev.history.report import HistoryOptions, HistoryReport
+from aurora_dev.history.types import HistoryOptions, HistoryReport
 from aurora_dev.indexing.indexer import Indexer
 
 TOKEN = "ghp_" + "a8Kd03mPq7Zt5LwXc1Rv9BnY2sHjF6gUeQ4i"

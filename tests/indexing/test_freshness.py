@@ -18,7 +18,8 @@ from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.types import SearchResults
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import StoreError
-from aurora_dev.indexing import freshness, index_state, look, recipe
+from aurora_dev.indexing import changes as look
+from aurora_dev.indexing import freshness, index_state, recipe
 from aurora_dev.indexing.index_state import IndexState
 from aurora_dev.indexing.process_lock import is_held, try_lock
 from aurora_dev.memory import Memory

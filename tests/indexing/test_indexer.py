@@ -13,7 +13,8 @@ from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.types import Document, Record
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import IndexingError, InvalidRequestError
-from aurora_dev.indexing import reading, recipe
+from aurora_dev.indexing import file_reader as reading
+from aurora_dev.indexing import recipe
 from aurora_dev.indexing.indexer import DocumentStore, Indexer, IndexOptions, IndexProgress, IndexReport
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 

@@ -20,7 +20,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from aurora_dev.config import ENV_PREFIX, USUAL_NAMES
-from aurora_dev.interfaces.cli import app
+from aurora_dev.interfaces.cli.app import app
 
 SOURCES = {
     "src/auth/jwt.py": (
@@ -103,8 +103,8 @@ def mcp_client() -> Callable[..., AbstractAsyncContextManager[Any]]:
     from mcp.client.client import Client
 
     from aurora_dev.config import Settings
-    from aurora_dev.interfaces.mcp_memory import OpenMemory
-    from aurora_dev.interfaces.mcp_server import build_server
+    from aurora_dev.interfaces.mcp.open_memory import OpenMemory
+    from aurora_dev.interfaces.mcp.server import build_server
 
     @asynccontextmanager
     async def connect(root: Path, mode: str = "legacy", **settings: Any) -> AsyncIterator[Client]:

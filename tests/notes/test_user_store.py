@@ -12,7 +12,7 @@ import pytest
 from aurora_dev import Document, Memory, VectorStore
 from aurora_dev.config import Settings, user_data_folder
 from aurora_dev.errors import ConfigurationError, StoreError
-from aurora_dev.notes.user import USER_NAMESPACE, UserBook
+from aurora_dev.notes.user_store import USER_NAMESPACE, UserBook
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
 

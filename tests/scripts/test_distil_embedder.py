@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aurora_dev.core.static_embedder import BUNDLED_PATH, StaticEmbedder
+from aurora_dev.core.embed.static import BUNDLED_PATH, StaticEmbedder
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "distil_embedder.py"
 

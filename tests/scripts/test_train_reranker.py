@@ -23,7 +23,7 @@ import reranker_data as data  # noqa: E402
 import reranker_model as model  # noqa: E402
 import train_reranker as train  # noqa: E402
 
-from aurora_dev.core.bert_graph import BertShape, bert_graph  # noqa: E402
+from aurora_dev.core.onnx.bert_graph import BertShape, bert_graph  # noqa: E402
 
 SHAPE = model.ModelShape(layers=2, hidden=16, heads=2, feed_forward=32, vocabulary=300, positions=96)
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from aurora_dev.core import derived_index
 from aurora_dev.core.faiss_store import FAISSLocalStore
+from aurora_dev.core.local import derived as derived_index
 
 TIMEOUT = 60.0  # seconds; only reached where something hangs
 
@@ -117,7 +117,7 @@ def start() -> Iterator[Callable[..., Child]]:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """Some forty files of this package, where they may be changed."""
-    package = Path(derived_index.__file__).parents[1]
+    package = Path(derived_index.__file__).parents[2]
     root = tmp_path / "project"
     for folder in ("core", "indexing"):
         shutil.copytree(package / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))

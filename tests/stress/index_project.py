@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from aurora_dev.config import Settings
-from aurora_dev.factory import create_embedder
+from aurora_dev.core.factory import create_embedder
 from aurora_dev.indexing.indexer import IndexProgress
 from aurora_dev.memory import Memory
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import sys
 
-from aurora_dev.core import sqlite_backup
 from aurora_dev.core.faiss_store import FAISSLocalStore
+from aurora_dev.core.local import backup as sqlite_backup
 from aurora_dev.transfer import copy_records, export_records, import_records
 
 

@@ -15,7 +15,7 @@ import random
 import sys
 from typing import Any
 
-from aurora_dev.core import derived_index
+from aurora_dev.core.local import derived as derived_index
 from aurora_dev.core.types import Document
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.testing.hashing_embedder import HashingEmbedder

@@ -20,7 +20,7 @@ from typing import Any
 
 from killed_writer import document, say, word
 
-from aurora_dev.core import derived_index
+from aurora_dev.core.local import derived as derived_index
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import StoreFullError
 from aurora_dev.testing.hashing_embedder import HashingEmbedder

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aurora_dev.core import derived_index
 from aurora_dev.core.faiss_store import FAISSLocalStore
+from aurora_dev.core.local import derived as derived_index
 from aurora_dev.core.types import Document, Record
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import StoreCorruptError, StoreLockedError, StoreUnwritableError

@@ -1,0 +1,192 @@
+"""A conversation within its share of the budget: newest turns first, tool outputs shortened before turns are cut."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aurora_dev.core.context.render import ELISION, fenced, label, safe
+from aurora_dev.core.tokens.counting import TokenCounter, chat_overhead_of
+from aurora_dev.errors import InvalidRequestError
+
+__all__ = ["Conversation", "Message", "fit_conversation", "read_history"]
+
+# Tokens that each tool output may keep, tried in this order until everything fits.
+_TOOL_LIMITS: Final = (None, 2_000, 800, 300, 100, 30)
+_CHAT_ROLES: Final = frozenset({"user", "assistant", "system"})
+_OTHER_NAMES: Final = {"developer": "system", "human": "user", "ai": "assistant", "model": "assistant"}
+_TOOL_ROLES: Final = frozenset({"tool", "function"})
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a history.
+
+    Attributes:
+        role: ``user``, ``assistant``, ``system`` or ``tool``.
+        content: Safe to show.
+        turn: 1-based; a turn begins with a message of the user.
+    """
+
+    role: str
+    content: str
+    turn: int
+
+    @property
+    def as_text(self) -> str:
+        """The message as a block of the one string."""
+        return fenced(f"conversation, turn {self.turn}, {label(self.role)}", self.content)
+
+    @property
+    def as_message(self) -> dict[str, str]:
+        """The message for a chat; outputs of tools come as the user's, since their calls are not repeated."""
+        if self.role in _CHAT_ROLES:
+            return {"role": self.role, "content": self.content}
+        return {"role": "user", "content": fenced("tool output", self.content)}
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What is kept of a history.
+
+    Attributes:
+        messages: In their own order.
+        tokens: What it takes, as text or as chat messages, whichever is more.
+        shortened: Turns of which tool outputs were shortened.
+        dropped: Turns that are not kept.
+    """
+
+    messages: tuple[Message, ...] = ()
+    tokens: int = 0
+    shortened: tuple[int, ...] = ()
+    dropped: tuple[int, ...] = ()
+
+
+def read_history(history: Sequence[Mapping[str, Any]], *, mask: bool = True) -> list[Message]:
+    """Check the messages of a history and number its turns.
+
+    Args:
+        history: ``{"role": …, "content": …}``, oldest first; contents may be strings, or lists of parts as the clients
+            of OpenAI and Anthropic know them.
+        mask: Whether credentials are masked.
+
+    Raises:
+        InvalidRequestError: It is not a list of such messages; nothing was built.
+    """
+    if isinstance(history, str | Mapping):
+        raise InvalidRequestError("history must be a list of messages with role and content: nothing was built")
+    messages: list[Message] = []
+    turn = 0
+    for place, entry in enumerate(history):
+        role = entry.get("role") if isinstance(entry, Mapping) else None
+        if not isinstance(role, str) or not role:
+            raise InvalidRequestError(f"history[{place}] must have a role and a content: nothing was built")
+        role = _OTHER_NAMES.get(role, role)
+        text, from_tool = _text(entry.get("content"))
+        if entry.get("tool_calls"):
+            text = "\n".join(filter(None, (text, json.dumps(entry["tool_calls"], ensure_ascii=False, default=str))))
+        if role in _TOOL_ROLES or (from_tool and role == "user"):
+            role = "tool"
+        elif role not in _CHAT_ROLES:
+            raise InvalidRequestError(
+                f"history[{place}] has the role {role!r}; use user, assistant, system or tool: nothing was built"
+            )
+        if role == "user" or turn == 0:
+            turn += 1
+        if text.strip():
+            messages.append(Message(role, safe(text, mask=mask), turn))
+    return messages
+
+
+def _text(content: Any) -> tuple[str, bool]:
+    """Return a content as text, and whether it is the output of a tool."""
+    if content is None:
+        return "", False
+    if isinstance(content, str):
+        return content, False
+    if isinstance(content, Sequence):
+        parts = [_part(part) for part in content]
+        return "\n".join(text for text, _ in parts if text), any(tool for _, tool in parts)
+    raise InvalidRequestError(f"a message's content must be text, not {type(content).__name__}: nothing was built")
+
+
+def _part(part: Any) -> tuple[str, bool]:
+    if isinstance(part, str):
+        return part, False
+    if isinstance(part, Mapping):
+        if isinstance(part.get("text"), str):
+            return part["text"], False
+        if part.get("type") == "tool_result":
+            return _text(part.get("content"))[0], True
+        if part.get("type") == "tool_use":
+            return json.dumps({"tool": part.get("name"), "input": part.get("input")}, default=str), False
+    return "", False  # pictures and the like have no text
+
+
+def fit_conversation(messages: Sequence[Message], limit: int, counter: TokenCounter) -> Conversation:
+    """Keep the newest turns within a limit.
+
+    Tool outputs are shortened in the middle first, all to the same length; where the shortest are still too long, the
+    oldest turns go, whole.
+    """
+    if not messages:
+        return Conversation()
+    turns: dict[int, list[Message]] = {}
+    for message in messages:
+        turns.setdefault(message.turn, []).append(message)
+    costs: dict[Message, int] = {}
+    kept: list[int] = []
+    chosen: dict[int, list[Message]] = turns
+    for tool_limit in _TOOL_LIMITS:
+        chosen = {turn: [_shorter(one, tool_limit, counter) for one in group] for turn, group in turns.items()}
+        kept = _newest(chosen, limit, counter, costs)
+        if len(kept) == len(turns):
+            break
+    used = sum(costs[message] for turn in kept for message in chosen[turn])
+    return Conversation(
+        tuple(message for turn in kept for message in chosen[turn]),
+        used,
+        tuple(turn for turn in kept if chosen[turn] != turns[turn]),
+        tuple(turn for turn in turns if turn not in kept),
+    )
+
+
+def _newest(
+    turns: Mapping[int, list[Message]], limit: int, counter: TokenCounter, costs: dict[Message, int]
+) -> list[int]:
+    kept: list[int] = []
+    used = 0
+    for turn in reversed(list(turns)):
+        for message in turns[turn]:
+            if message not in costs:
+                costs[message] = _cost(message, counter)
+        used += sum(costs[message] for message in turns[turn])
+        if used > limit:
+            break
+        kept.append(turn)
+    return kept[::-1]
+
+
+def _cost(message: Message, counter: TokenCounter) -> int:
+    as_message = counter.count(message.as_message["content"]) + chat_overhead_of(counter).per_message
+    return max(counter.count(message.as_text), as_message)
+
+
+def _shorter(message: Message, limit: int | None, counter: TokenCounter) -> Message:
+    """Cut the middle out of a tool output, at line breaks where it has some."""
+    if message.role != "tool" or limit is None or counter.count(message.content) <= limit:
+        return message
+    text = message.content
+    head = counter.truncate(text, limit // 2)
+    # The tail's length is judged by characters of the head: exact counts are made of the whole afterwards.
+    tail = text[max(len(head), len(text) - len(head)) :]
+    if "\n" in head:
+        head = head[: head.rfind("\n") + 1]
+    if "\n" in tail[:-1]:
+        tail = tail[tail.find("\n") + 1 :]
+    lines = text.count("\n", len(head), len(text) - len(tail))
+    left_out = f"{lines} lines" if lines else f"{len(text) - len(head) - len(tail)} characters"
+    # A cut may have joined what only together looks like a credential; each half was masked as part of the whole.
+    return Message("tool", f"{head.rstrip()}\n[{ELISION} {left_out} left out {ELISION}]\n{tail.lstrip()}", message.turn)

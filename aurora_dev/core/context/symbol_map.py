@@ -1,0 +1,159 @@
+"""A map of a project's symbols: its definitions, those first chosen that the rest refers to most."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import textwrap
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from aurora_dev.core.context.render import fenced, label, safe
+from aurora_dev.core.text.path_kinds import path_weight
+from aurora_dev.core.tokens.counting import TokenCounter
+from aurora_dev.core.types import Record
+from aurora_dev.syntax import definitions
+
+if TYPE_CHECKING:
+    from aurora_dev.core.vector_store import VectorStore
+
+__all__ = ["Symbol", "SymbolMap", "rank_symbols", "render_map"]
+
+_WORD: Final = re.compile(r"[A-Za-z_$][\w$]{2,}")
+_MOST_SYMBOLS: Final = 600  # a map of more than 10,000 tokens is no map any more
+_LONGEST_LINE: Final = 160
+# ``read`` and ``close`` are methods of many things that are not defined in the project.
+_METHOD_WEIGHT: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A definition.
+
+    Attributes:
+        line: 1-based, where it begins.
+        signature: Its header in one line.
+        score: How many other files refer to its name, shared among all that define it.
+    """
+
+    path: str
+    line: int
+    signature: str
+    score: float
+
+
+class SymbolMap:
+    """The symbols of a store, read again when it has changed."""
+
+    def __init__(self, counter: TokenCounter, *, mask: bool = True) -> None:
+        self._counter = counter
+        self._mask = mask
+        self._sequence = -1
+        self._symbols: tuple[Symbol, ...] = ()
+
+    async def entries(self, store: VectorStore) -> tuple[Symbol, ...]:
+        """Return the symbols that are referred to most, best first."""
+        sequence = (await store.stats()).sequence
+        if sequence != self._sequence:
+            records = await store.scan({"file_hash": {"$exists": True}}, content=True)
+            self._symbols = await asyncio.to_thread(rank_symbols, records, self._mask)
+            self._sequence = sequence
+        return self._symbols
+
+    def render(self, symbols: Sequence[Symbol], limit: int) -> str:
+        """Return the map within a limit."""
+        return render_map(symbols, limit, self._counter.count)
+
+
+def rank_symbols(records: Sequence[Record], mask: bool = True) -> tuple[Symbol, ...]:
+    """Rank the definitions in records by how many files mention their name.
+
+    Args:
+        records: With contents and the metadata of the chunker.
+        mask: Whether credentials in signatures are masked.
+    """
+    words_of: dict[str, set[str]] = defaultdict(set)
+    definers: dict[str, set[str]] = defaultdict(set)
+    defined: list[tuple[str, Record]] = []
+    for record in records:
+        path = str(record.metadata.get("path", ""))
+        words_of[path].update(_WORD.findall(record.content))
+        symbols = record.metadata.get("symbols")
+        for name in symbols if isinstance(symbols, list) else ():
+            if "." not in name and len(name) > 2 and not name.startswith("__"):
+                definers[name].add(path)
+                defined.append((name, record))
+    mentions: Counter[str] = Counter()
+    for words in words_of.values():
+        mentions.update(words & definers.keys())
+
+    def score(entry: tuple[str, Record]) -> float:
+        name, record = entry
+        others = mentions[name] - len(definers[name])
+        nested = f".{name}" in _qualified_ends(record)
+        factor = path_weight(str(record.metadata.get("path", ""))) * (_METHOD_WEIGHT if nested else 1.0)
+        return max(0, others) / len(definers[name]) * factor
+
+    ranked = sorted(defined, key=lambda entry: (-score(entry), _place(entry[1]), entry[0]))
+    found: dict[tuple[str, int], Symbol] = {}
+    for entry in ranked:
+        if len(found) >= _MOST_SYMBOLS:
+            break
+        symbol = _symbol(*entry, score(entry), mask)
+        if symbol is not None:
+            found.setdefault((symbol.path, symbol.line), symbol)
+    return tuple(found.values())
+
+
+def _qualified_ends(record: Record) -> frozenset[str]:
+    symbols = record.metadata.get("symbols")
+    names = symbols if isinstance(symbols, list) else []
+    return frozenset(f".{name.rpartition('.')[2]}" for name in names if "." in name)
+
+
+def _place(record: Record) -> tuple[str, int]:
+    line: Any = record.metadata.get("start_line", 0)
+    return str(record.metadata.get("path", "")), int(line)
+
+
+def _symbol(name: str, record: Record, score: float, mask: bool) -> Symbol | None:
+    path, start = _place(record)
+    source = textwrap.dedent(record.content).encode("utf-8", "surrogatepass")
+    for definition in definitions(source, str(record.metadata.get("language", ""))):
+        if definition.name == name:
+            header = " ".join(safe(definition.header, mask=mask).split())
+            header = header.replace("( ", "(").replace(", )", ")").replace(" )", ")")
+            if len(header) > _LONGEST_LINE:
+                header = f"{header[: _LONGEST_LINE - 1]}…"
+            return Symbol(path, start + definition.line - 1, header, score)
+    return None
+
+
+def render_map(symbols: Sequence[Symbol], limit: int, count: Callable[[str], int]) -> str:
+    """Return as many of the best symbols as fit into a limit, by file and line, in a fence.
+
+    Returns:
+        The empty string where not even one fits.
+    """
+    # By halving: the text grows with every symbol, and a count of the whole is exact.
+    low, high = 0, len(symbols)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if count(_text(symbols[:middle])) <= limit:
+            low = middle
+        else:
+            high = middle - 1
+    return _text(symbols[:low]) if low else ""
+
+
+def _text(symbols: Sequence[Symbol]) -> str:
+    files: dict[str, list[Symbol]] = defaultdict(list)
+    for symbol in symbols:
+        files[symbol.path].append(symbol)
+    lines: list[str] = []
+    for path in sorted(files):
+        lines.append(label(path))
+        lines += [f"  {one.line}: {one.signature}" for one in sorted(files[path], key=lambda one: one.line)]
+    return fenced("symbol map", "\n".join(lines))

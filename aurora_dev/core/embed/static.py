@@ -1,0 +1,235 @@
+"""Static embeddings: a text is the normalised mean of the vectors of its tokens; no neural network runs.
+
+The format and the method are model2vec's (https://github.com/MinishLab/model2vec); the bundled model was made by
+``scripts/distil_embedder.py``. See its card in ``aurora_dev/models/minilm-static-256``.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aurora_dev.core.embed.word_tokens import TokenGroup, WordTokens
+from aurora_dev.errors import InvalidRequestError, ModelLoadError
+
+BUNDLED_NAME = "bundled/minilm-static-256"
+BUNDLED_PATH = Path(__file__).resolve().parents[2] / "models" / "minilm-static-256"
+
+_CHECKSUMS = "SHA256SUMS"
+_WEIGHTS, _TOKENIZER, _CONFIG = "model.safetensors", "tokenizer.json", "config.json"
+_VECTOR_TENSORS = ("embeddings", "embedding.weight")  # model2vec's name, and that of sentence-transformers
+_POOLING_VERSION = "mean-1"  # part of the fingerprint: changes when this module would give other numbers
+_BLOCK_ROWS = 32  # texts whose vectors are gathered together: neighbours share most of their tokens
+
+
+class StaticEmbedder:
+    """Embeds with a table of token vectors.
+
+    Equal to ``model2vec.StaticModel.encode(texts, max_length=None)`` with normalisation, up to float32 rounding: all
+    tokens of a text count, unknown ones are left out. Several times faster, since it works on bags of words.
+
+    Args:
+        path: A model2vec folder: ``model.safetensors``, ``tokenizer.json``, ``config.json``, and optionally
+            ``SHA256SUMS``, which is verified.
+        name: What a person calls it; the folder's name by default.
+
+    Raises:
+        ModelLoadError: The folder is not there, incomplete, damaged, or holds tensors that this class cannot read.
+    """
+
+    def __init__(self, path: str | Path, *, name: str | None = None) -> None:
+        folder = Path(path)
+        self._name = name or folder.resolve().name
+        files = {file: _read(folder, file) for file in (_WEIGHTS, _TOKENIZER, _CONFIG)}
+        digests = {file: hashlib.sha256(data).hexdigest() for file, data in files.items()}
+        _verify(folder, digests)
+        tensors = _tensors(folder, files[_WEIGHTS])
+        self._table, self._scales, self._rows = _table_of(folder, tensors)
+        _check_config(folder, files[_CONFIG])
+        self._tokens = WordTokens(_tokenizer(folder, files[_TOKENIZER]))
+        self._vocabulary = len(self._table) if self._rows is None else len(self._rows)
+        highest = self._tokens.highest_id
+        if highest >= self._vocabulary or (self._scales is not None and highest >= len(self._scales)):
+            raise _unusable(folder, f"its tokenizer has the token id {highest}, its table {self._vocabulary} tokens")
+        seed = "\0".join((_POOLING_VERSION, digests[_WEIGHTS], digests[_TOKENIZER]))
+        self._fingerprint = hashlib.sha256(seed.encode("ascii")).hexdigest()[:32]
+
+    @classmethod
+    def bundled(cls) -> StaticEmbedder:
+        """Return the model that ships with Aurora, all-MiniLM-L6-v2 distilled to 256 dimensions; loaded once."""
+        return _bundled()
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return self._name
+
+    @property
+    def dimension(self) -> int:
+        """Length of every vector."""
+        return int(self._table.shape[1])
+
+    @property
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits over the contents of weights and tokenizer, wherever they lie."""
+        return self._fingerprint
+
+    def embed_documents(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Embed texts of any length, in bounded memory beside the result.
+
+        Returns:
+            Shape ``(len(texts), dimension)``, float32, rows L2-normalised; zeros where a text has no known token.
+
+        Raises:
+            InvalidRequestError: ``texts`` is a single string, or holds something else than strings.
+        """
+        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            raise InvalidRequestError("texts must be a list of strings; nothing was embedded")
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for group in self._tokens.groups(texts):
+            self._add(vectors, group)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors /= np.where(lengths > 0, lengths, np.float32(1))
+        return vectors
+
+    def embed_query(self, text: str) -> npt.NDArray[np.float32]:
+        """Embed one query as a document: shape ``(dimension,)``, float32, L2-normalised."""
+        vector: npt.NDArray[np.float32] = self.embed_documents([text])[0]
+        return vector
+
+    def _add(self, vectors: npt.NDArray[np.float32], group: TokenGroup) -> None:
+        """Add up the vectors of a group's tokens, each distinct one of a text once, times how often it occurs.
+
+        Not as matrix products: BLAS splits them among all cores however small they are, and waits for the slowest. On
+        a machine that does other work too, that took 40 times as long as the sums.
+        """
+        order = np.argsort(group.rows, kind="stable")  # radix sort: linear
+        rows, ids = group.rows[order], group.ids[order]
+        column_of = np.zeros(self._vocabulary, dtype=np.int64)
+        for first in range(group.first, group.stop, _BLOCK_ROWS):
+            stop = min(first + _BLOCK_ROWS, group.stop)
+            low, high = np.searchsorted(rows, (first, stop))
+            block = ids[low:high]
+            column_of[block] = 1
+            distinct = np.flatnonzero(column_of)
+            column_of[distinct] = np.arange(len(distinct))
+            cells = (rows[low:high] - first) * len(distinct) + column_of[block]
+            counts = np.bincount(cells, minlength=(stop - first) * len(distinct)).astype(np.float32)
+            gathered = self._gather(distinct)
+            for row, how_often in enumerate(counts.reshape(stop - first, len(distinct)), start=first):
+                present = np.flatnonzero(how_often)
+                vectors[row] += np.einsum("i,ij->j", how_often[present], gathered[present])
+            column_of[distinct] = 0
+
+    def _gather(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        rows = ids if self._rows is None else self._rows[ids]
+        gathered = self._table[rows].astype(np.float32)
+        if self._scales is not None:
+            gathered *= self._scales[ids][:, None]
+        return gathered
+
+
+@functools.cache
+def _bundled() -> StaticEmbedder:
+    return StaticEmbedder(BUNDLED_PATH, name=BUNDLED_NAME)
+
+
+def _read(folder: Path, file: str) -> bytes:
+    try:
+        return (folder / file).read_bytes()
+    except OSError as error:
+        what = "is not a folder" if not folder.is_dir() else f"has no readable {file} ({error.strerror or error})"
+        raise ModelLoadError(f"The embedding model at {folder} {what}. {_advice(folder)}") from error
+
+
+def _advice(folder: Path) -> str:
+    if folder == BUNDLED_PATH:
+        return "Reinstall Aurora: pip install --force-reinstall --no-deps aurora-dev"
+    return "Fetch or distil the model again, or leave the setting out to use the bundled one."
+
+
+def _unusable(folder: Path, why: str) -> ModelLoadError:
+    return ModelLoadError(f"The embedding model at {folder} cannot be used: {why}. {_advice(folder)}")
+
+
+def _verify(folder: Path, digests: Mapping[str, str]) -> None:
+    """Compare with ``SHA256SUMS`` where there is one (lines as sha256sum writes them)."""
+    path = folder / _CHECKSUMS
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+    except FileNotFoundError:
+        if folder == BUNDLED_PATH:
+            raise _unusable(folder, f"{_CHECKSUMS} is missing") from None
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unusable(folder, f"{_CHECKSUMS} cannot be read") from error
+    expected = {file.lstrip(" *"): digest.lower() for digest, _, file in (line.partition(" ") for line in lines)}
+    for file, digest in digests.items():
+        if expected.get(file) != digest:
+            raise _unusable(folder, f"{file} is damaged (its SHA-256 is not the one in {_CHECKSUMS})")
+
+
+def _tensors(folder: Path, data: bytes) -> dict[str, npt.NDArray[Any]]:
+    import safetensors
+    import safetensors.numpy
+
+    try:
+        tensors: dict[str, npt.NDArray[Any]] = safetensors.numpy.load(data)
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise _unusable(folder, f"{_WEIGHTS} cannot be read ({error})") from error
+    return tensors
+
+
+def _table_of(
+    folder: Path, tensors: Mapping[str, npt.NDArray[Any]]
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32] | None, npt.NDArray[np.int64] | None]:
+    """Return the vectors (in their stored type), the scale of each token, and the vector's row of each token."""
+    table = next((tensors[name] for name in _VECTOR_TENSORS if name in tensors), None)
+    if table is None:
+        raise _unusable(folder, f"{_WEIGHTS} has no tensor named {' or '.join(_VECTOR_TENSORS)}")
+    if table.ndim != 2 or 0 in table.shape or table.dtype.kind not in "fi":
+        raise _unusable(folder, f"its vectors have the shape {table.shape} and the type {table.dtype}")
+    strange = sorted(set(tensors) - {*_VECTOR_TENSORS, "weights", "mapping"})
+    if strange:
+        raise _unusable(folder, f"{_WEIGHTS} has tensors of an unknown meaning: {', '.join(strange)}")
+    scales, rows = tensors.get("weights"), tensors.get("mapping")
+    if rows is not None:
+        if rows.ndim != 1 or rows.dtype.kind not in "iu" or not len(rows):
+            raise _unusable(folder, f"its mapping has the shape {rows.shape} and the type {rows.dtype}")
+        if int(rows.min()) < 0 or int(rows.max()) >= len(table):
+            raise _unusable(folder, "its mapping points outside its vectors")
+    if scales is not None and (scales.ndim != 1 or scales.dtype.kind != "f"):
+        raise _unusable(folder, f"its weights have the shape {scales.shape} and the type {scales.dtype}")
+    for numbers in (table, scales):
+        if numbers is not None and numbers.dtype.kind == "f" and not np.isfinite(numbers).all():
+            raise _unusable(folder, f"{_WEIGHTS} holds numbers that are not finite")
+    return (
+        table,
+        None if scales is None else scales.astype(np.float32),
+        None if rows is None else rows.astype(np.int64),
+    )
+
+
+def _tokenizer(folder: Path, data: bytes) -> Any:
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_str(data.decode("utf-8"))
+    except Exception as error:  # tokenizers raises plain Exception for whatever is wrong with the file
+        raise _unusable(folder, f"{_TOKENIZER} cannot be read ({error})") from error
+
+
+def _check_config(folder: Path, data: bytes) -> None:
+    try:
+        config = json.loads(data)
+    except ValueError as error:
+        raise _unusable(folder, f"{_CONFIG} cannot be read ({error})") from error
+    if not isinstance(config, dict):
+        raise _unusable(folder, f"{_CONFIG} is no JSON object")

@@ -1,0 +1,327 @@
+"""From settings and names to instances: the only module that knows the concrete classes.
+
+Each class is imported when it is asked for: most processes need one embedder, one backend and no reranker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from aurora_dev.errors import ConfigurationError, InvalidRequestError
+
+if TYPE_CHECKING:
+    from aurora_dev.config import Settings
+    from aurora_dev.core.backend import VectorBackend
+    from aurora_dev.core.embeddings import Embedder
+    from aurora_dev.core.reranker import Reranker
+    from aurora_dev.core.search.rerank_blend import RerankFusion
+    from aurora_dev.core.vector_store import VectorStore
+    from aurora_dev.indexing.project_index import Upkeep
+    from aurora_dev.notes.service import Shelf
+
+_T = TypeVar("_T")
+
+_EMBEDDERS = "bundled, sentence-transformers:MODEL, http:URL, or the folder of a static model"
+_RERANKERS = "auto, bundled, cross-encoder, cross-encoder:MODEL, http (with reranker_url), pinecone[:MODEL], none"
+_CROSS_ENCODERS = ("cross-encoder", "sentence-transformers")  # one thing under the name of each of its makers
+_NAMING_MODELS = (*_CROSS_ENCODERS, "pinecone")  # those that a model may be named for
+_BACKENDS = "faiss, pinecone"
+
+
+def create_backend(
+    backend: VectorBackend | str, path: str | Path = ".aurora", settings: Settings | None = None
+) -> VectorBackend:
+    """Return a backend by name, or the instance itself.
+
+    Args:
+        backend: ``"faiss"``, ``"pinecone"``, or an instance.
+        path: Folder of a local backend; made where it does not exist.
+        settings: For the busy timeout, and for Pinecone's key and index; ``None`` takes the backend's defaults, for
+            Pinecone with what the environment says.
+
+    Raises:
+        InvalidRequestError: ``backend`` is neither, or ``path`` names no folder.
+        ConfigurationError: No backend has that name.
+        StoreError: The store cannot be opened.
+    """
+    if not isinstance(backend, str):
+        return _instance(backend, "backend", "VectorBackend", "vector_query", _BACKENDS)
+    if backend == "faiss":
+        from aurora_dev.core.faiss_store import FAISSLocalStore
+
+        if settings is None:
+            return FAISSLocalStore(path)
+        return FAISSLocalStore(path, busy_timeout=settings.busy_timeout, max_bytes=settings.max_store_bytes)
+    if backend == "pinecone":
+        return _pinecone(settings or _environment())
+    raise ConfigurationError(f"there is no backend '{backend}'; nothing was opened. There is: {_BACKENDS}")
+
+
+def _pinecone(settings: Settings) -> VectorBackend:
+    from aurora_dev.core.pinecone_store import PineconeStore
+
+    return PineconeStore(
+        settings.pinecone_api_key,
+        index=settings.pinecone_index,
+        host=settings.pinecone_host,
+        sparse_host=settings.pinecone_sparse_host,
+        create=settings.pinecone_create,
+        cloud=settings.pinecone_cloud,
+        region=settings.pinecone_region,
+        keyword=settings.pinecone_keyword,
+        timeout=settings.pinecone_timeout,
+        concurrency=settings.pinecone_concurrency,
+    )
+
+
+def create_embedder(
+    embedder: Embedder | str | None = None, settings: Settings | None = None, root: str | Path = "."
+) -> Embedder:
+    """Return an embedder by name, or the instance itself.
+
+    Args:
+        embedder: An instance; ``None`` or ``"bundled"`` for the one in the wheel; ``"sentence-transformers:MODEL"`` (a
+            folder, or a name of the model hub); ``"http:URL"`` for a service that speaks OpenAI's ``/v1/embeddings``;
+            or the folder of a static model.
+        settings: For the model and key of a service; ``None`` reads the environment where one is named.
+        root: Where the relative folder of a static model starts.
+
+    Raises:
+        InvalidRequestError: ``embedder`` is none of these.
+        ConfigurationError: No embedder has that name, or the model of a service is not set.
+        MissingDependencyError: It needs an extra that is not installed.
+        ModelLoadError: The model cannot be loaded.
+    """
+    if embedder is not None and not isinstance(embedder, str):
+        return _instance(embedder, "embedder", "Embedder", "embed_documents", _EMBEDDERS)
+    if embedder is None or embedder == "bundled":
+        from aurora_dev.core.embed.static import StaticEmbedder
+
+        return StaticEmbedder.bundled()
+    kind, _, model = embedder.partition(":")
+    if kind == "sentence-transformers":
+        if not model:
+            raise ConfigurationError("embedder 'sentence-transformers' needs a model: sentence-transformers:MODEL")
+        from aurora_dev.core.embeddings import SentenceTransformerEmbedder
+
+        home = (settings or _environment()).sentence_transformers_home
+        return SentenceTransformerEmbedder(model, cache_folder=home)
+    if kind in ("http", "https"):
+        return _service(embedder, settings or _environment())
+    folder = Path(root, Path(embedder).expanduser())
+    if embedder and folder.is_dir():
+        from aurora_dev.core.embed.static import StaticEmbedder
+
+        return StaticEmbedder(folder)
+    raise ConfigurationError(f"there is no embedder '{embedder}', nor a folder of that name. There is: {_EMBEDDERS}")
+
+
+def _service(embedder: str, settings: Settings) -> Embedder:
+    from aurora_dev.config import service_url
+    from aurora_dev.core.embed.http import HTTPEmbedder
+
+    url = service_url(embedder)
+    if url is None or "://" not in url:
+        raise ConfigurationError(f"embedder '{embedder}' has no URL; write it as http:https://host/v1")
+    if not settings.embedder_model:
+        raise ConfigurationError(
+            f"embedder '{embedder}' needs the name of a model: set embedder_model, or AURORA_EMBEDDER_MODEL"
+        )
+    return HTTPEmbedder(url, settings.embedder_model, api_key=settings.embedder_api_key)
+
+
+def create_reranker(reranker: Reranker | str | None = None, settings: Settings | None = None) -> Reranker | None:
+    """Return a reranker by name, or the instance itself.
+
+    Args:
+        reranker: An instance; ``None`` or ``"cross-encoder"`` for `CrossEncoderReranker` with the model that is set,
+            else its default one; ``"cross-encoder:MODEL"``; ``"sentence-transformers"`` is another name for these;
+            ``"bundled"`` for the model in the wheel; ``"http"`` for the service at ``reranker_url``; ``"pinecone"`` or
+            ``"pinecone:MODEL"`` for a model that Pinecone hosts; ``"auto"`` for a configured service, else a configured
+            model, else the bundled one; ``"none"``.
+        settings: For the service, the model and what runs it; ``None`` reads the environment.
+
+    Returns:
+        ``None`` where nothing is to rerank.
+
+    Raises:
+        InvalidRequestError: ``reranker`` is none of these.
+        ConfigurationError: No reranker has that name, or the service's URL or format cannot be used.
+    """
+    if reranker is not None and not isinstance(reranker, str):
+        return _instance(reranker, "reranker", "Reranker", "score", _RERANKERS)
+    if reranker == "none":
+        return None
+    kind, _, model = ("cross-encoder" if reranker is None else reranker).partition(":")
+    if kind not in ("auto", "bundled", "http", *_NAMING_MODELS) or (kind not in _NAMING_MODELS and model):
+        raise ConfigurationError(f"there is no reranker '{reranker}'. There is: {_RERANKERS}")
+    settings = settings or _environment()
+    if kind == "pinecone":
+        from aurora_dev.core.rerank.pinecone import DEFAULT_MODEL, PineconeReranker
+
+        return PineconeReranker(settings.pinecone_api_key, model or DEFAULT_MODEL)
+    if kind == "http" or (kind == "auto" and settings.reranker_url):
+        return _reranking_service(settings)
+    model = model or settings.cross_encoder_model or ""
+    if kind == "bundled" or (kind == "auto" and not model):
+        from aurora_dev.core.rerank.bundled import BundledReranker, has_bundled_reranker
+
+        if kind == "auto" and not has_bundled_reranker():
+            return None  # an installation that leaves models out
+        return BundledReranker(threads=settings.reranker_threads)
+    from aurora_dev.core.reranker import CrossEncoderReranker
+
+    return CrossEncoderReranker(
+        model or None,
+        backend="onnx" if settings.cross_encoder_backend == "int8" else settings.cross_encoder_backend,
+        quantize="int8" if settings.cross_encoder_backend == "int8" else None,
+        model_home=settings.sentence_transformers_home,
+    )
+
+
+def rerank_fusion(reranker: Reranker | None) -> RerankFusion | None:
+    """Return how a reranker's scores are blended with the first stage's; ``None`` where nothing was measured."""
+    from aurora_dev.core.rerank.bundled import BundledReranker
+    from aurora_dev.core.search.rerank_blend import BUNDLED_FUSION
+
+    return BUNDLED_FUSION if isinstance(reranker, BundledReranker) else None
+
+
+def _reranking_service(settings: Settings) -> Reranker:
+    from aurora_dev.core.http_reranker import HTTPReranker
+
+    if not settings.reranker_url:
+        raise ConfigurationError("reranker 'http' needs the URL of a service: set AURORA_RERANKER_URL")
+    try:
+        return HTTPReranker(
+            settings.reranker_url,
+            settings.reranker_api_key,
+            settings.reranker_model or "",
+            api_format=settings.reranker_format,
+        )
+    except InvalidRequestError as error:
+        raise ConfigurationError(f"the reranking service cannot be used: {error}") from error
+
+
+def open_store(settings: Settings, root: str | Path) -> VectorStore:
+    """Open the store of a project as its settings say.
+
+    Args:
+        settings: Which backend, embedder and reranker.
+        root: The project's folder; a relative ``store`` setting starts there.
+
+    Raises:
+        ConfigurationError: A setting names what does not exist.
+        MissingDependencyError: A setting needs an extra that is not installed.
+        ModelLoadError: The embedder cannot be loaded.
+        StoreError: The store cannot be opened.
+    """
+    from aurora_dev.core.vector_store import VectorStore
+
+    if settings.backend == "pinecone" and settings.sources()["namespace"].kind == "default":
+        raise ConfigurationError(
+            "on Pinecone every project needs a namespace of its own, or one would remove the files of another; nothing "
+            "was opened. Set the environment variable AURORA_NAMESPACE to a name for this project"
+        )
+    # Models before the store: what fails here leaves nothing open and no new folder behind.
+    embedder = create_embedder(settings.embedder, settings, root)
+    reranker = create_reranker(settings.reranker, settings)
+    backend = create_backend(settings.backend, settings.store_path(Path(root)), settings)
+    return VectorStore(
+        backend,
+        namespace=settings.namespace,
+        embedder=embedder,
+        reranker="none" if reranker is None else reranker,
+        mask_secrets=settings.mask_secrets,
+    )
+
+
+def open_notes(settings: Settings, root: str | Path, store: VectorStore) -> Shelf:
+    """Return the memories in a project's store, with those of the user, whose store is opened when it is needed.
+
+    Args:
+        settings: Where the user's store is.
+        root: The project's folder.
+        store: The project's store; its embedder serves both.
+    """
+    from aurora_dev.core.vector_store import VectorStore
+    from aurora_dev.notes.recall.uses import Uses
+    from aurora_dev.notes.service import Shelf
+    from aurora_dev.notes.user_store import USER_BUSY_TIMEOUT, USER_NAMESPACE, UserBook
+
+    folder = settings.user_store_path()
+
+    def open_user_store() -> VectorStore:
+        assert folder is not None  # UserBook does not ask otherwise
+        return VectorStore(
+            create_backend("faiss", folder, settings.model_copy(update={"busy_timeout": USER_BUSY_TIMEOUT})),
+            namespace=USER_NAMESPACE,
+            embedder=store.embedder,
+            reranker="none",
+            mask_secrets=settings.mask_secrets,
+        )
+
+    return Shelf(
+        store,
+        Path(root),
+        mask=settings.mask_secrets,
+        uses=Uses(settings.store_path(Path(root))),
+        user=UserBook(folder, open_user_store),
+    )
+
+
+def open_upkeep(
+    settings: Settings,
+    root: str | Path,
+    store: VectorStore,
+    *,
+    own: bool = True,
+    on_change: Callable[[], Awaitable[object]] | None = None,
+) -> Upkeep:
+    """Return what keeps a project's index true.
+
+    Args:
+        settings: About freshness and history.
+        root: The project's folder.
+        store: The project's store.
+        own: Whether the store is the one that the settings name; what was seen of the project is kept beside it. Beside
+            another one that is not in a folder nothing is kept.
+        on_change: Awaited after files were indexed.
+    """
+    from aurora_dev.history.types import HistoryOptions
+    from aurora_dev.indexing.project_index import Upkeep
+
+    folder = getattr(store.backend, "path", None)
+    if not isinstance(folder, Path):
+        folder = settings.store_path(Path(root)) if own else None
+    return Upkeep(
+        store,
+        Path(root),
+        None if folder is None else folder / "state",
+        mode=settings.freshness,
+        budget=settings.freshness_budget,
+        mask_secrets=settings.mask_secrets,
+        history=HistoryOptions(settings.history_limit, settings.history_days),
+        on_change=on_change,
+    )
+
+
+def _instance(given: _T, argument: str, protocol: str, method: str, names: str) -> _T:
+    """Return what was given if it is an instance of a protocol, which its main method tells.
+
+    Properties are not asked for: that of a model's dimension loads the model.
+    """
+    if isinstance(given, type) or not callable(getattr(given, method, None)):
+        kind = f"the class {given.__name__}" if isinstance(given, type) else f"{type(given).__name__}"
+        raise InvalidRequestError(
+            f"{argument} must be an instance of {protocol} or a name, not {kind}; nothing was opened. Names: {names}"
+        )
+    return given
+
+
+def _environment() -> Settings:
+    from aurora_dev.config import Settings
+
+    return Settings.load()

@@ -1,0 +1,99 @@
+"""The file that holds a keyword index: a line of JSON and raw arrays, under one digest.
+
+Layout, all numbers little-endian: 8 bytes magic; 32 bytes BLAKE2b of everything after them; 8 bytes length of the JSON;
+the JSON (versions, caller's header, length of each array), padded with spaces to a multiple of 8; then the arrays, each
+padded with zeros to a multiple of 8.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aurora_dev.core.keyword.segments import Segment
+from aurora_dev.core.text.terms import terms_fingerprint
+
+FORMAT_VERSION = 1  # raise it whenever the key of a term or the layout changes: older files are then built anew
+
+_MAGIC = b"AURORAKW"
+_DIGEST_BYTES = 32
+_ALIGNMENT = 8  # bytes; arrays are used where they lie
+_PREFIX = len(_MAGIC) + _DIGEST_BYTES
+_FIELDS = (
+    ("rows", "<i8"),
+    ("lengths", "<f4"),
+    ("keys", "<u8"),
+    ("starts", "<i8"),
+    ("documents", "<i4"),
+    ("frequencies", "<f4"),
+)
+
+
+def write_segment(path: Path, segment: Segment, header: Mapping[str, int | str]) -> None:
+    """Write a segment and a header, replacing the file in one step.
+
+    Nothing is forced to the disk: the file can be built anew, and the digest tells whether it has to be.
+
+    Raises:
+        OSError: It could not be written; an earlier file is untouched.
+    """
+    arrays = [np.ascontiguousarray(getattr(segment, name), dtype) for name, dtype in _FIELDS]
+    sizes = {name: len(array) for (name, _), array in zip(_FIELDS, arrays, strict=True)}
+    about = json.dumps(
+        {"version": FORMAT_VERSION, "terms": terms_fingerprint(), "header": dict(header), "sizes": sizes}
+    ).encode()
+    about += b" " * (-len(about) % _ALIGNMENT)
+    pieces: list[Any] = [len(about).to_bytes(8, "little"), about]
+    for array in arrays:
+        pieces += [array.data.cast("B") if len(array) else b"", b"\0" * (-array.nbytes % _ALIGNMENT)]
+    digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+    for piece in pieces:
+        digest.update(piece)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(_MAGIC + digest.digest())
+            for piece in pieces:
+                file.write(piece)
+        Path(name).replace(path)
+    except BaseException:  # also when interrupted: no half-written file stays behind
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def read_segment(path: Path) -> tuple[Segment, dict[str, int | str]]:
+    """Read what `write_segment` wrote.
+
+    Raises:
+        ValueError: Anything about the file is not as it was written, or it is of another version.
+        OSError: It cannot be read.
+    """
+    data = path.read_bytes()
+    body = memoryview(data)[_PREFIX:]
+    if data[: len(_MAGIC)] != _MAGIC or len(body) < 8:
+        raise ValueError(f"{path} is no keyword index")
+    if hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest() != data[len(_MAGIC) : _PREFIX]:
+        raise ValueError(f"{path} is damaged: its digest does not match")
+    # From here on the bytes are those that some version of Aurora wrote.
+    end = 8 + int.from_bytes(body[:8], "little")
+    about = json.loads(bytes(body[8:end]))
+    if about.get("version") != FORMAT_VERSION:
+        raise ValueError(f"{path} has format {about.get('version')}, and {FORMAT_VERSION} is read here")
+    if about.get("terms") != terms_fingerprint():
+        raise ValueError(f"{path} holds terms of another version")
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    offset = _PREFIX + end
+    for name, dtype in _FIELDS:
+        arrays[name] = np.frombuffer(data, dtype, about["sizes"][name], offset)
+        offset += arrays[name].nbytes + -arrays[name].nbytes % _ALIGNMENT
+    return Segment(**arrays), about["header"]

@@ -1,0 +1,341 @@
+"""An incremental BM25 index in memory, with a snapshot on disk.
+
+Log-structured, as in Lucene: compact segments that never change, a small buffer for the latest documents, and marks on
+removed ones; segments are merged when they become many or mostly dead. Document frequencies and the mean length are
+those of the living documents at every moment, so that scores equal those of an index built afresh.
+
+Scores are Robertson's BM25 with Lucene's inverse document frequency, which is never negative:
+``idf(t) = ln(1 + (N - n + 0.5) / (n + 0.5))`` and, for a document of length ``l`` that holds ``t`` with frequency
+``f``, ``idf(t) · f · (k1 + 1) / (f + k1 · (1 - b + b · l / mean))`` (Robertson & Zaragoza, 2009).
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from aurora_dev.core.keyword.file import read_segment, write_segment
+from aurora_dev.core.keyword.segments import (
+    LEAST_WEIGHT,
+    MOST_WEIGHT,
+    Buffer,
+    Part,
+    Rows,
+    build_segment,
+    merge,
+    term_key,
+)
+
+K1 = 1.2  # how fast repetition saturates; Lucene's value
+B = 0.75  # how much long documents are held back; Lucene's value
+
+_BUFFER_DOCUMENTS = 256  # documents; below, lists are searched faster than another segment would be
+_MERGE_RATIO = 4  # a segment is merged with the newer ones once they hold a fourth of its documents
+_SPARSE = 16  # times fewer allowed rows than documents, and looking them up is faster than a mask
+_BLOCK = 64  # scores of which only the best is looked at first
+_DEAD_SHARE = 0.25  # of a segment's documents; above, it is rewritten without them
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _State:
+    """What a search sees: replaced as a whole by every change, never modified.
+
+    Attributes:
+        parts: Segments, oldest first.
+        buffer: The latest documents; of them the first ``buffered`` count, without those in ``buffer_dead``.
+        documents: Living documents.
+        length: Sum of their lengths. Lengths are float32 and the sum float64, so that subtraction restores it exactly.
+    """
+
+    parts: tuple[Part, ...]
+    buffer: Buffer
+    buffered: int
+    buffer_dead: frozenset[int]
+    documents: int
+    length: float
+
+
+class KeywordIndex:
+    """BM25 over weighted terms of documents that the caller numbers.
+
+    Searches may run at any time, also while another thread changes the index: they see it before or after the change.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._state = _State((), Buffer(), 0, frozenset(), 0, 0.0)
+
+    def __len__(self) -> int:
+        """Return how many documents there are."""
+        return self._state.documents
+
+    def add(self, rows: Sequence[int], terms: Sequence[Mapping[str, float]]) -> None:
+        """Add documents; one whose row is there already is replaced.
+
+        Args:
+            rows: Their numbers (int64), in any order; of equal ones the last wins.
+            terms: Term to frequency of each; frequencies outside 1e-6..1e9 are left out. Terms that begin with
+                ``def:`` do not count to a document's length.
+
+        Raises:
+            ValueError: There are not as many rows as terms; nothing was added.
+        """
+        if len(rows) != len(terms):
+            raise ValueError(f"{len(rows)} rows but {len(terms)} documents were given; nothing was added")
+        latest = dict(zip(map(int, rows), terms, strict=True))
+        if not latest:
+            return
+        with self._lock:
+            state = self._without(self._state, latest)
+            if len(latest) < _BUFFER_DOCUMENTS:
+                length = state.buffer.extend(latest)
+                state = replace(state, buffered=len(state.buffer.rows), length=state.length + length)
+                if state.buffered >= _BUFFER_DOCUMENTS:
+                    state = _flushed(state)
+            else:
+                segment = build_segment(list(latest), list(latest.values()))
+                length = float(segment.lengths.sum(dtype=np.float64))
+                state = _flushed(replace(state, length=state.length + length))
+                state = replace(state, parts=_tidied((*state.parts, Part(segment, None, len(latest)))))
+            self._state = replace(state, documents=state.documents + len(latest))
+
+    def remove(self, rows: Iterable[int]) -> None:
+        """Remove documents; unknown rows are ignored."""
+        with self._lock:
+            self._state = self._without(self._state, rows)
+
+    def search(
+        self, terms: Mapping[str, float], top_k: int, allowed: npt.NDArray[np.int64] | None = None
+    ) -> tuple[Rows, npt.NDArray[np.float32]]:
+        """Return the documents that score best.
+
+        Args:
+            terms: Term to weight; weights outside 1e-6..1e9 are left out.
+            top_k: At most so many.
+            allowed: Shape ``(m,)``, int64, in any order: only these rows are considered. Statistics stay those of
+                the whole index. ``None``: all.
+
+        Returns:
+            Rows, int64, and scores, float32, above 0; best first, equal scores by ascending row.
+        """
+        state = self._state
+        wanted = [(term, weight) for term, weight in terms.items() if LEAST_WEIGHT <= weight <= MOST_WEIGHT]
+        found: list[tuple[Rows, npt.NDArray[np.float32]]] = []
+        if top_k > 0 and wanted and state.documents:
+            if allowed is not None:
+                allowed = np.asarray(allowed, np.int64)
+            for rows, scores in _scored(state, wanted, allowed):
+                found.append(_best(rows, scores, top_k))
+        if not found:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        rows = np.concatenate([rows for rows, _ in found])
+        scores = np.concatenate([scores for _, scores in found])
+        order = np.lexsort((rows, -scores))[:top_k]
+        return rows[order], scores[order]
+
+    def save(self, path: Path, header: Mapping[str, int | str]) -> None:
+        """Write a snapshot, which takes the place of an earlier one in a single step.
+
+        Args:
+            path: A file; it is written beside it first, so that a crash leaves the earlier one.
+            header: Anything small that the caller wants back from `load`.
+
+        Raises:
+            OSError: It could not be written; an earlier snapshot is untouched.
+        """
+        with self._lock:
+            state = _flushed(self._state)
+            if len(state.parts) != 1 or state.parts[0].alive is not None:
+                segment = merge(state.parts)
+                state = replace(state, parts=(Part(segment, None, len(segment.rows)),))
+            self._state = state
+        write_segment(path, state.parts[0].segment, header)
+
+    @classmethod
+    def load(cls, path: Path) -> tuple[KeywordIndex, dict[str, int | str]]:
+        """Read a snapshot.
+
+        Returns:
+            The index, and the header that was given to `save`.
+
+        Raises:
+            ValueError: The file is damaged, cut short, no snapshot, or of another version: build the index anew.
+            OSError: It cannot be read, or is not there.
+        """
+        segment, header = read_segment(path)
+        index = cls()
+        count = len(segment.rows)
+        length = float(segment.lengths.sum(dtype=np.float64))
+        parts = (Part(segment, None, count),) if count else ()
+        index._state = _State(parts, Buffer(), 0, frozenset(), count, length)
+        return index, header
+
+    @staticmethod
+    def _without(state: _State, rows: Iterable[int]) -> _State:
+        """Return the state without some documents."""
+        gone = np.unique(np.fromiter(map(int, rows), np.int64))
+        if not len(gone) or not state.documents:
+            return state
+        parts, removed, length = [], 0, state.length
+        for part in state.parts:
+            at = _positions(part.segment.rows, gone)
+            if part.alive is not None:
+                at = at[part.alive[at]]
+            if len(at):
+                alive = np.ones(len(part.segment.rows), np.bool_) if part.alive is None else part.alive.copy()
+                alive[at] = False
+                part = Part(part.segment, alive, part.count - len(at))
+                removed += len(at)
+                length -= float(part.segment.lengths[at].sum(dtype=np.float64))
+            parts.append(part)
+        dead = _buffered_among(state, gone)
+        length -= sum(state.buffer.lengths[number] for number in dead)
+        removed += len(dead)
+        if not removed:
+            return state
+        return replace(
+            state,
+            parts=_tidied(tuple(parts)) if removed > len(dead) else state.parts,
+            buffer_dead=state.buffer_dead | dead,
+            documents=state.documents - removed,
+            length=length,
+        )
+
+
+def _buffered_among(state: _State, gone: Rows) -> frozenset[int]:
+    """Return the numbers of the living buffered documents whose rows are among those given."""
+    wanted = set(gone.tolist())
+    return frozenset(
+        number
+        for number, row in enumerate(state.buffer.rows[: state.buffered])
+        if row in wanted and number not in state.buffer_dead
+    )
+
+
+def _flushed(state: _State) -> _State:
+    """Return the state with an empty buffer."""
+    if not state.buffered:
+        return state
+    segment = state.buffer.segment()
+    part = Part(segment, None, len(segment.rows))
+    if state.buffer_dead:
+        alive = np.ones(len(segment.rows), np.bool_)
+        # The segment is sorted by row, and a row that was replaced stands in the buffer twice.
+        order = np.argsort(np.array(state.buffer.rows, np.int64), kind="stable")
+        alive[np.isin(order, list(state.buffer_dead))] = False
+        part = Part(segment, alive, int(alive.sum()))
+        part = Part(merge([part]), None, part.count)
+    return replace(state, parts=_tidied((*state.parts, part)), buffer=Buffer(), buffered=0, buffer_dead=frozenset())
+
+
+def _tidied(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Return segments that are few and mostly alive: each at least `_MERGE_RATIO` times as large as all newer ones."""
+    parts = tuple(part for part in parts if part.count)
+    newer = 0
+    cut = len(parts)  # from here on everything becomes one
+    for position in range(len(parts) - 1, -1, -1):
+        if newer and parts[position].count < _MERGE_RATIO * newer:
+            cut = position
+        newer += parts[position].count
+    if cut < len(parts):
+        segment = merge(parts[cut:])
+        parts = (*parts[:cut], Part(segment, None, len(segment.rows)))
+    return tuple(
+        part if part.count >= (1.0 - _DEAD_SHARE) * len(part.segment.rows) else _rewritten(part) for part in parts
+    )
+
+
+def _rewritten(part: Part) -> Part:
+    return Part(merge([part]), None, part.count)
+
+
+def _positions(rows: Rows, wanted: Rows) -> npt.NDArray[np.int64]:
+    """Return where the wanted rows stand; both strictly ascending, unknown ones left out."""
+    at = rows.searchsorted(wanted)
+    known = at < len(rows)
+    at, wanted = at[known], wanted[known]
+    found: npt.NDArray[np.int64] = at[rows[at] == wanted]
+    return found
+
+
+def _scored(
+    state: _State, terms: list[tuple[str, float]], allowed: Rows | None
+) -> Iterable[tuple[Rows, npt.NDArray[np.float32]]]:
+    """Yield rows and scores, segment by segment; both of equal shape, scores of 0 included."""
+    keys = np.array([term_key(term) for term, _ in terms], np.uint64)
+    held = [part.segment.postings(keys) for part in state.parts]
+    for part, found in zip(state.parts, held, strict=True):
+        if part.alive is not None:
+            found[:] = [(documents[live := part.alive[documents]], values[live]) for documents, values in found]
+    if state.buffered:
+        found = [state.buffer.postings(term, state.buffered) for term, _ in terms]
+        if state.buffer_dead:
+            alive = np.ones(state.buffered, np.bool_)
+            alive[list(state.buffer_dead)] = False
+            found = [(documents[live := alive[documents]], values[live]) for documents, values in found]
+        held.append(found)
+    weights = []
+    for position, (_, weight) in enumerate(terms):
+        holders = sum(len(found[position][0]) for found in held)
+        weights.append(weight * math.log1p((state.documents - holders + 0.5) / (holders + 0.5)) * (K1 + 1.0))
+    mean = state.length / state.documents or 1.0
+    sources = [(part.segment.rows, part.segment.lengths, True) for part in state.parts]
+    if state.buffered:
+        rows = np.array(state.buffer.rows[: state.buffered], np.int64)
+        sources.append((rows, np.array(state.buffer.lengths[: state.buffered], np.float32), False))
+    for (rows, lengths, ordered), found in zip(sources, held, strict=True):
+        if any(len(documents) for documents, _ in found):
+            scores = _scores(lengths, found, weights, mean)
+            if allowed is None:
+                yield rows, scores
+            else:
+                among = _among(rows, allowed, ordered)
+                yield rows[among], scores[among]
+
+
+def _among(rows: Rows, allowed: Rows, ordered: bool) -> npt.NDArray[np.bool_] | npt.NDArray[np.int64]:
+    """Return a mask or the positions of the rows that are allowed."""
+    if ordered and _SPARSE * len(allowed) < len(rows):
+        return _positions(rows, np.unique(allowed))
+    return np.isin(rows, allowed)
+
+
+def _scores(
+    lengths: npt.NDArray[np.float32],
+    found: list[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]],
+    weights: list[float],
+    mean: float,
+) -> npt.NDArray[np.float32]:
+    """Return BM25 of every document of a segment: shape ``(n,)``, float32."""
+    # Term by term in float32: more than twice as fast as one np.bincount over all postings, whose weights are float64.
+    norms = np.float32(K1 * (1.0 - B)) + np.float32(K1 * B / mean) * lengths
+    scores = np.zeros(len(lengths), np.float32)
+    for (documents, frequencies), weight in zip(found, weights, strict=True):
+        share = norms.take(documents)
+        share += frequencies
+        np.divide(frequencies, share, out=share)
+        share *= np.float32(weight)
+        scores[documents] += share  # a document stands at most once in a term's postings
+    return scores
+
+
+def _best(rows: Rows, scores: npt.NDArray[np.float32], top_k: int) -> tuple[Rows, npt.NDArray[np.float32]]:
+    """Return at least the ``top_k`` best, ties with the last of them included, without scores of 0."""
+    # Partitioning all scores costs more than computing them. At least top_k blocks reach the top_k-th best maximum of
+    # a block, hence at least top_k scores do: what lies below it can be left out first.
+    blocks = len(scores) // _BLOCK
+    least = np.float32(0)
+    if blocks > top_k:
+        maxima = scores[: blocks * _BLOCK].reshape(blocks, _BLOCK).max(axis=1)
+        least = np.partition(maxima, blocks - top_k)[blocks - top_k]
+    at = np.flatnonzero(scores >= least) if least > 0 else np.flatnonzero(scores)
+    if len(at) > top_k:
+        among = scores[at]
+        at = at[among >= np.partition(among, len(at) - top_k)[len(at) - top_k]]
+    return rows[at], scores[at]

@@ -1,0 +1,204 @@
+"""Backing up a local store while it is in use, and putting a backup back while it is in use."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from aurora_dev.core.local import records as sql
+from aurora_dev.core.local.connections import DATABASE, Connections
+from aurora_dev.core.local.schema import APPLICATION_ID, SCHEMA_VERSION, translated
+from aurora_dev.errors import InvalidRequestError, SchemaVersionError, StoreCorruptError, StoreUnwritableError
+
+_PAGES_AT_ONCE = 2_048  # 16 MB of 8 KiB pages: a call of the progress every few tens of milliseconds
+_RECORDS_AT_ONCE = 1_000
+_SUFFIX = ".part"
+_MAGIC = b"SQLite format 3\0"  # https://sqlite.org/fileformat.html
+
+Progress = Callable[[int, int], None]  # (done, to do)
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreReport:
+    """What a restore put in place.
+
+    Attributes:
+        namespaces: The names and how many records each has now.
+        records: All of them.
+        replaced: How many records the store held before; they are gone.
+    """
+
+    namespaces: dict[str, int]
+    records: int
+    replaced: int
+
+
+class LocalBackups:
+    """The part of a local store that makes and restores backups."""
+
+    path: Path
+    _connections: Connections
+
+    def back_up(self, file: str | Path, progress: Progress | None = None) -> int:
+        """Write one commit of the whole store to a file while it is in use; readers and writers go on.
+
+        The copy is checked and then moved to its place in one step.
+
+        Args:
+            file: Where to; one of that name is replaced.
+            progress: Called with how many of how many pages are done.
+
+        Returns:
+            The size of the file in bytes.
+
+        Raises:
+            InvalidRequestError: ``file`` is a folder, or the store itself.
+            StoreUnwritableError, StoreFullError: The file cannot be written; the store is untouched.
+            StoreCorruptError: The store is damaged; no backup was made.
+        """
+        target = Path(file).expanduser()
+        _check_target(target, self.path)
+        part = target.with_name(target.name + _SUFFIX)
+        try:
+            # As private as the store; what a killed backup left is written over.
+            os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
+        except OSError as error:
+            raise StoreUnwritableError(
+                f"{target} cannot be written ({error.strerror}); the store is untouched. Choose another place"
+            ) from error
+        try:
+            with self._connections.reader(snapshot=True) as source, closing(sqlite3.connect(part)) as copy:
+                sql.read_names(source)  # the first read fixes the commit that is copied, whatever is written meanwhile
+                with translated(part, "write"):
+                    _copy(source, copy, progress)
+            _bring_to_disk(part, target)
+        except BaseException:  # also when interrupted: half a backup must not stay
+            with suppress(OSError):
+                part.unlink()
+            raise
+        return target.stat().st_size
+
+    def restore(self, file: str | Path, progress: Progress | None = None) -> RestoreReport:
+        """Replace everything in the store by what a backup holds, in one transaction, while the store is in use.
+
+        Other processes see the old state until it is done, then the new one. Where it fails, nothing has changed.
+
+        Args:
+            file: A backup; it is only read.
+            progress: Called with how many of how many records are done.
+
+        Raises:
+            InvalidRequestError: ``file`` is no backup of a store, or the store itself.
+            SchemaVersionError: A newer Aurora made it.
+            StoreCorruptError: It is damaged.
+            StoreFullError: The disk is full, or the size limit reached.
+        """
+        source = Path(file).expanduser()
+        if not source.is_file():
+            raise InvalidRequestError(f"there is no file '{file}': nothing was changed")
+        if _is_store(source, self.path):
+            raise InvalidRequestError(f"'{file}' is the store itself: nothing was changed")
+        with _opened(source) as backup, self._connections.writer() as connection:
+            replaced = 0
+            for name in sql.read_names(connection):
+                state = sql.read_state(connection, name)
+                if state is not None:
+                    replaced += state.records
+                    sql.delete_all(connection, state)
+            embedder = sql.read_embedder(backup)
+            if embedder is not None and embedder != sql.read_embedder(connection):
+                sql.write_embedder(connection, embedder)
+            found = _fill(backup, connection, progress)
+        return RestoreReport(found, sum(found.values()), replaced)
+
+
+def _copy(source: sqlite3.Connection, copy: sqlite3.Connection, progress: Progress | None) -> None:
+    def said(_status: int, left: int, total: int) -> None:
+        if progress is not None:
+            progress(total - left, total)
+
+    source.backup(copy, pages=_PAGES_AT_ONCE, progress=said)
+    copy.execute("PRAGMA journal_mode = DELETE").fetchone()  # one file, with nothing beside it
+    (result,) = copy.execute("PRAGMA quick_check(1)").fetchone()
+    if result != "ok":
+        raise sqlite3.DatabaseError(f"the copy is malformed: {result}")
+
+
+def _bring_to_disk(part: Path, target: Path) -> None:
+    try:
+        with part.open("r+b") as stream:
+            os.fsync(stream.fileno())
+        part.replace(target)
+    except OSError as error:
+        raise StoreUnwritableError(
+            f"{target} cannot be written ({error.strerror}); the store is untouched. Choose another place"
+        ) from error
+
+
+def _fill(backup: sqlite3.Connection, connection: sqlite3.Connection, progress: Progress | None) -> dict[str, int]:
+    """Insert what a backup holds; rows get new numbers, so that nothing that others remember of rows turns wrong."""
+    states = {name: state for name in sql.read_names(backup) if (state := sql.read_state(backup, name)) is not None}
+    total, done = sum(state.records for state in states.values()), 0
+    for name, state in states.items():
+        after = ""
+        while page := sql.read_page(backup, state, after, _RECORDS_AT_ONCE, content=True):
+            vectors = sql.read_vectors(backup, [row for row, *_ in page], state.generation)
+            sql.insert(connection, name, [line[1:] for line in page], [vectors.get(line[0]) for line in page], ())
+            after, done = page[-1][1], done + len(page)
+            if progress is not None:
+                progress(done, total)
+    if done != total:
+        raise StoreCorruptError(
+            f"the backup says that it holds {total:,} records, and {done:,} can be read: it is damaged, and the store "
+            "was not changed. Take another backup"
+        )
+    return {name: state.records for name, state in states.items()}
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[sqlite3.Connection]:
+    """Open a backup for reading, all of it in one commit, and check that it is whole."""
+    _check_is_database(file)
+    with translated(file, "read"):
+        connection = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        with closing(connection):
+            (application,) = connection.execute("PRAGMA application_id").fetchone()
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if application != APPLICATION_ID:
+                raise InvalidRequestError(f"'{file}' is no backup of a store: nothing was changed")
+            if version != SCHEMA_VERSION:
+                raise SchemaVersionError(
+                    f"{file} has the schema version {version}, and this Aurora restores {SCHEMA_VERSION}; nothing was "
+                    "changed. Restore it with the version that made it, or upgrade with: pip install -U aurora-dev"
+                )
+            connection.execute("BEGIN")
+            (result,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if result != "ok":
+                raise sqlite3.DatabaseError(f"malformed: {result}")
+            yield connection
+
+
+def _check_is_database(file: Path) -> None:
+    try:
+        with file.open("rb") as stream:
+            found = stream.read(len(_MAGIC)) == _MAGIC
+    except OSError as error:
+        raise InvalidRequestError(f"'{file}' cannot be read ({error.strerror}): nothing was changed") from error
+    if not found:
+        raise InvalidRequestError(f"'{file}' is no backup of a store: nothing was changed")
+
+
+def _check_target(file: Path, folder: Path) -> None:
+    if file.is_dir() or not file.name:
+        raise InvalidRequestError(f"'{file}' is a folder; name the file to write. Nothing was done")
+    if _is_store(file, folder):
+        raise InvalidRequestError(f"'{file}' is the store itself; name another file. Nothing was done")
+
+
+def _is_store(file: Path, folder: Path) -> bool:
+    database = (folder / DATABASE).resolve()
+    return file.resolve() in {database, *(database.with_name(DATABASE + end) for end in ("-wal", "-shm", "-journal"))}

@@ -1,0 +1,230 @@
+"""Indexes that are derived from the records: kept in memory, brought up to date from SQLite, saved as snapshots.
+
+A derived index knows the sequence number that it has reached. Before every search it compares that number with the
+namespace's; where they differ it takes out the rows deleted since and adds the rows with higher numbers, or is built
+again where the log of deletions no longer reaches back. A snapshot on disk only saves the time of building: one that is
+missing, stale or damaged costs that time again, and never an error.
+
+A snapshot also knows the random mark of the commit that it has reached: one of a history that the database does not
+have, because it was restored from a backup, is not used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from aurora_dev.core.local.connections import Connections
+from aurora_dev.core.local.records import NamespaceState, read_mark, read_state, removed_since, store_identity
+from aurora_dev.log import get_logger
+
+_log = get_logger(__name__)
+
+FOLDER = "index"
+# Seconds that another process would have to repeat without a snapshot. Searches save only what took noticeably long,
+# because the caller waits; `refresh` and `close` save what a later process would notice.
+SAVE_AFTER_SEARCH = 1.0
+SAVE_AFTER_REFRESH = 0.05
+
+
+def check_folder(folder: Path) -> str | None:
+    """Say why no snapshot can be kept in a store's folder though it may be written; ``None`` where that is possible."""
+    snapshots = folder / FOLDER
+    if snapshots.is_dir() or not os.access(snapshots, os.F_OK):
+        return None
+    return f"{snapshots} is not a folder: every process builds its indexes anew. Move it away or delete it"
+
+
+class Searchable(Protocol):
+    """What this module needs of an index."""
+
+    def __len__(self) -> int: ...
+
+    def remove(self, rows: npt.NDArray[np.int64]) -> None:
+        """Take rows out; unknown ones are ignored."""
+
+    def save(self, path: Path, header: Mapping[str, int | str]) -> None:
+        """Write a snapshot atomically."""
+
+
+Index = TypeVar("Index", bound=Searchable)
+
+
+class Kind(Protocol[Index]):
+    """How one kind of index is loaded and filled; it has no state of its own."""
+
+    @property
+    def name(self) -> str:
+        """Part of the snapshot's file name."""
+
+    @property
+    def version(self) -> str:
+        """Changes when the same records would give another index."""
+
+    @property
+    def follows_embedder(self) -> bool:
+        """Whether another embedder makes the index worthless."""
+
+    def load(self, path: Path) -> tuple[Index, Mapping[str, Any]]:
+        """Read a snapshot; `OSError` or `ValueError` where that is not possible."""
+
+    def build(self, connection: sqlite3.Connection, state: NamespaceState) -> Index:
+        """Return an index for a namespace that `extend` will fill from its first row."""
+
+    def extend(self, index: Index, connection: sqlite3.Connection, state: NamespaceState, after: int) -> int:
+        """Add the rows above ``after`` and return the highest one, ``after`` where there are none."""
+
+    def outgrown(self, index: Index, state: NamespaceState) -> bool:
+        """Whether the index should be built anew for the present number of rows."""
+
+    def expected(self, state: NamespaceState) -> int:
+        """Return how many rows an index of the whole namespace has."""
+
+
+class DerivedIndex(Generic[Index]):
+    """One index of one namespace; one thread at a time uses it."""
+
+    def __init__(self, connections: Connections, namespace: str, kind: Kind[Index]) -> None:
+        self._connections = connections
+        self._namespace = namespace
+        self._kind = kind
+        self._lock = threading.RLock()
+        self._index: Index | None = None
+        self._sequence = 0
+        self._mark = 0
+        self._generation = 0
+        self._last_row = 0
+        self._unsaved_seconds = 0.0
+        self._use_snapshot = True
+        digest = hashlib.sha256(namespace.encode("utf-8")).hexdigest()[:24]
+        self._path = connections.folder / FOLDER / f"{digest}.{kind.name}"
+
+    @contextmanager
+    def current(self) -> Iterator[tuple[Index, NamespaceState] | None]:
+        """Lend the index, at the namespace's present sequence; ``None`` where the namespace holds nothing.
+
+        The state tells the sequence that the index has reached.
+        """
+        with self._lock:
+            with self._connections.reader() as connection:
+                state = read_state(connection, self._namespace)
+            if state is None or state.records == 0:
+                yield None
+                return
+            if self._index is None or self._is_stale(state):
+                state = self._catch_up()
+                self._save(SAVE_AFTER_SEARCH)
+            assert self._index is not None
+            yield self._index, state
+
+    def refresh(self) -> None:
+        """Bring the index up to date now, and save it where that spares the next process time."""
+        with self.current():
+            self.save()
+
+    def save(self) -> None:
+        """Write a snapshot where catching up without it would take long; a failure is logged, not raised."""
+        with self._lock:
+            self._save(SAVE_AFTER_REFRESH)
+
+    def discard(self) -> None:
+        """Forget the index and its snapshot: the next use builds it from the records."""
+        with self._lock:
+            self._index = None
+            self._use_snapshot = False
+
+    def _is_stale(self, state: NamespaceState) -> bool:
+        return self._sequence != state.sequence or self._generation != self._generation_of(state)
+
+    def _generation_of(self, state: NamespaceState) -> int:
+        return state.generation if self._kind.follows_embedder else 0
+
+    def _catch_up(self) -> NamespaceState:
+        started = time.perf_counter()
+        with self._connections.reader(snapshot=True) as connection:
+            state = read_state(connection, self._namespace)
+            assert state is not None  # namespaces are emptied, never removed
+            if self._index is None and self._use_snapshot:
+                self._load(connection, state)
+            # Whatever goes wrong from here on leaves no half-changed index behind.
+            index, self._index = self._index, None
+            removed = None
+            if index is not None and self._generation == self._generation_of(state):
+                removed = removed_since(connection, state, self._sequence)
+            if index is None or removed is None or self._kind.outgrown(index, state):
+                index = self._kind.build(connection, state)
+                self._last_row = 0
+            elif len(removed):
+                index.remove(removed)
+            before = self._last_row
+            self._last_row = self._kind.extend(index, connection, state, before)
+            if before and len(index) != self._kind.expected(state):
+                _log.warning("index.miscounted", kind=self._kind.name, namespace=self._namespace, rows=len(index))
+                index = self._kind.build(connection, state)
+                self._last_row = self._kind.extend(index, connection, state, 0)
+            if len(index) != self._kind.expected(state):
+                # Answers would lack records without a word.
+                raise sqlite3.DatabaseError(f"the {self._kind.name} rows that the namespace counts are malformed")
+            mark = read_mark(connection, state, state.sequence)
+        self._index = index
+        self._sequence, self._mark, self._generation = state.sequence, mark, self._generation_of(state)
+        self._use_snapshot = True
+        seconds = time.perf_counter() - started
+        self._unsaved_seconds += seconds
+        _log.debug("index.caught_up", kind=self._kind.name, namespace=self._namespace, rows=len(index), seconds=seconds)
+        return state
+
+    def _load(self, connection: sqlite3.Connection, state: NamespaceState) -> None:
+        store = store_identity(connection)
+        try:
+            index, header = self._kind.load(self._path)
+            facts = {"mark": 0, **header}  # stores of the first versions have no marks
+            facts = {key: facts[key] for key in self._header(store)}
+            sequence, last_row = int(facts["sequence"]), int(facts["last_row"])
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            _log.warning("index.snapshot_unusable", path=str(self._path), error=error)
+            return
+        mark = read_mark(connection, state, sequence)
+        expected = {**self._header(store), "generation": self._generation_of(state), "mark": mark}
+        if any(facts[key] != value for key, value in expected.items() if key not in ("sequence", "last_row")):
+            return
+        self._index = index
+        self._sequence, self._generation, self._last_row = sequence, int(facts["generation"]), last_row
+
+    def _header(self, store: str) -> dict[str, int | str]:
+        return {
+            "store": store,
+            "namespace": self._namespace,
+            "version": self._kind.version,
+            "generation": self._generation,
+            "sequence": self._sequence,
+            "mark": self._mark,
+            "last_row": self._last_row,
+        }
+
+    def _save(self, threshold: float) -> None:
+        if self._index is None or self._unsaved_seconds < threshold:
+            return
+        self._unsaved_seconds = 0.0  # also where saving fails: it is not tried again before the next larger change
+        if not self._connections.folder_is_writable or check_folder(self._connections.folder):
+            _log.debug("index.snapshot_not_saved", path=str(self._path))
+            return
+        try:
+            with self._connections.reader() as connection:
+                store = store_identity(connection)
+            self._path.parent.mkdir(mode=0o700, exist_ok=True)
+            self._index.save(self._path, self._header(store))
+        except OSError as error:
+            _log.warning("index.snapshot_not_saved", path=str(self._path), error=error)

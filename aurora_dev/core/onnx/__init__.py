@@ -1,0 +1,1 @@
+"""Running a model on ONNX Runtime, and building one."""

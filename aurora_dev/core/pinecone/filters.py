@@ -1,0 +1,119 @@
+"""Our filters as Pinecone's: never narrower than the filter means, so that `matches` can have the last word.
+
+The grammars look alike, but Pinecone's documentation leaves open what ``$ne`` and ``$nin`` do with missing fields, it
+takes no empty list and no booleans in ``$in``, and it rounds whole numbers beyond 2^53. So a condition is written such
+that the open questions do not arise, and every record that comes back is checked again on this machine.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias
+
+from aurora_dev.core.filters import AnyOf, Condition, FilterNode, Scalar
+from aurora_dev.core.pinecone.records import encode_key, encode_text
+
+_LARGEST_EXACT = 2**53
+_MOST_VALUES = 10_000  # of an $in; Pinecone's limit
+
+
+class _Everything:
+    """Says nothing: every record may match."""
+
+
+class _Nothing:
+    """No record can match."""
+
+
+EVERYTHING: Final = _Everything()
+NOTHING: Final = _Nothing()
+Translated: TypeAlias = "dict[str, Any] | _Everything | _Nothing"
+
+
+def translate(node: FilterNode | None) -> Translated:
+    """Return a filter of Pinecone that lets through every record that matches, and few others.
+
+    Args:
+        node: A checked filter; ``None`` matches everything.
+
+    Returns:
+        The filter, `EVERYTHING` or `NOTHING`.
+    """
+    if node is None:
+        return EVERYTHING
+    if isinstance(node, Condition):
+        return _condition(node)
+    parts = [translate(part) for part in node.parts]
+    return any_of(parts) if isinstance(node, AnyOf) else all_of(parts)
+
+
+def all_of(parts: list[Translated]) -> Translated:
+    """Join filters of which every one must match."""
+    if any(part is NOTHING for part in parts):
+        return NOTHING
+    said = [part for part in parts if isinstance(part, dict)]
+    if not said:
+        return EVERYTHING
+    return said[0] if len(said) == 1 else {"$and": said}
+
+
+def any_of(parts: list[Translated]) -> Translated:
+    """Join filters of which one must match."""
+    if any(part is EVERYTHING for part in parts):
+        return EVERYTHING
+    said = [part for part in parts if isinstance(part, dict)]
+    if not said:
+        return NOTHING
+    return said[0] if len(said) == 1 else {"$or": said}
+
+
+def _condition(condition: Condition) -> Translated:
+    name, operand = condition.operator, condition.operand
+    field = encode_key(condition.field)
+    if name == "$exists":
+        return {field: {"$exists": operand}}
+    if isinstance(operand, tuple):
+        return _among(field, operand) if name == "$in" else _not_among(field, operand)
+    if name == "$eq":
+        return _among(field, (operand,))
+    if name == "$ne":
+        return _not_among(field, (operand,))
+    assert not isinstance(operand, str)  # the grammar gives ranges numbers only
+    if abs(operand) >= _LARGEST_EXACT:
+        # The stored number may have been rounded to the very bound.
+        name = "$gte" if name in ("$gt", "$gte") else "$lte"
+        operand = float(operand)
+    return {field: {name: operand}}
+
+
+def _among(field: str, operand: tuple[Scalar, ...]) -> Translated:
+    parts: list[Translated] = [{field: {"$eq": value}} for value in _booleans(operand)]
+    # One list for each type: Pinecone's documentation shows no mixed ones.
+    for values in (_texts(operand), _numbers(operand)):
+        for start in range(0, len(values), _MOST_VALUES):
+            some = values[start : start + _MOST_VALUES]
+            parts.append({field: {"$eq": some[0]}} if len(some) == 1 else {field: {"$in": some}})
+    return any_of(parts)
+
+
+def _not_among(field: str, operand: tuple[Scalar, ...]) -> Translated:
+    parts: list[Translated] = [{field: {"$ne": value}} for value in _booleans(operand)]
+    # A number that was rounded may equal one that it is not: such operands are left to the check on this machine.
+    numbers = [value for value in _numbers(operand) if abs(value) < _LARGEST_EXACT]
+    for values in (_texts(operand), numbers):
+        if 0 < len(values) <= _MOST_VALUES:
+            parts.append({field: {"$ne": values[0]}} if len(values) == 1 else {field: {"$nin": values}})
+    inside = all_of(parts)
+    return any_of([{field: {"$exists": False}}, inside]) if isinstance(inside, dict) else inside
+
+
+def _booleans(operand: tuple[Scalar, ...]) -> list[bool]:
+    return sorted({value for value in operand if isinstance(value, bool)})
+
+
+def _texts(operand: tuple[Scalar, ...]) -> list[Any]:
+    return list(dict.fromkeys(encode_text(value) for value in operand if isinstance(value, str)))
+
+
+def _numbers(operand: tuple[Scalar, ...]) -> list[Any]:
+    numbers = [value for value in operand if isinstance(value, int | float) and not isinstance(value, bool)]
+    return list(dict.fromkeys(float(value) if abs(value) > _LARGEST_EXACT else value for value in numbers))

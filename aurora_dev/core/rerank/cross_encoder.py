@@ -1,0 +1,259 @@
+"""What a loaded cross-encoder is and how it is asked: batches, memory, the meaning of its figures.
+
+Loading itself is in `aurora_dev.core.reranker`, the only module of this stage that imports torch; here it is passed in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from aurora_dev.core.rerank.known_models import DEFAULT_MODEL
+from aurora_dev.core.rerank.shared_model import Cancelled
+from aurora_dev.errors import RerankError
+from aurora_dev.log import get_logger
+
+_log = get_logger(__name__)
+
+Pair: TypeAlias = tuple[str, str]
+
+# Kernels round differently for other batch shapes: by 1e-8 for a model of toy size, by up to 1e-5 of a logit for one of
+# MiniLM's. Fewer digits would hide more of that, and tie what a model tells apart.
+_DECIMALS = 6
+# Beyond this a sigmoid is 0 or 1 in float64; keeps exp() from overflowing.
+_LARGEST_LOGIT = 700.0
+
+
+# What transformers calls a network that ends in a layer for labels.
+_HEADED = "ForSequenceClassification"
+
+
+class NotARerankerError(Exception):
+    """A model loaded, and its output is no relevance."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrossEncoderModel:
+    """A loaded model.
+
+    Attributes:
+        name: What a person calls it.
+        predict: Takes (query, text) pairs as one batch, gives one figure for each, higher is better.
+        revision: Changes whenever the same pair may get another figure.
+        probabilities: Whether the figures are in 0..1 already; else they are logits.
+        free_memory: Gives an accelerator's cached memory back.
+    """
+
+    name: str
+    predict: Callable[[list[Pair]], Any]
+    revision: str
+    probabilities: bool
+    free_memory: Callable[[], None]
+
+    def raw_scores(self, pairs: list[Pair], batch_size: int, abandoned: threading.Event) -> list[float]:
+        """Return the figure of each pair; what else is in its batch changes it by 1e-5 at most.
+
+        An out-of-memory error is retried once with half the batch.
+
+        Args:
+            pairs: Neighbours share a batch, and are padded to its longest.
+            batch_size: Most pairs of a batch.
+            abandoned: Looked at between two batches; once set, the work stops.
+
+        Raises:
+            RerankError: Out of memory again, another failure, a wrong number of figures, or one that is not finite.
+            Cancelled: ``abandoned`` was set.
+        """
+        scores: list[float] = []
+        retried = False
+        while len(scores) < len(pairs):
+            if abandoned.is_set():
+                raise Cancelled
+            batch = pairs[len(scores) : len(scores) + batch_size]
+            values = self._figures(batch, may_retry=not retried and len(batch) > 1)
+            if values is None:
+                batch_size, retried = len(batch) // 2, True
+                _log.warning("rerank_out_of_memory", model=self.name, failed_batch=len(batch), next_batch=batch_size)
+                self.free_memory()
+                continue
+            scores.extend(round(value, _DECIMALS) for value in values.tolist())
+        return scores
+
+    def relevance(self, raw: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+        """Map figures to 0..1: a sigmoid for logits, nothing for probabilities."""
+        if self.probabilities:
+            return np.clip(raw, 0.0, 1.0).astype(np.float32)
+        return (1.0 / (1.0 + np.exp(-np.clip(raw, -_LARGEST_LOGIT, _LARGEST_LOGIT)))).astype(np.float32)
+
+    def _figures(self, batch: list[Pair], *, may_retry: bool) -> npt.NDArray[np.float64] | None:
+        """Return the figures of one batch; ``None`` where memory ran out and a smaller batch may do.
+
+        The exception ends here, since its traceback keeps the tensors of the batch alive.
+        """
+        try:
+            values = np.asarray(self.predict(batch), dtype=np.float64)
+        except Exception as error:  # whatever a model raises is reported as one kind of error
+            if may_retry and _is_out_of_memory(error):
+                return None
+            hint = "; a smaller batch_size or max_length needs less" if _is_out_of_memory(error) else ""
+            raise self._error(f"{described(error)}{hint}") from error
+        if values.size != len(batch):
+            raise self._error(f"it gave {values.size} scores for {len(batch)} pairs")
+        if not np.isfinite(values).all():
+            raise self._error(
+                "it gave a score that is no finite number (NaN or infinite); its weights are damaged, or their "
+                "precision is too low for this device"
+            )
+        return values.reshape(len(batch))
+
+    def _error(self, cause: str) -> RerankError:
+        return RerankError(f"Reranking failed for model {self.name}: {cause}")
+
+
+class Scored(NamedTuple):
+    """The figures of a call's texts, in input order, and how many of them the cache knew."""
+
+    raw: npt.NDArray[np.float64]
+    relevance: npt.NDArray[np.float32]
+    cache_hits: int
+
+    @classmethod
+    def none(cls) -> Scored:
+        """Return what no text gives."""
+        return cls(np.zeros(0), np.zeros(0, np.float32), 0)
+
+
+def described(error: BaseException) -> str:
+    """Return an exception's type and text in one line of prose."""
+    text = " ".join(str(error).split()).rstrip(".")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    # torch raises OutOfMemoryError on accelerators and a plain RuntimeError from its CPU allocator.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+
+
+def model_folder(model_name: str) -> Path | None:
+    """Return the local folder that a name means (which may not exist), or ``None`` for a name on the Hub."""
+    path = Path(model_name).expanduser()
+    with contextlib.suppress(OSError):  # a name that is no path on this system is none of ours
+        if path.exists():
+            return path.resolve()
+    looks_local = path.is_absolute() or model_name.startswith((".", "~")) or "\\" in model_name
+    return path if looks_local or model_name.count("/") > 1 else None
+
+
+def load_advice(model_name: str, error: Exception) -> str:
+    """Return what to try after a load that failed."""
+    if isinstance(error, NotARerankerError):
+        return f"Choose a cross-encoder with one output, such as {DEFAULT_MODEL}."
+    if isinstance(error, ImportError):
+        return "Reinstall what it is built on: pip install --upgrade --force-reinstall 'aurora-dev[rerank]'"
+    if model_folder(model_name) is not None:
+        return "Pass the folder that holds the model's config.json, tokenizer and weights, or the name of a Hub model."
+    return (
+        'Check the name. On a machine without network, fetch the model where there is one (python -c "from '
+        f"sentence_transformers import CrossEncoder as C; C('{model_name}').save_pretrained('model')\"), copy the "
+        "folder here, and pass its path as model_name or in CROSS_ENCODER_MODEL."
+    )
+
+
+def refuse_what_is_no_reranker(model: Any) -> None:
+    """Raise `NotARerankerError` where a loaded ``CrossEncoder`` does not give one trained figure for each pair."""
+    labels = int(getattr(model, "num_labels", 1) or 1)
+    if labels != 1:
+        raise NotARerankerError(
+            f"it has {labels} outputs: it is a classifier, and no single one of them is a relevance"
+        )
+    network = getattr(model, "model", None)
+    saved = getattr(getattr(network, "config", None), "architectures", None) or []
+    if type(network).__name__.endswith(_HEADED) and saved and not any(name.endswith(_HEADED) for name in saved):
+        raise NotARerankerError(
+            f"it was saved as {saved[0]}, without the layer that gives a score, and transformers has made one up, of "
+            "random numbers"
+        )
+
+
+def output_activation(model: Any, nn: Any) -> tuple[Any, bool]:
+    """Return the activation to ask a ``CrossEncoder`` for, and whether what comes out is a probability already.
+
+    Decided from what the model is, never from the figures of a batch: where the last stage of the network is a
+    sigmoid, its output is used as it is; where sentence-transformers is configured to put ``Identity`` or ``Sigmoid``
+    on top, that is taken off and the logits are used; any other activation belongs to the model and stays.
+
+    Args:
+        model: A loaded ``CrossEncoder``.
+        nn: The module ``torch.nn``.
+    """
+    configured = getattr(model, "activation_fn", None)
+    if _ends_in_sigmoid(model, nn):
+        return nn.Identity(), True
+    if configured is None or isinstance(configured, nn.Identity | nn.Sigmoid):
+        return nn.Identity(), False
+    return configured, isinstance(configured, nn.Hardsigmoid)  # the only other one whose range is 0..1
+
+
+def _ends_in_sigmoid(model: Any, nn: Any) -> bool:
+    """Whether the last stage is a sigmoid: a module of its own, or the activation of a dense layer."""
+    stages = list(model.children())
+    last = stages[-1] if stages else None
+    return isinstance(last, nn.Sigmoid) or isinstance(getattr(last, "activation_function", None), nn.Sigmoid)
+
+
+def model_revision(model: Any, name: str, folder: Path | None) -> str:
+    """Return the name and commit of a Hub model; of another folder, its path and its files' sizes and times."""
+    if folder is not None and folder.parent.name == "snapshots":
+        return f"{name}@{folder.name}"  # the layout of the Hub's cache: a folder for each commit
+    if folder is None:
+        return f"{name}@{getattr(getattr(getattr(model, 'model', None), 'config', None), '_commit_hash', None)}"
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    states = [(path.relative_to(folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return f"{folder}@{states}"
+
+
+def cached_snapshot(name: str, home: str | None) -> Path | None:
+    """Return the folder of a Hub model's latest revision that is on this disk; asks no network."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        found = try_to_load_from_cache(name, "config.json", cache_dir=home)
+    except HFValidationError:
+        return None
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def onnx_options(device: str) -> dict[str, Any]:
+    """Return how an ONNX Runtime session is to be built: where, and with threads that do not spin."""
+    # ONNX Runtime's own class, by way of what builds the session.
+    from optimum.onnxruntime.modeling import SessionOptions  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    session = SessionOptions()
+    # Threads that spin while they wait take the cores from whoever works: on 2 cores that others use as well, a pair
+    # took 53 ms with spinning and 18 ms without (benchmarks/results/rerank.md).
+    session.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options: dict[str, Any] = {"session_options": session}
+    if device == "cpu":
+        # The default is the first of the list: with an accelerator at hand, not the CPU that was asked for.
+        options["provider"] = "CPUExecutionProvider"
+    return options
+
+
+def require_file(folder: Path | None, file: str | None) -> None:
+    """Raise `FileNotFoundError` where a model has no such file: optimum would export the float32 model in its place."""
+    if folder is None or file is None or (folder / file).is_file():
+        return
+    others = [path for pattern in ("*.onnx", "*.xml") for path in folder.rglob(pattern)]
+    names = ", ".join(sorted(path.relative_to(folder).as_posix() for path in others)) or "none of its kind"
+    raise FileNotFoundError(f"the model has no file {file}; it has {names}")

@@ -1,0 +1,235 @@
+"""The write side of `VectorStore`: checks, masks, embeds what is new, and writes in one step."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from aurora_dev.core.backend import VectorBackend
+from aurora_dev.core.embeddings import Embedder
+from aurora_dev.core.text.document_text import embedding_text
+from aurora_dev.core.text.secrets import mask_secrets
+from aurora_dev.core.types import Document, EmbedderInfo, MetadataValue, Record, Vector, document_id
+from aurora_dev.errors import EmbedderMismatchError, EmbeddingError, InvalidRequestError
+from aurora_dev.log import get_logger
+
+_log = get_logger(__name__)
+
+# Bounds the memory of one step and gives a progress bar something to show.
+_REEMBED_BATCH = 1_000
+
+
+class DocumentWriter:
+    """Writes documents to one namespace of a backend. Thread-safe."""
+
+    def __init__(self, backend: VectorBackend, embedder: Embedder, namespace: str, *, mask: bool) -> None:
+        self._backend = backend
+        self._embedder = embedder
+        self._namespace = namespace
+        self._mask = mask
+        self._lock = threading.Lock()
+
+    # -- the embedder ------------------------------------------------------------------------------------------
+
+    def _info(self) -> EmbedderInfo:
+        embedder = self._embedder
+        return EmbedderInfo(embedder.name, embedder.dimension, embedder.fingerprint)
+
+    def embedder_matches(self) -> bool:
+        """Return whether the stored vectors, if any, are this embedder's."""
+        return self.mismatch() is None
+
+    def _is_mine(self, stored: EmbedderInfo) -> bool:
+        # The name is for people: the same model in another folder has another one.
+        mine = self._info()
+        return (stored.fingerprint, stored.dimension, stored.metric) == (mine.fingerprint, mine.dimension, mine.metric)
+
+    def mismatch(self) -> str | None:
+        """Say why the stored vectors cannot be searched with this embedder; ``None`` where they can."""
+        stored = self._backend.embedder()
+        if stored is None or self._is_mine(stored):
+            return None
+        return (
+            f"the stored vectors are of the embedder {stored.name!r}, not of {self._embedder.name!r}: keywords alone "
+            f"were searched; nothing is lost. Run 'aurora index --reembed' to bring vectors back from the stored text"
+        )
+
+    def _bound(self, *, switch: bool) -> EmbedderInfo | None:
+        """Return the store's embedder as it is recorded, if it is this one; an empty store takes this one.
+
+        Args:
+            switch: Whether a store with vectors of another embedder takes this one too, which makes them stale.
+        """
+        stored = self._backend.embedder()
+        if stored is None:
+            # Another process may set its own just now: the first one stays.
+            stored = self._backend.set_embedder(self._info(), replace=False)
+        if self._is_mine(stored):
+            return stored
+        return self._backend.set_embedder(self._info()) if switch else None
+
+    # -- documents ---------------------------------------------------------------------------------------------
+
+    def write(self, upserts: Sequence[Document], deletes: Sequence[str], masked: bool) -> list[str]:
+        """Delete, then store; see `VectorStore.write`."""
+        documents, ids = self._identified(upserts, masked)
+        with self._lock:
+            if documents:
+                self._store(ids, documents, deletes)
+            elif deletes:
+                self._backend.write(self._namespace, (), deletes)
+        return ids
+
+    def write_if(
+        self, expected: Mapping[str, Document | None], upserts: Sequence[Document], deletes: Sequence[str], masked: bool
+    ) -> bool:
+        """Write if nothing that was read has changed; see `VectorStore.write_if`."""
+        documents, ids = self._identified(upserts, masked)
+        before = {i: None if d is None else Record(i, d.content, d.metadata) for i, d in expected.items()}
+        with self._lock:
+            return self._store(ids, documents, deletes, before)
+
+    def _identified(self, upserts: Sequence[Document], masked: bool) -> tuple[list[Document], list[str]]:
+        if isinstance(upserts, Document) or not isinstance(upserts, Iterable):
+            raise InvalidRequestError(
+                f"documents must be a list of Documents, not {type(upserts).__name__}: nothing was stored"
+            )
+        documents = [self._prepared(document, place, masked) for place, document in enumerate(upserts)]
+        return documents, [document_id(self._namespace, d) if d.id is None else d.id for d in documents]
+
+    def _store(
+        self,
+        ids: Sequence[str],
+        documents: Sequence[Document],
+        deletes: Sequence[str],
+        expected: Mapping[str, Record | None] | None = None,
+    ) -> bool:
+        embedder = self._bound(switch=False)
+        plain = [Record(i, d.content, d.metadata) for i, d in zip(ids, documents, strict=True)]
+        if embedder is not None:
+            try:
+                return self._write(self._embedded(plain), deletes, expected, embedder)
+            except EmbedderMismatchError:  # another process switched it just now
+                pass
+        # Losing a memory is worse than finding it by keyword alone until the vectors are brought back.
+        _log.warning("written_without_vectors", embedder=self._embedder.name, records=len(plain))
+        return self._write(plain, deletes, expected, None)
+
+    def _write(
+        self,
+        records: Sequence[Record],
+        deletes: Sequence[str],
+        expected: Mapping[str, Record | None] | None,
+        embedder: EmbedderInfo | None,
+    ) -> bool:
+        if expected is None:
+            self._backend.write(self._namespace, records, deletes, embedder=embedder)
+            return True
+        conditional = getattr(self._backend, "write_if", None)
+        if conditional is not None:
+            return bool(conditional(self._namespace, expected, records, deletes, embedder=embedder))
+        # The next best: what changes between these two lines, in another process, is overwritten.
+        found = self._backend.fetch(self._namespace, list(expected))
+        if any(not _same(found.get(identifier), record) for identifier, record in expected.items()):
+            return False
+        self._backend.write(self._namespace, records, deletes, embedder=embedder)
+        return True
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Delete by ids; return how many existed."""
+        with self._lock:
+            found = self._backend.fetch(self._namespace, ids)
+            if self._backend.capabilities.remote:
+                self._backend.write(self._namespace, (), ids)  # what was just written may not show yet
+            elif found:
+                self._backend.write(self._namespace, (), list(found))
+        return len(found)
+
+    def _prepared(self, document: Document, place: int, masked: bool) -> Document:
+        if not isinstance(document, Document):
+            raise InvalidRequestError(
+                f"documents[{place}] is a {type(document).__name__}, not a Document: nothing was stored"
+            )
+        if not isinstance(document.content, str) or not document.content.strip():
+            raise InvalidRequestError(f"documents[{place}] has no text: nothing was stored")
+        if not isinstance(document.metadata, Mapping):
+            raise InvalidRequestError(
+                f"documents[{place}] has a {type(document.metadata).__name__} for metadata, not a mapping: nothing was "
+                f"stored"
+            )
+        if self._mask and not masked:
+            return _masked(document)
+        return document
+
+    def _embedded(self, records: Sequence[Record]) -> list[Record]:
+        """Give records their vectors, embedding only texts whose vectors the store does not have yet."""
+        known = self._backend.fetch(self._namespace, [record.id for record in records], vectors=True)
+        texts = [embedding_text(record.content, record.metadata) for record in records]
+        vectors: list[Vector | None] = []
+        for record, text in zip(records, texts, strict=True):
+            old = known.get(record.id)
+            vectors.append(old.vector if old and embedding_text(old.content, old.metadata) == text else None)
+        new = [row for row, vector in enumerate(vectors) if vector is None]
+        if new:
+            for row, vector in zip(new, self._embed([texts[row] for row in new]), strict=True):
+                vectors[row] = vector
+        return [replace(record, vector=vector) for record, vector in zip(records, vectors, strict=True)]
+
+    def _embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        vectors = self._embedder.embed_documents(texts)
+        expected = (len(texts), self._embedder.dimension)
+        if vectors.shape != expected or not np.isfinite(vectors).all():
+            raise EmbeddingError(
+                f"{self._embedder.name} gave an array of shape {vectors.shape} for {expected}, or numbers that are "
+                f"not finite: nothing was stored"
+            )
+        return vectors
+
+    def reembed(self, progress: Callable[[int, int], None] | None) -> int:
+        """Bring back the vectors that are missing; see `VectorStore.reembed`."""
+        embedder = self._bound(switch=True)
+        assert embedder is not None  # it was switched where it had to be
+        done = 0
+        total = 0
+        for namespace in self._backend.namespaces():
+            stats = self._backend.stats(namespace)
+            total += stats.records - stats.vectors
+        for namespace in self._backend.namespaces():
+            while records := self._backend.missing_vectors(namespace, _REEMBED_BATCH):
+                vectors = self._embed([embedding_text(record.content, record.metadata) for record in records])
+                # Records that were written meanwhile come again, as they are now, with the next batch.
+                embedded = [replace(r, vector=v) for r, v in zip(records, vectors, strict=True)]
+                self._backend.attach_vectors(namespace, embedded, embedder=embedder)
+                done += len(records)
+                if progress is not None:
+                    progress(done, max(total, done))
+        return done
+
+
+def _same(stored: Record | None, expected: Record | None) -> bool:
+    if stored is None or expected is None:
+        return stored is expected
+    return (stored.content, dict(stored.metadata)) == (expected.content, dict(expected.metadata))
+
+
+def _masked(document: Document) -> Document:
+    """Return a document without credentials: a URL with a password is as likely in metadata as in the text."""
+    content, count = mask_secrets(document.content)
+    metadata: dict[str, MetadataValue] = {}
+    for key, value in document.metadata.items():
+        if isinstance(value, str):
+            value, found = mask_secrets(value)
+            count += found
+        elif isinstance(value, list) and all(isinstance(part, str) for part in value):
+            parts = [mask_secrets(part) for part in value]
+            value = [part for part, _ in parts]
+            count += sum(found for _, found in parts)
+        metadata[key] = value
+    if not count:
+        return document
+    _log.info("secrets_masked", count=count)
+    return replace(document, content=content, metadata=metadata)

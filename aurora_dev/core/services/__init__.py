@@ -1,0 +1,1 @@
+"""What every remote service shares: one HTTP client, one retry policy, one circuit breaker."""

@@ -1,0 +1,1 @@
+"""Text as it is read and shown: credentials, visible characters, terms, kinds of paths."""

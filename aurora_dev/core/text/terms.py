@@ -1,0 +1,360 @@
+"""Code-aware terms: what a text and a question are broken into for keyword search.
+
+A name is found in whichever style it is written. ``getUserByID``, ``get_user_by_id`` and ``get-user-by-id`` share the
+whole term ``getuserbyid`` and the parts ``get``, ``user``, ``by``, ``id``; ``std::vec::Vec`` and ``Client.send`` are
+found whole, by their last two names and by every part. A chunk also carries a ``def:`` term for each name that it
+defines, so that a query which names something finds its definition ahead of its uses.
+
+Everything here is a pure function of its arguments (behind a bounded cache) and thread-safe.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+from aurora_dev.core.text.folding import fold_word
+
+# What one occurrence counts. In a document a plain word counts 1; the rest is relative to it.
+WHOLE_WEIGHT = 1.0  # the joined form of a compound name: rare, therefore already strong through its inverse frequency
+PART_WEIGHT = 1.0  # each part of a compound name
+CHAIN_WEIGHT = (
+    0.5  # the joined form of a dotted path, and of its last two names: a text holds many that nobody asks for
+)
+CJK_CHARACTER_WEIGHT = 0.5  # single characters match much; their pairs say more and count 1
+
+# What the metadata adds to the content's own words.
+FOLDER_WEIGHT = 0.5  # shared by all files of a folder
+STEM_WEIGHT = 2.0  # a file is named after what it is about
+SYMBOL_WEIGHT = 2.0  # the qualified name of the chunk
+SYMBOLS_WEIGHT = 1.0  # every name that is defined in it; its text says them once already
+CONTEXT_WEIGHT = 0.5  # enclosing header lines: shared by all parts of a class
+TAG_WEIGHT = 1.0  # words that an agent chose for its note
+DEFINITION_WEIGHT = 1.0  # the ``def:`` terms; kept out of the document's length
+
+# What one occurrence counts in a query.
+QUERY_WHOLE_WEIGHT = 1.0
+QUERY_PART_WEIGHT = 1.0  # each part of a compound name
+QUERY_DEFINITION_WEIGHT = 1.0  # a word that can only be an identifier, or a query of one word
+QUERY_CAPITALISED_WEIGHT = 0.5  # ``Router`` inside a sentence: probably a class, perhaps a name or a heading
+
+DEFINITION_PREFIX = "def:"  # no ordinary term contains a colon
+
+_LONGEST_TERM = 64  # characters; longer ones are hashes and encoded data, and are cut
+_LONGEST_WORD = 256  # characters of a word or dotted path that are looked at
+_CACHE_ENTRIES = 100_000  # distinct words; about 40 MB; emptied when full
+
+# Combining vowels and signs are part of a word in the scripts of India and South-East Asia, but not ``\w``.
+_MARKS = (
+    "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0dff\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff"
+)
+# Scripts without spaces between words: Thai to Khmer, Han, Hiragana, Katakana; Hangul, whose particles stick to words.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
+    "\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_LINK = r"(?:\.|::|->|[-#])"  # Python and JavaScript; Rust, C++, Ruby; C, PHP; CSS, headers, Lisp; Ruby and Java docs
+_find_words = re.compile(rf"\w+(?:{_LINK}\w+)*").findall
+_find_marked_words = re.compile(rf"[\w{_MARKS}]+(?:{_LINK}[\w{_MARKS}]+)*").findall
+_split_links = re.compile(r"[^\w" + _MARKS + "]+").split
+# ``#`` stands for a character of an unspaced script, see `_classes`.
+_find_humps = re.compile(r"#+|[A-Z]{2,}s(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+").finditer
+_is_unspaced = re.compile(f"[{_UNSPACED}]").match
+_SYMBOL = re.compile(r"[$@]?[^\W\d]\w*(?:(?:\.|::|->|#)[$@]?[^\W\d]\w*)*(?:\(\s*\))?[?!]?")
+_QUOTED = re.compile(r"`([^`\s]+)`")
+_CALLED = re.compile(r"([^\W\d]\w*)\(\s*\)")
+
+# Words of questions, not of subjects. Documents keep them, so that a query of nothing else (``with``) is answered.
+STOP_WORDS = frozenset(
+    word
+    for line in (
+        "a about an and any are as at be been being but by can could did do does doing for from",
+        "had has have having here how i if in into is it its me my of on or our shall should so some such",
+        "than that the their them then there these they this those to us was we were what when where which while",
+        "who whom whose why will with would you your",
+    )
+    for word in line.split()
+)
+
+
+def split_identifier(name: str) -> list[str]:
+    """Split a name at underscores, humps, acronyms, digits and changes of script.
+
+    Args:
+        name: One identifier, in any style.
+
+    Returns:
+        Its parts in lower case, in order: ``getUserByID`` and ``get_user_by_id`` give ``get user by id``,
+        ``HTTPServer2`` gives ``http server 2``. Empty where there is no letter or digit.
+    """
+    return [name[m.start() : m.end()].lower() for m in _find_humps(_classes(name))]
+
+
+def document_terms(content: str, metadata: Mapping[str, Any]) -> dict[str, float]:
+    """Return the terms of a stored text.
+
+    Args:
+        content: The text.
+        metadata: Of it ``path``, ``symbol``, ``symbols``, ``context`` and ``tags`` are read; values of an unexpected
+            type are passed over.
+
+    Returns:
+        Term to weighted frequency, each above 0; ``def:`` terms (see `DEFINITION_PREFIX`) for what it defines.
+    """
+    terms: dict[str, float] = {}
+    _count(terms, content, 1.0)
+    context = metadata.get("context")
+    if isinstance(context, str) and context:
+        _count(terms, context, CONTEXT_WEIGHT)
+    path = metadata.get("path")
+    if isinstance(path, str) and path:
+        folder, _, file = path.replace("\\", "/").rpartition("/")
+        _count(terms, folder, FOLDER_WEIGHT)
+        _count(terms, file, STEM_WEIGHT)
+    symbol = metadata.get("symbol")
+    names = [name for name in _strings(metadata.get("symbols")) if name]
+    for name in names:
+        _count(terms, name, SYMBOLS_WEIGHT)
+    if isinstance(symbol, str) and symbol:
+        _count(terms, symbol, SYMBOL_WEIGHT)
+        names.append(symbol)
+    for tag in _strings(metadata.get("tags")):
+        _count(terms, tag, TAG_WEIGHT)
+    for name in names:
+        for term in _definition_terms(name):
+            terms[term] = DEFINITION_WEIGHT
+    return terms
+
+
+def query_terms(text: str) -> dict[str, float]:
+    """Return the terms of a question, to be searched among those of `document_terms`.
+
+    Repeated words count as often as they stand. Words of questions (``where``, ``is``, ``the``) are left out unless
+    there is nothing else. Words that look like identifiers also ask for their definition.
+
+    Args:
+        text: A question, or a bare symbol.
+
+    Returns:
+        Term to weight, each above 0; empty where the text has no letter or digit.
+    """
+    text = _normalised(text)
+    words = _words(text)
+    terms = _query_terms(words, skip=STOP_WORDS) or _query_terms(words, skip=frozenset())
+    for word, weight in _identifiers(text, words).items():
+        for term in _definition_terms(word):
+            terms[term] = max(weight, terms.get(term, 0.0))
+    return terms
+
+
+def is_symbol_query(text: str) -> bool:
+    """Return whether a query is nothing but a name, as in ``foo_bar``, ``Foo``, ``Foo::bar``, ``_x`` or ``foo()``.
+
+    A plain lower-case word (``session``) is taken for a word of a sentence, since it reads like one.
+    """
+    text = text.strip().strip("`")
+    if _SYMBOL.fullmatch(text) is None:
+        return False
+    return not (text.isalpha() and text == text.lower())
+
+
+@lru_cache(maxsize=1)
+def terms_fingerprint() -> str:
+    """Return a digest that changes whenever `document_terms` gives other terms or weights.
+
+    It is taken of a sample that every rule and weight has a share in, so that nobody has to remember to count up a
+    version: an index that was built with other terms is recognised and built anew.
+    """
+    content = (
+        "class HTTPServer2: getUserByIDs self.app.router.get std::vec::Vec a->b user-agent Foo#bar OAuth GraphQL utf8 "
+        "tokens dependencies classes boxes caches ids routing parsed coding mapping calling embedded status e\u0301tat "
+        "\u6570\u636e\u5e93 \u0e44\u0e17\u0e22 \uff21 1.5 " + "x" * 2 * _LONGEST_TERM + " " + "y." * _LONGEST_WORD
+    )
+    metadata = {"path": "a/b/c.py", "symbol": "D.e", "symbols": ["f", "G"], "context": "class H:", "tags": ["i"]}
+    found = sorted(document_terms(content, metadata).items())
+    return hashlib.blake2b(repr(found).encode(), digest_size=8).hexdigest()
+
+
+class _Expansions(dict[str, tuple[tuple[str, float], ...]]):
+    """Word to its terms and what each counts; bounded, and safe to share among threads."""
+
+    def __missing__(self, word: str) -> tuple[tuple[str, float], ...]:
+        if len(self) >= _CACHE_ENTRIES:
+            self.clear()
+            _FOLDED.clear()
+        found = tuple(self._terms(word).items())
+        self[word] = found
+        return found
+
+    def _terms(self, word: str) -> dict[str, float]:
+        names = _names(word)
+        if len(names) == 1:
+            return _name_terms(names[0], WHOLE_WEIGHT, PART_WEIGHT)
+        terms: dict[str, float] = {}
+        for name in names:
+            for term, weight in self[name]:
+                terms[term] = terms.get(term, 0.0) + weight
+        _add_chain(terms, names, CHAIN_WEIGHT)
+        return terms
+
+
+class _Folded(dict[str, str]):
+    """Lower-case piece to its term; words share these strings, so that the many with a "get" hold it once."""
+
+    def __missing__(self, piece: str) -> str:
+        if len(self) >= 2 * _CACHE_ENTRIES:
+            self.clear()
+        self[piece] = term = fold_word(piece[:_LONGEST_TERM])
+        return term
+
+
+_EXPANSIONS = _Expansions()
+_FOLDED = _Folded()
+
+
+def _normalised(text: str) -> str:
+    """Give composed and full-width characters the one form that keyboards produce."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
+
+
+def _words(normalised: str) -> list[str]:
+    return _find_words(normalised) if normalised.isascii() else _find_marked_words(normalised)
+
+
+def _count(terms: dict[str, float], text: str, weight: float) -> None:
+    expansions = _EXPANSIONS
+    get = terms.get
+    words = _find_words(text) if text.isascii() else _words(_normalised(text))
+    for word, times in Counter(words).items():
+        counted = times * weight
+        for term, share in expansions[word]:
+            terms[term] = get(term, 0.0) + counted * share
+
+
+def _names(word: str) -> list[str]:
+    """Return the identifiers of a word or dotted path, those without a letter or digit left out."""
+    return [name for name in _split_links(word[:_LONGEST_WORD]) if name.strip("_")]
+
+
+def _name_terms(name: str, whole: float, part: float) -> dict[str, float]:
+    """Return the terms of one identifier and what each counts."""
+    if name.isascii() and name.isalpha() and (name.islower() or name.istitle()):
+        return {_FOLDED[name.lower()]: 1.0}
+    terms: dict[str, float] = {}
+    humps = [match.span() for match in _find_humps(_classes(name))]
+    pieces = [name[start:end] for start, end in humps]
+    if len(pieces) == 1:
+        _add_piece(terms, pieces[0].lower(), 1.0)
+        return terms
+    joined = _joined(name)
+    _add(terms, joined, whole)
+    for piece in pieces:
+        _add_piece(terms, piece.lower(), part)
+    for (left, right), (first, second) in zip(pairwise(humps), pairwise(pieces), strict=True):
+        if left[1] == right[0] and _is_weak(first, second):
+            pair = (first + second).lower()
+            if pair != joined:
+                _add(terms, pair, part)
+    return terms
+
+
+def _is_weak(first: str, second: str) -> bool:
+    """Return whether people also write two neighbours as one word: ``utf8``, ``OAuth``, ``GraphQL``, ``server2``."""
+    if _is_unspaced(first) or _is_unspaced(second):
+        return False
+    return second.isdigit() or (len(first) == 1 and first.isalpha()) or (second.isupper() and len(second) <= 3)
+
+
+def _add_chain(terms: dict[str, float], names: list[str], weight: float) -> None:
+    """Count the joined form of a dotted path, and of its last two names; numbers such as ``3.11`` have none."""
+    if len(names) < 2 or all(name.isdigit() for name in names):
+        return
+    _add(terms, _joined("".join(names)), weight)
+    if len(names) > 2:
+        _add(terms, _joined("".join(names[-2:])), weight)
+
+
+def _add(terms: dict[str, float], term: str, weight: float) -> None:
+    term = _FOLDED[term]
+    terms[term] = terms.get(term, 0.0) + weight
+
+
+def _add_piece(terms: dict[str, float], piece: str, weight: float) -> None:
+    """Count a part; of an unspaced script its characters and their pairs, since there are no words to count."""
+    if not _is_unspaced(piece):
+        _add(terms, piece, weight)
+        return
+    for character in piece:
+        _add(terms, character, weight * CJK_CHARACTER_WEIGHT)
+    for first, second in pairwise(piece):
+        _add(terms, first + second, weight)
+
+
+def _classes(name: str) -> str:
+    """Return a string of the same length that says what each character is, in ASCII: ``A``, ``a``, ``0``, ``#``."""
+    if name.isascii():
+        return name
+    return "".join(character if character.isascii() else _class(character) for character in name)
+
+
+def _class(character: str) -> str:
+    if _is_unspaced(character):
+        return "#"
+    if character.isupper() or character.istitle():
+        return "A"
+    return "0" if character.isnumeric() else "a"
+
+
+def _joined(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _strings(value: Any) -> Iterable[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, (list, tuple)) else []
+
+
+def _definition_terms(name: str) -> list[str]:
+    """Return the ``def:`` terms of a name, whole and, where it is qualified, for its last part alone."""
+    names = _names(_normalised(name))
+    wholes = {_joined("".join(names)), _joined(names[-1])} if names else set()
+    return [DEFINITION_PREFIX + whole[:_LONGEST_TERM] for whole in sorted(wholes)]
+
+
+def _query_terms(words: list[str], skip: frozenset[str]) -> dict[str, float]:
+    terms: dict[str, float] = {}
+    for word in words:
+        if word.lower() in skip:
+            continue
+        names = _names(word)
+        found: dict[str, float] = {}
+        for name in names:
+            for term, weight in _name_terms(name, QUERY_WHOLE_WEIGHT, QUERY_PART_WEIGHT).items():
+                found[term] = found.get(term, 0.0) + weight
+        _add_chain(found, names, QUERY_WHOLE_WEIGHT)
+        for term, weight in found.items():
+            if term not in skip:
+                terms[term] = terms.get(term, 0.0) + weight
+    return terms
+
+
+def _identifiers(text: str, words: list[str]) -> dict[str, float]:
+    """Return the words of a query that look like identifiers, each with how much that says."""
+    found = dict.fromkeys(_QUOTED.findall(text) + _CALLED.findall(text), QUERY_DEFINITION_WEIGHT)
+    for position, word in enumerate(words):
+        name = word.replace("-", "")
+        if len(words) == 1 or not name.isalnum() or _has_inner_capital(name):
+            if any(character.isalpha() for character in name) and (len(words) == 1 or name == word):
+                found[word] = QUERY_DEFINITION_WEIGHT
+        elif position and name == word and name[0].isupper() and not name.isupper() and name.lower() not in STOP_WORDS:
+            found.setdefault(word, QUERY_CAPITALISED_WEIGHT)
+    return found
+
+
+def _has_inner_capital(name: str) -> bool:
+    return any(character.isupper() for character in name[1:]) and not name.isupper()

@@ -1,0 +1,180 @@
+"""The worker-thread side of indexing: files in, batches of finished documents out. It never touches the store."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from aurora_dev.core.text.secrets import mask_secrets
+from aurora_dev.core.types import Document, document_id
+from aurora_dev.indexing.chunking.chunker import chunk_text
+from aurora_dev.indexing.filetypes import BINARY, content_reason, decode
+from aurora_dev.indexing.recipe import file_version
+from aurora_dev.indexing.walker import TOO_LARGE, UNREADABLE, Skipped, SourceFile
+from aurora_dev.log import get_logger
+
+__all__ = ["NOT_CUT", "NO_TEXT", "Batch", "FileReader", "FileResult", "StoredFile"]
+
+NO_TEXT: Final = "no text"
+NOT_CUT: Final = "could not be cut into documents"
+
+_log = get_logger(__name__)
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class StoredFile:
+    """What the store holds of one path.
+
+    Attributes:
+        ids: Of every record that the indexer wrote for it.
+        version: The hash that all of them carry, where they are as many as the file had when it was written; else
+            ``None``: another run was interrupted or is at work.
+    """
+
+    ids: list[str]
+    version: str | None
+
+
+@dataclass(slots=True)
+class FileResult:
+    """One file, finished: its documents, or why there are none.
+
+    Attributes:
+        version: The hash of what was read; ``None`` where nothing could be.
+        documents: What to store; ``None`` where the store already has it.
+        keep: Whether what the store holds stays although the file was not read.
+    """
+
+    file: SourceFile
+    version: str | None = None
+    documents: list[Document] | None = None
+    reason: str | None = None
+    keep: bool = False
+
+
+@dataclass(slots=True)
+class Batch:
+    """Consecutive files, none of them split."""
+
+    files: list[FileResult] = field(default_factory=list)
+    chunks: int = 0
+
+
+@dataclass(slots=True)
+class FileReader:
+    """Reads files one after the other and hands them out in batches.
+
+    `next_batch` is called from one worker thread at a time; `stop` from anywhere.
+
+    Args:
+        files: What to read, in order.
+        namespace: For the ids.
+        stored: What the store holds, by path.
+        mask: Whether secrets are masked.
+        forced: Whether files that are up to date are made into documents all the same.
+        known: By path, size and time and version of what an earlier pass of this run has read.
+        max_file_size: Bytes; for files that grew since they were listed.
+    """
+
+    files: Iterable[SourceFile]
+    namespace: str
+    stored: Mapping[str, StoredFile]
+    mask: bool
+    forced: bool
+    known: Mapping[str, tuple[int, int, str]]
+    max_file_size: int
+    skipped: list[Skipped] = field(default_factory=list)
+    secrets_masked: int = 0
+    timings: dict[str, float] = field(default_factory=lambda: {"read": 0.0, "mask": 0.0, "chunk": 0.0})
+    _queue: deque[SourceFile] = field(init=False)
+    _next: FileResult | None = None
+    _stopped: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._queue = deque(self.files)
+
+    def stop(self) -> None:
+        """Make `next_batch` return after the file that it is at."""
+        self._stopped.set()
+
+    def next_batch(self, max_chunks: int, max_files: int) -> Batch | None:
+        """Return the next files, of at most so many documents unless one alone has more; ``None`` after the last."""
+        batch = Batch()
+        while len(batch.files) < max_files and not self._stopped.is_set():
+            result = self._next or (self._read(self._queue.popleft()) if self._queue else None)
+            self._next = None
+            if result is None:
+                break
+            size = len(result.documents or ())
+            if batch.files and batch.chunks + size > max_chunks:
+                self._next = result
+                break
+            batch.files.append(result)
+            batch.chunks += size
+        return batch if batch.files else None
+
+    def _read(self, file: SourceFile) -> FileResult:
+        stored = self.stored.get(file.path)
+        known = self.known.get(file.path)
+        version = stored.version if stored is not None else None
+        if known is not None and known == (file.size, file.mtime_ns, version):
+            return FileResult(file, version)
+        try:
+            data = self._timed("read", lambda: self._bytes(file))
+        except FileNotFoundError:
+            return FileResult(file)  # it went away since it was listed
+        except OSError:
+            return self._skip(file, UNREADABLE, keep=True)
+        found = file_version(data, mask=self.mask)
+        if version == found and not self.forced:
+            return FileResult(file, found)
+        if len(data) > self.max_file_size:
+            return self._skip(file, TOO_LARGE)
+        text = decode(data)
+        reason = None if file.wanted else content_reason(file.path, data)
+        if reason is not None or text is None:
+            return self._skip(file, reason or BINARY)
+        clean, count = self._timed("mask", lambda: mask_secrets(text)) if self.mask else (text, 0)
+        self.secrets_masked += count
+        try:
+            documents = self._timed("chunk", lambda: chunk_text(clean, file.path))
+        except Exception:  # a grammar that fails on one file must not keep a project from being searched
+            _log.warning("file_not_cut", path=file.path, exc_info=True)
+            return self._skip(file, NOT_CUT, keep=True)
+        documents = [document for document in documents if document.content.strip()]  # no store takes an empty one
+        if not documents:
+            return self._skip(file, NO_TEXT)
+        return FileResult(file, found, self._finished(documents, found))
+
+    def _bytes(self, file: SourceFile) -> bytes:
+        with file.absolute.open("rb") as stream:
+            return stream.read(self.max_file_size + 1)
+
+    def _skip(self, file: SourceFile, reason: str, *, keep: bool = False) -> FileResult:
+        self.skipped.append(Skipped(file.path, reason))
+        return FileResult(file, reason=reason, keep=keep)
+
+    def _finished(self, documents: Sequence[Document], version: str) -> list[Document]:
+        """Add ids, and what tells later whether the file is complete and up to date."""
+        repeats: Counter[tuple[object, ...]] = Counter()
+        finished = []
+        for document in documents:
+            metadata = document.metadata
+            identity = (str(metadata.get("symbol", "")), str(metadata.get("kind", "")), document.content)
+            id_ = document_id(self.namespace, document, repeats[identity])
+            repeats[identity] += 1
+            extended = {**metadata, "file_hash": version, "file_chunks": len(documents)}
+            finished.append(Document(document.content, extended, id_))
+        return finished
+
+    def _timed(self, stage: str, work: Callable[[], _T]) -> _T:
+        start = time.perf_counter()
+        try:
+            return work()
+        finally:
+            self.timings[stage] += time.perf_counter() - start

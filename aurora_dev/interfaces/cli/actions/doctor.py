@@ -1,0 +1,225 @@
+"""``aurora doctor``: try every part once, and say of each what is wrong and how to fix it."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import importlib.util
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from aurora_dev import __version__
+from aurora_dev.config import Settings, find_project, unknown_environment
+from aurora_dev.core.text.visible import visible
+from aurora_dev.errors import AuroraError
+from aurora_dev.interfaces.cli.output.process import EXIT_OK, EXIT_PROBLEMS
+from aurora_dev.interfaces.cli.output.render import shown_path, to_json
+from aurora_dev.interfaces.install.clients import CLIENTS, SERVER_NAME
+from aurora_dev.memory import Memory
+
+State = Literal["ok", "warning", "problem"]
+
+_OLDEST_PYTHON, _NEWEST_PYTHON = (3, 10), (3, 13)
+_LEAST_FREE_BYTES = 200 * 1024 * 1024  # an index of a large project, and its copy while it is rebuilt
+_EXTRAS = {"mcp": "mcp", "pinecone": "pinecone", "rerank": "sentence_transformers"}
+_TRIAL_TEXT = 'def verify_signature(token):\n    """Check who signed a token."""\n    return token\n'
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What one check found.
+
+    Attributes:
+        name: Of the part that was looked at; stable, for programs.
+        state: ``warning`` is something that works less well than it could.
+        fix: What to do about it; empty where nothing is wrong.
+    """
+
+    name: str
+    state: State
+    text: str
+    fix: str = ""
+
+
+def run_doctor(path: Path | None, *, as_json: bool) -> int:
+    """Run every check and print what was found; a project is looked at where there is one."""
+    here = (path or Path.cwd()).absolute()
+    checks = list(_checks(here))
+    problems = sum(check.state == "problem" for check in checks)
+    warnings = sum(check.state == "warning" for check in checks)
+    if as_json:
+        print(to_json({"version": __version__, "problems": problems, "checks": [asdict(check) for check in checks]}))
+    else:
+        width = max(len(check.name) for check in checks)
+        for check in checks:
+            print(f"{check.state:<8} {check.name:<{width}}  {visible(check.text)}")
+            if check.fix:
+                print(f"{'':<8} {'':<{width}}  -> {visible(check.fix)}")
+        print(f"\n{problems} problem{'' if problems == 1 else 's'}, {warnings} warning{'' if warnings == 1 else 's'}")
+    return EXIT_PROBLEMS if problems else EXIT_OK
+
+
+def _checks(here: Path) -> Iterator[Check]:
+    yield _python()
+    yield Check("aurora", "ok", f"{__version__}, {Path(__file__).parent.parent}")
+    root = find_project(here)
+    try:
+        settings = Settings.load(root or here)
+    except AuroraError as error:
+        yield Check("settings", "problem", str(error), "correct what it names; the defaults are looked at below")
+        settings = Settings.model_validate({})
+    else:
+        given = sorted(name for name, source in settings.sources().items() if source.kind != "default")
+        yield Check("settings", "ok", f"set: {', '.join(given)}" if given else "all defaults")
+    for variable in unknown_environment():
+        fix = "correct its name, or remove it"
+        yield Check("settings", "warning", f"the environment variable {variable} is no setting of Aurora", fix)
+    yield from _guarded("token counts", _token_counts)
+    yield from _guarded("languages", _languages)
+    yield from _guarded("search", lambda: _trial(settings))
+    yield from _guarded("project", lambda: _project(root, here, settings))
+    yield _git()
+    yield from _extras()
+    yield from _clients(root or here)
+
+
+def _guarded(name: str, check: Callable[[], Iterator[Check]]) -> Iterator[Check]:
+    try:
+        yield from check()
+    except AuroraError as error:
+        yield Check(name, "problem", str(error), "do what it says, then run: aurora doctor")
+    except Exception as error:  # whatever is broken here is what a doctor is there to report
+        fix = "reinstall: pip install --force-reinstall aurora-dev"
+        yield Check(name, "problem", f"{type(error).__name__}: {error}", fix)
+
+
+def _python() -> Check:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if _OLDEST_PYTHON <= sys.version_info[:2] <= _NEWEST_PYTHON:
+        return Check("python", "ok", f"{version}, {sys.executable}")
+    return Check("python", "warning", f"{version} has not been tested", "use Python 3.10 to 3.13")
+
+
+def _token_counts() -> Iterator[Check]:
+    from aurora_dev.core.tokens import create_counter
+
+    for encoding in ("o200k_base", "cl100k_base"):
+        create_counter(encoding=encoding).count("one two")
+    yield Check("token counts", "ok", "o200k_base and cl100k_base, offline")
+
+
+def _languages() -> Iterator[Check]:
+    from aurora_dev.indexing.chunking.chunker import chunk_text
+
+    documents = chunk_text(_TRIAL_TEXT, "trial.py")
+    if not any(document.metadata.get("symbol") == "verify_signature" for document in documents):
+        fix = "reinstall: pip install --force-reinstall tree-sitter tree-sitter-language-pack"
+        yield Check("languages", "problem", "definitions are not found in source code", fix)
+    else:
+        yield Check("languages", "ok", "definitions are read from source code")
+
+
+def _trial(settings: Settings) -> Iterator[Check]:
+    """Index and search a project of one file, with the models that are set, in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="aurora-doctor-") as folder:
+        root = Path(folder)
+        (root / "trial.py").write_text(_TRIAL_TEXT, encoding="utf-8")
+        local = settings.model_copy(update={"backend": "faiss", "store": None, "namespace": "trial"})
+
+        async def work() -> tuple[bool, str | None, str, str | None]:
+            async with Memory.open(root, settings=local) as memory:
+                await memory.index()
+                results = await memory.search("who signed it", 1)
+                reranker = memory.store.reranker
+                name = reranker.name if reranker else None
+                return bool(results), results.degraded, memory.store.embedder.name, name
+
+        found, degraded, embedder, reranker = asyncio.run(work())
+    if not found:
+        yield Check("search", "problem", f"{embedder} does not find what was indexed", "reinstall aurora-dev")
+    else:
+        yield Check("search", "ok", f"a new index answers; embedder {embedder}")
+    if degraded:
+        yield Check("reranker", "problem", degraded, "do what it says, or set AURORA_RERANKER=none")
+    elif reranker is None:
+        yield Check("reranker", "ok", "none is set")
+    else:
+        yield Check("reranker", "ok", f"{reranker} reranks")
+
+
+def _project(root: Path | None, here: Path, settings: Settings) -> Iterator[Check]:
+    if root is None or (settings.backend == "faiss" and not settings.store_path(root).is_dir()):
+        where = visible(shown_path(root or here))
+        yield Check("project", "warning", f"there is no index in {where} or above it", "run: aurora index")
+        return
+
+    async def work() -> Iterator[Check]:
+        async with Memory.open(root, settings=settings) as memory:
+            status = await memory.status()
+        what = f"{shown_path(root)}: {status.records:,} records of {status.files:,} files, {status.backend['kind']}"
+        found = [Check("project", "ok", what)]
+        # What the trial and the environment's own check have said already.
+        said = {"no_reranker", "reranker_unavailable", "unknown_variable", "embedder_failed"}
+        for problem in status.problems:
+            if problem.code not in said:
+                found.append(Check("project", "warning", problem.text, problem.fix))
+        return iter(found)
+
+    yield from asyncio.run(work())
+    if settings.backend == "faiss":
+        yield from _disk(settings.store_path(root))
+
+
+def _disk(folder: Path) -> Iterator[Check]:
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+    except OSError as error:
+        fix = "make the folder writable to index and to remember; searches work without"
+        yield Check("disk", "warning", f"{folder} cannot be written ({error.strerror})", fix)
+        return
+    free = shutil.disk_usage(folder).free
+    if free < _LEAST_FREE_BYTES:
+        yield Check("disk", "warning", f"{free / 1e6:,.0f} MB are free in {folder}", "free some space before you index")
+    else:
+        yield Check("disk", "ok", f"{free / 1e9:,.1f} GB are free")
+
+
+def _git() -> Check:
+    found = shutil.which("git")
+    if found:
+        return Check("git", "ok", found)
+    return Check("git", "warning", "git was not found: commits are not read", "install git, or leave it")
+
+
+def _extras() -> Iterator[Check]:
+    for extra, package in _EXTRAS.items():
+        if importlib.util.find_spec(package) is None:
+            yield Check(f"extra {extra}", "ok", f"not installed; pip install 'aurora-dev[{extra}]' brings it")
+            continue
+        try:
+            version = importlib.metadata.version(package.replace("_", "-"))
+        except importlib.metadata.PackageNotFoundError:
+            version = "of an unknown version"
+        yield Check(f"extra {extra}", "ok", f"{package} {version}")
+
+
+def _clients(root: Path) -> Iterator[Check]:
+    connected = []
+    for client in CLIENTS.values():
+        for scope in client.files:
+            try:
+                text = client.file(scope, root).read_text("utf-8", errors="replace")
+            except OSError:
+                continue
+            if client.servers in text and SERVER_NAME in text:
+                connected.append(f"{client.title} ({scope})")
+    if connected:
+        yield Check("assistants", "ok", f"connected: {', '.join(connected)}")
+    else:
+        yield Check("assistants", "ok", "none is connected; 'aurora install CLIENT' does it")

@@ -1,0 +1,1 @@
+"""Assistants: their configuration files and rules."""

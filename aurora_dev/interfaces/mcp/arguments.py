@@ -1,0 +1,93 @@
+"""Between the typed models of tools and their clients: arguments are checked, and models become JSON schemas."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from aurora_dev.errors import InvalidRequestError
+from aurora_dev.interfaces.mcp.schemas import Arguments
+
+__all__ = ["parse_arguments", "schema_of"]
+
+_A = TypeVar("_A", bound=Arguments)
+
+
+def parse_arguments(tool: str, model: type[_A], arguments: Mapping[str, Any] | None) -> _A:
+    """Check what a model passed to a tool.
+
+    Raises:
+        InvalidRequestError: The text names each wrong argument, what it got, and what the tool takes.
+    """
+    # Many models pass null for what they leave out.
+    given = {name: value for name, value in (arguments or {}).items() if value is not None}
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        problems = [_problem(model, problem) for problem in error.errors(include_url=False, include_context=False)]
+        known = ", ".join(
+            f"{name} (required)" if field.is_required() else name for name, field in model.model_fields.items()
+        )
+        raise InvalidRequestError(
+            f"{tool} was not called: {'; '.join(dict.fromkeys(problems))}. It takes: {known or 'no arguments'}. "
+            f"Correct this and call it again"
+        ) from None
+
+
+def _problem(model: type[Arguments], problem: Mapping[str, Any]) -> str:
+    place = ".".join(str(part)[:80] for part in problem["loc"]) or "the arguments"
+    if problem["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(place, list(model.model_fields), n=1)
+        return f"there is no argument '{place}'" + (f" (did you mean '{close[0]}'?)" if close else "")
+    if problem["type"] == "missing":
+        return f"the argument '{place}' is missing"
+    message = str(problem["msg"])
+    return f"'{place}': {message[0].lower()}{message[1:]}, but it is {_brief(problem['input'])}"
+
+
+def _brief(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the JSON schema (2020-12) of a model, as short as it can be: it stands in every model's prompt.
+
+    References are resolved, titles are dropped, and ``null`` is not offered: what has no value is left out.
+    """
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+    plain: dict[str, Any] = _plain(schema, definitions)
+    plain.pop("description", None)  # of the Python class
+    return plain
+
+
+def _plain(node: Any, definitions: Mapping[str, Any]) -> Any:
+    if isinstance(node, list):
+        return [_plain(one, definitions) for one in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        target = dict(definitions[node["$ref"].rsplit("/", 1)[1]])
+        target.pop("description", None)
+        return _plain({**target, **{name: value for name, value in node.items() if name != "$ref"}}, definitions)
+    if "anyOf" in node:
+        choices = [choice for choice in node["anyOf"] if choice != {"type": "null"}]
+        if len(choices) == 1:
+            rest = {name: value for name, value in node.items() if name != "anyOf"}
+            return _plain({**choices[0], **rest}, definitions)
+    out: dict[str, Any] = {}
+    for name, value in node.items():
+        if name == "title" and isinstance(value, str):
+            continue
+        if name == "default" and value is None:
+            continue
+        if name in ("properties", "patternProperties"):
+            # Names of properties are no keywords: one may be called "title" or "default".
+            out[name] = {key: _plain(inner, definitions) for key, inner in value.items()}
+        else:
+            out[name] = value if name in ("default", "enum", "const", "required") else _plain(value, definitions)
+    return out

@@ -1,0 +1,137 @@
+"""What the MCP server shows besides tools: single memories, and the prompt that starts a task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from aurora_dev.core.context.render import PREAMBLE, fenced, label, safe
+from aurora_dev.errors import InvalidRequestError
+from aurora_dev.interfaces.mcp.open_memory import NotIndexedError, OpenMemory
+from aurora_dev.interfaces.mcp.render import iso, source_of, text_of
+from aurora_dev.interfaces.mcp.schemas import LEAST_TOKENS, LONGEST_TASK, MOST_CONTEXT_TOKENS
+
+__all__ = ["ListedMemory", "MemoryPage", "list_memories", "read_memory", "start_task"]
+
+_TITLE_CHARACTERS: Final = 100
+_LONGEST_ID: Final = 512
+_MOST_EARLIER: Final = 20  # wordings and replaced memories that are shown with one, the newest
+
+
+@dataclass(frozen=True, slots=True)
+class ListedMemory:
+    """A memory in a list of resources."""
+
+    id: str
+    title: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPage:
+    """A page of a list of resources; ``next_cursor`` is ``None`` on the last one."""
+
+    memories: tuple[ListedMemory, ...]
+    next_cursor: str | None
+
+
+async def list_memories(memory: OpenMemory, cursor: str | None, limit: int) -> MemoryPage:
+    """Return memories, newest first.
+
+    Raises:
+        InvalidRequestError: The cursor is none.
+    """
+    try:
+        opened = await memory.get()
+    except NotIndexedError:
+        if cursor is not None:
+            raise InvalidRequestError("the cursor is none of this list's: leave it out for the first page") from None
+        return MemoryPage((), None)
+    page = await opened.list(limit=limit, cursor=cursor)
+    mask = memory.settings.mask_secrets
+    listed = [
+        ListedMemory(
+            id=text_of(note.id),
+            title=label(safe(note.content.lstrip().split("\n", 1)[0], mask=mask))[:_TITLE_CHARACTERS],
+            description=label(text_of(f"{note.kind}, {(iso(note.created_at) or '')[:10]}")),
+        )
+        for note in page.notes
+    ]
+    return MemoryPage(tuple(listed), page.next_cursor)
+
+
+async def read_memory(memory: OpenMemory, identifier: str) -> str | None:
+    """Return a memory, or a piece of a file or commit, fenced and marked as data; ``None`` where there is none."""
+    if not identifier or len(identifier.encode("utf-8", "replace")) > _LONGEST_ID:
+        return None
+    try:
+        opened = await memory.get()
+    except NotIndexedError:
+        return None
+    mask = memory.settings.mask_secrets
+    found = await opened.store.fetch([identifier])
+    if found and source_of(found[0].metadata) != "memories":
+        metadata = found[0].metadata
+        lines = f":{metadata['start_line']}-{metadata.get('end_line')}" if "start_line" in metadata else ""
+        title = f"{metadata.get('path') or metadata.get('kind', '')}{lines}"
+        return PREAMBLE + fenced(label(text_of(title)), safe(found[0].content, mask=mask))
+    note = await opened.get(identifier)
+    if note is None:
+        return None
+    head = [f"kind: {note.kind}", f"remembered: {iso(note.created_at) or 'unknown'}", f"importance: {note.importance}"]
+    head += [f"tags: {', '.join(note.tags)}"] if note.tags else []
+    head += [f"about: {note.path}{f' {note.symbol}' if note.symbol else ''}"] if note.path else []
+    head += [f"source: {note.source}"] if note.source else []
+    head += [f"STALE: {note.stale}"] if note.stale else []
+    head += [f"replaced by: {note.superseded_by}"] if note.superseded_by else []
+    head += ["of the user, not of this project"] if note.scope == "user" else []
+    text = "".join(f"- {label(text_of(line))}\n" for line in head)
+    text += PREAMBLE + fenced(f"memory {label(text_of(note.id))}", safe(note.content, mask=mask))
+    replaced = await opened.history(note.id)
+    if replaced:
+        text += "Earlier:\n"
+        text += "".join(
+            fenced(f"earlier {label(text_of(old.id))} {(iso(old.created_at) or '')[:10]}", safe(old.content, mask=mask))
+            for old in replaced[:_MOST_EARLIER]
+        )
+    return text
+
+
+async def start_task(memory: OpenMemory, arguments: Mapping[str, str], default_budget: int) -> str:
+    """Return the prompt that starts a task.
+
+    Raises:
+        InvalidRequestError: The task is missing, or the budget is no number in range.
+    """
+    task = arguments.get("task", "").strip()
+    if unknown := sorted(set(arguments) - {"task", "token_budget"}):
+        raise InvalidRequestError(f"start_task takes task and token_budget, not {', '.join(unknown)[:200]}")
+    if not task or len(task) > LONGEST_TASK:
+        raise InvalidRequestError(
+            f"start_task needs the argument task: what is to be done, 1 to {LONGEST_TASK} letters"
+        )
+    try:
+        budget = int(arguments.get("token_budget") or default_budget)
+    except ValueError:
+        budget = 0
+    if not LEAST_TOKENS <= budget <= MOST_CONTEXT_TOKENS:
+        raise InvalidRequestError(f"token_budget must be a whole number from {LEAST_TOKENS} to {MOST_CONTEXT_TOKENS}")
+    lines = [
+        "Here is a task in this project, with what the project's memory holds about it.",
+        "",
+        "How to go about it:",
+        "- Read what is quoted below before anything else; open the files that it names where you need more.",
+        "- Follow the decisions and conventions among it, or say why not before you deviate.",
+        "- For single questions on the way use search_memory, for what was decided recall.",
+        "- When it is done, remember what the next session should know: decisions with their reasons, lessons.",
+        "",
+    ]
+    try:
+        opened = await memory.get()
+    except NotIndexedError:
+        lines += ["The project is not indexed yet: call index_project first, then build_context with this task.", ""]
+        lines += [f"Task: {text_of(task)}"]
+        return "\n".join(lines)
+    context = await opened.context(task, budget)
+    return "\n".join(lines) + text_of(context.text)

@@ -1,0 +1,276 @@
+"""`Memory`: what a project's files and its agents' notes say, behind a handful of calls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import Self
+
+from aurora_dev.config import Settings
+from aurora_dev.core import factory
+from aurora_dev.core.types import Document, SearchOptions, SearchResult, SearchResults
+from aurora_dev.errors import InvalidRequestError, StoreClosedError
+from aurora_dev.memory.notes import MemoryNotes
+from aurora_dev.memory.status import MemoryStatus, Problem, SettingValue, memory_status
+from aurora_dev.memory.transfer import MemoryTransfer
+from aurora_dev.notes.types import Note
+
+if TYPE_CHECKING:
+    from aurora_dev.core.backend import Filter
+    from aurora_dev.core.context.items import Context
+    from aurora_dev.core.context_manager import ContextManager
+    from aurora_dev.core.vector_store import VectorStore
+    from aurora_dev.indexing.indexer import IndexProgress, IndexReport
+    from aurora_dev.indexing.project_index import Upkeep
+    from aurora_dev.indexing.watch import WatchBatch
+    from aurora_dev.notes.service import Shelf
+
+__all__ = ["Memory", "MemoryStatus", "Note", "Problem", "SettingValue"]
+
+_BUNDLED_PREFIX = "bundled/"
+
+
+class Memory(MemoryNotes, MemoryTransfer):
+    """The memory of one project. Open it with `Memory.open`, as an async context manager."""
+
+    def __init__(self, root: str | Path, settings: Settings, store: VectorStore | None = None) -> None:
+        self.root = Path(root).absolute()
+        self.settings = settings
+        self._store = store
+        self._owns_store = store is None
+        self._notes: Shelf | None = None
+        self._upkeep: Upkeep | None = None
+        # By model and encoding; each keeps what it has learned of the store from call to call.
+        self._managers: dict[tuple[str | None, str | None], ContextManager] = {}
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path = ".",
+        *,
+        settings: Settings | None = None,
+        store: VectorStore | None = None,
+        **arguments: Any,
+    ) -> Memory:
+        """Open the memory of a project: ``async with Memory.open("path/to/project") as memory: …``.
+
+        Args:
+            path: The project's folder.
+            settings: Used as they are; ``None`` loads them from environment, files and ``arguments``.
+            store: A store to use instead of the one that the settings name; it stays open when the memory closes.
+            **arguments: Settings by name, for example ``embedder="bundled"`` or ``namespace="docs"``.
+
+        Raises:
+            InvalidRequestError: ``path`` is not a folder, or both ``settings`` and settings by name were given.
+            ConfigurationError: A setting is wrong.
+            StoreError: On entering: the store cannot be opened.
+            ModelLoadError: On entering: the embedder cannot be loaded.
+        """
+        root = Path(path).expanduser()
+        if not root.is_dir():
+            what = "is a file; name the folder that it is in" if root.exists() else "does not exist"
+            raise InvalidRequestError(f"the project '{root}' {what}: nothing was opened")
+        if settings is not None and arguments:
+            raise InvalidRequestError(f"give settings or {', '.join(sorted(arguments))}, not both: nothing was opened")
+        return cls(root, settings or Settings.load(root, **arguments), store)
+
+    async def __aenter__(self) -> Self:
+        if self._store is None:
+            self._store = await asyncio.to_thread(factory.open_store, self.settings, self.root)
+        self._notes = factory.open_notes(self.settings, self.root, self._store)
+        self._upkeep = factory.open_upkeep(
+            self.settings, self.root, self._store, own=self._owns_store, on_change=self._notes.mark_stale
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Release the store, if this memory opened it; a second call does nothing."""
+        store, self._store = self._store, None
+        notes, self._notes = self._notes, None
+        upkeep, self._upkeep = self._upkeep, None
+        if upkeep is not None:
+            await upkeep.close()
+        self._managers.clear()
+        if notes is not None:
+            await notes.close()
+        if store is not None and self._owns_store:
+            await store.close()
+
+    @property
+    def store(self) -> VectorStore:
+        """The store underneath.
+
+        Raises:
+            StoreClosedError: The memory is not open.
+        """
+        if self._store is None:
+            raise StoreClosedError("the memory is not open: use it inside 'async with Memory.open(…) as memory'")
+        return self._store
+
+    @property
+    def notes(self) -> Shelf:
+        """The memories of the project and of its user.
+
+        Raises:
+            StoreClosedError: The memory is not open.
+        """
+        if self._notes is None:
+            raise StoreClosedError("the memory is not open: use it inside 'async with Memory.open(…) as memory'")
+        return self._notes
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """What keeps the index true.
+
+        Raises:
+            StoreClosedError: The memory is not open.
+        """
+        if self._upkeep is None:
+            raise StoreClosedError("the memory is not open: use it inside 'async with Memory.open(…) as memory'")
+        return self._upkeep
+
+    # -- reading and learning ----------------------------------------------------------------------------------
+
+    async def index(
+        self,
+        progress: Callable[[IndexProgress], None] | None = None,
+        *,
+        full: bool = False,
+        reembed: bool = False,
+        reembed_progress: Callable[[int, int], None] | None = None,
+    ) -> IndexReport:
+        """Bring the memory up to date with the project's files and commits; only what changed is read again.
+
+        Args:
+            progress: Called on the event loop at the start and after each batch of files.
+            full: Read every file again, also where its content hash has not changed.
+            reembed: Bring back, from the stored text, vectors that were made by another embedder. That happens by
+                itself when only the bundled model has changed.
+            reembed_progress: Called with (done, to do) while that goes on, from a worker thread.
+
+        Returns:
+            What was added, updated, removed and skipped. An interrupted run continues where it was.
+
+        Raises:
+            IndexingError: The project cannot be read.
+            StoreError: The store cannot be written; what was acknowledged before is kept.
+        """
+        store = self.store
+        if reembed or await self._only_the_bundled_model_changed():
+            await store.reembed(reembed_progress)
+        report = await self.upkeep.index(progress, full=full)
+        await store.refresh()
+        return report
+
+    def watch(self, *, stop: asyncio.Event | None = None, poll: bool = False) -> AsyncGenerator[WatchBatch, None]:
+        """Keep the index current: ``async for batch in memory.watch(): …``; see `watch_project`.
+
+        Args:
+            stop: Ends it when set.
+            poll: Look every second instead of waiting for the system's events, for drives that send none.
+        """
+        return self.upkeep.watch(stop=stop, poll=poll)
+
+    async def search(
+        self,
+        query: str,
+        top_k: int = 5,
+        *,
+        rerank: bool = True,
+        filter: Filter | None = None,
+        options: SearchOptions | None = None,
+    ) -> SearchResults:
+        """Find what answers a question, in files and memories; see `VectorStore.search`.
+
+        What the user's own memories say joins the project's, with ``metadata["scope"] == "user"``; a memory whose code
+        has changed since says so in ``metadata["stale"]``. Files that changed since they were indexed are indexed first
+        where that is quick; else the notice ``stale_index`` says how many there are (see the setting ``freshness``).
+        """
+        notices = await self.upkeep.before_search()
+        results = await self.store.search(query, top_k, rerank=rerank, filter=filter, options=options)
+        results = await self.notes.blend(query, results, top_k, filter)
+        results.notices = (*notices, *results.notices)
+        return results
+
+    async def context(
+        self,
+        task: str,
+        token_budget: int = 8_000,
+        *,
+        model: str | None = None,
+        encoding: str | None = None,
+        reserve: int = 0,
+        history: Sequence[Mapping[str, Any]] = (),
+        pinned: Sequence[str | Document | SearchResult] = (),
+        map_budget: int = 0,
+        rerank: bool = True,
+        filter: Filter | None = None,
+        options: SearchOptions | None = None,
+    ) -> Context:
+        """Assemble what a model should see for a task, within a token budget; see `ContextManager.build`.
+
+        Args:
+            task: What the model is to do.
+            token_budget: No more tokens than this less ``reserve`` are used.
+            model: Whose tokens are counted: ``gpt-…``, or the path of a ``tokenizer.json``; any other name is counted
+                by an estimate that is on the safe side.
+            encoding: ``o200k_base`` (the default) or ``cl100k_base``, instead of a model.
+            reserve: Tokens to leave free.
+            history: Chat messages so far, oldest first.
+            pinned: What is always there.
+            map_budget: Tokens for a map of the project's symbols.
+            rerank: Whether the search reranks.
+            filter: Conditions on what is searched.
+            options: For the search.
+
+        Raises:
+            InvalidRequestError: An argument is wrong, or the pinned items do not fit.
+            ConfigurationError: The encoding is not known.
+            StoreError: The store cannot be read.
+        """
+        from aurora_dev.core.context_manager import ContextManager
+        from aurora_dev.core.tokens import create_counter
+
+        store = self.store
+        notices = await self.upkeep.before_search()
+        manager = self._managers.get((model, encoding))
+        if manager is None:
+            notes = self.notes.about
+            counter = create_counter(model=model, encoding=encoding)
+            manager = ContextManager(store, token_counter=counter, mask_secrets=self.settings.mask_secrets, notes=notes)
+            self._managers[model, encoding] = manager
+        built = await manager.build(
+            task,
+            token_budget,
+            reserve=reserve,
+            history=history,
+            pinned=pinned,
+            map_budget=map_budget,
+            rerank=rerank,
+            filter=filter,
+            options=options,
+        )
+        return replace(built, notices=(*notices, *built.notices)) if notices else built
+
+    # -- looking after itself ----------------------------------------------------------------------------------
+
+    async def status(self) -> MemoryStatus:
+        """Return what is stored, with which models, and what could work better."""
+        return await memory_status(self.store, self.settings, self.root, await self.upkeep.age())
+
+    async def _only_the_bundled_model_changed(self) -> bool:
+        store = self.store
+        stored = await asyncio.to_thread(store.backend.embedder)
+        if stored is None or await store.embedder_matches():
+            return False
+        return stored.name.startswith(_BUNDLED_PREFIX) and store.embedder.name.startswith(_BUNDLED_PREFIX)

@@ -1,0 +1,180 @@
+"""What a memory says of itself: what it holds, with which models, and what could work better."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aurora_dev.config import Settings, unknown_environment
+from aurora_dev.core.search.hidden import SUPERSEDED
+from aurora_dev.core.search.history import COMMIT_KEY
+from aurora_dev.errors import EmbeddingError, MissingDependencyError, ModelLoadError
+from aurora_dev.indexing.project_index import IndexAge
+
+if TYPE_CHECKING:
+    from aurora_dev.core.vector_store import VectorStore
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that works less well than it could: a stable code, what it is, and what to do about it."""
+
+    code: str
+    text: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingValue:
+    """One setting as it may be shown: keys are hidden; ``source`` says where it came from."""
+
+    name: str
+    value: str | float | bool | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryStatus:
+    """What a memory holds and how it works.
+
+    Attributes:
+        store_bytes: Size of the local store on disk, its derived indexes included.
+        records: Everything that is stored; ``vectors`` of these have a vector of the present embedder.
+        files: Files of the project that are indexed, as ``chunks`` records.
+        notes: Number of memories by kind, without those that were superseded.
+        commits: Number of commits of the git history.
+        languages: Number of files by language.
+        dimension: Length of the embedder's vectors; 0 where it does not answer (see ``problems``).
+        stored_embedder: Whose vectors are stored; ``None`` in an empty store.
+        reranker: The reranker's name; ``None`` where there is none.
+        backend: What the backend says of itself.
+        problems: What is degraded, and how to fix it.
+        index: How old the index is, and how its last complete run ended.
+    """
+
+    project: Path
+    store: Path
+    store_bytes: int
+    namespace: str
+    records: int
+    vectors: int
+    files: int
+    chunks: int
+    notes: Mapping[str, int]
+    languages: Mapping[str, int]
+    embedder: str
+    dimension: int
+    stored_embedder: str | None
+    reranker: str | None
+    backend: Mapping[str, Any]
+    settings: tuple[SettingValue, ...]
+    problems: tuple[Problem, ...] = field(default=())
+    commits: int = 0
+    index: IndexAge = field(default_factory=IndexAge)
+
+
+async def memory_status(store: VectorStore, settings: Settings, root: Path, age: IndexAge) -> MemoryStatus:
+    """Return what is stored, with which models, and what could work better."""
+    stats = await store.stats()
+    records = await store.scan()
+    files: dict[str, str] = {}
+    notes: Counter[str] = Counter()
+    chunks, commits = 0, 0
+    for record in records:
+        # As the indexer sees it: a note that merely names a path is its author's.
+        if "file_hash" in record.metadata:
+            chunks += 1
+            files[str(record.metadata.get("path"))] = str(record.metadata.get("language", "")) or "text"
+        elif COMMIT_KEY in record.metadata:
+            commits += 1
+        elif SUPERSEDED not in record.metadata:
+            notes[str(record.metadata.get("kind", "note"))] += 1
+    stored = await asyncio.to_thread(store.backend.embedder)
+    dimension = 0
+    problems: list[Problem] = []
+    try:
+        dimension = await asyncio.to_thread(lambda: store.embedder.dimension)
+        problems += await _vector_problems(store, stats.records, stats.vectors)
+    except (EmbeddingError, ModelLoadError, MissingDependencyError) as error:
+        fix = "correct what it names, or take the bundled one: AURORA_EMBEDDER=bundled"
+        problems.append(Problem("embedder_failed", str(error), fix))
+    sources, shown = settings.sources(), settings.shown()
+    folder = settings.store_path(root)
+    return MemoryStatus(
+        project=root,
+        store=folder,
+        store_bytes=await asyncio.to_thread(_size, folder),
+        namespace=store.namespace,
+        records=stats.records,
+        vectors=stats.vectors,
+        files=len(files),
+        chunks=chunks,
+        commits=commits,
+        notes=dict(notes.most_common()),
+        languages=dict(Counter(files.values()).most_common()),
+        embedder=store.embedder.name,
+        dimension=dimension,
+        stored_embedder=stored.name if stored else None,
+        reranker=store.reranker.name if store.reranker else None,
+        backend=dict(await asyncio.to_thread(store.backend.describe)),
+        settings=tuple(SettingValue(name, shown[name], str(sources[name])) for name in shown),
+        problems=(*problems, *_age_problems(age), *_other_problems(store, settings)),
+        index=age,
+    )
+
+
+async def _vector_problems(store: VectorStore, records: int, vectors: int) -> list[Problem]:
+    if not records:
+        return [Problem("empty", "nothing is stored", "run: aurora index")]
+    if await store.embedder_matches() and vectors == records:
+        return []
+    name = store.embedder.name
+    missing = records - vectors if await store.embedder_matches() else records
+    text = f"{missing:,} of {records:,} records have no vector of {name}: keywords alone find them"
+    return [Problem("vectors_missing", text, "run: aurora index --reembed")]
+
+
+def _age_problems(age: IndexAge) -> list[Problem]:
+    problems = []
+    run = age.last_run
+    if run is not None and run.outcome not in ("complete", "running"):
+        how = {"failed": f"failed: {run.error}", "cancelled": "was cancelled"}.get(run.outcome, "was interrupted")
+        far = f" after {run.files_done:,} of {run.files_total:,} files" if run.files_total else ""
+        problems.append(Problem("run_incomplete", f"the last index run {how}{far}", "run: aurora index"))
+    if age.stale_files:
+        text = f"{age.stale_files:,} {'file differs' if age.stale_files == 1 else 'files differ'} from the index"
+        problems.append(Problem("stale_index", text, "run: aurora index, or leave aurora watch running"))
+    return problems
+
+
+def _other_problems(store: VectorStore, settings: Settings) -> list[Problem]:
+    problems = []
+    if store.reranker is None:
+        if settings.reranker == "auto":
+            fix = (
+                "install Aurora again, since this installation lacks the bundled model; or set AURORA_RERANKER_URL to "
+                "a service, or CROSS_ENCODER_MODEL; or leave it: search works without"
+            )
+            problems.append(Problem("no_reranker", "results are not reranked: no reranker is configured", fix))
+    elif not store.reranker.is_available:
+        reason = store.reranker.unavailable_reason or "no reason given"
+        text = f"{store.reranker.name} is not available: {reason}"
+        problems.append(Problem("reranker_unavailable", text, "or switch it off with AURORA_RERANKER=none"))
+    for variable in unknown_environment():
+        text = f"the environment variable {variable} is no setting of Aurora"
+        problems.append(Problem("unknown_variable", text, "correct its name, or remove it"))
+    return problems
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*") if folder.is_dir() else ():
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except OSError:  # removed by another process since it was listed
+            continue
+    return total

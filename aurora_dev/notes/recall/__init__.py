@@ -1,0 +1,1 @@
+"""Find notes, and put them in order."""

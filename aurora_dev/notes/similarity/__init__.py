@@ -1,0 +1,1 @@
+"""Which notes say the same, and which contradict each other."""

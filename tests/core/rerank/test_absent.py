@@ -1,0 +1,165 @@
+"""`CrossEncoderReranker` where sentence-transformers is not there: runs everywhere, imports no torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import aurora_dev
+from aurora_dev.core import reranker as module
+from aurora_dev.core.rerank.known_models import DEFAULT_MODEL, KNOWN_MODELS
+from aurora_dev.core.reranker import CrossEncoderReranker, Reranker, default_model
+from aurora_dev.errors import InvalidRequestError, MissingDependencyError, ModelLoadError
+
+HEAVY = ("torch", "sentence_transformers", "transformers")
+
+
+@pytest.fixture
+def hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CROSS_ENCODER_MODEL", "SENTENCE_TRANSFORMERS_HOME"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(f"AURORA_{name}", raising=False)
+
+
+def test_it_is_a_reranker() -> None:
+    assert isinstance(CrossEncoderReranker(), Reranker)
+
+
+@pytest.mark.usefixtures("hidden")
+def test_without_the_package_it_is_not_available_and_says_what_to_install() -> None:
+    reranker = CrossEncoderReranker()
+    assert reranker.is_available is False
+    assert "pip install 'aurora-dev[rerank]'" in (reranker.unavailable_reason or "")
+
+
+@pytest.mark.usefixtures("hidden")
+async def test_without_the_package_direct_calls_raise_an_error_that_names_the_extra() -> None:
+    reranker = CrossEncoderReranker()
+    with pytest.raises(MissingDependencyError) as caught:
+        await reranker.score("query", ["text"])
+    assert (caught.value.extra, caught.value.package) == ("rerank", "sentence-transformers")
+    for call in (reranker.warmup, lambda: reranker.rerank("query", ["text"])):
+        with pytest.raises(MissingDependencyError, match=r"aurora-dev\[rerank\]"):
+            call()
+    with pytest.raises(MissingDependencyError):
+        await reranker.rerank_async("query", ["text"])
+
+
+@pytest.mark.usefixtures("hidden")
+async def test_nothing_to_rerank_needs_no_package() -> None:
+    reranker = CrossEncoderReranker()
+    assert reranker.rerank("query", []) == []
+    assert await reranker.rerank_async("query", []) == []
+    assert (await reranker.score("query", [])).shape == (0,)
+
+
+def test_a_package_that_is_too_old_is_not_available(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_installed", lambda package: True)
+    monkeypatch.setattr(module, "_too_old", lambda: "3.4.1")
+    reranker = CrossEncoderReranker()
+    assert reranker.is_available is False
+    assert "sentence-transformers>=4.1" in (reranker.unavailable_reason or "")
+
+
+@pytest.mark.parametrize(("backend", "needs"), [("onnx", "onnxruntime"), ("openvino", "optimum")])
+def test_a_backend_without_its_package_says_what_to_install(
+    backend: Any, needs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_installed", lambda package: package != needs)
+    monkeypatch.setattr(module, "_too_old", lambda: None)
+    reranker = CrossEncoderReranker(backend=backend)
+    assert reranker.is_available is False
+    assert f"sentence-transformers[{backend}]" in (reranker.unavailable_reason or "")
+    with pytest.raises(ModelLoadError, match=needs):
+        reranker.rerank("query", ["text"])
+
+
+def test_the_environment_names_the_model_and_its_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert CrossEncoderReranker().name == default_model() == DEFAULT_MODEL
+    monkeypatch.setenv("CROSS_ENCODER_MODEL", "someone/some-model")
+    monkeypatch.setenv("SENTENCE_TRANSFORMERS_HOME", str(tmp_path))
+    assert CrossEncoderReranker().name == "someone/some-model"
+    assert CrossEncoderReranker("other/model").name == "other/model"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"backend": "tensorflow"},
+        {"window": "tail"},
+        {"max_length": 0},
+        {"max_document_chars": -1},
+        {"batch_size": 0},
+        {"batch_size": True},
+        {"cache_size": -1},
+        {"model_name": " "},
+        {"model_name": 7},
+    ],
+)
+def test_an_argument_out_of_range_is_an_error(arguments: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequestError, match=next(iter(arguments))):
+        CrossEncoderReranker(**arguments)
+
+
+@pytest.mark.parametrize(("query", "texts"), [(7, ["a"]), ("q", "a string"), ("q", [None])])
+async def test_what_is_no_text_is_an_error(query: Any, texts: Any) -> None:
+    with pytest.raises(InvalidRequestError):
+        await CrossEncoderReranker().score(query, texts)
+
+
+def test_a_top_k_below_one_is_an_error_before_anything_loads() -> None:
+    with pytest.raises(ValueError, match="top_k"):
+        CrossEncoderReranker().rerank("query", ["a"], top_k=0)
+
+
+def test_the_table_of_known_models_names_the_default_and_their_sizes() -> None:
+    by_name = {model.name: model for model in KNOWN_MODELS}
+    assert by_name[DEFAULT_MODEL].runs == "local"
+    assert all((model.megabytes is None) == (model.runs == "service") for model in KNOWN_MODELS)
+    assert by_name[DEFAULT_MODEL].megabytes == pytest.approx(91, abs=1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
+def test_in_an_environment_without_the_package_it_is_absent_and_imports_nothing_heavy(tmp_path: Path) -> None:
+    # The installed packages as they are, except for those of the extra.
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if not entry.name.startswith(HEAVY):
+            (packages / entry.name).symlink_to(entry)
+    script = tmp_path / "ask.py"
+    script.write_text(
+        "import asyncio, sys\n"
+        f"sys.path += [{str(packages)!r}, {str(Path(aurora_dev.__file__).parent.parent)!r}]\n"
+        "from aurora_dev.core.reranker import CrossEncoderReranker\n"
+        "from aurora_dev.errors import MissingDependencyError\n"
+        "reranker = CrossEncoderReranker()\n"
+        "assert reranker.is_available is False\n"
+        "try:\n"
+        "    asyncio.run(reranker.score('q', ['t']))\n"
+        "except MissingDependencyError as error:\n"
+        "    print('absent:', error)\n"
+        "assert not {'torch', 'sentence_transformers', 'transformers'} & set(sys.modules)\n"
+    )
+    # Without the site module no other packages are seen.
+    done = subprocess.run([sys.executable, "-I", "-S", script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("absent:")
+
+
+def test_asking_imports_nothing_heavy_where_the_package_is_there() -> None:
+    script = (
+        "import sys; from aurora_dev.core.reranker import CrossEncoderReranker; CrossEncoderReranker().is_available; "
+        "sys.exit(bool({'torch', 'sentence_transformers', 'transformers'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0

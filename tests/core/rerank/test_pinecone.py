@@ -1,0 +1,90 @@
+"""Reranking by Pinecone's hosted models, through the real client against the loopback server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pinecone_server import PineconeServer
+
+from aurora_dev import Document, Settings, VectorStore
+from aurora_dev.core import factory
+from aurora_dev.core.rerank.pinecone import PineconeReranker
+from aurora_dev.core.reranker import Reranker
+from aurora_dev.errors import ConfigurationError, InvalidRequestError, RerankError
+from aurora_dev.testing.hashing_embedder import HashingEmbedder
+
+pytest.importorskip("pinecone", reason="the extra 'pinecone' is not installed")
+
+
+@pytest.fixture
+def reranker(pinecone_server: PineconeServer, few_certificates: None) -> Iterator[PineconeReranker]:
+    made = PineconeReranker(pinecone_server.api_key, control_host=pinecone_server.url)
+    yield made
+    made.close()
+
+
+async def test_every_text_gets_its_score_in_the_order_of_the_texts(reranker: PineconeReranker) -> None:
+    assert isinstance(reranker, Reranker)
+    texts = ["rate limits in redis", "nothing of the kind", "token limits", "  "]
+    scores = await reranker.score("redis rate limits", texts)
+    assert scores.shape == (4,) and scores.dtype == np.float32
+    assert np.isnan(scores[3]) and (scores[:3] >= 0).all() and (scores[:3] <= 1).all()
+    assert scores[0] > scores[2] > scores[1]
+    assert (await reranker.score("x", [])).shape == (0,)
+
+
+async def test_many_texts_go_out_a_hundred_at_a_time(
+    pinecone_server: PineconeServer, reranker: PineconeReranker
+) -> None:
+    scores = await reranker.score("word", [f"word {i}" for i in range(230)])
+    assert np.isfinite(scores).all()
+    assert [len(seen.body["documents"]) for seen in pinecone_server.asked("rerank")] == [100, 100, 30]
+
+
+async def test_a_refused_key_is_an_error_without_the_key_and_is_not_tried_again(
+    pinecone_server: PineconeServer, few_certificates: None
+) -> None:
+    reranker = PineconeReranker("pcsk_SECRET", control_host=pinecone_server.url)
+    with pytest.raises(RerankError, match="401") as caught:
+        await reranker.score("x", ["y"])
+    assert "SECRET" not in f"{caught.value} {reranker!r}"
+    assert not reranker.is_available
+    assert reranker.unavailable_reason and "401" in reranker.unavailable_reason
+    reranker.close()
+
+
+async def test_an_empty_query_is_refused_before_anything_is_sent(
+    pinecone_server: PineconeServer, reranker: PineconeReranker
+) -> None:
+    with pytest.raises(InvalidRequestError):
+        await reranker.score(" ", ["x"])
+    assert pinecone_server.asked("rerank") == []
+
+
+async def test_a_search_goes_on_without_it(
+    pinecone_server: PineconeServer, reranker: PineconeReranker, tmp_path: Path
+) -> None:
+    async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=reranker) as store:
+        await store.upsert([Document("redis rate limits"), Document("token store")])
+        results = await store.search("redis", top_k=1)
+        assert (results[0].content, results.degraded) == ("redis rate limits", None)
+        assert results.search_method.endswith("+rerank")
+        pinecone_server.fail("status", "rerank", status=403)
+        results = await store.search("redis", top_k=1)
+        assert results[0].content == "redis rate limits"
+        assert results.degraded and "403" in results.degraded
+
+
+def test_it_is_chosen_by_name_and_never_by_a_projects_file(tmp_path: Path) -> None:
+    settings = Settings(pinecone_api_key="key")
+    for name, shown in (("pinecone", "bge-reranker-v2-m3"), ("pinecone:pinecone-rerank-v0", "pinecone-rerank-v0")):
+        made = factory.create_reranker(name, settings)
+        assert isinstance(made, PineconeReranker) and made.name == f"pinecone/{shown}"
+    with pytest.raises(ConfigurationError, match="PINECONE_API_KEY"):
+        factory.create_reranker("pinecone", Settings())
+    (tmp_path / "aurora.toml").write_text('reranker = "pinecone"', "utf-8")
+    with pytest.raises(ConfigurationError, match="another machine"):
+        Settings.load(tmp_path)

@@ -1,0 +1,111 @@
+"""What is superseded or over is left out of searches, whatever its number, and at no cost where there is nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from aurora_dev import Document, SearchOptions, VectorStore
+from aurora_dev.core.backend import Capabilities
+from aurora_dev.core.search.hidden import _MOST_TAKEN_OUT
+from aurora_dev.testing.hashing_embedder import HashingEmbedder
+
+MODES = ("hybrid", "vector", "keyword")
+
+
+@pytest_asyncio.fixture
+async def opened(tmp_path: Path) -> AsyncIterator[VectorStore]:
+    async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker="none") as store:
+        yield store
+
+
+async def found(store: VectorStore, **arguments: Any) -> set[str]:
+    results = [
+        await store.search("apples", top_k=500, rerank=False, options=SearchOptions(mode=mode), **arguments)  # type: ignore[arg-type]
+        for mode in MODES
+    ]
+    ids = [{result.id for result in one} for one in results]
+    assert ids[0] == ids[1] == ids[2]
+    return ids[0]
+
+
+@pytest.mark.parametrize("hidden", [1, _MOST_TAKEN_OUT, _MOST_TAKEN_OUT + 1, 3 * _MOST_TAKEN_OUT])
+async def test_what_is_superseded_is_hidden_and_everything_else_found(opened: VectorStore, hidden: int) -> None:
+    await opened.upsert([Document(f"apples {n}", {"superseded_by": "x"}, f"old-{n}") for n in range(hidden)])
+    await opened.upsert([Document(f"apples {n}", {"n": n}, f"new-{n}") for n in range(9)])
+    assert await found(opened) == {f"new-{n}" for n in range(9)}
+    assert await found(opened, filter={"n": {"$lt": 3}}) == {"new-0", "new-1", "new-2"}
+    best = await opened.search("apples", top_k=9, rerank=False)
+    assert len(best) == 9
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_short_list_of_candidates_is_not_filled_with_what_is_hidden(opened: VectorStore, mode: Any) -> None:
+    # Equal scores go by id: what is hidden comes first.
+    await opened.upsert([Document("apples", {"superseded_by": "x"}, f"a-{n}") for n in range(4)])
+    await opened.upsert([Document("apples", {}, f"b-{n}") for n in range(3)])
+    options = SearchOptions(mode=mode, candidates=3)
+    results = await opened.search("apples", top_k=3, rerank=False, options=options)
+    assert {result.id for result in results} == {"b-0", "b-1", "b-2"}
+
+
+@pytest.mark.parametrize("count", [2, 2 * _MOST_TAKEN_OUT])
+async def test_what_expires_is_hidden_from_that_moment_on(opened: VectorStore, count: int) -> None:
+    now = 1000.0
+    opened._hidden._clock = lambda: now
+    await opened.upsert([Document(f"apples {n}", {"expires_at": 1000.5 + n}, f"{n}") for n in range(count)])
+    await opened.upsert([Document("apples for ever", {"expires_at": "a word of somebody's own"}, "odd")])
+    assert await found(opened) == {"odd", *map(str, range(count))}
+    now = 1001.0
+    assert await found(opened) == {"odd", *map(str, range(1, count))}
+    now = 1000.5 + count - 1
+    if count <= _MOST_TAKEN_OUT:
+        assert await found(opened) == {"odd"}
+
+
+async def test_a_change_of_another_process_is_seen(opened: VectorStore, tmp_path: Path) -> None:
+    await opened.upsert([Document("apples", {}, "a")])
+    assert await found(opened) == {"a"}
+    async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker="none") as other:
+        await other.upsert([Document("apples", {"superseded_by": "b"}, "a"), Document("apples", {}, "b")])
+        assert await found(opened) == {"b"}
+        await other.upsert([Document("apples", {}, "a")])
+    assert await found(opened) == {"a", "b"}
+
+
+async def test_who_asks_for_them_by_a_filter_gets_them(opened: VectorStore) -> None:
+    await opened.upsert([Document("apples", {"superseded_by": "b"}, "a"), Document("apples", {}, "b")])
+    assert await found(opened, filter={"superseded_by": {"$exists": True}}) == {"a"}
+    assert await found(opened, filter={"$or": [{"superseded_by": "b"}, {"expires_at": {"$gt": 1}}]}) == {"a"}
+
+
+async def test_where_nothing_is_hidden_nothing_is_filtered(opened: VectorStore) -> None:
+    await opened.upsert([Document("apples", {"n": 1}, "a")])
+    visible = opened._hidden.visible({"n": 1})
+    assert (visible.filter, visible.hidden) == ({"n": 1}, 0)
+    assert opened._hidden.visible(None).filter is None
+
+
+async def test_a_remote_backend_is_asked_with_a_filter_and_once(
+    opened: VectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await opened.upsert(
+        [
+            Document("apples", {"superseded_by": "b"}, "a"),
+            Document("apples", {"expires_at": 999.0}, "b"),
+            Document("apples", {"expires_at": 1001.0}, "c"),
+            Document("apples", {}, "d"),
+        ]
+    )
+    opened._hidden._clock = lambda: 1000.0
+    monkeypatch.setattr(type(opened.backend), "capabilities", property(lambda _: Capabilities(remote=True)))
+
+    def refused(*_: object) -> None:
+        raise AssertionError("asked for statistics")
+
+    monkeypatch.setattr(opened.backend, "stats", refused)
+    assert await found(opened) == {"c", "d"}

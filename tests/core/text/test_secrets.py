@@ -1,0 +1,258 @@
+"""Masking of credentials. Every credential here is made up, and put together from parts so that no scanner objects."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import aurora_dev
+from aurora_dev.core.text.secrets import mask_secrets
+
+
+def noise(length: int, alphabet: str, seed: str = "") -> str:
+    """Random-looking characters that are the same in every run."""
+    out = ""
+    counter = 0
+    while len(out) < length:
+        digest = hashlib.sha256(f"{seed}/{alphabet}/{counter}".encode()).digest()
+        out += "".join(alphabet[byte % len(alphabet)] for byte in digest)
+        counter += 1
+    return out[:length]
+
+
+UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LOWER = UPPER.lower()
+DIGITS = "0123456789"
+ALNUM = UPPER + LOWER + DIGITS
+HEX = "0123456789abcdef"
+BASE64 = ALNUM + "+/"
+URLSAFE = ALNUM + "-_"
+
+
+def jwt() -> str:
+    def part(value: object) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    header, payload = part({"alg": "HS256", "typ": "JWT"}), part({"sub": "u-81723", "iss": "billing"})
+    return f"{header}.{payload}.{noise(43, URLSAFE)}"
+
+
+def pem(kind: str = "RSA PRIVATE KEY", lines: int = 5) -> str:
+    body = "\n".join(noise(64, BASE64, str(number)) for number in range(lines))
+    return f"-----BEGIN {kind}-----\n{body}\n{noise(10, ALNUM)}==\n-----END {kind}-----"
+
+
+UUID = "-".join(noise(n, HEX, str(n)) for n in (8, 4, 5, 6, 12)).replace(noise(5, HEX, "5"), noise(4, HEX, "5"))
+UUID = UUID.replace(noise(6, HEX, "6"), noise(4, HEX, "6"))
+
+CREDENTIALS = {
+    "aws-access-key": "AKIA" + noise(16, UPPER + "234567"),
+    "github-token": "ghp_" + noise(36, ALNUM),
+    "gitlab-token": "glpat-" + noise(20, URLSAFE),
+    "slack-token": "xoxb-" + noise(12, DIGITS) + "-" + noise(12, DIGITS, "b") + "-" + noise(24, ALNUM),
+    "stripe-key": "sk_live_" + noise(24, ALNUM),
+    "google-api-key": "AIza" + noise(35, URLSAFE),
+    "google-oauth-secret": "GOCSPX-" + noise(28, URLSAFE),
+    "anthropic-key": "sk-ant-api03-" + noise(93, URLSAFE) + "AA",
+    "openai-key": "sk-proj-" + noise(74, URLSAFE) + "T3BlbkFJ" + noise(74, URLSAFE),
+    "npm-token": "npm_" + noise(36, ALNUM),
+    "pypi-token": "pypi-AgEIcHlwaS5vcmc" + noise(120, URLSAFE),
+    "sendgrid-key": "SG." + noise(22, URLSAFE) + "." + noise(43, URLSAFE, "s"),
+    "twilio-key": "SK" + noise(32, HEX),
+    "digitalocean-token": "dop_v1_" + noise(64, HEX),
+    "huggingface-token": "hf_" + noise(34, UPPER + LOWER),
+    "heroku-key": "HRKU-AA" + noise(58, URLSAFE),
+    "pinecone-key": "pcsk_" + noise(6, ALNUM) + "_" + noise(63, ALNUM),
+    "shopify-token": "shpat_" + noise(32, HEX),
+    "groq-key": "gsk_" + noise(52, ALNUM),
+    "vault-token": "hvs." + noise(95, URLSAFE),
+    "databricks-token": "dapi" + noise(32, HEX),
+    "azure-client-secret": noise(3, ALNUM) + "8Q~" + noise(34, URLSAFE),
+    "age-secret-key": "AGE-SECRET-KEY-1" + noise(58, "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L"),
+    "jwt": jwt(),
+}
+VARIANTS = [
+    ("aws-access-key", "ASIA" + noise(16, UPPER + "234567")),
+    ("github-token", "gho_" + noise(36, ALNUM)),
+    ("github-token", "ghs_" + noise(36, ALNUM)),
+    ("github-token", "github_pat_" + noise(22, ALNUM) + "_" + noise(59, ALNUM)),
+    ("slack-token", "xapp-1-A" + noise(10, UPPER + DIGITS) + "-" + noise(13, DIGITS) + "-" + noise(64, HEX)),
+    ("stripe-key", "rk_live_" + noise(24, ALNUM)),
+    ("openai-key", "sk-" + noise(20, ALNUM) + "T3BlbkFJ" + noise(20, ALNUM)),
+]
+
+
+@pytest.mark.parametrize(("label", "credential"), [*CREDENTIALS.items(), *VARIANTS])
+@pytest.mark.parametrize("frame", ['key = "{}"', "KEY={}\n", "{}", "curl -H 'Bearer {}' x", '{{"k":"a\\n{}\\n"}}'])
+def test_a_credential_is_replaced_by_its_providers_marker(label: str, credential: str, frame: str) -> None:
+    masked, count = mask_secrets(frame.format(credential))
+    assert masked == frame.format(f"[masked: {label}]")
+    assert count == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "secret", "label"),
+    [
+        ('AWS_SECRET_ACCESS_KEY = "{}"', noise(40, BASE64), "aws-secret-key"),
+        ('  "secretAccessKey": "{}",', noise(40, BASE64), "aws-secret-key"),
+        ("aws_secret_access_key: str = '{}'", noise(40, BASE64), "aws-secret-key"),
+        ('TWILIO_AUTH_TOKEN="{}"', noise(32, HEX), "twilio-auth-token"),
+        ("heroku_api_key = {}", UUID, "heroku-key"),
+        ("AccountName=x;AccountKey={};Suffix", noise(86, BASE64) + "==", "azure-storage-key"),
+        ("Endpoint=sb://x/;SharedAccessKey={}", noise(43, BASE64) + "=", "azure-access-key"),
+        ("https://hooks.slack.com/services/{}", "T0AB1CD2E/B0AB1CD2E/" + noise(24, ALNUM), "slack-webhook"),
+        ("bot = '8123456789:{}'", "AA" + noise(33, URLSAFE), "telegram-bot-token"),
+        ("postgresql://app:{}@db.internal:5432/main", "kV8#r2-qZ".replace("#", "!"), "url-password"),
+        ("redis://:{}@cache:6379/0", "Tq83hdKw", "url-password"),
+        ("https://deploy:{}@github.com/acme/app.git", "s3cr3tHorse9", "url-password"),
+    ],
+)
+def test_only_the_secret_itself_is_replaced(text: str, secret: str, label: str) -> None:
+    assert mask_secrets(text.format(secret)) == (text.format(f"[masked: {label}]"), 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://user:pass@example.com",
+        "https://username:password@host",
+        "https://deploy:kV8r2qZx@api.example.com/v1",
+        "ftp://deploy:b1x@host",
+        "postgres://postgres:postgres@localhost/db",
+        "postgresql://user:${DB_PASSWORD}@db/main",
+        "mysql://root:%s@%s/db",
+        "amqp://guest:guest@localhost:5672//",
+        "https://me:***@host/path",
+        "https://me:<password>@host/path",
+        "f'redis://:{password}@{host}'",
+        "https://user:p4ssw0rd@host",
+        "https://jo%40email.com:a%20secret@müller.de:1234/",
+        "http://[::1]:8080/@x",
+        "see https://host:8080/path and mail a@b.org",
+        "AKIAIOSFODNN7EXAMPLE",
+        "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "aws commit " + hashlib.sha1(b"x", usedforsecurity=False).hexdigest(),
+        "aws-sdk-go/Service/S3/internal/custom/v2",
+        "ghp_" + "x" * 36,
+        "ghp_" + "0123456789" * 4,
+        "sk-fading-circle12-before-animation-delay",
+        "task-" + "a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6",
+        "SK_LONG_CONSTANT_NAME_WITH_MANY_WORDS_IN_IT",
+        "hf_" + "transformers_model_loading_utilities",
+        "npm_config_registry_and_other_settings_too",
+        "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----",
+        'if "-----BEGIN PRIVATE KEY-----" in text and load_the_private_key(text, "-----END PRIVATE KEY-----"): pass',
+        "-----BEGIN CERTIFICATE-----\n" + noise(64, BASE64) + "\n-----END CERTIFICATE-----",
+        "-----BEGIN PUBLIC KEY-----\n" + noise(64, BASE64) + "\n-----END PUBLIC KEY-----",
+        '"integrity": "sha512-' + noise(86, BASE64) + '=="',
+        "id = " + UUID,
+        "md5 = " + noise(32, HEX),
+        "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIn0."
+        + noise(43, URLSAFE),
+        "",
+    ],
+)
+def test_placeholders_and_ordinary_text_stay(text: str) -> None:
+    assert mask_secrets(text) == (text, 0)
+
+
+def test_a_private_key_keeps_its_lines_and_its_frame() -> None:
+    key = pem()
+    masked, count = mask_secrets(f"before\n{key}\nafter\n")
+    lines = masked.split("\n")
+    assert count == 1
+    assert lines == [
+        "before",
+        "-----BEGIN RSA PRIVATE KEY-----",
+        "[masked: private-key]",
+        *[""] * 5,
+        "-----END RSA PRIVATE KEY-----",
+        "after",
+        "",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["PRIVATE KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\\n", '\\n" +\n    "', "\n# "])
+def test_no_line_of_a_private_key_is_left_however_it_is_written(kind: str, newline: str) -> None:
+    key = pem(kind)
+    masked, count = mask_secrets('{"key": "' + key.replace("\n", newline) + '"}')
+    assert count == 1
+    assert not any(line in masked for line in key.split("\n")[1:-1])
+    assert f"-----BEGIN {kind}-----" in masked
+    assert f"-----END {kind}-----" in masked
+    assert masked.count("\n") == key.replace("\n", newline).count("\n")
+
+
+def test_a_private_key_that_is_cut_off_is_masked_as_far_as_it_goes() -> None:
+    masked, count = mask_secrets(pem().rsplit("\n", 2)[0] + "\n\ndef the_function_that_follows(): ...\n")
+    assert count == 1
+    assert noise(64, BASE64, "4") not in masked
+    assert "def the_function_that_follows(): ..." in masked
+
+
+def test_several_secrets_are_counted_and_masked_in_place() -> None:
+    token = CREDENTIALS["github-token"]
+    text = f"a = '{token}'\nb = 'é{CREDENTIALS['npm-token']}'\nc = '😀 {token}'\n"
+    masked, count = mask_secrets(text)
+    assert count == 3
+    assert masked == "a = '[masked: github-token]'\nb = 'é[masked: npm-token]'\nc = '😀 [masked: github-token]'\n"
+
+
+def test_a_token_inside_a_url_is_masked_once() -> None:
+    masked, count = mask_secrets(f"https://x-access-token:{CREDENTIALS['github-token']}@github.com/a/b")
+    assert (masked, count) == ("https://x-access-token:[masked: github-token]@github.com/a/b", 1)
+
+
+def test_a_secret_that_only_a_marker_brings_near_to_its_provider_is_found_too() -> None:
+    # Hexadecimal, so that no "aws" is in the token itself.
+    secret, token = noise(40, BASE64), CREDENTIALS["digitalocean-token"]
+    masked, count = mask_secrets(f"aws{' ' * 15}{token} {secret}")
+    assert (masked, count) == (f"aws{' ' * 15}[masked: digitalocean-token] [masked: aws-secret-key]", 2)
+
+
+PIECES = st.one_of(
+    st.sampled_from([*CREDENTIALS.values(), *(credential for _, credential in VARIANTS)]),
+    st.sampled_from([pem(), pem("PRIVATE KEY", 1), noise(40, BASE64), noise(32, HEX), UUID]),
+    st.sampled_from(["aws", "heroku ", "twilio=", "://", "user:", ":", "@", "host", "-----BEGIN ", "PRIVATE KEY-----"]),
+    st.sampled_from(["\n", "\r\n", "\\n", " ", '"', "[masked: ", "]", "~", "_", "-", "eyJ", "ccountKey=", "\ud800"]),
+    st.text(max_size=8),
+)
+
+
+@given(st.lists(PIECES, max_size=12).map("".join))
+def test_masking_twice_changes_nothing_and_moves_no_line(text: str) -> None:
+    once, count = mask_secrets(text)
+    assert mask_secrets(once) == (once, 0)
+    assert [*map(once.count, ("\n", "\r"))] == [*map(text.count, ("\n", "\r"))]
+    assert len(once.splitlines()) == len(text.splitlines())
+    assert (count == 0) == (once == text)
+
+
+def test_our_own_source_holds_nothing_to_mask() -> None:
+    root = Path(aurora_dev.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        assert mask_secrets(text) == (text, 0), path
+
+
+@pytest.mark.parametrize(
+    "unit", ["eyJ", "sk-", "://a:", "aws ", "-----BEGIN PRIVATE KEY-----\n", "A" * 64 + "\n", "xoxb-", "@~"]
+)
+def test_hostile_repetition_costs_linear_time(unit: str) -> None:
+    small, large = (unit * (size // len(unit)) for size in (40_000, 320_000))
+
+    def seconds(text: str) -> float:
+        start = time.perf_counter()
+        mask_secrets(text)
+        return time.perf_counter() - start
+
+    # Eight times the text; quadratic work would take sixty-four times as long.
+    assert min(seconds(large) for _ in range(2)) < 30 * max(min(seconds(small) for _ in range(3)), 0.002)

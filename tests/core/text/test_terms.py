@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import time
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aurora_dev.core.keyword.index import KeywordIndex
+from aurora_dev.core.text import folding as word_folding
+from aurora_dev.core.text import terms as lexical
+from aurora_dev.core.text.folding import fold_word
+from aurora_dev.core.text.terms import (
+    DEFINITION_PREFIX,
+    document_terms,
+    is_symbol_query,
+    query_terms,
+    split_identifier,
+    terms_fingerprint,
+)
+
+
+def ordinary(terms: dict[str, float]) -> set[str]:
+    return {term for term in terms if not term.startswith(DEFINITION_PREFIX)}
+
+
+def found_by(content: str, query: str) -> bool:
+    index = KeywordIndex()
+    index.add([1, 2], [document_terms(content, {}), document_terms("nothing of the kind", {})])
+    return index.search(query_terms(query), 1)[0].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("getUserByID", ["get", "user", "by", "id"]),
+        ("get_user_by_id", ["get", "user", "by", "id"]),
+        ("GetUserById", ["get", "user", "by", "id"]),
+        ("GET_USER_BY_ID", ["get", "user", "by", "id"]),
+        ("HTTPServer2", ["http", "server", "2"]),
+        ("HTTPServer", ["http", "server"]),
+        ("parseURLs", ["parse", "urls"]),
+        ("utf8", ["utf", "8"]),
+        ("__init__", ["init"]),
+        ("_x", ["x"]),
+        ("simple", ["simple"]),
+        ("éclairÉtat", ["éclair", "état"]),
+        ("xml数据Parser", ["xml", "数据", "parser"]),
+        ("_", []),
+        ("", []),
+    ],
+)
+def test_a_name_is_split_where_a_reader_would_split_it(name: str, parts: list[str]) -> None:
+    assert split_identifier(name) == parts
+
+
+STYLES = ["getUserByID", "get_user_by_id", "GetUserById", "GET_USER_BY_ID", "get-user-by-id"]
+
+
+@pytest.mark.parametrize("written", STYLES)
+@pytest.mark.parametrize("asked", STYLES)
+def test_every_style_of_a_name_shares_the_whole_and_the_parts(written: str, asked: str) -> None:
+    shared = ordinary(document_terms(f"x = {written}(1)", {})) & ordinary(query_terms(asked))
+    assert {"getuserbyid", "get", "user", "id"} <= shared
+
+
+@pytest.mark.parametrize(
+    ("content", "query"),
+    [
+        ("server = HTTPServer2(port)", "http server"),
+        ("server = HTTPServer2(port)", "HTTPServer2"),
+        ("server = HTTPServer2(port)", "http_server_2"),
+        ("server = HTTPServer2(port)", "server2"),
+        ("use std::vec::Vec;", "std::vec::Vec"),
+        ("use std::vec::Vec;", "std.vec.Vec"),
+        ("use std::vec::Vec;", "vec"),
+        ("self.client.send(request)", "client.send"),
+        ("self.client.send(request)", "Client::send"),
+        ("self.client.send(request)", "send"),
+        ("this->conn->open()", "conn.open"),
+        ("headers['User-Agent']", "user_agent"),
+        ("headers['User-Agent']", "userAgent"),
+        ("useragent", "user-agent"),
+        ("OAuth2PasswordBearer", "oauth password"),
+        ("oauth_token", "OAuth"),
+        ("GraphQLRouter()", "graphql"),
+        ("data.encode('utf-8')", "utf8"),
+        ("userIDs = []", "user ids"),
+        ("les données sont chiffrées", "données"),
+        ("Größe der Straße", "GRÖSSE größe"),
+        ("打开数据库连接并执行查询", "数据库"),
+        ("打开数据库连接并执行查询", "库"),
+        ("データベース接続を開く", "データベース"),
+        ("데이터베이스를 연결한다", "데이터베이스"),
+        ("เชื่อมต่อฐานข้อมูล", "ฐานข้อมูล"),
+        ("डेटाबेस कनेक्शन", "कनेक्शन"),
+        ("база данных", "БАЗА"),
+        ("ＡＢＣ　テスト", "abc"),
+        ("parse tokens", "token parser parsing"),
+        ("def add_route(self)", "routes"),
+        ("resolve dependency", "dependencies"),
+        ("validate(x)", "validation"),
+        ("validating", "validator"),
+        ("with open(f)", "with"),
+    ],
+)
+def test_it_is_found_by_whole_and_by_part(content: str, query: str) -> None:
+    assert found_by(content, query)
+
+
+def test_composed_and_decomposed_characters_are_one() -> None:
+    assert document_terms(unicodedata.normalize("NFD", "café"), {}) == document_terms("café", {})
+
+
+def test_metadata_is_searched_with_the_text() -> None:
+    terms = document_terms(
+        "return 1",
+        {
+            "path": "src/web\\httpClients/rate_limiter.py",
+            "symbol": "Limiter.acquire",
+            "symbols": ["acquire", "_helper"],
+            "context": "class Limiter(Base):",
+            "tags": ["backpressure"],
+        },
+    )
+    expected = "src web httpclient http client ratelimiter rate limiter limiteracquir acquir helper base backpressur"
+    assert set(expected.split()) <= set(terms)
+    assert {term for term in terms if term.startswith("def:")} == {"def:limiteracquire", "def:acquire", "def:helper"}
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"path": 3}, {"symbols": "Foo"}, {"symbols": [1, None]}, {"symbol": ""}, {"path": ""}]
+)
+def test_metadata_of_another_kind_is_passed_over(metadata: dict[str, object]) -> None:
+    assert document_terms("word", metadata) == {"word": 1.0}
+
+
+def test_repetition_counts_in_documents_and_queries() -> None:
+    assert document_terms("apple banana apple", {}) == {"apple"[:-1]: 2.0, "banana": 1.0}
+    assert query_terms("apple banana apple") == {"apple"[:-1]: 2.0, "banana": 1.0}
+
+
+def test_words_of_questions_are_left_out_unless_there_is_nothing_else() -> None:
+    assert set(query_terms("where is the cache of this")) == {"cach"}
+    assert "with" in query_terms("with")
+    assert set(query_terms("what is this")) == {"what", "is", "this"}
+    assert "the" in document_terms("the cache", {})
+
+
+@pytest.mark.parametrize(
+    ("query", "definitions"),
+    [
+        ("get_user", {"def:getuser"}),
+        ("where is getUser called", {"def:getuser"}),
+        ("how does Client.send retry", {"def:clientsend", "def:send"}),
+        ("foo()", {"def:foo"}),
+        ("what does `parse` do", {"def:parse"}),
+        ("session", {"def:session"}),
+        ("how the Router matches", {"def:router"}),
+        ("Where are errors raised", set()),
+        ("the HTTP user-agent header", set()),
+        ("version 3.11", set()),
+    ],
+)
+def test_what_looks_like_an_identifier_asks_for_its_definition(query: str, definitions: set[str]) -> None:
+    assert {term for term in query_terms(query) if term.startswith("def:")} == definitions
+
+
+def test_no_word_of_a_text_can_pose_as_a_definition() -> None:
+    assert ordinary(document_terms("def:foo def: foo def::foo", {})) == set(
+        document_terms("def:foo def: foo def::foo", {})
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "foo_bar",
+        "Foo",
+        "Foo.bar",
+        "Foo::bar",
+        "_x",
+        "foo()",
+        "getUser",
+        "HTTPServer2",
+        "$scope",
+        "Foo#bar",
+        " Foo ",
+        "x2",
+    ],
+)
+def test_a_bare_name_is_a_symbol_query(text: str) -> None:
+    assert is_symbol_query(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["session", "two words", "Foo bar", "", "?", "3.11", "a + b", "Foo.", "user-agent", "где"]
+)
+def test_a_sentence_or_a_plain_word_is_no_symbol_query(text: str) -> None:
+    assert not is_symbol_query(text)
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        ["token", "tokens"],
+        ["route", "routes", "routing", "routed"],
+        ["cache", "caches", "caching", "cached"],
+        ["class", "classes"],
+        ["dependency", "dependencies"],
+        ["match", "matches", "matching"],
+        ["map", "maps", "mapping", "mapped"],
+        ["code", "codes", "coding"],
+        ["add", "adds", "adding", "added"],
+        ["embed", "embeds", "embedding", "embedded"],
+        ["validate", "validation", "validator", "validating"],
+        ["id", "ids"],
+    ],
+)
+def test_forms_of_a_word_meet(family: list[str]) -> None:
+    assert len({fold_word(word) for word in family}) == 1
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [("string", "str"), ("status", "stat"), ("router", "route"), ("need", "ne"), ("this", "thi"), ("note", "not")],
+)
+def test_different_words_stay_apart(pair: tuple[str, str]) -> None:
+    assert fold_word(pair[0]) != fold_word(pair[1])
+
+
+def test_long_data_costs_no_vocabulary() -> None:
+    terms = document_terms("QUJD" * 50_000 + " " + "a." * 50_000, {})
+    assert len(terms) < 500
+    assert max(map(len, terms)) <= 64
+
+
+def test_a_full_cache_is_emptied_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "getUserByID self.app.router.get tokens"
+    expected = document_terms(text, {})
+    lexical._EXPANSIONS.clear()
+    lexical._FOLDED.clear()
+    monkeypatch.setattr(lexical, "_CACHE_ENTRIES", 2)
+    for _ in range(3):
+        assert document_terms(text, {}) == expected
+    assert len(lexical._EXPANSIONS) <= 3
+    assert len(lexical._FOLDED) <= 5
+
+
+@pytest.mark.parametrize("name", ["WHOLE_WEIGHT", "PART_WEIGHT", "CHAIN_WEIGHT", "STEM_WEIGHT", "DEFINITION_WEIGHT"])
+def test_the_fingerprint_tells_when_terms_change(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = terms_fingerprint()
+    lexical._EXPANSIONS.clear()
+    terms_fingerprint.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(lexical, name, 0.123)
+        assert terms_fingerprint() != before
+    lexical._EXPANSIONS.clear()
+    lexical._FOLDED.clear()
+    terms_fingerprint.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(word_folding, "FOLD_VERBS", False)
+        assert terms_fingerprint() != before
+    lexical._EXPANSIONS.clear()
+    lexical._FOLDED.clear()
+    terms_fingerprint.cache_clear()
+    assert terms_fingerprint() == before
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.text(max_size=80))
+def test_any_text_gives_finite_terms_and_finds_itself(text: str) -> None:
+    terms = document_terms(text, {"path": text, "symbols": [text], "symbol": text, "context": text, "tags": [text]})
+    assert all(0 < weight < 1e9 and term for term, weight in terms.items())
+    assert document_terms(text, {}) == document_terms(text, {})
+    asked = query_terms(text)
+    assert all(0 < weight < 1e9 and term for term, weight in asked.items())
+    assert ordinary(asked) <= set(document_terms(text, {}))
+    assert is_symbol_query(text) in (True, False)
+    split_identifier(text)
+
+
+def test_breaking_texts_into_terms_stays_in_the_order_of_magnitude_that_was_measured() -> None:
+    text = "def getUserByID(self, key): return self.app.router.get(key, defaultValue=None)\n" * 10
+    started = time.perf_counter()
+    for _ in range(200):
+        document_terms(text, {"path": "src/app/users.py", "symbols": ["getUserByID"]})
+    assert time.perf_counter() - started < 1.0  # 0.01 s where it was written

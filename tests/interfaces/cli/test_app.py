@@ -1,0 +1,202 @@
+"""The command line inside one process: requests, mistakes, notes and status."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from aurora_dev.core.embed.static import BUNDLED_PATH
+
+ESCAPE = "\x1b"
+Run = Callable[..., Result]
+
+
+def other_model(folder: Path) -> Path:
+    """Return a copy of the bundled model that counts as another one."""
+    shutil.copytree(BUNDLED_PATH, folder, ignore=shutil.ignore_patterns("SHA256SUMS"))
+    with (folder / "tokenizer.json").open("a", encoding="utf-8") as file:
+        file.write("\n ")
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path, run: Run) -> Path:
+    root = tmp_path / "project"
+    (root / "src").mkdir(parents=True)
+    (root / "src" / "auth.py").write_text(
+        'def verify_token(token):\n    """Check a signature."""\n    return token == "ok"\n\n\n'
+        f"def paint():\n    return '{ESCAPE}[31mred{ESCAPE}]0;owned\x07'\n",
+        encoding="utf-8",
+    )
+    (root / "README.md").write_text("# Sample\n\nTokens are verified in one place.\n", encoding="utf-8")
+    done = run("index", cwd=root)
+    assert done.exit_code == 0, done.stderr
+    return root
+
+
+def test_explain_shows_every_stages_score_and_the_timings(run: Run, project: Path) -> None:
+    done = run("search", "verify_token", "--explain", "-k", "1", cwd=project)
+    for word in ("vector ", "keyword ", "rrf ", "signals ", "method   rrf_hybrid", "timings  ", "total "):
+        assert word in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["search", "zzqqxx", "--mode", "keyword"], 1, "nothing was found"),
+        (["search", ""], 2, "query is empty"),
+        (["search", "x", "-k", "0"], 2, "top_k"),
+        (["search", "x", "--filter", "{oops"], 2, "not JSON"),
+        (["search", "x", "--filter", "[1]"], 2, "JSON object"),
+        (["search", "x", "--filter", '{"kind": {"$like": "a"}}'], 2, "$like"),
+        (["search", "x", "--mode", "psychic"], 2, "psychic"),
+        (["search", "x", "--path", "missing"], 2, "does not exist"),
+        (["search"], 2, "QUERY"),
+        (["serch", "x"], 2, "serch"),
+        (["index", "README.md"], 2, "is a file"),
+        (["remember", " "], 2, "no text"),
+        (["remember", "x", "--kind", ""], 2, "kind"),
+    ],
+)
+def test_a_mistake_has_its_exit_code_and_a_sentence_and_no_traceback(
+    run: Run, project: Path, arguments: list[str], code: int, words: str
+) -> None:
+    done = run(*arguments, cwd=project)
+    assert done.exit_code == code
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("command", [["search", "x"], ["status"], ["remember", "x"]])
+def test_without_an_index_the_command_that_makes_one_is_named(run: Run, tmp_path: Path, command: list[str]) -> None:
+    done = run(*command, cwd=tmp_path)
+    assert done.exit_code == 3
+    assert "aurora index" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_settings_and_missing_models_have_their_own_exit_codes(run: Run, project: Path, tmp_path: Path) -> None:
+    done = run("search", "token", cwd=project, AURORA_EMBEDDER="bundeld")
+    assert (done.exit_code, "bundeld" in done.stderr) == (2, True)
+    (tmp_path / "model").mkdir()
+    done = run("search", "token", cwd=project, AURORA_EMBEDDER=str(tmp_path / "model"))
+    assert done.exit_code == 4
+    assert "Traceback" not in done.stderr
+
+
+def test_a_store_that_is_not_a_database_is_a_store_problem(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("x = 1\n")
+    assert run("index", cwd=tmp_path).exit_code == 0
+    for file in (tmp_path / ".aurora").glob("*.db*"):
+        file.write_bytes(b"this is not a database" * 1000)
+    done = run("search", "x", cwd=tmp_path)
+    assert done.exit_code == 3
+    assert "Traceback" not in done.stderr
+
+
+def test_a_remembered_decision_is_found_and_counted(run: Run, project: Path) -> None:
+    done = run("remember", "Sessions last nine hours.", "--kind", "decision", "--tag", "auth", "--json", cwd=project)
+    note = json.loads(done.stdout)
+    assert (note["kind"], note["tags"]) == ("decision", ["auth"])
+    found = run("search", "how long do sessions last", "--filter", '{"kind": "decision"}', cwd=project)
+    assert found.stdout.startswith(f"note {note['id'][:8]}  (decision) [auth]  ")
+    assert "    Sessions last nine hours." in found.stdout
+    status = json.loads(run("status", "--json", cwd=project).stdout)
+    assert status["notes"] == {"decision": 1}
+
+
+def test_a_memory_may_start_with_a_note_where_its_folder_is_named(run: Run, tmp_path: Path) -> None:
+    assert run("remember", "First", "things", "first.", "--path", ".", cwd=tmp_path).exit_code == 0
+    assert "First things first." in run("search", "first", cwd=tmp_path).stdout
+
+
+def test_status_shows_settings_with_their_sources_and_hides_keys(run: Run, project: Path) -> None:
+    done = run("status", cwd=project, PINECONE_API_KEY="pc-hush", AURORA_BUSY_TIMEOUT="7")
+    assert done.exit_code == 0
+    assert "2 files" in done.stdout
+    assert "7.0  (AURORA_BUSY_TIMEOUT)" in done.stdout
+    assert "[hidden]  (PINECONE_API_KEY)" in done.stdout
+    assert "hush" not in done.stdout
+
+
+def test_indexing_without_a_path_keeps_to_the_repository_it_is_in(run: Run, tmp_path: Path) -> None:
+    (tmp_path / ".aurora").mkdir()
+    inner = tmp_path / "repository" / "package"
+    inner.mkdir(parents=True)
+    (tmp_path / "repository" / ".git").mkdir()
+    (inner / "a.py").write_text("x = 1\n")
+    assert run("index", cwd=inner).exit_code == 0
+    assert (inner / ".aurora").is_dir()
+    assert list((tmp_path / ".aurora").iterdir()) == []
+
+
+def test_what_is_stored_cannot_drive_the_terminal(run: Run, project: Path) -> None:
+    done = run("search", "paint", "-k", "1", cwd=project)
+    assert "\\x1b[31mred\\x1b]0;owned\\x07" in done.stdout
+    assert ESCAPE not in done.stdout
+    as_json = run("search", "paint", "-k", "1", "--json", cwd=project)
+    assert ESCAPE not in as_json.stdout
+    assert ESCAPE in json.loads(as_json.stdout)["results"][0]["content"]
+
+
+def test_the_help_of_every_command_names_the_exit_codes(run: Run, tmp_path: Path) -> None:
+    for command in ([], ["index"], ["search"], ["remember"], ["status"]):
+        done = run(*command, "--help", cwd=tmp_path)
+        assert done.exit_code == 0
+        assert "130  interrupted" in done.stdout
+    assert run("--version", cwd=tmp_path).stdout.startswith("aurora 0.")
+
+
+def test_credentials_are_masked_unless_that_is_switched_off(run: Run, tmp_path: Path) -> None:
+    secret = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    (tmp_path / "deploy.py").write_text(f'def deploy():\n    return login("{secret}")\n')
+    assert "1 credential masked" in run("index", cwd=tmp_path).stdout
+    assert secret not in run("search", "deploy", cwd=tmp_path).stdout
+    run("index", "--no-mask", cwd=tmp_path)
+    assert secret in run("search", "deploy", cwd=tmp_path).stdout
+
+
+def test_an_index_report_as_json_counts_files_and_chunks(run: Run, project: Path) -> None:
+    (project / "src" / "new.py").write_text("def fresh():\n    return 1\n")
+    (project / "README.md").unlink()
+    report = json.loads(run("index", "--json", cwd=project).stdout)
+    counts = [report[f"files_{what}"] for what in ("added", "updated", "removed", "unchanged")]
+    assert counts == [1, 0, 1, 1]
+    assert report["project"] == str(project)
+    forced = json.loads(run("index", "--json", "--full", cwd=project).stdout)
+    assert forced["files_updated"] == 2
+
+
+def test_vectors_of_another_embedder_are_noticed_and_brought_back(run: Run, project: Path) -> None:
+    own = {"AURORA_EMBEDDER": str(other_model(project.parent / "model"))}
+    done = run("search", "verify_token", cwd=project, **own)
+    assert done.exit_code == 0
+    assert "aurora index --reembed" in done.stderr
+    assert "aurora index --reembed" in run("status", cwd=project, **own).stdout
+    assert "aurora index --reembed" in run("index", cwd=project, **own).stderr
+    assert run("index", "--reembed", cwd=project, **own).stderr == ""
+    assert "everything that is configured works" in run("status", cwd=project, AURORA_RERANKER="none", **own).stdout
+
+
+def test_a_search_of_an_empty_store_says_how_to_fill_it(tmp_path: Path, run: Run) -> None:
+    assert run("index", cwd=tmp_path).exit_code == 0
+    done = run("search", "anything", cwd=tmp_path)
+    assert done.exit_code == 1
+    assert "nothing is stored" in done.stderr
+    assert "aurora index" in done.stderr
+
+
+def test_a_long_query_that_finds_nothing_is_not_repeated_in_full(project: Path, run: Run) -> None:
+    done = run("search", "zebra " * 1_000, "--filter", '{"language": "cobol"}', cwd=project)
+    assert done.exit_code == 1
+    assert len(done.stderr) < 400
+
+
+def test_a_filter_of_endless_depth_is_a_mistake_of_the_request(project: Path, run: Run) -> None:
+    done = run("search", "token", "--filter", '{"$and":[' * 20_000, cwd=project)
+    assert done.exit_code == 2
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,215 @@
+"""``aurora install`` and ``aurora uninstall``: the clients' own files, in a home folder of the test."""
+
+import json
+import os
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tomlkit
+from typer.testing import CliRunner, Result
+
+from aurora_dev.interfaces.cli.app import app
+from aurora_dev.interfaces.install import agent_rules
+from aurora_dev.interfaces.install.clients import CLIENTS
+
+Run = Callable[..., Result]
+
+FILES = {
+    ("claude-code", "project"): "project/.mcp.json",
+    ("claude-code", "user"): "home/.claude.json",
+    ("cursor", "project"): "project/.cursor/mcp.json",
+    ("cursor", "user"): "home/.cursor/mcp.json",
+    ("vscode", "project"): "project/.vscode/mcp.json",
+    ("codex", "project"): "project/.codex/config.toml",
+    ("codex", "user"): "home/.codex/config.toml",
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    for name in ("project", "home"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "project" / ".git").mkdir()
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+    monkeypatch.chdir(tmp_path / "project")
+    return lambda *arguments: CliRunner().invoke(app, list(arguments), prog_name="aurora")
+
+
+def entry_in(text: str, suffix: str) -> dict:
+    data = tomlkit.parse(text).unwrap() if suffix == ".toml" else json.loads(text)
+    (servers,) = data.values()
+    return servers["aurora"]
+
+
+@pytest.mark.parametrize(("client", "scope"), FILES)
+def test_install_writes_the_file_that_the_client_reads_and_uninstall_takes_it_back(
+    run: Run, tmp_path: Path, client: str, scope: str
+) -> None:
+    file = tmp_path / FILES[client, scope]
+    done = run("install", client, "--scope", scope, "--command", "aurora")
+    assert done.exit_code == 0, done.stderr
+    entry = entry_in(file.read_text(), file.suffix)
+    folder = ["${workspaceFolder}"] if scope == "project" and client in ("cursor", "vscode") else []
+    assert (entry["command"], entry["args"]) == ("aurora", ["mcp", *folder])
+    again = run("install", client, "--scope", scope, "--command", "aurora")
+    assert again.exit_code == 0
+    assert "as it should be" in again.stderr
+    assert run("uninstall", client, "--scope", scope).exit_code == 0
+    assert not file.exists()
+
+
+def test_vs_code_keeps_its_own_key_and_its_user_file_where_vs_code_looks(run: Run, tmp_path: Path) -> None:
+    run("install", "vscode")
+    assert list(json.loads((tmp_path / "project/.vscode/mcp.json").read_text())) == ["servers"]
+    run("install", "vscode", "--scope", "user")
+    (file,) = (tmp_path / "home").rglob("mcp.json")
+    assert file.parts[-3:-1] == ("Code", "User")
+
+
+def test_what_else_is_in_the_file_stays(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "home/.codex/config.toml"
+    file.parent.mkdir()
+    before = '# mine\nmodel = "o9"\n\n[mcp_servers.other]\ncommand = "x"  # keep\n\n[profiles.fast]\nmodel = "o8"\n'
+    file.write_text(before)
+    assert run("install", "codex", "--scope", "user").exit_code == 0
+    text = file.read_text()
+    assert all(line in text.splitlines() for line in before.splitlines())
+    assert set(tomlkit.parse(text).unwrap()["mcp_servers"]) == {"other", "aurora"}
+    assert run("uninstall", "codex", "--scope", "user").exit_code == 0
+    assert tomlkit.parse(file.read_text()).unwrap() == tomlkit.parse(before).unwrap()
+    assert "# keep" in file.read_text()
+
+
+@pytest.mark.parametrize(("client", "file"), [("claude-code", ".mcp.json"), ("codex", ".codex/config.toml")])
+def test_what_a_person_added_to_the_entry_stays(run: Run, tmp_path: Path, client: str, file: str) -> None:
+    target = tmp_path / "project" / file
+    target.parent.mkdir(exist_ok=True)
+    if target.suffix == ".toml":
+        target.write_text('[mcp_servers.aurora]\ncommand = "old"\nargs = []\nstartup_timeout_sec = 20\n')
+    else:
+        target.write_text('{"mcpServers": {"aurora": {"command": "old", "startup_timeout_sec": 20}}}')
+    assert run("install", client, "--command", "uv run aurora").exit_code == 0
+    entry = entry_in(target.read_text(), target.suffix)
+    assert (entry["command"], entry["args"], entry["startup_timeout_sec"]) == ("uv", ["run", "aurora", "mcp"], 20)
+
+
+def test_without_a_command_the_entry_starts_this_installation(run: Run, tmp_path: Path) -> None:
+    run("install", "claude-code")
+    command = json.loads((tmp_path / "project/.mcp.json").read_text())["mcpServers"]["aurora"]["command"]
+    assert command == "aurora" or Path(command).is_file()
+
+
+def test_a_dry_run_shows_the_change_and_makes_none(run: Run, tmp_path: Path) -> None:
+    done = run("install", "cursor", "--rules", "--dry-run")
+    assert done.exit_code == 0
+    assert '+    "aurora": {' in done.stdout
+    assert "alwaysApply" in done.stdout
+    assert [path.name for path in (tmp_path / "project").iterdir()] == [".git"]
+    run("install", "cursor")
+    before = (tmp_path / "project/.cursor/mcp.json").read_bytes()
+    assert '-    "aurora": {' in run("uninstall", "cursor", "--dry-run").stdout
+    assert (tmp_path / "project/.cursor/mcp.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_print_gives_what_can_be_pasted(run: Run, tmp_path: Path, client: str) -> None:
+    done = run("install", client, "--print", "--command", "aurora")
+    suffix = ".toml" if client == "codex" else ".json"
+    assert entry_in(done.stdout, suffix)["command"] == "aurora"
+    assert [path.name for path in (tmp_path / "project").iterdir()] == [".git"]
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_rules_are_added_once_and_leave_the_rest_alone(run: Run, tmp_path: Path, client: str) -> None:
+    file = tmp_path / "project" / CLIENTS[client].rules
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("# Our rules\n\nUse tabs.\n")
+    for _ in range(2):
+        assert run("install", client, "--rules").exit_code == 0
+    text = file.read_text()
+    assert text.startswith("# Our rules\n\nUse tabs.\n\n")
+    assert text.count(agent_rules.BEGIN) == text.count("build_context") == 1
+    assert run("uninstall", client).exit_code == 0
+    assert file.read_text() == "# Our rules\n\nUse tabs.\n"
+
+
+def test_a_new_rules_file_has_what_the_client_wants_and_goes_with_the_rules(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "project/.cursor/rules/aurora.mdc"
+    run("install", "cursor", "--rules")
+    assert file.read_text().startswith("---\n")
+    assert "alwaysApply: true" in file.read_text().split("---")[1]
+    run("uninstall", "cursor")
+    assert not file.exists()
+
+
+def test_rules_of_an_older_version_are_replaced_where_they_stand() -> None:
+    old = f"a\n\n{agent_rules.BEGIN}\nold\n{agent_rules.END}\n\nb\n"
+    assert agent_rules.with_rules(old) == f"a\n\n{agent_rules.BEGIN}\n{agent_rules.RULES}{agent_rules.END}\n\nb\n"
+    assert agent_rules.without_rules(old) == "a\n\nb\n"
+
+
+@pytest.mark.parametrize(
+    ("client", "file", "text", "words"),
+    [
+        ("claude-code", ".mcp.json", b"{oops", "line 1"),
+        ("claude-code", ".mcp.json", b'{"mcpServers": []}', "'mcpServers' is not an object"),
+        ("claude-code", ".mcp.json", b'{"a": "\xff"}', "UTF-8"),
+        ("claude-code", ".mcp.json", b"[]", "outermost"),
+        ("codex", ".codex/config.toml", b"a = [", "not TOML"),
+        ("codex", ".codex/config.toml", b"mcp_servers = 1\n", "not a table"),
+    ],
+)
+def test_a_file_that_cannot_be_edited_is_left_as_it_is(
+    run: Run, tmp_path: Path, client: str, file: str, text: bytes, words: str
+) -> None:
+    target = tmp_path / "project" / file
+    target.parent.mkdir(exist_ok=True)
+    target.write_bytes(text)
+    done = run("install", client)
+    assert done.exit_code == 2
+    assert words in done.stderr
+    assert "nothing was changed" in done.stderr
+    assert target.read_bytes() == text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and modes of POSIX")
+def test_a_link_stays_a_link_and_a_mode_stays_a_mode(run: Run, tmp_path: Path) -> None:
+    real = tmp_path / "dotfiles.toml"
+    real.write_text('model = "o9"\n')
+    real.chmod(0o600)
+    link = tmp_path / "home/.codex/config.toml"
+    link.parent.mkdir()
+    link.symlink_to(real)
+    assert run("install", "codex", "--scope", "user").exit_code == 0
+    assert link.is_symlink()
+    assert "aurora" in real.read_text()
+    assert stat.S_IMODE(real.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root writes everywhere")
+def test_a_file_that_cannot_be_written_is_an_error(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "project").chmod(0o500)
+    done = run("install", "claude-code")
+    (tmp_path / "project").chmod(0o700)
+    assert done.exit_code == 2
+    assert "cannot be written" in done.stderr
+
+
+def test_the_project_around_a_sub_folder_is_the_one_that_is_connected(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "project/.aurora").mkdir()
+    (tmp_path / "project/src").mkdir()
+    monkeypatch.chdir(tmp_path / "project/src")
+    run("install", "claude-code")
+    assert (tmp_path / "project/.mcp.json").exists()
+    assert "no folder" in run("install", "claude-code", "-p", "missing").stderr
+
+
+def test_uninstalling_what_is_not_there_says_so(run: Run) -> None:
+    done = run("uninstall", "vscode")
+    assert done.exit_code == 0
+    assert "nothing was changed" in done.stderr

@@ -1,0 +1,248 @@
+"""The commands about memories: what they print, what they ask, and how they end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from aurora_dev.config import ENV_PREFIX, USUAL_NAMES
+from aurora_dev.interfaces.cli.app import app
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Run]:
+    logger = logging.getLogger("aurora_dev")
+    handlers, level = list(logger.handlers), logger.level
+    for name in list(os.environ):
+        if name.startswith(ENV_PREFIX) or name in USUAL_NAMES or name in ("VISUAL", "EDITOR"):
+            monkeypatch.delenv(name)
+
+    def invoke(*arguments: str, cwd: Path, given: str | None = None, **environment: str) -> Result:
+        with monkeypatch.context() as patch:
+            patch.chdir(cwd)
+            patch.setenv("AURORA_USER_STORE", str(tmp_path / "own"))
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            return CliRunner().invoke(app, list(arguments), prog_name="aurora", input=given)
+
+    yield invoke
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
+
+
+@pytest.fixture
+def project(tmp_path: Path, run: Run) -> Path:
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "auth.py").write_text("def verify(token):\n    return token\n", "utf-8")
+    assert run("index", cwd=root).exit_code == 0
+    return root
+
+
+def remembered(run: Run, project: Path, *arguments: str) -> dict[str, object]:
+    done = run("remember", *arguments, "--json", cwd=project)
+    assert done.exit_code == 0, done.stderr
+    note = json.loads(done.stdout)
+    assert isinstance(note, dict)
+    return note
+
+
+def test_everything_that_can_be_said_of_a_memory_is_stored_and_shown(run: Run, project: Path) -> None:
+    note = remembered(
+        run, project, "Tokens are checked once.", "--kind", "decision", "--tag", "auth", "--importance", "8",
+        "--source", "review of May", "--expires", "30d", "--about", "auth.py", "--symbol", "verify",
+    )  # fmt: skip
+    assert (note["is_new"], note["importance"], note["path"], note["symbol"]) == (True, 8, "auth.py", "verify")
+    shown = run("show", str(note["id"])[:8], cwd=project)
+    assert shown.exit_code == 0
+    for words in ("decision", "auth", "8", "review of May", "auth.py verify", "expires", "Tokens are checked once."):
+        assert words in shown.stdout
+
+
+def test_the_same_again_is_said_to_be_known(run: Run, project: Path) -> None:
+    note = remembered(run, project, "Retry three times.")
+    done = run("remember", "retry three times", cwd=project)
+    assert f"known already, said 2 times: {note['id']}" in done.stdout
+    assert "Retry three times." in done.stderr
+
+
+def test_a_contradiction_is_pointed_out_with_how_to_settle_it(run: Run, project: Path) -> None:
+    first = remembered(run, project, "Sessions expire after 30 minutes.", "--kind", "decision")
+    done = run("remember", "Sessions expire after 60 minutes.", "--kind", "decision", cwd=project)
+    assert done.exit_code == 0
+    assert "says 60 where the earlier one says 30" in done.stderr
+    assert f"--supersedes {str(first['id'])[:8]}" in done.stderr
+    done = run(
+        "remember", "Sessions expire after 90 minutes.", "--supersedes", str(first["id"])[:8], "--json", cwd=project
+    )
+    assert json.loads(done.stdout)["supersedes"] == [first["id"]]
+    assert "30 minutes" not in run("search", "when do sessions expire", cwd=project).stdout
+
+
+def test_recall_prints_memories_alone_and_their_warnings(run: Run, project: Path) -> None:
+    remembered(
+        run, project, "verify accepts any token.", "--kind", "lesson", "--about", "auth.py", "--symbol", "verify"
+    )
+    done = run("recall", "which tokens does verify accept", cwd=project)
+    assert done.exit_code == 0
+    assert "verify accepts any token." in done.stdout
+    assert "def verify" not in done.stdout
+    assert "stale" not in done.stdout
+    (project / "auth.py").write_text("def verify(token):\n    return token == 1\n", "utf-8")
+    assert "stale: verify in auth.py has changed since" in run("recall", "verify tokens", cwd=project).stdout
+    assert "stale: verify in auth.py has changed since" in run("search", "accepts any token", cwd=project).stdout
+    assert "(stale: verify in auth.py has changed since)" in run("list", cwd=project).stdout
+
+
+def test_recall_filters_by_kind_tag_and_time(run: Run, project: Path) -> None:
+    remembered(run, project, "Apples are red.", "--kind", "lesson", "--tag", "fruit")
+    remembered(run, project, "Apples are sold by weight.", "--kind", "note")
+    for arguments, count in (
+        (["--kind", "lesson"], 1),
+        (["--tag", "fruit"], 1),
+        (["--since", "1h"], 2),
+        (["--since", "2020-01-01"], 2),
+    ):
+        found = json.loads(run("recall", "apples", *arguments, "--json", cwd=project).stdout)
+        assert len(found["results"]) == count
+    assert run("recall", "apples", "--kind", "decision", cwd=project).exit_code == 1
+
+
+def test_lists_go_on_where_the_page_before_ended(run: Run, project: Path) -> None:
+    for word in ("apples", "bridges", "candles"):
+        remembered(run, project, f"{word} are {len(word)}")
+    page = json.loads(run("list", "--limit", "2", "--json", cwd=project).stdout)
+    assert (len(page["notes"]), page["total"]) == (2, 3)
+    last = json.loads(run("list", "--limit", "2", "--cursor", page["next_cursor"], "--json", cwd=project).stdout)
+    assert [note["content"] for note in last["notes"]] == ["apples are 6"]
+    assert last["next_cursor"] is None
+    assert "aurora list --cursor" in run("list", "-n", "2", cwd=project).stderr
+
+
+def test_edit_corrects_by_options_or_from_standard_input(run: Run, project: Path) -> None:
+    note = remembered(run, project, "Apples are red.", "--expires", "1d")
+    short = str(note["id"])[:8]
+    done = run(
+        "edit", short, "--content", "-", "--tag", "fruit", "--importance", "9", "--expires", "never",
+        cwd=project, given="Apples are green.\n",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    stored = json.loads(run("show", short, "--json", cwd=project).stdout)
+    assert (stored["content"], stored["tags"], stored["importance"]) == ("Apples are green.", ["fruit"], 9)
+    assert stored["expires_at"] is None
+    assert [one["content"] for one in stored["history"]] == ["Apples are red."]
+
+
+def editor(folder: Path, code: str) -> str:
+    script = folder / "editor.py"
+    script.write_text(
+        f"import sys, pathlib\nfile = pathlib.Path(sys.argv[1])\ntext = file.read_text('utf-8')\n{code}\n"
+    )
+    return f'"{sys.executable}" "{script}"'
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the variable holds one program there")
+def test_edit_opens_the_editor_and_keeps_what_was_not_touched(run: Run, project: Path, tmp_path: Path) -> None:
+    note = remembered(run, project, "Apples are red.", "--tag", "fruit", "--source", "market")
+    short = str(note["id"])[:8]
+    change = editor(tmp_path, "file.write_text(text.replace('red', 'green').replace('importance: 5', 'importance: 7'))")
+    assert run("edit", short, cwd=project, EDITOR=change).exit_code == 0
+    stored = json.loads(run("show", short, "--json", cwd=project).stdout)
+    assert (stored["content"], stored["importance"]) == ("Apples are green.", 7)
+    assert (stored["tags"], stored["source"], stored["expires_at"]) == (["fruit"], "market", None)
+    assert "nothing was changed" in run("edit", short, cwd=project, EDITOR=editor(tmp_path, "pass")).stderr
+    broken = run("edit", short, cwd=project, VISUAL=editor(tmp_path, "file.write_text('oops')"))
+    assert (broken.exit_code, "line 1" in broken.stderr, "oops" in broken.stderr) == (2, True, True)
+    assert run("edit", short, cwd=project, EDITOR="no-such-editor-here").exit_code == 2
+
+
+def test_forget_asks_first_and_does_nothing_where_nobody_answers(run: Run, project: Path) -> None:
+    note = remembered(run, project, "Apples are red.", "--tag", "fruit")
+    done = run("forget", str(note["id"])[:8], cwd=project)
+    assert (done.exit_code, "--yes" in done.stderr, "Apples are red." in done.stderr) == (2, True, True)
+    assert run("show", str(note["id"]), cwd=project).exit_code == 0
+    done = run("forget", "--tag", "fruit", "--yes", "--json", cwd=project)
+    assert json.loads(done.stdout) == {"removed": 1, "ids": [note["id"]]}
+    assert run("forget", "--tag", "fruit", "--yes", cwd=project).exit_code == 1
+
+
+def test_prune_shows_what_it_would_remove_before_it_does(run: Run, project: Path) -> None:
+    note = remembered(run, project, "Short lived.", "--expires", "0.001s")
+    shown = run("prune", cwd=project)
+    assert (shown.exit_code, "expired" in shown.stdout, "aurora prune --yes" in shown.stderr) == (0, True, True)
+    assert run("show", str(note["id"]), cwd=project).exit_code == 0
+    assert "removed 1 memory" in run("prune", "--yes", cwd=project).stderr
+    assert run("show", str(note["id"]), cwd=project).exit_code == 2
+    assert "nothing to remove" in run("prune", cwd=project).stderr
+
+
+def test_memories_travel_as_markdown(run: Run, project: Path, tmp_path: Path) -> None:
+    remembered(run, project, "Apples are red.", "--kind", "lesson")
+    assert "wrote 1 memory" in run("notes", "export", str(tmp_path / "shared"), cwd=project).stdout
+    other = tmp_path / "other"
+    other.mkdir()
+    done = run("notes", "import", str(tmp_path / "shared"), "--path", ".", cwd=other)
+    assert (done.exit_code, done.stdout) == (0, "1 added, 0 updated, 0 unchanged\n")
+    assert "Apples are red." in run("list", cwd=other).stdout
+    (tmp_path / "shared" / "bad.md").write_text("---\nkind: x\nimportance: 0\n---\ny\n")
+    done = run("notes", "import", str(tmp_path / "shared"), cwd=other)
+    assert (done.exit_code, "bad.md, line 3" in done.stderr) == (2, True)
+
+
+def test_the_users_own_memories_need_no_project_and_are_found_in_every_one(
+    run: Run, project: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    done = run("remember", "I prefer tabs to spaces.", "--user", cwd=outside)
+    assert (done.exit_code, "your own memories" in done.stdout) == (0, True)
+    assert list(outside.iterdir()) == []
+    found = run("search", "tabs or spaces", cwd=project)
+    assert "your own" in found.stdout
+    assert "I prefer tabs to spaces." in found.stdout
+    assert "I prefer tabs to spaces." in run("list", "--user", cwd=outside).stdout
+    assert "I prefer tabs to spaces." not in run("list", cwd=project).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["remember", "x", "--importance", "11"], "importance"),
+        (["remember", "x", "--expires", "soon"], "length of time"),
+        (["remember", "x", "--supersedes", "abcdefgh"], "there is no memory 'abcdefgh'"),
+        (["remember", "x", "--about", "missing.py"], "there is no 'missing.py'"),
+        (["remember", "x", "--about", "auth.py", "--symbol", "nothing_here"], "no definition named"),
+        (["remember", "x", "--about", "auth.py", "--user"], "across projects"),
+        (["remember", "y" * 40_000], "32,768 are possible"),
+        (["recall", " "], "query is empty"),
+        (["recall", "x", "--since", "soon"], "no time"),
+        (["list", "--limit", "0"], "limit"),
+        (["list", "--cursor", "zzz"], "cursor"),
+        (["show", "abcdefgh"], "there is no memory"),
+        (["edit", "abcdefgh", "--content", "x"], "there is no memory"),
+        (["forget"], "either ids"),
+        (["forget", "abcdefgh", "--yes"], "there is no memory"),
+        (["notes", "import", "missing"], "there is no 'missing'"),
+    ],
+)
+def test_a_mistake_is_a_sentence_and_exit_code_2(run: Run, project: Path, arguments: list[str], words: str) -> None:
+    done = run(*arguments, cwd=project)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["remember", "recall", "list", "show", "edit", "forget", "prune", "notes"])
+def test_every_command_has_help_with_the_exit_codes(run: Run, tmp_path: Path, command: str) -> None:
+    done = run(command, "--help", cwd=tmp_path)
+    assert done.exit_code == 0
+    assert "130  interrupted" in done.stdout

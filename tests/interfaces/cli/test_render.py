@@ -1,0 +1,294 @@
+"""What is shown of a result: the right lines, marked words, nothing that drives the terminal, nothing too wide."""
+
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.text import Text
+
+from aurora_dev.core.types import SearchResult, SearchResults
+from aurora_dev.interfaces.cli.output.lines import cut, lines_of, visible
+from aurora_dev.interfaces.cli.output.render import (
+    PLAIN_WIDTH,
+    about,
+    counted,
+    plain_results,
+    print_results,
+    shown_path,
+    size_of,
+    to_json,
+)
+from aurora_dev.interfaces.cli.output.snippet import SNIPPET_LINES, choose_lines, heading_row, query_pattern
+
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def result(content: str, **metadata: object) -> SearchResult:
+    known = {"path": "a.py", "start_line": 11, "end_line": 99, "language": "python", "symbol": "f", "kind": "function"}
+    return SearchResult("0123456789abcdef", content, 0.5, {**known, **metadata}, {"vector": 0.25})
+
+
+def on_terminal(query: str, found: SearchResult, *, width: int = 60, encoding: str = "utf-8") -> str:
+    raw = io.BytesIO()
+    with io.TextIOWrapper(raw, encoding=encoding, errors="backslashreplace", newline="\n") as stream:
+        console = Console(file=stream, force_terminal=True, color_system="standard", width=width, legacy_windows=False)
+        print_results(console, query, Path(), SearchResults([found]))
+        stream.flush()
+        return raw.getvalue().decode(encoding)
+
+
+def marked(pattern: re.Pattern[str] | None, text: str) -> list[str]:
+    return [found[0] for found in pattern.finditer(text)] if pattern else []
+
+
+@given(st.text())
+def test_no_text_reaches_a_terminal_with_a_control_character_in_it(text: str) -> None:
+    shown = visible(text)
+    assert not any(ord(character) < 32 or 0x7F <= ord(character) < 0xA0 for character in shown)
+    assert not set(shown) & set("\u2028\u2029\u202e\u2066\u200b\ufeff")
+    shown.encode("utf-8")
+
+
+def test_ordinary_text_of_any_language_stays_as_it_is() -> None:
+    for text in ("naïve", "日本語", "Ωmega → 5 €", "🎉", "a\\x1b"):
+        assert visible(text) == text
+    assert visible("a\x1b[0m\tb\u202ec") == "a\\x1b[0m    b\\u202ec"
+    assert visible("one\ntwo\x07", keep_newlines=True) == "one\ntwo\\x07"
+
+
+def test_lines_are_counted_at_newlines_only() -> None:
+    assert lines_of("a\r\nb\x0cc\u2028d\n") == ["a", "b\\x0cc\\u2028d"]
+    assert lines_of("a\n\n") == ["a", ""]
+    assert lines_of("") == [""]
+
+
+def test_a_short_result_is_shown_whole_without_blank_lines_at_its_end() -> None:
+    assert choose_lines(["a", "b", "", ""], None) == (0, 1)
+
+
+def test_a_long_result_shows_its_first_line_and_what_the_query_is_about() -> None:
+    lines = ["def f():", *(f"    line {number}" for number in range(1, 40))]
+    lines[30] = "    raise TokenExpired"
+    rows = choose_lines(lines, query_pattern("where do tokens expire"))
+    assert rows[:2] == (0, None)
+    assert 30 in rows
+    assert rows[-1] is None
+    assert len([row for row in rows if row is not None]) == SNIPPET_LINES
+
+
+def test_text_that_no_line_names_shows_only_what_the_query_is_about() -> None:
+    lines = [f"line {number}" for number in range(40)]
+    lines[30] = "tokens expire"
+    rows = choose_lines(lines, query_pattern("where do tokens expire"), head=None)
+    assert rows[0] is None
+    assert 30 in rows
+    assert 0 not in rows
+
+
+@given(st.lists(st.sampled_from(["", "token", "x", "expire token"]), min_size=1, max_size=60), st.integers(-1, 61))
+def test_shown_lines_are_in_order_and_few_and_each_mark_stands_for_more_than_one_line(
+    lines: list[str], head: int
+) -> None:
+    pattern = query_pattern("token expire")
+    rows = choose_lines(lines, pattern, head=None if head < 0 else head)
+    numbers = [row for row in rows if row is not None]
+    assert numbers == sorted(set(numbers))
+    assert head in numbers or head < 0 or not "".join(lines[head:])
+    assert 1 <= len(numbers) <= SNIPPET_LINES + 3
+    for before, gap, after in zip((-1, *rows[:-1]), rows, (*rows[1:], len(lines)), strict=True):
+        if gap is None:
+            assert before is not None
+            assert after is not None
+            assert after - before > 2
+    if any("expire" in line for line in lines):
+        shown = " ".join(lines[row] for row in numbers)
+        assert "token" in shown
+
+
+COMMENTED = ["/**", *(f" * about send {number}" for number in range(9)), " */", "@Post()", "send(mail) {"]
+COMMENTED += [f"  step({number});" for number in range(20)] + ["  expire(token);"] + ["  more();"] * 20 + ["}"]
+
+
+def test_the_definition_is_shown_whether_the_query_is_about_it_its_comment_or_its_body() -> None:
+    head = heading_row(COMMENTED, "Mailer.send")
+    assert head == 12
+    assert choose_lines(COMMENTED, query_pattern("zzz"), head=head) == (None, *range(12, 20), None)
+    assert choose_lines(COMMENTED, query_pattern("about sending"), head=head) == (*range(7), None, 12, None)
+    body = choose_lines(COMMENTED, query_pattern("tokens expire"), head=head)
+    assert body[:3] == (None, 12, None)
+    assert 33 in body
+    assert choose_lines(["send", *["x"] * 20], query_pattern("send")) == (*range(8), None)
+    assert choose_lines([*["x"] * 20, "", ""], None, head=21) == (*range(8), None)
+
+
+def test_the_row_that_names_a_result_is_the_first_where_no_comment_stands_before_it() -> None:
+    assert heading_row(["const a = 1;", "function f() {}"], "f") == 0
+    assert heading_row(["// g", "step();"], "f") == 0
+    assert heading_row(["// f", "fast();", "f();"], "f") == 2
+    assert heading_row(["#define f(x) x", "f();"], "f") == 0
+    assert heading_row(["// x"], "???") == 0
+    assert heading_row(["anything"], "") is None
+
+
+def test_a_section_is_shown_with_its_heading() -> None:
+    lines = ["# Send", *(f"line {number}" for number in range(20)), "to Send"]
+    text = plain_results("zzz", Path(), SearchResults([result("\n".join(lines), symbol="Send", kind="section")]))
+    assert "# Send\n" in text
+
+
+def test_the_querys_words_are_found_in_other_inflections_and_inside_of_names() -> None:
+    pattern = query_pattern("Where are JWT tokens verified?")
+    assert marked(pattern, "verifyToken(jwt); verifies JWTs") == ["verify", "Token", "jwt", "verifies", "JWTs"]
+    assert marked(pattern, "verified tokens, Verifying") == ["verified", "tokens", "Verifying"]
+    assert "are" not in marked(pattern, "are where")
+
+
+def test_short_words_are_marked_at_the_start_of_words_only() -> None:
+    assert marked(query_pattern("id"), "void id_of") == ["id"]
+
+
+@pytest.mark.parametrize("query", ["", "the of", "???", "a"])
+def test_a_query_without_words_marks_nothing(query: str) -> None:
+    assert query_pattern(query) is None
+
+
+def test_plain_output_numbers_lines_as_the_file_does_and_cuts_long_ones() -> None:
+    text = plain_results("x", Path(), SearchResults([result("def f():\n    x = '" + "y" * 500 + "'")]))
+    head, first, second = text.splitlines()
+    assert head == "a.py:11-99  f (function)  0.500"
+    assert first == "    11  def f():"
+    assert len(second) == PLAIN_WIDTH
+    assert second.endswith("...")
+
+
+def test_a_method_is_shown_without_its_common_indentation() -> None:
+    text = plain_results("x", Path(), SearchResults([result("    def f():\n\n        return 1")]))
+    assert "    11  def f():\n    12\n    13      return 1\n" in text
+
+
+def test_a_terminal_gets_colours_marks_and_no_line_wider_than_itself() -> None:
+    shown = on_terminal("token", result("def token():\n    return '" + "日本" * 60 + "'"))
+    assert "\x1b[" in shown
+    for line in STYLE.sub("", shown).splitlines():
+        assert sum(2 if character in "日本" else 1 for character in line) <= 60
+    assert re.search(r"\x1b\[[0-9;]*1[0-9;]*4[0-9;]*mtoken", shown), "the word is bold and underlined"
+
+
+def test_content_with_markup_and_escapes_is_shown_as_text() -> None:
+    shown = on_terminal(
+        "x", result("[red]x[/red] \x1b]0;owned\x07 [/nope]", language="", symbol="[bold]f", path="a\x1b[2J.py")
+    )
+    plain = STYLE.sub("", shown)
+    assert "[red]x[/red] \\x1b]0;owned\\x07 [/nope]" in plain
+    assert "[bold]f" in plain
+    assert "a\\x1b[2J.py" in plain
+    assert "\x1b" not in plain
+
+
+def test_a_terminal_without_unicode_gets_ascii_marks() -> None:
+    shown = on_terminal("x", result("def f(): return '" + "z" * 300 + "'"), encoding="ascii")
+    assert "\\u" not in shown
+    assert "..." in shown
+
+
+@pytest.mark.parametrize("language", ["python", "rust", "tsx", "no such language", "markdown"])
+def test_syntax_colours_change_no_text(language: str) -> None:
+    content = "\n\n#  x\n\tfn f<'a>() {}\r\n   `` \n\n  end"
+    plain = STYLE.sub("", on_terminal("zzz", result(content, language=language), width=200))
+    shown = [line.partition("│ ")[2] for line in plain.splitlines() if "│" in line]
+    assert [line.rstrip() for line in shown] == [line.rstrip() for line in lines_of(content)]
+
+
+def test_a_lexer_that_drops_a_line_gets_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Syntax, "highlight", lambda self, code: Text(code.partition("\n")[2]))
+    plain = STYLE.sub("", on_terminal("zzz", result("first\nsecond")))
+    assert "11 │ first" in plain
+    assert "12 │ second" in plain
+
+
+def test_a_note_is_shown_by_its_id_kind_and_tags() -> None:
+    note = SearchResult("0123456789abcdef", "Nine hours.", 0.5, {"kind": "decision", "tags": ["auth", "ops"]})
+    assert plain_results("x", Path(), SearchResults([note])) == (
+        "note 01234567  (decision) [auth, ops]  0.500\n    Nine hours.\n"
+    )
+    assert about(SearchResult("1", "x", 0.5, {})) == ""
+
+
+MERGED = {
+    "symbol": "CrlfClass",
+    "kind": "class",
+    "symbols": ["CrlfClass", "run", "CrlfClass.run", "crlf_function", "is", "req.is", "heappop", "heappush"],
+}
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("crlf_function", "crlf_function"),
+        ("where is crlfFunction defined", "crlf_function"),
+        ("the CRLF function", "crlf_function"),
+        ("heappush", "heappush"),
+        ("heappop or heappush", "heappush"),
+        ("CrlfClass", "CrlfClass (class)"),
+        ("crlfclass.run()", "CrlfClass.run"),
+        ("run", "CrlfClass.run"),
+        ("how is it done", "CrlfClass (class)"),
+        ("is", "req.is"),
+        ("run heappush", "heappush"),
+        ("heap", "CrlfClass (class)"),
+        ("", "CrlfClass (class)"),
+        ("?!", "CrlfClass (class)"),
+    ],
+)
+def test_a_result_of_several_definitions_is_headed_by_the_one_that_the_query_names(query: str, shown: str) -> None:
+    found = result("class CrlfClass: ...", **MERGED)
+    assert about(found, query) == shown
+    if query:
+        assert f"  {shown}  0.500" in plain_results(query, Path(), SearchResults([found]))
+        assert f"  {shown}  0.500" in STYLE.sub("", on_terminal(query, found))
+
+
+def test_a_section_is_headed_by_the_heading_that_the_query_names_and_stays_a_section() -> None:
+    section = {"symbol": "Guide", "kind": "section", "symbols": ["Guide", "First steps", "Guide > First steps"]}
+    assert about(result("# Guide", **section), "first steps") == "Guide > First steps (section)"
+
+
+def test_the_stored_symbol_stays_where_another_of_the_same_name_comes_first() -> None:
+    two = {"symbol": "B.run", "kind": "method", "symbols": ["run", "A.run", "B.run"]}
+    assert about(result("x", **two), "b.run") == "B.run (method)"
+    assert about(result("x", **two), "run") == "B.run (method)"
+    assert about(result("x", **two), "a.run") == "A.run"
+    assert about(result("x", symbol="c", symbols=["foo", "bar"]), "bar foo") == "foo"
+    assert about(result("x", **{**two, "symbols": ["Run", "run"], "symbol": "run"}), "run") == "run (method)"
+
+
+def test_paths_are_shown_as_seen_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a")
+    assert shown_path(tmp_path / "a" / "b" / "c.py") == "b/c.py"
+    assert shown_path(tmp_path / "d.py") == "../d.py"
+
+
+def test_json_is_ascii_and_has_null_for_what_is_no_number() -> None:
+    text = to_json({"a": float("nan"), "b": ["é\x9b\u202e", (1.5, float("inf"))], "c": Path("x")})
+    assert text.isascii()
+    assert json.loads(text) == {"a": None, "b": ["é\x9b\u202e", [1.5, None]], "c": "x"}
+
+
+def test_numbers_are_written_for_people() -> None:
+    assert [size_of(n) for n in (0, 999, 1500, 2_500_000, 7e12)] == [
+        "0 bytes",
+        "999 bytes",
+        "1.5 KB",
+        "2.5 MB",
+        "7000.0 GB",
+    ]
+    assert [counted(n, "file") for n in (0, 1, 1200)] == ["0 files", "1 file", "1,200 files"]
+    assert cut("abcdef", 4) == "a..."
+    assert cut("abcd", 4) == "abcd"
