@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aurora_dev.config import Settings
-    from aurora_dev.core.backend import Capabilities, NamespaceStats, VectorBackend
     from aurora_dev.core.context.items import Context
     from aurora_dev.core.context_manager import ContextManager
-    from aurora_dev.core.embeddings import Embedder
+    from aurora_dev.core.contracts import Capabilities, Embedder, NamespaceStats, Reranker, TokenCounter, VectorBackend
     from aurora_dev.core.http_reranker import HTTPReranker
-    from aurora_dev.core.reranker import CrossEncoderReranker, Reranker
-    from aurora_dev.core.tokens import TokenCounter
+    from aurora_dev.core.reranker import CrossEncoderReranker
     from aurora_dev.core.types import (
         Document,
         EmbedderInfo,

@@ -46,8 +46,9 @@ from packages import TUNING, annotations, distilled_model, manifest, root_of
 
 from aurora_dev.core.context.items import Context
 from aurora_dev.core.context_manager import ContextManager
+from aurora_dev.core.contracts import TokenCounter
 from aurora_dev.core.embed.static import BUNDLED_PATH, StaticEmbedder
-from aurora_dev.core.tokens import TokenCounter, create_counter
+from aurora_dev.core.tokens import create_counter
 from aurora_dev.core.types import SearchResults
 from aurora_dev.core.vector_store import VectorStore
 

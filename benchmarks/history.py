@@ -30,9 +30,9 @@ from packages import annotations, manifest, root_of
 
 from aurora_dev.core import context_manager
 from aurora_dev.core.embed.static import StaticEmbedder
+from aurora_dev.core.record_kinds import IS_COMMIT
 from aurora_dev.core.search import history as commit_rank
 from aurora_dev.core.search import signals
-from aurora_dev.core.search.history import IS_COMMIT
 from aurora_dev.core.types import SearchResult
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.history.commit_indexer import CommitIndexer, commit_document

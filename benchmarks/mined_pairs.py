@@ -27,10 +27,9 @@ from typing import Any
 from machine import machine
 
 from aurora_dev.core import factory
+from aurora_dev.core.contracts import Embedder, Reranker
 from aurora_dev.core.embed.static import StaticEmbedder
-from aurora_dev.core.embeddings import Embedder
 from aurora_dev.core.faiss_store import FAISSLocalStore
-from aurora_dev.core.reranker import Reranker
 from aurora_dev.core.text.document_text import embedding_text
 from aurora_dev.core.types import Document, SearchOptions, SearchResult
 from aurora_dev.core.vector_store import VectorStore

@@ -33,32 +33,21 @@ from metrics import Span, ndcg
 from mined_pairs import queries, read
 from packages import TUNING, annotations, manifest, root_of
 
+from aurora_dev.core.contracts import Reranker
 from aurora_dev.core.embed.static import StaticEmbedder
 from aurora_dev.core.faiss_store import FAISSLocalStore
-from aurora_dev.core.rerank.bundled import BundledReranker
-from aurora_dev.core.reranker import Reranker
-from aurora_dev.core.search.rerank_blend import (
-    BUNDLED_FUSION,
-    Kind,
-    RerankFusion,
-    Weights,
-    fuse,
-    is_description,
-    is_settled,
-    kind_of,
-    outlines_of,
-    reading,
-)
+from aurora_dev.core.rerank.bundled import BUNDLED_FUSION, BundledReranker
+from aurora_dev.core.search.rerank_blend import fuse, is_description, is_settled, kind_of, outlines_of, reading
 from aurora_dev.core.text.document_text import reranker_text
-from aurora_dev.core.types import Document, SearchOptions, SearchResult
+from aurora_dev.core.types import Document, QueryKind, RerankFusion, RerankWeights, SearchOptions, SearchResult
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.indexing.indexer import Indexer
 
 CANDIDATES = 100  # of each list, as a search for ten results has them
-QUESTION = tuple(starmap(Weights, product((0.0, 0.03, 0.06), (0.0, 0.02), (0.0, 0.02, 0.05, 0.1))))
-TOPIC = tuple(starmap(Weights, product((0.2, 0.3, 0.4), (0.0, 0.1, 0.2), (0.1, 0.2, 0.3))))
-WORDS = tuple(starmap(Weights, product((0.1, 0.2, 0.3, 0.4), (0.0, 0.1, 0.2, 0.3), (0.0, 0.1, 0.2, 0.3))))
-NAME = (Weights(0.0, 0.0), Weights(0.1, 0.0), Weights(0.1, 0.1), Weights(0.3, 0.3))
+QUESTION = tuple(starmap(RerankWeights, product((0.0, 0.03, 0.06), (0.0, 0.02), (0.0, 0.02, 0.05, 0.1))))
+TOPIC = tuple(starmap(RerankWeights, product((0.2, 0.3, 0.4), (0.0, 0.1, 0.2), (0.1, 0.2, 0.3))))
+WORDS = tuple(starmap(RerankWeights, product((0.1, 0.2, 0.3, 0.4), (0.0, 0.1, 0.2, 0.3), (0.0, 0.1, 0.2, 0.3))))
+NAME = (RerankWeights(0.0, 0.0), RerankWeights(0.1, 0.0), RerankWeights(0.1, 0.1), RerankWeights(0.3, 0.3))
 READ = (10, 12, 15, 20)
 BY_KEYWORD = (0, 1, 2, 3)
 OUTLINES = (4, 6, 8, 10, 12)
@@ -87,7 +76,7 @@ class Case:
     outlines: dict[str, float]
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> QueryKind:
         """The kind of query, as the weights have it."""
         return kind_of(self.query, self.found[: BUNDLED_FUSION.read])
 
@@ -189,7 +178,7 @@ def mean(values: Sequence[float]) -> float:
     return statistics.fmean(values) if values else float("nan")
 
 
-def left_out(cases: Sequence[Case], grid: Mapping[Kind, Sequence[Weights]]) -> float:
+def left_out(cases: Sequence[Case], grid: Mapping[QueryKind, Sequence[RerankWeights]]) -> float:
     """Judge each package with the weights that are best on the others, and print which these are.
 
     Each kind of query is weighted apart, and so is its best choice.
@@ -197,8 +186,8 @@ def left_out(cases: Sequence[Case], grid: Mapping[Kind, Sequence[Weights]]) -> f
     packages = list(dict.fromkeys(case.source for case in cases if not case.is_pair))
     count, pairs = sum(not case.is_pair for case in cases), sum(case.is_pair for case in cases)
     judged = dict.fromkeys(packages, 0.0)
-    chosen: dict[str, list[Weights]] = {package: [] for package in packages}
-    for kind in get_args(Kind):
+    chosen: dict[str, list[RerankWeights]] = {package: [] for package in packages}
+    for kind in get_args(QueryKind):
         own = [case for case in cases if case.kind == kind]
         tried = [
             replace(BUNDLED_FUSION, **{kind: weights}) for weights in grid.get(kind, (BUNDLED_FUSION.weights(kind),))
@@ -244,7 +233,7 @@ def main() -> None:
     for field, values in sweeps.items():
         for value in values:
             fusion = replace(BUNDLED_FUSION, **{field: value})
-            figures = astuple(value) if isinstance(value, Weights) else (value,)
+            figures = astuple(value) if isinstance(value, RerankWeights) else (value,)
             print(row(f"{field} {' '.join(f'{each:g}' for each in figures)}", cases, lambda case: case.value(fusion)))  # noqa: B023
     print(f"left out: {left_out(cases, {'question': QUESTION, 'topic': TOPIC, 'words': WORDS}):.4f}")
 

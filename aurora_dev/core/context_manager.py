@@ -8,28 +8,27 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from aurora_dev.core.backend import Filter
 from aurora_dev.core.context.assembly import Assembly, Pinned, Request
 from aurora_dev.core.context.conversation import read_history
 from aurora_dev.core.context.items import Candidate, Context, LeftOut
 from aurora_dev.core.context.recency import RECENT_LIFT, Recency, lifted
 from aurora_dev.core.context.select import without_repeats
 from aurora_dev.core.context.sources import (
-    IS_NOTE,
     GraphCache,
     candidate_of,
     gap_lines,
     neighbours,
     note_relevance,
-    relevant_notes,
     search_options,
 )
 from aurora_dev.core.context.symbol_map import SymbolMap
-from aurora_dev.core.search.history import asks_for_history, is_commit
+from aurora_dev.core.contracts import Filter, TokenCounter, with_defaults
+from aurora_dev.core.record_kinds import IS_NOTE, is_chunk, is_commit
+from aurora_dev.core.search.history import asks_for_history
+from aurora_dev.core.search.relevance import relevant_notes
 from aurora_dev.core.search.signals import QueryProfile
 from aurora_dev.core.text.path_kinds import kinds_asked_for
 from aurora_dev.core.tokens import create_counter
-from aurora_dev.core.tokens.counting import TokenCounter
 from aurora_dev.core.types import Document, Notice, SearchOptions, SearchResult, SearchResults
 from aurora_dev.errors import InvalidRequestError
 
@@ -77,7 +76,7 @@ class ContextManager:
         notes: NoteSource | None = None,
     ) -> None:
         self.store = store
-        self.counter: TokenCounter = token_counter or create_counter()
+        self.counter = with_defaults(token_counter or create_counter(), TokenCounter)
         self.mask_secrets = mask_secrets
         self._use_graph = graph
         self._notes = notes
@@ -192,7 +191,7 @@ class ContextManager:
         hits = [
             (result, relevance)
             for result, relevance in hits
-            if relevance >= _LEAST_RELEVANCE and ("file_hash" in result.metadata or result.metadata.get("path"))
+            if relevance >= _LEAST_RELEVANCE and (is_chunk(result.metadata) or result.metadata.get("path"))
         ]
         if hits:
             placed = [(str(result.metadata.get("path", "")), relevance) for result, relevance in hits]

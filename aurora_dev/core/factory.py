@@ -5,21 +5,14 @@ Each class is imported when it is asked for: most processes need one embedder, o
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from aurora_dev.core.contracts import Embedder, Reranker, VectorBackend, with_defaults
 from aurora_dev.errors import ConfigurationError, InvalidRequestError
 
 if TYPE_CHECKING:
     from aurora_dev.config import Settings
-    from aurora_dev.core.backend import VectorBackend
-    from aurora_dev.core.embeddings import Embedder
-    from aurora_dev.core.reranker import Reranker
-    from aurora_dev.core.search.rerank_blend import RerankFusion
-    from aurora_dev.core.vector_store import VectorStore
-    from aurora_dev.indexing.project_index import Upkeep
-    from aurora_dev.notes.service import Shelf
 
 _T = TypeVar("_T")
 
@@ -47,7 +40,7 @@ def create_backend(
         StoreError: The store cannot be opened.
     """
     if not isinstance(backend, str):
-        return _instance(backend, "backend", "VectorBackend", "vector_query", _BACKENDS)
+        return _instance(backend, "backend", VectorBackend, "vector_query", _BACKENDS)
     if backend == "faiss":
         from aurora_dev.core.faiss_store import FAISSLocalStore
 
@@ -95,7 +88,7 @@ def create_embedder(
         ModelLoadError: The model cannot be loaded.
     """
     if embedder is not None and not isinstance(embedder, str):
-        return _instance(embedder, "embedder", "Embedder", "embed_documents", _EMBEDDERS)
+        return _instance(embedder, "embedder", Embedder, "embed_documents", _EMBEDDERS)
     if embedder is None or embedder == "bundled":
         from aurora_dev.core.embed.static import StaticEmbedder
 
@@ -104,7 +97,7 @@ def create_embedder(
     if kind == "sentence-transformers":
         if not model:
             raise ConfigurationError("embedder 'sentence-transformers' needs a model: sentence-transformers:MODEL")
-        from aurora_dev.core.embeddings import SentenceTransformerEmbedder
+        from aurora_dev.core.embed.sentence_transformers import SentenceTransformerEmbedder
 
         home = (settings or _environment()).sentence_transformers_home
         return SentenceTransformerEmbedder(model, cache_folder=home)
@@ -151,7 +144,7 @@ def create_reranker(reranker: Reranker | str | None = None, settings: Settings |
         ConfigurationError: No reranker has that name, or the service's URL or format cannot be used.
     """
     if reranker is not None and not isinstance(reranker, str):
-        return _instance(reranker, "reranker", "Reranker", "score", _RERANKERS)
+        return _instance(reranker, "reranker", Reranker, "score", _RERANKERS)
     if reranker == "none":
         return None
     kind, _, model = ("cross-encoder" if reranker is None else reranker).partition(":")
@@ -181,14 +174,6 @@ def create_reranker(reranker: Reranker | str | None = None, settings: Settings |
     )
 
 
-def rerank_fusion(reranker: Reranker | None) -> RerankFusion | None:
-    """Return how a reranker's scores are blended with the first stage's; ``None`` where nothing was measured."""
-    from aurora_dev.core.rerank.bundled import BundledReranker
-    from aurora_dev.core.search.rerank_blend import BUNDLED_FUSION
-
-    return BUNDLED_FUSION if isinstance(reranker, BundledReranker) else None
-
-
 def _reranking_service(settings: Settings) -> Reranker:
     from aurora_dev.core.http_reranker import HTTPReranker
 
@@ -205,120 +190,18 @@ def _reranking_service(settings: Settings) -> Reranker:
         raise ConfigurationError(f"the reranking service cannot be used: {error}") from error
 
 
-def open_store(settings: Settings, root: str | Path) -> VectorStore:
-    """Open the store of a project as its settings say.
-
-    Args:
-        settings: Which backend, embedder and reranker.
-        root: The project's folder; a relative ``store`` setting starts there.
-
-    Raises:
-        ConfigurationError: A setting names what does not exist.
-        MissingDependencyError: A setting needs an extra that is not installed.
-        ModelLoadError: The embedder cannot be loaded.
-        StoreError: The store cannot be opened.
-    """
-    from aurora_dev.core.vector_store import VectorStore
-
-    if settings.backend == "pinecone" and settings.sources()["namespace"].kind == "default":
-        raise ConfigurationError(
-            "on Pinecone every project needs a namespace of its own, or one would remove the files of another; nothing "
-            "was opened. Set the environment variable AURORA_NAMESPACE to a name for this project"
-        )
-    # Models before the store: what fails here leaves nothing open and no new folder behind.
-    embedder = create_embedder(settings.embedder, settings, root)
-    reranker = create_reranker(settings.reranker, settings)
-    backend = create_backend(settings.backend, settings.store_path(Path(root)), settings)
-    return VectorStore(
-        backend,
-        namespace=settings.namespace,
-        embedder=embedder,
-        reranker="none" if reranker is None else reranker,
-        mask_secrets=settings.mask_secrets,
-    )
-
-
-def open_notes(settings: Settings, root: str | Path, store: VectorStore) -> Shelf:
-    """Return the memories in a project's store, with those of the user, whose store is opened when it is needed.
-
-    Args:
-        settings: Where the user's store is.
-        root: The project's folder.
-        store: The project's store; its embedder serves both.
-    """
-    from aurora_dev.core.vector_store import VectorStore
-    from aurora_dev.notes.recall.uses import Uses
-    from aurora_dev.notes.service import Shelf
-    from aurora_dev.notes.user_store import USER_BUSY_TIMEOUT, USER_NAMESPACE, UserBook
-
-    folder = settings.user_store_path()
-
-    def open_user_store() -> VectorStore:
-        assert folder is not None  # UserBook does not ask otherwise
-        return VectorStore(
-            create_backend("faiss", folder, settings.model_copy(update={"busy_timeout": USER_BUSY_TIMEOUT})),
-            namespace=USER_NAMESPACE,
-            embedder=store.embedder,
-            reranker="none",
-            mask_secrets=settings.mask_secrets,
-        )
-
-    return Shelf(
-        store,
-        Path(root),
-        mask=settings.mask_secrets,
-        uses=Uses(settings.store_path(Path(root))),
-        user=UserBook(folder, open_user_store),
-    )
-
-
-def open_upkeep(
-    settings: Settings,
-    root: str | Path,
-    store: VectorStore,
-    *,
-    own: bool = True,
-    on_change: Callable[[], Awaitable[object]] | None = None,
-) -> Upkeep:
-    """Return what keeps a project's index true.
-
-    Args:
-        settings: About freshness and history.
-        root: The project's folder.
-        store: The project's store.
-        own: Whether the store is the one that the settings name; what was seen of the project is kept beside it. Beside
-            another one that is not in a folder nothing is kept.
-        on_change: Awaited after files were indexed.
-    """
-    from aurora_dev.history.types import HistoryOptions
-    from aurora_dev.indexing.project_index import Upkeep
-
-    folder = getattr(store.backend, "path", None)
-    if not isinstance(folder, Path):
-        folder = settings.store_path(Path(root)) if own else None
-    return Upkeep(
-        store,
-        Path(root),
-        None if folder is None else folder / "state",
-        mode=settings.freshness,
-        budget=settings.freshness_budget,
-        mask_secrets=settings.mask_secrets,
-        history=HistoryOptions(settings.history_limit, settings.history_days),
-        on_change=on_change,
-    )
-
-
-def _instance(given: _T, argument: str, protocol: str, method: str, names: str) -> _T:
-    """Return what was given if it is an instance of a protocol, which its main method tells.
+def _instance(given: _T, argument: str, contract: Any, method: str, names: str) -> _T:
+    """Return an instance with the defaults of its contract, told by the contract's main method.
 
     Properties are not asked for: that of a model's dimension loads the model.
     """
     if isinstance(given, type) or not callable(getattr(given, method, None)):
         kind = f"the class {given.__name__}" if isinstance(given, type) else f"{type(given).__name__}"
         raise InvalidRequestError(
-            f"{argument} must be an instance of {protocol} or a name, not {kind}; nothing was opened. Names: {names}"
+            f"{argument} must be an instance of {contract.__name__} or a name, not {kind}; nothing was opened. "
+            f"Names: {names}"
         )
-    return given
+    return with_defaults(given, contract)
 
 
 def _environment() -> Settings:

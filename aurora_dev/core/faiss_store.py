@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aurora_dev.core.backend import Capabilities, Filter, NamespaceStats
+from aurora_dev.core.contracts import Capabilities, Filter, NamespaceStats, VectorBackend
 from aurora_dev.core.filters import FilterNode, is_everything, matches, parse_filter
 from aurora_dev.core.keyword.index import KeywordIndex
 from aurora_dev.core.local import records as sql
@@ -46,7 +46,7 @@ _CATCH_UP_AT_CLOSE = 256  # changes by this process that the next one should not
 Scored = tuple[Rows, npt.NDArray[np.float64]]
 
 
-class FAISSLocalStore(LocalBackups):
+class FAISSLocalStore(LocalBackups, VectorBackend):
     """A `VectorBackend` in a folder of the local disk, shared by any number of processes.
 
     ``memory.db`` (SQLite, write-ahead log) is the truth; the FAISS index, the keyword index and their snapshots under
@@ -74,9 +74,9 @@ class FAISSLocalStore(LocalBackups):
     ) -> None:
         if isinstance(busy_timeout, bool) or not isinstance(busy_timeout, int | float) or not 0 < busy_timeout < 1e6:
             raise ConfigurationError(f"busy_timeout must be seconds above 0, not {busy_timeout!r}")
-        self.path = checked_folder(path)
-        self._connections = Connections(self.path, float(busy_timeout), checked_limit(max_bytes))
-        if reason := check_folder(self.path):
+        self._path = checked_folder(path)
+        self._connections = Connections(self._path, float(busy_timeout), checked_limit(max_bytes))
+        if reason := check_folder(self._path):
             _log.warning("index.snapshots_impossible", reason=reason)
         self._filters = FilterCache(self._connections)
         self._records = RecordCache(self._connections)
@@ -86,9 +86,14 @@ class FAISSLocalStore(LocalBackups):
         self._changes: dict[str, int] = {}  # rows written by this process since its indexes were saved
 
     @property
+    def path(self) -> Path:
+        """The folder that holds the store."""
+        return self._path
+
+    @property
     def capabilities(self) -> Capabilities:
         """Keyword search and transactions."""
-        return Capabilities(keyword=True, transactions=True)
+        return Capabilities(keyword=True, transactional=True, local=True)
 
     def embedder(self) -> EmbedderInfo | None:
         """Return the embedder whose vectors the store holds, or ``None`` before the first was set."""

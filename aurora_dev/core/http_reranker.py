@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from aurora_dev.core.contracts import Reranker
 from aurora_dev.core.rerank import formats as rerank_formats
 from aurora_dev.core.rerank import results as rerank_results
 from aurora_dev.core.rerank.formats import SCORE_KINDS, ReplyError, ScoreKind
@@ -48,7 +49,7 @@ _SHORTEST_DOCUMENT = 64  # bytes of a document that a long query leaves, where a
 _CHECK_TEXT = "ping"
 
 
-class HTTPReranker:
+class HTTPReranker(Reranker):
     """Scores with a reranking service.
 
     Documents go out in as many requests as the service's limits need, several at a time; scores come back by index.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aurora_dev.core.backend import Capabilities, Filter, NamespaceStats
+from aurora_dev.core.contracts import Capabilities, Filter, NamespaceStats, VectorBackend
 from aurora_dev.core.filters import FilterNode, is_everything, parse_filter
 from aurora_dev.core.pinecone import names
 from aurora_dev.core.pinecone.bookkeeping import SCHEMA_VERSION, EmbedderState
@@ -43,7 +43,7 @@ _READ_ATTEMPTS, _READ_DEADLINE = 1, 10.0  # after the client's own four attempts
 _WRITE_ATTEMPTS, _WRITE_DEADLINE = 5, 120.0  # nobody does for a batch, and giving up costs more
 
 
-class PineconeStore:
+class PineconeStore(VectorBackend):
     """A `VectorBackend` on Pinecone, shared by any number of machines.
 
     Nothing connects before the first call. Records and vectors are kept as `aurora_dev.core.pinecone.layout` says.
@@ -129,7 +129,7 @@ class PineconeStore:
     @property
     def capabilities(self) -> Capabilities:
         """Remote, without transactions; keyword search unless it is switched off."""
-        return Capabilities(keyword=self._layout.keyword, transactions=False, remote=True)
+        return Capabilities(keyword=self._layout.keyword, transactional=False, local=False, shared=True)
 
     # -- the embedder ------------------------------------------------------------------------------------------
 

@@ -6,13 +6,10 @@ import functools
 import importlib.metadata
 import re
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Any, get_args
 
-import numpy as np
-import numpy.typing as npt
-
+from aurora_dev.core.contracts import Reranker as Reranker
 from aurora_dev.core.onnx.bert_graph import UnsupportedModelError, Weights
 from aurora_dev.core.onnx.quantized import CACHE_FOLDER, onnx_file, quantization_scheme, quantized_folder
 from aurora_dev.core.rerank.cross_encoder import (
@@ -55,33 +52,6 @@ CPU_BATCH_SIZE = 8
 ACCELERATOR_BATCH_SIZE = 64
 # The first with backends of cross-encoders, and with the names of arguments that are used here.
 _OLDEST_VERSION = (4, 1)
-
-
-@runtime_checkable
-class Reranker(Protocol):
-    """Scores (query, text) pairs."""
-
-    @property
-    def name(self) -> str:
-        """What a person calls it, for example ``cross-encoder/ms-marco-MiniLM-L-6-v2``."""
-
-    @property
-    def is_available(self) -> bool:
-        """Whether scoring can work now; never raises, loads or downloads just to answer."""
-
-    @property
-    def unavailable_reason(self) -> str | None:
-        """Why `is_available` is False and what to do about it, else ``None``."""
-
-    async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Score each text for the query.
-
-        Returns:
-            Shape ``(len(texts),)``, float32 in 0..1, in input order; NaN where a text was not scored.
-
-        Raises:
-            AuroraError: Scoring failed; the search that called keeps its stage-1 results.
-        """
 
 
 def default_model() -> str:

@@ -226,3 +226,60 @@ class SearchOptions:
                 raise InvalidRequestError(f"{name} must be a number from 0 to 1, not {value!r}")
         if not isinstance(self.rerank_timeout, int | float) or not self.rerank_timeout > 0:
             raise InvalidRequestError(f"rerank_timeout must be seconds above 0, not {self.rerank_timeout!r}")
+
+
+QueryKind: TypeAlias = Literal["name", "question", "topic", "words", "notes"]
+"""Which weights of a `RerankFusion` count for a query."""
+
+
+@dataclass(frozen=True, slots=True)
+class RerankWeights:
+    """What two logits more than the mean of a query's candidates are worth, in parts of the best first-stage score.
+
+    Where the candidates' standard deviation is more than two logits, it takes their place.
+
+    Attributes:
+        file: Of what the reranker finds in all of a file's passages together, for the best place of the file.
+        passage: Of what it finds in one passage, for the place of that passage.
+        outline: Of what it finds in the outline of a file, for the best place of the file.
+    """
+
+    file: float
+    passage: float
+    outline: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RerankFusion:
+    """What was measured of a reranker beside the first stage.
+
+    Attributes:
+        name: For a query that is one word or one symbol, and that no definition settles.
+        question: For a short question how or why: on code mostly how several parts work together.
+        topic: For a few words: they name a concern, which is more often a file than a place in it.
+        words: For anything else, long questions too: it describes a place.
+        notes: For any query over texts that stand in no file.
+        read: How many candidates are read, at least.
+        by_keyword: How many more are chosen by their words where the query describes something; they are among the
+            ``read`` ones, unless as many results are wanted. The first stage spreads its candidates over files, and may
+            hold back a file's second function that has all the words.
+        outlines: Of how many of the first files the outlines are read, where they have a weight.
+    """
+
+    name: RerankWeights
+    question: RerankWeights
+    topic: RerankWeights
+    words: RerankWeights
+    notes: RerankWeights
+    read: int
+    by_keyword: int = 0
+    outlines: int = 0
+
+    def to_read(self, top_k: int) -> int:
+        """Return how many candidates are read for ``top_k`` results: the first ``top_k`` of them are."""
+        return max(self.read, top_k + self.by_keyword)
+
+    def weights(self, kind: QueryKind) -> RerankWeights:
+        """Return the weights for a kind of query."""
+        weights: RerankWeights = getattr(self, kind)
+        return weights

@@ -13,14 +13,13 @@ from typing import Any, TypeVar
 import numpy as np
 from typing_extensions import Self
 
-from aurora_dev.core.backend import Filter, NamespaceStats, VectorBackend
-from aurora_dev.core.embeddings import Embedder
+from aurora_dev.core.contracts import Embedder, Filter, NamespaceStats, Reranker, VectorBackend
 from aurora_dev.core.filters import is_everything, parse_filter
 from aurora_dev.core.record_checks import check_name
-from aurora_dev.core.reranker import Reranker
+from aurora_dev.core.record_kinds import is_commit
 from aurora_dev.core.search.fusion import mmr, rrf
 from aurora_dev.core.search.hidden import HiddenRecords, Visible
-from aurora_dev.core.search.history import asks_for_history, both, enough, is_commit, without_commits_to_read
+from aurora_dev.core.search.history import asks_for_history, both, enough, without_commits_to_read
 from aurora_dev.core.search.rerank import rerank_candidates
 from aurora_dev.core.search.signals import VECTOR_WEIGHT, QueryProfile, apply_signals
 from aurora_dev.core.search.trace import SearchTrace, with_score
@@ -29,6 +28,7 @@ from aurora_dev.core.types import (
     Document,
     Match,
     Record,
+    RerankFusion,
     SearchOptions,
     SearchResult,
     SearchResults,
@@ -93,7 +93,6 @@ class VectorStore:
         # The backend last: what is refused before leaves nothing open and no new folder behind.
         self.embedder: Embedder = factory.create_embedder(embedder)
         self.reranker: Reranker | None = factory.create_reranker(reranker)
-        self.rerank_fusion = factory.rerank_fusion(self.reranker)
         self.backend: VectorBackend = factory.create_backend(backend, path=path)
         self.namespace = namespace
         self._writer = DocumentWriter(self.backend, self.embedder, namespace, mask=mask_secrets)
@@ -121,7 +120,7 @@ class VectorStore:
                 all are stored.
         """
         ids = await self.write(documents)
-        if wait and self.backend.capabilities.remote:
+        if wait and not self.backend.capabilities.local:
             await self.refresh()
         return ids
 
@@ -253,13 +252,12 @@ class VectorStore:
         trace = SearchTrace()
         started = time.perf_counter()
         reranker = self.reranker if rerank else None
-        read_by_reranker = self._to_read(top_k, options) if reranker else 0
+        read_by_reranker = _to_read(top_k, options, reranker.fusion) if reranker else 0
         pool = max(top_k, read_by_reranker)
 
         # A small model is loaded by the time that the first stage is done; symbols seldom need one.
-        prefetch = getattr(reranker, "prefetch", None)
-        if prefetch is not None and not QueryProfile.of(query).is_symbol:
-            prefetch()
+        if reranker is not None and not QueryProfile.of(query).is_symbol:
+            reranker.prefetch()
         results = await self._run(self._candidates, query, pool, filter, options, trace)
         if options.mmr and results:
             with trace.timed("mmr"):
@@ -269,9 +267,9 @@ class VectorStore:
             if not asks_for_history(query):
                 results, read_by_reranker = without_commits_to_read(results, pool, read_by_reranker)
             with trace.timed("rerank"):
-                given = results[:pool] if self.rerank_fusion is None else results
+                given = results[:pool] if reranker.fusion is None else results
                 results = await rerank_candidates(
-                    query, given, reranker, read_by_reranker, options, trace, self.rerank_fusion
+                    query, given, reranker, read_by_reranker, options, trace, reranker.fusion
                 )
         trace.timings["total"] = time.perf_counter() - started
         found = trace.results(results[:top_k])
@@ -293,7 +291,7 @@ class VectorStore:
         use_vector, use_keyword = self._usable_lists(options, trace)
         keyword_list: list[Match] = []
         vector_list: list[Match] | None = []
-        if use_vector and use_keyword and self.backend.capabilities.remote:
+        if use_vector and use_keyword and not self.backend.capabilities.local:
             with ThreadPoolExecutor(1) as side:
                 keywords = side.submit(self._keyword_list, query, wanted, visible, trace)
                 vector_list = self._vector_list(query, wanted, visible, trace)
@@ -324,13 +322,6 @@ class VectorStore:
         trace.stages.append("rrf_hybrid")
         with trace.timed("fuse"):
             return _fuse(query, vector_list, keyword_list, options)
-
-    def _to_read(self, top_k: int, options: SearchOptions) -> int:
-        if options.rerank_top_k is not None:
-            return options.rerank_top_k
-        if self.rerank_fusion is not None and options.rerank_weight is None:
-            return self.rerank_fusion.to_read(top_k)
-        return _RERANK_PER_RESULT * top_k
 
     def _usable_lists(self, options: SearchOptions, trace: SearchTrace) -> tuple[bool, bool]:
         """Decide which candidate lists can be made, and say why one that was asked for cannot."""
@@ -408,6 +399,15 @@ class VectorStore:
         if self._closed:
             raise StoreClosedError("the store is closed; everything acknowledged is kept. Open it again to use it")
         return await asyncio.to_thread(function, *arguments)
+
+
+def _to_read(top_k: int, options: SearchOptions, fusion: RerankFusion | None) -> int:
+    """Return how many candidates the reranker reads."""
+    if options.rerank_top_k is not None:
+        return options.rerank_top_k
+    if fusion is not None and options.rerank_weight is None:
+        return fusion.to_read(top_k)
+    return _RERANK_PER_RESULT * top_k
 
 
 def _not_embedded(error: Exception) -> str:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from aurora_dev.core.backend import Filter
+from aurora_dev.core.contracts import Filter
 from aurora_dev.core.types import Notice, SearchOptions, SearchResult, SearchResults
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import ConfigurationError, InvalidRequestError

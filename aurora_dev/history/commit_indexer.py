@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from aurora_dev.core.search.history import COMMIT_KEY, COMMIT_KIND, IS_COMMIT
+from aurora_dev.core.record_kinds import COMMIT_KEY, COMMIT_KIND, IS_COMMIT
 from aurora_dev.core.types import Document, MetadataValue, Record, document_id
 from aurora_dev.history.git_log import MOST_FILES, Commit, GitLog, GitUnavailableError, NotARepositoryError
 from aurora_dev.history.types import HistoryOptions, HistoryReport

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+from aurora_dev.core.record_kinds import FILE_KEY
 from aurora_dev.core.text.secrets import mask_secrets
 from aurora_dev.core.types import Document, document_id
 from aurora_dev.indexing.chunking.chunker import chunk_text
@@ -168,7 +169,7 @@ class FileReader:
             identity = (str(metadata.get("symbol", "")), str(metadata.get("kind", "")), document.content)
             id_ = document_id(self.namespace, document, repeats[identity])
             repeats[identity] += 1
-            extended = {**metadata, "file_hash": version, "file_chunks": len(documents)}
+            extended = {**metadata, FILE_KEY: version, "file_chunks": len(documents)}
             finished.append(Document(document.content, extended, id_))
         return finished
 

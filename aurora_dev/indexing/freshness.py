@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from aurora_dev.core.record_kinds import IS_CHUNK
 from aurora_dev.core.types import Notice
 from aurora_dev.errors import AuroraError, StoreUnwritableError
 from aurora_dev.history.git_head import head_mark
@@ -208,7 +209,7 @@ class Freshness:
     def _read_seen(self) -> Seen | None:
         seen = self._state.seen()
         # A remote store would be asked over the network before every search, and counts with a delay.
-        if seen is None or self._store.backend.capabilities.remote:
+        if seen is None or not self._store.backend.capabilities.local:
             return seen
         stats = self._store.backend.stats(self._store.namespace)
         # An older copy of the store, or another one in its place, holds something else than what was seen.
@@ -222,7 +223,7 @@ class Freshness:
         if run is not None and run.outcome != "complete":
             return (Notice(STALE_INDEX, f"the last index run was {_ENDED[run.outcome]}; {_ADVICE}"),)
         stats = await self._store.stats()
-        if not stats.records or not await self._store.count({"file_hash": {"$exists": True}}):
+        if not stats.records or not await self._store.count(IS_CHUNK):
             return ()  # nothing was indexed: that is no old index
         return (Notice(STALE_INDEX, f"it is not known how old the index is; {_ADVICE}"),)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from aurora_dev.core.record_kinds import FILE_KEY, IS_CHUNK
 from aurora_dev.core.types import Document, Record
 from aurora_dev.indexing.file_reader import Batch, FileReader, FileResult, StoredFile
 from aurora_dev.indexing.report import IndexOptions, IndexProgress, IndexReport
@@ -21,7 +22,6 @@ __all__ = ["DocumentStore", "IndexOptions", "IndexProgress", "IndexReport", "Ind
 _log = get_logger(__name__)
 
 # Only records that the indexer wrote; a note that merely names a path is its author's.
-_INDEXED: Final = {"file_hash": {"$exists": True}}
 # Another process may write while this one does; each pass repairs what the two left mixed. Two are enough unless both
 # go on finding changed files, and the next run would repair the rest.
 _MAX_PASSES: Final = 4
@@ -154,7 +154,7 @@ class _Run:
     async def update(self, files: Sequence[SourceFile], removed: Collection[str]) -> IndexReport:
         start = time.perf_counter()
         paths = [*(file.path for file in files), *removed]
-        records = await self.store.scan({**_INDEXED, "path": {"$in": paths}}, content=False) if paths else []
+        records = await self.store.scan({**IS_CHUNK, "path": {"$in": paths}}, content=False) if paths else []
         stored = _by_path(records)
         self.timings["scan"] += time.perf_counter() - start
         await self._read(files, stored, _Kept(()), forced=False)
@@ -181,7 +181,7 @@ class _Run:
 
     async def _stored(self) -> dict[str, StoredFile]:
         start = time.perf_counter()
-        records = await self.store.scan(_INDEXED, content=False)
+        records = await self.store.scan(IS_CHUNK, content=False)
         # A large store has a million records: not on the event loop.
         stored = await asyncio.to_thread(_by_path, records)
         self.timings["scan"] += time.perf_counter() - start
@@ -339,7 +339,7 @@ def _by_path(records: Iterable[Record]) -> dict[str, StoredFile]:
     mixed: set[str] = set()
     for record in records:
         path = str(record.metadata.get("path", ""))
-        mark = (record.metadata["file_hash"], record.metadata.get("file_chunks"))
+        mark = (record.metadata[FILE_KEY], record.metadata.get("file_chunks"))
         file = stored.get(path)
         if file is None:
             stored[path] = StoredFile([record.id], None)

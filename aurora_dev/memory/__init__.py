@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import Self
 
 from aurora_dev.config import Settings
-from aurora_dev.core import factory
 from aurora_dev.core.types import Document, SearchOptions, SearchResult, SearchResults
 from aurora_dev.errors import InvalidRequestError, StoreClosedError
 from aurora_dev.memory.notes import MemoryNotes
+from aurora_dev.memory.opening import open_notes, open_store, open_upkeep
 from aurora_dev.memory.status import MemoryStatus, Problem, SettingValue, memory_status
 from aurora_dev.memory.transfer import MemoryTransfer
 from aurora_dev.notes.types import Note
 
 if TYPE_CHECKING:
-    from aurora_dev.core.backend import Filter
     from aurora_dev.core.context.items import Context
     from aurora_dev.core.context_manager import ContextManager
+    from aurora_dev.core.contracts import Filter
     from aurora_dev.core.vector_store import VectorStore
     from aurora_dev.indexing.indexer import IndexProgress, IndexReport
     from aurora_dev.indexing.project_index import Upkeep
@@ -81,9 +81,9 @@ class Memory(MemoryNotes, MemoryTransfer):
 
     async def __aenter__(self) -> Self:
         if self._store is None:
-            self._store = await asyncio.to_thread(factory.open_store, self.settings, self.root)
-        self._notes = factory.open_notes(self.settings, self.root, self._store)
-        self._upkeep = factory.open_upkeep(
+            self._store = await asyncio.to_thread(open_store, self.settings, self.root)
+        self._notes = open_notes(self.settings, self.root, self._store)
+        self._upkeep = open_upkeep(
             self.settings, self.root, self._store, own=self._owns_store, on_change=self._notes.mark_stale
         )
         return self

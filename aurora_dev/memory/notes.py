@@ -20,7 +20,7 @@ from aurora_dev.notes.types import (
 )
 
 if TYPE_CHECKING:
-    from aurora_dev.core.backend import Filter
+    from aurora_dev.core.contracts import Filter
     from aurora_dev.core.types import SearchResults
     from aurora_dev.indexing.project_index import Upkeep
     from aurora_dev.notes.service import Shelf

@@ -14,7 +14,7 @@ from aurora_dev.errors import AuroraError, IndexingError, InvalidRequestError
 from aurora_dev.memory import Memory
 
 if TYPE_CHECKING:
-    from aurora_dev.core.backend import Filter
+    from aurora_dev.core.contracts import Filter
 
 _AT_ONCE: Final = 4  # searches; each works in threads of its own
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aurora_dev.config import Settings, unknown_environment
+from aurora_dev.core.record_kinds import COMMIT_KEY, is_chunk
 from aurora_dev.core.search.hidden import SUPERSEDED
-from aurora_dev.core.search.history import COMMIT_KEY
 from aurora_dev.errors import EmbeddingError, MissingDependencyError, ModelLoadError
 from aurora_dev.indexing.project_index import IndexAge
 
@@ -86,7 +86,7 @@ async def memory_status(store: VectorStore, settings: Settings, root: Path, age:
     chunks, commits = 0, 0
     for record in records:
         # As the indexer sees it: a note that merely names a path is its author's.
-        if "file_hash" in record.metadata:
+        if is_chunk(record.metadata):
             chunks += 1
             files[str(record.metadata.get("path"))] = str(record.metadata.get("language", "")) or "text"
         elif COMMIT_KEY in record.metadata:

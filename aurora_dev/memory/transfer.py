@@ -10,7 +10,7 @@ from aurora_dev.core.local.backup import LocalBackups
 from aurora_dev.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from aurora_dev.core.backend import VectorBackend
+    from aurora_dev.core.contracts import VectorBackend
     from aurora_dev.core.local.backup import RestoreReport
     from aurora_dev.core.vector_store import VectorStore
     from aurora_dev.transfer import CopyReport, ExportReport, ImportReport, Progress

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Final
 
-from aurora_dev.core.search.history import COMMIT_KEY
+from aurora_dev.core.record_kinds import COMMIT_KEY, FILE_KEY
 from aurora_dev.core.types import MetadataValue
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.notes.types import LEAST_IMPORTANCE, MOST_IMPORTANCE, Scope
@@ -32,7 +32,7 @@ OWN_KEYS: Final = frozenset(
     }
 )
 """Keys of a record's metadata that hold a memory's own fields."""
-_OF_THE_INDEXER: Final = frozenset(("file_hash", "file_chunks", COMMIT_KEY))
+_OF_THE_INDEXER: Final = frozenset((FILE_KEY, "file_chunks", COMMIT_KEY))
 _NOT_STORED: Final = "nothing was stored"
 
 

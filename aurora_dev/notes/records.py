@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
-from aurora_dev.core.backend import Filter
-from aurora_dev.core.search.history import COMMIT_KEY
+from aurora_dev.core.contracts import Filter
 from aurora_dev.core.types import Document, MetadataValue, document_id
 from aurora_dev.notes.checks import OWN_KEYS
 from aurora_dev.notes.similarity.words import normalised
 from aurora_dev.notes.types import DEFAULT_IMPORTANCE, LEAST_IMPORTANCE, MOST_IMPORTANCE, Note, Scope
-
-IS_NOTE: Final[Filter] = {"file_hash": {"$exists": False}, COMMIT_KEY: {"$exists": False}}
-"""Memories, as opposed to what was read from files and from the git history."""
 
 _ID_CHARS = 32
 
@@ -33,11 +29,6 @@ def of_kinds_and_tags(kinds: Iterable[str] | None, tags: Iterable[str] | None) -
     if tags is not None:
         parts["tags"] = {"$in": list(tags)}
     return parts or None
-
-
-def is_note(metadata: Mapping[str, Any]) -> bool:
-    """Whether a record is a memory, not a piece of a file and no commit."""
-    return "file_hash" not in metadata and COMMIT_KEY not in metadata
 
 
 def note_id(namespace: str, content: str, kind: str, ordinal: int = 0) -> str:

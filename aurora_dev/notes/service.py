@@ -10,7 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from aurora_dev.core.backend import Filter
+from aurora_dev.core.contracts import Filter
+from aurora_dev.core.record_kinds import is_chunk
 from aurora_dev.core.text.secrets import mask_secrets
 from aurora_dev.core.types import MetadataValue
 from aurora_dev.errors import InvalidRequestError
@@ -266,7 +267,7 @@ class Shelf(NoteReader):
             )
         if place is None:
             named = await self.project.store.scan({"$or": [{"symbols": name}, {"symbol": name}]})
-            paths = {str(one.metadata["path"]) for one in named if "file_hash" in one.metadata}
+            paths = {str(one.metadata["path"]) for one in named if is_chunk(one.metadata)}
             if len(paths) != 1:
                 return None, None  # unknown, or defined in several files: there is nothing to compare with
             (place,) = paths

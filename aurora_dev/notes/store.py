@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Final
 
-from aurora_dev.core.backend import Filter
+from aurora_dev.core.contracts import Filter
 from aurora_dev.core.filters import is_everything, parse_filter
+from aurora_dev.core.record_kinds import IS_NOTE, is_note
 from aurora_dev.core.search.hidden import is_hidden
 from aurora_dev.core.types import Document, MetadataValue, SearchResult
 from aurora_dev.errors import InvalidRequestError, StoreLockedError
@@ -20,10 +21,8 @@ from aurora_dev.notes.files import Place, same
 from aurora_dev.notes.markdown import note_of as note_of_written
 from aurora_dev.notes.paging import Cursor
 from aurora_dev.notes.records import (
-    IS_NOTE,
     all_of,
     document_of,
-    is_note,
     is_wording,
     note_id,
     note_of,

@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aurora_dev.core.backend import VectorBackend
+from aurora_dev.core.contracts import VectorBackend
 from aurora_dev.core.types import Record
 from aurora_dev.errors import DimensionMismatchError, EmbedderMismatchError, InvalidRequestError
 from aurora_dev.testing.contract_support import (

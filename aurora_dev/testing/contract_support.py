@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from aurora_dev.core.backend import VectorBackend
+from aurora_dev.core.contracts import VectorBackend
 from aurora_dev.core.filters import matches, parse_filter
 from aurora_dev.core.types import EmbedderInfo, Match, Record, Vector
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from aurora_dev.core.contracts import Embedder
 from aurora_dev.errors import InvalidRequestError
 
 _TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
@@ -17,7 +18,7 @@ _SIGNS_PER_TOKEN = 4  # with one, two tokens that meet in a bucket would be the 
 _CACHED_TOKENS = 65_536
 
 
-class HashingEmbedder:
+class HashingEmbedder(Embedder):
     """Hashes tokens into signed buckets (the hashing trick of Weinberger et al., 2009).
 
     Texts that share words are near, texts that share none are almost orthogonal, and every machine gives the same

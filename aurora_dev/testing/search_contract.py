@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aurora_dev.core.backend import VectorBackend
+from aurora_dev.core.contracts import VectorBackend
 from aurora_dev.core.types import Record
 from aurora_dev.errors import InvalidFilterError, InvalidRequestError
 from aurora_dev.testing.contract_support import (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aurora_dev.core.backend import VectorBackend
+from aurora_dev.core.contracts import VectorBackend
 from aurora_dev.core.record_checks import check_name
 from aurora_dev.core.types import Match, Record
 from aurora_dev.errors import InvalidRequestError, StoreError

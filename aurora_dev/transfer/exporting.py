@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from aurora_dev.core.backend import VectorBackend
+from aurora_dev.core.contracts import VectorBackend
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.transfer.files import Part, is_compressed_name, part_of, whole_chunks, writing
 from aurora_dev.transfer.format import End, ExportFileError, Header, parse_header, parse_line, record_line

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from aurora_dev.core.backend import VectorBackend
+from aurora_dev.core.contracts import VectorBackend
 from aurora_dev.core.record_checks import check_name
 from aurora_dev.transfer.exporting import Progress
 from aurora_dev.transfer.files import open_lines

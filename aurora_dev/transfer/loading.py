@@ -9,7 +9,7 @@ from itertools import islice
 
 import numpy as np
 
-from aurora_dev.core.backend import VectorBackend
+from aurora_dev.core.contracts import VectorBackend
 from aurora_dev.core.types import EmbedderInfo, Record
 from aurora_dev.errors import EmbedderMismatchError, StoreError
 

@@ -93,11 +93,11 @@ int8 beside float32 on {pairs:,.0f} validation pairs: rank correlation {correlat
 query, and how long it takes, is measured by `benchmarks/codesearch.py --rerank`, `benchmarks/mined_pairs.py` and
 `benchmarks/rerank.py`; the results are in `benchmarks/results`.
 
-Within a search, blended with the first stage (`aurora_dev/core/search/rerank_blend.py`), NDCG@10 on the nine packages of
-the code-search benchmark is 0.919 beside 0.904 without it (0.952 beside 0.941 on the four that nothing was tuned on),
-on 24 repositories in 18 languages 0.815 beside 0.781 (0.787 beside 0.760 on the eleven that nothing was tuned on), and
-on 717 queries for single files 0.697 beside 0.618 (one number of the search was set with these in view). On 1,230
-held-out pairs MRR@10 is 0.533 beside 0.427.
+Within a search, blended with the first stage (`aurora_dev/core/search/rerank_blend.py`), NDCG@10 on the nine packages
+of the code-search benchmark is 0.919 beside 0.904 without it (0.952 beside 0.941 on the four that nothing was tuned
+on), on 24 repositories in 18 languages 0.815 beside 0.781 (0.787 beside 0.760 on the eleven that nothing was tuned
+on), and on 717 queries for single files 0.697 beside 0.618 (one number of the search was set with these in view). On
+1,230 held-out pairs MRR@10 is 0.533 beside 0.427.
 
 ## What it is for, and what not
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pinecone_server import PineconeServer
 
-from aurora_dev.core.backend import VectorBackend
+from aurora_dev.core.contracts import VectorBackend
 from aurora_dev.core.pinecone_store import PineconeStore
 from aurora_dev.errors import ConfigurationError
 from aurora_dev.testing.backend_contract import (

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from aurora_dev.core.backend import Capabilities
+from aurora_dev.core.contracts import Capabilities
 from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.types import Document, EmbedderInfo, Match, SearchOptions, document_id
 from aurora_dev.core.vector_store import VectorStore

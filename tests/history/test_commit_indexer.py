@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from repository import Repository
 
-from aurora_dev.core.search.history import IS_COMMIT
+from aurora_dev.core.record_kinds import IS_COMMIT
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.history import commit_indexer

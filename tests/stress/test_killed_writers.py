@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aurora_dev.core.backend import NamespaceStats
+from aurora_dev.core.contracts import NamespaceStats
 from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.local import derived as derived_index
 from aurora_dev.testing.contract_support import ids

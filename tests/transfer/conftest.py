@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aurora_dev.core.backend import VectorBackend
+from aurora_dev.core.contracts import VectorBackend
 from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.types import Record
 from aurora_dev.testing.contract_support import DIMENSION, EMBEDDER, record

@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from aurora_dev.core.context.conversation import Conversation, Message, fit_conversation
 from aurora_dev.core.context.items import Candidate, ContextItem, LeftOut, Level, Lines, Section
-from aurora_dev.core.context.render import PREAMBLE, Block, fenced, label, pointer_block, pointer_line, safe
+from aurora_dev.core.context.render import PREAMBLE, Block, pointer_block, pointer_line
 from aurora_dev.core.context.select import Selection
 from aurora_dev.core.context.symbol_map import Symbol, render_map
-from aurora_dev.core.tokens.counting import TokenCounter, chat_overhead_of, count_messages
+from aurora_dev.core.contracts import TokenCounter
+from aurora_dev.core.text.fencing import fenced, label, safe
+from aurora_dev.core.tokens.counting import count_messages
 from aurora_dev.errors import InvalidRequestError
 
 __all__ = ["Assembly", "Pinned", "Request"]
@@ -103,7 +105,7 @@ class Assembly:
         return self
 
     def _compose(self, limit: int) -> None:
-        request, chat = self.request, chat_overhead_of(self.counter)
+        request, chat = self.request, self.counter.chat
         self.left_out = []
         # Two messages, one for what stays and one for what changes, and the opening of the reply.
         room = limit - 2 * chat.per_message - chat.per_reply - self._count(PREAMBLE)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aurora_dev.core.context.render import ELISION, fenced, label, safe
-from aurora_dev.core.tokens.counting import TokenCounter, chat_overhead_of
+from aurora_dev.core.contracts import TokenCounter
+from aurora_dev.core.text.fencing import ELISION, fenced, label, safe
 from aurora_dev.errors import InvalidRequestError
 
 __all__ = ["Conversation", "Message", "fit_conversation", "read_history"]
@@ -170,7 +170,7 @@ def _newest(
 
 
 def _cost(message: Message, counter: TokenCounter) -> int:
-    as_message = counter.count(message.as_message["content"]) + chat_overhead_of(counter).per_message
+    as_message = counter.count(message.as_message["content"]) + counter.chat.per_message
     return max(counter.count(message.as_text), as_message)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from aurora_dev.core.record_kinds import FILE_KEY
 from aurora_dev.core.types import Record
 from aurora_dev.syntax.imports import Import, imports
 
@@ -73,7 +74,7 @@ def build_graph(records: Iterable[Record], old: ImportGraph | None = None) -> Im
     texts: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for record in records:
         metadata = record.metadata
-        path, stamp = metadata.get("path"), metadata.get("file_hash")
+        path, stamp = metadata.get("path"), metadata.get(FILE_KEY)
         if not isinstance(path, str) or not isinstance(stamp, str):
             continue
         entry = graph.files.get(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from aurora_dev.core.search.history import IS_COMMIT
+from aurora_dev.core.record_kinds import IS_COMMIT
 
 if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore

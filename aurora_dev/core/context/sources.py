@@ -8,24 +8,20 @@ from collections.abc import Container, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from aurora_dev.core.backend import Filter
 from aurora_dev.core.context.import_graph import ChunkRef, ImportGraph, build_graph
 from aurora_dev.core.context.items import Candidate
 from aurora_dev.core.context.outline import interface_rows
-from aurora_dev.core.context.render import safe
 from aurora_dev.core.context.select import MOST_FILL
-from aurora_dev.core.search.history import COMMIT_KEY
-from aurora_dev.core.search.signals import QueryProfile
+from aurora_dev.core.record_kinds import COMMIT_KEY, IS_CHUNK, is_chunk
+from aurora_dev.core.text.fencing import safe
 from aurora_dev.core.text.path_kinds import stands_aside
 from aurora_dev.core.types import SearchOptions, SearchResult
 
 if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
 
-__all__ = ["IS_NOTE", "GraphCache", "candidate_of", "gap_lines", "neighbours", "relevant_notes"]
+__all__ = ["GraphCache", "candidate_of", "gap_lines", "neighbours"]
 
-IS_NOTE: Final[Filter] = {"file_hash": {"$exists": False}, COMMIT_KEY: {"$exists": False}}
-_IS_FILE: Final[Filter] = {"file_hash": {"$exists": True}}
 # Scanning is a matter of 15 ms per thousand records; beyond this, neighbours are not worth the wait.
 MOST_RECORDS: Final = 50_000
 
@@ -38,11 +34,6 @@ _MOST_DEPENDENTS: Final = 2
 _DEPENDENT_CHUNKS: Final = 60  # of a file, that are looked through for the use of a symbol
 _WORD: Final = re.compile(r"[A-Za-z_$][\w$]*")
 
-# A note is about the task where it shares words with it, or where its meaning is near. Measured on the bundled
-# embedder: unrelated sentences of one project are below 0.3, related ones mostly above 0.4.
-_NOTE_COSINE: Final = 0.4
-_NOTE_COSINE_WITH_WORDS: Final = 0.2
-_MOST_NOTES: Final = 20
 _NOTE_ID_CHARS: Final = 8
 _MOST_RELEVANCE_OF_NOTES: Final = 0.9
 
@@ -60,7 +51,7 @@ class GraphCache:
         if stats.records > MOST_RECORDS:
             return None
         if stats.sequence != self._sequence:
-            records = await store.scan(_IS_FILE, content=True)
+            records = await store.scan(IS_CHUNK, content=True)
             self._graph = await asyncio.to_thread(build_graph, records, self._graph)
             self._sequence = stats.sequence
         return self._graph
@@ -95,7 +86,7 @@ def candidate_of(
     text = safe(content, mask=mask)
     rows = tuple(text.split("\n"))
     placed = isinstance(start, int) and isinstance(end, int) and 1 <= start <= end
-    is_note = "file_hash" not in metadata and not (isinstance(path, str) and placed)
+    is_note = not is_chunk(metadata) and not (isinstance(path, str) and placed)
     created = metadata.get("created_at")
     language = str(metadata.get("language", ""))
     symbol, symbols = str(metadata.get("symbol", "")), metadata.get("symbols")
@@ -124,22 +115,6 @@ def candidate_of(
         created=float(created) if isinstance(created, int | float) else 0.0,
         aside=not is_note and stands_aside(source, asked_for),
     )
-
-
-def relevant_notes(task: str, found: Sequence[SearchResult]) -> list[SearchResult]:
-    """Keep the notes that are about a task's subject, best first."""
-    words = QueryProfile.of(task).words
-    kept = []
-    for result in found[:_MOST_NOTES]:
-        shared = words & QueryProfile.of(result.content).words
-        cosine = result.scores.get("vector")
-        if cosine is None:
-            near = len(shared) >= 2 or (bool(shared) and len(words) <= 3)
-        else:
-            near = cosine >= (_NOTE_COSINE_WITH_WORDS if shared else _NOTE_COSINE)
-        if near:
-            kept.append(result)
-    return kept
 
 
 async def neighbours(

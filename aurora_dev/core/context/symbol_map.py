@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from aurora_dev.core.context.render import fenced, label, safe
+from aurora_dev.core.contracts import TokenCounter
+from aurora_dev.core.record_kinds import IS_CHUNK
+from aurora_dev.core.text.fencing import fenced, label, safe
 from aurora_dev.core.text.path_kinds import path_weight
-from aurora_dev.core.tokens.counting import TokenCounter
 from aurora_dev.core.types import Record
 from aurora_dev.syntax import definitions
 
@@ -57,7 +58,7 @@ class SymbolMap:
         """Return the symbols that are referred to most, best first."""
         sequence = (await store.stats()).sequence
         if sequence != self._sequence:
-            records = await store.scan({"file_hash": {"$exists": True}}, content=True)
+            records = await store.scan(IS_CHUNK, content=True)
             self._symbols = await asyncio.to_thread(rank_symbols, records, self._mask)
             self._sequence = sequence
         return self._symbols

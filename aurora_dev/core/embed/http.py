@@ -16,7 +16,8 @@ import httpx
 import numpy as np
 import numpy.typing as npt
 
-from aurora_dev.core.embed.replies import ReplyError, error_text, parse_vectors
+from aurora_dev.core.contracts import Embedder
+from aurora_dev.core.embed.replies import ReplyError, parse_vectors
 from aurora_dev.core.services.addresses import (
     checked_key,
     checked_url,
@@ -26,6 +27,7 @@ from aurora_dev.core.services.addresses import (
     shown,
     shown_origin,
 )
+from aurora_dev.core.services.replies import error_text
 from aurora_dev.errors import EmbeddingError, InvalidRequestError
 from aurora_dev.log import get_logger
 
@@ -51,7 +53,7 @@ _KEY_REFUSED = (401, 403)
 _PROBE = "dimension"
 
 
-class HTTPEmbedder:
+class HTTPEmbedder(Embedder):
     """Embeds through an OpenAI-compatible endpoint; thread-safe.
 
     Texts go out in batches, vectors come back in the order of the texts, L2-normalised. 429, 408, 5xx and broken

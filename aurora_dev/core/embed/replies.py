@@ -48,20 +48,6 @@ def parse_vectors(body: bytes, count: int) -> npt.NDArray[np.float64]:
     return np.stack(vectors)
 
 
-def error_text(body: bytes, limit: int) -> str:
-    """Return what an error reply says, for a person: the usual message fields, else the start of the body."""
-    text = body[: limit * 4].decode("utf-8", "replace")
-    try:
-        value: Any = json.loads(body)
-    except (ValueError, RecursionError):
-        value = text
-    for key in ("error", "message", "detail"):
-        if isinstance(value, dict) and value.get(key):
-            value = value[key]
-    text = " ".join((value if isinstance(value, str) else text).split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
 def _items(body: bytes) -> list[Any]:
     if body.lstrip()[:1] == b"<":
         raise ReplyError("answered with a web page instead of JSON; is this the address of its API?")

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from aurora_dev.core.contracts import Embedder
 from aurora_dev.core.embed.word_tokens import TokenGroup, WordTokens
 from aurora_dev.errors import InvalidRequestError, ModelLoadError
 
@@ -29,7 +30,7 @@ _POOLING_VERSION = "mean-1"  # part of the fingerprint: changes when this module
 _BLOCK_ROWS = 32  # texts whose vectors are gathered together: neighbours share most of their tokens
 
 
-class StaticEmbedder:
+class StaticEmbedder(Embedder):
     """Embeds with a table of token vectors.
 
     Equal to ``model2vec.StaticModel.encode(texts, max_length=None)`` with normalisation, up to float32 rounding: all

@@ -40,7 +40,7 @@ class RestoreReport:
 class LocalBackups:
     """The part of a local store that makes and restores backups."""
 
-    path: Path
+    _path: Path
     _connections: Connections
 
     def back_up(self, file: str | Path, progress: Progress | None = None) -> int:
@@ -61,7 +61,7 @@ class LocalBackups:
             StoreCorruptError: The store is damaged; no backup was made.
         """
         target = Path(file).expanduser()
-        _check_target(target, self.path)
+        _check_target(target, self._path)
         part = target.with_name(target.name + _SUFFIX)
         try:
             # As private as the store; what a killed backup left is written over.
@@ -100,7 +100,7 @@ class LocalBackups:
         source = Path(file).expanduser()
         if not source.is_file():
             raise InvalidRequestError(f"there is no file '{file}': nothing was changed")
-        if _is_store(source, self.path):
+        if _is_store(source, self._path):
             raise InvalidRequestError(f"'{file}' is the store itself: nothing was changed")
         with _opened(source) as backup, self._connections.writer() as connection:
             replaced = 0

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from aurora_dev.core.contracts import Reranker
 from aurora_dev.core.rerank import results as rerank_results
 from aurora_dev.core.rerank.cache import ScoreCache, pair_keys
 from aurora_dev.core.rerank.cross_encoder import CrossEncoderModel, Scored
@@ -27,7 +28,7 @@ _log = get_logger(__name__)
 DEFAULT_CACHE_SIZE = 10_000
 
 
-class LocalReranker:
+class LocalReranker(Reranker):
     """The base of rerankers with a model in this process; says nothing about how the model is loaded.
 
     The model loads on first use, once per process for all instances that share it, and its users queue for it; while

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from aurora_dev.core.contracts import Reranker
 from aurora_dev.core.pinecone.client import PineconeClient
 from aurora_dev.core.pinecone.requests import Retries, batches
 from aurora_dev.core.services.addresses import checked_key
@@ -37,7 +38,7 @@ _ATTEMPTS, _DEADLINE = 0, 10.0  # the client tries four times by itself, and a s
 _THRESHOLD, _COOLDOWN = 3, 30.0  # failures in a row after which the service is left alone, and for how long
 
 
-class PineconeReranker:
+class PineconeReranker(Reranker):
     """A `Reranker` that asks Pinecone's inference service. Thread-safe; connects with the first call.
 
     The query and the texts of the best candidates go to Pinecone, which bills each request.

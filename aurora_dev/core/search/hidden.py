@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aurora_dev.core.backend import Filter, VectorBackend
+from aurora_dev.core.contracts import Filter, VectorBackend
 from aurora_dev.core.filters import fields, parse_filter
 from aurora_dev.core.types import Match
 
@@ -99,7 +99,7 @@ class HiddenRecords:
         if filter and not {SUPERSEDED, EXPIRES}.isdisjoint(fields(parse_filter(filter))):
             return Visible(filter)
         now = self._clock()
-        if self._backend.capabilities.remote:
+        if not self._backend.capabilities.local:
             # Asking first would take as long as the search itself.
             return Visible(_joined(filter, _NOT_SUPERSEDED, _expires_after(now)))
         seen = self._current()

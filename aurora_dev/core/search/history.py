@@ -7,14 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from aurora_dev.core.backend import Filter
+from aurora_dev.core.contracts import Filter
+from aurora_dev.core.record_kinds import NOT_A_COMMIT, is_chunk, is_commit
 from aurora_dev.core.types import Match, SearchResult
-
-COMMIT_KIND: Final = "commit"
-COMMIT_KEY: Final = "commit"
-"""The metadata key that holds a commit's full hash; nothing else has it."""
-IS_COMMIT: Final[Filter] = {COMMIT_KEY: {"$exists": True}}
-NO_COMMIT: Final[Filter] = {COMMIT_KEY: {"$exists": False}}
 
 # A commit's message says in a few dense words what the code says in many lines, and would stand above the code that a
 # question is about. Measured by benchmarks/history.py.
@@ -40,11 +35,6 @@ _ASKS: Final = re.compile(
 )
 
 
-def is_commit(metadata: Mapping[str, Any]) -> bool:
-    """Whether a record is a commit."""
-    return COMMIT_KEY in metadata
-
-
 def asks_for_history(query: str) -> bool:
     """Whether a question asks why something is so, when it changed or who did it."""
     return _ASKS.search(query) is not None
@@ -54,7 +44,7 @@ def history_weight(metadata: Mapping[str, Any], *, asked: bool) -> float:
     """Return the factor for a record's score: of commits, and where the past is asked for of memories as well."""
     if is_commit(metadata):
         return ASKED_COMMIT_WEIGHT if asked else COMMIT_WEIGHT
-    return ASKED_COMMIT_WEIGHT if asked and "file_hash" not in metadata else 1.0
+    return ASKED_COMMIT_WEIGHT if asked and not is_chunk(metadata) else 1.0
 
 
 def enough(query: Callable[[int, Filter | None], list[Match]], wanted: int) -> list[Match]:
@@ -74,7 +64,7 @@ def enough(query: Callable[[int, Filter | None], list[Match]], wanted: int) -> l
         if len(others) >= wanted or len(more) < wanted + 2 * len(commits):
             return _merged(others[:wanted], commits)
     # Commits are most of what matches: a filter costs more than a longer list, and is sure.
-    return _merged(query(wanted, NO_COMMIT), commits)
+    return _merged(query(wanted, NOT_A_COMMIT), commits)
 
 
 def both(first: Filter | None, second: Filter | None) -> Filter | None:

@@ -11,19 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aurora_dev.core.reranker import Reranker
-from aurora_dev.core.search.rerank_blend import (
-    RerankFusion,
-    fuse,
-    is_description,
-    is_settled,
-    kind_of,
-    outlines_of,
-    reading,
-)
+from aurora_dev.core.contracts import Reranker
+from aurora_dev.core.search.rerank_blend import fuse, is_description, is_settled, kind_of, outlines_of, reading
 from aurora_dev.core.search.trace import SearchTrace, with_score
 from aurora_dev.core.text.document_text import reranker_text
-from aurora_dev.core.types import SearchOptions, SearchResult
+from aurora_dev.core.types import RerankFusion, SearchOptions, SearchResult
 from aurora_dev.log import get_logger
 
 _log = get_logger(__name__)
@@ -101,7 +93,7 @@ async def rerank_candidates(
 
 def _text(reranker: Reranker, result: SearchResult) -> str:
     """Return what a reranker is asked about: with the line that says where it stands for models trained on it."""
-    if getattr(reranker, "reads_headings", False):
+    if reranker.reads_headings:
         return reranker_text(result.content, result.metadata)
     return result.content
 

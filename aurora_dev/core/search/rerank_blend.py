@@ -17,19 +17,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from aurora_dev.core.search.history import is_commit
+from aurora_dev.core.record_kinds import is_commit
 from aurora_dev.core.search.signals import REPEAT_DECAY, QueryProfile, definition_signal
 from aurora_dev.core.text.document_text import outline_text
-from aurora_dev.core.types import SearchResult
+from aurora_dev.core.types import QueryKind, RerankWeights, SearchResult
 
 Figures = npt.NDArray[np.float64]
-Kind = Literal["name", "question", "topic", "words", "notes"]
 
 # A probability of 0 or 1 has no finite logit; nothing beyond these says more.
 _SMALLEST_PROBABILITY = 1e-6
@@ -51,60 +48,7 @@ _LONG_QUESTION = 12
 _SHORT_DESCRIPTION = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """What two logits more than the mean of a query's candidates are worth, in parts of the best first-stage score.
-
-    Where the candidates' standard deviation is more than two logits, it takes their place.
-
-    Attributes:
-        file: Of what the reranker finds in all of a file's passages together, for the best place of the file.
-        passage: Of what it finds in one passage, for the place of that passage.
-        outline: Of what it finds in the outline of a file, for the best place of the file.
-    """
-
-    file: float
-    passage: float
-    outline: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class RerankFusion:
-    """What was measured of a reranker beside the first stage.
-
-    Attributes:
-        name: For a query that is one word or one symbol, and that no definition settles.
-        question: For a short question how or why: on code mostly how several parts work together.
-        topic: For a few words: they name a concern, which is more often a file than a place in it.
-        words: For anything else, long questions too: it describes a place.
-        notes: For any query over texts that stand in no file.
-        read: How many candidates are read, at least.
-        by_keyword: How many more are chosen by their words where the query describes something; they are among the
-            ``read`` ones, unless as many results are wanted. The first stage spreads its candidates over files, and may
-            hold back a file's second function that has all the words.
-        outlines: Of how many of the first files the outlines are read, where they have a weight.
-    """
-
-    name: Weights
-    question: Weights
-    topic: Weights
-    words: Weights
-    notes: Weights
-    read: int
-    by_keyword: int = 0
-    outlines: int = 0
-
-    def to_read(self, top_k: int) -> int:
-        """Return how many candidates are read for ``top_k`` results: the first ``top_k`` of them are."""
-        return max(self.read, top_k + self.by_keyword)
-
-    def weights(self, kind: Kind) -> Weights:
-        """Return the weights for a kind of query."""
-        weights: Weights = getattr(self, kind)
-        return weights
-
-
-def kind_of(query: str, candidates: Sequence[SearchResult]) -> Kind:
+def kind_of(query: str, candidates: Sequence[SearchResult]) -> QueryKind:
     """Return which weights of a `RerankFusion` count for a query and its first candidates."""
     in_files = sum(1 for result in candidates if _path(result) is not None)
     if 2 * in_files < len(candidates):
@@ -117,7 +61,7 @@ def kind_of(query: str, candidates: Sequence[SearchResult]) -> Kind:
     return "topic" if words <= _SHORT_DESCRIPTION else "words"
 
 
-def is_description(kind: Kind) -> bool:
+def is_description(kind: QueryKind) -> bool:
     """Return whether a kind of query describes what is looked for: keywords choose some of what is read then."""
     return kind in ("topic", "words")
 
@@ -168,7 +112,7 @@ def outlines_of(candidates: Iterable[SearchResult], most: int) -> dict[str, str]
 def fuse(
     candidates: Sequence[SearchResult],
     scores: npt.ArrayLike,
-    weights: Weights,
+    weights: RerankWeights,
     outlines: Mapping[str, float] | None = None,
 ) -> Figures:
     """Return what read candidates are ordered by.
@@ -231,21 +175,3 @@ def _deviations(figures: Figures) -> Figures:
 def _path(result: SearchResult) -> str | None:
     path = result.metadata.get("path")
     return path if isinstance(path, str) else None
-
-
-BUNDLED_FUSION = RerankFusion(
-    name=Weights(0.1, 0.0),
-    question=Weights(0.03, 0.0, 0.05),
-    topic=Weights(0.3, 0.0, 0.2),
-    words=Weights(0.3, 0.2, 0.2),
-    notes=Weights(1.0, 0.0),
-    read=15,
-    by_keyword=3,
-    outlines=8,
-)
-"""For `aurora_dev.core.rerank.bundled.BundledReranker`.
-
-NDCG@10 on the 18 tuning packages and repositories is 0.854 beside 0.821 of the first stage, and 0.847 where each is
-judged with the weights that were best on the others; MRR@10 on 681 validation pairs is 0.542 beside 0.445. ``name`` is
-hardly measured, since nearly all such queries there are settled; ``notes`` is no more than a start.
-"""

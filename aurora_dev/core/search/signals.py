@@ -18,13 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aurora_dev.core.search.history import (
-    ASKED_COMMIT_WEIGHT,
-    COMMIT_DECAY,
-    asks_for_history,
-    history_weight,
-    is_commit,
-)
+from aurora_dev.core.record_kinds import is_commit
+from aurora_dev.core.search.history import ASKED_COMMIT_WEIGHT, COMMIT_DECAY, asks_for_history, history_weight
 from aurora_dev.core.text.folding import fold_word
 from aurora_dev.core.text.path_kinds import kinds_asked_for, path_weight
 from aurora_dev.core.text.terms import STOP_WORDS, is_symbol_query, split_identifier

@@ -9,8 +9,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from aurora_dev.core.backend import VectorBackend
-from aurora_dev.core.embeddings import Embedder
+from aurora_dev.core.contracts import Embedder, VectorBackend
 from aurora_dev.core.text.document_text import embedding_text
 from aurora_dev.core.text.secrets import mask_secrets
 from aurora_dev.core.types import Document, EmbedderInfo, MetadataValue, Record, Vector, document_id
@@ -129,21 +128,13 @@ class DocumentWriter:
         if expected is None:
             self._backend.write(self._namespace, records, deletes, embedder=embedder)
             return True
-        conditional = getattr(self._backend, "write_if", None)
-        if conditional is not None:
-            return bool(conditional(self._namespace, expected, records, deletes, embedder=embedder))
-        # The next best: what changes between these two lines, in another process, is overwritten.
-        found = self._backend.fetch(self._namespace, list(expected))
-        if any(not _same(found.get(identifier), record) for identifier, record in expected.items()):
-            return False
-        self._backend.write(self._namespace, records, deletes, embedder=embedder)
-        return True
+        return self._backend.write_if(self._namespace, expected, records, deletes, embedder=embedder)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Delete by ids; return how many existed."""
         with self._lock:
             found = self._backend.fetch(self._namespace, ids)
-            if self._backend.capabilities.remote:
+            if not self._backend.capabilities.local:
                 self._backend.write(self._namespace, (), ids)  # what was just written may not show yet
             elif found:
                 self._backend.write(self._namespace, (), list(found))
@@ -208,12 +199,6 @@ class DocumentWriter:
                 if progress is not None:
                     progress(done, max(total, done))
         return done
-
-
-def _same(stored: Record | None, expected: Record | None) -> bool:
-    if stored is None or expected is None:
-        return stored is expected
-    return (stored.content, dict(stored.metadata)) == (expected.content, dict(expected.metadata))
 
 
 def _masked(document: Document) -> Document:

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 import httpx
 
-from aurora_dev.core.embed.replies import error_text
 from aurora_dev.core.services.addresses import origin, redacted, retry_after, shown_origin
+from aurora_dev.core.services.replies import error_text
 from aurora_dev.log import get_logger
 
 _log = get_logger(__name__)

@@ -6,14 +6,8 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from aurora_dev.core.tokens.counting import (
-    DEFAULT_CHAT,
-    ChatOverhead,
-    TokenCounter,
-    chat_overhead_of,
-    count_messages,
-    longest_prefix,
-)
+from aurora_dev.core.contracts import DEFAULT_CHAT, ChatOverhead, TokenCounter
+from aurora_dev.core.tokens.counting import count_messages, longest_prefix
 from aurora_dev.core.tokens.openai import ENCODINGS, TiktokenCounter, encoding_of_model
 from aurora_dev.errors import ConfigurationError, ModelLoadError
 
@@ -25,7 +19,6 @@ __all__ = [
     "HuggingFaceCounter",
     "TiktokenCounter",
     "TokenCounter",
-    "chat_overhead_of",
     "count_messages",
     "create_counter",
     "longest_prefix",
@@ -44,7 +37,7 @@ _LONGEST_WORD: Final = 20  # letters of one case without a break; what is longer
 _BLANKS_PER_TOKEN: Final = 4  # the oldest tokenizers still in use join no more
 
 
-class EstimateCounter:
+class EstimateCounter(TokenCounter):
     """Counts high on purpose, without any tokenizer: text that fits by its count fits.
 
     Whatever is not ASCII counts one token a byte, which no byte-level tokenizer exceeds (CJK takes 3 a character, emoji
@@ -76,7 +69,7 @@ def _estimate(run: str) -> int:
     return len(run)
 
 
-class HuggingFaceCounter:
+class HuggingFaceCounter(TokenCounter):
     """Counts with a ``tokenizer.json`` of the Hugging Face format; read when it is made.
 
     Args:

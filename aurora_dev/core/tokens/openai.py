@@ -16,7 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from aurora_dev.core.tokens.counting import ChatOverhead, longest_prefix
+from aurora_dev.core.contracts import ChatOverhead, TokenCounter
+from aurora_dev.core.tokens.counting import longest_prefix
 from aurora_dev.errors import ConfigurationError, ModelLoadError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def encoding_of_model(model: str) -> str | None:
     return next((encoding for prefix, encoding in _FAMILIES if name.startswith(prefix)), None)
 
 
-class TiktokenCounter:
+class TiktokenCounter(TokenCounter):
     """Counts as tiktoken does; the text of a special token counts as ordinary text.
 
     Args:

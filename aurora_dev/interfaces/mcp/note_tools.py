@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from aurora_dev.core.context.render import PREAMBLE, fenced, label, safe
+from aurora_dev.core.context.render import PREAMBLE
+from aurora_dev.core.text.fencing import fenced, label, safe
 from aurora_dev.interfaces.mcp.open_memory import OpenMemory, Progress
 from aurora_dev.interfaces.mcp.render import text_of
 from aurora_dev.interfaces.mcp.schemas import (

@@ -18,7 +18,7 @@ from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:
     from aurora_dev.config import Settings
-    from aurora_dev.core.tokens.counting import TokenCounter
+    from aurora_dev.core.contracts import TokenCounter
     from aurora_dev.memory import Memory
 
 _log = get_logger(__name__)

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from aurora_dev.core.context.render import PREAMBLE, fenced, label, safe
-from aurora_dev.core.search.history import COMMIT_KEY, is_commit
-from aurora_dev.core.tokens.counting import TokenCounter
+from aurora_dev.core.context.render import PREAMBLE
+from aurora_dev.core.contracts import TokenCounter
+from aurora_dev.core.record_kinds import COMMIT_KEY, is_commit
+from aurora_dev.core.text.fencing import fenced, label, safe
 from aurora_dev.core.types import Notice, SearchResult
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.interfaces.mcp.schemas import Arguments, FoundItem, SearchAnswer, Source

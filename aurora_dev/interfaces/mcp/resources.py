@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from aurora_dev.core.context.render import PREAMBLE, fenced, label, safe
+from aurora_dev.core.context.render import PREAMBLE
+from aurora_dev.core.text.fencing import fenced, label, safe
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.interfaces.mcp.open_memory import NotIndexedError, OpenMemory
 from aurora_dev.interfaces.mcp.render import iso, source_of, text_of

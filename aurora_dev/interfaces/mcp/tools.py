@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from aurora_dev.core.context.render import safe
-from aurora_dev.core.search.history import IS_COMMIT
+from aurora_dev.core.record_kinds import IS_COMMIT, IS_NOTE
+from aurora_dev.core.text.fencing import safe
 from aurora_dev.core.types import SearchResults
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.interfaces.mcp.heap import give_back
@@ -43,7 +43,6 @@ from aurora_dev.interfaces.mcp.schemas import (
     StatusArguments,
     StatusProblem,
 )
-from aurora_dev.notes.records import IS_NOTE
 
 if TYPE_CHECKING:
     from aurora_dev.indexing.index_state import RunRecord

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from aurora_dev.core.context.sources import relevant_notes
+from aurora_dev.core.search.relevance import relevant_notes
 from aurora_dev.core.types import SearchResult, SearchResults
 
 # At equal nearness, what is known of this project comes before what holds everywhere.

@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from aurora_dev.core.backend import Filter
-from aurora_dev.core.context.sources import relevant_notes
-from aurora_dev.core.search.history import COMMIT_KIND
+from aurora_dev.core.contracts import Filter
+from aurora_dev.core.record_kinds import COMMIT_KIND, IS_NOTE, NOT_A_CHUNK, is_note
+from aurora_dev.core.search.relevance import relevant_notes
 from aurora_dev.core.types import Notice, SearchResult, SearchResults
 from aurora_dev.errors import InvalidRequestError, StoreError
 from aurora_dev.log import get_logger
@@ -19,7 +19,7 @@ from aurora_dev.notes.code import CodeWatch
 from aurora_dev.notes.recall.blend import blended, inserted
 from aurora_dev.notes.recall.search import ranked
 from aurora_dev.notes.recall.uses import Uses
-from aurora_dev.notes.records import IS_NOTE, all_of, document_of, is_note, note_of, of_kinds_and_tags
+from aurora_dev.notes.records import all_of, document_of, note_of, of_kinds_and_tags
 from aurora_dev.notes.store import NoteBook
 from aurora_dev.notes.types import Note, Scope
 from aurora_dev.notes.user_store import UserBook
@@ -65,7 +65,7 @@ class NoteReader:
         now = self.project.now()
         when: Filter | None = None if since is None else {"created_at": {"$gte": checks.checked_since(since, now)}}
         # Commits are memories, too, where they are asked for by their kind.
-        base = IS_NOTE if of_kinds is None or COMMIT_KIND not in of_kinds else {"file_hash": {"$exists": False}}
+        base = IS_NOTE if of_kinds is None or COMMIT_KIND not in of_kinds else NOT_A_CHUNK
         filter = all_of(base, of_kinds_and_tags(of_kinds, of_tags), when)
         found = []
         notices: list[Notice] = []

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from aurora_dev.core.backend import Filter
+from aurora_dev.core.contracts import Filter
 from aurora_dev.core.types import SearchOptions, SearchResult, SearchResults
 from aurora_dev.notes.recall import scores as ranking
 from aurora_dev.notes.records import note_of

@@ -6,9 +6,10 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from aurora_dev.core.backend import Filter
+from aurora_dev.core.contracts import Filter
+from aurora_dev.core.record_kinds import IS_NOTE
 from aurora_dev.core.types import SearchOptions
-from aurora_dev.notes.records import IS_NOTE, all_of, note_of
+from aurora_dev.notes.records import all_of, note_of
 from aurora_dev.notes.similarity.words import content_words, overlap
 from aurora_dev.notes.types import Note, Scope
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from aurora_dev.core.context.assembly import Assembly, Pinned, Request
 from aurora_dev.core.context.conversation import read_history
 from aurora_dev.core.context.items import Candidate
-from aurora_dev.core.context.render import PREAMBLE, safe
+from aurora_dev.core.context.render import PREAMBLE
 from aurora_dev.core.context.select import near_duplicates
 from aurora_dev.core.context.sources import candidate_of
+from aurora_dev.core.text.fencing import safe
 from aurora_dev.core.text.visible import visible_source
 from aurora_dev.core.tokens import EstimateCounter, TiktokenCounter, count_messages
 from aurora_dev.errors import InvalidRequestError

@@ -3,8 +3,9 @@
 import pytest
 
 from aurora_dev.core.context.items import Candidate, Level
-from aurora_dev.core.context.render import fenced, pointer_line, render_file
+from aurora_dev.core.context.render import pointer_line, render_file
 from aurora_dev.core.context.select import MOST_FILL, near_duplicates
+from aurora_dev.core.text.fencing import fenced
 
 
 def candidate(start: int, *rows: str, head: tuple[int, ...] = (), source: str = "src/a.py") -> Candidate:

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
+from aurora_dev.core.contracts import Embedder
 from aurora_dev.core.embed.http import HTTPEmbedder, endpoint_of
-from aurora_dev.core.embed.replies import error_text
-from aurora_dev.core.embeddings import Embedder
+from aurora_dev.core.services.replies import error_text
 from aurora_dev.errors import EmbeddingError, InvalidRequestError
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 

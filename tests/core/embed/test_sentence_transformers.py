@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aurora_dev.core import embeddings
-from aurora_dev.core.embeddings import Embedder, SentenceTransformerEmbedder
+from aurora_dev.core.contracts import Embedder
+from aurora_dev.core.embed import sentence_transformers as embeddings
+from aurora_dev.core.embed.sentence_transformers import SentenceTransformerEmbedder
 from aurora_dev.errors import EmbeddingError, InvalidRequestError, MissingDependencyError, ModelLoadError
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 

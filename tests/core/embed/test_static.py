@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
+from aurora_dev.core.contracts import Embedder
 from aurora_dev.core.embed import word_tokens
 from aurora_dev.core.embed.static import BUNDLED_PATH, StaticEmbedder
 from aurora_dev.core.embed.word_tokens import WordTokens
-from aurora_dev.core.embeddings import Embedder
 from aurora_dev.errors import InvalidRequestError, ModelLoadError
 
 SAMPLES = [

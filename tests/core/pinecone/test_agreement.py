@@ -12,7 +12,7 @@ import pytest
 from pinecone_server import PineconeServer
 
 from aurora_dev import Document, VectorStore
-from aurora_dev.core.backend import VectorBackend
+from aurora_dev.core.contracts import VectorBackend
 from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.pinecone.requests import MAX_BATCH, MAX_REQUEST_BYTES
 from aurora_dev.core.pinecone_store import PineconeStore

@@ -12,8 +12,9 @@ import pytest
 
 import aurora_dev
 from aurora_dev.core import reranker as module
+from aurora_dev.core.contracts import Reranker
 from aurora_dev.core.rerank.known_models import DEFAULT_MODEL, KNOWN_MODELS
-from aurora_dev.core.reranker import CrossEncoderReranker, Reranker, default_model
+from aurora_dev.core.reranker import CrossEncoderReranker, default_model
 from aurora_dev.errors import InvalidRequestError, MissingDependencyError, ModelLoadError
 
 HEAVY = ("torch", "sentence_transformers", "transformers")

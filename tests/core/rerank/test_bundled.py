@@ -20,10 +20,10 @@ import numpy as np
 import pytest
 
 import aurora_dev
+from aurora_dev.core.contracts import Reranker
 from aurora_dev.core.rerank import bundled as module
 from aurora_dev.core.rerank.bundled import BUNDLED_RERANKER, BundledReranker, ONNXReranker
 from aurora_dev.core.rerank.shared_model import forget_models
-from aurora_dev.core.reranker import Reranker
 from aurora_dev.core.text.document_text import reranker_heading, reranker_text
 from aurora_dev.core.types import Document, SearchResult, SearchResults
 from aurora_dev.core.vector_store import VectorStore

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
+from aurora_dev.core.contracts import Reranker
 from aurora_dev.core.http_reranker import HTTPReranker
 from aurora_dev.core.rerank.formats import FORMATS, choose_format, default_model, endpoint_of, relevance, split
-from aurora_dev.core.reranker import Reranker
 from aurora_dev.core.types import SearchResult, SearchResults
 from aurora_dev.errors import InvalidRequestError, RerankError
 

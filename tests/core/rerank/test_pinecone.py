@@ -11,8 +11,8 @@ from pinecone_server import PineconeServer
 
 from aurora_dev import Document, Settings, VectorStore
 from aurora_dev.core import factory
+from aurora_dev.core.contracts import Reranker
 from aurora_dev.core.rerank.pinecone import PineconeReranker
-from aurora_dev.core.reranker import Reranker
 from aurora_dev.errors import ConfigurationError, InvalidRequestError, RerankError
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from aurora_dev import Document, SearchOptions, VectorStore
-from aurora_dev.core.backend import Capabilities
+from aurora_dev.core.contracts import Capabilities
 from aurora_dev.core.search.hidden import _MOST_TAKEN_OUT
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aurora_dev.core.backend import Filter
 from aurora_dev.core.context_manager import ContextManager
+from aurora_dev.core.contracts import Filter
 from aurora_dev.core.faiss_store import FAISSLocalStore
-from aurora_dev.core.search.history import IS_COMMIT, asks_for_history, enough, without_commits_to_read
+from aurora_dev.core.record_kinds import IS_COMMIT
+from aurora_dev.core.search.history import asks_for_history, enough, without_commits_to_read
 from aurora_dev.core.types import Document, Match, Record, SearchResult
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.history.commit_indexer import commit_document

@@ -13,19 +13,19 @@ import pytest
 
 from aurora_dev.core.rerank.bundled import BundledReranker
 from aurora_dev.core.search.rerank import rerank_candidates
-from aurora_dev.core.search.rerank_blend import RerankFusion, Weights, fuse, is_settled, kind_of, outlines_of, reading
+from aurora_dev.core.search.rerank_blend import fuse, is_settled, kind_of, outlines_of, reading
 from aurora_dev.core.search.trace import SearchTrace
-from aurora_dev.core.types import Document, SearchOptions, SearchResult
+from aurora_dev.core.types import Document, RerankFusion, RerankWeights, SearchOptions, SearchResult
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
-NOTHING = Weights(0.0, 0.0)
+NOTHING = RerankWeights(0.0, 0.0)
 FUSION = RerankFusion(
-    name=Weights(0.1, 0.0),
-    question=Weights(0.2, 0.0),
-    topic=Weights(0.3, 0.0),
-    words=Weights(0.4, 0.0),
-    notes=Weights(0.5, 0.0),
+    name=RerankWeights(0.1, 0.0),
+    question=RerankWeights(0.2, 0.0),
+    topic=RerankWeights(0.3, 0.0),
+    words=RerankWeights(0.4, 0.0),
+    notes=RerankWeights(0.5, 0.0),
     read=3,
 )
 # Files stay where the first stage put them.
@@ -124,7 +124,7 @@ async def test_a_result_that_the_reranker_prefers_rises_and_scores_stay_between_
 
 
 async def test_a_small_weight_keeps_the_order_of_clear_first_stage_scores() -> None:
-    fusion = replace(FUSION, topic=Weights(0.01, 0.01))
+    fusion = replace(FUSION, topic=RerankWeights(0.01, 0.01))
     found, _ = await run(Scores(0.05, 0.9, 0.05), "session pool", fusion)
     assert [each.id for each in found] == ["a", "b", "c"]
 
@@ -175,7 +175,7 @@ def test_a_small_difference_of_logits_moves_less_than_a_large_one() -> None:
     def rise(logit: float) -> float:
         found = [chunk("a1", "a.py", 0.8), chunk("b1", "b.py", 0.7)]
         scores = [1.0 / (1.0 + math.exp(logit)), 1.0 / (1.0 + math.exp(-logit))]
-        moved, still = (fuse(found, scores, weights) for weights in (Weights(0.0, 0.1), NOTHING))
+        moved, still = (fuse(found, scores, weights) for weights in (RerankWeights(0.0, 0.1), NOTHING))
         return float((moved - still)[1])
 
     # Where standings alone counted, these would be the same.
@@ -210,7 +210,7 @@ def test_all_passages_of_a_file_speak_for_it() -> None:
 def test_a_passage_that_is_preferred_passes_those_of_other_files_where_passages_count() -> None:
     scores = [0.7, 0.1, 0.9, 0.1]
     within = fuse(SPREAD, scores, NOTHING)
-    passages = fuse(SPREAD, scores, Weights(0.0, 0.2))
+    passages = fuse(SPREAD, scores, RerankWeights(0.0, 0.2))
     assert [SPREAD[row].id for row in np.argsort(-within)] == ["a2", "b1", "a1", "c1"]
     assert [SPREAD[row].id for row in np.argsort(-passages)] == ["a2", "a1", "b1", "c1"]
 
@@ -227,7 +227,7 @@ def test_outlines_are_those_of_the_first_files_that_define_something() -> None:
 
 
 def test_a_file_whose_outline_is_preferred_rises_with_its_best_passage() -> None:
-    weights = Weights(0.0, 0.0, 0.3)
+    weights = RerankWeights(0.0, 0.0, 0.3)
     fused = fuse(SPREAD, [0.5] * 4, weights, {"a.py": 0.1, "b.py": 0.9, "c.py": 0.1})
     assert [SPREAD[row].id for row in np.argsort(-fused)] == ["b1", "a1", "a2", "c1"]
     assert fused[3] < fused[2] < fused[0]  # the second passage of a file stays where it was
@@ -235,15 +235,15 @@ def test_a_file_whose_outline_is_preferred_rises_with_its_best_passage() -> None
 
 
 def test_a_file_whose_outline_was_not_read_neither_rises_nor_falls() -> None:
-    without = fuse(SPREAD, [0.5] * 4, Weights(0.0, 0.0, 0.3))
-    fused = fuse(SPREAD, [0.5] * 4, Weights(0.0, 0.0, 0.3), {"a.py": 0.1, "b.py": 0.9})
+    without = fuse(SPREAD, [0.5] * 4, RerankWeights(0.0, 0.0, 0.3))
+    fused = fuse(SPREAD, [0.5] * 4, RerankWeights(0.0, 0.0, 0.3), {"a.py": 0.1, "b.py": 0.9})
     assert fused[3] == without[3]
     assert fused[0] < without[0]
     assert fused[1] > without[1]
 
 
 async def reranked(
-    query: str, reranker: Scores, weights: Weights, *names: str
+    query: str, reranker: Scores, weights: RerankWeights, *names: str
 ) -> tuple[list[SearchResult], SearchTrace]:
     found = [outlined(name, score, name.upper()) for name, score in zip(names, (0.8, 0.75, 0.3), strict=False)]
     trace = SearchTrace(stages=["rrf_hybrid"])
@@ -253,7 +253,7 @@ async def reranked(
 
 async def test_a_search_has_the_reranker_read_outlines_where_they_have_a_weight() -> None:
     reranker = Scores(0.5, 0.5, 0.5, 0.125, 0.875)
-    found, trace = await reranked("session pool", reranker, Weights(0.0, 0.0, 0.5), *"abc")
+    found, trace = await reranked("session pool", reranker, RerankWeights(0.0, 0.0, 0.5), *"abc")
     assert [each.id for each in found] == ["b", "a", "c"]
     assert reranker.texts == ["a", "b", "c", "src/a.py\nA", "src/b.py\nB"]
     # A result's own score is not its file's.
@@ -261,28 +261,28 @@ async def test_a_search_has_the_reranker_read_outlines_where_they_have_a_weight(
     assert figures == [(0.5, 0.875), (0.5, 0.125), (0.5, None)]
     assert trace.degraded is None
 
-    found, trace = await reranked("how are sessions closed", reranker, Weights(0.0, 0.0, 0.5), *"abc")
+    found, trace = await reranked("how are sessions closed", reranker, RerankWeights(0.0, 0.0, 0.5), *"abc")
     assert [each.id for each in found] == ["a", "b", "c"]
     assert reranker.texts == ["a", "b", "c"]
     assert trace.degraded is None
 
 
 async def test_a_file_whose_outline_has_no_score_stays_where_it_is() -> None:
-    weights = Weights(0.0, 0.0, 0.1)
+    weights = RerankWeights(0.0, 0.0, 0.1)
     found, _ = await reranked("session pool", Scores(0.5, 0.5, 0.5, float("nan"), 0.9), weights, *"abc")
     assert [each.id for each in found] == ["a", "b", "c"]
     assert "outline" not in found[0].scores
 
 
 def test_scores_stay_between_0_and_1_in_the_order_of_results_however_far_a_passage_moves() -> None:
-    fused = fuse(CANDIDATES, [0.001, 0.5, 0.999], Weights(5.0, 5.0))
+    fused = fuse(CANDIDATES, [0.001, 0.5, 0.999], RerankWeights(5.0, 5.0))
     assert np.argsort(-fused).tolist() == [2, 1, 0]
     assert (fused.min(), fused.max()) == (0.0, 1.0)
     assert len(set(fused.tolist())) == 3
 
 
 async def test_scores_that_lack_those_of_outlines_degrade_the_search() -> None:
-    found, trace = await reranked("session pool", Scores(0.1, 0.9), Weights(0.1, 0.0, 0.1), *"ab")
+    found, trace = await reranked("session pool", Scores(0.1, 0.9), RerankWeights(0.1, 0.0, 0.1), *"ab")
     assert [each.id for each in found] == ["a", "b"]
     assert trace.degraded is not None
     assert "2 scores for 4 texts" in trace.degraded

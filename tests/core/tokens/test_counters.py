@@ -16,15 +16,13 @@ from hypothesis import strategies as st
 from tiktoken_ext import openai_public
 
 import aurora_dev.core.tokens.openai as module
+from aurora_dev.core.contracts import DEFAULT_CHAT, ChatOverhead, TokenCounter
 from aurora_dev.core.embed.static import BUNDLED_PATH
 from aurora_dev.core.tokens import (
-    DEFAULT_CHAT,
     ENCODINGS,
-    ChatOverhead,
     EstimateCounter,
     HuggingFaceCounter,
     TiktokenCounter,
-    TokenCounter,
     chat_overhead_of,
     count_messages,
     create_counter,

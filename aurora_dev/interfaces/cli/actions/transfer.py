@@ -10,7 +10,7 @@ from typing import Any
 
 from aurora_dev.config import Settings, find_project
 from aurora_dev.core import factory
-from aurora_dev.core.backend import VectorBackend
+from aurora_dev.core.contracts import VectorBackend
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.interfaces.cli.actions.project import indexed_project, print_text
 from aurora_dev.interfaces.cli.output.lines import visible

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aurora_dev.core.search.history import COMMIT_KEY, is_commit
+from aurora_dev.core.record_kinds import COMMIT_KEY, is_chunk, is_commit
 from aurora_dev.core.types import SearchResult, SearchResults
 from aurora_dev.interfaces.cli.output.asked_symbol import asked_symbol
 from aurora_dev.interfaces.cli.output.lines import cut, lines_of, visible
@@ -91,7 +91,7 @@ def place_of(result: SearchResult, project: Path) -> str:
 
 def _is_memory(metadata: Mapping[str, Any]) -> bool:
     # It may name the code that it is about, which is not where it stands.
-    return "importance" in metadata and "file_hash" not in metadata
+    return "importance" in metadata and not is_chunk(metadata)
 
 
 def shown_path(path: Path) -> str:

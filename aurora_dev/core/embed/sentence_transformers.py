@@ -1,4 +1,4 @@
-"""Embedders: text to vectors."""
+"""The embedder on sentence-transformers."""
 
 from __future__ import annotations
 
@@ -10,51 +10,18 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from aurora_dev.core.contracts import Embedder, Role
 from aurora_dev.errors import EmbeddingError, InvalidRequestError, MissingDependencyError, ModelLoadError
-
-Role: TypeAlias = Literal["query", "document"]
-
-
-@runtime_checkable
-class Embedder(Protocol):
-    """Turns texts into vectors. Synchronous and thread-safe; `VectorStore` calls it from worker threads."""
-
-    @property
-    def name(self) -> str:
-        """What a person calls it, for example ``bundled/minilm-static-256``."""
-
-    @property
-    def dimension(self) -> int:
-        """Length of every vector."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Changes whenever the same text may embed to other numbers."""
-
-    def embed_documents(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Embed texts that are stored.
-
-        Returns:
-            Shape ``(len(texts), dimension)``, float32, each row L2-normalised (a text without any known token gives
-            a row of zeros), in input order.
-
-        Raises:
-            EmbeddingError: The model or service failed.
-        """
-
-    def embed_query(self, text: str) -> npt.NDArray[np.float32]:
-        """Embed one query: shape ``(dimension,)``, float32, L2-normalised."""
-
 
 _VECTORS_AT_ONCE = 32  # texts in one forward pass: on a CPU more only add padding and memory
 
 
-class SentenceTransformerEmbedder:
+class SentenceTransformerEmbedder(Embedder):
     """Embeds with any model of sentence-transformers (Reimers & Gurevych, 2019).
 
     The model loads on first use, once per process for each (model, device, cache folder), and its users take turns. A

@@ -1,0 +1,111 @@
+"""Open the parts of a project as its settings say: store, notes, index."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aurora_dev.config import Settings
+from aurora_dev.core.factory import create_backend, create_embedder, create_reranker
+from aurora_dev.core.vector_store import VectorStore
+from aurora_dev.errors import ConfigurationError
+from aurora_dev.history.types import HistoryOptions
+from aurora_dev.indexing.project_index import Upkeep
+from aurora_dev.notes.recall.uses import Uses
+from aurora_dev.notes.service import Shelf
+from aurora_dev.notes.user_store import USER_BUSY_TIMEOUT, USER_NAMESPACE, UserBook
+
+__all__ = ["open_notes", "open_store", "open_upkeep"]
+
+
+def open_store(settings: Settings, root: str | Path) -> VectorStore:
+    """Open the store of a project as its settings say.
+
+    Args:
+        settings: Which backend, embedder and reranker.
+        root: The project's folder; a relative ``store`` setting starts there.
+
+    Raises:
+        ConfigurationError: A setting names what does not exist.
+        MissingDependencyError: A setting needs an extra that is not installed.
+        ModelLoadError: The embedder cannot be loaded.
+        StoreError: The store cannot be opened.
+    """
+    if settings.backend == "pinecone" and settings.sources()["namespace"].kind == "default":
+        raise ConfigurationError(
+            "on Pinecone every project needs a namespace of its own, or one would remove the files of another; nothing "
+            "was opened. Set the environment variable AURORA_NAMESPACE to a name for this project"
+        )
+    # Models before the store: what fails here leaves nothing open and no new folder behind.
+    embedder = create_embedder(settings.embedder, settings, root)
+    reranker = create_reranker(settings.reranker, settings)
+    backend = create_backend(settings.backend, settings.store_path(Path(root)), settings)
+    return VectorStore(
+        backend,
+        namespace=settings.namespace,
+        embedder=embedder,
+        reranker="none" if reranker is None else reranker,
+        mask_secrets=settings.mask_secrets,
+    )
+
+
+def open_notes(settings: Settings, root: str | Path, store: VectorStore) -> Shelf:
+    """Return the memories in a project's store, with those of the user, whose store is opened when it is needed.
+
+    Args:
+        settings: Where the user's store is.
+        root: The project's folder.
+        store: The project's store; its embedder serves both.
+    """
+    folder = settings.user_store_path()
+
+    def open_user_store() -> VectorStore:
+        assert folder is not None  # UserBook does not ask otherwise
+        return VectorStore(
+            create_backend("faiss", folder, settings.model_copy(update={"busy_timeout": USER_BUSY_TIMEOUT})),
+            namespace=USER_NAMESPACE,
+            embedder=store.embedder,
+            reranker="none",
+            mask_secrets=settings.mask_secrets,
+        )
+
+    return Shelf(
+        store,
+        Path(root),
+        mask=settings.mask_secrets,
+        uses=Uses(settings.store_path(Path(root))),
+        user=UserBook(folder, open_user_store),
+    )
+
+
+def open_upkeep(
+    settings: Settings,
+    root: str | Path,
+    store: VectorStore,
+    *,
+    own: bool = True,
+    on_change: Callable[[], Awaitable[object]] | None = None,
+) -> Upkeep:
+    """Return what keeps a project's index true.
+
+    Args:
+        settings: About freshness and history.
+        root: The project's folder.
+        store: The project's store.
+        own: Whether the store is the one that the settings name; what was seen of the project is kept beside it. Beside
+            another one that is not in a folder nothing is kept.
+        on_change: Awaited after files were indexed.
+    """
+    folder = getattr(store.backend, "path", None)
+    if not isinstance(folder, Path):
+        folder = settings.store_path(Path(root)) if own else None
+    return Upkeep(
+        store,
+        Path(root),
+        None if folder is None else folder / "state",
+        mode=settings.freshness,
+        budget=settings.freshness_budget,
+        mask_secrets=settings.mask_secrets,
+        history=HistoryOptions(settings.history_limit, settings.history_days),
+        on_change=on_change,
+    )
