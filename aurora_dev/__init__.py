@@ -33,7 +33,15 @@ if TYPE_CHECKING:
     from aurora_dev.memory.projects import search_projects
     from aurora_dev.memory.status import MemoryStatus
     from aurora_dev.memory.sync import SyncMemory
-    from aurora_dev.notes.types import Conflict, Note, NotePage, NotesExported, NotesImported, Pruned, Remembered
+    from aurora_dev.notes.model.types import (
+        Conflict,
+        Note,
+        NotePage,
+        NotesExported,
+        NotesImported,
+        Pruned,
+        Remembered,
+    )
 
 __all__ = [
     "AuroraError",
@@ -75,13 +83,13 @@ __all__ = [
 
 _HOMES = {
     "AuroraError": "errors",
-    "Capabilities": "core.backend",
-    "Conflict": "notes.types",
+    "Capabilities": "core.contracts",
+    "Conflict": "notes.model.types",
     "Context": "core.context.items",
     "ContextManager": "core.context_manager",
     "CrossEncoderReranker": "core.reranker",
     "Document": "core.types",
-    "Embedder": "core.embeddings",
+    "Embedder": "core.contracts",
     "EmbedderInfo": "core.types",
     "HTTPReranker": "core.http_reranker",
     "IndexReport": "indexing.indexer",
@@ -89,23 +97,23 @@ _HOMES = {
     "Match": "core.types",
     "Memory": "memory",
     "MemoryStatus": "memory.status",
-    "NamespaceStats": "core.backend",
-    "Note": "notes.types",
-    "NotePage": "notes.types",
-    "NotesExported": "notes.types",
-    "NotesImported": "notes.types",
+    "NamespaceStats": "core.contracts",
+    "Note": "notes.model.types",
+    "NotePage": "notes.model.types",
+    "NotesExported": "notes.model.types",
+    "NotesImported": "notes.model.types",
     "Notice": "core.types",
-    "Pruned": "notes.types",
+    "Pruned": "notes.model.types",
     "Record": "core.types",
-    "Remembered": "notes.types",
-    "Reranker": "core.reranker",
+    "Remembered": "notes.model.types",
+    "Reranker": "core.contracts",
     "SearchOptions": "core.types",
     "SearchResult": "core.types",
     "SearchResults": "core.types",
     "Settings": "config",
     "SyncMemory": "memory.sync",
-    "TokenCounter": "core.tokens",
-    "VectorBackend": "core.backend",
+    "TokenCounter": "core.contracts",
+    "VectorBackend": "core.contracts",
     "VectorStore": "core.vector_store",
     "search_projects": "memory.projects",
 }
@@ -114,9 +122,9 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used (PEP 562)."""
     if name == "__version__":
-        from importlib.metadata import version
+        from aurora_dev.version import installed_version
 
-        value: Any = version("aurora-dev")
+        value: Any = installed_version()
     elif name in _HOMES:
         value = getattr(import_module(f"aurora_dev.{_HOMES[name]}"), name)
     else:

@@ -59,7 +59,7 @@ async def measure(root: Path, searches: int, saves: int) -> None:
                         times[name].append(time.perf_counter() - started)
             for name, seconds in times.items():
                 print(describe(f"warm search, freshness {name}", seconds))
-            seen = fresh.upkeep.state.seen()
+            seen = fresh.project_index.state.seen()
             assert seen is not None
             looks = []
             for _ in range(searches):

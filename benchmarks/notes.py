@@ -26,10 +26,10 @@ import numpy as np
 from aurora_dev.core.embed.static import StaticEmbedder
 from aurora_dev.core.types import Document, SearchOptions
 from aurora_dev.core.vector_store import VectorStore
-from aurora_dev.notes.recall import scores as ranking
+from aurora_dev.notes import recall_scores as ranking
+from aurora_dev.notes.model.words import content_words, overlap
 from aurora_dev.notes.similarity import conflicts, duplicates
 from aurora_dev.notes.similarity.differences import differs
-from aurora_dev.notes.similarity.words import content_words, overlap
 
 Pair = tuple[str, str]
 SEED = 6

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aurora_dev.indexing.report import IndexProgress, IndexReport
     from aurora_dev.indexing.watch import WatchBatch
 
-__all__ = ["IndexAge", "Upkeep"]
+__all__ = ["IndexAge", "ProjectIndex"]
 
 # A run says how far it is so often; who asks for the status meanwhile is told.
 _PROGRESS_EVERY: Final = 0.5
@@ -42,7 +42,7 @@ class IndexAge:
     stale_files: int | None = None
 
 
-class Upkeep:
+class ProjectIndex:
     """Keeps the index of one project.
 
     Args:

@@ -20,7 +20,7 @@ from aurora_dev.history.git_head import head_mark
 from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:
-    from aurora_dev.indexing.project_index import Upkeep
+    from aurora_dev.indexing.project_index import ProjectIndex
 
 __all__ = ["WatchBatch", "watch_project"]
 
@@ -68,7 +68,7 @@ class WatchBatch:
 
 
 async def watch_project(
-    upkeep: Upkeep,
+    project_index: ProjectIndex,
     root: Path,
     *,
     stop: asyncio.Event | None = None,
@@ -79,7 +79,7 @@ async def watch_project(
     """Bring the index up to date now and whenever the project changes, until it is stopped or closed.
 
     Args:
-        upkeep: Of the project.
+        project_index: Of the project.
         root: Its folder.
         stop: Ends it when set.
         poll: Look every second instead of watching, for drives that do not tell of changes.
@@ -103,7 +103,7 @@ async def watch_project(
             try:
                 await _git_is_done(root, stop)
                 await asyncio.to_thread(watcher.note_head)
-                done = await upkeep.bring_up_to_date()
+                done = await project_index.bring_up_to_date()
             except (AuroraError, OSError) as problem:  # the next try may go well: a full disk, a lock, a moved folder
                 error = str(problem)
                 _log.warning("watch_failed", error=error)
@@ -113,20 +113,20 @@ async def watch_project(
             first, said, failed = False, polling, error
             if polling is None:
                 try:
-                    await watcher.wait(_folders(upkeep, root), soon=bool(error))
+                    await watcher.wait(_folders(project_index, root), soon=bool(error))
                 except (OSError, RuntimeError) as problem:  # the system's limit of watches, or it knows none
                     polling = str(problem)
                     _log.warning("watch_polls", reason=polling)
             else:
-                await _wait(stop, max(_POLL_EVERY, _POLL_SHARE * upkeep.freshness.last_look))
+                await _wait(stop, max(_POLL_EVERY, _POLL_SHARE * project_index.freshness.last_look))
     finally:
         await watcher.close()
 
 
-def _folders(upkeep: Upkeep, root: Path) -> tuple[Path, ...]:
+def _folders(project_index: ProjectIndex, root: Path) -> tuple[Path, ...]:
     if not _EACH_FOLDER:
         return (root,)
-    seen = upkeep.state.seen()
+    seen = project_index.state.seen()
     return tuple(root / folder for folder in (seen.folders if seen is not None else ())) or (root,)
 
 

@@ -15,10 +15,10 @@ from aurora_dev.config import Settings
 from aurora_dev.core.types import Document, SearchOptions, SearchResult, SearchResults
 from aurora_dev.errors import InvalidRequestError, StoreClosedError
 from aurora_dev.memory.notes import MemoryNotes
-from aurora_dev.memory.opening import open_notes, open_store, open_upkeep
+from aurora_dev.memory.opening import open_notes, open_project_index, open_store
 from aurora_dev.memory.status import MemoryStatus, Problem, SettingValue, memory_status
 from aurora_dev.memory.transfer import MemoryTransfer
-from aurora_dev.notes.types import Note
+from aurora_dev.notes.model.types import Note
 
 if TYPE_CHECKING:
     from aurora_dev.core.context.items import Context
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from aurora_dev.core.contracts import Filter
     from aurora_dev.core.vector_store import VectorStore
     from aurora_dev.indexing.indexer import IndexProgress, IndexReport
-    from aurora_dev.indexing.project_index import Upkeep
+    from aurora_dev.indexing.project_index import ProjectIndex
     from aurora_dev.indexing.watch import WatchBatch
-    from aurora_dev.notes.service import Shelf
+    from aurora_dev.notes.service import NoteService
 
 __all__ = ["Memory", "MemoryStatus", "Note", "Problem", "SettingValue"]
 
@@ -43,8 +43,8 @@ class Memory(MemoryNotes, MemoryTransfer):
         self.settings = settings
         self._store = store
         self._owns_store = store is None
-        self._notes: Shelf | None = None
-        self._upkeep: Upkeep | None = None
+        self._notes: NoteService | None = None
+        self._project_index: ProjectIndex | None = None
         # By model and encoding; each keeps what it has learned of the store from call to call.
         self._managers: dict[tuple[str | None, str | None], ContextManager] = {}
 
@@ -83,7 +83,7 @@ class Memory(MemoryNotes, MemoryTransfer):
         if self._store is None:
             self._store = await asyncio.to_thread(open_store, self.settings, self.root)
         self._notes = open_notes(self.settings, self.root, self._store)
-        self._upkeep = open_upkeep(
+        self._project_index = open_project_index(
             self.settings, self.root, self._store, own=self._owns_store, on_change=self._notes.mark_stale
         )
         return self
@@ -97,9 +97,9 @@ class Memory(MemoryNotes, MemoryTransfer):
         """Release the store, if this memory opened it; a second call does nothing."""
         store, self._store = self._store, None
         notes, self._notes = self._notes, None
-        upkeep, self._upkeep = self._upkeep, None
-        if upkeep is not None:
-            await upkeep.close()
+        project_index, self._project_index = self._project_index, None
+        if project_index is not None:
+            await project_index.close()
         self._managers.clear()
         if notes is not None:
             await notes.close()
@@ -118,7 +118,7 @@ class Memory(MemoryNotes, MemoryTransfer):
         return self._store
 
     @property
-    def notes(self) -> Shelf:
+    def notes(self) -> NoteService:
         """The memories of the project and of its user.
 
         Raises:
@@ -129,15 +129,15 @@ class Memory(MemoryNotes, MemoryTransfer):
         return self._notes
 
     @property
-    def upkeep(self) -> Upkeep:
+    def project_index(self) -> ProjectIndex:
         """What keeps the index true.
 
         Raises:
             StoreClosedError: The memory is not open.
         """
-        if self._upkeep is None:
+        if self._project_index is None:
             raise StoreClosedError("the memory is not open: use it inside 'async with Memory.open(…) as memory'")
-        return self._upkeep
+        return self._project_index
 
     # -- reading and learning ----------------------------------------------------------------------------------
 
@@ -168,7 +168,7 @@ class Memory(MemoryNotes, MemoryTransfer):
         store = self.store
         if reembed or await self._only_the_bundled_model_changed():
             await store.reembed(reembed_progress)
-        report = await self.upkeep.index(progress, full=full)
+        report = await self.project_index.index(progress, full=full)
         await store.refresh()
         return report
 
@@ -179,7 +179,7 @@ class Memory(MemoryNotes, MemoryTransfer):
             stop: Ends it when set.
             poll: Look every second instead of waiting for the system's events, for drives that send none.
         """
-        return self.upkeep.watch(stop=stop, poll=poll)
+        return self.project_index.watch(stop=stop, poll=poll)
 
     async def search(
         self,
@@ -196,7 +196,7 @@ class Memory(MemoryNotes, MemoryTransfer):
         has changed since says so in ``metadata["stale"]``. Files that changed since they were indexed are indexed first
         where that is quick; else the notice ``stale_index`` says how many there are (see the setting ``freshness``).
         """
-        notices = await self.upkeep.before_search()
+        notices = await self.project_index.before_search()
         results = await self.store.search(query, top_k, rerank=rerank, filter=filter, options=options)
         results = await self.notes.blend(query, results, top_k, filter)
         results.notices = (*notices, *results.notices)
@@ -242,7 +242,7 @@ class Memory(MemoryNotes, MemoryTransfer):
         from aurora_dev.core.tokens import create_counter
 
         store = self.store
-        notices = await self.upkeep.before_search()
+        notices = await self.project_index.before_search()
         manager = self._managers.get((model, encoding))
         if manager is None:
             notes = self.notes.about
@@ -266,7 +266,7 @@ class Memory(MemoryNotes, MemoryTransfer):
 
     async def status(self) -> MemoryStatus:
         """Return what is stored, with which models, and what could work better."""
-        return await memory_status(self.store, self.settings, self.root, await self.upkeep.age())
+        return await memory_status(self.store, self.settings, self.root, await self.project_index.age())
 
     async def _only_the_bundled_model_changed(self) -> bool:
         store = self.store

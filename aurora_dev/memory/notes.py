@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from aurora_dev.core.types import MetadataValue
-from aurora_dev.notes.types import (
+from aurora_dev.notes.model.types import (
     DEFAULT_IMPORTANCE,
     Note,
     NotePage,
@@ -22,8 +22,8 @@ from aurora_dev.notes.types import (
 if TYPE_CHECKING:
     from aurora_dev.core.contracts import Filter
     from aurora_dev.core.types import SearchResults
-    from aurora_dev.indexing.project_index import Upkeep
-    from aurora_dev.notes.service import Shelf
+    from aurora_dev.indexing.project_index import ProjectIndex
+    from aurora_dev.notes.service import NoteService
 
 # A class with a method of the name "list" cannot name the type.
 Notes: TypeAlias = list[Note]
@@ -33,7 +33,7 @@ class MemoryNotes:
     """What `Memory` can do with memories. A mixin: it expects the shelf of the class that it is mixed into."""
 
     @property
-    def notes(self) -> Shelf:
+    def notes(self) -> NoteService:
         """The memories of the project and of its user.
 
         Raises:
@@ -42,7 +42,7 @@ class MemoryNotes:
         raise AttributeError("the class that this is mixed into has the shelf")
 
     @property
-    def upkeep(self) -> Upkeep:
+    def project_index(self) -> ProjectIndex:
         """What keeps the index true; see `notes`."""
         raise AttributeError("the class that this is mixed into has it")
 
@@ -127,7 +127,7 @@ class MemoryNotes:
             InvalidRequestError: The query is empty, or an argument is not usable.
             StoreError: The store cannot be read.
         """
-        notices = await self.upkeep.before_search()
+        notices = await self.project_index.before_search()
         found = await self.notes.recall(query, kinds=kinds, tags=tags, since=since, top_k=top_k, scope=scope)
         found.notices = (*notices, *found.notices)
         return found

@@ -10,12 +10,12 @@ from aurora_dev.core.factory import create_backend, create_embedder, create_rera
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import ConfigurationError
 from aurora_dev.history.types import HistoryOptions
-from aurora_dev.indexing.project_index import Upkeep
-from aurora_dev.notes.recall.uses import Uses
-from aurora_dev.notes.service import Shelf
-from aurora_dev.notes.user_store import USER_BUSY_TIMEOUT, USER_NAMESPACE, UserBook
+from aurora_dev.indexing.project_index import ProjectIndex
+from aurora_dev.notes.service import NoteService
+from aurora_dev.notes.user_store import USER_BUSY_TIMEOUT, USER_NAMESPACE, UserNotes
+from aurora_dev.notes.uses import Uses
 
-__all__ = ["open_notes", "open_store", "open_upkeep"]
+__all__ = ["open_notes", "open_project_index", "open_store"]
 
 
 def open_store(settings: Settings, root: str | Path) -> VectorStore:
@@ -49,7 +49,7 @@ def open_store(settings: Settings, root: str | Path) -> VectorStore:
     )
 
 
-def open_notes(settings: Settings, root: str | Path, store: VectorStore) -> Shelf:
+def open_notes(settings: Settings, root: str | Path, store: VectorStore) -> NoteService:
     """Return the memories in a project's store, with those of the user, whose store is opened when it is needed.
 
     Args:
@@ -60,7 +60,7 @@ def open_notes(settings: Settings, root: str | Path, store: VectorStore) -> Shel
     folder = settings.user_store_path()
 
     def open_user_store() -> VectorStore:
-        assert folder is not None  # UserBook does not ask otherwise
+        assert folder is not None  # UserNotes does not ask otherwise
         return VectorStore(
             create_backend("faiss", folder, settings.model_copy(update={"busy_timeout": USER_BUSY_TIMEOUT})),
             namespace=USER_NAMESPACE,
@@ -69,23 +69,23 @@ def open_notes(settings: Settings, root: str | Path, store: VectorStore) -> Shel
             mask_secrets=settings.mask_secrets,
         )
 
-    return Shelf(
+    return NoteService(
         store,
         Path(root),
         mask=settings.mask_secrets,
         uses=Uses(settings.store_path(Path(root))),
-        user=UserBook(folder, open_user_store),
+        user=UserNotes(folder, open_user_store),
     )
 
 
-def open_upkeep(
+def open_project_index(
     settings: Settings,
     root: str | Path,
     store: VectorStore,
     *,
     own: bool = True,
     on_change: Callable[[], Awaitable[object]] | None = None,
-) -> Upkeep:
+) -> ProjectIndex:
     """Return what keeps a project's index true.
 
     Args:
@@ -99,7 +99,7 @@ def open_upkeep(
     folder = getattr(store.backend, "path", None)
     if not isinstance(folder, Path):
         folder = settings.store_path(Path(root)) if own else None
-    return Upkeep(
+    return ProjectIndex(
         store,
         Path(root),
         None if folder is None else folder / "state",

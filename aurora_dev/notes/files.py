@@ -14,7 +14,7 @@ from typing import Final
 
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.notes.markdown import MarkdownError, Written, formatted, has_front_matter, joined, note_of, parsed
-from aurora_dev.notes.types import Note, NotesExported
+from aurora_dev.notes.model.types import Note, NotesExported
 
 SUFFIX: Final = ".md"
 HISTORY: Final = "history"

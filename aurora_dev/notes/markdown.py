@@ -31,8 +31,8 @@ from typing import Any, Final
 
 from aurora_dev.core.types import MetadataValue
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.notes import checks
-from aurora_dev.notes.types import DEFAULT_IMPORTANCE, Note
+from aurora_dev.notes.model import checks
+from aurora_dev.notes.model.types import DEFAULT_IMPORTANCE, Note
 
 SEPARATOR: Final = "<!-- next memory -->"
 _FENCE: Final = "---"

@@ -15,18 +15,12 @@ from aurora_dev.core.record_kinds import is_chunk
 from aurora_dev.core.text.secrets import mask_secrets
 from aurora_dev.core.types import MetadataValue
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.notes import checks
 from aurora_dev.notes import files as exchange
-from aurora_dev.notes.code import CodeWatch
 from aurora_dev.notes.markdown import Written
 from aurora_dev.notes.markdown import note_of as note_of_file
-from aurora_dev.notes.paging import Cursor
-from aurora_dev.notes.recall.reader import NoteReader
-from aurora_dev.notes.recall.uses import Uses
-from aurora_dev.notes.similarity.conflicts import conflicts_of
-from aurora_dev.notes.similarity.nearest import similar_notes
-from aurora_dev.notes.store import Draft, NoteBook, Stored
-from aurora_dev.notes.types import (
+from aurora_dev.notes.model import checks
+from aurora_dev.notes.model.paging import Cursor
+from aurora_dev.notes.model.types import (
     DEFAULT_IMPORTANCE,
     Note,
     NotePage,
@@ -36,7 +30,13 @@ from aurora_dev.notes.types import (
     Remembered,
     Scope,
 )
-from aurora_dev.notes.user_store import UserBook
+from aurora_dev.notes.reader import NoteReader
+from aurora_dev.notes.similarity.conflicts import conflicts_of
+from aurora_dev.notes.similarity.nearest import similar_notes
+from aurora_dev.notes.staleness import StalenessCheck
+from aurora_dev.notes.store import Draft, NoteStore, Stored
+from aurora_dev.notes.user_store import UserNotes
+from aurora_dev.notes.uses import Uses
 
 if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
@@ -45,7 +45,7 @@ Notes = list[Note]
 _Text = TypeVar("_Text", bound="str | None")
 
 
-class Shelf(NoteReader):
+class NoteService(NoteReader):
     """The memories of a project and of its user.
 
     Args:
@@ -56,8 +56,8 @@ class Shelf(NoteReader):
         user: The user's own memories.
     """
 
-    def __init__(self, store: VectorStore, root: Path, *, mask: bool, uses: Uses, user: UserBook) -> None:
-        super().__init__(NoteBook(store, "project"), user, uses, CodeWatch(root))
+    def __init__(self, store: VectorStore, root: Path, *, mask: bool, uses: Uses, user: UserNotes) -> None:
+        super().__init__(NoteStore(store, "project"), user, uses, StalenessCheck(root))
         self._mask = mask
 
     # -- writing -----------------------------------------------------------------------------------------------
@@ -295,18 +295,18 @@ class Shelf(NoteReader):
             values["metadata"] = self._masked_metadata(values["metadata"])
         return replace(written, content=self._masked(written.content), values=values)
 
-    async def _book(self, scope: Scope) -> NoteBook:
+    async def _book(self, scope: Scope) -> NoteStore:
         if checks.checked_scope(scope) == "project":
             return self.project
         return await self.user.writable()
 
-    async def _book_to_read(self, scope: Scope) -> NoteBook | None:
+    async def _book_to_read(self, scope: Scope) -> NoteStore | None:
         """Return the book of a scope; ``None`` for the user's where there is none, which reading must not make."""
         if checks.checked_scope(scope) == "user" and not await asyncio.to_thread(self.user.exists):
             return None
         return await self._book(scope)
 
-    async def _books(self, scope: Scope | None) -> builtins.list[NoteBook]:
+    async def _books(self, scope: Scope | None) -> builtins.list[NoteStore]:
         """Return the books of a scope, or all; the user's only where there is one that can be read."""
         books = [] if scope == "user" else [self.project]
         if scope == "user" and (chosen := await self._book_to_read(scope)) is not None:
@@ -315,7 +315,7 @@ class Shelf(NoteReader):
             books.append(own)
         return books
 
-    async def _find(self, id: str) -> tuple[NoteBook, Stored]:
+    async def _find(self, id: str) -> tuple[NoteStore, Stored]:
         for book in await self._books(None):
             if stored := await book.find(id):
                 return book, stored

@@ -19,8 +19,8 @@ from aurora_dev.core.types import Document, MetadataValue, SearchResult
 from aurora_dev.errors import InvalidRequestError, StoreLockedError
 from aurora_dev.notes.files import Place, same
 from aurora_dev.notes.markdown import note_of as note_of_written
-from aurora_dev.notes.paging import Cursor
-from aurora_dev.notes.records import (
+from aurora_dev.notes.model.paging import Cursor
+from aurora_dev.notes.model.records import (
     all_of,
     document_of,
     is_wording,
@@ -30,10 +30,10 @@ from aurora_dev.notes.records import (
     plain_id,
     wording_id,
 )
+from aurora_dev.notes.model.types import Conflict, Note, NotePage, NotesImported, Pruned, Remembered, Scope
 from aurora_dev.notes.similarity.conflicts import conflicts_of
 from aurora_dev.notes.similarity.duplicates import is_duplicate, is_same, richer
 from aurora_dev.notes.similarity.nearest import Similar, similar_notes
-from aurora_dev.notes.types import Conflict, Note, NotePage, NotesImported, Pruned, Remembered, Scope
 
 if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
@@ -73,7 +73,7 @@ class Stored:
     document: Document
 
 
-class NoteBook:
+class NoteStore:
     """The memories of one store. Safe to use from several tasks, threads and processes at once.
 
     Args:

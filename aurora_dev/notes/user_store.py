@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from aurora_dev.core.types import Notice
 from aurora_dev.errors import AuroraError, ConfigurationError
 from aurora_dev.log import get_logger
-from aurora_dev.notes.store import NoteBook
+from aurora_dev.notes.store import NoteStore
 
 if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
@@ -28,7 +28,7 @@ PATIENCE: Final = 2.0  # seconds
 _REST: Final = 30.0  # seconds
 
 
-class UserBook:
+class UserNotes:
     """The user's memories.
 
     Args:
@@ -53,7 +53,7 @@ class UserBook:
         except OSError:
             return True  # something is there; opening it says what is wrong
 
-    async def tried(self, call: Callable[[NoteBook], Awaitable[_T]], notices: list[Notice]) -> _T | None:
+    async def tried(self, call: Callable[[NoteStore], Awaitable[_T]], notices: list[Notice]) -> _T | None:
         """Return what a call of the user's memories gives; ``None`` where there are none.
 
         What is wrong with them never fails a search of the project: it becomes a notice.
@@ -82,15 +82,15 @@ class UserBook:
         notices.append(notice)
         return None
 
-    async def readable(self) -> NoteBook | None:
+    async def readable(self) -> NoteStore | None:
         """Return the user's memories where there are any that can be opened."""
 
-        async def itself(book: NoteBook) -> NoteBook:
+        async def itself(book: NoteStore) -> NoteStore:
             return book
 
         return await self.tried(itself, [])
 
-    async def writable(self) -> NoteBook:
+    async def writable(self) -> NoteStore:
         """Return the user's memories; their store is made where it is missing.
 
         Raises:
@@ -105,7 +105,7 @@ class UserBook:
         if self._opening is None or (self._opening.done() and self._failed(self._opening)):
             self._opening = asyncio.ensure_future(self._opened())
         # Whoever gives up waiting leaves the store to the next one, and to close().
-        return NoteBook(await asyncio.shield(self._opening), "user")
+        return NoteStore(await asyncio.shield(self._opening), "user")
 
     async def _opened(self) -> VectorStore:
         store = await asyncio.to_thread(self._open)

@@ -222,10 +222,10 @@ async def test_when_it_is_off_nothing_is_looked_at(project: Path) -> None:
 async def test_what_does_not_fit_into_the_budget_is_announced_and_the_rest_is_indexed(project: Path) -> None:
     async with opened(project, freshness_budget=0.5) as memory:
         await memory.index()
-        seen = memory.upkeep.state.seen()
+        seen = memory.project_index.state.seen()
         assert seen is not None
         seen.costs.update, seen.costs.update_byte = 0.01, 1e-5
-        memory.upkeep.state.save(seen)
+        memory.project_index.state.save(seen)
         put(project, "src/big.py", "".join(f"value_{n} = {n}\n" for n in range(5_000)))
         put(project, "src/small.py", "WORD = 'salak'\n")
         texts, notices = await found(memory, "salak")
@@ -240,10 +240,10 @@ async def test_what_does_not_fit_into_the_budget_is_announced_and_the_rest_is_in
 async def test_what_was_measured_on_a_busy_machine_is_forgotten_search_by_search(project: Path) -> None:
     async with opened(project, freshness_budget=2.0) as memory:
         await memory.index()
-        seen = memory.upkeep.state.seen()
+        seen = memory.project_index.state.seen()
         assert seen is not None
         seen.costs.update = 5.0
-        memory.upkeep.state.save(seen)
+        memory.project_index.state.save(seen)
         put(project, "src/alpha.py", "WORD = 'bilberry'\n")
     stale = 0
     for _ in range(12):  # each in a process of its own, as commands are
@@ -360,7 +360,7 @@ async def test_another_way_of_making_documents_makes_every_file_stale(
         assert (await found(newer, "fruit"))[1].startswith("stale: 4 files;")
     async with opened(project) as newer:
         assert (await found(newer, "fruit"))[1] == ""
-        assert await newer.upkeep.freshness.count_stale() is not None
+        assert await newer.project_index.freshness.count_stale() is not None
 
 
 # --- what it survives -------------------------------------------------------------------------------------------------
@@ -443,7 +443,7 @@ async def test_an_update_that_fails_is_said_and_not_tried_again_at_once(
 async def test_while_another_process_indexes_a_search_leaves_it_to_that(memory: Memory, project: Path) -> None:
     await memory.index()
     put(project, "src/alpha.py", "WORD = 'new'\n")
-    with try_lock(memory.upkeep.state.lock) as held:
+    with try_lock(memory.project_index.state.lock) as held:
         assert held
         texts, notices = await found(memory, "WORD = 'new'")
         assert texts == []
@@ -594,7 +594,7 @@ async def test_a_run_that_fails_or_is_cancelled_says_so(memory: Memory, monkeypa
     monkeypatch.setattr(memory.store, "write", fail)
     with pytest.raises(StoreError):
         await memory.index()
-    run = memory.upkeep.state.last_run()
+    run = memory.project_index.state.last_run()
     assert run is not None
     assert (run.outcome, run.error) == ("failed", "StoreError: no more space")
     monkeypatch.setattr(memory.store, "write", wait)
@@ -603,10 +603,10 @@ async def test_a_run_that_fails_or_is_cancelled_says_so(memory: Memory, monkeypa
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    run = memory.upkeep.state.last_run()
+    run = memory.project_index.state.last_run()
     assert run is not None
     assert run.outcome == "cancelled"
-    assert not is_held(memory.upkeep.state.lock)
+    assert not is_held(memory.project_index.state.lock)
 
 
 async def test_the_state_of_two_projects_in_one_store_is_kept_apart(project: Path, tmp_path: Path) -> None:

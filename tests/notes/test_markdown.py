@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from aurora_dev import Memory, Note
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.notes.markdown import MarkdownError, formatted, joined, note_of, parsed
-from aurora_dev.notes.types import Scope
+from aurora_dev.notes.model.types import Scope
 
 TEXT = st.text(st.characters(blacklist_categories=("Cs",)), min_size=1, max_size=300).filter(lambda text: text.strip())
 LINES = st.lists(

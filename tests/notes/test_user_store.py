@@ -12,7 +12,7 @@ import pytest
 from aurora_dev import Document, Memory, VectorStore
 from aurora_dev.config import Settings, user_data_folder
 from aurora_dev.errors import ConfigurationError, StoreError
-from aurora_dev.notes.user_store import USER_NAMESPACE, UserBook
+from aurora_dev.notes.user_store import USER_NAMESPACE, UserNotes
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
 
@@ -85,7 +85,7 @@ async def test_a_store_of_the_user_that_does_not_answer_is_waited_for_once() -> 
         asyncio.run_coroutine_threadsafe(release.wait(), loop).result()
         raise OSError("released")
 
-    book = UserBook(Path(__file__).parent, hanging, patience=0.05)  # type: ignore[arg-type]
+    book = UserNotes(Path(__file__).parent, hanging, patience=0.05)  # type: ignore[arg-type]
     book.exists = lambda: True  # type: ignore[method-assign]
 
     async def call(_: object) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aurora_dev.notes.recall.uses import FILE, Uses
+from aurora_dev.notes.uses import FILE, Uses
 
 
 def test_counts_of_two_processes_are_added_up(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aurora_dev.core.record_kinds import IS_COMMIT
 
 if TYPE_CHECKING:
-    from aurora_dev.core.vector_store import VectorStore
+    from aurora_dev.core.contracts import SearchableStore
 
 __all__ = ["RECENT_LIFT", "Recency", "lifted", "recency_of"]
 
@@ -28,7 +28,7 @@ class Recency:
         self._sequence = -1
         self._weights: Mapping[str, float] = {}
 
-    async def get(self, store: VectorStore) -> Mapping[str, float]:
+    async def get(self, store: SearchableStore) -> Mapping[str, float]:
         """Return a weight for each path that a commit names: 1 for the newest commit's, halved with distance."""
         sequence = (await store.stats()).sequence
         if sequence != self._sequence:

@@ -18,7 +18,7 @@ from aurora_dev.core.text.path_kinds import stands_aside
 from aurora_dev.core.types import SearchOptions, SearchResult
 
 if TYPE_CHECKING:
-    from aurora_dev.core.vector_store import VectorStore
+    from aurora_dev.core.contracts import SearchableStore
 
 __all__ = ["GraphCache", "candidate_of", "gap_lines", "neighbours"]
 
@@ -45,7 +45,7 @@ class GraphCache:
         self._sequence = -1
         self._graph = ImportGraph()
 
-    async def get(self, store: VectorStore) -> ImportGraph | None:
+    async def get(self, store: SearchableStore) -> ImportGraph | None:
         """Return the graph; ``None`` where the store is too large."""
         stats = await store.stats()
         if stats.records > MOST_RECORDS:
@@ -118,7 +118,7 @@ def candidate_of(
 
 
 async def neighbours(
-    store: VectorStore, graph: ImportGraph, hits: Sequence[tuple[SearchResult, float]]
+    store: SearchableStore, graph: ImportGraph, hits: Sequence[tuple[SearchResult, float]]
 ) -> list[tuple[str, float, str]]:
     """Return what the first hits depend on and what depends on them: id, relevance and reason, best first."""
     have = {result.id for result, _ in hits}
@@ -166,7 +166,7 @@ def _may_use(names: tuple[str, ...], symbols: Sequence[str]) -> bool:
 
 
 async def _offer_users(
-    store: VectorStore,
+    store: SearchableStore,
     graph: ImportGraph,
     users: Sequence[tuple[str, tuple[str, ...], float, str]],
     offer: Any,
@@ -188,7 +188,7 @@ def _searched(graph: ImportGraph, path: str) -> list[ChunkRef]:
 
 
 async def gap_lines(
-    store: VectorStore, graph: ImportGraph, candidates: Sequence[Candidate], *, mask: bool
+    store: SearchableStore, graph: ImportGraph, candidates: Sequence[Candidate], *, mask: bool
 ) -> dict[str, dict[int, str]]:
     """Return the lines between candidates of one file that are near each other, by source and line number."""
     by_source: dict[str, list[Candidate]] = {}

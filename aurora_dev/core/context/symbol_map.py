@@ -18,7 +18,7 @@ from aurora_dev.core.types import Record
 from aurora_dev.syntax import definitions
 
 if TYPE_CHECKING:
-    from aurora_dev.core.vector_store import VectorStore
+    from aurora_dev.core.contracts import SearchableStore
 
 __all__ = ["Symbol", "SymbolMap", "rank_symbols", "render_map"]
 
@@ -54,7 +54,7 @@ class SymbolMap:
         self._sequence = -1
         self._symbols: tuple[Symbol, ...] = ()
 
-    async def entries(self, store: VectorStore) -> tuple[Symbol, ...]:
+    async def entries(self, store: SearchableStore) -> tuple[Symbol, ...]:
         """Return the symbols that are referred to most, best first."""
         sequence = (await store.stats()).sequence
         if sequence != self._sequence:

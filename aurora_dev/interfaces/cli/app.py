@@ -54,9 +54,9 @@ class Mode(str, Enum):
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from aurora_dev import __version__
+        from aurora_dev.version import installed_version
 
-        typer.echo(f"aurora {__version__}")
+        typer.echo(f"aurora {installed_version()}")
         raise typer.Exit
 
 

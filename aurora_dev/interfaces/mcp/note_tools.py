@@ -21,7 +21,7 @@ from aurora_dev.interfaces.mcp.schemas import (
 from aurora_dev.interfaces.mcp.tools import TOOLS, Reply, Tool
 
 if TYPE_CHECKING:
-    from aurora_dev.notes.types import Remembered
+    from aurora_dev.notes.model.types import Remembered
 
 __all__ = ["ALL_TOOLS"]
 

@@ -20,7 +20,7 @@ from aurora_dev.errors import InvalidRequestError
 from aurora_dev.interfaces.mcp.schemas import Arguments, FoundItem, SearchAnswer, Source
 
 if TYPE_CHECKING:
-    from aurora_dev.notes.types import Note
+    from aurora_dev.notes.model.types import Note
 
 __all__ = [
     "FILE_MARK",

@@ -23,12 +23,12 @@ from mcp.types import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from aurora_dev import __version__
 from aurora_dev.errors import AuroraError
 from aurora_dev.interfaces.mcp.open_memory import OpenMemory
 from aurora_dev.interfaces.mcp.progress import ProgressPump
 from aurora_dev.interfaces.mcp.texts import INSTRUCTIONS, advice
 from aurora_dev.log import get_logger
+from aurora_dev.version import installed_version
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -56,7 +56,7 @@ def build_server(memory: OpenMemory) -> Server[dict[str, Any]]:
     handlers = _Handlers(memory)
     server: Server[dict[str, Any]] = Server(
         "aurora",
-        version=__version__,
+        version=installed_version(),
         title="Aurora",
         description="The memory of a coding assistant: search, contexts, and what was learned.",
         instructions=INSTRUCTIONS,

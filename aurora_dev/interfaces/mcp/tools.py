@@ -309,7 +309,7 @@ def _of_sources(arguments: SearchArguments) -> dict[str, Any]:
 async def _paths_within(memory: OpenMemory, opened: Memory, path: str) -> list[str]:
     """Return the indexed paths that are a file, or lie in a folder."""
     wanted = memory.relative(path)
-    await opened.upkeep.before_search()  # a file that was saved just now is a path like any other
+    await opened.project_index.before_search()  # a file that was saved just now is a path like any other
     records = await opened.store.scan({"path": {"$exists": True}})
     known = {str(record.metadata.get("path")) for record in records}
     if wanted == ".":

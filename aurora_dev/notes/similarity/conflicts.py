@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from aurora_dev.notes.model.types import Conflict, Note
+from aurora_dev.notes.model.words import content_words, overlap
 from aurora_dev.notes.similarity.differences import reason
 from aurora_dev.notes.similarity.duplicates import is_duplicate
 from aurora_dev.notes.similarity.nearest import Similar
-from aurora_dev.notes.similarity.words import content_words, overlap
-from aurora_dev.notes.types import Conflict, Note
 
 # Kinds that commit: what is noted in passing contradicts nothing.
 BINDING_KINDS: Final = frozenset(("decision", "convention"))

@@ -14,7 +14,7 @@ from typing import Final
 
 from aurora_dev.core.text.folding import fold_word
 from aurora_dev.core.text.terms import STOP_WORDS
-from aurora_dev.notes.similarity.words import tokens
+from aurora_dev.notes.model.words import tokens
 
 
 def _words(*lines: str) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from aurora_dev.notes.model.words import content_words, normalised, overlap
 from aurora_dev.notes.similarity.differences import differs
-from aurora_dev.notes.similarity.words import content_words, normalised, overlap
 
 # Two memories say the same where their meaning is this near *and* they share this many of their words, and where no
 # number, name or negation tells them apart.

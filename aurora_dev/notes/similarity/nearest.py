@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 from aurora_dev.core.contracts import Filter
 from aurora_dev.core.record_kinds import IS_NOTE
 from aurora_dev.core.types import SearchOptions
-from aurora_dev.notes.records import all_of, note_of
-from aurora_dev.notes.similarity.words import content_words, overlap
-from aurora_dev.notes.types import Note, Scope
+from aurora_dev.notes.model.records import all_of, note_of
+from aurora_dev.notes.model.types import Note, Scope
+from aurora_dev.notes.model.words import content_words, overlap
 
 if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from aurora_dev import __version__
 from aurora_dev.config import Settings, find_project, unknown_environment
 from aurora_dev.core.text.visible import visible
 from aurora_dev.errors import AuroraError
@@ -21,6 +20,7 @@ from aurora_dev.interfaces.cli.output.process import EXIT_OK, EXIT_PROBLEMS
 from aurora_dev.interfaces.cli.output.render import shown_path, to_json
 from aurora_dev.interfaces.install.clients import CLIENTS, SERVER_NAME
 from aurora_dev.memory import Memory
+from aurora_dev.version import installed_version
 
 State = Literal["ok", "warning", "problem"]
 
@@ -53,7 +53,11 @@ def run_doctor(path: Path | None, *, as_json: bool) -> int:
     problems = sum(check.state == "problem" for check in checks)
     warnings = sum(check.state == "warning" for check in checks)
     if as_json:
-        print(to_json({"version": __version__, "problems": problems, "checks": [asdict(check) for check in checks]}))
+        print(
+            to_json(
+                {"version": installed_version(), "problems": problems, "checks": [asdict(check) for check in checks]}
+            )
+        )
     else:
         width = max(len(check.name) for check in checks)
         for check in checks:
@@ -66,7 +70,7 @@ def run_doctor(path: Path | None, *, as_json: bool) -> int:
 
 def _checks(here: Path) -> Iterator[Check]:
     yield _python()
-    yield Check("aurora", "ok", f"{__version__}, {Path(__file__).parent.parent}")
+    yield Check("aurora", "ok", f"{installed_version()}, {Path(__file__).parent.parent}")
     root = find_project(here)
     try:
         settings = Settings.load(root or here)

@@ -25,7 +25,7 @@ from aurora_dev.interfaces.cli.output.process import EXIT_NOTHING_FOUND, EXIT_OK
 from aurora_dev.interfaces.cli.output.render_notes import note_block, note_line, shown_note
 from aurora_dev.memory import Memory
 from aurora_dev.notes.markdown import MarkdownError, formatted, parsed
-from aurora_dev.notes.types import DEFAULT_IMPORTANCE, Note, Scope
+from aurora_dev.notes.model.types import DEFAULT_IMPORTANCE, Note, Scope
 
 _T = TypeVar("_T")
 

@@ -9,7 +9,7 @@ from typing import Any
 from aurora_dev.core.types import SearchResult
 from aurora_dev.interfaces.cli.output.lines import cut, lines_of, visible
 from aurora_dev.interfaces.cli.output.render import PLAIN_WIDTH
-from aurora_dev.notes.types import DEFAULT_IMPORTANCE, Note
+from aurora_dev.notes.model.types import DEFAULT_IMPORTANCE, Note
 
 _ID_CHARS = 8
 _SHOWN_CHARS = 100  # of a text in a list

@@ -8,16 +8,16 @@ from typing import Final
 
 from aurora_dev.core.contracts import Filter
 from aurora_dev.core.types import SearchOptions, SearchResult, SearchResults
-from aurora_dev.notes.recall import scores as ranking
-from aurora_dev.notes.records import note_of
-from aurora_dev.notes.store import NoteBook
+from aurora_dev.notes import recall_scores as ranking
+from aurora_dev.notes.model.records import note_of
+from aurora_dev.notes.store import NoteStore
 
 _LOOKED_AT: Final = 50  # memories at least; the order among them is made here
 _PER_RESULT: Final = 5
 
 
 async def ranked(
-    book: NoteBook, query: str, filter: Filter, top_k: int, uses: Mapping[str, int], now: float
+    book: NoteStore, query: str, filter: Filter, top_k: int, uses: Mapping[str, int], now: float
 ) -> SearchResults:
     """Search the memories of a book, best first by the blend of `ranking`.
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from aurora_dev.core.contracts import Filter
 from aurora_dev.core.types import Document, MetadataValue, document_id
-from aurora_dev.notes.checks import OWN_KEYS
-from aurora_dev.notes.similarity.words import normalised
-from aurora_dev.notes.types import DEFAULT_IMPORTANCE, LEAST_IMPORTANCE, MOST_IMPORTANCE, Note, Scope
+from aurora_dev.notes.model.checks import OWN_KEYS
+from aurora_dev.notes.model.types import DEFAULT_IMPORTANCE, LEAST_IMPORTANCE, MOST_IMPORTANCE, Note, Scope
+from aurora_dev.notes.model.words import normalised
 
 _ID_CHARS = 32
 

@@ -30,7 +30,7 @@ class _Seen:
     hashes: dict[str | None, str | None] = field(default_factory=dict)
 
 
-class CodeWatch:
+class StalenessCheck:
     """Compares code with what it was. Thread-safe; its methods read files, so call them in a thread.
 
     Args:

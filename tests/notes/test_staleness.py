@@ -8,7 +8,7 @@ import pytest
 
 from aurora_dev import Memory, SearchResults
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.notes.code import CodeWatch
+from aurora_dev.notes.staleness import StalenessCheck
 
 SOURCE = '''"""Tokens."""
 
@@ -157,12 +157,12 @@ def test_a_link_that_leads_out_of_the_project_is_refused(project: Path, tmp_path
     except OSError:
         pytest.skip("links cannot be made here")
     with pytest.raises(InvalidRequestError, match="leads out of the project"):
-        CodeWatch(project).capture("link.txt", None)
+        StalenessCheck(project).capture("link.txt", None)
 
 
 def test_a_language_without_a_grammar_is_compared_as_a_whole(project: Path) -> None:
     (project / "notes.txt").write_text("one\ntwo\n")
-    watch = CodeWatch(project)
+    watch = StalenessCheck(project)
     hashed = watch.capture("notes.txt", "two")
     assert watch.stale("notes.txt", "two", hashed) is None
     (project / "notes.txt").write_text("one\ntwo\nthree\n")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from aurora_dev.notes.types import LEAST_IMPORTANCE, MOST_IMPORTANCE
+from aurora_dev.notes.model.types import LEAST_IMPORTANCE, MOST_IMPORTANCE
 
 # Of a memory's relevance, the share that recency, importance and use together can take away. At 0.35 the newer, the
 # weightier and the more used of two that say the same come first in 95, 90 and 85 % of the cases, and priors drawn at

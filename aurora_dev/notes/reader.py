@@ -14,15 +14,15 @@ from aurora_dev.core.search.relevance import relevant_notes
 from aurora_dev.core.types import Notice, SearchResult, SearchResults
 from aurora_dev.errors import InvalidRequestError, StoreError
 from aurora_dev.log import get_logger
-from aurora_dev.notes import checks
-from aurora_dev.notes.code import CodeWatch
-from aurora_dev.notes.recall.blend import blended, inserted
-from aurora_dev.notes.recall.search import ranked
-from aurora_dev.notes.recall.uses import Uses
-from aurora_dev.notes.records import all_of, document_of, note_of, of_kinds_and_tags
-from aurora_dev.notes.store import NoteBook
-from aurora_dev.notes.types import Note, Scope
-from aurora_dev.notes.user_store import UserBook
+from aurora_dev.notes.blend import blended, inserted
+from aurora_dev.notes.model import checks
+from aurora_dev.notes.model.records import all_of, document_of, note_of, of_kinds_and_tags
+from aurora_dev.notes.model.types import Note, Scope
+from aurora_dev.notes.recall import ranked
+from aurora_dev.notes.staleness import StalenessCheck
+from aurora_dev.notes.store import NoteStore
+from aurora_dev.notes.user_store import UserNotes
+from aurora_dev.notes.uses import Uses
 
 _log = get_logger(__name__)
 
@@ -40,7 +40,7 @@ class NoteReader:
         code: What the project's code is now.
     """
 
-    def __init__(self, project: NoteBook, user: UserBook, uses: Uses, code: CodeWatch) -> None:
+    def __init__(self, project: NoteStore, user: UserNotes, uses: Uses, code: StalenessCheck) -> None:
         self.project = project
         self.user = user
         self._uses = uses
@@ -151,14 +151,14 @@ class NoteReader:
     async def _of_user(self, query: str, filter: Filter | None, notices: list[Notice]) -> SearchResults | None:
         """Search the user's memories; ``None`` where there are none."""
 
-        async def search(book: NoteBook) -> SearchResults:
+        async def search(book: NoteStore) -> SearchResults:
             found = await book.store.search(query, _OF_USER, rerank=False, filter=all_of(IS_NOTE, filter))
             return found.replace([replace(one, metadata={**one.metadata, "scope": "user"}) for one in found])
 
         return await self._tried(search, notices)
 
     async def _tried(
-        self, call: Callable[[NoteBook], Awaitable[SearchResults]], notices: list[Notice]
+        self, call: Callable[[NoteStore], Awaitable[SearchResults]], notices: list[Notice]
     ) -> SearchResults | None:
         others = await self.user.tried(call, notices)
         for notice in others.notices if others is not None else ():

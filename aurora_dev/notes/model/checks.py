@@ -11,7 +11,7 @@ from typing import Final
 from aurora_dev.core.record_kinds import COMMIT_KEY, FILE_KEY
 from aurora_dev.core.types import MetadataValue
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.notes.types import LEAST_IMPORTANCE, MOST_IMPORTANCE, Scope
+from aurora_dev.notes.model.types import LEAST_IMPORTANCE, MOST_IMPORTANCE, Scope
 
 # A memory is a thing to know, not a document: what is longer belongs in a file of the project, where it is indexed in
 # pieces. This much also fits into a record of Pinecone, whose limit is 40 KB with the metadata.

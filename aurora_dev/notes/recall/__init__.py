@@ -1,1 +1,0 @@
-"""Find notes, and put them in order."""
