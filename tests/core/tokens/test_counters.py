@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiktoken
@@ -16,14 +17,13 @@ from hypothesis import strategies as st
 from tiktoken_ext import openai_public
 
 import aurora_dev.core.tokens.openai as module
-from aurora_dev.core.contracts import DEFAULT_CHAT, ChatOverhead, TokenCounter
+from aurora_dev.core.contracts import DEFAULT_CHAT, ChatOverhead, TokenCounter, with_defaults
 from aurora_dev.core.embed.static import BUNDLED_PATH
 from aurora_dev.core.tokens import (
     ENCODINGS,
     EstimateCounter,
     HuggingFaceCounter,
     TiktokenCounter,
-    chat_overhead_of,
     count_messages,
     create_counter,
 )
@@ -217,7 +217,7 @@ def test_a_tokenizer_file_counts_as_its_tokenizer_does() -> None:
     counter = HuggingFaceCounter(BUNDLED_PATH, chat=ChatOverhead(5, 1))
     assert counter.count("hello world") == 2
     assert counter.count("a " * 5_000) == 5_000  # a tokenizer's own limit does not cut the count
-    assert chat_overhead_of(counter) == ChatOverhead(5, 1)
+    assert counter.chat == ChatOverhead(5, 1)
 
 
 def test_messages_cost_their_frames() -> None:
@@ -237,8 +237,9 @@ def test_a_counter_without_chat_costs_takes_the_dearest() -> None:
         def truncate(self, text: str, limit: int) -> str:
             return text[:limit]
 
-    assert isinstance(Plain(), TokenCounter)
-    assert chat_overhead_of(Plain()) == DEFAULT_CHAT
+    counter: Any = with_defaults(Plain(), TokenCounter)
+    assert (counter.chat, counter.name, counter.count("abc")) == (DEFAULT_CHAT, "plain", 3)
+    assert isinstance(counter, TokenCounter)
 
 
 COUNT_OFFLINE = """
