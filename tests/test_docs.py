@@ -243,6 +243,14 @@ def test_modules_that_are_named_exist(page: Path) -> None:
         assert (ROOT / path).is_file(), f"{page.name} names {path}"
 
 
+def test_the_folders_of_the_architecture_page_are_those_of_the_package() -> None:
+    package = ROOT / "aurora_dev"
+    listed = {docs.bare(row["folder"]) for row in docs.table(DOCS / "architecture.md", "folder", "contents")}
+    found = {path.parent.relative_to(package).as_posix() for path in package.rglob("__init__.py")}
+    # These are described in the text or inside the row of the folder above them.
+    assert listed == found - {".", "core", "interfaces", "interfaces/cli/actions", "interfaces/cli/output"}
+
+
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 _SETTINGS = docs.table(DOCS / "settings.md", "setting", "environment", "in a file", "default", "meaning")
