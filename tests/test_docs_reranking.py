@@ -68,7 +68,7 @@ def test_every_argument_of_a_reranker_is_described_with_its_default(described: t
 def test_arguments_for_tests_are_named_apart() -> None:
     parameters = set(inspect.signature(HTTPReranker).parameters)
     assert parameters >= FOR_TESTS
-    assert "The three that are left, `wait`, `clock` and `jitter`" in PAGE.read_text("utf-8")
+    assert "Three more arguments, `wait`, `clock` and `jitter`, are for tests" in PAGE.read_text("utf-8")
 
 
 def test_numbers_behind_a_none_are_those_of_the_code() -> None:
@@ -112,7 +112,7 @@ def test_the_model_cards_that_are_compared_are_of_models_of_the_table() -> None:
 
 
 def test_the_formats_are_those_of_the_code_with_their_limits() -> None:
-    columns = ("format", "`auto` tells it by", "documents in a request", "characters of a document", "scores")
+    columns = ("format", "`auto` chooses it for", "documents in a request", "characters of a document", "scores")
     rows = docs.table(PAGE, *columns)
     assert {docs.bare(row["format"]) for row in rows} == set(FORMATS)
     for row in rows:
@@ -122,7 +122,7 @@ def test_the_formats_are_those_of_the_code_with_their_limits() -> None:
         assert docs.bare(row["scores"]) == chosen.scores, chosen.name
         for model, kind in re.findall(r"`(\w+)` for `([\w-]+)`", row["scores"]):
             assert rerank_formats.default_scores(chosen, kind) == model
-        assert _told_by(row["`auto` tells it by"]) in (chosen.name, None), chosen.name
+        assert _told_by(row["`auto` chooses it for"]) in (chosen.name, None), chosen.name
 
 
 def _told_by(cell: str) -> str | None:
@@ -135,7 +135,7 @@ def _told_by(cell: str) -> str | None:
 
 
 def test_the_kinds_of_score_are_those_of_the_code_and_mean_what_is_said() -> None:
-    rows = docs.table(PAGE, "`scores` of a service", "its figures", "what becomes of them")
+    rows = docs.table(PAGE, "`scores` of a service", "its values", "what Aurora does")
     assert [docs.bare(row["`scores` of a service"]) for row in rows] == list(SCORE_KINDS)
     raw = np.array([0.5])
     assert rerank_formats.relevance(raw, "probability")[0] == 0.5
