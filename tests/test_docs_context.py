@@ -68,7 +68,7 @@ def test_levels_and_sections_are_those_of_the_code() -> None:
 
 @pytest.mark.parametrize("model", ["gpt-5", "path", "anything-else"])
 def test_a_model_is_counted_as_the_table_says(model: str) -> None:
-    rows = docs.table(PAGE, "you say", "counted with", "exact")
+    rows = docs.table(PAGE, "you pass", "counted with", "exact")
     assert len(rows) == 5
     counters = {"gpt-5": tokens.TiktokenCounter, "path": tokens.HuggingFaceCounter}
     name = str(tokens_folder()) if model == "path" else model
