@@ -6,6 +6,8 @@ import codecs
 import re
 from typing import Final
 
+from aurora_dev.syntax.file_languages import prose_suffixes
+
 __all__ = [
     "ALWAYS_SKIPPED_FOLDERS",
     "BINARY",
@@ -130,7 +132,7 @@ _GENERATED_MARK: Final = re.compile(
     rb"(?i:generated\b.{0,80}\bdo not (?:edit|modify|change)))",
     re.MULTILINE,
 )
-_PROSE: Final = _words("md mdx markdown rst txt adoc asciidoc org tex")
+_PROSE: Final = prose_suffixes() | _words("txt adoc asciidoc")
 # Code of very wide tables has averages below 200; minified code has thousands.
 _MAX_AVERAGE_LINE: Final = 500
 _MIN_MINIFIED: Final = 5_000

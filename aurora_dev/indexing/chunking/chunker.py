@@ -18,6 +18,7 @@ from aurora_dev.core.types import Document, MetadataValue
 from aurora_dev.indexing.chunking.cutting import Lines, cut_line, cut_rows
 from aurora_dev.indexing.chunking.markup import MARKUP, sections
 from aurora_dev.syntax import Definition, definitions, language_of
+from aurora_dev.syntax.file_languages import holds_data
 
 # About what a static embedding (a mean over tokens) still tells apart: smaller neighbours are merged up to this.
 # On the tuning packages 500 to 1,200 measured within 0.005 of each other, 1,600 lower.
@@ -35,8 +36,6 @@ _HEAD_LINES = 3
 # Headers of more enclosing definitions than this are left out from the outside.
 _MAX_CONTEXT = 4
 
-# Their lines say little by themselves and they hold no definitions: cut by indentation, without overlap.
-_DATA = frozenset({"json", "yaml", "toml", "xml", "ini", "css", "scss", "html", "csv", "properties"})
 
 # A header may be either; what no C header contains decides.
 _CPP_ONLY = re.compile(r"^[ \t]*(?:class|namespace|template|public:|private:|using)\b", re.MULTILINE)
@@ -332,8 +331,7 @@ def _document(
 def _emit_plain(
     lines: Lines, base: dict[str, MetadataValue], language: str | None, target: int, limit: int
 ) -> list[Document]:
-    code = language is not None and language not in _DATA
-    kind = "module" if code else "text"
+    kind = "text" if language is None or holds_data(language) else "module"
     documents: list[Document] = []
     reached = 0
     for start, end in cut_rows(lines, 0, len(lines), target, limit):
