@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from aurora_dev.core.record_kinds import IS_CHUNK
 from aurora_dev.core.types import Notice
 from aurora_dev.errors import AuroraError, StoreUnwritableError
-from aurora_dev.history.git_head import head_mark
+from aurora_dev.history.head_state import head_state
 from aurora_dev.indexing.changes import Changes, look_at
 from aurora_dev.indexing.index_state import IndexState, Seen
 from aurora_dev.indexing.recipe import recipe_name
@@ -25,7 +25,7 @@ from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
-    from aurora_dev.history.types import HistoryOptions
+    from aurora_dev.history.options import HistoryOptions
     from aurora_dev.indexing.walker import SourceFile
 
 __all__ = ["STALE_INDEX", "Freshness", "FreshnessMode"]
@@ -310,7 +310,7 @@ class Freshness:
         """Read new commits where the present one is another than before and that is quick enough; return how many."""
         if self._history is None or self._unwritable:
             return 0
-        mark = await asyncio.to_thread(head_mark, self._root)
+        mark = await asyncio.to_thread(head_state, self._root)
         if mark == seen.head or (seconds is not None and seen.costs.history > seconds):
             return 0
         from aurora_dev.history.commit_indexer import CommitIndexer

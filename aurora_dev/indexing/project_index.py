@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from aurora_dev.core.types import Notice
-from aurora_dev.history.git_head import head_mark
+from aurora_dev.history.head_state import head_state
 from aurora_dev.indexing.freshness import DEFAULT_BUDGET, Freshness, FreshnessMode
 from aurora_dev.indexing.index_state import IndexState, RunRecord, Seen
 from aurora_dev.indexing.recipe import recipe_name
 
 if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
-    from aurora_dev.history.types import HistoryOptions
+    from aurora_dev.history.options import HistoryOptions
     from aurora_dev.indexing.report import IndexProgress, IndexReport
     from aurora_dev.indexing.watch import WatchBatch
 
@@ -129,7 +129,7 @@ class ProjectIndex:
         indexer = Indexer(self._store, self._root, options=IndexOptions(mask_secrets=self._mask))
         report = await indexer.run(tell, full=full)
         self.state.progress(len(indexer.seen.files), len(indexer.seen.files))
-        mark = await asyncio.to_thread(head_mark, self._root)
+        mark = await asyncio.to_thread(head_state, self._root)
         if self._history is not None:
             report = replace(report, history=await CommitIndexer(self._store, self._root, options=self._history).run())
         if self._on_change is not None:

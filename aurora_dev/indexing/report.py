@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.history.types import HistoryReport
+from aurora_dev.history.report import HistoryReport
 from aurora_dev.indexing.walker import Skipped, WalkOptions
 
 __all__ = ["IndexOptions", "IndexProgress", "IndexReport"]

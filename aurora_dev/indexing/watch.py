@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aurora_dev.errors import AuroraError
-from aurora_dev.history.git_head import head_mark
+from aurora_dev.history.head_state import head_state
 from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class _Watcher:
 
     def note_head(self) -> None:
         """Remember the present commit: another one later is an event."""
-        self._head = head_mark(self._root)
+        self._head = head_state(self._root)
 
     async def wait(self, folders: tuple[Path, ...], *, soon: bool) -> None:
         """Return when something happened, or a look is due.
@@ -167,7 +167,7 @@ class _Watcher:
         if events is None:  # never: it was opened above
             return
         async for changes in events:
-            if changes or time.monotonic() >= due or await asyncio.to_thread(head_mark, self._root) != self._head:
+            if changes or time.monotonic() >= due or await asyncio.to_thread(head_state, self._root) != self._head:
                 return
         self._events = None
 
