@@ -18,10 +18,11 @@ from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.types import SearchResults
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import StoreError
-from aurora_dev.indexing import changes as look
-from aurora_dev.indexing import freshness, index_state, recipe
+from aurora_dev.indexing import chunk_version, freshness, index_state
+from aurora_dev.indexing.changes import Changes
 from aurora_dev.indexing.index_state import IndexState
 from aurora_dev.indexing.process_lock import is_held, try_lock
+from aurora_dev.indexing.snapshot import ProjectSnapshot
 from aurora_dev.memory import Memory
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
@@ -222,10 +223,10 @@ async def test_when_it_is_off_nothing_is_looked_at(project: Path) -> None:
 async def test_what_does_not_fit_into_the_budget_is_announced_and_the_rest_is_indexed(project: Path) -> None:
     async with opened(project, freshness_budget=0.5) as memory:
         await memory.index()
-        seen = memory.project_index.state.seen()
-        assert seen is not None
-        seen.costs.update, seen.costs.update_byte = 0.01, 1e-5
-        memory.project_index.state.save(seen)
+        snapshot = memory.project_index.state.snapshot()
+        assert snapshot is not None
+        snapshot.costs.update, snapshot.costs.update_byte = 0.01, 1e-5
+        memory.project_index.state.save(snapshot)
         put(project, "src/big.py", "".join(f"value_{n} = {n}\n" for n in range(5_000)))
         put(project, "src/small.py", "WORD = 'salak'\n")
         texts, notices = await found(memory, "salak")
@@ -240,10 +241,10 @@ async def test_what_does_not_fit_into_the_budget_is_announced_and_the_rest_is_in
 async def test_what_was_measured_on_a_busy_machine_is_forgotten_search_by_search(project: Path) -> None:
     async with opened(project, freshness_budget=2.0) as memory:
         await memory.index()
-        seen = memory.project_index.state.seen()
-        assert seen is not None
-        seen.costs.update = 5.0
-        memory.project_index.state.save(seen)
+        snapshot = memory.project_index.state.snapshot()
+        assert snapshot is not None
+        snapshot.costs.update = 5.0
+        memory.project_index.state.save(snapshot)
         put(project, "src/alpha.py", "WORD = 'bilberry'\n")
     stale = 0
     for _ in range(12):  # each in a process of its own, as commands are
@@ -355,7 +356,7 @@ async def test_another_way_of_making_documents_makes_every_file_stale(
     memory: Memory, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await memory.index()
-    monkeypatch.setattr(recipe, "CHUNKING_VERSION", 999)
+    monkeypatch.setattr(chunk_version, "CHUNKING_VERSION", 999)
     async with opened(project, freshness="notice") as newer:
         assert (await found(newer, "fruit"))[1].startswith("stale: 4 files;")
     async with opened(project) as newer:
@@ -463,19 +464,19 @@ async def test_a_slow_look_is_not_taken_before_every_search(
 ) -> None:
     await memory.index()
     looks = 0
-    look_at = freshness.look_at
+    find_changes = freshness.find_changes
 
-    def counted(*arguments: object, **named: object) -> look.Changes:
+    def counted(*arguments: object, **named: object) -> Changes:
         nonlocal looks
         looks += 1
-        return look_at(*arguments, **named)  # type: ignore[arg-type]
+        return find_changes(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(freshness, "look_at", counted)
+    monkeypatch.setattr(freshness, "find_changes", counted)
     for _ in range(3):
         await memory.search("fruit")
     assert looks == 3
-    monkeypatch.setattr(freshness, "_FREE_LOOK", 0.0)
-    monkeypatch.setattr(freshness, "_REST_AFTER_LOOK", 1e9)
+    monkeypatch.setattr(freshness, "_FREE_CHECK", 0.0)
+    monkeypatch.setattr(freshness, "_REST_AFTER_CHECK", 1e9)
     for _ in range(3):
         await memory.search("fruit")
     assert looks == 4
@@ -612,10 +613,10 @@ async def test_a_run_that_fails_or_is_cancelled_says_so(memory: Memory, monkeypa
 async def test_the_state_of_two_projects_in_one_store_is_kept_apart(project: Path, tmp_path: Path) -> None:
     first = IndexState(tmp_path / "state", "default", project)
     second = IndexState(tmp_path / "state", "default", tmp_path)
-    first.save(index_state.Seen("1/1"))
-    assert first.seen() is not None
-    assert second.seen() is None
-    assert IndexState(tmp_path / "state", "other", project).seen() is None
+    first.save(ProjectSnapshot("1/1"))
+    assert first.snapshot() is not None
+    assert second.snapshot() is None
+    assert IndexState(tmp_path / "state", "other", project).snapshot() is None
 
 
 async def test_a_project_that_is_moved_with_its_store_stays_known(project: Path, tmp_path: Path) -> None:
@@ -630,11 +631,11 @@ async def test_a_state_without_a_folder_lives_in_the_process(project: Path) -> N
     state = IndexState(None, "default", project)
     state.begin()
     state.end("complete")
-    state.save(index_state.Seen("1/1"))
+    state.save(ProjectSnapshot("1/1"))
     run = state.last_run()
     assert run is not None
     assert run.outcome == "complete"
-    assert state.seen() is not None
+    assert state.snapshot() is not None
 
 
 async def test_the_state_is_readable_json_of_the_owner_alone(memory: Memory, project: Path) -> None:

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from aurora_dev.core.contracts import DocumentStore
 from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.types import Document, Record
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import IndexingError, InvalidRequestError
+from aurora_dev.indexing import chunk_version
 from aurora_dev.indexing import file_reader as reading
-from aurora_dev.indexing import recipe
-from aurora_dev.indexing.indexer import DocumentStore, Indexer, IndexOptions, IndexProgress, IndexReport
+from aurora_dev.indexing.indexer import Indexer, IndexOptions, IndexProgress, IndexReport
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
 TOKEN = "ghp_" + "a8Kd03mPq7Zt5LwXc1Rv9BnY2sHjF6gUeQ4i"
@@ -261,7 +262,7 @@ async def test_a_full_run_stores_everything_again(root: Path) -> None:
 async def test_a_new_way_of_cutting_reads_every_file_anew(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = DictStore()
     await index(store, root)
-    monkeypatch.setattr(recipe, "CHUNKING_VERSION", 999)
+    monkeypatch.setattr(chunk_version, "CHUNKING_VERSION", 999)
     assert files(await index(store, root)) == (0, 3, 0, 0)
 
 

@@ -182,7 +182,7 @@ async def test_where_the_system_cannot_watch_the_project_is_polled_and_that_is_s
         raise OSError(errno.ENOSPC, "OS file watch limit reached")
 
     monkeypatch.setattr(watchfiles, "awatch", refuse)
-    monkeypatch.setattr(watch, "_POLL_EVERY", 0.05)
+    monkeypatch.setattr(watch, "_POLL_INTERVAL", 0.05)
     async with watching(project) as started:
         assert (await started.next()).polling is None
         batch = await started.next()
@@ -194,20 +194,20 @@ async def test_where_the_system_cannot_watch_the_project_is_polled_and_that_is_s
 
 
 async def test_polling_can_be_asked_for(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "_POLL_EVERY", 0.05)
+    monkeypatch.setattr(watch, "_POLL_INTERVAL", 0.05)
     async with watching(project, poll=True) as started:
         assert (await started.next()).polling == "asked to"
         put(project, "src/beta.py", "BETA = 1\n")
         assert (await started.next()).files_updated == 1
 
 
-async def test_a_watch_waits_until_git_is_done(tmp_path: Path) -> None:
+async def test_a_watch_waits_until_wait_for_git(tmp_path: Path) -> None:
     repository = Repository(tmp_path / "project")
     repository.commit("Begin", a__py="A = 1\n", __gitignore=".aurora\n")
     stop = asyncio.Event()
     lock = repository.root / ".git" / "index.lock"
     lock.touch()
-    waiting = asyncio.create_task(watch._git_is_done(repository.root, stop))
+    waiting = asyncio.create_task(watch._wait_for_git(repository.root, stop))
     done, _ = await asyncio.wait({waiting}, timeout=0.3)
     assert not done
     lock.unlink()
