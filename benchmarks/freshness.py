@@ -21,8 +21,8 @@ from pathlib import Path
 
 from machine import machine
 
-from aurora_dev.indexing.changes import look_at
-from aurora_dev.indexing.recipe import recipe_name
+from aurora_dev.indexing.changes import find_changes
+from aurora_dev.indexing.chunk_version import current_chunk_version
 from aurora_dev.memory import Memory
 
 QUERIES = ("where are totals computed", "function_17", "how is a value scaled", "the report of a module")
@@ -59,12 +59,12 @@ async def measure(root: Path, searches: int, saves: int) -> None:
                         times[name].append(time.perf_counter() - started)
             for name, seconds in times.items():
                 print(describe(f"warm search, freshness {name}", seconds))
-            seen = fresh.project_index.state.seen()
+            seen = fresh.project_index.state.snapshot()
             assert seen is not None
             looks = []
             for _ in range(searches):
                 started = time.perf_counter()
-                look_at(root, seen, recipe=recipe_name(), seconds=1.0)
+                find_changes(root, seen, chunk_version=current_chunk_version(), seconds=1.0)
                 looks.append(time.perf_counter() - started)
             print(describe("a look that finds nothing", looks))
             saved, missed = [], 0

@@ -20,8 +20,8 @@ CONFINED = {
     "torch": {"core/embed/sentence_transformers.py", "core/reranker.py"},
     "sentence_transformers": {"core/embed/sentence_transformers.py", "core/reranker.py"},
     "tiktoken": {"core/tokens/openai.py"},
-    "tree_sitter": {"syntax/__init__.py"},
-    "tree_sitter_language_pack": {"syntax/__init__.py"},
+    "tree_sitter": {"syntax/grammars.py", "syntax/definition_queries.py"},
+    "tree_sitter_language_pack": {"syntax/grammars.py"},
 }
 # Packages that take long to import: only inside functions, so that `import aurora_dev` stays fast.
 LATE = {"faiss", "torch", "sentence_transformers", "tree_sitter_language_pack", "tokenizers", "safetensors", "tiktoken"}

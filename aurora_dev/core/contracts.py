@@ -33,6 +33,7 @@ __all__ = [
     "DEFAULT_CHAT",
     "Capabilities",
     "ChatOverhead",
+    "DocumentStore",
     "Embedder",
     "Filter",
     "NamespaceStats",
@@ -401,6 +402,22 @@ class SearchableStore(Protocol):
 
     async def stats(self) -> NamespaceStats:
         """See `VectorStore.stats`."""
+
+
+class DocumentStore(Protocol):
+    """The calls of `VectorStore` that an indexer needs."""
+
+    @property
+    def namespace(self) -> str:
+        """Part of every id."""
+
+    async def scan(self, filter: Filter | None = None, *, content: bool = False) -> list[Record]:
+        """Return every record that matches; without ``content`` it is an empty string."""
+
+    async def write(
+        self, upserts: Sequence[Document], deletes: Sequence[str] = (), *, masked: bool = False
+    ) -> list[str]:
+        """Delete by id, then insert or replace, in one transaction; unchanged texts keep their vectors."""
 
 
 def with_defaults(given: _T, contract: Any) -> _T:

@@ -9,7 +9,7 @@ from aurora_dev.config import Settings
 from aurora_dev.core.factory import create_backend, create_embedder, create_reranker
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import ConfigurationError
-from aurora_dev.history.types import HistoryOptions
+from aurora_dev.history.options import HistoryOptions
 from aurora_dev.indexing.project_index import ProjectIndex
 from aurora_dev.notes.service import NoteService
 from aurora_dev.notes.user_store import USER_BUSY_TIMEOUT, USER_NAMESPACE, UserNotes

@@ -18,7 +18,7 @@ from repository import Repository
 
 @pytest.fixture(autouse=True)
 def no_git_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Nobody's own configuration counts, and no test finds the repository that the tests lie in."""
+    """Hide the user's git configuration, and the repository that contains the tests."""
     home = tmp_path / "home"
     home.mkdir()
     for name in [name for name in os.environ if name.startswith("GIT_")]:

@@ -1,4 +1,4 @@
-"""Tells, without running git, whether the present commit is another one than before."""
+"""The state of a repository's ``HEAD``, read without running git, to notice that another commit is checked out."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ import re
 from pathlib import Path
 from typing import Final
 
-__all__ = ["head_mark"]
+__all__ = ["head_state"]
 
-_LONGEST: Final = 4_096  # bytes; both files hold one line
+_MAX_BYTES: Final = 4_096  # each of the files holds one line
 _REFERENCE: Final = re.compile(r"ref: (refs/[^\0\n]+)")
 
 
-def head_mark(root: Path) -> str:
-    """Return a text that changes when the present commit does: by a commit, a checkout, a reset, a rebase, a pull.
+def head_state(root: Path) -> str:
+    """Return a text that changes with every commit, checkout, reset, rebase and pull.
 
     Returns:
-        ``""`` where there is no repository, or none that can be read.
+        An empty string if there is no readable repository.
     """
     marker = next((folder / ".git" for folder in (root, *root.parents) if (folder / ".git").exists()), None)
     if marker is None:
         return ""
     try:
-        own = marker if marker.is_dir() else marker.parent / _line(marker).removeprefix("gitdir:").strip()
-        common = own / _line(own / "commondir") if (own / "commondir").is_file() else own
-        head = _line(own / "HEAD")
+        own = marker if marker.is_dir() else marker.parent / _read_line(marker).removeprefix("gitdir:").strip()
+        common = own / _read_line(own / "commondir") if (own / "commondir").is_file() else own
+        head = _read_line(own / "HEAD")
         found = _REFERENCE.fullmatch(head)
         if found is None or ".." in found[1]:
             return head
         for folder in (own, common):
             loose = folder / found[1]
             if loose.is_file():
-                return f"{head} {_line(loose)}"
+                return f"{head} {_read_line(loose)}"
         packed = common / "packed-refs"
         if not packed.is_file():
             return head
@@ -41,6 +41,6 @@ def head_mark(root: Path) -> str:
         return ""
 
 
-def _line(path: Path) -> str:
+def _read_line(path: Path) -> str:
     with path.open("rb") as file:
-        return file.read(_LONGEST).decode("utf-8", "surrogateescape").strip()
+        return file.read(_MAX_BYTES).decode("utf-8", "surrogateescape").strip()

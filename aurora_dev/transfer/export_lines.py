@@ -1,4 +1,4 @@
-"""The lines of an export: a header, one record a line in the order of ids, and a last line that says it is all there.
+"""The lines of an export file: a header, one record per line sorted by id, and a last line that marks it as complete.
 
 ::
 
@@ -7,17 +7,15 @@
     …
     {"end": true, "records": 2, "sha256": "…"}
 
-Ids ascend strictly by code point, so that a reader of bounded memory sees that none is there twice. ``sha256`` is that
-of all bytes before its line, uncompressed; a file that was written by hand may leave it out.
+Ids ascend strictly by code point, so that a reader with bounded memory notices duplicates. ``sha256`` is the digest of
+all bytes before its line, uncompressed; a file that was written by hand may omit it.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import json
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,11 +26,11 @@ from aurora_dev.core.types import EmbedderInfo, Record, Vector
 from aurora_dev.errors import InvalidRequestError
 
 VERSION = 1
-LONGEST_LINE = 64 * 1024 * 1024  # bytes; a record is some kilobytes, and a file of another kind may have no line ends
+LONGEST_LINE = 64 * 1024 * 1024  # bytes; a record has kilobytes, and a file of another kind may have no line breaks
 
 
 class ExportFileError(InvalidRequestError):
-    """A file is no complete export; the text names the line."""
+    """Raised when a file is not a complete export; the message names the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +38,11 @@ class Header:
     """The first line.
 
     Attributes:
-        namespace: That was exported.
-        embedder: Whose vectors the file holds; ``None`` where the store knew none.
+        namespace: The exported namespace.
+        embedder: The embedder of the vectors; ``None`` if the store had none.
         vectors: Whether vectors were written.
-        records: How many there were when the export began.
-        sequence: Of the namespace when the export began; an interrupted export goes on only where it is the same.
+        records: The number of records when the export began.
+        sequence: The namespace's sequence when the export began; an interrupted export continues only at the same one.
     """
 
     namespace: str
@@ -80,7 +78,7 @@ class End:
 
 
 def record_line(record: Record, *, vectors: bool) -> bytes:
-    """Return a record's line, with its end."""
+    """Return the line of a record, with its line break."""
     vector = record.vector if vectors else None
     encoded = None if vector is None else base64.b64encode(vector.astype("<f4", copy=False).tobytes()).decode("ascii")
     return _line({"id": record.id, "content": record.content, "metadata": dict(record.metadata), "vector": encoded})
@@ -90,14 +88,14 @@ def parse_header(line: bytes) -> Header:
     """Read the first line.
 
     Raises:
-        ExportFileError: It is none, or of a newer version.
+        ExportFileError: It is not a header, or one of a newer version.
     """
     value = parse_object(line, 1)
     version = value.get("aurora_export")
     if isinstance(version, int) and version > VERSION:
         raise ExportFileError(
-            f"the file has the format version {version}, and this Aurora reads {VERSION} at most; nothing was written. "
-            "Upgrade with: pip install -U aurora-dev"
+            f"the file has the format version {version}, and this version of Aurora reads up to {VERSION}; nothing was "
+            "written. Upgrade with: pip install -U aurora-dev"
         )
     if version != VERSION:
         raise ExportFileError('line 1 is not the header of an export ({"aurora_export": 1, …}); nothing was written')
@@ -116,16 +114,16 @@ def parse_header(line: bytes) -> Header:
 
 
 def parse_line(line: bytes, number: int, header: Header, after: str | None) -> Record | End:
-    """Read a line behind the header.
+    """Read a line after the header.
 
     Args:
-        line: With its end.
-        number: 1-based, for the text of an error.
-        header: Says how long vectors are.
-        after: The id of the record before; ``None`` for the first.
+        line: The line, with its line break.
+        number: 1-based, for error messages.
+        header: The header of the file, which gives the dimension of vectors.
+        after: The id of the previous record; ``None`` for the first.
 
     Raises:
-        ExportFileError: It is neither a record that can be stored nor the last line.
+        ExportFileError: It is neither a valid record nor the last line.
     """
     value = parse_object(line, number)
     if value.get("end") is True:
@@ -136,7 +134,7 @@ def parse_line(line: bytes, number: int, header: Header, after: str | None) -> R
             raise ExportFileError(f"line {number}: the last line is damaged: {error}; nothing was written") from None
     try:
         record = Record(
-            value.get("id"),  # type: ignore[arg-type]  # what is no string is refused below
+            value.get("id"),  # type: ignore[arg-type]  # anything but a string is refused below
             value.get("content"),  # type: ignore[arg-type]
             value.get("metadata", {}),
             _vector(value.get("vector"), header),
@@ -146,8 +144,8 @@ def parse_line(line: bytes, number: int, header: Header, after: str | None) -> R
         raise ExportFileError(f"line {number}: {_one_line(error)}") from error
     if after is not None and record.id <= after:
         raise ExportFileError(
-            f"line {number}: the id {record.id!r} does not come after {after!r}: records stand in the order of their "
-            "ids, each once; nothing was written"
+            f"line {number}: the id {record.id!r} does not come after {after!r}: records must be sorted by id, without "
+            "duplicates; nothing was written"
         )
     return record
 
@@ -156,71 +154,17 @@ def parse_object(line: bytes, number: int) -> dict[str, Any]:
     """Return the JSON object of a line.
 
     Raises:
-        ExportFileError: It holds none.
+        ExportFileError: The line is not a JSON object.
     """
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise ExportFileError(
-            f"line {number} is damaged ({_one_line(error)}); nothing was written. Export again, or mend the line"
+            f"line {number} is damaged ({_one_line(error)}); nothing was written. Export again, or repair the line"
         ) from None
     if not isinstance(value, dict):
-        raise ExportFileError(f"line {number} holds no JSON object; nothing was written")
+        raise ExportFileError(f"line {number} is not a JSON object; nothing was written")
     return value
-
-
-class Reader:
-    """Reads an export line by line and checks that it is whole.
-
-    Args:
-        lines: Of the file, each with its end; read once.
-
-    Attributes:
-        header: The first line; known from the start.
-    """
-
-    def __init__(self, lines: Iterable[bytes]) -> None:
-        self._lines = iter(lines)
-        self._digest = hashlib.sha256()
-        first = next(self._lines, None)
-        if first is None:
-            raise ExportFileError("the file is empty; nothing was written")
-        self.header = parse_header(first)
-        self._digest.update(first)
-
-    def records(self) -> Iterator[Record]:
-        """Yield the records.
-
-        Raises:
-            ExportFileError: A line is damaged, or the file ends too early, late, or is not as it was written.
-        """
-        after: str | None = None
-        count, number = 0, 1
-        end: End | None = None
-        for number, line in enumerate(self._lines, 2):
-            if end is not None:
-                raise ExportFileError(f"line {number} stands behind the last line of the export; nothing was written")
-            found = parse_line(line, number, self.header, after)
-            if isinstance(found, End):
-                end = found
-                continue
-            self._digest.update(line)
-            after, count = found.id, count + 1
-            yield found
-        if end is None:
-            raise ExportFileError(
-                f"the file ends with line {number}, before the last line of an export: it was cut off; nothing was "
-                "written. Run the export again"
-            )
-        if end.records != count:
-            raise ExportFileError(
-                f"the file holds {count:,} records, and its last line says {end.records:,}; nothing was written"
-            )
-        if end.sha256 is not None and end.sha256 != self._digest.hexdigest():
-            raise ExportFileError(
-                "the file was changed after it was written (its SHA-256 is another); nothing was written. If you "
-                "changed it on purpose, take the sha256 out of its last line"
-            )
 
 
 def _line(value: dict[str, Any]) -> bytes:
@@ -229,7 +173,7 @@ def _line(value: dict[str, Any]) -> bytes:
 
 def _embedder(value: Any) -> EmbedderInfo:
     if not isinstance(value, dict):
-        raise ValueError("embedder is no object")
+        raise ValueError("embedder is not an object")
     name, fingerprint, dimension = value.get("name"), value.get("fingerprint"), value.get("dimension")
     if not isinstance(name, str) or not isinstance(fingerprint, str) or value.get("metric", "cosine") != "cosine":
         raise ValueError("embedder needs name, fingerprint and the metric cosine")
@@ -240,7 +184,7 @@ def _embedder(value: Any) -> EmbedderInfo:
 
 def _count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{value!r} is no count")
+        raise ValueError(f"{value!r} is not a count")
     return value
 
 
