@@ -1,4 +1,4 @@
-"""Shared parts of the backend contract: the base class, sample records, filters, and an exact search to compare with."""
+"""Shared parts of the backend contract: the base class, sample records, filters, an exact search to compare with."""
 
 from __future__ import annotations
 
