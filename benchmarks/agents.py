@@ -222,7 +222,7 @@ def measure_steady(project: Path) -> tuple[dict[str, list[float]], dict[str, flo
         seconds["memory_status"].append(client.timed("memory_status")[0])
         seconds["index_project"].append(client.timed("index_project")[0])
     memory["after every tool"], memory["peak"] = client.resident()
-    client.call("forget", ids=[one["id"] for one in client.call("recall", top_k=20)["results"]])
+    client.call("forget", ids=[note["id"] for note in client.call("recall", top_k=20)["results"]])
     client.close()
     return seconds, memory
 
@@ -243,7 +243,7 @@ def measure_freshness(project: Path, count: int) -> tuple[dict[str, list[float]]
             else:
                 file.write_text(f"def {name}(value):\n    return value * {number}\n", "utf-8")
             took, data = client.timed("search_memory", query=name, sources=["files"])
-            found = any(one["path"] == file.name and name in one["content"] for one in data["results"])
+            found = any(hit["path"] == file.name and name in hit["content"] for hit in data["results"])
             seconds[change].append(took)
             if found == (change == "deleted file"):
                 missed += 1
@@ -274,14 +274,14 @@ def agent(project: Path, number: int, rounds: int) -> None:
         seconds["search_memory"].append(took)
         took, data = client.timed("recall", query=words, top_k=5)
         seconds["recall"].append(took)
-        seen["memories"] += stored["id"] in {one["id"] for one in data["results"]}
+        seen["memories"] += stored["id"] in {note["id"] for note in data["results"]}
         name = f"agent{number}round{turn}marker"
         file = project / f"agent_{number}_{turn}.py"
         file.write_text(f"def {name}():\n    return {turn}\n", "utf-8")
         files.append(file.name)
         took, data = client.timed("search_memory", query=name, sources=["files"])
         seconds["search after a save"].append(took)
-        if file.name in {one.get("path") for one in data["results"]}:
+        if file.name in {hit.get("path") for hit in data["results"]}:
             seen["files"] += 1
         else:
             seen["announced"] += says_stale(data)
@@ -305,17 +305,17 @@ def measure_agents(project: Path, count: int, rounds: int) -> dict[str, Any]:
         for name, values in report["seconds"].items():
             seconds[name] += values
     client = Client(project)
-    ids = [one for report in reports for one in report["ids"]]
+    ids = [identifier for report in reports for identifier in report["ids"]]
     kept = set()
     for start in range(0, len(ids), 30):
         page = client.call("recall", ids=ids[start : start + 30], max_tokens=20_000)
-        kept |= {one["id"] for one in page["results"]}
+        kept |= {note["id"] for note in page["results"]}
     client.call("index_project")
     lost_files = 0
     for file in (file for report in reports for file in report["files"]):
         marker = file.replace("agent_", "agent").replace("_", "round").replace(".py", "marker")
         data = client.call("search_memory", query=marker, sources=["files"])
-        lost_files += file not in {one.get("path") for one in data["results"]}
+        lost_files += file not in {hit.get("path") for hit in data["results"]}
     client.close()
     return {
         "seconds": seconds,
@@ -414,7 +414,7 @@ def main() -> None:
         figures = {
             "machine": machine(),
             "chunks": chunks,
-            "starts": {name: vars(one) for name, one in starts.items()},
+            "starts": {name: vars(measured) for name, measured in starts.items()},
             "steady": steady[0],
             "resident_mb": steady[1],
             "freshness": freshness[0],

@@ -89,7 +89,9 @@ class Figures:
     def mean(self, way: str, budget: int, keep: Callable[[str], bool]) -> float:
         """Return the mean share over the queries of the packages that ``keep`` accepts."""
         return statistics.fmean(
-            one.share for one in self.outcomes if (one.way, one.budget) == (way, budget) and keep(one.package)
+            outcome.share
+            for outcome in self.outcomes
+            if (outcome.way, outcome.budget) == (way, budget) and keep(outcome.package)
         )
 
 
@@ -236,7 +238,7 @@ GROUPS: dict[str, Callable[[str], bool]] = {
 
 def report(figures: Figures) -> str:
     counts = {
-        title: len({(one.package, one.query) for one in figures.outcomes if keep(one.package)})
+        title: len({(outcome.package, outcome.query) for outcome in figures.outcomes if keep(outcome.package)})
         for title, keep in GROUPS.items()
     }
     budgets = "".join(f"{budget:>8,}" for budget in BUDGETS)
@@ -266,8 +268,8 @@ def report(figures: Figures) -> str:
 def misses(figures: Figures) -> str:
     """Return the queries for which semble shows more, by budget."""
     by_query: dict[tuple[int, str, str], dict[str, Outcome]] = defaultdict(dict)
-    for one in figures.outcomes:
-        by_query[one.budget, one.package, one.query][one.way] = one
+    for outcome in figures.outcomes:
+        by_query[outcome.budget, outcome.package, outcome.query][outcome.way] = outcome
     return "\n".join(
         f"{budget:>6} {package:10} {outcomes[AURORA].share:.2f} < {outcomes[SEMBLE].share:.2f}  {query}"
         for (budget, package, query), outcomes in sorted(by_query.items())
@@ -294,7 +296,7 @@ def main() -> None:
     if arguments.misses:
         print(misses(figures))
     if arguments.json:
-        outcomes = [vars(one) for one in figures.outcomes]
+        outcomes = [vars(outcome) for outcome in figures.outcomes]
         arguments.json.write_text(json.dumps({"machine": machine(), "outcomes": outcomes}, indent=1) + "\n", "utf-8")
 
 

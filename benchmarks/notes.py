@@ -125,18 +125,18 @@ async def searches() -> list[list[Found]]:
 
 
 def order(found: Sequence[Found], priors: dict[str, Prior], cosine_share: float, prior_share: float) -> list[str]:
-    best = max((one.keyword for one in found), default=0.0)
+    best = max((note.keyword for note in found), default=0.0)
     scores = {}
-    for one in found:
-        words = one.keyword / best if best else 0.0
-        relevant = cosine_share * max(0.0, one.cosine) + (1.0 - cosine_share) * words
-        prior = priors.get(one.text, Prior(30.0, 5, 0))
+    for note in found:
+        words = note.keyword / best if best else 0.0
+        relevant = cosine_share * max(0.0, note.cosine) + (1.0 - cosine_share) * words
+        prior = priors.get(note.text, Prior(30.0, 5, 0))
         value = (
             ranking.RECENCY_WEIGHT * ranking.recency(prior.age * DAY)
             + ranking.IMPORTANCE_WEIGHT * ranking.importance_share(prior.importance)
             + ranking.USE_WEIGHT * ranking.use_share(prior.uses)
         )
-        scores[one.text] = relevant * (1.0 - prior_share + prior_share * value)
+        scores[note.text] = relevant * (1.0 - prior_share + prior_share * value)
     return sorted(scores, key=lambda text: (-scores[text], text))
 
 
@@ -145,19 +145,19 @@ def mean_reciprocal_rank(
 ) -> float:
     values = []
     for priors in draws:
-        for one, pair in zip(found, pairs.SAME, strict=True):
-            ranked = order(one, priors, cosine_share, prior_share)
-            places = [ranked.index(text) + 1 for text in pair if text in ranked]
-            values.append(1.0 / min(places) if places else 0.0)
+        for notes, pair in zip(found, pairs.SAME, strict=True):
+            ranked = order(notes, priors, cosine_share, prior_share)
+            ranks = [ranked.index(text) + 1 for text in pair if text in ranked]
+            values.append(1.0 / min(ranks) if ranks else 0.0)
     return float(np.mean(values))
 
 
 def win_share(found: Sequence[Sequence[Found]], better: Prior, cosine_share: float, prior_share: float) -> float:
     """Return how often, of two texts that say the same, the one with the better prior comes first, 0..1."""
     wins = []
-    for one, (a, b) in zip(found, pairs.SAME, strict=True):
+    for notes, (a, b) in zip(found, pairs.SAME, strict=True):
         for first, second in ((a, b), (b, a)):
-            ranked = order(one, {first: better, second: Prior(180.0, 5, 0)}, cosine_share, prior_share)
+            ranked = order(notes, {first: better, second: Prior(180.0, 5, 0)}, cosine_share, prior_share)
             if first in ranked and second in ranked:
                 wins.append(ranked.index(first) < ranked.index(second))
     return float(np.mean(wins))
@@ -170,7 +170,7 @@ def random_prior(generator: np.random.Generator) -> Prior:
 
 def show_recall() -> None:
     found = asyncio.run(searches())
-    texts = sorted({one.text for part in found for one in part})
+    texts = sorted({note.text for notes in found for note in notes})
     generator = np.random.default_rng(SEED)
     draws = []
     for _ in range(DRAWS):

@@ -158,14 +158,14 @@ def measure(scorers: dict[str, Any], chars: int, count: int, budget: float) -> d
             break
     row: dict[str, Any] = {"chars": chars, "candidates": count, "rounds": len(rounds)}
     for way in scorers:
-        wall = statistics.median(one[way][0] for one in rounds)
+        wall = statistics.median(times[way][0] for times in rounds)
         row[way] = {
             "ms": 1e3 * wall / count,
             "per_second": count / wall,
-            "cpu_ms": 1e3 * statistics.median(one[way][1] for one in rounds) / count,
-            "times": statistics.median(one["plain"][0] / one[way][0] for one in rounds),
+            "cpu_ms": 1e3 * statistics.median(times[way][1] for times in rounds) / count,
+            "times": statistics.median(times["plain"][0] / times[way][0] for times in rounds),
             "all_ms": 1e3 * wall,
-            "cpu_times": statistics.median(one["plain"][1] / one[way][1] for one in rounds),
+            "cpu_times": statistics.median(times["plain"][1] / times[way][1] for times in rounds),
         }
     return row
 
@@ -296,10 +296,10 @@ def table(rows: list[dict[str, Any]]) -> str:
     lines = [head, "|--:|--:|---|--:|--:|--:|--:|--:|--:|--:|"]
     for row in rows:
         for way in WAYS:
-            one = row[way]
+            cell = row[way]
             lines.append(
-                f"| {row['chars']:,} | {row['candidates']} | {way} | {one['all_ms']:.0f} | {one['ms']:.1f} | "
-                f"{one['per_second']:.1f} | {one['times']:.2f} | {one['cpu_ms']:.1f} | {one['cpu_times']:.2f} | "
+                f"| {row['chars']:,} | {row['candidates']} | {way} | {cell['all_ms']:.0f} | {cell['ms']:.1f} | "
+                f"{cell['per_second']:.1f} | {cell['times']:.2f} | {cell['cpu_ms']:.1f} | {cell['cpu_times']:.2f} | "
                 f"{row['rounds']} |"
             )
     for way in WAYS[1:]:

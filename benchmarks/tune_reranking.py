@@ -82,7 +82,7 @@ class Case:
 
     @property
     def is_pair(self) -> bool:
-        """Whether the answer is one chunk instead of a set of targets."""
+        """True if the answer is one chunk instead of a set of targets."""
         return "positive" in self.answer
 
     def value(self, fusion: RerankFusion | None, *, blind: bool = False) -> float:

@@ -1,6 +1,6 @@
 """Extract the schemas that the tests need from Pinecone's published API description, without the prose.
 
-python scripts/strip_api_description.py FOLDER_WITH_YAML tests/data/pinecone
+Run ``python scripts/strip_api_description.py FOLDER_WITH_YAML tests/data/pinecone``.
 """
 
 from __future__ import annotations

@@ -98,13 +98,15 @@ def examine(inspector: Inspector) -> None:
         if tool == "remember":
             new = data.get("id", "")
             resources = inspector.ask("resources/list")["resources"]
-            inspector.check("resources/list", [one["uri"] for one in resources], [f"aurora://memory/{new}"])
+            inspector.check("resources/list", [resource["uri"] for resource in resources], [f"aurora://memory/{new}"])
             content = inspector.ask("resources/read", "--uri", f"aurora://memory/{new}")["contents"][0]["text"]
             inspector.check("resources/read", "EdDSA" in content, True)
     templates = inspector.ask("resources/templates/list")["resourceTemplates"]
-    inspector.check("resources/templates/list", [one["uriTemplate"] for one in templates], ["aurora://memory/{id}"])
+    inspector.check(
+        "resources/templates/list", [template["uriTemplate"] for template in templates], ["aurora://memory/{id}"]
+    )
     prompts = inspector.ask("prompts/list")["prompts"]
-    inspector.check("prompts/list", [one["name"] for one in prompts], ["start_task"])
+    inspector.check("prompts/list", [prompt["name"] for prompt in prompts], ["start_task"])
     prompt = inspector.ask("prompts/get", "--prompt-name", "start_task", "--prompt-args", "task=change verify_token")
     inspector.check("prompts/get", "verify_token" in prompt["messages"][0]["content"]["text"], True)
     wrong = inspector.ask(

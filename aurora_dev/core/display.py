@@ -1,7 +1,7 @@
-"""How search results and contexts look in a console and in a notebook.
+"""Display of search results and contexts in consoles and notebooks.
 
-Everything shown comes from files, notes and commits, so it is data: control characters are escaped, long text is cut,
-and HTML has no markup other than the table's own.
+The text shown comes from files, notes and commits and is not trusted: control characters are escaped, long text is cut,
+and HTML contains only the markup of the table.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def location(result: SearchResult) -> str:
         return _one_line(f"commit {str(metadata[COMMIT_KEY])[:_ID_CHARS]}")
     path, start, end = metadata.get("path"), metadata.get("start_line"), metadata.get("end_line")
     has_lines = isinstance(start, int) and isinstance(end, int)
-    if isinstance(path, str) and path and (is_chunk(metadata) or has_lines):
+    # A note has a kind, and may name the file that it is about.
+    if isinstance(path, str) and path and (is_chunk(metadata) or has_lines or "kind" not in metadata):
         return visible(f"{path}:{start}-{end}" if has_lines else path)
     return _one_line(f"{metadata.get('kind') or 'note'} {result.id[:_ID_CHARS]}")
 
@@ -42,12 +43,12 @@ def title(result: SearchResult) -> str:
     symbol = result.metadata.get("symbol")
     if is_chunk(result.metadata) and isinstance(symbol, str) and symbol:
         return _one_line(symbol)
-    return _one_line(next((line.strip() for line in result.content.splitlines() if line.strip()), ""))
+    return _first_line(result)
 
 
 def result_line(result: SearchResult) -> str:
-    """Return a result on one line: score, location, title."""
-    return f"{result.score:.3f}  {location(result)}  {title(result)}"
+    """Return a result on one line: score, location, first line of the text."""
+    return f"{result.score:.3f}  {location(result)}  {_first_line(result)}".rstrip()
 
 
 def results_text(results: SearchResults) -> str:
@@ -87,6 +88,10 @@ def html_table(heading: str, header: Sequence[str], rows: Sequence[Sequence[obje
     paragraphs = "".join(f"<p>{_escaped(note)}</p>" for note in [*below, *notes])
     caption = html.escape(_one_line(heading))
     return f"<div><p><b>{caption}</b></p><table><tr>{head}</tr>{body}</table>{paragraphs}</div>"
+
+
+def _first_line(result: SearchResult) -> str:
+    return _one_line(next((line for line in result.content.splitlines() if line.strip()), ""))
 
 
 def _heading(results: SearchResults) -> str:

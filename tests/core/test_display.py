@@ -19,6 +19,7 @@ COMMIT = SearchResult("d" * 32, "Limit logins\n\nFive a minute.", 0.5, {"commit"
 NOTE = SearchResult("5e6f7a8b" * 4, "\nTokens are signed\nwith EdDSA.", 0.25, {"kind": "decision"})
 NOTE_ABOUT_A_FILE = SearchResult("9" * 32, "Never retry.", 0.2, {"kind": "lesson", "path": "src/auth.py"})
 DOCUMENT = SearchResult("guide", "Read me", 0.1, {})
+DOCUMENT_WITH_A_PATH = SearchResult("guide", "Read me", 0.1, {"path": "docs/guide.md"})
 HOSTILE = "<script>alert('x')</script>\x1b[2J\u202e & \"quoted\" \ud800\x00"
 
 
@@ -48,6 +49,7 @@ def tags(html: str) -> set[str]:
         (NOTE, "decision 5e6f7a8b", "Tokens are signed"),
         (NOTE_ABOUT_A_FILE, "lesson 99999999", "Never retry."),
         (DOCUMENT, "note guide", "Read me"),
+        (DOCUMENT_WITH_A_PATH, "docs/guide.md", "Read me"),
         (SearchResult("x", "\n \n", 0.0, {"path": "a.py", "file_hash": "1"}), "a.py", ""),
     ],
 )
@@ -55,8 +57,8 @@ def test_every_kind_of_record_has_a_location_and_a_title(result: SearchResult, l
     assert (result.location, result.title) == (location, title)
 
 
-def test_a_printed_result_is_one_line_with_score_location_and_title() -> None:
-    assert str(CHUNK) == "0.750  src/auth.py:12-13  Auth.login"
+def test_a_printed_result_is_one_line_with_score_location_and_first_line() -> None:
+    assert str(CHUNK) == "0.750  src/auth.py:12-13  def login(user):"
 
 
 def test_printed_results_are_ranked_and_say_what_did_not_run() -> None:
@@ -70,14 +72,14 @@ def test_printed_results_are_ranked_and_say_what_did_not_run() -> None:
     )
     assert str(results) == (
         "2 results (RRF)\n"
-        "  1. 0.750  src/auth.py:12-13  Auth.login\n"
+        "  1. 0.750  src/auth.py:12-13  def login(user):\n"
         "  2. 0.250  decision 5e6f7a8b  Tokens are signed\n"
         "degraded: the reranker took longer than 30 s\n"
         "notice: 3 files have changed"
     )
     page = results._repr_html_()
     assert "degraded: the reranker took longer than 30 s" in page and "3 files have changed" in page
-    assert str(SearchResults([CHUNK])) == "1 result\n  1. 0.750  src/auth.py:12-13  Auth.login"
+    assert str(SearchResults([CHUNK])) == "1 result\n  1. 0.750  src/auth.py:12-13  def login(user):"
     assert str(SearchResults()) == "0 results"
 
 

@@ -63,10 +63,10 @@ def test_a_written_folder_is_reproducible_loads_and_contains_no_local_path(
     vectors = np.random.default_rng(3).normal(size=(tokenizer.get_vocab_size(), 256)).astype(np.float32)
     for name in ("one", "two"):
         script.write_model(tmp_path / name, vectors, tokenizer)
-    one, two = StaticEmbedder(tmp_path / "one"), StaticEmbedder(tmp_path / "two")
-    assert one.fingerprint == two.fingerprint
+    first, second = StaticEmbedder(tmp_path / "one"), StaticEmbedder(tmp_path / "two")
+    assert first.fingerprint == second.fingerprint
     token = tokenizer.token_to_id("token")
-    assert one.embed_query("token") @ (vectors[token] / np.linalg.norm(vectors[token])) > 0.9999
+    assert first.embed_query("token") @ (vectors[token] / np.linalg.norm(vectors[token])) > 0.9999
     for file in sorted((tmp_path / "one").iterdir()):
         assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
         assert str(tmp_path).encode() not in file.read_bytes()

@@ -18,7 +18,7 @@ _LONGEST_TASK_IN_REPR: Final = 60  # characters
 
 
 class Level(IntEnum):
-    """How much of a candidate is shown."""
+    """The level of detail at which a candidate is shown."""
 
     NONE = 0
     POINTER = 1
@@ -193,7 +193,7 @@ class Context:
             "degraded": self.degraded,
             "notices": [{"code": notice.code, "text": notice.text} for notice in self.notices],
             "items": [_plain(asdict(item)) for item in self.items],
-            "left_out": [_plain(asdict(one)) for one in self.left_out],
+            "left_out": [_plain(asdict(left_out)) for left_out in self.left_out],
             "messages": self.to_messages(),
             "text": self.text,
         }

@@ -113,7 +113,7 @@ class Selection:
         return True
 
     def fill_up(self, candidates: Sequence[Candidate], best: Candidate | None = None) -> None:
-        """Choose as much as fits, by gain per token; what fits no more in full steps down a level.
+        """Choose as much as fits, by gain per token. A candidate that does not fit in full goes in at a lower level.
 
         Args:
             candidates: Best first. Those that are already chosen may be raised.

@@ -251,12 +251,12 @@ async def test_a_near_duplicate_is_left_out_if_its_file_is_shown_anyway(store: V
 
 async def test_the_same_input_gives_the_same_bytes(store: VectorStore) -> None:
     history = [{"role": "user", "content": "hello"}]
-    one = await ContextManager(store).build(TASK, 900, history=history, map_budget=100)
+    first = await ContextManager(store).build(TASK, 900, history=history, map_budget=100)
     manager = ContextManager(store)
     await manager.build("something else", 900)
-    two = await manager.build(TASK, 900, history=history, map_budget=100)
-    assert one.to_json() == two.to_json()
-    assert json.loads(one.to_json())["tokens"] == one.tokens
+    second = await manager.build(TASK, 900, history=history, map_budget=100)
+    assert first.to_json() == second.to_json()
+    assert json.loads(first.to_json())["tokens"] == first.tokens
 
 
 async def test_the_beginning_stays_the_same_from_task_to_task(store: VectorStore) -> None:
