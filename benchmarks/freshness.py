@@ -1,10 +1,10 @@
-"""What looking for changes costs a search, and how soon a saved file is found.
+"""Measure what the check for changed files costs a search, and how soon a saved file is found.
 
-    python benchmarks/freshness.py [--files 2000] [--folders 200] [--searches 200] [--processes 5]
+    python benchmarks/freshness.py [--files 2000] [--folders 200] [--searches 200] [--saves 30] [--processes 10]
 
-A project of small Python files is indexed through `Memory`. Then, in milliseconds: warm searches with the setting
-``freshness`` ``off`` and ``auto`` in turns (the difference is the look); the look alone; from a saved file to the
-results that hold it; and whole processes of ``aurora search``, again with both settings in turns.
+A project of small Python files is indexed through `Memory`. Measured in milliseconds: warm searches with the setting
+``freshness`` alternating between ``off`` and ``auto`` (the difference is the check); the check alone; the time from
+saving a file to the results that contain it; and whole processes of ``aurora search``, alternating in the same way.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ async def measure(root: Path, searches: int, saves: int) -> None:
                 print(describe(f"warm search, freshness {name}", seconds))
             seen = fresh.project_index.state.snapshot()
             assert seen is not None
-            looks = []
+            checks = []
             for _ in range(searches):
                 started = time.perf_counter()
                 find_changes(root, seen, chunk_version=current_chunk_version(), seconds=1.0)
-                looks.append(time.perf_counter() - started)
-            print(describe("a look that finds nothing", looks))
+                checks.append(time.perf_counter() - started)
+            print(describe("a check that finds no change", checks))
             saved, missed = [], 0
             target = root / "package_000" / "module_0.py"
             for number in range(saves):

@@ -12,8 +12,8 @@ import docs_examples as docs
 import pytest
 
 from aurora_dev.core import tokens
-from aurora_dev.core.context import assembly as context_assembly
-from aurora_dev.core.context import sources as context_sources
+from aurora_dev.core.context import budget as context_budget
+from aurora_dev.core.context import import_graph
 from aurora_dev.core.context.items import Context, ContextItem, Level, LevelName, Section
 from aurora_dev.core.context_manager import ContextManager
 from aurora_dev.core.tokens.openai import TiktokenCounter
@@ -74,15 +74,15 @@ def tokens_folder() -> Path:
 
 
 def test_numbers_in_the_text_match_the_code() -> None:
-    assert context_assembly.HISTORY_SHARE == 0.25, "the page says: a quarter of the budget"
+    assert context_budget.HISTORY_SHARE == 0.25, "the page says: a quarter of the budget"
     assert context_command._MAP_SHARE == 8, "the page says: an eighth of the budget"
-    assert f"stores of more than {context_sources.MOST_RECORDS:,} records" in TEXT
+    assert f"stores of more than {import_graph.MOST_RECORDS:,} records" in TEXT
     chat = TiktokenCounter.chat
     assert (chat.per_message, chat.per_reply) == (3 + 1, 3), "three per message, one for its role, three for the reply"
 
 
 def test_the_estimate_counts_as_many_tokens_of_source_code_as_the_page_says() -> None:
-    files = sorted(Path(context_assembly.__file__).parents[1].rglob("*.py"))
+    files = sorted(Path(context_budget.__file__).parents[1].rglob("*.py"))
     source = "".join(file.read_text("utf-8") for file in files)
     ratio = tokens.EstimateCounter().count(source) / tokens.TiktokenCounter("o200k_base").count(source)
     assert "2.5 to 3 times the count of" in TEXT

@@ -126,6 +126,33 @@ class SearchResult:
     metadata: Mapping[str, Any]
     scores: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def location(self) -> str:
+        """The source, for any kind of record: ``src/auth.py:12-40``, ``commit 1a2b3c4d`` or ``decision 5e6f7a8b``."""
+        from aurora_dev.core.display import location
+
+        return location(self)
+
+    @property
+    def title(self) -> str:
+        """One line that names the record: the symbol of a chunk, the subject of a commit, else the first line."""
+        from aurora_dev.core.display import title
+
+        return title(self)
+
+    def __str__(self) -> str:
+        from aurora_dev.core.display import result_line
+
+        return result_line(self)
+
+    def __repr__(self) -> str:
+        return f"SearchResult(id={self.id!r}, score={self.score:.4f}, location={self.location!r})"
+
+    def _repr_html_(self) -> str:
+        from aurora_dev.core.display import results_html
+
+        return results_html(SearchResults([self]))
+
 
 class SearchResults(list[SearchResult]):
     """A list of results that knows how it came about; a slice keeps what the whole knows.
@@ -154,6 +181,19 @@ class SearchResults(list[SearchResult]):
         self.notices = notices
         self.degraded = degraded
         self.timings: Mapping[str, float] = dict(timings or {})
+
+    def __str__(self) -> str:
+        from aurora_dev.core.display import results_text
+
+        return results_text(self)
+
+    def __repr__(self) -> str:
+        return f"SearchResults({len(self)} results, search_method={self.search_method!r}, degraded={self.degraded!r})"
+
+    def _repr_html_(self) -> str:
+        from aurora_dev.core.display import results_html
+
+        return results_html(self)
 
     def replace(self, results: Iterable[SearchResult]) -> SearchResults:
         """Return other results with this search's method, message, notices and timings."""
