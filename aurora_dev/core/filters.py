@@ -26,7 +26,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, overload
 
 from aurora_dev.errors import InvalidFilterError
 
@@ -149,6 +149,18 @@ def fields(node: FilterNode) -> tuple[str, ...]:
     if isinstance(node, Condition):
         return (node.field,)
     return tuple(dict.fromkeys(name for part in node.parts for name in fields(part)))
+
+
+@overload
+def all_of(first: Mapping[str, Any], /, *others: Mapping[str, Any] | None) -> Mapping[str, Any]: ...
+@overload
+def all_of(*filters: Mapping[str, Any] | None) -> Mapping[str, Any] | None: ...
+def all_of(*filters: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Join filters that must all match; ``None`` stands for no condition."""
+    given = [filter for filter in filters if filter]
+    if len(given) > 1:
+        return {"$and": given}
+    return given[0] if given else next((filter for filter in filters if filter is not None), None)
 
 
 def is_everything(node: FilterNode) -> bool:

@@ -5,59 +5,32 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-import numpy as np
 from typing_extensions import Self
 
 from aurora_dev.core.contracts import Embedder, Filter, NamespaceStats, Reranker, VectorBackend
 from aurora_dev.core.filters import is_everything, parse_filter
 from aurora_dev.core.record_checks import check_name
-from aurora_dev.core.record_kinds import is_commit
-from aurora_dev.core.search.fusion import mmr, rrf
-from aurora_dev.core.search.hidden import HiddenRecords, Visible
-from aurora_dev.core.search.history import asks_for_history, both, enough, without_commits_to_read
+from aurora_dev.core.search.candidates import CandidateFinder
+from aurora_dev.core.search.hidden import HiddenRecords
+from aurora_dev.core.search.history import asks_for_history, without_commits_to_read
 from aurora_dev.core.search.rerank import rerank_candidates
-from aurora_dev.core.search.signals import VECTOR_WEIGHT, QueryProfile, apply_signals
-from aurora_dev.core.search.trace import SearchTrace, with_score
+from aurora_dev.core.search.signals import QueryProfile
+from aurora_dev.core.search.trace import SearchTrace
 from aurora_dev.core.search.writer import DocumentWriter
-from aurora_dev.core.types import (
-    Document,
-    Match,
-    Record,
-    RerankFusion,
-    SearchOptions,
-    SearchResult,
-    SearchResults,
-)
-from aurora_dev.errors import (
-    BackendUnavailableError,
-    EmbeddingError,
-    IndexNotFoundError,
-    InvalidRequestError,
-    MissingDependencyError,
-    ModelLoadError,
-    RateLimitedError,
-    StoreClosedError,
-)
+from aurora_dev.core.types import Document, Record, RerankFusion, SearchOptions, SearchResults
+from aurora_dev.errors import InvalidRequestError, StoreClosedError
 from aurora_dev.log import get_logger
 
 _log = get_logger(__name__)
 _T = TypeVar("_T")
 
-# Each list holds this many candidates at least: the signals lift definitions and namesake files from far down. More
-# than 100 measured no better, 50 measured worse on large packages.
-_MIN_CANDIDATES = 100
-_CANDIDATES_PER_RESULT = 5
 # The reranker reads this many candidates for each result that is wanted.
 _RERANK_PER_RESULT = 3
-# What an embedder may fail with; a search then goes on by keyword.
-_EMBEDDER_ERRORS = (EmbeddingError, ModelLoadError, MissingDependencyError)
-# What one index of a remote store may fail with while another one answers.
-_REMOTE_ERRORS = (BackendUnavailableError, RateLimitedError, IndexNotFoundError)
 
 
 class VectorStore:
@@ -72,8 +45,11 @@ class VectorStore:
         reranker: A `Reranker`, its name (``"none"`` switches reranking off), or ``None`` for
             `CrossEncoderReranker`, which is skipped, with a notice, where sentence-transformers is not installed.
         mask_secrets: Whether credentials in contents are masked before anything is stored or embedded.
+        owns: Internal, for functions that create the parts themselves: what this stack would close is closed with the
+            store instead, unless the store cannot be made.
 
-    The store is asynchronous; the work runs in threads. It may be used from several tasks at once.
+    The store is asynchronous; the work runs in threads. It may be used from several tasks at once. `close` closes what
+    the store created from a name or ``None``; an instance that was passed in stays open.
     """
 
     def __init__(
@@ -85,18 +61,30 @@ class VectorStore:
         embedder: Embedder | str | None = None,
         reranker: Reranker | str | None = None,
         mask_secrets: bool = True,
+        owns: ExitStack | None = None,
     ) -> None:
         check_name(namespace, "namespace")
         # Names are sugar that the factory resolves; imported late, since the factory imports this module.
         from aurora_dev.core import factory
 
-        # The backend last: what is refused before leaves nothing open and no new folder behind.
-        self.embedder: Embedder = factory.create_embedder(embedder)
-        self.reranker: Reranker | None = factory.create_reranker(reranker)
-        self.backend: VectorBackend = factory.create_backend(backend, path=path)
+        with ExitStack() as created:
+            # The backend last, so that an argument that is refused leaves no new folder behind.
+            self.embedder: Embedder = factory.create_embedder(embedder)
+            if _is_name(embedder):
+                created.callback(self.embedder.close)
+            self.reranker: Reranker | None = factory.create_reranker(reranker)
+            if _is_name(reranker) and self.reranker is not None:
+                created.callback(self.reranker.close)
+            self.backend: VectorBackend = factory.create_backend(backend, path=path)
+            if _is_name(backend):
+                created.callback(self.backend.close)
+            if owns is not None:
+                created.push(owns.pop_all())
+            self._owned = created.pop_all()
         self.namespace = namespace
         self._writer = DocumentWriter(self.backend, self.embedder, namespace, mask=mask_secrets)
         self._hidden = HiddenRecords(self.backend, namespace)
+        self._candidates = CandidateFinder(self.backend, self.embedder, namespace, self._writer, self._hidden)
         self._closed = False
 
     # -- writing -----------------------------------------------------------------------------------------------
@@ -258,10 +246,10 @@ class VectorStore:
         # A small model is loaded by the time that the first stage is done; symbols seldom need one.
         if reranker is not None and not QueryProfile.of(query).is_symbol:
             reranker.prefetch()
-        results = await self._run(self._candidates, query, pool, filter, options, trace)
+        results = await self._run(self._candidates.find, query, pool, filter, options, trace)
         if options.mmr and results:
             with trace.timed("mmr"):
-                results = await self._run(self._diversify, results, pool, options.mmr_lambda)
+                results = await self._run(self._candidates.diversify, results, pool, options.mmr_lambda)
             trace.stages.append("mmr")
         if reranker is not None:
             if not asks_for_history(query):
@@ -282,110 +270,13 @@ class VectorStore:
         )
         return found
 
-    def _candidates(
-        self, query: str, pool: int, filter: Filter | None, options: SearchOptions, trace: SearchTrace
-    ) -> list[SearchResult]:
-        """Run stage 1: the candidate lists, then the fusion."""
-        visible = self._hidden.visible(filter)
-        wanted = options.candidates or max(_MIN_CANDIDATES, _CANDIDATES_PER_RESULT * pool)
-        use_vector, use_keyword = self._usable_lists(options, trace)
-        keyword_list: list[Match] = []
-        vector_list: list[Match] | None = []
-        if use_vector and use_keyword and not self.backend.capabilities.local:
-            with ThreadPoolExecutor(1) as side:
-                keywords = side.submit(self._keyword_list, query, wanted, visible, trace)
-                vector_list = self._vector_list(query, wanted, visible, trace)
-                try:
-                    keyword_list = keywords.result()
-                except _REMOTE_ERRORS as error:
-                    # Vectors alone are worth more than an error, unless there are none either.
-                    if vector_list is None:
-                        raise
-                    trace.degrade("keyword_unavailable", f"keywords could not be searched, vectors alone were: {error}")
-                    use_keyword = False
-        else:
-            # On this machine both lists are computed, not awaited: in two threads they would mostly wait for each
-            # other's interpreter lock, which costs more than the lists themselves.
-            if use_vector:
-                vector_list = self._vector_list(query, wanted, visible, trace)
-                if vector_list is None:
-                    use_keyword = self.backend.capabilities.keyword
-            if use_keyword:
-                keyword_list = self._keyword_list(query, wanted, visible, trace)
-        if not use_vector or vector_list is None:
-            trace.stages.append("keyword")
-            best = keyword_list[0].score if keyword_list else 1.0
-            return [_result(match, match.score / best, "keyword") for match in keyword_list]
-        if not use_keyword:
-            trace.stages.append("vector")
-            return [_result(match, max(0.0, min(1.0, match.score)), "vector") for match in vector_list]
-        trace.stages.append("rrf_hybrid")
-        with trace.timed("fuse"):
-            return _fuse(query, vector_list, keyword_list, options)
-
-    def _usable_lists(self, options: SearchOptions, trace: SearchTrace) -> tuple[bool, bool]:
-        """Decide which candidate lists can be made, and say why one that was asked for cannot."""
-        vector = options.mode in ("hybrid", "vector")
-        keyword = options.mode in ("hybrid", "keyword")
-        has_keyword = self.backend.capabilities.keyword
-        if keyword and not has_keyword:
-            trace.degrade("keyword_unavailable", "this backend has no keyword index: vectors alone were searched")
-            vector, keyword = True, False
-        if vector:
-            try:
-                mismatch = self._writer.mismatch()
-            except _EMBEDDER_ERRORS as error:  # some embedders learn their dimension from a service or a model
-                trace.degrade("embedder_failed", _not_embedded(error))
-                return False, has_keyword
-            if mismatch:
-                trace.degrade("embedder_mismatch", mismatch)
-                return False, has_keyword
-        return vector, keyword
-
-    def _vector_list(self, query: str, wanted: int, visible: Visible, trace: SearchTrace) -> list[Match] | None:
-        try:
-            with trace.timed("embed"):
-                vector = self.embedder.embed_query(query)
-        except _EMBEDDER_ERRORS as error:
-            trace.degrade("embedder_failed", _not_embedded(error))
-            return None
-        if not vector.any():
-            return []  # the embedder knows nothing in it (an emoji, a lone sign): everything would be equally near
-
-        def ask(count: int, condition: Filter | None) -> list[Match]:
-            backend, name = self.backend, self.namespace
-            return visible.query(lambda n, f: backend.vector_query(name, vector, n, both(f, condition)))(count)
-
-        with trace.timed("vector"):
-            return enough(ask, wanted)
-
-    def _keyword_list(self, query: str, wanted: int, visible: Visible, trace: SearchTrace) -> list[Match]:
-        def ask(count: int, condition: Filter | None) -> list[Match]:
-            backend, name = self.backend, self.namespace
-            return visible.query(lambda n, f: backend.keyword_query(name, query, n, both(f, condition)))(count)
-
-        with trace.timed("keyword"):
-            return enough(ask, wanted)
-
-    def _diversify(self, results: list[SearchResult], top_k: int, lambda_: float) -> list[SearchResult]:
-        # Beyond the candidates of one list, relevance is so low that diversity would only bring in noise.
-        results = results[: max(_MIN_CANDIDATES, top_k)]
-        records = self.backend.fetch(self.namespace, [result.id for result in results], vectors=True)
-        vectors = np.zeros((len(results), self.embedder.dimension), dtype=np.float32)
-        for row, result in enumerate(results):
-            record = records.get(result.id)
-            if record is not None and record.vector is not None:
-                vectors[row] = record.vector
-        relevance = np.array([result.score for result in results], dtype=np.float32)
-        return [with_score(results[row], "mmr", value) for row, value in mmr(relevance, vectors, top_k, lambda_)]
-
     # -- life cycle --------------------------------------------------------------------------------------------
 
     async def close(self) -> None:
-        """Release the backend; a second call does nothing."""
+        """Close the backend, the reranker and the embedder that this store created; a second call does nothing."""
         if not self._closed:
             self._closed = True
-            await asyncio.to_thread(self.backend.close)
+            await asyncio.to_thread(self._owned.close)
 
     async def __aenter__(self) -> Self:
         return self
@@ -401,6 +292,10 @@ class VectorStore:
         return await asyncio.to_thread(function, *arguments)
 
 
+def _is_name(part: object) -> bool:
+    return part is None or isinstance(part, str)
+
+
 def _to_read(top_k: int, options: SearchOptions, fusion: RerankFusion | None) -> int:
     """Return how many candidates the reranker reads."""
     if options.rerank_top_k is not None:
@@ -408,10 +303,6 @@ def _to_read(top_k: int, options: SearchOptions, fusion: RerankFusion | None) ->
     if fusion is not None and options.rerank_weight is None:
         return fusion.to_read(top_k)
     return _RERANK_PER_RESULT * top_k
-
-
-def _not_embedded(error: Exception) -> str:
-    return f"the query could not be embedded, keywords alone were searched: {error}"
 
 
 def _checked_ids(ids: object, kept: str) -> list[str]:
@@ -429,48 +320,3 @@ def _check_search(query: str, top_k: int, options: SearchOptions) -> None:
         raise InvalidRequestError(f"top_k must be a whole number of at least 1, not {top_k!r}")
     if not isinstance(options, SearchOptions):
         raise InvalidRequestError(f"options must be SearchOptions, not {type(options).__name__}")
-
-
-def _fuse(
-    query: str, vector_list: Sequence[Match], keyword_list: Sequence[Match], options: SearchOptions
-) -> list[SearchResult]:
-    """Fuse two candidate lists, then let the code-aware signals speak."""
-    profile = QueryProfile.of(query)
-    lists = (vector_list, keyword_list)
-    weight = VECTOR_WEIGHT if options.vector_weight is None else options.vector_weight
-    # Commits are ranked among themselves: however many there are, the places of everything else stay what they were.
-    fused: dict[str, float] = {}
-    for commits in (False, True):
-        ids = [[m.record.id for m in matches if is_commit(m.record.metadata) is commits] for matches in lists]
-        fused.update(rrf(ids, (weight, 1.0 - weight)))
-    vector_scores = {match.record.id: match.score for match in vector_list}
-    keyword_scores = {match.record.id: match.score for match in keyword_list}
-    records = {match.record.id: match.record for matches in (vector_list, keyword_list) for match in matches}
-    metadata = [records[identifier].metadata for identifier in fused]
-    stage_scores = np.fromiter(fused.values(), dtype=np.float64, count=len(fused))
-    final = stage_scores
-    if options.signals:
-        best = max(keyword_scores.values(), default=0.0) or 1.0
-        shares = np.array([keyword_scores.get(identifier, 0.0) / best for identifier in fused])
-        final = apply_signals(profile, metadata, stage_scores, shares)
-    order = np.argsort(-final, kind="stable")
-    identifiers = list(fused)
-    results = []
-    for row in order:
-        identifier = identifiers[row]
-        scores: dict[str, float] = {}
-        if identifier in vector_scores:
-            scores["vector"] = vector_scores[identifier]
-        if identifier in keyword_scores:
-            scores["keyword"] = keyword_scores[identifier]
-        scores["rrf"] = float(stage_scores[row])
-        if options.signals:
-            scores["signals"] = float(final[row])
-        record = records[identifier]
-        results.append(SearchResult(identifier, record.content, float(final[row]), record.metadata, scores))
-    return results
-
-
-def _result(match: Match, score: float, stage: str) -> SearchResult:
-    record = match.record
-    return SearchResult(record.id, record.content, score, record.metadata, {stage: match.score})

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aurora_dev.config import Settings, unknown_environment
-from aurora_dev.core.record_kinds import COMMIT_KEY, is_chunk
+from aurora_dev.core.record_kinds import is_chunk, is_commit
 from aurora_dev.core.search.hidden import SUPERSEDED
 from aurora_dev.errors import EmbeddingError, MissingDependencyError, ModelLoadError
 from aurora_dev.indexing.project_index import IndexAge
@@ -89,7 +89,7 @@ async def memory_status(store: VectorStore, settings: Settings, root: Path, age:
         if is_chunk(record.metadata):
             chunks += 1
             files[str(record.metadata.get("path"))] = str(record.metadata.get("language", "")) or "text"
-        elif COMMIT_KEY in record.metadata:
+        elif is_commit(record.metadata):
             commits += 1
         elif SUPERSEDED not in record.metadata:
             notes[str(record.metadata.get("kind", "note"))] += 1

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from aurora_dev.core.contracts import Filter, VectorBackend
-from aurora_dev.core.filters import fields, parse_filter
+from aurora_dev.core.filters import all_of, fields, parse_filter
 from aurora_dev.core.types import Match
 
 SUPERSEDED: Final = "superseded_by"
@@ -54,16 +54,17 @@ class Visible:
     hidden: int = 0
     now: float = 0.0
 
-    def query(self, call: Callable[[int, Filter | None], list[Match]]) -> Callable[[int], list[Match]]:
-        """Return a backend's query, as a function of how many matches are wanted, without what is hidden."""
+    def fetch(self, query: Callable[[int, Filter | None], list[Match]], wanted: int) -> list[Match]:
+        """Return up to ``wanted`` matches of a backend's query, without what is hidden.
+
+        Args:
+            query: Called with a number of matches and a filter.
+            wanted: How many matches to return.
+        """
         if not self.hidden:
-            return lambda wanted: call(wanted, self.filter)
-
-        def visible(wanted: int) -> list[Match]:
-            found = call(wanted + self.hidden, self.filter)
-            return [match for match in found if not is_hidden(match.record.metadata, self.now)][:wanted]
-
-        return visible
+            return query(wanted, self.filter)
+        found = query(wanted + self.hidden, self.filter)
+        return [match for match in found if not is_hidden(match.record.metadata, self.now)][:wanted]
 
 
 def is_hidden(metadata: Mapping[str, Any], now: float) -> bool:
@@ -101,7 +102,7 @@ class HiddenRecords:
         now = self._clock()
         if not self._backend.capabilities.local:
             # Asking first would take as long as the search itself.
-            return Visible(_joined(filter, _NOT_SUPERSEDED, _expires_after(now)))
+            return Visible(all_of(filter, _NOT_SUPERSEDED, _expires_after(now)))
         seen = self._current()
         passed = bisect_right(seen.expiries, now)
         if seen.superseded + passed <= _MOST_TAKEN_OUT:
@@ -111,7 +112,7 @@ class HiddenRecords:
             # The last moment that has passed stands for now: the filter stays the same until the next one comes, and
             # what the backend has worked out for it stays useful.
             parts.append(_expires_after(seen.expiries[passed - 1]))
-        return Visible(_joined(filter, *parts))
+        return Visible(all_of(filter, *parts))
 
     def _current(self) -> _Seen:
         sequence = self._backend.stats(self._namespace).sequence
@@ -135,7 +136,3 @@ class HiddenRecords:
 
 def _expires_after(moment: float) -> Filter:
     return {"$or": [{EXPIRES: {"$exists": False}}, {EXPIRES: {"$gt": moment}}]}
-
-
-def _joined(*filters: Filter | None) -> Filter:
-    return {"$and": [filter for filter in filters if filter]}

@@ -1,4 +1,4 @@
-"""Commits among the records: how they are told from files and notes, and which questions ask for them."""
+"""The place of commits among other records, and the questions that ask for them."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def history_weight(metadata: Mapping[str, Any], *, asked: bool) -> float:
     return ASKED_COMMIT_WEIGHT if asked and not is_chunk(metadata) else 1.0
 
 
-def enough(query: Callable[[int, Filter | None], list[Match]], wanted: int) -> list[Match]:
-    """Return a candidate list with as many places for everything else as it would have without commits.
+def with_room_for_commits(query: Callable[[int, Filter | None], list[Match]], wanted: int) -> list[Match]:
+    """Return a candidate list that holds as much of everything else as it would without commits.
 
     Args:
-        query: Returns that many matches, best first, that meet another condition beside those of the search.
-        wanted: How many candidates the list is to hold beside commits, and of commits at most.
+        query: Returns up to that many matches, best first, that also meet another condition.
+        wanted: How many candidates the list holds beside commits, and how many commits at most.
     """
     found = query(wanted, None)
     commits = [match for match in found if is_commit(match.record.metadata)]
@@ -63,15 +63,8 @@ def enough(query: Callable[[int, Filter | None], list[Match]], wanted: int) -> l
         others = [match for match in more if not is_commit(match.record.metadata)]
         if len(others) >= wanted or len(more) < wanted + 2 * len(commits):
             return _merged(others[:wanted], commits)
-    # Commits are most of what matches: a filter costs more than a longer list, and is sure.
+    # Most of what matches are commits. A filter costs more than a longer list, and always gives enough.
     return _merged(query(wanted, NOT_A_COMMIT), commits)
-
-
-def both(first: Filter | None, second: Filter | None) -> Filter | None:
-    """Return the filter that two filters make together."""
-    if first is None or second is None:
-        return second if first is None else first
-    return {"$and": [first, second]}
 
 
 def _merged(others: Sequence[Match], commits: Sequence[Match]) -> list[Match]:

@@ -10,9 +10,8 @@ import pytest
 
 from aurora_dev.core.context_manager import ContextManager
 from aurora_dev.core.contracts import Filter
-from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.record_kinds import IS_COMMIT
-from aurora_dev.core.search.history import asks_for_history, enough, without_commits_to_read
+from aurora_dev.core.search.history import asks_for_history, with_room_for_commits, without_commits_to_read
 from aurora_dev.core.types import Document, Match, Record, SearchResult
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.history.commit_indexer import commit_document
@@ -40,7 +39,7 @@ FILES = [
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[VectorStore]:
-    opened = VectorStore(FAISSLocalStore(tmp_path), embedder=HashingEmbedder(), reranker="none")
+    opened = VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker="none")
     await opened.upsert(FILES)
     yield opened
     await opened.close()
@@ -148,7 +147,7 @@ class Reads:
 
 async def test_a_reranker_reads_commits_only_where_they_are_asked_for(tmp_path: Path) -> None:
     reranker = Reads()
-    async with VectorStore(FAISSLocalStore(tmp_path), embedder=HashingEmbedder(), reranker=reranker) as store:
+    async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=reranker) as store:
         await store.upsert([*FILES, *(commit(n, f"Retry a request, part {n}") for n in range(20))])
         results = await store.search("retry a request after a pause", 5)
         assert not any("Commit" in text for text in reranker.texts)
@@ -173,7 +172,7 @@ def test_a_candidate_list_has_room_for_as_much_code_as_without_commits(share: in
     def query(count: int, condition: Filter | None) -> list[Match]:
         return [one for one in everything if condition is None or "commit" not in one.record.metadata][:count]
 
-    found = enough(query, 100)
+    found = with_room_for_commits(query, 100)
     code_found = [one for one in found if "path" in one.record.metadata]
     assert code_found == [one for one in everything if "path" in one.record.metadata][:100]
     assert 0 < len(found) - len(code_found) <= 100
@@ -187,7 +186,7 @@ def test_without_commits_a_candidate_list_is_asked_for_once() -> None:
         asked.append((count, condition))
         return [match(number, commit=False) for number in range(count)]
 
-    assert len(enough(query, 100)) == 100
+    assert len(with_room_for_commits(query, 100)) == 100
     assert asked == [(100, None)]
 
 

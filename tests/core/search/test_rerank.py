@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from aurora_dev.core.contracts import Reranker, with_defaults
 from aurora_dev.core.search.rerank import rerank_candidates
 from aurora_dev.core.search.trace import SearchTrace
 from aurora_dev.core.types import SearchOptions, SearchResult
@@ -61,8 +62,8 @@ CANDIDATES = [
 
 async def run(reranker: TableReranker, read: int = 4, **options: float) -> tuple[list[SearchResult], SearchTrace]:
     trace = SearchTrace(stages=["rrf_hybrid"])
-    found = await rerank_candidates("q", CANDIDATES, reranker, read, SearchOptions(**options), trace)  # type: ignore[arg-type]
-    return found, trace
+    asked = SearchOptions(**options)  # type: ignore[arg-type]
+    return await rerank_candidates("q", CANDIDATES, with_defaults(reranker, Reranker), read, asked, trace), trace
 
 
 async def test_results_come_in_the_order_of_the_rerankers_scores() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from aurora_dev.core.contracts import Reranker, with_defaults
 from aurora_dev.core.rerank.bundled import BundledReranker
 from aurora_dev.core.search.rerank import rerank_candidates
 from aurora_dev.core.search.rerank_blend import fuse, is_settled, kind_of, outlines_of, reading
@@ -60,7 +61,8 @@ async def run(
 ) -> tuple[list[SearchResult], SearchTrace]:
     trace = SearchTrace(stages=["rrf_hybrid"])
     asked = SearchOptions(**options)  # type: ignore[arg-type]
-    return await rerank_candidates(query, CANDIDATES, reranker, 3, asked, trace, fusion), trace
+    complete = with_defaults(reranker, Reranker)
+    return await rerank_candidates(query, CANDIDATES, complete, 3, asked, trace, fusion), trace
 
 
 @pytest.mark.parametrize(
@@ -248,7 +250,8 @@ async def reranked(
     found = [outlined(name, score, name.upper()) for name, score in zip(names, (0.8, 0.75, 0.3), strict=False)]
     trace = SearchTrace(stages=["rrf_hybrid"])
     fusion = replace(FUSION, topic=weights, outlines=2)
-    return await rerank_candidates(query, found, reranker, 3, SearchOptions(), trace, fusion), trace
+    complete = with_defaults(reranker, Reranker)
+    return await rerank_candidates(query, found, complete, 3, SearchOptions(), trace, fusion), trace
 
 
 async def test_a_search_has_the_reranker_read_outlines_where_they_have_a_weight() -> None:
@@ -369,5 +372,6 @@ async def test_descriptions_have_some_of_what_is_read_chosen_by_its_words(query:
     found = [*(worded(name, 1.0) for name in "abcde"), worded("f", 3.0)]
     reranker = Scores(*[0.5] * 5)
     fusion = replace(WITHIN, by_keyword=1)
-    await rerank_candidates(query, found, reranker, 5, SearchOptions(), SearchTrace(stages=[]), fusion)
+    complete = with_defaults(reranker, Reranker)
+    await rerank_candidates(query, found, complete, 5, SearchOptions(), SearchTrace(stages=[]), fusion)
     assert reranker.texts == read
