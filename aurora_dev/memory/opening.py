@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from aurora_dev.config import Settings
-from aurora_dev.core.factory import create_backend, create_embedder, create_reranker
+from aurora_dev.core.factory import LOCAL_BACKEND, backend_kind, create_backend, create_embedder, create_reranker
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import ConfigurationError
 from aurora_dev.history.types import HistoryOptions
@@ -31,22 +32,29 @@ def open_store(settings: Settings, root: str | Path) -> VectorStore:
         ModelLoadError: The embedder cannot be loaded.
         StoreError: The store cannot be opened.
     """
-    if settings.backend == "pinecone" and settings.sources()["namespace"].kind == "default":
+    kind = backend_kind(settings.backend)
+    if kind.shared and settings.sources()["namespace"].kind == "default":
         raise ConfigurationError(
-            "on Pinecone every project needs a namespace of its own, or one would remove the files of another; nothing "
-            "was opened. Set the environment variable AURORA_NAMESPACE to a name for this project"
+            f"on {kind.title} every project needs a namespace of its own, or one would remove the files of another; "
+            "nothing was opened. Set the environment variable AURORA_NAMESPACE to a name for this project"
         )
-    # Models before the store: what fails here leaves nothing open and no new folder behind.
-    embedder = create_embedder(settings.embedder, settings, root)
-    reranker = create_reranker(settings.reranker, settings)
-    backend = create_backend(settings.backend, settings.store_path(Path(root)), settings)
-    return VectorStore(
-        backend,
-        namespace=settings.namespace,
-        embedder=embedder,
-        reranker="none" if reranker is None else reranker,
-        mask_secrets=settings.mask_secrets,
-    )
+    with ExitStack() as parts:
+        # Models before the store: what fails here leaves nothing open and no new folder behind.
+        embedder = create_embedder(settings.embedder, settings, root)
+        parts.callback(embedder.close)
+        reranker = create_reranker(settings.reranker, settings)
+        if reranker is not None:
+            parts.callback(reranker.close)
+        backend = create_backend(settings.backend, settings.store_path(Path(root)), settings)
+        parts.callback(backend.close)
+        return VectorStore(
+            backend,
+            namespace=settings.namespace,
+            embedder=embedder,
+            reranker="none" if reranker is None else reranker,
+            mask_secrets=settings.mask_secrets,
+            owns=parts,
+        )
 
 
 def open_notes(settings: Settings, root: str | Path, store: VectorStore) -> NoteService:
@@ -61,13 +69,18 @@ def open_notes(settings: Settings, root: str | Path, store: VectorStore) -> Note
 
     def open_user_store() -> VectorStore:
         assert folder is not None  # UserNotes does not ask otherwise
-        return VectorStore(
-            create_backend("faiss", folder, settings.model_copy(update={"busy_timeout": USER_BUSY_TIMEOUT})),
-            namespace=USER_NAMESPACE,
-            embedder=store.embedder,
-            reranker="none",
-            mask_secrets=settings.mask_secrets,
-        )
+        with ExitStack() as parts:
+            patient = settings.model_copy(update={"busy_timeout": USER_BUSY_TIMEOUT})
+            backend = create_backend(LOCAL_BACKEND, folder, patient)
+            parts.callback(backend.close)
+            return VectorStore(
+                backend,
+                namespace=USER_NAMESPACE,
+                embedder=store.embedder,
+                reranker="none",
+                mask_secrets=settings.mask_secrets,
+                owns=parts,
+            )
 
     return NoteService(
         store,

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from aurora_dev.core.factory import backend_kind
 from aurora_dev.core.types import Notice, SearchOptions, SearchResult, SearchResults
 from aurora_dev.errors import AuroraError, IndexingError, InvalidRequestError
 from aurora_dev.memory import Memory
@@ -84,7 +85,7 @@ async def search_projects(
 
 def _indexed(project: str | Path) -> Memory:
     memory = Memory.open(project)
-    if memory.settings.backend == "faiss" and not memory.settings.store_path(memory.root).is_dir():
+    if backend_kind(memory.settings.backend).local and not memory.settings.store_path(memory.root).is_dir():
         raise IndexingError(f"there is no index in '{memory.root}'. Make one with: aurora index '{memory.root}'")
     return memory
 

@@ -1,11 +1,18 @@
 """Names become instances, instances stay themselves, and a wrong name says what there is."""
 
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from aurora_dev.config import ENV_PREFIX, Settings
+from aurora_dev.config.settings import remote_services
 from aurora_dev.core import factory
 from aurora_dev.core.embed.static import BUNDLED_PATH
 from aurora_dev.core.faiss_store import FAISSLocalStore
@@ -13,7 +20,11 @@ from aurora_dev.core.http_reranker import HTTPReranker
 from aurora_dev.core.rerank import bundled as onnx_reranker
 from aurora_dev.core.reranker import CrossEncoderReranker
 from aurora_dev.errors import ConfigurationError, InvalidRequestError, ModelLoadError
+from aurora_dev.memory.opening import open_store
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
+
+if TYPE_CHECKING:
+    from aurora_dev.core.pinecone_store import PineconeStore
 
 
 @pytest.fixture(autouse=True)
@@ -152,7 +163,7 @@ def test_an_unknown_backend_lists_what_there_is(tmp_path: Path) -> None:
 
 async def test_a_store_is_opened_where_and_how_the_settings_say(tmp_path: Path) -> None:
     settings = Settings(store=Path("data/memory"), namespace="docs", mask_secrets=False, reranker="none")
-    async with factory.open_store(settings, tmp_path) as store:
+    async with open_store(settings, tmp_path) as store:
         assert (tmp_path / "data" / "memory").is_dir()
         assert store.namespace == "docs"
         assert store.reranker is None
@@ -160,7 +171,7 @@ async def test_a_store_is_opened_where_and_how_the_settings_say(tmp_path: Path) 
 
 def test_an_embedder_that_cannot_be_made_leaves_no_store_behind(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError):
-        factory.open_store(Settings(embedder="bundeld"), tmp_path)
+        open_store(Settings(embedder="bundeld"), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -201,3 +212,32 @@ def test_asking_whether_something_is_an_embedder_loads_no_model() -> None:
 
     lazy = Lazy()
     assert factory.create_embedder(lazy) is lazy
+
+
+def test_each_backend_is_registered_under_its_own_name() -> None:
+    assert {name: kind.name for name, kind in factory.BACKENDS.items()} == {"faiss": "faiss", "pinecone": "pinecone"}
+    assert [kind.name for kind in factory.BACKENDS.values() if kind.local] == [factory.LOCAL_BACKEND]
+
+
+def test_what_is_said_of_the_local_backend_is_what_it_can_do(tmp_path: Path) -> None:
+    kind = factory.backend_kind("faiss")
+    with closing(kind.build(tmp_path, None)) as store:
+        assert (store.capabilities.local, store.capabilities.shared) == (kind.local, kind.shared)
+
+
+def test_what_is_said_of_pinecone_is_what_it_can_do(pinecone_store: Callable[..., PineconeStore]) -> None:
+    kind, store = factory.backend_kind("pinecone"), pinecone_store()
+    assert (store.capabilities.local, store.capabilities.shared) == (kind.local, kind.shared)
+
+
+def test_a_backend_is_described_without_importing_numpy_or_the_backend() -> None:
+    code = (
+        "import sys; from aurora_dev.core.factory import backend_kind; backend_kind('pinecone').shared;"
+        "print([name for name in ('numpy', 'faiss', 'sqlite3', 'pinecone', 'pydantic') if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_every_shared_backend_protects_its_settings_from_a_projects_files() -> None:
+    protected = {service.backend for service in remote_services()}
+    assert protected == {kind.name for kind in factory.BACKENDS.values() if not kind.local}

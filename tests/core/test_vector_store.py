@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -251,22 +252,24 @@ class OvertakenStore(FAISSLocalStore):
 async def test_of_two_processes_that_write_first_with_different_embedders_the_first_wins(tmp_path: Path) -> None:
     first, second = HashingEmbedder(64), HashingEmbedder(32)
     recorded = EmbedderInfo(first.name, first.dimension, first.fingerprint)
-    async with VectorStore(OvertakenStore(tmp_path, recorded), embedder=second, reranker="none") as store:
-        await store.upsert(NOTES)
-        assert store.backend.embedder() == recorded
-        assert store.backend.stats("default").vectors == 0
-        results = await store.search("tokens")
-        assert results[0].content == "Tokens are signed with EdDSA."
-        assert [notice.code for notice in results.notices] == ["embedder_mismatch"]
+    with closing(OvertakenStore(tmp_path, recorded)) as backend:
+        async with VectorStore(backend, embedder=second, reranker="none") as store:
+            await store.upsert(NOTES)
+            assert store.backend.embedder() == recorded
+            assert store.backend.stats("default").vectors == 0
+            results = await store.search("tokens")
+            assert results[0].content == "Tokens are signed with EdDSA."
+            assert [notice.code for notice in results.notices] == ["embedder_mismatch"]
 
 
 async def test_of_two_processes_that_write_first_with_one_embedder_both_store_vectors(tmp_path: Path) -> None:
     embedder = HashingEmbedder()
     under_another_name = EmbedderInfo("elsewhere", embedder.dimension, embedder.fingerprint)
-    async with VectorStore(OvertakenStore(tmp_path, under_another_name), embedder=embedder, reranker="none") as store:
-        await store.upsert(NOTES)
-        assert store.backend.embedder() == under_another_name
-        assert store.backend.stats("default").vectors == len(NOTES)
+    with closing(OvertakenStore(tmp_path, under_another_name)) as backend:
+        async with VectorStore(backend, embedder=embedder, reranker="none") as store:
+            await store.upsert(NOTES)
+            assert store.backend.embedder() == under_another_name
+            assert store.backend.stats("default").vectors == len(NOTES)
 
 
 @pytest.mark.parametrize(
@@ -437,7 +440,7 @@ async def test_a_remote_backend_is_asked_for_both_lists_at_once_and_gives_the_sa
     class Remote(FAISSLocalStore):
         @property
         def capabilities(self) -> Capabilities:
-            return Capabilities(remote=True)
+            return Capabilities(local=False)
 
         def vector_query(self, *arguments: Any, **options: Any) -> list[Match]:
             both_asked.wait()
@@ -448,11 +451,12 @@ async def test_a_remote_backend_is_asked_for_both_lists_at_once_and_gives_the_sa
             return super().keyword_query(*arguments, **options)
 
     embedder = HashingEmbedder()
-    async with VectorStore(FAISSLocalStore(tmp_path), embedder=embedder, reranker="none") as local:
+    async with VectorStore(path=tmp_path, embedder=embedder, reranker="none") as local:
         await local.upsert(NOTES)
         expected = await local.search("how are tokens signed")
-    async with VectorStore(Remote(tmp_path), embedder=embedder, reranker="none") as remote:
-        assert await remote.search("how are tokens signed") == expected
+    with closing(Remote(tmp_path)) as backend:
+        async with VectorStore(backend, embedder=embedder, reranker="none") as remote:
+            assert await remote.search("how are tokens signed") == expected
 
 
 async def test_an_empty_store_gives_an_empty_result(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,10 @@ class WithoutSwap:
 
 @pytest_asyncio.fixture(params=["swapping", "comparing"])
 async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[VectorStore]:
-    inner = FAISSLocalStore(tmp_path)
-    backend: Any = inner if request.param == "swapping" else WithoutSwap(inner)
-    async with VectorStore(backend, embedder=HashingEmbedder(), reranker="none") as store:
-        yield store
+    with closing(FAISSLocalStore(tmp_path)) as inner:
+        backend: Any = inner if request.param == "swapping" else WithoutSwap(inner)
+        async with VectorStore(backend, embedder=HashingEmbedder(), reranker="none") as store:
+            yield store
 
 
 async def test_what_is_as_it_was_read_is_replaced(opened: VectorStore) -> None:
