@@ -1,4 +1,4 @@
-"""The store that applications talk to: the one place where the stages of a search are ordered."""
+"""The store that applications use; it alone decides the order of the stages of a search."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from typing_extensions import Self
 
+from aurora_dev.core import factory
 from aurora_dev.core.contracts import Embedder, Filter, NamespaceStats, Reranker, VectorBackend
 from aurora_dev.core.filters import is_everything, parse_filter
 from aurora_dev.core.record_checks import check_name
@@ -29,7 +30,7 @@ from aurora_dev.log import get_logger
 _log = get_logger(__name__)
 _T = TypeVar("_T")
 
-# The reranker reads this many candidates for each result that is wanted.
+# The number of candidates that the reranker reads for each wanted result.
 _RERANK_PER_RESULT = 3
 
 
@@ -37,13 +38,13 @@ class VectorStore:
     """Documents in, ranked results out.
 
     Args:
-        backend: A `VectorBackend`, or the name of one: ``"faiss"``, or ``"pinecone"`` with the key and the index that
-            the environment names.
-        path: Folder of a local backend; ignored where ``backend`` is an instance.
+        backend: A `VectorBackend`, or the name of one: ``"faiss"``, or ``"pinecone"`` with the key and index that the
+            environment names.
+        path: Folder of a local backend; ignored if ``backend`` is an instance.
         namespace: The part of the backend that this store reads and writes.
         embedder: An `Embedder`, its name, or ``None`` for the bundled one.
-        reranker: A `Reranker`, its name (``"none"`` switches reranking off), or ``None`` for
-            `CrossEncoderReranker`, which is skipped, with a notice, where sentence-transformers is not installed.
+        reranker: A `Reranker`, its name (``"none"`` switches reranking off), or ``None`` for `CrossEncoderReranker`,
+            which is skipped with a notice if sentence-transformers is not installed.
         mask_secrets: Whether credentials in contents are masked before anything is stored or embedded.
         owns: Internal, for functions that create the parts themselves: what this stack would close is closed with the
             store instead, unless the store cannot be made.
@@ -64,9 +65,6 @@ class VectorStore:
         owns: ExitStack | None = None,
     ) -> None:
         check_name(namespace, "namespace")
-        # Names are sugar that the factory resolves; imported late, since the factory imports this module.
-        from aurora_dev.core import factory
-
         with ExitStack() as created:
             # The backend last, so that an argument that is refused leaves no new folder behind.
             self.embedder: Embedder = factory.create_embedder(embedder)
@@ -93,19 +91,19 @@ class VectorStore:
         """Store documents, replacing those with the same ids; durable when it returns.
 
         Args:
-            documents: What to store.
-            wait: Whether to return only when every search sees them; a local store always shows them at once, a remote
-                one after a while.
+            documents: The documents.
+            wait: Whether to return only when every search sees them. A local store shows them at once, a remote one
+                after a while.
 
         Returns:
             The ids, in the order of ``documents``.
 
         Raises:
-            InvalidRequestError: A document cannot be stored; none was.
-            EmbeddingError: The embedder failed; none was stored.
-            PartialWriteError: A remote backend stored some and not others; it names both.
-            StoreError: The backend could not write; none was stored. With ``wait``: it does not show them in time;
-                all are stored.
+            InvalidRequestError: A document cannot be stored; nothing was stored.
+            EmbeddingError: The embedder failed; nothing was stored.
+            PartialWriteError: A remote backend stored some documents and not others; the error names both.
+            StoreError: The backend could not write; nothing was stored. With ``wait``, also raised if the documents are
+                not visible in time; then all of them are stored.
         """
         ids = await self.write(documents)
         if wait and not self.backend.capabilities.local:
@@ -115,12 +113,15 @@ class VectorStore:
     async def write(
         self, upserts: Sequence[Document], deletes: Sequence[str] = (), *, masked: bool = False
     ) -> list[str]:
-        """Delete by id and store documents in one step (one transaction where the backend has them).
+        """Delete by id and store documents in one step (one transaction, if the backend has transactions).
 
         Args:
-            upserts: Stored as by `upsert`; a document whose text is already stored keeps its vector.
-            deletes: Ids to remove; unknown ones are ignored.
-            masked: Whether the caller has masked secrets already.
+            upserts: Documents to store, as by `upsert`; a document whose text is already stored keeps its vector.
+            deletes: Ids to delete; unknown ones are ignored.
+            masked: Whether the caller has masked credentials already.
+
+        Returns:
+            The ids, in the order of ``upserts``.
         """
         ids = _checked_ids(deletes, "nothing was written")
         return await self._run(self._writer.write, upserts, ids, masked)
@@ -133,17 +134,17 @@ class VectorStore:
         *,
         masked: bool = False,
     ) -> bool:
-        """Write as `write` does, unless somebody else has changed what the caller has read (compare and swap).
+        """Compare-and-swap: write as `write` does, if the expected documents are still as they were read.
 
         Args:
-            expected: Documents by id as they were read, ``None`` for an id that was missing.
+            expected: Documents by id as they were read; ``None`` for an id that did not exist.
             upserts: As in `write`.
             deletes: As in `write`.
             masked: As in `write`.
 
         Returns:
-            Whether it was written; if not, read again and retry. One transaction on the local store; a backend
-            without ``write_if`` compares right before it writes.
+            Whether the documents were written; if not, read again and retry. The local store compares and writes in one
+            transaction; a backend without ``write_if`` compares right before it writes.
         """
         return await self._run(
             self._writer.write_if, expected, upserts, _checked_ids(deletes, "nothing was written"), masked
@@ -153,10 +154,10 @@ class VectorStore:
         """Delete by ids or by filter.
 
         Returns:
-            How many documents there were to delete.
+            The number of documents that were deleted.
 
         Raises:
-            InvalidRequestError: Neither or both were given, or the filter is empty or wrong.
+            InvalidRequestError: Neither or both were given, or the filter is empty or wrong; nothing was deleted.
         """
         if (ids is None) == (filter is None):
             raise InvalidRequestError("delete takes either ids or filter: nothing was deleted")
@@ -169,13 +170,13 @@ class VectorStore:
         return await self._run(self._writer.delete, _checked_ids(ids, "nothing was deleted"))
 
     async def reembed(self, progress: Callable[[int, int], None] | None = None) -> int:
-        """Bring back the vectors of documents that have none of this store's embedder, from their text.
+        """Embed the stored documents that have no vector of this store's embedder.
 
         Args:
             progress: Called with (documents done, documents to do) after each batch, from a worker thread.
 
         Returns:
-            How many documents were embedded. An interrupted run continues where it was.
+            The number of documents that were embedded. A new call continues an interrupted one.
         """
         return await self._run(self._writer.reembed, progress)
 
@@ -188,11 +189,11 @@ class VectorStore:
         return [Document(found[i].content, found[i].metadata, i) for i in ids if i in found]
 
     async def scan(self, filter: Filter | None = None, *, content: bool = False) -> list[Record]:
-        """Return every record that matches, in the order of ids; without ``content`` it is an empty string."""
+        """Return every record that matches, in the order of ids; without ``content``, contents are empty strings."""
         return await self._run(lambda: list(self.backend.scan(self.namespace, filter, content=content)))
 
     async def count(self, filter: Filter | None = None) -> int:
-        """Return how many documents match; all without a filter."""
+        """Return the number of documents that match; all of them without a filter."""
         return await self._run(self.backend.count, self.namespace, filter)
 
     async def stats(self) -> NamespaceStats:
@@ -200,11 +201,11 @@ class VectorStore:
         return await self._run(self.backend.stats, self.namespace)
 
     async def embedder_matches(self) -> bool:
-        """Return whether the stored vectors, if any, are this store's embedder's."""
+        """Return whether the stored vectors, if any, were made by this store's embedder."""
         return await self._run(self._writer.embedder_matches)
 
     async def refresh(self) -> None:
-        """Bring the backend's indexes up to date now, so that the next search does not wait for it."""
+        """Bring the indexes of the backend up to date, so that the next search does not wait for them."""
         await self._run(self.backend.refresh, self.namespace)
 
     async def search(
@@ -220,14 +221,14 @@ class VectorStore:
 
         Args:
             query: Words, a sentence or an identifier.
-            top_k: How many results, at least 1.
+            top_k: The greatest number of results, at least 1.
             rerank: Whether the reranker orders the best candidates; ``False`` trades accuracy for speed.
-            filter: Conditions on metadata (see `aurora_dev.core.filters`); they apply before ``top_k``. Records with
-                ``superseded_by`` or with an ``expires_at`` that has passed are left out, unless the filter names these.
-            options: What is rarely changed.
+            filter: Conditions on metadata (see `aurora_dev.core.filters`); they apply before ``top_k``. Superseded and
+                expired records are left out, unless the filter names ``superseded_by`` or ``expires_at``.
+            options: The rarely changed options.
 
         Returns:
-            Up to ``top_k`` results, best first. A stage that cannot run is left out and named in ``degraded``.
+            Up to ``top_k`` results, best first. A stage that cannot run is skipped and named in ``degraded``.
 
         Raises:
             InvalidRequestError: The query is empty, or an argument is out of range.
@@ -243,7 +244,7 @@ class VectorStore:
         read_by_reranker = _to_read(top_k, options, reranker.fusion) if reranker else 0
         pool = max(top_k, read_by_reranker)
 
-        # A small model is loaded by the time that the first stage is done; symbols seldom need one.
+        # A small model is loaded by the time the first stage is done. Symbols seldom need the reranker.
         if reranker is not None and not QueryProfile.of(query).is_symbol:
             reranker.prefetch()
         results = await self._run(self._candidates.find, query, pool, filter, options, trace)
@@ -297,7 +298,7 @@ def _is_name(part: object) -> bool:
 
 
 def _to_read(top_k: int, options: SearchOptions, fusion: RerankFusion | None) -> int:
-    """Return how many candidates the reranker reads."""
+    """Return the number of candidates that the reranker reads."""
     if options.rerank_top_k is not None:
         return options.rerank_top_k
     if fusion is not None and options.rerank_weight is None:
@@ -305,9 +306,9 @@ def _to_read(top_k: int, options: SearchOptions, fusion: RerankFusion | None) ->
     return _RERANK_PER_RESULT * top_k
 
 
-def _checked_ids(ids: object, kept: str) -> list[str]:
+def _checked_ids(ids: object, outcome: str) -> list[str]:
     if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
-        raise InvalidRequestError(f"ids must be a list of strings, not {ids!r:.80}: {kept}")
+        raise InvalidRequestError(f"ids must be a list of strings, not {ids!r:.80}: {outcome}")
     return list(ids)
 
 
@@ -315,7 +316,7 @@ def _check_search(query: str, top_k: int, options: SearchOptions) -> None:
     if not isinstance(query, str):
         raise InvalidRequestError(f"query must be a string, not {type(query).__name__}")
     if not query.strip():
-        raise InvalidRequestError("the query is empty: say in words, or by a name, what to look for")
+        raise InvalidRequestError("the query is empty: give words, a sentence or an identifier to look for")
     if isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1:
         raise InvalidRequestError(f"top_k must be a whole number of at least 1, not {top_k!r}")
     if not isinstance(options, SearchOptions):

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.local import derived as derived_index
 from aurora_dev.core.local import records as sqlite_records
 from aurora_dev.core.local import schema as sqlite_schema
+from aurora_dev.core.local.kinds import VectorKind
 from aurora_dev.errors import (
     SchemaVersionError,
     StoreCorruptError,
@@ -47,6 +49,15 @@ def found(path: Path) -> tuple[list[str], list[str]]:
         store.close()
 
 
+def lowest_score(path: Path) -> float:
+    """Return the lowest score of a vector query in a newly opened store; 0 where the vectors are zeros."""
+    store = FAISSLocalStore(path)
+    try:
+        return min(match.score for match in store.vector_query("n", unit(1), 5))
+    finally:
+        store.close()
+
+
 EXPECTED = (["r000", "r001", "r002", "r003", "r004"], ["r007"])
 
 
@@ -59,11 +70,10 @@ def test_a_snapshot_spares_reading_the_vectors_again(saved: Path) -> None:
         connection.execute("UPDATE vectors SET vector = zeroblob(length(vector))")
     connection.close()
     assert found(saved)[0] == EXPECTED[0]
+    assert lowest_score(saved) > 0.9
     for snapshot in (saved / "index").glob("*.vector"):
         snapshot.unlink()
-    store = FAISSLocalStore(saved)
-    assert {match.score for match in store.vector_query("n", unit(1), 5)} == {0.0}
-    store.close()
+    assert lowest_score(saved) == 0.0
 
 
 def _cut(data: bytes) -> bytes:
@@ -219,6 +229,7 @@ def test_a_snapshot_of_a_commit_that_a_restored_backup_has_is_caught_up(saved: P
         connection.execute("UPDATE vectors SET vector = zeroblob(length(vector)) WHERE row <= 300")
     connection.close()
     assert found(saved) == (["new", "r001", "r002", "r003", "r004"], ["new", "r007"])
+    assert lowest_score(saved) > 0.9
 
 
 def test_stores_and_snapshots_of_a_version_without_marks_are_used_as_before(saved: Path) -> None:
@@ -233,6 +244,7 @@ def test_stores_and_snapshots_of_a_version_without_marks_are_used_as_before(save
         connection.execute("UPDATE vectors SET vector = zeroblob(length(vector))")
     connection.close()
     assert found(saved) == EXPECTED
+    assert lowest_score(saved) > 0.9
 
 
 def test_another_embedder_marks_its_commit_in_every_namespace(saved: Path) -> None:
@@ -279,6 +291,40 @@ def test_an_index_that_knows_rows_that_never_were_is_built_again(saved: Path) ->
         connection.execute("UPDATE namespaces SET records = records - 1, vectors = vectors - 1")
     connection.close()
     assert found(saved)[0] == ["r001", "r002", "r003", "r004", "r005"]
+
+
+def test_a_namespace_that_counts_more_records_than_it_holds_is_reported_as_damaged(saved: Path) -> None:
+    shutil.rmtree(saved / "index")
+    with sqlite3.connect(saved / "memory.db") as connection:
+        connection.execute("UPDATE namespaces SET records = records + 1, vectors = vectors + 1")
+    connection.close()
+    store = FAISSLocalStore(saved)
+    for query in (lambda: store.vector_query("n", unit(1), 5), lambda: store.keyword_query("n", "seven", 5)):
+        with pytest.raises(StoreCorruptError, match="malformed"):
+            query()
+    store.close()
+
+
+def test_an_index_that_could_not_be_caught_up_is_built_again_and_holds_nothing_twice(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = FAISSLocalStore(saved)
+    assert ids(store.vector_query("n", unit(1), 5)) == EXPECTED[0]
+    store.write("n", [record("new", "seven", {}, unit(1))], ["r000"])
+    extend = VectorKind.extend
+
+    def fail_half_way(*arguments: Any) -> int:
+        extend(*arguments)
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(VectorKind, "extend", fail_half_way)
+        with pytest.raises(StoreError, match="disk I/O"):
+            store.vector_query("n", unit(1), 5)
+    with caplog.at_level(logging.WARNING):
+        assert ids(store.vector_query("n", unit(1), 5)) == ["new", "r001", "r002", "r003", "r004"]
+    assert "index.miscounted" not in caplog.text
+    store.close()
 
 
 def test_a_newer_schema_is_refused_and_left_alone(saved: Path) -> None:

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from aurora_dev import Document, SearchOptions, VectorStore
 from aurora_dev.core.contracts import Capabilities
-from aurora_dev.core.search.hidden import _MOST_TAKEN_OUT
+from aurora_dev.core.search.hidden import _MOST_REMOVED
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
 MODES = ("hybrid", "vector", "keyword")
@@ -33,7 +33,7 @@ async def found(store: VectorStore, **arguments: Any) -> set[str]:
     return ids[0]
 
 
-@pytest.mark.parametrize("hidden", [1, _MOST_TAKEN_OUT, _MOST_TAKEN_OUT + 1, 3 * _MOST_TAKEN_OUT])
+@pytest.mark.parametrize("hidden", [1, _MOST_REMOVED, _MOST_REMOVED + 1, 3 * _MOST_REMOVED])
 async def test_what_is_superseded_is_hidden_and_everything_else_found(opened: VectorStore, hidden: int) -> None:
     await opened.upsert([Document(f"apples {n}", {"superseded_by": "x"}, f"old-{n}") for n in range(hidden)])
     await opened.upsert([Document(f"apples {n}", {"n": n}, f"new-{n}") for n in range(9)])
@@ -53,7 +53,7 @@ async def test_a_short_list_of_candidates_is_not_filled_with_what_is_hidden(open
     assert {result.id for result in results} == {"b-0", "b-1", "b-2"}
 
 
-@pytest.mark.parametrize("count", [2, 2 * _MOST_TAKEN_OUT])
+@pytest.mark.parametrize("count", [2, 2 * _MOST_REMOVED])
 async def test_what_expires_is_hidden_from_that_moment_on(opened: VectorStore, count: int) -> None:
     now = 1000.0
     opened._hidden._clock = lambda: now
@@ -63,7 +63,7 @@ async def test_what_expires_is_hidden_from_that_moment_on(opened: VectorStore, c
     now = 1001.0
     assert await found(opened) == {"odd", *map(str, range(1, count))}
     now = 1000.5 + count - 1
-    if count <= _MOST_TAKEN_OUT:
+    if count <= _MOST_REMOVED:
         assert await found(opened) == {"odd"}
 
 

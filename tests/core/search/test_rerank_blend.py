@@ -14,7 +14,7 @@ import pytest
 from aurora_dev.core.contracts import Reranker, with_defaults
 from aurora_dev.core.rerank.bundled import BundledReranker
 from aurora_dev.core.search.rerank import rerank_candidates
-from aurora_dev.core.search.rerank_blend import fuse, is_settled, kind_of, outlines_of, reading
+from aurora_dev.core.search.rerank_blend import fuse, is_settled, kind_of, outlines_of, rows_to_read
 from aurora_dev.core.search.trace import SearchTrace
 from aurora_dev.core.types import Document, RerankFusion, RerankWeights, SearchOptions, SearchResult
 from aurora_dev.core.vector_store import VectorStore
@@ -297,12 +297,12 @@ def worded(name: str, keyword: float) -> SearchResult:
 
 def test_of_what_is_read_some_is_chosen_by_its_words() -> None:
     found = [*(worded(name, 1.0) for name in "abcdefgh"), worded("i", 3.0), worded("j", 2.0), worded("k", 4.0)]
-    assert reading(found, 10, 2) == [*range(8), 8, 10]
-    assert reading(found, 10, 9) == reading(found, 10, 2)  # a fifth at most
-    assert reading(found, 4, 2) == [0, 1, 2, 3]
-    assert reading(found[:5], 20, 3) == [0, 1, 2, 3, 4]
+    assert rows_to_read(found, 10, 2) == [*range(8), 8, 10]
+    assert rows_to_read(found, 10, 9) == rows_to_read(found, 10, 2)  # a fifth at most
+    assert rows_to_read(found, 4, 2) == [0, 1, 2, 3]
+    assert rows_to_read(found[:5], 20, 3) == [0, 1, 2, 3, 4]
     found[10] = replace(found[10], metadata={"commit": "a"})
-    assert reading(found, 10, 1) == [*range(9), 9]
+    assert rows_to_read(found, 10, 1) == [*range(9), 9]
 
 
 class Counting(BundledReranker):
