@@ -20,7 +20,7 @@ USUAL_NAMES: Mapping[str, str] = {
     "SENTENCE_TRANSFORMERS_HOME": "sentence_transformers_home",
     "PINECONE_API_KEY": "pinecone_api_key",
 }
-"""Environment names that other tools use already, and the setting each gives."""
+"""Environment variables that other tools use already, and the setting that each sets."""
 
 
 def read_environment(settings: type[BaseSettings]) -> tuple[dict[str, Any], dict[str, Source]]:
@@ -46,7 +46,7 @@ def own_variables() -> list[str]:
 
 
 def user_data_folder() -> Path | None:
-    """Return where programs keep a user's data on this platform; ``None`` where there is no home folder."""
+    """Return the folder for a user's data on this platform; ``None`` for an account without a home folder."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA")
         return Path(base, USER_FOLDER) if base else _home("AppData", "Local", USER_FOLDER)
@@ -66,9 +66,10 @@ def _home(*parts: str) -> Path | None:
 
 
 def environment_for_git() -> dict[str, str]:
-    """Return the environment for running git: nothing of another repository in it, no terminal, pager or remote.
+    """Return the environment for running git: without variables of git, terminal prompts, a pager or remote access.
 
-    What git exports to its hooks (``GIT_DIR``, ``GIT_INDEX_FILE``) would turn every call to that repository.
+    The variables that git exports to its hooks (``GIT_DIR``, ``GIT_INDEX_FILE``) would redirect every call to that
+    repository.
     """
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("GIT_")}
     return {

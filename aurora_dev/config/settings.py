@@ -106,7 +106,7 @@ class Settings(PineconeSettings, ModelSettings, StoreSettings, BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Construct from arguments alone: `load` layers the rest, so that it knows where each value came from."""
+        """Take arguments only: `load` adds the other sources, so that it knows the source of each value."""
         return (init_settings,)
 
     @classmethod
@@ -118,7 +118,7 @@ class Settings(PineconeSettings, ModelSettings, StoreSettings, BaseSettings):
             **arguments: Values by setting name; ``None`` means "not given".
 
         Raises:
-            ConfigurationError: A name or value is wrong; the text names where it stands.
+            ConfigurationError: A name or value is wrong; the message names its place.
         """
         values: dict[str, Any] = {}
         sources: dict[str, Source] = {}
@@ -146,12 +146,12 @@ class Settings(PineconeSettings, ModelSettings, StoreSettings, BaseSettings):
         return settings
 
     def sources(self) -> dict[str, Source]:
-        """Return where the value of each setting came from."""
+        """Return the source of each setting's value."""
         given = {name: Source("argument") for name in self.model_fields_set}
         return {name: self._sources.get(name) or given.get(name, Source("default")) for name in type(self).model_fields}
 
     def shown(self) -> dict[str, str | float | bool | None]:
-        """Return every value as it may be shown: keys are hidden."""
+        """Return every value for display, with secrets hidden."""
         return {name: _shown(getattr(self, name)) for name in type(self).model_fields}
 
     def store_path(self, project: Path) -> Path:
@@ -159,13 +159,17 @@ class Settings(PineconeSettings, ModelSettings, StoreSettings, BaseSettings):
         return project / (self.store.expanduser() if self.store else STORE_FOLDER)
 
     def user_store_path(self) -> Path | None:
-        """Return the folder of the user's own memories, which hold in every project; ``None``: switched off."""
+        """Return the folder of the user's own notes, which apply in every project; ``None`` if switched off."""
         if self.user_store is None:
             return user_data_folder()
         return None if self.user_store == "none" else Path(self.user_store).expanduser().absolute()
 
     def _check_trust(self, project: Path) -> None:
-        """Refuse what a file that came with a project must not decide."""
+        """Refuse settings that a file in the project must not decide.
+
+        Raises:
+            ConfigurationError: Such a setting comes from a file of the project.
+        """
 
         def refuse(name: str, why: str) -> None:
             value = getattr(self, name)
@@ -183,7 +187,9 @@ class Settings(PineconeSettings, ModelSettings, StoreSettings, BaseSettings):
         if "reranker_url" in from_files and _host(self.reranker_url or "") not in _LOOPBACK_HOSTS:
             refuse("reranker_url", "would send this project's text to another machine")
         services = remote_services()
-        if "reranker" in from_files and any(self.reranker.partition(":")[0] in one.rerankers for one in services):
+        if "reranker" in from_files and any(
+            self.reranker.partition(":")[0] in service.rerankers for service in services
+        ):
             refuse("reranker", "would send this project's text to another machine")
         if "sentence_transformers_home" in from_files:
             refuse("sentence_transformers_home", "would load models from a folder of its own")
@@ -212,7 +218,7 @@ class Settings(PineconeSettings, ModelSettings, StoreSettings, BaseSettings):
 
 
 def remote_services() -> list[RemoteService]:
-    """Return what each group of a backend's settings declares about its service."""
+    """Return the service that each backend's group of settings declares."""
     groups = [base for base in Settings.__mro__ if issubclass(base, BackendSettings) and "remote_service" in vars(base)]
     return [group.remote_service for group in groups]
 
@@ -225,7 +231,7 @@ def service_url(embedder: str) -> str | None:
 
 
 def unknown_environment() -> list[str]:
-    """Return the ``AURORA_…`` variables that are no setting: a misspelt one changes nothing, and should be seen."""
+    """Return the ``AURORA_…`` variables that are not settings; a misspelt one has no effect, and should be reported."""
     known = {variable_of(name) for name in Settings.model_fields}
     return [name for name in own_variables() if name.upper() not in known]
 

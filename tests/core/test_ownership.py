@@ -192,3 +192,29 @@ async def test_a_memory_leaves_a_store_that_it_was_handed_open(created: Created,
             await memory.remember("Tokens are signed with EdDSA.")
         assert created.closed() == [0, 0, 0]
         assert await store.count() == 1
+
+
+async def test_a_memory_that_cannot_be_entered_leaves_nothing_open(
+    created: Created, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise StoreError("no state folder")
+
+    monkeypatch.setattr("aurora_dev.memory.open_project_index", refuse)
+    memory = Memory.open(tmp_path, settings=Settings(user_store="none"))
+    with pytest.raises(StoreError, match="no state folder"):
+        await memory.__aenter__()
+    assert created.closed() == [1, 1, 1]
+
+
+async def test_a_memory_closes_its_store_although_closing_its_notes_fails(
+    created: Created, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail() -> None:
+        raise StoreError("the user's disk is gone")
+
+    memory = await Memory.open(tmp_path, settings=Settings(user_store="none")).__aenter__()
+    monkeypatch.setattr(memory.notes, "close", fail)
+    with pytest.raises(StoreError, match="disk is gone"):
+        await memory.close()
+    assert created.closed() == [1, 1, 1]

@@ -60,6 +60,12 @@ async def test_what_has_changed_or_gone_meanwhile_is_left_alone(
     }  # fmt: skip
 
 
+async def test_of_several_documents_with_one_id_the_last_is_written(opened: VectorStore) -> None:
+    assert await opened.write_if({"a": None}, [Document("first", {}, "a"), Document("second", {}, "a")])
+    assert (await opened.fetch(["a"]))[0].content == "second"
+    assert await opened.count() == 1
+
+
 async def test_what_should_be_missing_is_not_replaced(opened: VectorStore) -> None:
     assert await opened.write_if({"a": None}, [Document("first", {}, "a")])
     assert not await opened.write_if({"a": None}, [Document("second", {}, "a")])

@@ -21,7 +21,7 @@ def say(*values: object) -> None:
 
 
 def move(action: str, folder: str, place: str) -> None:
-    sqlite_backup._PAGES_AT_ONCE = 64  # more steps to be killed in
+    sqlite_backup._BATCH_PAGES = 64  # more steps to be killed in
     say("ready")
     sys.stdin.readline()
     store = FAISSLocalStore(folder)

@@ -76,7 +76,7 @@ def test_a_backup_holds_everything_and_is_one_private_file(
 def test_a_backup_made_while_others_write_is_one_commit(
     store: FAISSLocalStore, other: FAISSLocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_backup, "_PAGES_AT_ONCE", 4)
+    monkeypatch.setattr(sqlite_backup, "_BATCH_PAGES", 4)
     fill(store, range(2_000))
     stop = threading.Event()
     versions: list[int] = [0]
