@@ -1,4 +1,4 @@
-"""Who closes what: a store closes the parts that it created, and leaves alone the parts that it was handed."""
+"""Ownership: a store closes the parts that it created, and leaves open the parts that it was handed."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ async def test_every_part_is_closed_although_closing_one_fails(
     assert created.closed() == [1, 1, 1]
 
 
-def test_what_was_created_before_an_argument_was_refused_is_closed(
+def test_a_refused_argument_closes_the_parts_that_were_created_before_it(
     created: Created, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any, **__: Any) -> Any:
@@ -156,7 +156,7 @@ def test_what_was_created_before_an_argument_was_refused_is_closed(
     assert created.closed() == [1, 1]
 
 
-def test_what_was_to_be_handed_over_stays_with_its_creator_where_the_store_cannot_be_made(tmp_path: Path) -> None:
+def test_parts_stay_with_their_creator_if_the_store_cannot_be_created(tmp_path: Path) -> None:
     embedder = ClosableEmbedder()
     with ExitStack() as parts:
         parts.callback(embedder.close)
@@ -166,19 +166,21 @@ def test_what_was_to_be_handed_over_stays_with_its_creator_where_the_store_canno
     assert embedder.closed == 1
 
 
-async def test_the_store_of_a_project_closes_all_that_its_settings_named(created: Created, tmp_path: Path) -> None:
+async def test_the_store_of_a_project_closes_every_part_that_its_settings_name(
+    created: Created, tmp_path: Path
+) -> None:
     async with open_store(Settings(), tmp_path):
         assert created.closed() == [0, 0, 0]
     assert created.closed() == [1, 1, 1]
 
 
-def test_a_store_of_a_project_that_cannot_be_made_leaves_nothing_open(created: Created, tmp_path: Path) -> None:
+def test_a_project_store_that_cannot_be_created_leaves_nothing_open(created: Created, tmp_path: Path) -> None:
     with pytest.raises(InvalidRequestError):
         open_store(Settings(namespace="n" * 600), tmp_path)
     assert created.closed() == [1, 1, 1]
 
 
-async def test_a_memory_closes_the_projects_store_and_the_users(created: Created, tmp_path: Path) -> None:
+async def test_a_memory_closes_the_store_of_the_project_and_of_the_user(created: Created, tmp_path: Path) -> None:
     settings = Settings(user_store=str(tmp_path / "user"), freshness="off")
     async with Memory.open(tmp_path, settings=settings) as memory:
         await memory.remember("I prefer tabs to spaces.", scope="user")

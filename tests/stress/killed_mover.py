@@ -1,8 +1,8 @@
-"""Moves data until it is killed, and says how far it is.
+"""Export, import, copy, back up or restore a store until killed, and print the progress.
 
     python killed_mover.py ACTION STORE PLACE
 
-It waits for a line. Actions are ``export``, ``import``, ``copy``, ``backup`` and ``restore``; PLACE is a file, or the
+It waits for a line before it begins. Actions are ``export``, ``import``, ``copy``, ``backup`` and ``restore``; PLACE is a file, or the
 folder of the other store. The last line is ``done``.
 """
 

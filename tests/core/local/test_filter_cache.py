@@ -1,4 +1,4 @@
-"""The rows of a filter and the records of a search, remembered between queries: never out of date, never too many."""
+"""The caches of filter rows and of records: never out of date, and bounded."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_the_least_recently_used_filter_is_dropped_first(
     assert len(begun) == 4
 
 
-def test_filters_with_many_rows_share_a_bound(store: FAISSLocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_cached_rows_is_bounded(store: FAISSLocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(filter_cache, "_MAX_ROWS", 15)
     store.write("n", [record(f"{i}", "text", {"k": i % 3, "all": 1}) for i in range(30)])
     for value in (0, 1, 2, 0):
@@ -124,14 +124,14 @@ def test_filters_with_many_rows_share_a_bound(store: FAISSLocalStore, monkeypatc
     assert store._filters._total == 30
 
 
-def test_nobody_can_change_the_rows_that_are_remembered(store: FAISSLocalStore) -> None:
+def test_cached_rows_are_read_only(store: FAISSLocalStore) -> None:
     store.write("n", wanted(0, 3))
     rows, _ = store._filters.rows("n", parse_filter(WANTED))
     with pytest.raises(ValueError, match="read-only"):
         rows[0] = 7
 
 
-def test_what_a_caller_does_to_the_metadata_of_a_match_shows_in_no_later_one(store: FAISSLocalStore) -> None:
+def test_changing_the_metadata_of_a_match_changes_no_later_match(store: FAISSLocalStore) -> None:
     store.write("n", [record("a", "text", {"tags": ["x"], "k": 1}, unit(1))])
     for _ in range(2):
         (match,) = store.keyword_query("n", "text", 5)
@@ -141,7 +141,7 @@ def test_what_a_caller_does_to_the_metadata_of_a_match_shows_in_no_later_one(sto
 
 
 @pytest.mark.parametrize(("bound", "limit"), [("_MAX_RECORDS", 2), ("_MAX_CHARACTERS", 8)])
-def test_few_records_are_remembered(
+def test_the_record_cache_is_bounded(
     store: FAISSLocalStore, monkeypatch: pytest.MonkeyPatch, bound: str, limit: int
 ) -> None:
     monkeypatch.setattr(record_cache, bound, limit)
