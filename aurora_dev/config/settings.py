@@ -202,7 +202,7 @@ class Settings(PineconeSettings, ModelSettings, StoreSettings, BaseSettings):
             if not _HUB_NAME.fullmatch(model) or (project / model).exists() or Path(model).exists():
                 refuse(name, "would load a model from a folder, which may run code that lies there")
         if "user_store" in from_files:
-            refuse("user_store", "would decide where your own memories are")
+            refuse("user_store", "would decide where your own notes are")
         for service in services:
             if "backend" in from_files and self.backend == service.backend:
                 refuse("backend", "would send this project's text to another machine")

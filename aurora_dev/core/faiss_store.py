@@ -25,7 +25,7 @@ from aurora_dev.core.local.record_cache import RecordCache
 from aurora_dev.core.local.records import NamespaceState, Rows
 from aurora_dev.core.local.schema import SCHEMA_VERSION
 from aurora_dev.core.local.vector_index import VectorIndex
-from aurora_dev.core.record_checks import check_name, check_top_k, check_vector, encode_record, encode_vectors
+from aurora_dev.core.record_checks import check_top_k, check_vector, check_write, encode_record, encode_vectors
 from aurora_dev.core.text.terms import query_terms
 from aurora_dev.core.types import EmbedderInfo, Match, Record, Vector
 from aurora_dev.errors import ConfigurationError, EmbedderMismatchError, InvalidRequestError, StoreError
@@ -123,7 +123,7 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
         embedder: EmbedderInfo | None = None,
     ) -> None:
         """Delete, then insert or replace by id, in one transaction; durable when it returns."""
-        encoded, latest = _checked(namespace, upserts, deletes)
+        encoded, latest = check_write(namespace, upserts, deletes)
         with self._connections.writer() as connection:
             changed = self._insert(connection, namespace, encoded, latest, deletes, embedder)
         self._count_changes(namespace, changed)
@@ -147,7 +147,7 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
         embedder: EmbedderInfo | None = None,
     ) -> bool:
         """Compare-and-swap in one transaction; return whether the records were written."""
-        encoded, latest = _checked(namespace, upserts, deletes)
+        encoded, latest = check_write(namespace, upserts, deletes)
         with self._connections.writer() as connection:
             state = sql.read_state(connection, namespace)
             known = [record for record in expected.values() if record is not None]
@@ -467,17 +467,6 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
     def _count_changes(self, namespace: str, count: int) -> None:
         with self._lock:
             self._changes[namespace] = self._changes.get(namespace, 0) + count
-
-
-def _checked(
-    namespace: str, upserts: Sequence[Record], deletes: Sequence[str]
-) -> tuple[list[tuple[str, str, str]], list[Record]]:
-    """Check a write; return the encoded records and the records themselves, of several with one id the last."""
-    check_name(namespace, "namespace")
-    for identifier in deletes:
-        check_name(identifier, "id")
-    by_id = {parts[0]: (parts, record) for parts, record in ((encode_record(record), record) for record in upserts)}
-    return [parts for parts, _ in by_id.values()], [record for _, record in by_id.values()]
 
 
 def _parsed(filter: Filter | None) -> FilterNode | None:

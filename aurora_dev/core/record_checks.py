@@ -74,6 +74,24 @@ def encode_record(record: Record) -> tuple[str, str, str]:
     return identifier, content, text
 
 
+def check_write(
+    namespace: str, upserts: Sequence[Record], deletes: Sequence[str]
+) -> tuple[list[tuple[str, str, str]], list[Record]]:
+    """Check a write, except for its vectors.
+
+    Returns:
+        The encoded records, as of `encode_record`, and the records themselves; of several with one id, the last.
+
+    Raises:
+        InvalidRequestError: The namespace, an id or a record cannot be stored.
+    """
+    check_name(namespace, "namespace")
+    for identifier in deletes:
+        check_name(identifier, "id")
+    by_id = {parts[0]: (parts, record) for parts, record in ((encode_record(record), record) for record in upserts)}
+    return [parts for parts, _ in by_id.values()], [record for _, record in by_id.values()]
+
+
 def encode_vectors(records: Sequence[Record], dimension: int | None) -> npt.NDArray[np.float32]:
     """Check the vectors of records that have one.
 

@@ -2,8 +2,8 @@
 
     python killed_mover.py ACTION STORE PLACE
 
-It waits for a line before it begins. Actions are ``export``, ``import``, ``copy``, ``backup`` and ``restore``; PLACE is a file, or the
-folder of the other store. The last line is ``done``.
+It waits for a line before it begins. Actions are ``export``, ``import``, ``copy``, ``backup`` and ``restore``; PLACE is
+a file, or the folder of the other store. The last line is ``done``.
 """
 
 from __future__ import annotations
