@@ -34,7 +34,6 @@ from metrics import Span, ndcg
 from packages import TUNING, annotations, manifest, root_of
 
 from aurora_dev.core.embed.static import BUNDLED_PATH, StaticEmbedder
-from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.types import SearchOptions
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.indexing.indexer import Indexer
@@ -70,7 +69,7 @@ async def index_aurora(
     root: Path, embedder: StaticEmbedder, folder: Path, reranker: str = "none"
 ) -> tuple[VectorStore, float]:
     started = time.perf_counter()
-    store = VectorStore(FAISSLocalStore(folder), embedder=embedder, reranker=reranker)
+    store = VectorStore(path=folder, embedder=embedder, reranker=reranker)
     await Indexer(store, root).run()
     await store.search(FIRST_QUERY, rerank=False)
     return store, time.perf_counter() - started
@@ -134,7 +133,7 @@ async def measure_latency(data: Path, chunks: int) -> tuple[int, list[float]]:
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
         library = Path(sysconfig.get_path("stdlib"))
-        store = VectorStore(FAISSLocalStore(Path(folder) / "store"), embedder=embedder, reranker="none")
+        store = VectorStore(path=Path(folder) / "store", embedder=embedder, reranker="none")
         modules = sorted(path for path in library.rglob("*.py") if "site-packages" not in path.parts)
         step = 100
         for start in range(0, len(modules), step):

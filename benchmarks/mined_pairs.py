@@ -29,7 +29,6 @@ from machine import machine
 from aurora_dev.core import factory
 from aurora_dev.core.contracts import Embedder, Reranker
 from aurora_dev.core.embed.static import StaticEmbedder
-from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.text.document_text import embedding_text
 from aurora_dev.core.types import Document, SearchOptions, SearchResult
 from aurora_dev.core.vector_store import VectorStore
@@ -121,7 +120,7 @@ async def measure(
     for source in sorted({row["source"] for row in rows}):
         documents = [Document(d["content"], d["metadata"], d["id"]) for d in corpus if d["source"] == source]
         with tempfile.TemporaryDirectory() as folder:
-            store = VectorStore(FAISSLocalStore(folder), embedder=embedder, reranker=reranker or "none")
+            store = VectorStore(path=folder, embedder=embedder, reranker=reranker or "none")
             started = time.perf_counter()
             embedder.embed_documents([embedding_text(d.content, d.metadata) for d in documents])
             seconds += time.perf_counter() - started

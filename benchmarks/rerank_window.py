@@ -28,7 +28,6 @@ from metrics import Span, ndcg
 from packages import TUNING, annotations, manifest, root_of
 
 from aurora_dev.core.embed.static import StaticEmbedder
-from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.rerank.bundled import BUNDLED_RERANKER, ONNXReranker
 from aurora_dev.core.text.document_text import reranker_text
 from aurora_dev.core.types import SearchResult
@@ -98,7 +97,7 @@ async def on_packages(data: Path) -> list[Question]:
         if package["name"] not in TUNING:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            store = VectorStore(FAISSLocalStore(Path(folder) / "store"), embedder=embedder, reranker="none")
+            store = VectorStore(path=Path(folder) / "store", embedder=embedder, reranker="none")
             await Indexer(store, root_of(package)).run()
             for query in annotations(data, package["name"]):
                 results = list(await store.search(query["query"], top_k=READ, rerank=False))

@@ -25,7 +25,6 @@ from packages import TUNING, annotations, manifest, root_of
 
 from aurora_dev.core import vector_store
 from aurora_dev.core.embed.static import StaticEmbedder
-from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.search import fusion as ranking
 from aurora_dev.core.search import signals
 from aurora_dev.core.types import SearchOptions
@@ -75,7 +74,7 @@ async def sweep(paths: list[Path], names: list[str], folder: Path) -> None:
     for data in paths:
         for package in manifest(data):
             if package["name"] in TUNING:
-                store = VectorStore(FAISSLocalStore(folder / package["name"]), embedder=embedder, reranker="none")
+                store = VectorStore(path=folder / package["name"], embedder=embedder, reranker="none")
                 await Indexer(store, root_of(package)).run()
                 stores[data][package["name"]] = store
     stores = {data: by_name for data, by_name in stores.items() if by_name}

@@ -35,7 +35,6 @@ from packages import TUNING, annotations, manifest, root_of
 
 from aurora_dev.core.contracts import Reranker
 from aurora_dev.core.embed.static import StaticEmbedder
-from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.rerank.bundled import BUNDLED_FUSION, BundledReranker
 from aurora_dev.core.search.rerank_blend import fuse, is_description, is_settled, kind_of, outlines_of, reading
 from aurora_dev.core.text.document_text import reranker_text
@@ -153,7 +152,7 @@ async def collect_all(paths: Sequence[Path], data: Path, most: int) -> list[Case
         if name not in TUNING:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            async with VectorStore(FAISSLocalStore(folder), embedder=embedder, reranker="none") as store:
+            async with VectorStore(path=folder, embedder=embedder, reranker="none") as store:
                 await Indexer(store, root_of(package)).run()
                 asked = [(query["query"], query) for query in annotations(data_path, name)]
                 cases += await collect(store, name, asked, reranker)
@@ -162,7 +161,7 @@ async def collect_all(paths: Sequence[Path], data: Path, most: int) -> list[Case
     for source in sorted({row["source"] for row in rows}):
         documents = [Document(d["content"], d["metadata"], d["id"]) for d in corpus if d["source"] == source]
         with tempfile.TemporaryDirectory() as folder:
-            async with VectorStore(FAISSLocalStore(folder), embedder=embedder, reranker="none") as store:
+            async with VectorStore(path=folder, embedder=embedder, reranker="none") as store:
                 await store.upsert(documents)
                 asked = [(row["query"], row) for row in rows if row["source"] == source]
                 cases += await collect(store, source, asked, reranker)

@@ -342,7 +342,7 @@ def _codes(module: str, *functions: str) -> set[str]:
 
 
 def test_every_notice_of_a_search_is_on_both_pages() -> None:
-    codes = _codes("core/vector_store.py", "degrade") | _codes("core/search/rerank.py", "degrade", "_unchanged")
+    codes = _codes("core/search/candidates.py", "degrade") | _codes("core/search/rerank.py", "degrade", "_unchanged")
     assert len(codes) > 4
     explained = docs.table(DOCS / "troubleshooting.md", "notice", "what happened", "what to do")
     assert {docs.bare(row["notice"]) for row in explained} == codes

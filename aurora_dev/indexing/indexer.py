@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from aurora_dev.core.contracts import DocumentStore
-from aurora_dev.core.record_kinds import FILE_KEY, IS_CHUNK
+from aurora_dev.core.record_kinds import FILE_KEY, IS_CHUNK, chunks_of
 from aurora_dev.core.types import Document, Record
 from aurora_dev.indexing.file_reader import Batch, FileReader, FileResult, StoredFile
 from aurora_dev.indexing.options import IndexOptions
@@ -141,7 +141,7 @@ class _Run:
     async def update(self, files: Sequence[SourceFile], removed: Collection[str]) -> IndexReport:
         start = time.perf_counter()
         paths = [*(file.path for file in files), *removed]
-        records = await self.store.scan({**IS_CHUNK, "path": {"$in": paths}}, content=False) if paths else []
+        records = await self.store.scan(chunks_of(paths), content=False) if paths else []
         stored = _by_path(records)
         self.timings["scan"] += time.perf_counter() - start
         await self._read(files, stored, _Kept(()), forced=False)

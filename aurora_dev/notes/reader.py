@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from aurora_dev.core.contracts import Filter
+from aurora_dev.core.filters import all_of
 from aurora_dev.core.record_kinds import COMMIT_KIND, IS_NOTE, NOT_A_CHUNK, is_note
 from aurora_dev.core.search.relevance import relevant_notes
 from aurora_dev.core.types import Notice, SearchResult, SearchResults
@@ -16,7 +17,7 @@ from aurora_dev.errors import InvalidRequestError, StoreError
 from aurora_dev.log import get_logger
 from aurora_dev.notes.blend import blended, inserted
 from aurora_dev.notes.model import checks
-from aurora_dev.notes.model.records import all_of, document_of, note_of, of_kinds_and_tags
+from aurora_dev.notes.model.records import document_of, note_of, of_kinds_and_tags
 from aurora_dev.notes.model.types import Note, Scope
 from aurora_dev.notes.recall import ranked
 from aurora_dev.notes.staleness import StalenessCheck

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Final
 
 from aurora_dev.core.contracts import Filter
-from aurora_dev.core.filters import is_everything, parse_filter
+from aurora_dev.core.filters import all_of, is_everything, parse_filter
 from aurora_dev.core.record_kinds import IS_NOTE, is_note
 from aurora_dev.core.search.hidden import is_hidden
 from aurora_dev.core.types import Document, MetadataValue, SearchResult
@@ -21,7 +21,6 @@ from aurora_dev.notes.files import Place, same
 from aurora_dev.notes.markdown import note_of as note_of_written
 from aurora_dev.notes.model.paging import Cursor
 from aurora_dev.notes.model.records import (
-    all_of,
     document_of,
     is_wording,
     note_id,

@@ -13,7 +13,6 @@ from typing import Any
 from pairs import Chunks, Pair, Stripped
 
 from aurora_dev.core.embed.static import StaticEmbedder
-from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.text.document_text import reranker_text
 from aurora_dev.core.types import Record, SearchOptions
 from aurora_dev.core.vector_store import VectorStore
@@ -41,8 +40,7 @@ async def indexed(files: Iterable[Stripped]) -> AsyncIterator[VectorStore]:
             target = project / file.path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(file.text, encoding="utf-8", errors="replace", newline="")
-        backend = FAISSLocalStore(Path(work) / "store")
-        async with VectorStore(backend, embedder=StaticEmbedder.bundled(), reranker="none") as store:
+        async with VectorStore(path=Path(work) / "store", embedder=StaticEmbedder.bundled(), reranker="none") as store:
             await Indexer(store, project).run()
             yield store
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
@@ -35,8 +34,6 @@ def repository(tmp_path: Path) -> Repository:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[VectorStore]:
-    opened = VectorStore(
-        FAISSLocalStore(tmp_path / "store"), namespace="tests", embedder=HashingEmbedder(), reranker="none"
-    )
+    opened = VectorStore(path=tmp_path / "store", namespace="tests", embedder=HashingEmbedder(), reranker="none")
     yield opened
     await opened.close()

@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from aurora_dev.config import Settings
-from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.types import SearchResults
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import StoreError, StoreUnwritableError
@@ -47,7 +46,7 @@ async def memory(project: Path) -> AsyncIterator[Memory]:
 
 
 def opened(project: Path, folder: Path | None = None, **settings: object) -> Memory:
-    store = VectorStore(FAISSLocalStore(folder or project / ".aurora"), embedder=HashingEmbedder(), reranker="none")
+    store = VectorStore(path=folder or project / ".aurora", embedder=HashingEmbedder(), reranker="none")
 
     class Owning(Memory):
         async def close(self) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from aurora_dev.core.contracts import DocumentStore
-from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.types import Document, Record
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import IndexingError, InvalidRequestError
@@ -62,7 +61,7 @@ class DictStore:
 
 
 def faiss(folder: Path) -> VectorStore:
-    return VectorStore(FAISSLocalStore(folder), namespace="tests", embedder=HashingEmbedder(), reranker="none")
+    return VectorStore(path=folder, namespace="tests", embedder=HashingEmbedder(), reranker="none")
 
 
 @pytest.fixture(params=["dict", "faiss"])

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from aurora_dev.config import Settings
-from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import StoreError
 from aurora_dev.indexing import watch
@@ -78,7 +77,7 @@ class Watching:
 
 @asynccontextmanager
 async def watching(project: Path, **options: Any) -> AsyncIterator[Watching]:
-    store = VectorStore(FAISSLocalStore(project / ".aurora"), embedder=HashingEmbedder(), reranker="none")
+    store = VectorStore(path=project / ".aurora", embedder=HashingEmbedder(), reranker="none")
     async with Memory.open(project, settings=Settings(reranker="none", user_store="none"), store=store) as memory:
         started = Watching(memory, **options)
         try:
@@ -219,7 +218,7 @@ async def test_a_watch_waits_until_wait_for_git(tmp_path: Path) -> None:
 
 
 async def test_closing_a_watch_ends_it(project: Path) -> None:
-    store = VectorStore(FAISSLocalStore(project / ".aurora"), embedder=HashingEmbedder(), reranker="none")
+    store = VectorStore(path=project / ".aurora", embedder=HashingEmbedder(), reranker="none")
     async with Memory.open(project, settings=Settings(reranker="none", user_store="none"), store=store) as memory:
         batches = memory.watch()
         assert (await anext(batches)).first

@@ -151,7 +151,7 @@ def test_a_projects_file_may_not_say_where_the_users_memories_are(
 ) -> None:
     monkeypatch.delenv("AURORA_USER_STORE")
     (project / "aurora.toml").write_text('user_store = "elsewhere"\n')
-    with pytest.raises(ConfigurationError, match="would decide where your own memories are"):
+    with pytest.raises(ConfigurationError, match="would decide where your own notes are"):
         Settings.load(project)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from aurora_dev.core.record_kinds import IS_COMMIT
+from aurora_dev.core.record_kinds import COMMIT_KEY, IS_COMMIT
 
 if TYPE_CHECKING:
     from aurora_dev.core.contracts import SearchableStore
@@ -41,7 +41,7 @@ class Recency:
 def recency_of(commits: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     """Return the weight of each path in the metadata of commits, 0..1. The order of the commits does not matter."""
     small = [
-        (float(fields.get("created_at") or 0.0), str(fields.get("commit")), fields["files"])
+        (float(fields.get("created_at") or 0.0), str(fields.get(COMMIT_KEY)), fields["files"])
         for fields in commits
         if isinstance(fields.get("files"), list) and len(fields["files"]) <= _MOST_FILES
     ]

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _log = get_logger(__name__)
 
-_LOCAL_BACKEND = "faiss"
 _WARM_QUERY = "where does it start"
 _REST_AFTER = 1.0  # seconds; a model that thinks about an answer takes longer
 
@@ -54,9 +53,10 @@ class OpenMemory:
     @property
     def exists(self) -> bool:
         """Whether the project has a store."""
+        from aurora_dev.core.factory import backend_kind
         from aurora_dev.core.local.connections import DATABASE
 
-        if self.settings.backend != _LOCAL_BACKEND:
+        if not backend_kind(self.settings.backend).local:
             return True
         return (self.settings.store_path(self.root) / DATABASE).is_file()
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aurora_dev.core.context.render import PREAMBLE
 from aurora_dev.core.contracts import TokenCounter
-from aurora_dev.core.record_kinds import COMMIT_KEY, is_commit
+from aurora_dev.core.record_kinds import COMMIT_KEY, is_chunk, is_commit
 from aurora_dev.core.text.fencing import fenced, label, safe
 from aurora_dev.core.types import Notice, SearchResult
 from aurora_dev.errors import InvalidRequestError
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from aurora_dev.notes.model.types import Note
 
 __all__ = [
-    "FILE_MARK",
     "Page",
     "iso",
     "item_of",
@@ -36,7 +35,6 @@ __all__ = [
     "text_of",
 ]
 
-FILE_MARK: Final = "file_hash"  # as the indexer marks what it has read
 _CURSOR_VERSION: Final = 1
 # What the lines around the results take at most: the head, how to get the next page, and the cursor (which is about a
 # token for two characters). Notices are counted.
@@ -75,7 +73,7 @@ def text_of(value: object) -> str:
 
 def source_of(metadata: Mapping[str, Any]) -> Source:
     """Return whether a record is of a file, a memory or a commit."""
-    if FILE_MARK in metadata:
+    if is_chunk(metadata):
         return "files"
     return "commits" if is_commit(metadata) else "memories"
 

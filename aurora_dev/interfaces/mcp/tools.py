@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from aurora_dev.core.record_kinds import IS_COMMIT, IS_NOTE
+from aurora_dev.core.filters import all_of
+from aurora_dev.core.record_kinds import IS_CHUNK, IS_COMMIT, IS_NOTE, NOT_A_CHUNK
 from aurora_dev.core.text.fencing import safe
 from aurora_dev.core.types import SearchResults
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.interfaces.mcp.heap import give_back
 from aurora_dev.interfaces.mcp.open_memory import NotIndexedError, OpenMemory, Progress
 from aurora_dev.interfaces.mcp.render import (
-    FILE_MARK,
     item_of,
     item_of_note,
     next_offset,
@@ -105,7 +105,7 @@ async def search_memory(memory: OpenMemory, arguments: SearchArguments, progress
         conditions.append({"language": arguments.language.lower()})
     if arguments.path:
         conditions.append({"path": {"$in": await _paths_within(memory, opened, arguments.path)}})
-    filter = {"$and": conditions} if conditions else None
+    filter = all_of(*conditions)
     results = await opened.search(arguments.query, arguments.top_k, filter=filter)
     items = [item_of(result, mask=memory.settings.mask_secrets) for result in results]
     notices = notice_texts(results.notices)
@@ -157,7 +157,7 @@ async def build_context(memory: OpenMemory, arguments: ContextArguments, progres
     filter: dict[str, Any] | None = None
     if arguments.path:
         within = await _paths_within(memory, opened, arguments.path)
-        filter = {"$or": [{"path": {"$in": within}}, {FILE_MARK: {"$exists": False}}]}
+        filter = {"$or": [{"path": {"$in": within}}, NOT_A_CHUNK]}
     budget = arguments.token_budget
     context = await opened.context(
         arguments.task, budget, map_budget=budget // _MAP_SHARE if arguments.include_map else 0, filter=filter
@@ -302,7 +302,7 @@ def _of_another(run: RunRecord | None) -> str | None:
 
 
 def _of_sources(arguments: SearchArguments) -> dict[str, Any]:
-    conditions = {"files": {FILE_MARK: {"$exists": True}}, "commits": IS_COMMIT, "memories": IS_NOTE}
+    conditions = {"files": IS_CHUNK, "commits": IS_COMMIT, "memories": IS_NOTE}
     return {"$or": [conditions[source] for source in dict.fromkeys(arguments.sources or ())]}
 
 

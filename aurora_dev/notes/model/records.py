@@ -15,12 +15,6 @@ from aurora_dev.notes.model.words import normalised
 _ID_CHARS = 32
 
 
-def all_of(*filters: Filter | None) -> Filter:
-    """Join conditions that must all hold."""
-    given = [filter for filter in filters if filter]
-    return {"$and": given} if len(given) != 1 else given[0]
-
-
 def of_kinds_and_tags(kinds: Iterable[str] | None, tags: Iterable[str] | None) -> Filter | None:
     """Return the condition of memories of some kinds that have one of some tags at least."""
     parts: dict[str, Any] = {}

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from aurora_dev.core.contracts import Filter
+from aurora_dev.core.filters import all_of
 from aurora_dev.core.record_kinds import IS_NOTE
 from aurora_dev.core.types import SearchOptions
-from aurora_dev.notes.model.records import all_of, note_of
+from aurora_dev.notes.model.records import note_of
 from aurora_dev.notes.model.types import Note, Scope
 from aurora_dev.notes.model.words import content_words, overlap
 

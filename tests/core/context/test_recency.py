@@ -10,7 +10,6 @@ import pytest
 from aurora_dev.core import context_manager
 from aurora_dev.core.context.recency import Recency, lift_recent, recency_of
 from aurora_dev.core.context_manager import ContextManager
-from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.types import Document
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
@@ -22,7 +21,7 @@ def commit(number: int, *files: str) -> dict[str, object]:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[VectorStore]:
-    opened = VectorStore(FAISSLocalStore(tmp_path), embedder=HashingEmbedder(), reranker="none")
+    opened = VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker="none")
     yield opened
     await opened.close()
 

@@ -24,6 +24,7 @@ from aurora_dev.errors import (
     InvalidRequestError,
     StoreClosedError,
 )
+from aurora_dev.memory.opening import open_store
 from aurora_dev.testing.contract_support import (
     DIMENSION,
     EMBEDDER,
@@ -447,7 +448,7 @@ def test_a_projects_file_chooses_its_namespace_only_where_it_has_the_store_to_it
 
 def test_a_project_on_pinecone_needs_a_namespace_of_its_own(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="AURORA_NAMESPACE"):
-        factory.open_store(Settings(backend="pinecone", pinecone_api_key="k"), tmp_path)
+        open_store(Settings(backend="pinecone", pinecone_api_key="k"), tmp_path)
 
 
 def test_the_key_is_in_no_log_no_text_and_no_error(

@@ -139,7 +139,7 @@ def test_vectors_of_another_embedder_are_refused_and_can_be_left_out(run: Run, p
         (["copy", "--to", "pinecone", "--to-namespace", "x"], 2, "PINECONE_API_KEY"),
         (["backup", "."], 2, "is a folder"),
         (["backup", ".aurora/memory.db"], 2, "the store itself"),
-        (["restore", "module1.py", "--yes"], 2, "is no backup"),
+        (["restore", "module1.py", "--yes"], 2, "is not a backup"),
         (["restore", "missing.db", "--yes"], 2, "there is no file"),
     ],
 )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from aurora_dev.config import Settings, find_project, unknown_environment
+from aurora_dev.core.factory import LOCAL_BACKEND, backend_kind
 from aurora_dev.core.text.visible import visible
 from aurora_dev.errors import AuroraError
 from aurora_dev.interfaces.cli.output.process import EXIT_OK, EXIT_PROBLEMS
@@ -133,7 +134,7 @@ def _trial(settings: Settings) -> Iterator[Check]:
     with tempfile.TemporaryDirectory(prefix="aurora-doctor-") as folder:
         root = Path(folder)
         (root / "trial.py").write_text(_TRIAL_TEXT, encoding="utf-8")
-        local = settings.model_copy(update={"backend": "faiss", "store": None, "namespace": "trial"})
+        local = settings.model_copy(update={"backend": LOCAL_BACKEND, "store": None, "namespace": "trial"})
 
         async def work() -> tuple[bool, str | None, str, str | None]:
             async with Memory.open(root, settings=local) as memory:
@@ -157,7 +158,7 @@ def _trial(settings: Settings) -> Iterator[Check]:
 
 
 def _project(root: Path | None, here: Path, settings: Settings) -> Iterator[Check]:
-    if root is None or (settings.backend == "faiss" and not settings.store_path(root).is_dir()):
+    if root is None or (backend_kind(settings.backend).local and not settings.store_path(root).is_dir()):
         where = visible(shown_path(root or here))
         yield Check("project", "warning", f"there is no index in {where} or above it", "run: aurora index")
         return
@@ -175,7 +176,7 @@ def _project(root: Path | None, here: Path, settings: Settings) -> Iterator[Chec
         return iter(found)
 
     yield from asyncio.run(work())
-    if settings.backend == "faiss":
+    if backend_kind(settings.backend).local:
         yield from _disk(settings.store_path(root))
 
 

@@ -152,7 +152,7 @@ def _project_to_read(path: Path | None) -> tuple[Path, Settings]:
     root = find_project(start) if start.is_dir() else None
     if root is not None:
         settings = _settings(root)
-        if settings.backend != "faiss":
+        if not factory.backend_kind(settings.backend).local:
             return root, settings
     return indexed_project(path)
 
@@ -173,10 +173,11 @@ def _settings(root: Path) -> Settings:
 
 
 def _check_place(place: str, settings: Settings, root: Path, *, reading: bool) -> None:
-    kind, _, folder = place.partition(":")
-    if kind not in ("faiss", "pinecone") or (kind == "pinecone" and folder) or place == "faiss:":
+    name, colon, folder = place.partition(":")
+    kind = factory.BACKENDS.get(name)
+    if kind is None or (folder and not kind.local) or (colon and not folder and kind.local):
         raise InvalidRequestError(f"there is no store '{place}'; nothing was copied. There is: {_STORES}")
-    if kind == "faiss" and reading and not _local_folder(place, settings, root).is_dir():
+    if kind.local and reading and not _local_folder(place, settings, root).is_dir():
         raise InvalidRequestError(
             f"there is no local store in '{_local_folder(place, settings, root)}'; nothing was copied"
         )
@@ -190,10 +191,11 @@ def _local_folder(place: str, settings: Settings, root: Path) -> Path:
 def _namespace(settings: Settings, given: str | None, place: str) -> str:
     if given is not None:
         return given
-    if place == "pinecone" and settings.sources()["namespace"].kind == "default":
+    kind = factory.backend_kind(place.partition(":")[0])
+    if kind.shared and settings.sources()["namespace"].kind == "default":
         raise InvalidRequestError(
-            "on Pinecone every project needs a namespace of its own: nothing was done. Name one with --to-namespace "
-            "or --namespace, or set AURORA_NAMESPACE"
+            f"on {kind.title} every project needs a namespace of its own: nothing was done. Name one with "
+            "--to-namespace or --namespace, or set AURORA_NAMESPACE"
         )
     return settings.namespace
 
