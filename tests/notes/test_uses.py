@@ -1,4 +1,4 @@
-"""Counts of uses: shared between processes, bounded, and never worth an error."""
+"""Use counts: shared between processes, bounded, and never a reason for an error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from aurora_dev.notes.uses import FILE, Uses
 
 
-def test_counts_of_two_processes_are_added_up(tmp_path: Path) -> None:
+def test_the_counts_of_two_processes_are_added(tmp_path: Path) -> None:
     one, other = Uses(tmp_path), Uses(tmp_path)
     one.add(["a", "b"])
     other.add(["a"])
@@ -19,7 +19,7 @@ def test_counts_of_two_processes_are_added_up(tmp_path: Path) -> None:
     assert one.counts() == {"a": 2, "b": 1}
 
 
-def test_many_uses_are_written_out_without_being_told_to(tmp_path: Path) -> None:
+def test_counts_are_written_when_many_have_been_collected(tmp_path: Path) -> None:
     uses = Uses(tmp_path)
     uses.add(["a"])
     assert not (tmp_path / FILE).exists()
@@ -30,7 +30,7 @@ def test_many_uses_are_written_out_without_being_told_to(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"a": -1, "b": "x", "c": true, "d": 2}', "[" * 100_000])
-def test_a_damaged_file_counts_what_it_can(tmp_path: Path, text: str) -> None:
+def test_a_damaged_file_does_not_stop_counting(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
     uses = Uses(tmp_path)
     uses.add(["a"])
