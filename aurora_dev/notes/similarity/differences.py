@@ -92,7 +92,7 @@ def _words_of(text: str) -> _Words:
     words = tuple(_NUMBER_WORDS.get(word, word) for word in tokens(text))
     content = frozenset(fold_word(word) for word in words if word not in STOP_WORDS and word not in _NEGATIONS)
     numbers = frozenset(word for word in words if word.replace(".", "").replace(",", "").isdigit())
-    negated = tuple(_content_word_after(words, n) for n, word in enumerate(words) if word in _NEGATIONS)
+    negated = tuple(fold_word(_content_word_after(words, n)) for n, word in enumerate(words) if word in _NEGATIONS)
     return _Words(words, content, numbers, negated)
 
 
@@ -138,9 +138,13 @@ def contradiction(new: str, old: str) -> str | None:
 
 
 def _content_word_after(words: Sequence[str], index: int) -> str:
-    """Return the first content word after an index, folded; an empty string at the end."""
+    """Return the first content word after an index; an empty string at the end."""
     following = (word for word in words[index + 1 :] if word not in STOP_WORDS and word not in _NEGATIONS)
-    return fold_word(next(following, ""))
+    return next(following, "")
+
+
+def _content_words_after(text: _Words, pivot: str) -> list[str]:
+    return [_content_word_after(text.words, n) for n, word in enumerate(text.words) if word == pivot]
 
 
 @lru_cache(maxsize=1)
@@ -166,11 +170,11 @@ def _words_swapped_around_a_pivot(a: _Words, b: _Words) -> tuple[str, str] | Non
     """Return the word after a pivot in each of two texts, where these differ and both texts have both words."""
     common = a.content & b.content
     for pivot in _PIVOTS.intersection(a.words).intersection(b.words):
-        after_a = {_content_word_after(a.words, n) for n, word in enumerate(a.words) if word == pivot}
-        after_b = {_content_word_after(b.words, n) for n, word in enumerate(b.words) if word == pivot}
-        only_a, only_b = sorted((after_a - after_b) & common), sorted((after_b - after_a) & common)
+        after_a, after_b = ({fold_word(word): word for word in _content_words_after(text, pivot)} for text in (a, b))
+        only_a = sorted((after_a.keys() - after_b.keys()) & common)
+        only_b = sorted((after_b.keys() - after_a.keys()) & common)
         if only_a and only_b:
-            return only_a[0], only_b[0]
+            return after_a[only_a[0]], after_b[only_b[0]]
     return None
 
 
