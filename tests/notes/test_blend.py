@@ -60,6 +60,7 @@ def test_ranked_lists_are_merged_by_cosine_with_precedence_for_the_own_results()
 
     assert merged(0.96) == "xabc"
     assert merged(0.94) == "axbc"  # 0.95 * 0.94 is below 0.9
+    assert [each.id for each in merge_by_cosine([result("a", cosine=0.95)], [result("x", cosine=1.0)])] == ["a", "x"]
     assert merged(0.5) == "abcx"  # 0.95 * 0.5 is below all
     assert merged(None) == "abcx"
     assert merged() == "abc"

@@ -25,8 +25,9 @@ def test_a_conflict_needs_a_cosine_of_at_least_055(cosine: float, expected: str 
 @pytest.mark.parametrize(
     ("new", "expected"),
     [
-        ("always rotate signing keys", "says 'always' where the earlier one says 'never'"),  # 3 of 4 words are common
-        ("always rotate signing certificates monthly automatically", None),  # 2 of 7
+        ("always rotate signing keys", "says 'always' where the earlier one says 'never'"),  # 3 of 5 words are common
+        ("always rotate keys", "says 'always' where the earlier one says 'never'"),  # 2 of 5
+        ("always rotate signing certificates", None),  # 2 of 6
     ],
 )
 def test_without_vectors_a_conflict_needs_two_fifths_of_common_words(new: str, expected: str | None) -> None:

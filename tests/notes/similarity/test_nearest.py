@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from aurora_dev import Document, SearchOptions, SearchResult, SearchResults, VectorStore
+from aurora_dev.core.record_kinds import IS_NOTE
 from aurora_dev.notes.model.types import Note
 from aurora_dev.notes.similarity.nearest import Similar, similar_notes
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
@@ -61,7 +62,10 @@ class _SearchOnly:
         self._methods = methods
         self.queries: list[tuple[str | None, str]] = []
 
-    async def search(self, query: str, top_k: int, *, options: SearchOptions, **_: object) -> SearchResults:
+    async def search(
+        self, query: str, top_k: int, *, rerank: bool, options: SearchOptions, filter: object
+    ) -> SearchResults:
+        assert (top_k, options.candidates, rerank, filter) == (12, 12, False, IS_NOTE)
         self.queries.append((options.mode, query))
         return self._methods[str(options.mode)]
 
@@ -80,10 +84,11 @@ async def test_equally_near_notes_are_ordered_by_common_words_and_cosines_are_cl
 
     texts = {"b": ("rotate", 1.2), "d": ("paint", -0.3), "c": ("rotate keys", 1.0), "a": ("rotate", 1.0)}
     found = [result(id, content, cosine) for id, (content, cosine) in texts.items()]
+    found.append(SearchResult("e", "seal", 0.5, {"kind": "note"}))  # found without a vector
     store = _SearchOnly({"vector": SearchResults(found, search_method="vector")})
     near = await similar_notes(store, "rotate keys", "project")  # type: ignore[arg-type]
-    assert ids(near) == ["c", "a", "b", "d"]
-    assert [similar.similarity for similar in near] == [1.0, 1.0, 1.0, 0.0]
+    assert ids(near) == ["c", "a", "b", "d", "e"]
+    assert [similar.similarity for similar in near] == [1.0, 1.0, 1.0, 0.0, 0.0]
 
 
 def test_similarity_is_the_cosine_or_else_the_overlap() -> None:
