@@ -62,8 +62,9 @@ def test_a_contradiction_is_named(new: str, old: str, reason: str) -> None:
     [
         ("Tokens are signed with EdDSA.", "Tokens are signed with EdDSA by the auth service."),  # says more
         ("Invoices use three currencies.", "Sessions expire after 30 minutes."),  # another subject
-        ("Images are resized on upload.", "Images are served from a CDN."),  # both may be true
-        ("Workers read jobs from Redis in batches of Avro.", "Workers read jobs from Kafka in batches of JSON."),  # two
+        ("Product images of the shop are resized.", "Product images of the shop are cached."),  # both may be true
+        ("Workers read jobs from Redis in Avro.", "Workers read jobs from Kafka in JSON."),  # two
+        ("It is tokens.", "It is token."),  # no subject
         ("Never log passwords.", "Do not log passwords."),  # negated in both
         ("The cache lives near the gateway.", "The cache lives near the database."),  # no single choice
     ],
