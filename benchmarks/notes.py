@@ -29,7 +29,7 @@ from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.notes import recall_scores as ranking
 from aurora_dev.notes.model.words import content_words, overlap
 from aurora_dev.notes.similarity import conflicts, duplicates
-from aurora_dev.notes.similarity.differences import differs
+from aurora_dev.notes.similarity.differences import differ_in_meaning
 
 Pair = tuple[str, str]
 SEED = 6
@@ -69,7 +69,7 @@ def show_duplicates() -> None:
 
         def says(a: str, b: str, c: float, limits: tuple[float, float, bool] = (cosine, shared, words)) -> bool:
             near = c >= limits[0] and overlap(content_words(a), content_words(b)) >= limits[1]
-            return near and not (limits[2] and differs(a, b))
+            return near and not (limits[2] and differ_in_meaning(a, b))
 
         rule = f"cosine {cosine:.2f}, overlap {shared:.1f}{', words' if words else ''}"
         print(f"  {rule:<34} {shares(says, FIRST)}")

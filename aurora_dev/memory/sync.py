@@ -159,9 +159,11 @@ class SyncMemory:
     status = _without_await(Memory.status)
 
     remember = _without_await(Memory.remember)
+    remember_note = _without_await(Memory.remember_note)
     recall = _without_await(Memory.recall)
     get = _without_await(Memory.get)
     update = _without_await(Memory.update)
+    update_note = _without_await(Memory.update_note)
     forget = _without_await(Memory.forget)
     list = _without_await(Memory.list)
     history = _without_await(Memory.history)

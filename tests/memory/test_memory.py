@@ -65,7 +65,7 @@ async def test_a_credential_in_a_note_is_masked_unless_that_is_switched_off(tmp_
         ({"content": "x", "tags": ["ok", "y" * 65]}, "tag"),
         ({"content": "x", "tags": None}, "list of names"),
         ({"content": "x", "metadata": 3}, "mapping"),
-        ({"content": "x", "metadata": {"file_hash": "a"}}, "would go with the next index"),
+        ({"content": "x", "metadata": {"file_hash": "a"}}, "which the next index run would remove"),
     ],
 )
 async def test_a_note_that_cannot_be_kept_says_why_and_stores_nothing(
