@@ -15,7 +15,7 @@ import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from aurora_dev.core.onnx.bert_graph import BertShape, bert_graph
-from aurora_dev.core.onnx.session import input_maxima
+from aurora_dev.core.onnx.calibration import input_maxima
 
 WORDS = ["good", "bad", *"abcdefghijklmnopqrstuvwxyz", *(f"w{number}" for number in range(70))]
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
