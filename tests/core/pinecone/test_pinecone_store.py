@@ -24,6 +24,7 @@ from aurora_dev.errors import (
     InvalidRequestError,
     StoreClosedError,
 )
+from aurora_dev.memory.opening import open_store
 from aurora_dev.testing.contract_support import (
     DIMENSION,
     EMBEDDER,
@@ -59,7 +60,7 @@ def vectors_of(server: PineconeServer, index: str = "aurora") -> set[str]:
 
 def test_nothing_connects_before_the_first_call(pinecone_server: PineconeServer, pinecone_store: Opener) -> None:
     store = pinecone_store(create=False)
-    assert store.capabilities.remote and not store.capabilities.transactions
+    assert not store.capabilities.local and not store.capabilities.transactional
     assert pinecone_server.asked() == []
 
 
@@ -330,7 +331,7 @@ def test_what_does_not_show_in_time_is_said_and_is_stored_all_the_same(
     store.set_embedder(EMBEDDER)
     pinecone_server.delay_visibility(reads=10_000)
     store.write("n", [record("a", "x", {}, unit(1))])
-    with pytest.raises(BackendUnavailableError, match="stored all the same"):
+    with pytest.raises(BackendUnavailableError, match="are stored, and will show later"):
         store.refresh("n")
     store.write("n", [record("a", "y", {}, unit(1))])
     with caplog.at_level(logging.WARNING, "aurora_dev"):
@@ -447,7 +448,7 @@ def test_a_projects_file_chooses_its_namespace_only_where_it_has_the_store_to_it
 
 def test_a_project_on_pinecone_needs_a_namespace_of_its_own(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="AURORA_NAMESPACE"):
-        factory.open_store(Settings(backend="pinecone", pinecone_api_key="k"), tmp_path)
+        open_store(Settings(backend="pinecone", pinecone_api_key="k"), tmp_path)
 
 
 def test_the_key_is_in_no_log_no_text_and_no_error(
