@@ -8,7 +8,7 @@ import json
 import random
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
@@ -22,6 +22,7 @@ from aurora_dev.core.contracts import Embedder
 from aurora_dev.core.embed.checks import checked_texts
 from aurora_dev.core.embed.replies import ReplyError, parse_vectors
 from aurora_dev.core.services.addresses import checked_key, checked_url, redacted, shown
+from aurora_dev.core.services.batching import batches
 from aurora_dev.core.services.client import Post, Service, ServiceClient
 from aurora_dev.core.services.errors import ServiceClosedError, ServiceError
 from aurora_dev.core.services.retry import RetryPolicy, Timing
@@ -213,26 +214,15 @@ class HTTPEmbedder(Embedder):
         if self._closed:
             raise self._closed_error("; nothing was sent")
         rows = [row for row, text in enumerate(texts) if text.strip()]
-        parts = [self._request(batch) for batch in self._batches([prefix + texts[row] for row in rows])]
+        sent = [prefix + texts[row] for row in rows]
+        limits = self._batching.batch_size, self._batching.batch_chars
+        parts = [self._request(sent[part]) for part in batches([len(text) for text in sent], *limits)]
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         if parts:
             found = np.concatenate(parts)
             lengths = np.linalg.norm(found, axis=1, keepdims=True)
             vectors[rows] = found / np.where(lengths > 0, lengths, 1.0)
         return vectors
-
-    def _batches(self, texts: Sequence[str]) -> Iterator[list[str]]:
-        batch: list[str] = []
-        chars = 0
-        limits = self._batching
-        for text in texts:
-            if batch and (len(batch) >= limits.batch_size or chars + len(text) > limits.batch_chars):
-                yield batch
-                batch, chars = [], 0
-            batch.append(text)
-            chars += len(text)
-        if batch:
-            yield batch
 
     def _request(self, texts: list[str]) -> npt.NDArray[np.float64]:
         """Send one batch, with retries, and return its vectors: shape ``(len(texts), dimension)``, float64."""

@@ -1,7 +1,7 @@
 """Batches, retries and worker threads for the requests of a store: within Pinecone's limits, several at a time.
 
-`batches`, `Retries.run`, `Workers` and `Failure` know nothing of Pinecone except its errors; `Upsert` and
-`fetch_batches` are its request format.
+`Retries`, `Workers` and `Failure` know nothing of Pinecone but its errors, and would serve another remote store;
+`Upsert`, `upsert_batches` and `fetch_batches` are about its requests.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from aurora_dev.core.pinecone import errors
 from aurora_dev.core.pinecone.sparse import Sparse
+from aurora_dev.core.services.batching import batches
 from aurora_dev.core.services.retry import RetryPolicy
 from aurora_dev.errors import BackendUnavailableError, RateLimitedError, StoreClosedError
 from aurora_dev.log import get_logger
@@ -68,16 +69,9 @@ class Upsert:
         return vector
 
 
-def batches(sizes: Sequence[int], most: int, most_bytes: int = MAX_REQUEST_BYTES - _ENVELOPE_BYTES) -> Iterator[slice]:
-    """Cut a sequence in runs of at most ``most`` elements and ``most_bytes`` bytes; a larger element goes alone."""
-    start, total = 0, 0
-    for place, size in enumerate(sizes):
-        if place > start and (place - start >= most or total + size > most_bytes):
-            yield slice(start, place)
-            start, total = place, 0
-        total += size
-    if start < len(sizes):
-        yield slice(start, len(sizes))
+def upsert_batches(sizes: Sequence[int], most: int) -> Iterator[slice]:
+    """Cut records of so many bytes into upserts of at most ``most`` records and Pinecone's number of bytes."""
+    return batches(sizes, most, MAX_REQUEST_BYTES - _ENVELOPE_BYTES)
 
 
 def fetch_batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -12,7 +12,7 @@ from aurora_dev.core.pinecone import names
 from aurora_dev.core.pinecone.client import PineconeIndex
 from aurora_dev.core.pinecone.read_your_writes import Freshness
 from aurora_dev.core.pinecone.records import VECTOR, ZERO, encode_metadata, metadata_bytes
-from aurora_dev.core.pinecone.requests import MAX_BATCH, Failure, Upsert, Workers, batches
+from aurora_dev.core.pinecone.requests import MAX_BATCH, Failure, Upsert, Workers, upsert_batches
 from aurora_dev.core.pinecone.sparse import document_vector
 from aurora_dev.core.record_checks import encode_vectors
 from aurora_dev.core.types import Record
@@ -138,7 +138,7 @@ class Writer:
             PartialWriteError: Some were stored and some were not; the error names both.
             StoreError: None was stored.
         """
-        slices = list(batches([record.size for record in prepared], self._batch))
+        slices = list(upsert_batches([record.size for record in prepared], self._batch))
         results = self._workers.settle(lambda part: self._store(target, prepared[part]), slices)
         failures = [result.error for result in results if isinstance(result, Failure)]
         if not failures:

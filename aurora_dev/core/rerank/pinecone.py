@@ -11,10 +11,11 @@ import numpy as np
 
 from aurora_dev.core.pinecone.client import PineconeClient
 from aurora_dev.core.pinecone.options import ClientOptions
-from aurora_dev.core.pinecone.requests import Retries, batches
+from aurora_dev.core.pinecone.requests import Retries
 from aurora_dev.core.rerank.base import Scored
 from aurora_dev.core.rerank.service import RerankerClosedError, ServiceReranker
 from aurora_dev.core.services.addresses import checked_key
+from aurora_dev.core.services.batching import batches
 from aurora_dev.core.services.circuit_breaker import Circuit
 from aurora_dev.core.services.retry import RetryPolicy
 from aurora_dev.errors import (

@@ -22,7 +22,6 @@ from aurora_dev.core.pinecone.requests import (
     Retries,
     Upsert,
     Workers,
-    batches,
     fetch_batches,
 )
 from aurora_dev.core.services.retry import RETRIED_STATUS, RetryPolicy
@@ -125,15 +124,6 @@ def test_the_key_is_removed_from_the_services_message() -> None:
 
 
 # --- batches ----------------------------------------------------------------------------------------------------------
-
-
-@given(st.lists(st.integers(1, 1200), max_size=200), st.integers(1, 50), st.integers(1, 1000))
-def test_batches_cover_everything_once_and_keep_both_limits(sizes: list[int], most: int, most_bytes: int) -> None:
-    parts = [list(range(len(sizes))[part]) for part in batches(sizes, most, most_bytes)]
-    assert [place for part in parts for place in part] == list(range(len(sizes)))
-    for part in parts:
-        assert 0 < len(part) <= most
-        assert sum(sizes[place] for place in part) <= most_bytes or len(part) == 1
 
 
 @given(st.lists(st.text(st.characters(codec="ascii"), min_size=1, max_size=512), max_size=300))
