@@ -1,4 +1,4 @@
-"""The guide to reranking says what the code does: its tables, its services, its questions, its figures."""
+"""The guide to reranking agrees with the code: its tables, its services, its questions, its figures."""
 
 from __future__ import annotations
 

@@ -165,12 +165,12 @@ def test_a_base_url_with_or_without_v1_is_completed(make: Make, service: Service
         (" http://localhost:11434 ", "http://localhost:11434/v1/embeddings"),
     ],
 )
-def test_endpoints_are_found(url: str, endpoint: str) -> None:
+def test_addresses_are_completed_to_endpoints(url: str, endpoint: str) -> None:
     assert str(endpoint_of(url)) == endpoint
 
 
 @pytest.mark.parametrize("url", ["", "localhost:8080", "ftp://host", "http://", "https://me:pw@host/v1", None])
-def test_what_is_no_address_of_a_service_is_refused(url: Any) -> None:
+def test_invalid_addresses_are_refused(url: Any) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         HTTPEmbedder(url, MODEL)
     assert "pw" not in str(caught.value)
@@ -265,7 +265,7 @@ def test_retry_after_may_be_a_date(make: Make, service: Service, waits: list[flo
     assert waits[1] == pytest.approx(0.1)
 
 
-def test_a_failure_that_stays_is_an_error_that_says_what_the_service_said(
+def test_a_lasting_failure_is_an_error_with_the_services_message(
     make: Make, service: Service, waits: list[float]
 ) -> None:
     service.answers = [Answer(429, b'{"error": {"message": "Rate limit reached"}}')] * 3
@@ -289,7 +289,7 @@ def test_a_connection_that_breaks_off_is_tried_again(make: Make, service: Servic
     assert len(waits) == 1
 
 
-def test_a_service_that_is_not_there_is_an_error_that_names_it(waits: list[float]) -> None:
+def test_an_unreachable_service_is_an_error_that_names_it(waits: list[float]) -> None:
     gone = Service()
     gone.stop()
     embedder = HTTPEmbedder(gone.url, MODEL, wait=waits.append, max_retries=1, timeout=5.0)
@@ -345,7 +345,7 @@ GOOD = [0.5] * DIMENSION
         ({"0": GOOD}, 'no "data" list'),
     ],
 )
-def test_an_answer_that_is_no_list_of_vectors_is_refused(make: Make, service: Service, data: Any, why: str) -> None:
+def test_an_answer_without_a_vector_for_each_text_is_refused(make: Make, service: Service, data: Any, why: str) -> None:
     service.answers = [Answer(200, json.dumps({"data": data}).encode())]
     with pytest.raises(EmbeddingError, match=why):
         make().embed_documents(["red", "green"])
@@ -364,7 +364,7 @@ def test_an_answer_that_is_no_list_of_vectors_is_refused(make: Make, service: Se
         (b'{"error": "x"}', 'no "data" list'),
     ],
 )
-def test_an_answer_that_is_no_json_is_refused(make: Make, service: Service, body: bytes, why: str) -> None:
+def test_an_answer_that_is_not_json_is_refused(make: Make, service: Service, body: bytes, why: str) -> None:
     service.answers = [Answer(200, body)]
     with pytest.raises(EmbeddingError, match=why):
         make().embed_query("red")
@@ -428,14 +428,14 @@ def test_a_redirect_on_the_same_host_is_followed(make: Make, service: Service) -
     assert service.seen[1].headers["Authorization"] == f"Bearer {KEY}"
 
 
-def test_redirects_in_a_circle_end(make: Make, service: Service) -> None:
+def test_circular_redirects_end(make: Make, service: Service) -> None:
     service.answers = [Answer(302, b"", {"Location": "/v1/embeddings"})] * 9
     with pytest.raises(EmbeddingError, match="circle"):
         make().embed_query("red")
     assert len(service.seen) < 9
 
 
-def test_a_closed_embedder_says_so(make: Make) -> None:
+def test_a_closed_embedder_raises_our_error(make: Make) -> None:
     embedder = make()
     embedder.embed_query("red")
     embedder.close()
@@ -444,7 +444,7 @@ def test_a_closed_embedder_says_so(make: Make) -> None:
         embedder.embed_query("red")
 
 
-def test_closing_ends_a_call_that_waits_with_an_error(make: Make, service: Service) -> None:
+def test_closing_ends_a_waiting_call_with_our_error(make: Make, service: Service) -> None:
     arrived, release = threading.Event(), threading.Event()
 
     def hang(inputs: list[str]) -> Answer:
@@ -501,7 +501,7 @@ def test_threads_share_an_embedder(make: Make) -> None:
 
 
 @pytest.mark.parametrize("texts", ["one string", [b"bytes"]])
-def test_what_is_no_list_of_strings_is_refused(make: Make, service: Service, texts: Any) -> None:
+def test_anything_but_a_list_of_strings_is_refused(make: Make, service: Service, texts: Any) -> None:
     with pytest.raises(InvalidRequestError):
         make().embed_documents(texts)
     assert service.seen == []

@@ -1,4 +1,4 @@
-"""Batches, retries, workers, and what the client's exceptions become."""
+"""Retries, workers, sizes of requests, and the mapping of the client's exceptions."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def client_exceptions() -> dict[str, type[BaseException]]:
 
 
 def make(kind: type[BaseException], message: str = "why") -> BaseException:
-    """Make any of the client's exceptions, whose constructors differ."""
+    """Make any exception of the client; their constructors differ."""
     wanted = inspect.signature(kind.__init__).parameters
     given_arguments: dict[str, Any] = {"message": message, "status_code": 400, "index_name": "i", "name": "i"}
     given_arguments |= {"state": "Terminating"}
@@ -151,7 +151,7 @@ def test_the_estimated_size_of_an_upsert_is_never_below_its_real_size() -> None:
 
 
 class Clock:
-    """A clock that stands still except for the waits."""
+    """A clock that only waits move forward."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -222,7 +222,7 @@ def test_a_refusal_is_sent_once(error: Exception) -> None:
     with pytest.raises((StoreError, InvalidRequestError)) as caught:
         clock.retries().run(failing(1, error), KEY, "x")
     assert clock.waits == []
-    assert caught.value.__cause__ is None and caught.value.__suppress_context__  # it repeats headers
+    assert caught.value.__cause__ is None and caught.value.__suppress_context__  # the client's error repeats headers
 
 
 def test_closing_ends_the_waiting() -> None:

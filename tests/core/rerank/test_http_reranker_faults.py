@@ -1,10 +1,9 @@
-"""What services do wrong: a search keeps its stage-1 results within its time, and a direct call raises."""
+"""Failing services: a search keeps its first-stage results within its time, and a direct call raises."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import importlib.util
 import os
 import socket
 import subprocess
@@ -28,11 +27,7 @@ from aurora_dev.core.types import Document, SearchOptions, SearchResults
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import RerankError
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
-
-_spec = importlib.util.spec_from_file_location("rerank_servers", Path(__file__).with_name("rerank_servers.py"))
-assert _spec is not None and _spec.loader is not None
-servers: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(servers)
+from tests.core.rerank import rerank_servers as servers
 
 KEY = "sk-very-secret-key-0123456789"
 QUERY = "verify signed tokens"
@@ -42,7 +37,7 @@ GENEROUS = 5.0  # on a busy machine everything below is over long before
 
 
 class Clock:
-    """Time that passes only while somebody waits."""
+    """A clock that only waits move forward."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -95,7 +90,7 @@ async def store(tmp_path: Path) -> AsyncIterator[VectorStore]:
 
 
 async def searched(store: VectorStore, reranker: HTTPReranker, **options: Any) -> tuple[SearchResults, SearchResults]:
-    """Return the results of stage 1 and those of a search with the reranker."""
+    """Return the results of the first stage, and those of a search with the reranker."""
     stage1 = await store.search(QUERY, rerank=False)
     store.reranker = reranker
     found = await store.search(QUERY, options=SearchOptions(**options))
@@ -195,7 +190,7 @@ async def test_a_search_keeps_its_first_stage_within_its_time(
     assert caught.value.args[0].split(": ", 1)[1][:40] in found.degraded
 
 
-async def test_a_service_that_is_not_there_leaves_the_first_stage(store: VectorStore, make: Make) -> None:
+async def test_an_unreachable_service_leaves_the_first_stage(store: VectorStore, make: Make) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: refused
         reranker = make(f"http://127.0.0.1:{taken.getsockname()[1]}/rerank")
@@ -222,7 +217,7 @@ async def test_a_good_answer_reranks_the_search(store: VectorStore, make: Make, 
     assert found[0].scores["rerank"] == pytest.approx(0.75)
 
 
-async def test_one_bad_part_of_a_split_request_spoils_the_whole(make: Make, server: Any) -> None:
+async def test_one_bad_reply_to_a_split_request_fails_the_whole_call(make: Make, server: Any) -> None:
     server.answers = [servers.plain, servers.as_json({"rankings": []})]
     with pytest.raises(RerankError, match="invalid response"):
         await make(server.url, max_documents=2, concurrency=1).score(QUERY, CONTENTS)
@@ -299,7 +294,7 @@ async def test_a_redirect_to_another_host_gets_neither_texts_nor_key(make: Make,
 # -- the circuit breaker -----------------------------------------------------------------------------------------------
 
 
-async def test_after_repeated_failures_searches_no_longer_ask(
+async def test_after_repeated_failures_searches_send_nothing(
     store: VectorStore, make: Make, server: Any, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("WARNING", "aurora_dev")
@@ -355,11 +350,11 @@ async def test_half_open_lets_one_call_through(make: Make, server: Any, clock: C
     trial.cancel()
     with pytest.raises(asyncio.CancelledError):
         await trial
-    assert reranker.is_available  # the trial told nothing: the next call is one
+    assert reranker.is_available  # the trial had no outcome, so the next call is a trial
     assert np.isfinite(await reranker.score(QUERY, CONTENTS)).all()
 
 
-async def test_searches_that_give_up_open_the_circuit_and_those_that_change_their_mind_do_not(
+async def test_searches_that_time_out_open_the_circuit_and_those_cancelled_early_do_not(
     make: Make, server: Any, clock: Clock
 ) -> None:
     server.service = server.hang()
@@ -383,7 +378,7 @@ async def test_searches_that_give_up_open_the_circuit_and_those_that_change_thei
     assert "no answer within 2.0 s" in str(reranker.unavailable_reason)
 
 
-async def test_a_wrong_argument_is_no_failure_of_the_service(make: Make, server: Any) -> None:
+async def test_a_wrong_argument_does_not_count_as_a_failure_of_the_service(make: Make, server: Any) -> None:
     reranker = make(server.url, failure_threshold=1)
     with pytest.raises(ValueError, match="query"):
         await reranker.score("", CONTENTS)
@@ -438,11 +433,11 @@ def test_each_call_may_come_from_another_event_loop(make: Make, server: Any) -> 
     assert np.isfinite(asyncio.run(reranker.score(QUERY, CONTENTS))).all()
 
 
-async def test_the_blocking_call_works_inside_of_a_running_loop(make: Make, server: Any) -> None:
+async def test_the_blocking_call_works_inside_a_running_loop(make: Make, server: Any) -> None:
     assert len(make(server.url).rerank(QUERY, CONTENTS)) == 5
 
 
-def test_the_blocking_call_raises_what_the_other_one_does(make: Make, server: Any) -> None:
+def test_the_blocking_call_raises_the_errors_of_the_async_call(make: Make, server: Any) -> None:
     server.service = lambda asked: servers.as_json({}, 500)
     reranker = make(server.url, failure_threshold=1)
     with pytest.raises(RerankError, match="HTTP 500"):
@@ -473,7 +468,7 @@ async def test_many_calls_at_once_leave_the_event_loop_running(make: Make, serve
     assert max(np.diff(beats)) < 0.5
 
 
-async def test_closing_ends_calls_that_are_under_way_with_an_error(make: Make, server: Any) -> None:
+async def test_closing_ends_calls_under_way_with_an_error(make: Make, server: Any) -> None:
     server.service = server.hang()
     reranker = make(server.url)
     call = asyncio.create_task(reranker.score(QUERY, CONTENTS))

@@ -118,7 +118,7 @@ async def test_a_call_that_waits_while_it_is_closed_gets_our_error_and_counts_as
     reranker.close()
 
 
-async def test_a_search_goes_on_without_it(
+async def test_a_search_goes_on_without_the_reranker(
     pinecone_server: PineconeServer, reranker: PineconeReranker, tmp_path: Path
 ) -> None:
     async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=reranker) as store:
@@ -132,7 +132,7 @@ async def test_a_search_goes_on_without_it(
         assert results.degraded and "403" in results.degraded
 
 
-def test_it_is_chosen_by_name_and_never_by_a_projects_file(tmp_path: Path) -> None:
+def test_the_reranker_is_chosen_by_name_and_never_by_a_projects_file(tmp_path: Path) -> None:
     settings = Settings(pinecone_api_key="key")
     for name, shown in (("pinecone", "bge-reranker-v2-m3"), ("pinecone:pinecone-rerank-v0", "pinecone-rerank-v0")):
         made = factory.create_reranker(name, settings)

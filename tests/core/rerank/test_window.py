@@ -1,4 +1,4 @@
-"""Which part of a long document is read."""
+"""The window of a long document."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_match_within_the_head_leaves_no_gap() -> None:
     assert NEEDLE in passage
 
 
-def test_a_match_that_one_piece_can_hold_is_read_in_one_piece() -> None:
+def test_a_match_near_the_head_is_read_without_a_gap() -> None:
     text = "\n".join([*FILLER[:6], NEEDLE, *FILLER])  # the match begins beyond the head's share of 300, and ends within
     assert 100 + len(GAP) < text.index(NEEDLE) < 300 - len(NEEDLE)
     assert select_passage("verify jwt", text, 300, "head+best") == head(text, 300)
@@ -62,7 +62,7 @@ def test_two_words_of_the_query_beat_many_repeats_of_one() -> None:
     assert "expires" in select_passage("when does a token expire", text, 120, "best")
 
 
-def test_a_word_that_the_document_rarely_says_outweighs_one_that_it_always_says() -> None:
+def test_a_rare_word_of_the_document_outweighs_a_frequent_one() -> None:
     text = "\n".join([*(f"config value {number}" for number in range(300)), "retry here", *FILLER])
     assert "retry" in select_passage("config retry", text, 60, "best")
 
@@ -97,7 +97,7 @@ def test_a_text_without_any_boundary_is_cut_hard() -> None:
     assert "jwt" in select_passage("jwt", "9" * 5000 + "jwt" + "9" * 5000, 300, "best")
 
 
-def test_a_huge_document_costs_little() -> None:
+def test_a_huge_document_takes_milliseconds() -> None:
     text = "some words of a log line 12345\n" * 500_000
     begun = time.perf_counter()
     select_passage("log words", text, 2000, "head+best")
