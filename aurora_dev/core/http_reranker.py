@@ -16,7 +16,7 @@ from aurora_dev.core.rerank import formats as rerank_formats
 from aurora_dev.core.rerank.base import Scored
 from aurora_dev.core.rerank.formats import SCORE_KINDS, ReplyError, RerankFormat, ScoreKind
 from aurora_dev.core.rerank.service import RerankerClosedError, ServiceReranker
-from aurora_dev.core.rerank.window import Window, check_window, select_passage
+from aurora_dev.core.rerank.window import Window, check_window, select_window
 from aurora_dev.core.services.addresses import checked_key, checked_url, redacted, refuse_key_in, shown
 from aurora_dev.core.services.circuit_breaker import Circuit
 from aurora_dev.core.services.client import Post, Service, ServiceClient
@@ -204,16 +204,16 @@ class HTTPReranker(ServiceReranker):
 
     async def _request(self, post: Post, query: str, texts: list[str]) -> Scored:
         deadline = self._clock() + self.timeout
-        query, passages = self._limits.cut(query, texts)
-        sent = [position for position, passage in enumerate(passages) if passage.strip()]
-        sizes = [len(passages[position].encode("utf-8", "replace")) for position in sent]
+        query, windows = self._limits.cut(query, texts)
+        sent = [position for position, window_text in enumerate(windows) if window_text.strip()]
+        sizes = [len(windows[position].encode("utf-8", "replace")) for position in sent]
         query_size = len(query.encode("utf-8", "replace"))
         raw = np.full(len(texts), np.nan)
         limits = (self._limits.max_documents, self._format.max_request_bytes)
         batches = [[sent[place] for place in batch] for batch in rerank_formats.split(sizes, query_size, *limits)]
 
         async def ask(batch: list[int]) -> None:
-            chosen = [passages[position] for position in batch]
+            chosen = [windows[position] for position in batch]
             body = rerank_formats.request_body(self._format, self._model, query, chosen, self._scores)
             reply = await post(body, deadline=deadline)
             raw[batch] = rerank_formats.read_scores(self._format, reply, len(batch))
@@ -264,16 +264,16 @@ class _Limits:
         """Return the query and the part of each text that is sent."""
         limit = self.max_pair_bytes
         if limit is None:
-            return query, [select_passage(query, text, self.max_chars, self.window) for text in texts]
+            return query, [select_window(query, text, self.max_chars, self.window) for text in texts]
         query = _first_bytes(query, limit // 2)
         room = max(_SHORTEST_DOCUMENT, limit - len(query.encode("utf-8", "replace")))
-        passages = []
+        windows = []
         for text in texts:
             # The number of characters of this text that fill the room: other scripts take two to four bytes for each.
             share = len(text) / max(1, len(text.encode("utf-8", "replace")))
             chars = max(1, min(self.max_chars, int(room * share)))
-            passages.append(_first_bytes(select_passage(query, text, chars, self.window), room))
-        return query, passages
+            windows.append(_first_bytes(select_window(query, text, chars, self.window), room))
+        return query, windows
 
 
 async def _all_of(work: Sequence[Coroutine[Any, Any, None]]) -> None:

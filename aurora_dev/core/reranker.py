@@ -188,7 +188,7 @@ def _too_old() -> str | None:
     try:
         version = importlib.metadata.version("sentence-transformers")
     except importlib.metadata.PackageNotFoundError:
-        return None  # importable without metadata: somebody's own build
+        return None  # importable without metadata, so not installed by pip
     numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
     return version if numbers < _OLDEST_VERSION else None
 
@@ -214,7 +214,7 @@ def _missing_package(backend: str, device: str) -> AuroraError | None:
 
 
 def _load(request: ModelRequest) -> CrossEncoderModel:
-    """Load a model, from this disk where it is there.
+    """Load a model, from this disk if it is there.
 
     Raises:
         ModelLoadError: It could not be loaded; the text has the cause and what to try.

@@ -73,7 +73,7 @@ class ClientOptions:
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """How a store writes.
+    """The writes of a store.
 
     Attributes:
         batch_size: Most records of an upsert, 1..1,000.

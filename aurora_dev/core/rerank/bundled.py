@@ -27,7 +27,7 @@ from aurora_dev.core.rerank.local import DEFAULT_CACHE_SIZE, LocalReranker, Read
 from aurora_dev.core.rerank.model_files import CHECKSUMS, DamagedModelError, read_verified
 from aurora_dev.core.rerank.results import Rerankable
 from aurora_dev.core.rerank.shared_model import SharedModel, shared_model
-from aurora_dev.core.rerank.window import Window, select_passage
+from aurora_dev.core.rerank.window import Window, select_window
 from aurora_dev.core.text.document_text import reranker_text
 from aurora_dev.core.types import RerankFusion, RerankWeights, SearchResult
 from aurora_dev.errors import AuroraError, InvalidRequestError, MissingDependencyError, ModelLoadError
@@ -118,11 +118,11 @@ class ONNXReranker(LocalReranker):
         texts = rerank_results.contents(results)
         return [reranker_text(text, _metadata(result)) for text, result in zip(texts, results, strict=True)]
 
-    def _passage(self, query: str, text: str) -> str:
+    def _window_of(self, query: str, text: str) -> str:
         heading, line_break, content = text.partition("\n")
         if len(heading) > _LONGEST_HEADING:
             heading, line_break, content = "", "", text
-        return heading + line_break + select_passage(query, content, self.max_document_chars, self.window)
+        return heading + line_break + select_window(query, content, self.max_document_chars, self.window)
 
 
 BUNDLED_FUSION = RerankFusion(

@@ -16,7 +16,7 @@ from aurora_dev.core.rerank.cache import ScoreCache, pair_keys
 from aurora_dev.core.rerank.cross_encoder import CrossEncoderModel
 from aurora_dev.core.rerank.results import Rerankable
 from aurora_dev.core.rerank.shared_model import SharedModel
-from aurora_dev.core.rerank.window import Window, check_window, select_passage
+from aurora_dev.core.rerank.window import Window, check_window, select_window
 from aurora_dev.errors import AuroraError
 from aurora_dev.log import get_logger
 
@@ -118,9 +118,9 @@ class LocalReranker(OrderingReranker):
         """Return the error for a package that is not installed; imports nothing."""
         return None
 
-    def _passage(self, query: str, text: str) -> str:
+    def _window_of(self, query: str, text: str) -> str:
         """Return the part of a text that the model reads."""
-        return select_passage(query, text, self.max_document_chars, self.window)
+        return select_window(query, text, self.max_document_chars, self.window)
 
     def _score_settings(self) -> tuple[str, ...]:
         """Return everything that a score depends on besides the model, the query and the text."""
@@ -187,11 +187,11 @@ class LocalReranker(OrderingReranker):
         hits = sum(key in known for key in keys)
         # Equal documents are scored once, so that they tie exactly.
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
-        passages = [(key, self._passage(query, text)) for key, text in missing.items()]
+        windows = [(key, self._window_of(query, text)) for key, text in missing.items()]
         # Neighbours of one length need little padding; by text too, so that the input order changes no batch.
-        passages.sort(key=lambda item: (-len(item[1]), item[1]))
-        raw = model.raw_scores([(query, passage) for _, passage in passages], self.batch_size, gone)
-        fresh = {key: score for (key, _), score in zip(passages, raw, strict=True)}
+        windows.sort(key=lambda item: (-len(item[1]), item[1]))
+        raw = model.raw_scores([(query, text) for _, text in windows], self.batch_size, gone)
+        fresh = {key: score for (key, _), score in zip(windows, raw, strict=True)}
         self._cache.put_many(fresh)
         known.update(fresh)
         return self._assembled(model, [known[key] for key in keys], hits)

@@ -117,14 +117,14 @@ class PineconeReranker(ServiceReranker):
         client = self._opened()
         raw = np.full(len(texts), np.nan)
         # The service refuses a blank text.
-        places = [place for place, text in enumerate(texts) if text.strip()]
+        positions = [position for position, text in enumerate(texts) if text.strip()]
         parameters = {"truncate": "END"} if self._model in _CUTS_BY_ITSELF else None
         try:
-            for part in batches([1] * len(places), _MAX_DOCUMENTS):
-                chosen = places[part]
-                documents = [texts[place][:_MAX_CHARS] for place in chosen]
-                for place, score in client.rerank(self._model, query[:_MAX_CHARS], documents, parameters):
-                    raw[chosen[place]] = score
+            for part in batches([1] * len(positions), _MAX_DOCUMENTS):
+                chosen = positions[part]
+                documents = [texts[position][:_MAX_CHARS] for position in chosen]
+                for index, score in client.rerank(self._model, query[:_MAX_CHARS], documents, parameters):
+                    raw[chosen[index]] = score
         except StoreClosedError:
             what = "the reranker was closed while it waited for Pinecone. Call it again."
             raise RerankerClosedError(self._failure_text(what)) from None

@@ -207,6 +207,30 @@ def test_closing_does_not_wait_for_repeated_requests(pinecone_server: PineconeSe
     assert [type(error) for error in failed] == [StoreClosedError]
 
 
+def test_calls_that_race_the_closing_get_an_answer_or_our_error(store: PineconeStore, pinecone_store: Opener) -> None:
+    for _ in range(5):
+        racing = pinecone_store(create=False)
+        assert racing.embedder() == EMBEDDER
+        gate = threading.Barrier(5)
+
+        def ask(gate: threading.Barrier = gate, racing: PineconeStore = racing) -> str:
+            gate.wait()
+            try:
+                racing.stats("n")
+                return ids(racing.vector_query("n", unit(1), 1))[0]
+            except StoreClosedError:
+                return "closed"
+
+        with ThreadPoolExecutor(4) as pool:
+            calls = [pool.submit(ask) for _ in range(4)]
+            gate.wait()
+            racing.close()
+            racing.close()
+            assert {call.result(timeout=10) for call in calls} <= {"a", "closed"}
+        with pytest.raises(StoreClosedError):
+            racing.count("n")
+
+
 def test_a_server_that_cannot_be_reached_is_named() -> None:
     with PineconeServer() as server:
         url = server.url

@@ -131,10 +131,10 @@ def test_the_heading_stays_and_the_window_is_taken_below_it(models: Path) -> Non
     reranker = ONNXReranker(models / "counting", window="best", max_document_chars=20)
     heading = reranker_heading({"path": "a/b.py", "symbol": "C.d"})
     text = f"{heading}\n" + "w1 " * 50 + "needle here " + "w2 " * 50
-    passage = reranker._passage("needle", text)
+    passage = reranker._window_of("needle", text)
     assert passage.startswith(f"{heading}\n") and "needle" in passage
     assert len(passage) <= len(heading) + 1 + 20
-    assert len(reranker._passage("needle", "x" * 5_000)) <= 20  # minified code has no heading
+    assert len(reranker._window_of("needle", "x" * 5_000)) <= 20  # minified code has no heading
 
 
 async def test_a_search_gives_it_headings(models: Path, tmp_path: Path) -> None:
