@@ -20,7 +20,7 @@ from aurora_dev.core.rerank import formats as rerank_formats
 from aurora_dev.core.rerank.bundled import ONNXReranker
 from aurora_dev.core.rerank.formats import FORMATS, SCORE_KINDS
 from aurora_dev.core.rerank.known_models import DEFAULT_MODEL, KNOWN_MODELS
-from aurora_dev.core.rerank.window import WINDOWS, select_passage
+from aurora_dev.core.rerank.window import WINDOWS, select_window
 from aurora_dev.core.reranker import CrossEncoderReranker
 from aurora_dev.core.types import SearchOptions
 from aurora_dev.evaluation import load_queries
@@ -138,7 +138,7 @@ def test_each_window_reads_what_the_page_says() -> None:
     rows = docs.table(PAGE, "window", "what is read", "use")
     assert [docs.bare(row["window"]) for row in rows] == list(WINDOWS)
     text = "begins here\n" + "filler\n" * 500 + "the token is verified\n" + "filler\n" * 500
-    read = {window: select_passage("token verified", text, 200, window) for window in WINDOWS}
+    read = {window: select_window("token verified", text, 200, window) for window in WINDOWS}
     assert {window: ("begins" in part, "verified" in part) for window, part in read.items()} == {
         "head": (True, False),
         "best": (False, True),

@@ -28,7 +28,8 @@ from reranker_model import CrossEncoder, to_bert
 from reranker_weights import SOURCE_SHARE, averaged, load_run
 
 from aurora_dev.core.onnx.bert_graph import BertShape, bert_graph
-from aurora_dev.core.onnx.session import PairScorer, input_maxima
+from aurora_dev.core.onnx.calibration import input_maxima
+from aurora_dev.core.onnx.session import PairScorer
 from aurora_dev.core.rerank.bundled import DEFAULT_WINDOW
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from aurora_dev.core.rerank.bundled import DEFAULT_MAX_DOCUMENT_CHARS, DEFAULT_WINDOW
-from aurora_dev.core.rerank.window import Window, select_passage
+from aurora_dev.core.rerank.window import Window, select_window
 
 # A negative that shares this part of its words with the answer is a near-duplicate: an overload or a copy.
 NEAR_DUPLICATE = 0.8
@@ -137,7 +137,7 @@ def _last_name(text: str) -> str:
 def passage(query: str, text: str, max_chars: int, window: Window = DEFAULT_WINDOW) -> str:
     """Return the heading and the part of the content that the bundled reranker would read."""
     heading, line_break, content = text.partition("\n")
-    return heading + line_break + select_passage(query, content, max_chars, window)
+    return heading + line_break + select_window(query, content, max_chars, window)
 
 
 class Encoder:
