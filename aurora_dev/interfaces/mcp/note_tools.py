@@ -1,4 +1,4 @@
-"""The tools of the MCP server that write memories, and the list of all tools."""
+"""The tools of the MCP server that write notes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from aurora_dev.core.context.render import PREAMBLE
 from aurora_dev.core.text.fencing import fenced, label, safe
-from aurora_dev.interfaces.mcp.open_memory import OpenMemory, Progress
-from aurora_dev.interfaces.mcp.render import text_of
-from aurora_dev.interfaces.mcp.schemas import (
+from aurora_dev.interfaces.mcp.note_models import (
     Conflict,
     ForgetAnswer,
     ForgetArguments,
@@ -18,12 +16,14 @@ from aurora_dev.interfaces.mcp.schemas import (
     UpdateAnswer,
     UpdateArguments,
 )
-from aurora_dev.interfaces.mcp.tools import TOOLS, Reply, Tool
+from aurora_dev.interfaces.mcp.open_memory import OpenMemory
+from aurora_dev.interfaces.mcp.render import text_of
+from aurora_dev.interfaces.mcp.tool import Progress, Reply, Tool
 
 if TYPE_CHECKING:
     from aurora_dev.notes.model.types import Remembered
 
-__all__ = ["ALL_TOOLS"]
+__all__ = ["FORGET", "REMEMBER", "UPDATE_MEMORY"]
 
 _MOST_CONFLICTS: Final = 5
 _CONFLICT_CHARACTERS: Final = 1_500  # of one conflicting memory; recall with its id shows all
@@ -133,60 +133,46 @@ def _days(days: float | None) -> timedelta | None:
     return None if days is None else timedelta(days=days)
 
 
-_NOTE_TOOLS: Final = (
-    Tool(
-        name="remember",
-        title="Remember something",
-        description=(
-            "Keep something worth knowing in later sessions: a decision with its reason, a convention, a pattern, a "
-            "lesson from a failure, what the user prefers. One fact each, in words that make sense without this "
-            "conversation; no credentials, nothing that the code itself says plainly. The same said twice is kept "
-            "once. Returns its id, and earlier memories that it may contradict: settle those."
-        ),
-        arguments=RememberArguments,
-        answer=RememberAnswer,
-        run=remember,
-        idempotent=True,
+REMEMBER: Final = Tool(
+    name="remember",
+    title="Remember something",
+    description=(
+        "Keep something worth knowing in later sessions: a decision with its reason, a convention, a pattern, a "
+        "lesson from a failure, what the user prefers. One fact each, in words that make sense without this "
+        "conversation; no credentials, nothing that the code itself says plainly. The same said twice is kept "
+        "once. Returns its id, and earlier memories that it may contradict: settle those."
     ),
-    Tool(
-        name="update_memory",
-        title="Correct a memory",
-        description=(
-            "Correct a memory whose text, kind, tags, importance or place is wrong or out of date; what you leave out "
-            "stays. Its earlier wording stays in its history. Where something new replaces it, use remember with "
-            "supersedes instead. Returns the memory as it is now."
-        ),
-        arguments=UpdateArguments,
-        answer=UpdateAnswer,
-        run=update_memory,
-        destructive=True,
-        idempotent=True,
-    ),
-    Tool(
-        name="forget",
-        title="Forget memories",
-        description=(
-            "Delete memories for good, with their history, by id: what was never true, or what the user wants gone. "
-            "For what was replaced by something newer use remember with supersedes. Returns how many were deleted."
-        ),
-        arguments=ForgetArguments,
-        answer=ForgetAnswer,
-        run=forget,
-        destructive=True,
-        idempotent=True,
-    ),
+    arguments=RememberArguments,
+    answer=RememberAnswer,
+    run=remember,
+    idempotent=True,
 )
 
-_ORDER: Final = (
-    "search_memory",
-    "build_context",
-    "remember",
-    "recall",
-    "update_memory",
-    "forget",
-    "index_project",
-    "memory_status",
+UPDATE_MEMORY: Final = Tool(
+    name="update_memory",
+    title="Correct a memory",
+    description=(
+        "Correct a memory whose text, kind, tags, importance or place is wrong or out of date; what you leave out "
+        "stays. Its earlier wording stays in its history. Where something new replaces it, use remember with "
+        "supersedes instead. Returns the memory as it is now."
+    ),
+    arguments=UpdateArguments,
+    answer=UpdateAnswer,
+    run=update_memory,
+    destructive=True,
+    idempotent=True,
 )
 
-ALL_TOOLS: Final = tuple(sorted((*TOOLS, *_NOTE_TOOLS), key=lambda tool: _ORDER.index(tool.name)))
-"""Every tool, in the order in which clients list them."""
+FORGET: Final = Tool(
+    name="forget",
+    title="Forget memories",
+    description=(
+        "Delete memories for good, with their history, by id: what was never true, or what the user wants gone. "
+        "For what was replaced by something newer use remember with supersedes. Returns how many were deleted."
+    ),
+    arguments=ForgetArguments,
+    answer=ForgetAnswer,
+    run=forget,
+    destructive=True,
+    idempotent=True,
+)

@@ -10,8 +10,8 @@ import pytest
 
 from aurora_dev.interfaces.install.clients import CLIENTS, SERVER_NAME
 from aurora_dev.interfaces.mcp.http import DEFAULT_PORT, TOKEN_FILE
-from aurora_dev.interfaces.mcp.note_tools import ALL_TOOLS
-from aurora_dev.interfaces.mcp.schemas import RecallArguments, SearchArguments
+from aurora_dev.interfaces.mcp.registry import TOOLS
+from aurora_dev.interfaces.mcp.search_tools import RecallArguments, SearchArguments
 
 try:
     import tomllib
@@ -35,11 +35,11 @@ def test_the_snippet_of_each_client_is_what_install_writes(name: str) -> None:
 def test_every_tool_is_described_in_the_order_in_which_it_is_listed() -> None:
     table = PAGE.split("## Tools\n", 1)[1].split("\n\n- ", 1)[0]
     rows = re.findall(r"^\| `(\w+)` \|.*\| (.+) \|$", table, re.MULTILINE)
-    assert [name for name, _ in rows] == [tool.name for tool in ALL_TOOLS]
-    assert {name for name, changes in rows if changes == "nothing"} == {t.name for t in ALL_TOOLS if t.read_only}
+    assert [name for name, _ in rows] == [tool.name for tool in TOOLS]
+    assert {name for name, changes in rows if changes == "nothing"} == {t.name for t in TOOLS if t.read_only}
     destructive = re.search(r"may remove or overwrite \(([^)]*)\)", PAGE)
     assert destructive is not None
-    assert re.findall(r"`(\w+)`", destructive[1]) == [tool.name for tool in ALL_TOOLS if tool.destructive]
+    assert re.findall(r"`(\w+)`", destructive[1]) == [tool.name for tool in TOOLS if tool.destructive]
 
 
 def test_numbers_on_the_page_are_those_of_the_code() -> None:

@@ -12,18 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from aurora_dev.interfaces.mcp.registry import TOOLS
+
 Start = Callable[..., Any]
 
-TOOLS = (
-    "search_memory",
-    "build_context",
-    "remember",
-    "recall",
-    "update_memory",
-    "forget",
-    "index_project",
-    "memory_status",
-)
+NAMES = [tool.name for tool in TOOLS]
 METHODS = (
     "ping",
     "initialize",
@@ -83,7 +76,7 @@ arguments = st.fixed_dictionaries(
     },
 )
 calls = st.fixed_dictionaries(
-    {"name": st.sampled_from(TOOLS) | text}, optional={"arguments": arguments | values, "_meta": values}
+    {"name": st.sampled_from(NAMES) | text}, optional={"arguments": arguments | values, "_meta": values}
 )
 params = (
     calls

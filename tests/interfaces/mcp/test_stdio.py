@@ -20,7 +20,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from aurora_dev import Memory
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.interfaces.cli.actions.mcp import project_of, run_mcp
+from aurora_dev.interfaces.cli.actions.mcp import project_to_serve, run_mcp
 from aurora_dev.interfaces.mcp.server import read_message
 
 Start = Callable[..., Any]
@@ -100,7 +100,8 @@ def test_the_handshake_does_not_wait_for_a_large_store_or_its_models(tmp_path: P
 
 def test_the_handshake_imports_neither_the_memory_nor_its_models(project: Path) -> None:
     code = (
-        "import sys; from aurora_dev.interfaces import mcp_server, mcp_command, mcp_memory, mcp_stdio; "
+        "import sys; from aurora_dev.interfaces.mcp import server, open_memory, stdio; "
+        "from aurora_dev.interfaces.cli.actions import mcp; "
         "heavy = {'numpy', 'faiss', 'onnxruntime', 'tiktoken', 'tokenizers', 'torch', 'aurora_dev.memory'}; "
         "print(sorted(heavy & set(sys.modules)))"
     )
@@ -275,10 +276,10 @@ def test_wrong_arguments_are_refused_before_anything_is_served(
 def test_the_project_around_a_folder_is_served(
     indexed_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert project_of(indexed_project / "src" / "auth") == indexed_project
+    assert project_to_serve(indexed_project / "src" / "auth") == indexed_project
     monkeypatch.chdir(indexed_project / "src")
-    assert project_of(None) == indexed_project
+    assert project_to_serve(None) == indexed_project
     # A repository that was never indexed is served itself, not the folder of an index further up.
     inner = indexed_project / "vendored"
     (inner / ".git").mkdir(parents=True)
-    assert project_of(inner) == inner
+    assert project_to_serve(inner) == inner
