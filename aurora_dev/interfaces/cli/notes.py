@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces.cli.options import EPILOG, JSONOption, ProjectOption, end
+from aurora_dev.interfaces.cli.options import EPILOG, JSONOption, ProjectOption
+from aurora_dev.interfaces.cli.runner import run_and_exit
 
 UserOption = Annotated[bool, typer.Option("--user", help="Your own memories, which hold in every project.")]
 KindsOption = Annotated[
@@ -94,7 +95,7 @@ def remember(
     """
     from aurora_dev.interfaces.cli.actions.notes import run_remember
 
-    end(
+    run_and_exit(
         lambda: run_remember(
             " ".join(text),
             path,
@@ -130,7 +131,7 @@ def recall(
     """Find memories: the relevant ones, and of these the recent, important and used ones first."""
     from aurora_dev.interfaces.cli.actions.notes import run_recall
 
-    end(
+    run_and_exit(
         lambda: run_recall(
             " ".join(query), path, kinds=kind, tags=tag, since=since, top_k=top_k, user=user, as_json=as_json
         )
@@ -151,14 +152,14 @@ def list_notes(
     """List memories, newest first."""
     from aurora_dev.interfaces.cli.actions.notes import run_list
 
-    end(lambda: run_list(path, kinds=kind, tags=tag, limit=limit, cursor=cursor, user=user, as_json=as_json))
+    run_and_exit(lambda: run_list(path, kinds=kind, tags=tag, limit=limit, cursor=cursor, user=user, as_json=as_json))
 
 
 def show(id: IdArgument, path: ProjectOption = None, as_json: JSONOption = False) -> None:
     """Show a memory with everything that is known of it, and what it replaced."""
     from aurora_dev.interfaces.cli.actions.notes import run_show
 
-    end(lambda: run_show(id, path, as_json=as_json))
+    run_and_exit(lambda: run_show(id, path, as_json=as_json))
 
 
 def edit(
@@ -193,7 +194,7 @@ def edit(
     """
     from aurora_dev.interfaces.cli.actions.notes import run_edit
 
-    end(
+    run_and_exit(
         lambda: run_edit(
             id,
             path,
@@ -225,7 +226,7 @@ def forget(
     """Remove memories for good: those with the ids, or all of a kind or tag. Asks first."""
     from aurora_dev.interfaces.cli.actions.notes import run_forget
 
-    end(lambda: run_forget(ids or [], path, kinds=kind, tags=tag, user=user, yes=yes, as_json=as_json))
+    run_and_exit(lambda: run_forget(ids or [], path, kinds=kind, tags=tag, user=user, yes=yes, as_json=as_json))
 
 
 def prune(
@@ -234,7 +235,7 @@ def prune(
     """Show which memories have expired or were superseded long ago; --yes removes them."""
     from aurora_dev.interfaces.cli.actions.notes import run_prune
 
-    end(lambda: run_prune(path, user=user, yes=yes, as_json=as_json))
+    run_and_exit(lambda: run_prune(path, user=user, yes=yes, as_json=as_json))
 
 
 @notes_app.command("export", epilog=EPILOG)
@@ -250,7 +251,7 @@ def export_notes(
     """
     from aurora_dev.interfaces.cli.actions.notes import run_export
 
-    end(lambda: run_export(target, path, user=user, as_json=as_json))
+    run_and_exit(lambda: run_export(target, path, user=user, as_json=as_json))
 
 
 @notes_app.command("import", epilog=EPILOG)
@@ -266,7 +267,7 @@ def import_notes(
     """
     from aurora_dev.interfaces.cli.actions.notes import run_import
 
-    end(lambda: run_import(source, path, user=user, as_json=as_json))
+    run_and_exit(lambda: run_import(source, path, user=user, as_json=as_json))
 
 
 def register(app: typer.Typer) -> None:

@@ -12,19 +12,11 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
+from aurora_dev.core.text.visible import visible
 from aurora_dev.core.types import SearchResult, SearchResults
-from aurora_dev.interfaces.cli.output.lines import cut, lines_of, visible
-from aurora_dev.interfaces.cli.output.render import (
-    PLAIN_WIDTH,
-    about,
-    counted,
-    plain_results,
-    print_results,
-    shown_path,
-    size_of,
-    to_json,
-)
-from aurora_dev.interfaces.cli.output.snippet import SNIPPET_LINES, choose_lines, heading_row, query_pattern
+from aurora_dev.interfaces.cli.output.render import PLAIN_WIDTH, counted, cut, lines_of, shown_path, size_of, to_json
+from aurora_dev.interfaces.cli.output.search_results import description_of, plain_results, print_results
+from aurora_dev.interfaces.cli.output.search_snippet import SNIPPET_LINES, choose_lines, defining_row, query_pattern
 
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -116,7 +108,7 @@ COMMENTED += [f"  step({number});" for number in range(20)] + ["  expire(token);
 
 
 def test_the_definition_is_shown_whether_the_query_is_about_it_its_comment_or_its_body() -> None:
-    head = heading_row(COMMENTED, "Mailer.send")
+    head = defining_row(COMMENTED, "Mailer.send")
     assert head == 12
     assert choose_lines(COMMENTED, query_pattern("zzz"), head=head) == (None, *range(12, 20), None)
     assert choose_lines(COMMENTED, query_pattern("about sending"), head=head) == (*range(7), None, 12, None)
@@ -128,12 +120,12 @@ def test_the_definition_is_shown_whether_the_query_is_about_it_its_comment_or_it
 
 
 def test_the_row_that_names_a_result_is_the_first_where_no_comment_stands_before_it() -> None:
-    assert heading_row(["const a = 1;", "function f() {}"], "f") == 0
-    assert heading_row(["// g", "step();"], "f") == 0
-    assert heading_row(["// f", "fast();", "f();"], "f") == 2
-    assert heading_row(["#define f(x) x", "f();"], "f") == 0
-    assert heading_row(["// x"], "???") == 0
-    assert heading_row(["anything"], "") is None
+    assert defining_row(["const a = 1;", "function f() {}"], "f") == 0
+    assert defining_row(["// g", "step();"], "f") == 0
+    assert defining_row(["// f", "fast();", "f();"], "f") == 2
+    assert defining_row(["#define f(x) x", "f();"], "f") == 0
+    assert defining_row(["// x"], "???") == 0
+    assert defining_row(["anything"], "") is None
 
 
 def test_a_section_is_shown_with_its_heading() -> None:
@@ -217,7 +209,7 @@ def test_a_note_is_shown_by_its_id_kind_and_tags() -> None:
     assert plain_results("x", Path(), SearchResults([note])) == (
         "note 01234567  (decision) [auth, ops]  0.500\n    Nine hours.\n"
     )
-    assert about(SearchResult("1", "x", 0.5, {})) == ""
+    assert description_of(SearchResult("1", "x", 0.5, {})) == ""
 
 
 MERGED = {
@@ -248,7 +240,7 @@ MERGED = {
 )
 def test_a_result_of_several_definitions_is_headed_by_the_one_that_the_query_names(query: str, shown: str) -> None:
     found = result("class CrlfClass: ...", **MERGED)
-    assert about(found, query) == shown
+    assert description_of(found, query) == shown
     if query:
         assert f"  {shown}  0.500" in plain_results(query, Path(), SearchResults([found]))
         assert f"  {shown}  0.500" in STYLE.sub("", on_terminal(query, found))
@@ -256,16 +248,16 @@ def test_a_result_of_several_definitions_is_headed_by_the_one_that_the_query_nam
 
 def test_a_section_is_headed_by_the_heading_that_the_query_names_and_stays_a_section() -> None:
     section = {"symbol": "Guide", "kind": "section", "symbols": ["Guide", "First steps", "Guide > First steps"]}
-    assert about(result("# Guide", **section), "first steps") == "Guide > First steps (section)"
+    assert description_of(result("# Guide", **section), "first steps") == "Guide > First steps (section)"
 
 
 def test_the_stored_symbol_stays_where_another_of_the_same_name_comes_first() -> None:
     two = {"symbol": "B.run", "kind": "method", "symbols": ["run", "A.run", "B.run"]}
-    assert about(result("x", **two), "b.run") == "B.run (method)"
-    assert about(result("x", **two), "run") == "B.run (method)"
-    assert about(result("x", **two), "a.run") == "A.run"
-    assert about(result("x", symbol="c", symbols=["foo", "bar"]), "bar foo") == "foo"
-    assert about(result("x", **{**two, "symbols": ["Run", "run"], "symbol": "run"}), "run") == "run (method)"
+    assert description_of(result("x", **two), "b.run") == "B.run (method)"
+    assert description_of(result("x", **two), "run") == "B.run (method)"
+    assert description_of(result("x", **two), "a.run") == "A.run"
+    assert description_of(result("x", symbol="c", symbols=["foo", "bar"]), "bar foo") == "foo"
+    assert description_of(result("x", **{**two, "symbols": ["Run", "run"], "symbol": "run"}), "run") == "run (method)"
 
 
 def test_paths_are_shown_as_seen_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,5 +197,5 @@ def test_a_move_is_shown_as_lines_where_there_is_no_terminal(
 
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.0)
     with progress_display() as display:
-        display.moved("copying", 1_000, 2_500)
+        display.stage("copying", 1_000, 2_500)
     assert capsys.readouterr().err == "copying: 1,000 of 2,500\n"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from aurora_dev.indexing.watch import WatchBatch
-from aurora_dev.interfaces.cli.actions.watch import batch_text
+from aurora_dev.interfaces.cli.output.index_report import batch_text
 
 PATIENCE = 60.0  # seconds, of a busy machine
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="it is ended by signals")

@@ -174,7 +174,7 @@ def test_a_token_that_others_can_read_is_refused(tmp_path: Path) -> None:
     file.unlink()
     (tmp_path / "elsewhere").write_text(TOKEN, "utf-8")
     file.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ConfigurationError, match="no plain file"):
+    with pytest.raises(ConfigurationError, match="not a regular file"):
         read_or_make_token(tmp_path)
 
 

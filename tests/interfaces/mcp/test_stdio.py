@@ -261,8 +261,8 @@ def test_without_the_extra_the_error_names_it(project: Path) -> None:
     [
         (Path("nowhere"), {}, "does not exist"),
         (Path(__file__), {}, "is a file"),
-        (None, {"port": 1}, "belong to --http"),
-        (None, {"allow_hosts": ["x"]}, "belong to --http"),
+        (None, {"port": 1}, "need --http"),
+        (None, {"allow_hosts": ["x"]}, "need --http"),
     ],
 )
 def test_wrong_arguments_are_refused_before_anything_is_served(

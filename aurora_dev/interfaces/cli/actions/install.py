@@ -13,8 +13,9 @@ from typing import Any
 from aurora_dev.config import find_project
 from aurora_dev.core.text.visible import visible
 from aurora_dev.errors import ConfigurationError, InvalidRequestError
-from aurora_dev.interfaces.cli.output.process import EXIT_OK, say
+from aurora_dev.interfaces.cli.exit_codes import EXIT_OK
 from aurora_dev.interfaces.cli.output.render import shown_path, to_json
+from aurora_dev.interfaces.cli.output.streams import say
 from aurora_dev.interfaces.install import agent_rules, json_members
 from aurora_dev.interfaces.install.clients import CLIENTS, SERVER_NAME, Client, Scope
 from aurora_dev.interfaces.install.own_files import read_text, write_text

@@ -11,12 +11,13 @@ from typing import Any
 from aurora_dev.config import Settings, find_project
 from aurora_dev.core import factory
 from aurora_dev.core.contracts import VectorBackend
+from aurora_dev.core.text.visible import visible
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.interfaces.cli.actions.project import indexed_project, print_text
-from aurora_dev.interfaces.cli.output.lines import visible
-from aurora_dev.interfaces.cli.output.process import EXIT_OK, say
+from aurora_dev.interfaces.cli.actions.project import indexed_project
+from aurora_dev.interfaces.cli.exit_codes import EXIT_OK
 from aurora_dev.interfaces.cli.output.progress import progress_display
 from aurora_dev.interfaces.cli.output.render import shown_path, to_json
+from aurora_dev.interfaces.cli.output.streams import print_text, say
 from aurora_dev.log import configure_logging
 from aurora_dev.memory.transfer import local_backups
 from aurora_dev.transfer import copy_records, export_records, import_records
@@ -30,7 +31,7 @@ def run_export(file: Path, path: Path | None, *, namespace: str | None, vectors:
     root, settings = _project_to_read(path)
     name = _namespace(settings, namespace, settings.backend)
     with _opened(settings.backend, settings, root) as backend, progress_display(quiet=as_json) as display:
-        report = export_records(backend, name, file, vectors=vectors, progress=display.moved)
+        report = export_records(backend, name, file, vectors=vectors, progress=display.stage)
     if as_json:
         _print_json(report)
     else:
@@ -51,7 +52,7 @@ def run_import(file: Path, path: Path | None, *, namespace: str | None, vectors:
     root, settings = _project_to_write(path)
     name = _namespace(settings, namespace, settings.backend)
     with _opened(settings.backend, settings, root) as backend, progress_display(quiet=as_json) as display:
-        report = import_records(backend, file, namespace=name, vectors=vectors, progress=display.moved)
+        report = import_records(backend, file, namespace=name, vectors=vectors, progress=display.stage)
     if as_json:
         _print_json(report)
     else:
@@ -89,7 +90,7 @@ def run_copy(
         _opened(to, settings, root) as two,
         progress_display(quiet=as_json) as display,
     ):
-        report = copy_records(one, two, name, to_namespace=other, vectors=vectors, progress=display.moved)
+        report = copy_records(one, two, name, to_namespace=other, vectors=vectors, progress=display.stage)
     if as_json:
         _print_json(report)
         return EXIT_OK
@@ -114,7 +115,7 @@ def run_backup(file: Path, path: Path | None, *, as_json: bool) -> int:
     """Back up the local store."""
     root, settings = _project_to_read(path)
     with _opened(settings.backend, settings, root) as backend, progress_display(quiet=as_json) as display:
-        size = local_backups(backend).back_up(file, lambda done, total: display.moved("pages", done, total))
+        size = local_backups(backend).back_up(file, lambda done, total: display.stage("pages", done, total))
     if as_json:
         print_text(to_json({"path": str(file), "bytes": size}))
     else:
@@ -133,7 +134,7 @@ def run_restore(file: Path, path: Path | None, *, yes: bool, as_json: bool) -> i
                 f"the store of {shown_path(root)} holds {held:,} records, and a restore would replace them; nothing "
                 "was changed. Add --yes to do so ('aurora backup' keeps them first)"
             )
-        report = store.restore(file, lambda done, total: display.moved("restoring", done, total))
+        report = store.restore(file, lambda done, total: display.stage("restoring", done, total))
         for name in report.namespaces:
             backend.refresh(name)
     if as_json:
