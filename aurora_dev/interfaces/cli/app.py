@@ -1,7 +1,7 @@
 """The command line ``aurora``, made of the commands that the modules beside this one declare.
 
-A command ``X`` is declared in ``cli/X.py``, works in ``cli/actions/X.py`` and prints through ``cli/output/``. It imports
-what it needs when it runs: ``aurora --help`` loads no model and no index.
+A command ``X`` is declared in ``cli/X.py``, works in ``cli/actions/X.py`` and prints through ``cli/output/``. It
+imports what it needs when it runs: ``aurora --help`` loads no model and no index.
 """
 
 from __future__ import annotations

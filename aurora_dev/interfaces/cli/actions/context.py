@@ -33,7 +33,7 @@ def run_context(
     rerank: bool,
     explain: bool,
 ) -> int:
-    """Assemble a context and print it."""
+    """Build a context and print it."""
     root, settings = indexed_project(path)
 
     async def work() -> Context:
@@ -60,6 +60,9 @@ def run_context(
     for notice in context.notices:
         say(f"note: {notice.text}")
     if not any(item.section in ("reference", "notes") for item in context.items):
-        say(f"nothing of the project went in for '{task}'; try a larger --budget, other words, or: aurora status")
+        say(
+            f"nothing from the project is in the context for '{task}'. Try a larger --budget or other words, or run: "
+            "aurora status"
+        )
         return EXIT_NOTHING_FOUND
     return EXIT_OK

@@ -45,22 +45,23 @@ def run_eval(
     tags: Sequence[str],
     as_json: bool,
 ) -> int:
-    """Measure a query file and print the figures; `EXIT_BELOW` where a threshold is not met."""
+    """Measure a file of queries and print the figures; return `EXIT_BELOW` if a threshold is not met."""
     names = metric_names(ks)
     thresholds = [_threshold(text, names) for text in minimums]
     given = {"rerank_top_k": rerank_top_k, "rerank_weight": rerank_weight}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if chosen and rerank is False:
         raise InvalidRequestError(
-            f"--no-rerank leaves out what --{next(iter(chosen)).replace('_', '-')} is about. Nothing was measured"
+            f"--{next(iter(chosen)).replace('_', '-')} has no effect with --no-rerank: nothing was measured. Leave one "
+            f"of the two out"
         )
     options = SearchOptions(mode=cast(SearchMode, mode), **chosen)
-    queries = _tagged(load_queries(file), tags, file)
+    queries = _queries_with_tags(load_queries(file), tags, file)
     root, settings = indexed_project(path)
 
     async def work() -> tuple[Evaluation, bool]:
         async with Memory.open(root, settings=settings) as memory:
-            # A query file inside of the project holds every query word for word, and would be the best answer to each.
+            # A query file inside the project contains every query word for word, and would be the best answer to each.
             own = {"path": own_path} if (own_path := _path_within(file, root)) else None
             indexed = own is not None and await memory.store.count(own) > 0
             filter = {"path": {"$ne": own_path}} if indexed else None
@@ -81,7 +82,7 @@ def run_eval(
     else:
         print_text(plain_evaluation(file, root, evaluation, verdicts), end="")
     if left_out:
-        say(f"note: {file} is itself indexed: it was left out of the results")
+        say(f"note: {file} is itself indexed, so it was left out of the results")
     for note in _notes(file, evaluation):
         say(f"note: {note}")
     failed = sum(not verdict.met for verdict in verdicts)
@@ -112,35 +113,40 @@ def _threshold(text: str, names: Sequence[str]) -> Threshold:
         )
     if name not in names:
         at = name.partition("@")[2]
-        hint = f". Measure at {at} too: -k {at}" if at.isdecimal() and name.partition("@")[0] + "@" in _at_k() else ""
+        hint = (
+            f". To measure it, add: -k {at}"
+            if at.isdecimal() and name.partition("@")[0] + "@" in _metric_prefixes()
+            else ""
+        )
         raise InvalidRequestError(
-            f"--min names '{name}', which is not measured: nothing was. There is: {', '.join(names)}{hint}"
+            f"--min names '{name}', which is not a metric of this run: nothing was measured. The metrics are: "
+            f"{', '.join(names)}{hint}"
         )
     return Threshold(name, minimum)
 
 
-def _at_k() -> set[str]:
+def _metric_prefixes() -> set[str]:
     return {name[:-1] for name in metric_names([1]) if "@" in name}
 
 
-def _tagged(queries: Sequence[Query], tags: Sequence[str], file: Path) -> list[Query]:
+def _queries_with_tags(queries: Sequence[Query], tags: Sequence[str], file: Path) -> list[Query]:
     known = sorted({tag for query in queries for tag in query.tags})
     for tag in tags:
         if tag not in known:
-            there_is = f"there is: {', '.join(known)}" if known else "none has any tag"
-            raise InvalidRequestError(f"no query of '{file}' has the tag '{tag}'; {there_is}. Nothing was measured")
+            tags_text = f"the tags are: {', '.join(known)}" if known else "no query has a tag"
+            raise InvalidRequestError(f"no query in '{file}' has the tag '{tag}': nothing was measured; {tags_text}")
     return [query for query in queries if not tags or set(tags) & set(query.tags)]
 
 
 def _notes(file: Path, evaluation: Evaluation) -> Iterator[str]:
     total = len(evaluation.queries)
     if evaluation.no_reranker:
-        yield "nothing was reranked: no reranker is configured. See: aurora status"
+        yield "nothing was reranked, because no reranker is configured. See: aurora status"
     for side in evaluation.sides:
         for notice, count in side.notices():
             yield f"{side.name}, {count:,} of {render.counted(total, 'search', 'searches')}: {notice.text}"
     for query, target in evaluation.unknown[:MOST_LISTED]:
-        yield f"{file}:{query.line}: '{target.label}' names nothing that is stored: it counts as not found"
+        yield f"{file}:{query.line}: '{target.label}' is not in the store: it counts as not found"
     more = len(evaluation.unknown) - MOST_LISTED
     if more > 0:
-        yield f"{more:,} more targets name nothing that is stored; --json lists them all"
+        yield f"{more:,} more targets are not in the store; --json lists them all"

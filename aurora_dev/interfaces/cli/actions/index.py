@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def run_index(path: Path | None, *, full: bool, reembed: bool, mask: bool, as_json: bool) -> int:
-    """Index a project and report what changed."""
+    """Index a project and print what changed."""
     root, settings = project_to_index(path, **({} if mask else {"mask_secrets": False}))
 
     async def work() -> tuple[IndexReport, bool]:
@@ -35,5 +35,8 @@ def run_index(path: Path | None, *, full: bool, reembed: bool, mask: bool, as_js
     else:
         print_text(report_text(root, report))
     if not has_vectors:
-        say("note: the stored vectors are of another embedder: keywords alone find it all. Run: aurora index --reembed")
+        say(
+            "note: the stored vectors were made by another embedder, so searches use keywords only. "
+            "Run: aurora index --reembed"
+        )
     return EXIT_OK

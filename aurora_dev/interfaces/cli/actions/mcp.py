@@ -122,8 +122,8 @@ def project_to_serve(path: Path | None) -> Path:
         InvalidRequestError: The folder does not exist.
     """
     if path is not None and not path.is_dir():
-        what = "is a file; name its folder" if path.exists() else "does not exist"
-        raise InvalidRequestError(f"'{path}' {what}: nothing was started")
+        problem = "is a file; name its folder" if path.exists() else "does not exist"
+        raise InvalidRequestError(f"'{path}' {problem}: nothing was started")
     try:
         start = (path or Path()).absolute()
     except OSError as error:  # the current folder was removed, or may not be read

@@ -54,8 +54,8 @@ def index_command(path: Path | None) -> str:
 
 def _folder(path: Path) -> Path:
     if not path.is_dir():
-        what = "is a file; name its folder" if path.exists() else "does not exist"
-        raise InvalidRequestError(f"'{path}' {what}: nothing was done")
+        problem = "is a file; name its folder" if path.exists() else "does not exist"
+        raise InvalidRequestError(f"'{path}' {problem}: nothing was done")
     return path
 
 

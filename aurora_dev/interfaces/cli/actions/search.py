@@ -56,8 +56,8 @@ def run_search(
     if nothing_stored:
         say(f"nothing is stored for {render.shown_path(root)}. Index it with: {index_command(path)}")
     elif not results:
-        asked = render.cut(query, _SHOWN_QUERY_CHARS)
-        say(f"nothing was found for '{asked}' in {render.shown_path(root)}; try other words, or: aurora status")
+        shown = render.cut(query, _SHOWN_QUERY_CHARS)
+        say(f"nothing was found for '{shown}' in {render.shown_path(root)}. Try other words, or run: aurora status")
     if not results:
         return EXIT_NOTHING_FOUND
     return EXIT_OK
@@ -70,8 +70,10 @@ def _parse_filter(text: str | None) -> dict[str, Any] | None:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:  # RecursionError: nested too deeply
         raise InvalidFilterError(
-            f'--filter is not JSON ({error}). Write it as: --filter \'{{"language": "python"}}\''
+            f'--filter is not JSON ({error}): nothing was searched. Write it as: --filter \'{{"language": "python"}}\''
         ) from None
     if not isinstance(value, dict):
-        raise InvalidFilterError(f'--filter must be a JSON object such as \'{{"language": "python"}}\', not {text}')
+        raise InvalidFilterError(
+            f'--filter must be a JSON object such as \'{{"language": "python"}}\', not {text}: nothing was searched'
+        )
     return value

@@ -22,13 +22,13 @@ _NO_FIGURE = "-"
 
 
 class _Row(NamedTuple):
-    """One line of the table: a metric of a group of queries; texts are ready to show."""
+    """One line of the table: a metric of a group of queries, as text that is ready to show."""
 
     tag: str
     queries: str
     metric: str
-    figures: tuple[str, ...]  # one for each side, then the difference where both ran
-    change: float = 0.0  # above 0: better with reranking
+    figures: tuple[str, ...]  # one per side, then the difference if there are two
+    change: float = 0.0  # positive: better with reranking
 
 
 def _headers(evaluation: Evaluation) -> list[str]:
@@ -37,7 +37,7 @@ def _headers(evaluation: Evaluation) -> list[str]:
 
 
 def _groups(evaluation: Evaluation) -> list[list[_Row]]:
-    """Return the rows of all queries, with latency, then those of each tag."""
+    """Return the rows of all queries with their latency, then the rows of each tag."""
     groups = [[*_metric_rows(evaluation, None, len(evaluation.queries)), *_latency_rows(evaluation)]]
     groups += [_metric_rows(evaluation, tag, count) for tag, count in evaluation.tags.items()]
     return groups
@@ -80,7 +80,7 @@ def _heading(file: Path, root: Path, evaluation: Evaluation) -> str:
 
 
 def _below_the_table(evaluation: Evaluation, verdicts: Sequence[Verdict]) -> list[str]:
-    """Return what is said after the table; a blank line stands between paragraphs."""
+    """Return the lines after the table; empty strings separate paragraphs."""
     total = len(evaluation.queries)
     side = evaluation.sides[-1]
     lines = []
@@ -108,7 +108,7 @@ def _below_the_table(evaluation: Evaluation, verdicts: Sequence[Verdict]) -> lis
 
 
 def plain_evaluation(file: Path, root: Path, evaluation: Evaluation, verdicts: Sequence[Verdict]) -> str:
-    """Return the figures for a pipe or a file: every row whole, so that grep and awk can pick it."""
+    """Return the figures for a pipe or a file: each row is complete, so that grep and awk can select it."""
     headers = _headers(evaluation)
     rows = [[row.tag, row.queries, row.metric, *row.figures] for group in _groups(evaluation) for row in group]
     widths = [max(len(row[column]) for row in [headers, *rows]) for column in range(len(headers))]
@@ -125,7 +125,7 @@ def plain_evaluation(file: Path, root: Path, evaluation: Evaluation, verdicts: S
 def print_evaluation(
     console: Console, file: Path, root: Path, evaluation: Evaluation, verdicts: Sequence[Verdict]
 ) -> None:
-    """Print the figures for a person."""
+    """Print the figures for a person, with colours."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -153,9 +153,9 @@ def print_evaluation(
 def evaluation_as_data(
     file: Path, root: Path, evaluation: Evaluation, verdicts: Sequence[Verdict], *, left_out: bool = False
 ) -> dict[str, Any]:
-    """Return an evaluation as the JSON object that ``aurora eval --json`` prints; seconds, not milliseconds."""
+    """Return an evaluation as the JSON object that ``aurora eval --json`` prints. Times are in seconds."""
     tags = evaluation.tags
-    both = len(evaluation.sides) > 1
+    has_both_sides = len(evaluation.sides) > 1
     return {
         "file": str(file),
         "project": str(root),
@@ -170,7 +170,7 @@ def evaluation_as_data(
             "metrics": evaluation.difference(),
             "tags": {tag: evaluation.difference(tag) for tag in tags},
         }
-        if both
+        if has_both_sides
         else None,
         "thresholds": [
             {
