@@ -25,7 +25,7 @@ def calls_of_memory() -> list[str]:
 
 
 @pytest.mark.parametrize("name", calls_of_memory())
-def test_every_call_of_memory_is_there_with_the_same_arguments_and_documentation(name: str) -> None:
+def test_every_call_of_memory_exists_with_the_same_arguments_and_docstring(name: str) -> None:
     there, here = getattr(Memory, name), getattr(SyncMemory, name)
     assert not inspect.iscoroutinefunction(here)
     if name == "close":
@@ -69,7 +69,7 @@ def test_several_threads_share_a_memory(tmp_path: Path) -> None:
         assert len(set(ids)) == memory.list().total == 6
 
 
-def test_errors_are_those_of_memory_and_a_closed_memory_says_so(tmp_path: Path) -> None:
+def test_errors_are_those_of_memory_and_a_closed_memory_raises(tmp_path: Path) -> None:
     memory = SyncMemory.open(tmp_path)
     with pytest.raises(StoreClosedError, match="with SyncMemory"):
         memory.search("x")
@@ -80,7 +80,7 @@ def test_errors_are_those_of_memory_and_a_closed_memory_says_so(tmp_path: Path) 
         memory.list()
 
 
-def test_what_cannot_be_opened_leaves_no_thread_behind(tmp_path: Path) -> None:
+def test_a_memory_that_cannot_be_opened_leaves_no_thread_behind(tmp_path: Path) -> None:
     (tmp_path / ".aurora").write_text("a file where the store should be")
     before = threading.active_count()
     with pytest.raises(Exception, match="aurora"), SyncMemory.open(tmp_path):
@@ -88,7 +88,7 @@ def test_what_cannot_be_opened_leaves_no_thread_behind(tmp_path: Path) -> None:
     assert threading.active_count() == before
 
 
-def test_a_callback_that_calls_its_own_memory_is_refused_instead_of_waiting_forever(tmp_path: Path) -> None:
+def test_a_callback_that_calls_its_own_memory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("x = 1\n")
     with SyncMemory.open(tmp_path) as memory, pytest.raises(InvalidRequestError, match="wait for itself"):
         memory.index(lambda progress: memory.list() and None)

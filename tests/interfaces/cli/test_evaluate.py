@@ -89,7 +89,7 @@ def rows(text: str) -> dict[tuple[str, str], list[str]]:
     return {(row[0], row[2]): row[3:] for row in cells}
 
 
-def test_figures_stand_in_aligned_columns_without_colours(run: Run) -> None:
+def test_figures_are_in_aligned_columns_without_colours(run: Run) -> None:
     done = run("q.jsonl", "-k", "1", "-k", "3")
     assert done.exit_code == 0
     assert ESCAPE not in done.stdout
@@ -107,7 +107,7 @@ def test_figures_stand_in_aligned_columns_without_colours(run: Run) -> None:
     assert len({len(line) for line in table}) == 1
 
 
-def test_what_was_left_out_and_what_is_not_stored_is_said_on_standard_error(run: Run) -> None:
+def test_missing_targets_and_a_missing_reranker_are_reported_on_standard_error(run: Run) -> None:
     done = run("q.jsonl")
     assert "no reranker is configured" in done.stderr
     assert "q.jsonl:3: 'docs/gone.md' names nothing that is stored" in done.stderr
@@ -189,7 +189,7 @@ def test_a_mistake_ends_with_2_and_a_sentence(run: Run, tmp_path: Path, argument
     assert done.stdout == ""
 
 
-def test_without_an_index_the_command_that_makes_one_is_named(run: Run, tmp_path: Path) -> None:
+def test_without_an_index_the_error_names_the_command_to_run(run: Run, tmp_path: Path) -> None:
     done = run("q.jsonl", project=tmp_path)
     assert done.exit_code == 3
     assert "aurora index" in done.stderr
@@ -210,7 +210,7 @@ def test_a_query_file_that_is_indexed_itself_does_not_answer_its_own_queries(
     assert outside["sides"][0]["metrics"]["mrr"] < 1.0  # what this protects from
 
 
-def test_searches_that_could_not_be_reranked_are_said_and_meet_no_threshold(run: Run, tmp_path: Path) -> None:
+def test_searches_that_could_not_be_reranked_are_reported_and_meet_no_threshold(run: Run, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()  # a folder without a model in it: loading fails, if there is anything to load with
     done = run("q.jsonl", "--min", "mrr=0", CROSS_ENCODER_MODEL=str(tmp_path / "model"))
     assert done.exit_code == EXIT_BELOW
@@ -222,7 +222,7 @@ def test_searches_that_could_not_be_reranked_are_said_and_meet_no_threshold(run:
     assert "with rerank, 3 of 3 searches: " in done.stderr
 
 
-def test_candidates_and_weight_of_the_reranker_can_be_tried(run: Run, tmp_path: Path) -> None:
+def test_the_candidates_and_the_weight_of_the_reranker_can_be_set(run: Run, tmp_path: Path) -> None:
     import importlib.util
 
     spec = importlib.util.spec_from_file_location(
@@ -286,7 +286,7 @@ def evaluation() -> Evaluation:
     return Evaluation((5,), "hybrid", (side(False, 0.5, 0.0), side(True, 0.75, 0.0)))
 
 
-def test_both_sides_stand_next_to_each_other_with_their_difference() -> None:
+def test_both_sides_are_shown_next_to_each_other_with_their_difference() -> None:
     measured = evaluation()
     text = plain_evaluation(Path("q.jsonl"), Path(), measured, measured.check([Threshold("mrr", 0.1)]))
     figures = rows(text)
@@ -300,7 +300,7 @@ def test_both_sides_stand_next_to_each_other_with_their_difference() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
-def test_a_person_sees_a_table_with_sections_and_nothing_that_drives_the_terminal(encoding: str) -> None:
+def test_a_terminal_gets_a_table_with_sections_and_no_control_characters(encoding: str) -> None:
     measured = evaluation()
     raw = io.BytesIO()
     with io.TextIOWrapper(raw, encoding=encoding, errors="strict", newline="\n") as stream:

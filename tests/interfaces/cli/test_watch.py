@@ -108,7 +108,7 @@ def test_as_json_each_batch_is_one_object_and_a_terminated_watch_ends_well(
     assert (code, errors) == (0, "")
 
 
-def test_a_folder_that_is_not_there_is_an_error(start: Callable[..., Process]) -> None:
+def test_a_missing_folder_is_an_error(start: Callable[..., Process]) -> None:
     process = start("nowhere")
     assert process.process.wait(PATIENCE) == 2
 
@@ -122,7 +122,7 @@ def test_a_folder_that_is_not_there_is_an_error(start: Callable[..., Process]) -
         (WatchBatch(0, 0, 0, 0.0, 0.0, error="no \x1b space"), "failed, will be tried again: no "),
     ],
 )
-def test_a_batch_is_said_in_a_line(batch: WatchBatch, text: str) -> None:
+def test_a_batch_is_printed_as_one_line(batch: WatchBatch, text: str) -> None:
     line = batch_text(batch)
     assert text in line
     assert "\x1b" not in line

@@ -1,4 +1,4 @@
-"""Random and malformed messages and arguments, to a server process: answered or ignored as JSON-RPC 2.0 says."""
+"""Random and malformed messages to a server process are answered or ignored as JSON-RPC 2.0 demands."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ tool_calls = st.fixed_dictionaries(
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """A message with some of its bytes gone, doubled or replaced."""
+    """A message with some bytes removed, doubled or replaced."""
     data = bytearray(json.dumps(draw(messages)).encode())
     for _ in range(draw(st.integers(1, 4))):
         if not data:
@@ -147,7 +147,7 @@ lines = (
 
 
 def expected(line: bytes) -> tuple[str, Any]:
-    """What the protocol asks for: an answer with an id, an error with or without one, or nothing.
+    """Return what the protocol demands: an answer with an id, an error with or without an id, or nothing.
 
     Written from the specification of JSON-RPC 2.0 and MCP's additions (ids are strings or whole numbers, params are
     objects, no batches), independently of the server.
@@ -179,7 +179,7 @@ def expected(line: bytes) -> tuple[str, Any]:
 
 
 class Fuzzed:
-    """A server that is asked one line at a time, each followed by a ping that shows that the line is dealt with."""
+    """A server that gets one line at a time, each followed by a ping that shows that the line was handled."""
 
     def __init__(self, server: Any) -> None:
         self.server = server
@@ -188,7 +188,7 @@ class Fuzzed:
         self.numbers = itertools.count()
 
     def ask(self, line: bytes) -> list[dict[str, Any]]:
-        """Return what the server says to a line."""
+        """Send a line and return the answers of the server."""
         wanted = expected(line)
         self.server.send(line)
         answers: list[dict[str, Any]] = []
@@ -231,12 +231,12 @@ def fuzz(server: Any, examples: int) -> None:
     assert code == 0 and rest == b"" and b"Traceback" not in errors
 
 
-def test_random_messages_are_answered_or_ignored_as_the_protocol_says(project: Path, raw_server: Start) -> None:
+def test_random_messages_are_answered_or_ignored_as_the_protocol_demands(project: Path, raw_server: Start) -> None:
     fuzz(raw_server(str(project)), EXAMPLES)
 
 
 @pytest.mark.slow
-def test_ten_thousand_random_messages_are_answered_or_ignored_as_the_protocol_says(
+def test_ten_thousand_random_messages_are_answered_or_ignored_as_the_protocol_demands(
     project: Path, raw_server: Start
 ) -> None:
     fuzz(raw_server(str(project)), ALL_EXAMPLES)

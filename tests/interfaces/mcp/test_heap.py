@@ -76,13 +76,13 @@ def output_of(code: str) -> int:
     return int(done.stdout)
 
 
-def test_threads_share_one_arena_once_it_is_asked_for() -> None:
+def test_threads_share_one_arena_after_the_call() -> None:
     use_one = "from aurora_dev.interfaces.mcp.heap import use_one_arena\nuse_one_arena()\n"
     assert output_of(ARENAS + THREADS) > 1  # else this test would prove nothing
     assert output_of(ARENAS + use_one + THREADS) == 1
 
 
-def test_the_server_works_with_one_arena(indexed_project: Path, raw_server: Callable[..., Any]) -> None:
+def test_a_server_uses_one_arena(indexed_project: Path, raw_server: Callable[..., Any]) -> None:
     server = raw_server(str(indexed_project), code=ARENAS + SERVER)
     server.handshake()
     assert "error" not in server.ask(2, "tools/call", name="search_memory", arguments={"query": "json web token"})

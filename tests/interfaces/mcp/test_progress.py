@@ -1,4 +1,4 @@
-"""Progress notifications: never back, never lost at the end, never faster than a client can follow."""
+"""Progress notifications: they never go back, the last one is sent, and they are not too frequent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Client:
         self.heard.set()
 
 
-async def test_the_last_progress_is_told_even_where_a_call_ends_at_once() -> None:
+async def test_the_last_progress_is_sent_even_if_a_call_ends_at_once() -> None:
     client = Client()
     async with ProgressPump(client.hear) as pump:
         pump.report(1, 2, "half")
@@ -27,7 +27,7 @@ async def test_the_last_progress_is_told_even_where_a_call_ends_at_once() -> Non
     assert client.told == [(2, 2, "all")]
 
 
-async def test_progress_never_goes_back_nor_repeats() -> None:
+async def test_progress_never_goes_back_or_repeats() -> None:
     client = Client()
     async with ProgressPump(client.hear) as pump:
         pump.report(5, 10, "five")
@@ -42,7 +42,7 @@ async def test_progress_never_goes_back_nor_repeats() -> None:
     assert client.told[1:] == [(7, 10, "seven")]
 
 
-async def test_many_steps_are_told_in_few_messages() -> None:
+async def test_many_steps_are_sent_in_few_messages() -> None:
     client = Client()
     async with ProgressPump(client.hear) as pump:
         for number in range(1, 1_000):
@@ -52,7 +52,7 @@ async def test_many_steps_are_told_in_few_messages() -> None:
     assert len(client.told) < 100
 
 
-async def test_a_worker_s_thread_may_tell_progress() -> None:
+async def test_a_worker_thread_can_report_progress() -> None:
     client = Client()
     async with ProgressPump(client.hear) as pump:
         await asyncio.to_thread(pump.report, 3, None, "three")
@@ -60,7 +60,7 @@ async def test_a_worker_s_thread_may_tell_progress() -> None:
     assert client.told == [(3, None, "three")]
 
 
-async def test_a_call_that_fails_tells_nothing_more() -> None:
+async def test_a_failed_call_sends_no_more_progress() -> None:
     client = Client()
     with pytest.raises(ValueError, match="broken"):
         async with ProgressPump(client.hear) as pump:

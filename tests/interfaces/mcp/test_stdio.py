@@ -109,9 +109,7 @@ def test_the_handshake_imports_neither_the_memory_nor_its_models(project: Path) 
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
-def test_standard_output_carries_nothing_but_the_protocol_and_nothing_else_reads_its_input(
-    indexed_project: Path, raw_server: Start
-) -> None:
+def test_only_the_protocol_uses_standard_input_and_output(indexed_project: Path, raw_server: Start) -> None:
     server = raw_server(str(indexed_project), code=NOISY, AURORA_LOG="debug")
     server.handshake()
     answer = server.ask(2, "tools/call", name="search_memory", arguments={"query": "json web token"})
@@ -145,7 +143,7 @@ def test_standard_output_carries_nothing_but_the_protocol_and_nothing_else_reads
         ('{"jsonrpc":"2.0","method":"ping","params":"x"}', -32600, None),
     ],
 )
-def test_what_is_no_message_is_answered_as_the_protocol_says(line: str, code: int, identifier: object) -> None:
+def test_a_line_that_is_not_a_message_is_answered_with_an_error(line: str, code: int, identifier: object) -> None:
     answer = read_message(line)
     assert answer is not None and hasattr(answer, "error"), answer
     assert (answer.error.code, answer.id) == (code, identifier)
@@ -173,7 +171,7 @@ def test_the_server_survives_malformed_messages(project: Path, raw_server: Start
     assert code == 0 and rest == b"" and b"Traceback" not in errors
 
 
-def test_a_server_whose_client_never_said_anything_ends_too(project: Path, raw_server: Start) -> None:
+def test_a_server_without_any_message_ends_with_its_input(project: Path, raw_server: Start) -> None:
     assert raw_server(str(project)).end() == (0, b"", b"")
     assert not (project / ".aurora").exists()
 
@@ -191,7 +189,7 @@ def test_a_signal_ends_the_server_cleanly_while_its_input_is_open(
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_a_signal_while_it_indexes_leaves_a_sound_store_and_the_next_run_goes_on(
+def test_a_signal_during_indexing_leaves_a_sound_store_and_the_next_run_continues(
     project: Path, raw_server: Start
 ) -> None:
     for number in range(300):
@@ -214,7 +212,7 @@ def test_a_signal_while_it_indexes_leaves_a_sound_store_and_the_next_run_goes_on
     assert report["files_added"] + report["files_unchanged"] == 304
 
 
-def test_a_client_that_is_gone_is_no_failure(indexed_project: Path, raw_server: Start) -> None:
+def test_a_client_that_disconnects_is_not_a_failure(indexed_project: Path, raw_server: Start) -> None:
     server = raw_server(str(indexed_project))
     server.handshake()
     server.process.stdout.close()
@@ -265,7 +263,7 @@ def test_without_the_extra_the_error_names_it(project: Path) -> None:
         (None, {"allow_hosts": ["x"]}, "need --http"),
     ],
 )
-def test_wrong_arguments_are_refused_before_anything_is_served(
+def test_wrong_arguments_are_refused_before_the_server_starts(
     path: Path | None, options: dict[str, Any], words: str
 ) -> None:
     usual = {"http": False, "host": "127.0.0.1", "port": None, "allow_hosts": [], "show_token": False}

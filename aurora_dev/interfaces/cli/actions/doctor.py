@@ -11,12 +11,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import aurora_dev
 from aurora_dev.config import Settings, find_project, unknown_environment
 from aurora_dev.core.text.visible import visible
 from aurora_dev.errors import AuroraError
 from aurora_dev.interfaces.cli.exit_codes import EXIT_OK, EXIT_PROBLEMS
 from aurora_dev.interfaces.cli.output.doctor_report import Check, checks_as_json, checks_text
-from aurora_dev.interfaces.cli.output.render import shown_path
+from aurora_dev.interfaces.cli.output.render import counted, shown_path
 from aurora_dev.interfaces.cli.output.streams import print_text
 from aurora_dev.interfaces.install.clients import CLIENTS, SERVER_NAME
 from aurora_dev.memory import Memory
@@ -38,7 +39,7 @@ def run_doctor(path: Path | None, *, as_json: bool) -> int:
 
 def _checks(here: Path) -> Iterator[Check]:
     yield _python()
-    yield Check("aurora", "ok", f"{installed_version()}, {Path(__file__).parent.parent}")
+    yield Check("aurora", "ok", f"{installed_version()}, {Path(aurora_dev.__file__).parent}")
     root = find_project(here)
     try:
         settings = Settings.load(root or here)
@@ -129,13 +130,14 @@ def _trial_search(settings: Settings) -> Iterator[Check]:
 def _project(root: Path | None, here: Path, settings: Settings) -> Iterator[Check]:
     if root is None or (settings.backend == "faiss" and not settings.store_path(root).is_dir()):
         where = visible(shown_path(root or here))
-        yield Check("project", "warning", f"there is no index in {where} or above it", "run: aurora index")
+        yield Check("project", "warning", f"there is no index in '{where}' or above it", "run: aurora index")
         return
 
     async def work() -> Iterator[Check]:
         async with Memory.open(root, settings=settings) as memory:
             status = await memory.status()
-        summary = f"{shown_path(root)}: {status.records:,} records of {status.files:,} files, {status.backend['kind']}"
+        size = f"{counted(status.records, 'record')} of {counted(status.files, 'file')}"
+        summary = f"{shown_path(root)}: {size}, {status.backend['kind']}"
         found = [Check("project", "ok", summary)]
         # Problems that the trial search and the check of the environment report already.
         reported = {"no_reranker", "reranker_unavailable", "unknown_variable", "embedder_failed"}

@@ -54,10 +54,10 @@ def run_search(
     for notice in results.notices:
         say(f"note: {notice.text}")
     if nothing_stored:
-        say(f"nothing is stored for {render.shown_path(root)}. Index it with: {index_command(path)}")
+        say(f"nothing is stored for '{render.shown_path(root)}'. Index it with: {index_command(path)}")
     elif not results:
         shown = render.cut(query, _SHOWN_QUERY_CHARS)
-        say(f"nothing was found for '{shown}' in {render.shown_path(root)}. Try other words, or run: aurora status")
+        say(f"nothing was found for '{shown}' in '{render.shown_path(root)}'. Try other words, or run: aurora status")
     if not results:
         return EXIT_NOTHING_FOUND
     return EXIT_OK
