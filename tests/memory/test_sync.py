@@ -166,12 +166,16 @@ def test_an_interrupted_call_is_cancelled_and_has_ended_when_the_interruption_is
         slow.started.wait(30)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    with SyncMemory.open(tmp_path) as memory:
-        threading.Thread(target=interrupt).start()
-        with pytest.raises(KeyboardInterrupt):
-            run_slow(memory, slow)
-        assert slow.cancelled and slow.ended.is_set()
-        assert memory.list().total == 0
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may start the tests with it ignored
+    try:
+        with SyncMemory.open(tmp_path) as memory:
+            threading.Thread(target=interrupt).start()
+            with pytest.raises(KeyboardInterrupt):
+                run_slow(memory, slow)
+            assert slow.cancelled and slow.ended.is_set()
+            assert memory.list().total == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_callback_that_closes_its_own_memory_is_refused_and_the_memory_stays_open(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_install_writes_the_file_that_the_client_reads_and_uninstall_removes_it(
     assert (entry["command"], entry["args"]) == ("aurora", ["mcp", *folder])
     again = run("install", client, "--scope", scope, "--command", "aurora")
     assert again.exit_code == 0
-    assert "as it should be" in again.stderr
+    assert "already up to date" in again.stderr
     assert run("uninstall", client, "--scope", scope).exit_code == 0
     assert not file.exists()
 
@@ -206,7 +206,7 @@ def test_install_in_a_subfolder_connects_the_project_around_it(
     monkeypatch.chdir(tmp_path / "project/src")
     run("install", "claude-code")
     assert (tmp_path / "project/.mcp.json").exists()
-    assert "no folder" in run("install", "claude-code", "-p", "missing").stderr
+    assert "is not a folder" in run("install", "claude-code", "-p", "missing").stderr
 
 
 def test_uninstalling_a_client_that_is_not_connected_is_reported(run: Run) -> None:

@@ -137,7 +137,7 @@ def test_an_interrupted_run_reports_what_is_kept_and_the_next_run_continues(tmp_
         encoding="utf-8",
     )
     assert process.stderr is not None
-    line = process.stderr.readline()  # something is at work: imports are over
+    line = process.stderr.readline()  # the imports are done and the run has started
     process.send_signal(signal.SIGINT)
     output, rest = process.communicate(timeout=60)
     if process.returncode == 0:

@@ -54,7 +54,7 @@ def test_a_project_moves_to_another_folder_in_a_file(run: Run, project: Path, em
     assert count(empty) == records
     found = run("search", "function3", "--json", "--no-rerank", cwd=empty)
     assert json.loads(found.stdout)["results"][0]["metadata"]["path"] == "module3.py"
-    assert "were there already" in run("import", "../memory.jsonl.gz", cwd=empty).stdout
+    assert "were already there" in run("import", "../memory.jsonl.gz", cwd=empty).stdout
 
 
 def test_reports_are_json_with_the_option(run: Run, project: Path, empty: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_backup_replaces_an_empty_store_and_another_store_only_with_yes(run: R
     done = run("restore", "../backup.db", cwd=empty)
     assert done.exit_code == 2 and "holds 6 records" in done.stderr and "--yes" in done.stderr
     done = run("restore", "../backup.db", "--yes", cwd=empty)
-    assert done.stdout.endswith("in the place of 6\n")
+    assert done.stdout.endswith("replacing 6\n")
     assert count(empty) == 5
 
 
@@ -127,13 +127,13 @@ def test_vectors_of_another_embedder_are_refused_and_can_be_left_out(run: Run, p
         (["export", "m.jsonl", "--path", "missing"], 2, "does not exist"),
         (["import", "missing.jsonl"], 2, "cannot be read"),
         (["import", "module1.py"], 2, "line 1"),
-        (["import", "m.jsonl", "--path", "missing"], 2, "is no folder"),
+        (["import", "m.jsonl", "--path", "missing"], 2, "is not a folder"),
         (["copy"], 2, "--to"),
         (["copy", "--to", "s3"], 2, "there is no store 's3'"),
         (["copy", "--to", "faiss:"], 2, "there is no store"),
         (["copy", "--to", "faiss"], 2, "same store and namespace"),
         (["copy", "--to", "faiss:x", "--from", "faiss:missing"], 2, "there is no local store"),
-        (["copy", "--to", "pinecone"], 2, "a namespace of its own"),
+        (["copy", "--to", "pinecone"], 2, "its own namespace"),
         (["copy", "--to", "pinecone", "--to-namespace", "x"], 2, "PINECONE_API_KEY"),
         (["backup", "."], 2, "is a folder"),
         (["backup", ".aurora/memory.db"], 2, "the store itself"),

@@ -168,7 +168,7 @@ def expected(line: bytes) -> tuple[str, Any]:
     is_call = message.get("jsonrpc") == "2.0" and isinstance(message.get("method"), str)
     is_call = is_call and isinstance(message.get("params"), dict | None)
     if not isinstance(message.get("method"), str) and ("result" in message or "error" in message):
-        return "nothing", None  # a response, which answers nothing that the server asked
+        return "nothing", None  # a response to nothing that the server asked
     if "id" in message and not good_id:
         return "error", None
     if is_call and "id" in message:

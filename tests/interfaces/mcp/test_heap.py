@@ -63,7 +63,7 @@ def resident():
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 kept = [bytes(1_000) for _ in range(40_000)]
-last = bytes(1_000)  # the last block in use: without a call, nothing below it is returned
+last = bytes(1_000)  # a block in use at the top of the heap: without the call, nothing below it is returned
 del kept
 before = resident()
 release_freed_memory()

@@ -27,7 +27,7 @@ Start = Callable[..., Any]
 
 # Seconds from the start of the process to the answer of the handshake; benchmarks/agents.py has the figures.
 HANDSHAKE = 1.0
-# The machine that runs these tests may be busy with others: as long as so many starts of the SDK alone will do too.
+# The machine may be busy: this many times the start of the SDK alone is accepted too.
 STARTS_OF_THE_SDK = 2.5
 
 NOISY = """
@@ -162,7 +162,7 @@ def test_the_server_survives_malformed_messages(project: Path, raw_server: Start
     answers = [server.receive() for _ in range(5)]
     assert [answer["error"]["code"] for answer in answers] == [-32700, -32700, -32600, -32600, -32600]
     assert all(answer["id"] is None for answer in answers)
-    # Too long, and not kept until its end comes.
+    # A line that is too long is not kept in memory.
     server.send(b'{"jsonrpc":"2.0","id":3,"method":"ping","params":{"x":"' + b"a" * (17 * 1024 * 1024) + b'"}}')
     server.send({"jsonrpc": "2.0", "id": 9, "method": "ping"})
     assert server.receive()["error"]["code"] == -32700
@@ -234,7 +234,7 @@ def test_a_cancelled_request_is_not_answered(project: Path, raw_server: Start) -
     while server.receive().get("method") != "notifications/progress":
         pass
     server.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "slow"}})
-    # The run ends at its next file, which the first answer may come before.
+    # The run ends at its next file; the first answer may come before that.
     for attempt in range(200):
         answer = server.ask(f"status-{attempt}", "tools/call", name="memory_status", arguments={})
         if "indexing" not in answer["result"]["structuredContent"]:
@@ -277,7 +277,7 @@ def test_the_project_around_a_folder_is_served(
     assert project_to_serve(indexed_project / "src" / "auth") == indexed_project
     monkeypatch.chdir(indexed_project / "src")
     assert project_to_serve(None) == indexed_project
-    # A repository that was never indexed is served itself, not the folder of an index further up.
+    # A repository without an index is served itself, not an indexed folder above it.
     inner = indexed_project / "vendored"
     (inner / ".git").mkdir(parents=True)
     assert project_to_serve(inner) == inner

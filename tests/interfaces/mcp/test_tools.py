@@ -96,7 +96,7 @@ async def test_tools_are_listed_with_schemas_and_annotations(project: Path, mcp_
         "type": "integer",
     }
     assert search["properties"]["sources"]["items"]["enum"] == ["files", "memories", "commits"]
-    # What every session pays before it has asked anything.
+    # The tokens that every session pays before its first call.
     shown = json.dumps([[tool.name, tool.description, tool.input_schema] for tool in tools])
     assert create_counter().count(shown) < 3_500
 
@@ -218,7 +218,7 @@ async def test_every_tool_refuses_paths_outside_the_project(
             ("remember", {"content": "x"}),
         ]:
             result = await client.call_tool(tool, {**arguments, "path": path})
-            if tool == "remember" and not result.is_error:  # a file that does not exist yet may be written about
+            if tool == "remember" and not result.is_error:  # a note may be about a file that does not exist yet
                 assert path in ("a" * 999, "~root/.ssh")
                 continue
             assert result.is_error
@@ -531,7 +531,7 @@ async def test_a_cancelled_call_stops_its_work_and_the_server_continues(project:
         assert not status.is_error
         again = await client.call_tool("index_project", {})
         assert again.structured_content["files_unchanged"] + again.structured_content["files_added"] == 404
-        # What was cancelled had not read everything.
+        # The cancelled run had not read every file.
         assert again.structured_content["files_added"] > 0
 
 

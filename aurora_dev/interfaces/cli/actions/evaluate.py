@@ -62,7 +62,7 @@ def run_eval(
     async def work() -> tuple[Evaluation, bool]:
         async with Memory.open(root, settings=settings) as memory:
             # A query file inside the project contains every query word for word, and would be the best answer to each.
-            own = {"path": own_path} if (own_path := _path_within(file, root)) else None
+            own = {"path": own_path} if (own_path := _path_in_project(file, root)) else None
             indexed = own is not None and await memory.store.count(own) > 0
             filter = {"path": {"$ne": own_path}} if indexed else None
             with progress_display(quiet=as_json) as display:
@@ -92,7 +92,7 @@ def run_eval(
     return EXIT_BELOW if failed else EXIT_OK
 
 
-def _path_within(file: Path, root: Path) -> str | None:
+def _path_in_project(file: Path, root: Path) -> str | None:
     try:
         return file.resolve().relative_to(root.resolve()).as_posix()
     except ValueError:
@@ -112,12 +112,8 @@ def _threshold(text: str, names: Sequence[str]) -> Threshold:
             f"not '{text}': nothing was measured"
         )
     if name not in names:
-        at = name.partition("@")[2]
-        hint = (
-            f". To measure it, add: -k {at}"
-            if at.isdecimal() and name.partition("@")[0] + "@" in _metric_prefixes()
-            else ""
-        )
+        prefix, at, depth = name.partition("@")
+        hint = f". To measure it, add: -k {depth}" if depth.isdecimal() and prefix + at in _metric_prefixes() else ""
         raise InvalidRequestError(
             f"--min names '{name}', which is not a metric of this run: nothing was measured. The metrics are: "
             f"{', '.join(names)}{hint}"
@@ -133,8 +129,8 @@ def _queries_with_tags(queries: Sequence[Query], tags: Sequence[str], file: Path
     known = sorted({tag for query in queries for tag in query.tags})
     for tag in tags:
         if tag not in known:
-            tags_text = f"the tags are: {', '.join(known)}" if known else "no query has a tag"
-            raise InvalidRequestError(f"no query in '{file}' has the tag '{tag}': nothing was measured; {tags_text}")
+            hint = f"The tags are: {', '.join(known)}" if known else "No query has a tag"
+            raise InvalidRequestError(f"no query in '{file}' has the tag '{tag}': nothing was measured. {hint}")
     return [query for query in queries if not tags or set(tags) & set(query.tags)]
 
 

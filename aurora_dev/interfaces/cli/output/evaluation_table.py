@@ -87,11 +87,11 @@ def _below_the_table(evaluation: Evaluation, verdicts: Sequence[Verdict]) -> lis
     if side.fell_back:
         lines.append(
             f"* {side.fell_back:,} of {counted(total, 'search', 'searches')} could not be reranked: "
-            "the results of the earlier stages were measured in their place"
+            "the results of the earlier stages were measured instead"
         )
     missed = [search.query for search in side.searches if not any(search.relevant)]
     if missed:
-        lines += ["", f"nothing expected was found by {len(missed):,} of {total:,}, {side.name}:"]
+        lines += ["", f"{len(missed):,} of {counted(total, 'query', 'queries')} found no expected result, {side.name}:"]
         lines += [f"  line {query.line}: {cut(visible(query.text), _QUERY_CHARS)}" for query in missed[:MOST_LISTED]]
         if len(missed) > MOST_LISTED:
             lines.append(f"  and {len(missed) - MOST_LISTED:,} more; --json has them all")
