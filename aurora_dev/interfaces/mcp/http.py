@@ -140,7 +140,7 @@ def read_or_make_token(folder: Path) -> tuple[str, Path, bool]:
             (folder / ".gitignore").write_text("*\n", "utf-8")
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         try:
-            # O_EXCL and the mode: nobody else made this file, and nobody else can read it at any moment.
+            # O_EXCL and the mode make sure that the file is new and that no other user can ever read it.
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             return _read_token(path), path, False

@@ -53,7 +53,7 @@ class OpenMemory:
 
     @property
     def exists(self) -> bool:
-        """Whether the project has a store."""
+        """True if the project has a store, or if its backend is remote."""
         from aurora_dev.core.local.connections import DATABASE
 
         if self.settings.backend != _LOCAL_BACKEND:

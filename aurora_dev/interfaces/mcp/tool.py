@@ -1,4 +1,4 @@
-"""What a tool of the MCP server is: one object with a name, a model of its arguments and a function.
+"""A tool of the MCP server: one object with a name, a model of its arguments and a function.
 
 A tool is declared in the file of its family and listed in `aurora_dev.interfaces.mcp.registry`. It knows nothing of the
 protocol: it takes checked arguments, and returns text and data.
