@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from aurora_dev.interfaces.cli.options import EPILOG, JSONOption, ProjectOption, end
+from aurora_dev.interfaces.cli.options import EPILOG, JSONOption, ProjectOption
+from aurora_dev.interfaces.cli.runner import run_and_exit
 
 
 def _option(name: str, metavar: str, help: str) -> Any:
@@ -91,7 +92,7 @@ def remember(
         symbol=symbol,
         scope="user" if user else "project",
     )
-    end(lambda: run_remember(new, path, expires=expires, as_json=as_json))
+    run_and_exit(lambda: run_remember(new, path, expires=expires, as_json=as_json))
 
 
 def recall(
@@ -107,7 +108,7 @@ def recall(
     """Find notes, the relevant ones first, and among these the recent, important and often used ones."""
     from aurora_dev.interfaces.cli.actions.notes import run_recall
 
-    end(
+    run_and_exit(
         lambda: run_recall(
             " ".join(query), path, kinds=kind, tags=tag, since=since, top_k=top_k, user=user, as_json=as_json
         )
@@ -126,14 +127,14 @@ def list_notes(
     """List notes, newest first."""
     from aurora_dev.interfaces.cli.actions.notes import run_list
 
-    end(lambda: run_list(path, kinds=kind, tags=tag, limit=limit, cursor=cursor, user=user, as_json=as_json))
+    run_and_exit(lambda: run_list(path, kinds=kind, tags=tag, limit=limit, cursor=cursor, user=user, as_json=as_json))
 
 
 def show(id: IdArgument, path: ProjectOption = None, as_json: JSONOption = False) -> None:
     """Show a note with all its fields, and what it replaced."""
     from aurora_dev.interfaces.cli.actions.notes import run_show
 
-    end(lambda: run_show(id, path, as_json=as_json))
+    run_and_exit(lambda: run_show(id, path, as_json=as_json))
 
 
 def edit(
@@ -159,7 +160,7 @@ def edit(
     changes = NoteChanges(
         content=content, kind=kind, tags=tag, importance=importance, source=source, path=about, symbol=symbol
     )
-    end(lambda: run_edit(id, path, changes, expires=expires, as_json=as_json))
+    run_and_exit(lambda: run_edit(id, path, changes, expires=expires, as_json=as_json))
 
 
 def forget(
@@ -177,7 +178,7 @@ def forget(
     """Remove notes for good: those with the ids, or all with the kind or tag. Asks first."""
     from aurora_dev.interfaces.cli.actions.notes import run_forget
 
-    end(lambda: run_forget(ids or [], path, kinds=kind, tags=tag, user=user, yes=yes, as_json=as_json))
+    run_and_exit(lambda: run_forget(ids or [], path, kinds=kind, tags=tag, user=user, yes=yes, as_json=as_json))
 
 
 def prune(
@@ -186,7 +187,7 @@ def prune(
     """Show the notes that have expired or were superseded more than 90 days ago; --yes removes them."""
     from aurora_dev.interfaces.cli.actions.notes import run_prune
 
-    end(lambda: run_prune(path, user=user, yes=yes, as_json=as_json))
+    run_and_exit(lambda: run_prune(path, user=user, yes=yes, as_json=as_json))
 
 
 @notes_app.command("export", epilog=EPILOG)
@@ -202,7 +203,7 @@ def export_notes(
     """
     from aurora_dev.interfaces.cli.actions.notes import run_export
 
-    end(lambda: run_export(target, path, user=user, as_json=as_json))
+    run_and_exit(lambda: run_export(target, path, user=user, as_json=as_json))
 
 
 @notes_app.command("import", epilog=EPILOG)
@@ -218,7 +219,7 @@ def import_notes(
     """
     from aurora_dev.interfaces.cli.actions.notes import run_import
 
-    end(lambda: run_import(source, path, user=user, as_json=as_json))
+    run_and_exit(lambda: run_import(source, path, user=user, as_json=as_json))
 
 
 def register(app: typer.Typer) -> None:

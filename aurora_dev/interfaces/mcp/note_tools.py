@@ -1,4 +1,4 @@
-"""The MCP tools that write notes, and the list of all tools."""
+"""The MCP tools that write notes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from aurora_dev.core.context.render import PREAMBLE
 from aurora_dev.core.text.fencing import fenced, label, safe
-from aurora_dev.interfaces.mcp.open_memory import OpenMemory, Progress
-from aurora_dev.interfaces.mcp.render import text_of
-from aurora_dev.interfaces.mcp.schemas import (
+from aurora_dev.interfaces.mcp.note_models import (
     Conflict,
     ForgetAnswer,
     ForgetArguments,
@@ -18,12 +16,14 @@ from aurora_dev.interfaces.mcp.schemas import (
     UpdateAnswer,
     UpdateArguments,
 )
-from aurora_dev.interfaces.mcp.tools import TOOLS, Reply, Tool
+from aurora_dev.interfaces.mcp.open_memory import OpenMemory
+from aurora_dev.interfaces.mcp.render import text_of
+from aurora_dev.interfaces.mcp.tool import Progress, Reply, Tool
 
 if TYPE_CHECKING:
     from aurora_dev.notes.model.types import NewNote, NoteChanges, Remembered
 
-__all__ = ["ALL_TOOLS"]
+__all__ = ["FORGET", "REMEMBER", "UPDATE_MEMORY"]
 
 _MOST_CONFLICTS: Final = 5
 _CONFLICT_CHARACTERS: Final = 1_500  # shown of one conflicting note; recall with its id shows all
@@ -146,60 +146,46 @@ def _days(days: float | None) -> timedelta | None:
     return None if days is None else timedelta(days=days)
 
 
-_NOTE_TOOLS: Final = (
-    Tool(
-        name="remember",
-        title="Remember a note",
-        description=(
-            "Store a note for later sessions: a decision with its reason, a convention, a pattern, a lesson from a "
-            "failure, a preference of the user. One fact per note, in words that make sense without this conversation; "
-            "no credentials, nothing that the code itself says plainly. A note that says the same as an earlier one is "
-            "kept once. Returns its id, and earlier notes that it may contradict: settle those."
-        ),
-        arguments=RememberArguments,
-        answer=RememberAnswer,
-        run=remember,
-        idempotent=True,
+REMEMBER: Final = Tool(
+    name="remember",
+    title="Remember a note",
+    description=(
+        "Store a note for later sessions: a decision with its reason, a convention, a pattern, a lesson from a "
+        "failure, a preference of the user. One fact per note, in words that make sense without this conversation; "
+        "no credentials, nothing that the code itself says plainly. A note that says the same as an earlier one is "
+        "kept once. Returns its id, and earlier notes that it may contradict: settle those."
     ),
-    Tool(
-        name="update_memory",
-        title="Correct a note",
-        description=(
-            "Correct a note whose text, kind, tags, importance or path is wrong or out of date; what you leave out "
-            "stays. Its history keeps the earlier version. If something new replaces the note, use remember with "
-            "supersedes instead. Returns the corrected note."
-        ),
-        arguments=UpdateArguments,
-        answer=UpdateAnswer,
-        run=update_memory,
-        destructive=True,
-        idempotent=True,
-    ),
-    Tool(
-        name="forget",
-        title="Forget notes",
-        description=(
-            "Delete notes for good, with their history, by id: notes that were never true or that the user wants gone. "
-            "For a note that something newer replaces, use remember with supersedes. Returns how many were deleted."
-        ),
-        arguments=ForgetArguments,
-        answer=ForgetAnswer,
-        run=forget,
-        destructive=True,
-        idempotent=True,
-    ),
+    arguments=RememberArguments,
+    answer=RememberAnswer,
+    run=remember,
+    idempotent=True,
 )
 
-_ORDER: Final = (
-    "search_memory",
-    "build_context",
-    "remember",
-    "recall",
-    "update_memory",
-    "forget",
-    "index_project",
-    "memory_status",
+UPDATE_MEMORY: Final = Tool(
+    name="update_memory",
+    title="Correct a note",
+    description=(
+        "Correct a note whose text, kind, tags, importance or path is wrong or out of date; what you leave out "
+        "stays. Its history keeps the earlier version. If something new replaces the note, use remember with "
+        "supersedes instead. Returns the corrected note."
+    ),
+    arguments=UpdateArguments,
+    answer=UpdateAnswer,
+    run=update_memory,
+    destructive=True,
+    idempotent=True,
 )
 
-ALL_TOOLS: Final = tuple(sorted((*TOOLS, *_NOTE_TOOLS), key=lambda tool: _ORDER.index(tool.name)))
-"""Every tool, in the order in which clients list them."""
+FORGET: Final = Tool(
+    name="forget",
+    title="Forget notes",
+    description=(
+        "Delete notes for good, with their history, by id: notes that were never true or that the user wants gone. "
+        "For a note that something newer replaces, use remember with supersedes. Returns how many were deleted."
+    ),
+    arguments=ForgetArguments,
+    answer=ForgetAnswer,
+    run=forget,
+    destructive=True,
+    idempotent=True,
+)

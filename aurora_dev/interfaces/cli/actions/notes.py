@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from aurora_dev.config import Settings, editor_command, find_project
+from aurora_dev.core.text.visible import visible
 from aurora_dev.core.types import SearchResults
 from aurora_dev.errors import ConfigurationError, IndexingError, InvalidRequestError
-from aurora_dev.interfaces.cli.actions.project import indexed_project, named_project, print_text
+from aurora_dev.interfaces.cli.actions.project import indexed_project, named_project
+from aurora_dev.interfaces.cli.exit_codes import EXIT_NOTHING_FOUND, EXIT_OK
 from aurora_dev.interfaces.cli.output import render
-from aurora_dev.interfaces.cli.output.lines import visible
-from aurora_dev.interfaces.cli.output.process import EXIT_NOTHING_FOUND, EXIT_OK, say
 from aurora_dev.interfaces.cli.output.render_notes import note_block, note_line, shown_note
+from aurora_dev.interfaces.cli.output.search_results import results_as_data
+from aurora_dev.interfaces.cli.output.streams import print_text, say
 from aurora_dev.memory import Memory
 from aurora_dev.notes.markdown import MarkdownError, parse_markdown, to_markdown
 from aurora_dev.notes.model.types import DEFAULT_IMPORTANCE, NewNote, Note, NoteChanges, Scope
@@ -90,7 +92,7 @@ def run_recall(
 
     results = _with_memory(root, settings, call)
     if as_json:
-        print_text(render.to_json(render.results_as_data(query, root, results)))
+        print_text(render.to_json(results_as_data(query, root, results)))
         return EXIT_OK if results else EXIT_NOTHING_FOUND
     if results:
         print_text("\n\n".join(note_block(result) for result in results))

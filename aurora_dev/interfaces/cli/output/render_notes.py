@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from aurora_dev.core.text.visible import visible
 from aurora_dev.core.types import SearchResult
-from aurora_dev.interfaces.cli.output.lines import cut, lines_of, visible
-from aurora_dev.interfaces.cli.output.render import PLAIN_WIDTH
+from aurora_dev.interfaces.cli.output.render import PLAIN_WIDTH, cut, lines_of
 from aurora_dev.notes.model.types import DEFAULT_IMPORTANCE, Note
 
 _ID_CHARS = 8

@@ -1,4 +1,4 @@
-"""Which lines of a result are shown, and which words in them the query is about."""
+"""Choose the lines of a result to show, and the words in them to mark."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from aurora_dev.core.text.terms import split_identifier
 SNIPPET_LINES = 8  # five results with their headers fit on a screen of 50 lines
 
 _WORD = re.compile(r"[^\W_]\w*")
-_FREE_PREFIX = 4  # stems of this many characters match inside of words (verifyToken); shorter ones at a word's start
-_ENDING = r"(?:i?e[sd]|y?ing|[sey])?"  # marked with its stem, so that no word is marked in part
+_FREE_PREFIX = 4  # stems of this length match inside words (verifyToken); shorter ones only at the start of a word
+_ENDING = r"(?:i?e[sd]|y?ing|[sey])?"  # marked together with the stem, so that words are marked whole
 _LAST_NAME = re.compile(r"\w+")
-# What a comment, a decorator, an attribute or a blank line begins with; `#define` defines something.
+# The start of a comment, a decorator, an attribute or a blank line; `#define` is a definition.
 _COMMENT = re.compile(r"\s*(?:/[/*]|\*|#(?!\s*define)|--|@|\{-|<#|%|;|$)")
-_SMALL_WORDS = frozenset(
+_STOP_WORDS = frozenset(
     word
     for line in (
         "a an and are as at be been but by can do does for from had has have how i if in is it its of on or our",
@@ -28,16 +28,16 @@ _SMALL_WORDS = frozenset(
 
 
 def query_pattern(query: str) -> re.Pattern[str] | None:
-    """Return a pattern that matches the query's words, in any inflection and inside of names; ``None`` without any."""
+    """Return a pattern for the words of a query, inflected and inside names; ``None`` if there are none."""
     stems = set()
     for word in _WORD.findall(query):
         for part in {word, *split_identifier(word)}:
             lowered = part.lower()
-            if len(lowered) > 1 and lowered not in _SMALL_WORDS:
+            if len(lowered) > 1 and lowered not in _STOP_WORDS:
                 stems.add(_stem(lowered))
     if not stems:
         return None
-    # Longer ones first, so that "tokenizer" is marked whole where both it and "token" were asked for.
+    # Longer stems first: "tokenizer" is marked whole even if the query also has "token".
     ordered = sorted(stems, key=lambda stem: (-len(stem), stem))
     free = [re.escape(stem) for stem in ordered if len(stem) >= _FREE_PREFIX]
     short = [rf"(?<![^\W_]){re.escape(stem)}" for stem in ordered if len(stem) < _FREE_PREFIX]
@@ -45,16 +45,16 @@ def query_pattern(query: str) -> re.Pattern[str] | None:
 
 
 def _stem(word: str) -> str:
-    """Return what the inflections of a word share as text: ``verif`` for verify, verifies, verified and verifying."""
+    """Return the text that all inflections of a word share: ``verif`` for verify, verifies, verified and verifying."""
     folded = fold_word(word)
     stem = folded if word.startswith(folded) else word
     return stem[:-1] if len(stem) > _FREE_PREFIX and stem[-1] in "eiy" else stem
 
 
-def heading_row(lines: Sequence[str], symbol: str) -> int | None:
-    """Return the row (0-based) that says what a result is: its symbol's definition, below the comment about it.
+def defining_row(lines: Sequence[str], symbol: str) -> int | None:
+    """Return the 0-based row that defines a symbol, below the comment about it.
 
-    The first row where no row tells, ``None`` where there is no symbol that one could tell.
+    Returns 0 if no row defines it, and ``None`` if ``symbol`` is empty.
     """
     if not symbol:
         return None
@@ -68,38 +68,38 @@ def heading_row(lines: Sequence[str], symbol: str) -> int | None:
 def choose_lines(
     lines: Sequence[str], pattern: re.Pattern[str] | None, limit: int = SNIPPET_LINES, *, head: int | None = 0
 ) -> tuple[int | None, ...]:
-    """Choose what to show of a result: the stretch that the query is about, and the line that names the whole.
+    """Choose the lines to show: the stretch with the most query words, and the line that defines the result.
 
     Args:
         lines: All lines of the result.
-        pattern: What the query is about; see `query_pattern`.
-        limit: Most lines that are shown, but for up to three where a mark would take as much room.
-        head: The row that says what the whole is (a definition, a heading), which is always shown; see `heading_row`.
+        pattern: The words of the query; see `query_pattern`.
+        limit: The number of lines to show. Up to three more are shown where a mark would take the same room.
+        head: The row that is always shown, with a definition or heading; see `defining_row`.
 
     Returns:
-        0-based indexes of lines, in order; ``None`` stands where lines were left out.
+        0-based indexes of lines, in order; ``None`` marks lines that were left out.
     """
     last = len(lines)
     while last > 1 and not lines[last - 1].strip():
         last -= 1
-    if last <= limit + 1:  # a mark for one line would take the line's place
+    if last <= limit + 1:  # a mark for one left-out line would take as much room as the line
         return tuple(range(last))
     words = [{found.lower() for found in pattern.findall(line)} if pattern else set() for line in lines[:last]]
     if head is not None and head >= last:
         head = None
     width = limit if head is None else limit - 1
-    # Without a better stretch, what follows the head is shown; a comment before it competes like any other lines.
+    # Unless another stretch is better, show the lines after the head. A comment above it competes like other lines.
     first = 0 if head is None else min(head + 1, last - width)
 
-    def worth(start: int) -> int:
+    def word_count(start: int) -> int:
         return len(set().union(*words[start : start + width]))
 
     lowest = 1 if head == 0 else 0
-    best = max(range(lowest, last - width + 1), key=lambda start: (worth(start), -start))
-    if worth(best) <= worth(first):
+    best = max(range(lowest, last - width + 1), key=lambda start: (word_count(start), -start))
+    if word_count(best) <= word_count(first):
         best = first
     elif lowest < best < last - width:
-        # The stretch ends with the line that made it the best; move on, so that this line has some company.
+        # The best stretch ends with the line that made it best. Move on, to show some lines after it.
         best = min(best + width // 2, next(row for row in range(best, last) if words[row]), last - width)
     shown = sorted({*range(best, best + width), *(() if head is None else (head,))})
     result: list[int | None] = []
