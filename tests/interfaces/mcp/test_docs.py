@@ -10,8 +10,8 @@ import pytest
 
 from aurora_dev.interfaces.install.clients import CLIENTS, SERVER_NAME
 from aurora_dev.interfaces.mcp.http import DEFAULT_PORT, TOKEN_FILE
-from aurora_dev.interfaces.mcp.registry import TOOLS
-from aurora_dev.interfaces.mcp.search_tools import RecallArguments, SearchArguments
+from aurora_dev.interfaces.mcp.tools.registry import TOOLS
+from aurora_dev.interfaces.mcp.tools.search import RecallArguments, SearchArguments
 
 try:
     import tomllib

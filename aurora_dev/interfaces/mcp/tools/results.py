@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from aurora_dev.interfaces.mcp.tool import Answer
+from aurora_dev.interfaces.mcp.tools.tool import Answer
 
 __all__ = ["FoundItem", "SearchAnswer", "Source"]
 

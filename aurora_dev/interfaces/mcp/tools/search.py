@@ -9,7 +9,7 @@ from pydantic import Field
 
 from aurora_dev.core.record_kinds import IS_CHUNK, IS_COMMIT, IS_NOTE
 from aurora_dev.core.types import SearchResults
-from aurora_dev.interfaces.mcp.fields import (
+from aurora_dev.interfaces.mcp.tools.fields import (
     KINDS_TEXT,
     LONGEST_QUERY,
     MOST_NAMES,
@@ -21,9 +21,9 @@ from aurora_dev.interfaces.mcp.fields import (
     MaxTokens,
     Tag,
 )
-from aurora_dev.interfaces.mcp.open_memory import OpenMemory
-from aurora_dev.interfaces.mcp.project_paths import paths_inside
-from aurora_dev.interfaces.mcp.render import (
+from aurora_dev.interfaces.mcp.tools.open_memory import OpenMemory
+from aurora_dev.interfaces.mcp.tools.project_paths import paths_inside
+from aurora_dev.interfaces.mcp.tools.render import (
     item_of,
     item_of_note,
     next_offset,
@@ -32,8 +32,8 @@ from aurora_dev.interfaces.mcp.render import (
     shown_query,
     text_of,
 )
-from aurora_dev.interfaces.mcp.results import FoundItem, SearchAnswer, Source
-from aurora_dev.interfaces.mcp.tool import Arguments, Progress, Reply, Tool
+from aurora_dev.interfaces.mcp.tools.results import FoundItem, SearchAnswer, Source
+from aurora_dev.interfaces.mcp.tools.tool import Arguments, Progress, Reply, Tool
 
 if TYPE_CHECKING:
     from aurora_dev.memory import Memory

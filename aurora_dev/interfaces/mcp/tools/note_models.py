@@ -9,16 +9,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from aurora_dev.interfaces.mcp.fields import (
-    KINDS_TEXT,
-    LONGEST_NOTE,
-    MOST_NAMES,
-    Identifier,
-    Kind,
-    Listed,
-    Tag,
-)
-from aurora_dev.interfaces.mcp.tool import Answer, Arguments
+from aurora_dev.interfaces.mcp.tools.fields import KINDS_TEXT, LONGEST_NOTE, MOST_NAMES, Identifier, Kind, Listed, Tag
+from aurora_dev.interfaces.mcp.tools.tool import Answer, Arguments
 
 
 class RememberArguments(Arguments):

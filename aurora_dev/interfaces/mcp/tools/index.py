@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 from pydantic import Field
 
 from aurora_dev.core.text.fencing import safe
-from aurora_dev.interfaces.mcp.heap import release_freed_memory
-from aurora_dev.interfaces.mcp.open_memory import NotIndexedError, OpenMemory
-from aurora_dev.interfaces.mcp.render import text_of
-from aurora_dev.interfaces.mcp.tool import Answer, Arguments, Progress, Reply, Tool
+from aurora_dev.interfaces.mcp.tools.heap import release_freed_memory
+from aurora_dev.interfaces.mcp.tools.open_memory import NotIndexedError, OpenMemory
+from aurora_dev.interfaces.mcp.tools.render import text_of
+from aurora_dev.interfaces.mcp.tools.tool import Answer, Arguments, Progress, Reply, Tool
 
 if TYPE_CHECKING:
     from aurora_dev.indexing.index_state import RunRecord
