@@ -169,7 +169,7 @@ class _Handlers:
         template = types.ResourceTemplate(
             uri_template=_URI_PREFIX + "{id}",
             name="memory",
-            title="A memory",
+            title="A note",
             description="One memory, or one piece of a file or commit, by the id that search_memory and recall show.",
             mime_type="text/markdown",
         )

@@ -41,7 +41,7 @@ class ContextArguments(Arguments):
         default=None,
         min_length=1,
         max_length=1_000,
-        description="Only from this file or folder, relative to the project; memories are always included.",
+        description="Only from this file or folder, relative to the project; notes are always included.",
     )
 
 
