@@ -338,7 +338,7 @@ async def test_quoted_text_is_fenced_and_marked_as_data_and_cannot_close_its_fen
             assert "\x1b" not in text and "\u202e" not in text
         uri = f"aurora://memory/{stored.structured_content['id']}"
         (content,) = (await client.read_resource(uri)).contents
-        assert "`````data memory" in content.text
+        assert "`````data note" in content.text
 
 
 async def test_conflicts_are_returned_for_the_model_to_settle(project: Path, mcp_client: Connect) -> None:
