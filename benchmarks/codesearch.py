@@ -29,7 +29,7 @@ from typing import Any
 
 from machine import machine
 from metrics import Span, ndcg
-from packages import TUNING, annotations, manifest, root_of
+from packages import TUNING, annotated_queries, manifest, root_of
 
 from aurora_dev.core.embed.static import BUNDLED_PATH, StaticEmbedder
 from aurora_dev.core.faiss_store import FAISSLocalStore
@@ -107,7 +107,7 @@ async def measure(data: Path, repeats: int, figures: dict[str, Figures]) -> None
 async def score(data: Path, name: str, store: VectorStore, peer: Any, figures: dict[str, Figures]) -> None:
     figures[AURORA].chunks[name] = await store.count()
     figures["semble"].chunks[name] = len(peer.chunks)
-    for query in annotations(data, name):
+    for query in annotated_queries(data, name):
         text, category = query["query"], query["category"]
         for label in [name for name in figures if name != "semble"]:
             options, rerank = ABLATIONS.get(label), label == RERANKED
@@ -143,7 +143,7 @@ async def measure_latency(data: Path, chunks: int) -> tuple[int, list[float]]:
             await Indexer(store, project).run()
             if await store.count() >= chunks:
                 break
-        texts = [query["query"] for package in manifest(data) for query in annotations(data, package["name"])]
+        texts = [query["query"] for package in manifest(data) for query in annotated_queries(data, package["name"])]
         for text in texts:
             await store.search(text, top_k=TOP_K, rerank=False)
         seconds = []

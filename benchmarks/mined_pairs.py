@@ -20,7 +20,7 @@ import statistics
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ RERANKED = "+ reranker"
 # A query with so many relevant chunks or more is one with several; a file with very many is answered by any few.
 SEVERAL, TOO_MANY = 2, 12
 PROSE = ("heading", "prose", "directive")
-GROUPS = {
+GROUPS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     "all": lambda row: True,
     "prose": lambda row: row["kind"] in PROSE,
     "symbols": lambda row: row["kind"] == "symbol",

@@ -21,7 +21,7 @@ from typing import Any
 from codesearch import TOP_K
 from machine import machine
 from metrics import Span, ndcg
-from packages import TUNING, annotations, manifest, root_of
+from packages import TUNING, annotated_queries, manifest, root_of
 
 from aurora_dev.core import vector_store
 from aurora_dev.core.embed.static import StaticEmbedder
@@ -59,7 +59,7 @@ async def figures(stores: dict[Path, dict[str, VectorStore]], **options: Any) ->
     for data, by_name in stores.items():
         values = []
         for name, store in by_name.items():
-            for query in annotations(data, name):
+            for query in annotated_queries(data, name):
                 search = SearchOptions(**options)
                 found = await store.search(query["query"], top_k=TOP_K, rerank=False, options=search)
                 spans = [Span(r.metadata["path"], r.metadata["start_line"], r.metadata["end_line"]) for r in found]
@@ -85,10 +85,11 @@ async def sweep(paths: list[Path], names: list[str], folder: Path) -> None:
         if name in OPTIONS:
             row = [f"{value:g}: {await figures(stores, **{name: value})}" for value in OPTIONS[name]]
         elif name == "RRF_K":
+            searching: Any = vector_store
             for k in RRF_K:
-                vector_store.rrf = partial(ranking.rrf, k=k)  # type: ignore[assignment]
+                searching.rrf = partial(ranking.rrf, k=k)
                 row.append(f"{k}: {await figures(stores)}" + (" *" if k == ranking.RRF_K else ""))
-            vector_store.rrf = ranking.rrf
+            searching.rrf = ranking.rrf
         else:
             module: Any = signals
             chosen = getattr(module, name)

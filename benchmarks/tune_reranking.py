@@ -31,7 +31,7 @@ from codesearch import TOP_K
 from machine import machine
 from metrics import Span, ndcg
 from mined_pairs import queries, read
-from packages import TUNING, annotations, manifest, root_of
+from packages import TUNING, annotated_queries, manifest, root_of
 
 from aurora_dev.core.contracts import Reranker
 from aurora_dev.core.embed.static import StaticEmbedder
@@ -150,7 +150,7 @@ async def collect_all(paths: Sequence[Path], data: Path, most: int) -> list[Case
         with tempfile.TemporaryDirectory() as folder:
             async with VectorStore(FAISSLocalStore(folder), embedder=embedder, reranker="none") as store:
                 await Indexer(store, root_of(package)).run()
-                asked = [(query["query"], query) for query in annotations(data_path, name)]
+                asked = [(query["query"], query) for query in annotated_queries(data_path, name)]
                 cases += await collect(store, name, asked, reranker)
     rows = queries(data, "valid", most)
     corpus = read(data / "valid_corpus.jsonl.gz")
@@ -190,7 +190,8 @@ def left_out(cases: Sequence[Case], grid: Mapping[QueryKind, Sequence[RerankWeig
     for kind in get_args(QueryKind):
         own = [case for case in cases if case.kind == kind]
         tried = [
-            replace(BUNDLED_FUSION, **{kind: weights}) for weights in grid.get(kind, (BUNDLED_FUSION.weights(kind),))
+            replace(BUNDLED_FUSION, **dict[str, Any]({kind: weights}))
+            for weights in grid.get(kind, (BUNDLED_FUSION.weights(kind),))
         ]
         values = np.array([[case.value(fusion) for case in own] for fusion in tried])
         shares = np.array([PAIRS_SHARE / pairs if case.is_pair else 1.0 / count for case in own])

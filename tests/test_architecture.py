@@ -233,16 +233,17 @@ def test_only_config_reads_the_environment() -> None:
         f"{module}:{node.lineno}"
         for module, tree in TREES.items()
         for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute | ast.ImportFrom)
         if module != "aurora_dev.config" and reads_the_environment(node)
     ]
     assert_none(readers)
 
 
-def reads_the_environment(node: ast.AST) -> bool:
+def reads_the_environment(node: ast.Attribute | ast.ImportFrom) -> bool:
     names = {"environ", "environb", "getenv", "getenvb"}
-    if isinstance(node, ast.ImportFrom):
-        return node.module == "os" and bool(names & {alias.name for alias in node.names})
-    return isinstance(node, ast.Attribute) and node.attr in names
+    if isinstance(node, ast.Attribute):
+        return node.attr in names
+    return node.module == "os" and bool(names & {alias.name for alias in node.names})
 
 
 def test_no_folder_has_more_than_16_modules() -> None:

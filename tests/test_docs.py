@@ -6,7 +6,6 @@ import ast
 import contextlib
 import dataclasses
 import importlib
-import importlib.util
 import inspect
 import io
 import os
@@ -19,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import docs_examples as docs
 import pytest
 
 import aurora_dev
@@ -34,12 +34,6 @@ from aurora_dev.indexing import filetypes, walker
 from aurora_dev.interfaces.cli.output.process import EXIT_CODES
 from aurora_dev.memory import Memory
 from aurora_dev.syntax import supported_languages
-
-_spec = importlib.util.spec_from_file_location("docs_examples", Path(__file__).with_name("docs_examples.py"))
-assert _spec is not None
-assert _spec.loader is not None
-docs = sys.modules["docs_examples"] = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(docs)
 
 ROOT: Path = docs.ROOT
 DOCS = ROOT / "docs"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import inspect
 import re
-import sys
 from pathlib import Path
 from typing import get_args
 
+import docs_examples as docs
 import pytest
 
 from aurora_dev.core import tokens
@@ -20,14 +19,6 @@ from aurora_dev.core.context_manager import ContextManager
 from aurora_dev.core.tokens.openai import TiktokenCounter
 from aurora_dev.interfaces.cli.actions import context as context_command
 from aurora_dev.memory import Memory
-
-_spec = importlib.util.spec_from_file_location("docs_examples", Path(__file__).with_name("docs_examples.py"))
-assert _spec is not None
-assert _spec.loader is not None
-docs = sys.modules.get("docs_examples") or importlib.util.module_from_spec(_spec)
-if "docs_examples" not in sys.modules:
-    sys.modules["docs_examples"] = docs
-    _spec.loader.exec_module(docs)
 
 PAGE: Path = docs.ROOT / "docs/context.md"
 TEXT = " ".join(PAGE.read_text("utf-8").split())

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import inspect
 import os
 import re
 import shlex
-import sys
 from pathlib import Path
 
+import docs_examples as docs
 import numpy as np
 import pytest
 
@@ -25,14 +24,6 @@ from aurora_dev.core.rerank.window import WINDOWS, select_passage
 from aurora_dev.core.reranker import CrossEncoderReranker
 from aurora_dev.core.types import SearchOptions
 from aurora_dev.evaluation import load_queries
-
-_spec = importlib.util.spec_from_file_location("docs_examples", Path(__file__).with_name("docs_examples.py"))
-assert _spec is not None
-assert _spec.loader is not None
-docs = sys.modules.get("docs_examples") or importlib.util.module_from_spec(_spec)
-if "docs_examples" not in sys.modules:
-    sys.modules["docs_examples"] = docs
-    _spec.loader.exec_module(docs)
 
 PAGE: Path = docs.ROOT / "docs/reranking.md"
 FOR_TESTS = {"wait", "clock", "jitter"}

@@ -185,7 +185,7 @@ def test_sparse_records_are_found_by_their_shared_dimensions(sparse_index: Clien
 
 
 def test_records_are_deleted_by_id_by_filter_and_all_at_once(index: ClientIndex) -> None:
-    _put(index, *((name, [1, 0, 0], {"k": name}) for name in "abcde"))
+    _put(index, *((name, [1.0, 0.0, 0.0], {"k": name}) for name in "abcde"))
     index.delete(ids=["a", "unknown"], namespace=N)
     index.delete(filter={"k": {"$in": ["b", "c"]}}, namespace=N)
     assert [item.id for page in index.list(namespace=N) for item in page.vectors] == ["d", "e"]
@@ -205,7 +205,7 @@ def test_an_update_changes_what_it_names(index: ClientIndex) -> None:
 
 def test_lists_come_in_pages_that_neither_double_nor_skip(index: ClientIndex) -> None:
     names = [f"r{i:03}" for i in range(250)]
-    _put(index, *((name, [1, 0, 0], {"k": True}) for name in names))
+    _put(index, *((name, [1.0, 0.0, 0.0], {"k": True}) for name in names))
     pages = [[item.id for item in page.vectors] for page in index.list(namespace=N)]
     assert [len(page) for page in pages] == [100, 100, 50] and [id for page in pages for id in page] == names
     assert [item.id for page in index.list(namespace=N, prefix="r01") for item in page.vectors] == names[10:20]
@@ -303,7 +303,7 @@ def test_requests_beyond_the_limits_are_refused_and_remembered(
 
 def test_a_query_whose_result_is_too_large_is_refused(pinecone_server: PineconeServer, index: ClientIndex) -> None:
     for start in range(0, 120, 40):
-        _put(index, *((f"r{i}", [1, 0, 0], {"content": "x" * 40_000}) for i in range(start, start + 40)))
+        _put(index, *((f"r{i}", [1.0, 0.0, 0.0], {"content": "x" * 40_000}) for i in range(start, start + 40)))
     assert len(index.query(vector=[1, 0, 0], top_k=100, namespace=N, include_metadata=True).matches) == 100
     with pytest.raises(errors.ApiError):
         index.query(vector=[1, 0, 0], top_k=110, namespace=N, include_metadata=True)
@@ -342,7 +342,8 @@ def test_each_difference_says_what_and_why_and_changes_something() -> None:
             after = json.loads(json.dumps(before))
             for other in DIFFERENCES[: DIFFERENCES.index(difference)]:
                 if other.api in (api, "all"):
-                    other.change(before), other.change(after)
+                    other.change(before)
+                    other.change(after)
             difference.change(after)
             changed.append(before != after)
         assert any(changed), difference.where

@@ -157,7 +157,7 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
         self.optimiser.step()
         self.state.step += 1
-        return loss.item()
+        return float(loss.item())
 
     def batches(self, lists: Sequence[TrainingList]) -> Iterable[Batch]:
         """Return the batches that follow; other data than before starts at its beginning."""

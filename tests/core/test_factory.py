@@ -13,6 +13,7 @@ from aurora_dev.core.http_reranker import HTTPReranker
 from aurora_dev.core.rerank import bundled as onnx_reranker
 from aurora_dev.core.reranker import CrossEncoderReranker
 from aurora_dev.errors import ConfigurationError, InvalidRequestError, ModelLoadError
+from aurora_dev.memory.opening import open_store
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
 
@@ -152,7 +153,7 @@ def test_an_unknown_backend_lists_what_there_is(tmp_path: Path) -> None:
 
 async def test_a_store_is_opened_where_and_how_the_settings_say(tmp_path: Path) -> None:
     settings = Settings(store=Path("data/memory"), namespace="docs", mask_secrets=False, reranker="none")
-    async with factory.open_store(settings, tmp_path) as store:
+    async with open_store(settings, tmp_path) as store:
         assert (tmp_path / "data" / "memory").is_dir()
         assert store.namespace == "docs"
         assert store.reranker is None
@@ -160,7 +161,7 @@ async def test_a_store_is_opened_where_and_how_the_settings_say(tmp_path: Path) 
 
 def test_an_embedder_that_cannot_be_made_leaves_no_store_behind(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError):
-        factory.open_store(Settings(embedder="bundeld"), tmp_path)
+        open_store(Settings(embedder="bundeld"), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

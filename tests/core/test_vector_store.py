@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from aurora_dev.core.contracts import Capabilities
+from aurora_dev.core.contracts import Capabilities, Reranker
 from aurora_dev.core.faiss_store import FAISSLocalStore
-from aurora_dev.core.types import Document, EmbedderInfo, Match, SearchOptions, document_id
+from aurora_dev.core.types import Document, EmbedderInfo, Match, SearchMode, SearchOptions, document_id
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import (
     ConfigurationError,
@@ -60,7 +60,7 @@ class UnreachableEmbedder(HashingEmbedder):
         raise EmbeddingError("the service answered 503")
 
 
-class Prefers:
+class Prefers(Reranker):
     """A reranker that prefers texts with a word."""
 
     name = "prefers"
@@ -94,8 +94,10 @@ async def test_a_hybrid_search_says_what_it_did(store: VectorStore) -> None:
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "vector", "keyword"])
-async def test_scores_are_between_zero_and_one_and_in_the_order_of_results(store: VectorStore, mode: str) -> None:
-    results = await store.search("request session tokens", options=SearchOptions(mode=mode))  # type: ignore[arg-type]
+async def test_scores_are_between_zero_and_one_and_in_the_order_of_results(
+    store: VectorStore, mode: SearchMode
+) -> None:
+    results = await store.search("request session tokens", options=SearchOptions(mode=mode))
     scores = [result.score for result in results]
     assert scores
     assert scores == sorted(scores, reverse=True)
@@ -193,7 +195,7 @@ async def test_a_query_that_cannot_be_embedded_is_answered_by_keyword(tmp_path: 
     async with VectorStore(path=tmp_path, embedder=BrokenEmbedder(), reranker="none") as store:
         await store.upsert(NOTES)
         for mode in ("hybrid", "vector"):
-            results = await store.search("tokens", options=SearchOptions(mode=mode))  # type: ignore[arg-type]
+            results = await store.search("tokens", options=SearchOptions(mode=mode))
             assert results.search_method == "keyword"
             assert results[0].content == "Tokens are signed with EdDSA."
             assert results.degraded is not None
@@ -363,10 +365,10 @@ async def test_a_wrong_search_is_refused(
         "text",
         Document(""),
         Document("  \n"),
-        Document("a", {"b": None}),
-        Document("a", {"b": {"c": 1}}),
+        Document("a", {"b": None}),  # type: ignore[dict-item]
+        Document("a", {"b": {"c": 1}}),  # type: ignore[dict-item]
         Document("a", {}, ""),
-    ],  # type: ignore[dict-item]
+    ],
     ids=["not a document", "empty", "blank", "null", "nested", "empty id"],
 )
 async def test_one_wrong_document_stores_none(store: VectorStore, wrong: Document) -> None:
@@ -437,7 +439,7 @@ async def test_a_remote_backend_is_asked_for_both_lists_at_once_and_gives_the_sa
     class Remote(FAISSLocalStore):
         @property
         def capabilities(self) -> Capabilities:
-            return Capabilities(remote=True)
+            return Capabilities(local=False)
 
         def vector_query(self, *arguments: Any, **options: Any) -> list[Match]:
             both_asked.wait()

@@ -1,19 +1,15 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from git_repository import Repository
 
 from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from repository import Repository
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from repository import Repository
+from git_repository import Repository
 
 from aurora_dev.history import git_log
 from aurora_dev.history.changed_symbols import changed_symbols

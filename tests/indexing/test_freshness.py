@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from git_repository import Repository
 
 from aurora_dev.config import Settings
 from aurora_dev.core.faiss_store import FAISSLocalStore
@@ -179,11 +180,6 @@ async def test_a_touched_file_writes_nothing(memory: Memory, project: Path) -> N
 
 
 async def test_a_commit_is_found_by_the_next_search(memory: Memory, project: Path) -> None:
-    sys.path.insert(0, str(Path(__file__).parent.parent / "history"))
-    try:
-        from repository import Repository
-    finally:
-        sys.path.pop(0)
     repository = Repository(project)
     repository.put(".gitignore", ".aurora\n")
     repository.commit("Begin with fruit")
@@ -463,7 +459,7 @@ async def test_a_slow_look_is_not_taken_before_every_search(
 ) -> None:
     await memory.index()
     looks = 0
-    look_at = freshness.look_at
+    look_at = look.look_at
 
     def counted(*arguments: object, **named: object) -> look.Changes:
         nonlocal looks

@@ -15,6 +15,7 @@ from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import IndexingError, InvalidRequestError
 from aurora_dev.indexing import file_reader as reading
 from aurora_dev.indexing import recipe
+from aurora_dev.indexing.chunking.chunker import chunk_text
 from aurora_dev.indexing.indexer import DocumentStore, Indexer, IndexOptions, IndexProgress, IndexReport
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
@@ -304,7 +305,7 @@ async def test_what_cannot_be_read_this_time_stays(
 async def test_a_file_that_no_grammar_can_cut_is_reported_and_ends_nothing(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = reading.chunk_text
+    real = chunk_text
 
     def fails_on_b(text: str, path: str) -> list[Document]:
         if path == "pkg/b.py":
@@ -353,7 +354,7 @@ async def test_files_are_cut_while_the_batch_before_is_written_and_never_on_the_
     for number in range(6):
         put(root, f"m{number}.py", function(f"f{number}"))
     store = DictStore()
-    real = reading.chunk_text
+    real = chunk_text
     threads: set[int] = set()
     cut: list[str] = []
     second_is_cut = threading.Event()
@@ -380,7 +381,7 @@ async def test_the_reader_is_never_more_than_a_batch_ahead(root: Path, monkeypat
     for number in range(30):
         put(root, f"m{number:02}.py", function(f"f{number}", 5))
     store = DictStore()
-    real = reading.chunk_text
+    real = chunk_text
     cut = 0
 
     def counted(text: str, path: str) -> list[Document]:
@@ -476,4 +477,4 @@ async def test_a_missing_folder_and_a_file_are_refused(root: Path) -> None:
 @pytest.mark.parametrize("value", [0, -1, 1.5, True, "9"])
 def test_options_that_make_no_sense_are_refused(name: str, value: object) -> None:
     with pytest.raises(InvalidRequestError, match=name):
-        IndexOptions(**{name: value})
+        IndexOptions(**{name: value})  # type: ignore[arg-type]

@@ -3,13 +3,13 @@ from __future__ import annotations
 import asyncio
 import errno
 import shutil
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from git_repository import Repository
 
 from aurora_dev.config import Settings
 from aurora_dev.core.faiss_store import FAISSLocalStore
@@ -19,12 +19,6 @@ from aurora_dev.indexing import watch
 from aurora_dev.indexing.watch import WatchBatch
 from aurora_dev.memory import Memory
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "history"))
-try:
-    from repository import Repository
-finally:
-    sys.path.pop(0)
 
 PATIENCE = 30.0  # seconds, of a busy machine
 

@@ -338,9 +338,10 @@ async def test_forgetting_by_filter_touches_no_file(memory: Memory) -> None:
     await memory.remember("y is z")
     assert await memory.forget(filter={"tags": "scratch"}) == 1
     assert await memory.store.count() == 2
-    for arguments in ({}, {"ids": ["a"], "filter": {"a": 1}}, {"filter": {}}, {"ids": 3}):
+    wrong: tuple[dict[str, Any], ...] = ({}, {"ids": ["a"], "filter": {"a": 1}}, {"filter": {}}, {"ids": 3})
+    for arguments in wrong:
         with pytest.raises(InvalidRequestError, match=r"nothing was (removed|done)"):
-            await memory.forget(**arguments)  # type: ignore[arg-type]
+            await memory.forget(**arguments)
     assert await memory.store.count() == 2
 
 

@@ -13,7 +13,8 @@ from aurora_dev.errors import InvalidRequestError
 from aurora_dev.notes.markdown import MarkdownError, formatted, joined, note_of, parsed
 from aurora_dev.notes.model.types import Scope
 
-TEXT = st.text(st.characters(blacklist_categories=("Cs",)), min_size=1, max_size=300).filter(lambda text: text.strip())
+ENCODABLE = st.characters(exclude_categories=["Cs"])  # no surrogates
+TEXT = st.text(ENCODABLE, min_size=1, max_size=300).filter(lambda text: text.strip())
 LINES = st.lists(
     st.sampled_from(
         ["---", "<!-- next memory -->", "\\<!-- next memory -->", "id: x", "", "  text", "\ttab", "<<<<<<<"]
@@ -23,11 +24,11 @@ LINES = st.lists(
 NAME = st.text(min_size=1, max_size=64).filter(lambda text: text.isprintable() and text == text.strip())
 MOMENT = st.one_of(st.floats(0, 4e9), st.integers(0, 4 * 10**15).map(lambda micros: micros / 1e6))
 VALUE = st.one_of(
-    st.text(st.characters(blacklist_categories=("Cs",)), max_size=20),
+    st.text(ENCODABLE, max_size=20),
     st.booleans(),
     st.integers(-(2**62), 2**62),
     st.floats(allow_nan=False, allow_infinity=False),
-    st.lists(st.text(st.characters(blacklist_categories=("Cs",)), max_size=10), max_size=3),
+    st.lists(st.text(ENCODABLE, max_size=10), max_size=3),
 )
 
 

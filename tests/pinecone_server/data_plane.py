@@ -217,7 +217,7 @@ def update(index: Index, given: Given, path: Given, body: Given) -> Answer:
         _check_id(id)
     matched, lsn = index.update(
         body.get("namespace", ""),
-        lambda one: one.id == id if id is not None else filters.matches(filter, one.metadata or {}),
+        lambda one: one.id == id if id is not None else filters.matches(filter or {}, one.metadata or {}),
         change,
         body.get("dryRun", False),
     )

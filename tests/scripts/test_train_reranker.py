@@ -153,7 +153,7 @@ def test_a_model_comes_nearer_to_its_teacher() -> None:
     def distance() -> float:
         with torch.no_grad():
             taught = running.logits(batch, running.teacher)
-            return listwise.distillation_loss(running.logits(batch), taught, batch.valid).item()
+            return float(listwise.distillation_loss(running.logits(batch), taught, batch.valid).item())
 
     before = distance()
     for _ in range(10):

@@ -345,7 +345,9 @@ def test_the_chunks_of_validation_and_of_the_held_out_part_are_written_beside_th
     for role in ("valid", "heldout"):
         build._write(parts / f"{role}-{role}.jsonl.gz", [{"query": f"of {role}"}])
         build._write(parts / f"{role}_corpus-{role}.jsonl.gz", [{"id": role}])
-    reports = [{"source": role, "role": role, "kinds": {}, "languages": {}} for role in ("valid", "heldout")]
+    reports: list[dict[str, Any]] = [
+        {"source": role, "role": role, "kinds": {}, "languages": {}} for role in ("valid", "heldout")
+    ]
     build.join(parts, tmp_path, reports)
     for role in ("valid", "heldout"):
         assert json.loads(gzip.decompress((tmp_path / f"{role}.jsonl.gz").read_bytes())) == {"query": f"of {role}"}

@@ -96,7 +96,7 @@ def _mounted(folder: Path, view: Path) -> Iterator[ReadOnly]:
     if subprocess.run(["mount", "--bind", folder, view], capture_output=True, check=False).returncode != 0:
         pytest.skip("root may write everywhere, and mounting is not allowed")
     try:
-        remount = ["mount", "-o", "remount,bind,ro", view]
+        remount = ["mount", "-o", "remount,bind,ro", str(view)]
         if subprocess.run(remount, capture_output=True, check=False).returncode != 0:
             pytest.skip("root may write everywhere, and mounting read-only is not allowed")
         yield ReadOnly(view, lambda: nullcontext(folder), shared=True)
@@ -314,6 +314,7 @@ def test_a_damaged_page_of_records_is_never_answered_from(tmp_path: Path, health
                     written = RECORDS[identifier]
                     assert (given.content, given.metadata) == (written.content, written.metadata), (name, page)
                     if name in ("scan", "fetch"):
+                        assert given.vector is not None and written.vector is not None
                         assert np.array_equal(given.vector, written.vector), (name, page)
     assert reported > pages
 

@@ -253,7 +253,9 @@ def test_vectors_may_be_lists_of_numbers(target: FAISSLocalStore, tmp_path: Path
     (tmp_path / "own.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
     import_records(target, tmp_path / "own.jsonl")
     found = target.fetch("n", ["a", "b"], vectors=True)
-    assert np.array_equal(found["a"].vector, vector) and np.array_equal(found["b"].vector, vector)
+    for name in "ab":
+        stored = found[name].vector
+        assert stored is not None and np.array_equal(stored, vector)
 
 
 def _change(lines: list[bytes], number: int, change: Callable[[dict[str, Any]], Any]) -> list[bytes]:

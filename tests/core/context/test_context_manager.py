@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -196,7 +197,9 @@ async def test_a_pinned_item_is_always_there_or_the_call_fails_with_what_it_take
     text = "Never touch the billing tables.\n" * 20
     with pytest.raises(InvalidRequestError, match=r"take (\d+) tokens") as caught:
         await manager.build(TASK, 60, pinned=[text])
-    needed = int(re.search(r"take (\d+) tokens", str(caught.value))[1])
+    found = re.search(r"take (\d+) tokens", str(caught.value))
+    assert found is not None
+    needed = int(found[1])
     context = await manager.build(TASK, needed, pinned=[text])
     assert text in context.text
     with pytest.raises(InvalidRequestError, match=f"take {needed} tokens"):
@@ -353,7 +356,7 @@ async def test_the_estimate_counts_where_the_tokenizer_is_unknown(store: VectorS
         ({"history": [{"role": "wizard", "content": "x"}]}, "wizard"),
     ],
 )
-async def test_wrong_arguments_are_refused(store: VectorStore, arguments: dict, message: str) -> None:
+async def test_wrong_arguments_are_refused(store: VectorStore, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidRequestError, match=message):
         await ContextManager(store).build(**{"task": TASK, "token_budget": 100, **arguments})
 

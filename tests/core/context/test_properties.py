@@ -4,6 +4,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +16,7 @@ from aurora_dev.core.context.items import Candidate
 from aurora_dev.core.context.render import PREAMBLE
 from aurora_dev.core.context.select import near_duplicates
 from aurora_dev.core.context.sources import candidate_of
+from aurora_dev.core.contracts import TokenCounter
 from aurora_dev.core.text.fencing import safe
 from aurora_dev.core.text.visible import visible_source
 from aurora_dev.core.tokens import EstimateCounter, TiktokenCounter, count_messages
@@ -65,7 +67,9 @@ def make_candidates(files: Mapping[str, str], seed: int) -> list[Candidate]:
     for path, text in files.items():
         documents = chunk_text(text, path)
         places = Counter(
-            (path, d.metadata["start_line"]) for d in documents if d.metadata["start_line"] == d.metadata["end_line"]
+            (path, int(str(d.metadata["start_line"])))
+            for d in documents
+            if d.metadata["start_line"] == d.metadata["end_line"]
         )
         cut = {place for place, count in places.items() if count > 1}
         for number, document in enumerate(documents):
@@ -86,7 +90,8 @@ def make_candidates(files: Mapping[str, str], seed: int) -> list[Candidate]:
 def blocks_of(text: str) -> list[tuple[str, str]]:
     """Read fences as a reader does: a block ends at the first line that is its own fence."""
     blocks = []
-    fence, title, content = "", "", []
+    fence, title = "", ""
+    content: list[str] = []
     for line in text.split("\n"):
         if fence:
             if line == fence:
@@ -100,7 +105,7 @@ def blocks_of(text: str) -> list[tuple[str, str]]:
     return blocks
 
 
-HISTORY = [
+HISTORY: list[dict[str, Any]] = [
     {"role": "user", "content": "Why does ``` break? 日本語"},
     {"role": "assistant", "content": "Because."},
     {"role": "tool", "content": "line of output\n" * 400},
@@ -123,7 +128,7 @@ cases = st.fixed_dictionaries(
 
 @settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(case=cases)
-def test_every_context_keeps_its_promises(case: dict) -> None:
+def test_every_context_keeps_its_promises(case: dict[str, Any]) -> None:
     counter = COUNTERS[case["counter"]]
     files = make_files(case["seed"], case["files"])
     request = Request(
@@ -137,7 +142,9 @@ def test_every_context_keeps_its_promises(case: dict) -> None:
         made = Assembly(request, counter).fit()
     except InvalidRequestError as error:
         assert case["pinned"]
-        needed = int(re.search(r"take ([\d,]+) tokens", str(error))[1].replace(",", ""))
+        said = re.search(r"take ([\d,]+) tokens", str(error))
+        assert said is not None
+        needed = int(said[1].replace(",", ""))
         assert needed > case["budget"]
         return
 
@@ -208,7 +215,7 @@ def test_everything_goes_in_where_there_is_room() -> None:
     assert all(item.level == "full" for item in made.items)
 
 
-class Uneven:
+class Uneven(TokenCounter):
     """A tokenizer whose counts do not add up: the whole counts more than its parts."""
 
     name = "uneven"

@@ -25,7 +25,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of sentence-transformers with random weights, made here and saved as real ones are."""
     sentence_transformers = pytest.importorskip("sentence_transformers")
     import torch
-    from transformers import BertConfig, BertModel, BertTokenizerFast
+    from transformers import BertConfig, BertModel, BertTokenizerFast  # type: ignore[attr-defined]
 
     torch.manual_seed(11)
     folder = tmp_path_factory.mktemp("models")

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,7 +88,13 @@ CHANGE = st.one_of(
     allowed=st.one_of(st.none(), st.lists(ROWS, max_size=20)),
     buffered=st.sampled_from([1, 3, 256]),
 )
-def test_after_any_changes_it_agrees_with_the_formula(changes, query, top_k, allowed, buffered) -> None:
+def test_after_any_changes_it_agrees_with_the_formula(
+    changes: list[tuple[str, Any]],
+    query: dict[str, float],
+    top_k: int,
+    allowed: list[int] | None,
+    buffered: int,
+) -> None:
     documents: Documents = {}
     index = KeywordIndex()
     with pytest.MonkeyPatch.context() as patch:
@@ -226,7 +233,7 @@ def test_a_snapshot_comes_back_with_its_header_and_can_be_changed(tmp_path: Path
     index.add(list(documents)[:400], list(documents.values())[:400])
     index.add(list(documents)[400:], list(documents.values())[400:])
     index.remove(list(documents)[::4])
-    header = {"sequence": 2**40, "namespace": "pröject", "negative": -1}
+    header: dict[str, int | str] = {"sequence": 2**40, "namespace": "pröject", "negative": -1}
     index.save(tmp_path / "keywords.bin", header)
     loaded, found = KeywordIndex.load(tmp_path / "keywords.bin")
     assert found == header

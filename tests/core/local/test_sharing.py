@@ -127,7 +127,7 @@ def test_a_record_that_is_replaced_in_the_middle_of_a_search_is_found(
     store.write("n", [record("a", "word", {"k": 1}, unit(1)), record("b", "word", {"k": 1}, unit(1, 1))])
     other = FAISSLocalStore(path)
     for query in (lambda: store.vector_query("n", unit(1), 5, {"k": 1}), lambda: store.keyword_query("n", "word", 5)):
-        assert ids(query()) == ["a", "b"]
+        assert ids(query()) == ["a", "b"]  # type: ignore[no-untyped-call]
     replaced: list[int] = []
 
     def interrupt(part: Any, name: str) -> None:

@@ -64,8 +64,8 @@ def test_a_vector_index_comes_back_from_its_snapshot_as_it_was(tmp_path: Path, a
     again, header = VectorIndex.load(tmp_path / "x.vector")
     assert header["sequence"] == 7 and len(again) == 998 and again.is_exact is not approximate
     for query in vectors[:5]:
-        for a, b in zip(index.search(query, 10), again.search(query, 10), strict=True):
-            assert a.tolist() == b.tolist()
+        (rows, scores), (same_rows, same_scores) = index.search(query, 10), again.search(query, 10)
+        assert (rows.tolist(), scores.tolist()) == (same_rows.tolist(), same_scores.tolist())
     again.add(np.array([2_000], dtype=np.int64), vectors[3:4])
     assert again.search(vectors[3], 1)[0].tolist() == [2_000]
     assert [file.name for file in tmp_path.iterdir()] == ["x.vector"]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pinecone_server import PineconeServer
+from pydantic import SecretStr
 
 from aurora_dev import Document, Memory, Settings, VectorStore
 from aurora_dev.core import factory
@@ -24,6 +25,7 @@ from aurora_dev.errors import (
     InvalidRequestError,
     StoreClosedError,
 )
+from aurora_dev.memory.opening import open_store
 from aurora_dev.testing.contract_support import (
     DIMENSION,
     EMBEDDER,
@@ -59,7 +61,7 @@ def vectors_of(server: PineconeServer, index: str = "aurora") -> set[str]:
 
 def test_nothing_connects_before_the_first_call(pinecone_server: PineconeServer, pinecone_store: Opener) -> None:
     store = pinecone_store(create=False)
-    assert store.capabilities.remote and not store.capabilities.transactions
+    assert not store.capabilities.local and not store.capabilities.transactional
     assert pinecone_server.asked() == []
 
 
@@ -267,7 +269,8 @@ def test_a_machine_that_stops_between_two_indexes_leaves_a_record_that_is_seen_t
     assert (found.content, found.metadata) == ("old", {"file_hash": "1"})
     assert found.vector is None  # that of another text is none
     store.write("n", [record("a", "new", {"file_hash": "2"}, unit(0, 1))])
-    assert np.allclose(store.fetch("n", ["a"], vectors=True)["a"].vector, unit(0, 1))
+    fetched = store.fetch("n", ["a"], vectors=True)["a"].vector
+    assert fetched is not None and np.allclose(fetched, unit(0, 1))
 
 
 def test_ids_and_terms_are_the_same_on_every_machine(pinecone_server: PineconeServer, pinecone_store: Opener) -> None:
@@ -447,7 +450,7 @@ def test_a_projects_file_chooses_its_namespace_only_where_it_has_the_store_to_it
 
 def test_a_project_on_pinecone_needs_a_namespace_of_its_own(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="AURORA_NAMESPACE"):
-        factory.open_store(Settings(backend="pinecone", pinecone_api_key="k"), tmp_path)
+        open_store(Settings(backend="pinecone", pinecone_api_key=SecretStr("k")), tmp_path)
 
 
 def test_the_key_is_in_no_log_no_text_and_no_error(

@@ -96,7 +96,7 @@ def test_what_happened_decides_the_error(error: Exception, ours: type[AuroraErro
 
 
 def test_a_new_exception_of_the_client_is_what_its_base_is() -> None:
-    class Stranger(clients.ServiceError):
+    class Stranger(clients.ServiceError):  # type: ignore[misc]
         pass
 
     assert isinstance(pinecone_errors.translated(Stranger(), KEY, "x"), BackendUnavailableError)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import math
 import random
 import shutil
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from core.rerank import tiny_onnx_reranker as tiny
 
 import aurora_dev
 from aurora_dev.core.contracts import Reranker
@@ -29,11 +29,6 @@ from aurora_dev.core.types import Document, SearchResult, SearchResults
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import InvalidRequestError, MissingDependencyError, ModelLoadError
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
-
-_spec = importlib.util.spec_from_file_location("tiny_onnx_reranker", Path(__file__).with_name("tiny_onnx_reranker.py"))
-assert _spec is not None and _spec.loader is not None
-tiny = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tiny)
 
 BY_SHARE_OF_GOOD = ["good good good", "good bad", "good a b c d e f g h"]
 DOCUMENTS = ["a b c", *reversed(BY_SHARE_OF_GOOD), "bad"]
@@ -117,7 +112,7 @@ def test_the_float_model_agrees(models: Path) -> None:
 
 
 def test_it_reads_the_heading_of_a_result_as_training_did(counting: ONNXReranker) -> None:
-    document = {"content": "a b", "metadata": {"path": "src/x/good.py", "symbol": "bad"}}
+    document: dict[str, Any] = {"content": "a b", "metadata": {"path": "src/x/good.py", "symbol": "bad"}}
     read = counting._texts([document])
     assert read == [reranker_text("a b", document["metadata"])] == ["src/x/good.py > bad\na b"]
     assert counting._texts(["a b"]) == ["a b"]
@@ -190,7 +185,7 @@ def test_a_repeated_query_is_answered_from_the_cache(counting: ONNXReranker) -> 
     first = counting.rerank("query", DOCUMENTS)
     model = counting._shared.get()
     counting._shared._model = None  # whoever asked the model now would load another
-    counting._shared._load = lambda: pytest.fail("the model was asked")  # type: ignore[assignment]
+    counting._shared._load = lambda: pytest.fail("the model was asked")
     counting._shared._model = model
     object.__setattr__(model, "predict", lambda pairs: pytest.fail("the model was asked"))
     assert counting.rerank("query", DOCUMENTS) == first

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import importlib.util
 import itertools
 import logging
 import math
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from core.rerank import tiny_cross_encoder as tiny
 
 pytest.importorskip("sentence_transformers")
 
@@ -28,11 +28,6 @@ from aurora_dev.core.types import SearchResult, SearchResults
 from aurora_dev.errors import ModelLoadError, RerankError
 
 # The tests are no package (importlib mode), so a module beside them is loaded by its path.
-_spec = importlib.util.spec_from_file_location("tiny_cross_encoder", Path(__file__).with_name("tiny_cross_encoder.py"))
-assert _spec is not None and _spec.loader is not None
-tiny = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tiny)
-
 DOCUMENTS = ["a b c", "good good good", "good bad", "good a b c d e f g h", "bad"]
 BY_SHARE_OF_GOOD = ["good good good", "good bad", "good a b c d e f g h"]
 
@@ -171,7 +166,7 @@ def test_the_input_order_changes_no_score(models: Path) -> None:
 def test_batches_hold_texts_of_like_length_whatever_the_input_order(models: Path) -> None:
     reranker = CrossEncoderReranker(str(models / "logits"), cache_size=0, batch_size=4)
     seen: list[list[Any]] = []
-    intercept(reranker, lambda predict: lambda pairs: (seen.append(pairs), predict(pairs))[1])
+    intercept(reranker, lambda predict: lambda pairs: (seen.append(pairs), predict(pairs))[1])  # type: ignore[func-returns-value]
     texts = [f"w{number} " * (1 + number % 7) for number in range(20)]
     reranker.rerank("a", texts)
     reranker.rerank("a", texts[::-1])
@@ -213,7 +208,7 @@ def test_a_pair_longer_than_the_model_is_cut_and_scored(models: Path) -> None:
 
 def test_a_repeated_query_costs_no_forward_pass(counting: CrossEncoderReranker) -> None:
     passes: list[int] = []
-    intercept(counting, lambda predict: lambda pairs: (passes.append(len(pairs)), predict(pairs))[1])
+    intercept(counting, lambda predict: lambda pairs: (passes.append(len(pairs)), predict(pairs))[1])  # type: ignore[func-returns-value]
     first = counting.rerank("query", DOCUMENTS)
     assert sum(passes) == len(DOCUMENTS)
     assert counting.rerank("query", DOCUMENTS) == first
@@ -230,7 +225,7 @@ def test_a_repeated_query_costs_no_forward_pass(counting: CrossEncoderReranker) 
 def test_without_a_cache_equal_documents_are_still_scored_once(models: Path) -> None:
     reranker = CrossEncoderReranker(str(models / "counting"), cache_size=0)
     passes: list[int] = []
-    intercept(reranker, lambda predict: lambda pairs: (passes.append(len(pairs)), predict(pairs))[1])
+    intercept(reranker, lambda predict: lambda pairs: (passes.append(len(pairs)), predict(pairs))[1])  # type: ignore[func-returns-value]
     reranker.rerank("query", ["a", "a", "a"])
     reranker.rerank("query", ["a"])
     assert passes == [1, 1]

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import logging
 import math
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+from core.rerank import rerank_servers as servers
 from pydantic import SecretStr
 
 from aurora_dev.core.contracts import Reranker
@@ -22,11 +21,6 @@ from aurora_dev.core.http_reranker import HTTPReranker
 from aurora_dev.core.rerank.formats import FORMATS, choose_format, default_model, endpoint_of, relevance, split
 from aurora_dev.core.types import SearchResult, SearchResults
 from aurora_dev.errors import InvalidRequestError, RerankError
-
-_spec = importlib.util.spec_from_file_location("rerank_servers", Path(__file__).with_name("rerank_servers.py"))
-assert _spec is not None and _spec.loader is not None
-servers: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(servers)
 
 KEY = "sk-very-secret-key-0123456789"
 QUERY = "verify signed tokens"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import importlib.util
 import os
 import socket
 import subprocess
@@ -20,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from core.rerank import rerank_servers as servers
 
 from aurora_dev.core.http_reranker import HTTPReranker
 from aurora_dev.core.services.circuit_breaker import CircuitBreaker
@@ -27,11 +27,6 @@ from aurora_dev.core.types import Document, SearchOptions, SearchResults
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import RerankError
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
-
-_spec = importlib.util.spec_from_file_location("rerank_servers", Path(__file__).with_name("rerank_servers.py"))
-assert _spec is not None and _spec.loader is not None
-servers: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(servers)
 
 KEY = "sk-very-secret-key-0123456789"
 QUERY = "verify signed tokens"

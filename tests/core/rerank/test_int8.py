@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import importlib.util
 import itertools
 import json
 import random
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from core.rerank import tiny_cross_encoder as tiny
 
 pytest.importorskip("sentence_transformers")
 
@@ -23,11 +23,6 @@ from aurora_dev.core import reranker as module
 from aurora_dev.core.rerank.shared_model import forget_models
 from aurora_dev.core.reranker import CrossEncoderReranker
 from aurora_dev.errors import MissingDependencyError, ModelLoadError
-
-_spec = importlib.util.spec_from_file_location("tiny_cross_encoder", Path(__file__).with_name("tiny_cross_encoder.py"))
-assert _spec is not None and _spec.loader is not None
-tiny = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tiny)
 
 # The exporter warns about the code of transformers, and older sentence-transformers about its own.
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pinecone_server import PineconeServer
+from pydantic import SecretStr
 
 from aurora_dev import Document, Settings, VectorStore
 from aurora_dev.core import factory
@@ -79,7 +80,7 @@ async def test_a_search_goes_on_without_it(
 
 
 def test_it_is_chosen_by_name_and_never_by_a_projects_file(tmp_path: Path) -> None:
-    settings = Settings(pinecone_api_key="key")
+    settings = Settings(pinecone_api_key=SecretStr("key"))
     for name, shown in (("pinecone", "bge-reranker-v2-m3"), ("pinecone:pinecone-rerank-v0", "pinecone-rerank-v0")):
         made = factory.create_reranker(name, settings)
         assert isinstance(made, PineconeReranker) and made.name == f"pinecone/{shown}"

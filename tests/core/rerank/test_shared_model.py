@@ -19,7 +19,7 @@ from aurora_dev.errors import ModelLoadError
 def test_threads_that_ask_at_once_share_one_load() -> None:
     loads: list[int] = []
     gate = threading.Barrier(8)
-    model = SharedModel(lambda: loads.append(1) or object(), "test")
+    model = SharedModel(lambda: loads.append(1) or object(), "test")  # type: ignore[func-returns-value]
 
     def ask(_: int) -> object:
         gate.wait()
@@ -33,7 +33,7 @@ def test_threads_that_ask_at_once_share_one_load() -> None:
 
 def test_a_load_that_was_begun_ahead_is_the_one_that_users_get() -> None:
     loads: list[str] = []
-    model = SharedModel(lambda: loads.append(threading.current_thread().name) or object(), "ahead")
+    model = SharedModel(lambda: loads.append(threading.current_thread().name) or object(), "ahead")  # type: ignore[func-returns-value]
     model.prefetch()
     model.prefetch()
     first = model.run(lambda gone: model.loaded)  # queues behind the load

@@ -102,7 +102,7 @@ async def test_a_remote_backend_is_asked_with_a_filter_and_once(
         ]
     )
     opened._hidden._clock = lambda: 1000.0
-    monkeypatch.setattr(type(opened.backend), "capabilities", property(lambda _: Capabilities(remote=True)))
+    monkeypatch.setattr(type(opened.backend), "capabilities", property(lambda _: Capabilities(local=False)))
 
     def refused(*_: object) -> None:
         raise AssertionError("asked for statistics")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from aurora_dev.core.context_manager import ContextManager
-from aurora_dev.core.contracts import Filter
+from aurora_dev.core.contracts import Filter, Reranker
 from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.record_kinds import IS_COMMIT
 from aurora_dev.core.search.history import asks_for_history, enough, without_commits_to_read
@@ -131,7 +131,7 @@ async def test_commits_alone_can_be_asked_for(store: VectorStore) -> None:
     assert await store.count(IS_COMMIT) == 150
 
 
-class Reads:
+class Reads(Reranker):
     """A reranker that notes what it reads and likes commits best."""
 
     name = "reads"

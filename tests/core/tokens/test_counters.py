@@ -73,7 +73,9 @@ def test_the_ranks_are_those_whose_checksum_is_in_tiktokens_source(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr(
-        openai_public, "load_tiktoken_bpe", lambda url, expected_hash: asked.append(expected_hash) or {}
+        openai_public,
+        "load_tiktoken_bpe",
+        lambda url, expected_hash: asked.append(expected_hash) or {},  # type: ignore[func-returns-value]
     )
     getattr(openai_public, encoding)()
     data = gzip.decompress((module.RANKS_PATH / f"{encoding}.tiktoken.gz").read_bytes())

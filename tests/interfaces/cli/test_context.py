@@ -40,7 +40,8 @@ def run(monkeypatch: pytest.MonkeyPatch, indexed: Path) -> Iterator[Run]:
             monkeypatch.delenv(name)
     monkeypatch.chdir(indexed)
     yield lambda *arguments: CliRunner().invoke(app, ["context", *arguments])
-    logger.handlers[:], level = handlers, logger.setLevel(level)
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
 
 
 def test_the_prompt_goes_to_stdout_and_the_table_to_stderr(run: Run) -> None:

@@ -282,7 +282,7 @@ def test_json_is_ascii_and_has_null_for_what_is_no_number() -> None:
 
 
 def test_numbers_are_written_for_people() -> None:
-    assert [size_of(n) for n in (0, 999, 1500, 2_500_000, 7e12)] == [
+    assert [size_of(n) for n in (0, 999, 1500, 2_500_000, 7_000_000_000_000)] == [
         "0 bytes",
         "999 bytes",
         "1.5 KB",

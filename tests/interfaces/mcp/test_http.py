@@ -37,8 +37,8 @@ async def test_the_official_client_works_over_http_with_the_token(project: Path,
     headers = {"Authorization": f"Bearer {server.token}"}
     told = []
 
-    async def note(done: float, total: float | None, message: str | None) -> None:
-        told.append(done)
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        told.append(progress)
 
     async with (
         httpx2.AsyncClient(headers=headers, timeout=30) as http,
