@@ -58,7 +58,7 @@ class Figures:
     queries: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     chunks: dict[str, int] = field(default_factory=dict)
 
-    def mean(self, keep: Callable[[str, str], bool] = lambda name, category: True) -> float:
+    def mean(self, keep: Callable[[str, str], bool] = lambda _name, _category: True) -> float:
         """Return the mean NDCG over the queries of packages and categories to keep."""
         values = [value for key, group in self.scores.items() if keep(*key) for value in group]
         return statistics.fmean(values) if values else float("nan")
@@ -159,11 +159,11 @@ async def measure_latency(data: Path, chunks: int) -> tuple[int, list[float]]:
 def groups_of(figures: Figures) -> dict[str, Callable[[str, str], bool]]:
     """Return which packages count in a group, for all packages and for each of two groups if there are both."""
     groups: dict[str, Callable[[str, str], bool]] = {
-        "tuning": lambda name, category: name in TUNING,
-        "reporting": lambda name, category: name not in TUNING,
+        "tuning": lambda name, _category: name in TUNING,
+        "reporting": lambda name, _category: name not in TUNING,
     }
     both = all(any(keep(*key) for key in figures.scores) for keep in groups.values())
-    return {"all": lambda name, category: True} | (groups if both else {})
+    return {"all": lambda _name, _category: True} | (groups if both else {})
 
 
 def report(figures: dict[str, Figures]) -> str:
@@ -173,7 +173,7 @@ def report(figures: dict[str, Figures]) -> str:
     lines.append("NDCG@10".ljust(12) + "".join(title.rjust(14) for title in [*groups, *categories]))
     for label, figure in figures.items():
         means = [figure.mean(keep) for keep in groups.values()]
-        means += [figure.mean(lambda name, cat, wanted=wanted: cat == wanted) for wanted in categories]  # type: ignore[misc]
+        means += [figure.mean(lambda _name, cat, wanted=wanted: cat == wanted) for wanted in categories]  # type: ignore[misc]
         lines.append(label.ljust(12) + "".join(f"{mean:14.3f}" for mean in means))
     lines.append("")
     titles = ["chunks", "semble", "NDCG", "semble", "index s", "semble", "ratio", "p50 ms", "p95 ms", "semble"]
@@ -181,7 +181,7 @@ def report(figures: dict[str, Figures]) -> str:
     ours, peer = figures[AURORA], figures["semble"]
     for name in ours.index:
 
-        def only(package: str, category: str, name: str = name) -> bool:
+        def only(package: str, _category: str, name: str = name) -> bool:
             return package == name
 
         ratio = ours.index[name] / peer.index[name]

@@ -221,7 +221,7 @@ async def measure_time(text: str, manager: ContextManager, store: VectorStore, r
 
 
 GROUPS: dict[str, Callable[[str], bool]] = {
-    "all": lambda package: True,
+    "all": lambda _package: True,
     "tuning": lambda package: package in TUNING,
     "reporting": lambda package: package not in TUNING,
 }

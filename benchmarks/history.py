@@ -114,7 +114,7 @@ def is_code(path: str) -> bool:
     return not path.startswith(("tests/", "docs/", "benchmarks/", "scripts/"))
 
 
-def reciprocal(results: Sequence[SearchResult], fits: Sequence[bool]) -> float:
+def reciprocal(_results: Sequence[SearchResult], fits: Sequence[bool]) -> float:
     return next((1.0 / place for place, fit in enumerate(fits, start=1) if fit), 0.0)
 
 

@@ -47,7 +47,7 @@ RERANKED = "+ reranker"
 SEVERAL, TOO_MANY = 2, 12
 PROSE = ("heading", "prose", "directive")
 GROUPS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
-    "all": lambda row: True,
+    "all": lambda _row: True,
     "prose": lambda row: row["kind"] in PROSE,
     "symbols": lambda row: row["kind"] == "symbol",
     "files": lambda row: row["kind"] == "module",

@@ -49,7 +49,10 @@ def few_certificates(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
 
 
 @pytest.fixture
-def pinecone_store(pinecone_server: PineconeServer, few_certificates: None) -> Iterator[Callable[..., PineconeStore]]:
+def pinecone_store(
+    pinecone_server: PineconeServer,
+    few_certificates: None,  # noqa: ARG001
+) -> Iterator[Callable[..., PineconeStore]]:
     """Open stores on the loopback server, which makes their indexes; they are closed at the end."""
     from aurora_dev.core.pinecone_store import PineconeStore
 

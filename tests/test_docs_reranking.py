@@ -146,7 +146,7 @@ def test_the_windows_are_those_of_the_code_and_read_what_is_said() -> None:
     }
 
 
-def test_the_settings_exist_and_reach_the_argument_that_is_named(tmp_path: Path) -> None:
+def test_the_settings_exist_and_reach_the_argument_that_is_named() -> None:
     rows = docs.table(PAGE, "setting", "environment", "what it sets here")
     concerned = [name for name in Settings.model_fields if "rerank" in name]
     named = [docs.bare(row["setting"]) for row in rows]

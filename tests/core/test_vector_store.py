@@ -48,7 +48,7 @@ class CountingEmbedder(HashingEmbedder):
 class BrokenEmbedder(HashingEmbedder):
     """Embeds documents, and no query."""
 
-    def embed_query(self, text: str) -> npt.NDArray[np.float32]:
+    def embed_query(self, _text: str) -> npt.NDArray[np.float32]:
         raise EmbeddingError("the service answered 503")
 
 
@@ -71,7 +71,7 @@ class Prefers(Reranker):
         self.word = word
         self.calls = 0
 
-    async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    async def score(self, _query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         self.calls += 1
         return np.array([0.9 if self.word in text else 0.1 for text in texts], dtype=np.float32)
 
@@ -490,8 +490,7 @@ async def test_the_event_loop_keeps_beating_while_a_slow_embedder_works(tmp_path
 
     async with VectorStore(path=tmp_path, embedder=SlowEmbedder(), reranker="none") as store:
         writing = asyncio.create_task(store.upsert([Document("text")]))
-        while not begun.is_set():
-            await asyncio.sleep(0)
+        assert await asyncio.to_thread(begun.wait, 30)
         assert not writing.done()  # the loop runs on while the embedder holds its thread
         finish.set()
         await writing

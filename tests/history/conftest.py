@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
 
 @pytest.fixture(autouse=True)
-def no_git_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def no_git_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nobody's own configuration counts, and no test finds the repository that the tests lie in."""
     home = tmp_path / "home"
     home.mkdir()
@@ -21,7 +21,6 @@ def no_git_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
-    yield
 
 
 @pytest.fixture

@@ -291,7 +291,7 @@ async def test_an_update_that_fails_behind_a_search_is_said_by_the_next(
         monkeypatch.setattr(freshness, "_PATIENCE", 0.0)
         gate = asyncio.Event()
 
-        async def fail(*arguments: object, **named: object) -> list[str]:
+        async def fail(*_arguments: object, **_named: object) -> list[str]:
             await gate.wait()
             raise StoreError("the disk is on fire")
 
@@ -406,7 +406,7 @@ async def test_a_store_that_refuses_to_be_written_costs_one_try(
     await memory.index()
     tries = 0
 
-    async def refuse(*arguments: object, **named: object) -> list[str]:
+    async def refuse(*_arguments: object, **_named: object) -> list[str]:
         nonlocal tries
         tries += 1
         raise StoreUnwritableError("read-only")
@@ -424,7 +424,7 @@ async def test_an_update_that_fails_is_said_and_not_tried_again_at_once(
     await memory.index()
     tries = 0
 
-    async def fail(*arguments: object, **named: object) -> list[str]:
+    async def fail(*_arguments: object, **_named: object) -> list[str]:
         nonlocal tries
         tries += 1
         raise StoreError("the disk is on fire")
@@ -454,9 +454,8 @@ async def test_searches_at_the_same_time_share_one_look(memory: Memory, project:
     assert all(len(texts) == 1 and notices == "" for texts, notices in results)
 
 
-async def test_a_slow_look_is_not_taken_before_every_search(
-    memory: Memory, project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("project")
+async def test_a_slow_look_is_not_taken_before_every_search(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     await memory.index()
     looks = 0
     look_at = look.look_at
@@ -521,7 +520,7 @@ async def test_looks_find_what_a_new_index_would_whatever_was_done(memory: Memor
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[Path], subprocess.Popen[str]]]:
+def start() -> Iterator[Callable[[Path], subprocess.Popen[str]]]:
     running = []
 
     def begin(project: Path) -> subprocess.Popen[str]:
@@ -567,7 +566,7 @@ def test_a_run_that_ends_while_its_note_is_read_was_not_interrupted(
     state = IndexState(tmp_path / "index", "main", tmp_path)
     state.begin()
 
-    def end_meanwhile(path: Path | None) -> bool:
+    def end_meanwhile(_path: Path | None) -> bool:
         state.end("cancelled")
         return False
 
@@ -580,7 +579,7 @@ async def test_a_run_that_fails_or_is_cancelled_says_so(memory: Memory, monkeypa
     reached = asyncio.Event()
     write = memory.store.write
 
-    async def fail(*arguments: object, **named: object) -> list[str]:
+    async def fail(*_arguments: object, **_named: object) -> list[str]:
         raise StoreError("no more space")
 
     async def wait(*arguments: object, **named: object) -> list[str]:

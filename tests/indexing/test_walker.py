@@ -281,7 +281,7 @@ def test_text_comes_back_as_it_was_written(text: str, encoding: str, tmp_path: P
     assert read_text(file) == text
 
 
-def test_other_encodings_are_guessed_and_never_fail(tmp_path: Path) -> None:
+def test_other_encodings_are_guessed_and_never_fail() -> None:
     assert decode("café – “x”\r\n".encode("cp1252")) == "café – “x”\r\n"
     assert decode(b"\x81\x8d caf\xe9") == "\x81\x8d café"
     assert decode(b"\xff\xfea") is not None  # half a UTF-16 character

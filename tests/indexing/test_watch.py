@@ -172,7 +172,7 @@ async def test_where_the_system_cannot_watch_the_project_is_polled_and_that_is_s
 ) -> None:
     import watchfiles
 
-    def refuse(*paths: Any, **options: Any) -> Any:
+    def refuse(*_paths: Any, **_options: Any) -> Any:
         raise OSError(errno.ENOSPC, "OS file watch limit reached")
 
     monkeypatch.setattr(watchfiles, "awatch", refuse)

@@ -87,4 +87,4 @@ def test_what_cannot_be_opened_leaves_no_thread_behind(tmp_path: Path) -> None:
 def test_a_callback_that_calls_its_own_memory_is_refused_instead_of_waiting_forever(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("x = 1\n")
     with SyncMemory.open(tmp_path) as memory, pytest.raises(InvalidRequestError, match="wait for itself"):
-        memory.index(lambda progress: memory.list() and None)  # type: ignore[arg-type]
+        memory.index(lambda _progress: memory.list() and None)  # type: ignore[arg-type]

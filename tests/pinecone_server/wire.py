@@ -66,7 +66,7 @@ class Exchange(BaseHTTPRequestHandler):
             with contextlib.suppress(OSError):
                 self.connection.settimeout(None)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, _format: str, *args: Any) -> None:
         """Keep quiet."""
 
 

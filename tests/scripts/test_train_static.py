@@ -41,7 +41,8 @@ def test_a_bag_holds_the_tokens_of_the_texts_that_are_asked_for(script: Any, sta
     assert offsets.tolist() == [0, len(expected[0])]
 
 
-def test_the_table_is_what_the_embedder_computes_with(script: Any, start: tuple[Any, Any]) -> None:
+@pytest.mark.usefixtures("script")
+def test_the_table_is_what_the_embedder_computes_with(start: tuple[Any, Any]) -> None:
     table, tokenizer = start
     mean = table[tokenizer.encode("where is the lock released", add_special_tokens=False).ids].mean(axis=0)
     assert np.allclose(

@@ -80,7 +80,8 @@ def test_the_table_holds_nothing_that_is_measured_on_and_no_open_version(sources
     assert len({source.language for source in table if source.role == "heldout"}) >= 8
 
 
-def test_no_package_of_the_held_out_part_is_trained_on_but_for_other_folders_of_it(sources: Any) -> None:
+@pytest.mark.usefixtures("sources")
+def test_no_package_of_the_held_out_part_is_trained_on_but_for_other_folders_of_it() -> None:
     table = room("source_table").SOURCES
     trained = {(p.name, p.roots) for s in table if s.role == "train" for p in s.packages}
     for source in table:

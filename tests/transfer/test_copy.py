@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +62,7 @@ def test_an_interrupted_copy_goes_on_and_writes_only_what_is_missing(
 ) -> None:
     source.write("n", some(2_500))
 
-    def interrupt(stage: str, done: int, total: int) -> None:
+    def interrupt(_stage: str, _done: int, _total: int) -> None:
         raise Interrupted
 
     with pytest.raises(Interrupted):
@@ -118,7 +118,7 @@ def test_a_record_that_another_process_changes_meanwhile_is_noticed(
 ) -> None:
     source.write("n", some(10))
 
-    def interfere(stage: str, done: int, total: int) -> None:
+    def interfere(stage: str, _done: int, _total: int) -> None:
         if stage == "copying":
             target.write("n", [record("r00003", "somebody else's")])
 
@@ -131,7 +131,7 @@ def test_a_source_that_changes_meanwhile_is_reported(
 ) -> None:
     source.write("n", some(1_200))
 
-    def write(stage: str, done: int, total: int) -> None:
+    def write(stage: str, done: int, _total: int) -> None:
         if stage == "copying":
             source.write("n", [record("z", f"after {done}")])
 
@@ -153,8 +153,8 @@ def test_agreement_counts_ties_as_found() -> None:
 
 
 @pytest.fixture
-def pinecone(pinecone_store: Callable[..., PineconeStore]) -> Iterator[PineconeStore]:
-    yield pinecone_store()
+def pinecone(pinecone_store: Callable[..., PineconeStore]) -> PineconeStore:
+    return pinecone_store()
 
 
 def test_local_to_pinecone_and_back_gives_the_same_store(
@@ -181,7 +181,7 @@ def test_a_copy_to_pinecone_goes_on_after_an_outage(
 ) -> None:
     source.write("n", some(2_200))
 
-    def break_down(stage: str, done: int, total: int) -> None:
+    def break_down(stage: str, done: int, _total: int) -> None:
         if stage == "copying" and done == 1_000:
             pinecone_server.fail(status=401)
 

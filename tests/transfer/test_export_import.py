@@ -32,7 +32,7 @@ class Interrupted(Exception):
 def interrupt_after(calls: int) -> Callable[[str, int, int], None]:
     left = [calls]
 
-    def progress(stage: str, done: int, total: int) -> None:
+    def progress(_stage: str, _done: int, _total: int) -> None:
         left[0] -= 1
         if left[0] < 0:
             raise Interrupted
@@ -133,7 +133,7 @@ def test_a_part_that_is_no_part_is_written_over(
 def test_a_store_that_is_written_to_meanwhile_is_reported(source: FAISSLocalStore, some: Some, tmp_path: Path) -> None:
     source.write("n", some(1_200))
 
-    def progress(stage: str, done: int, total: int) -> None:
+    def progress(_stage: str, done: int, _total: int) -> None:
         source.write("n", [record("z", f"written after {done}")])
 
     report = export_records(source, "n", tmp_path / "memory.jsonl", progress=progress)
@@ -281,7 +281,7 @@ def _change(lines: list[bytes], number: int, change: Callable[[dict[str, Any]], 
         (lambda lines: [*lines[:4], *lines[3:]], "line 5: the id 'r00002' does not come after 'r00002'"),
         (lambda lines: [*lines, lines[-2]], "line 23 stands behind the last line"),
         (lambda lines: lines[1:], "line 1 is not the header"),
-        (lambda lines: [], "the file is empty"),
+        (lambda _lines: [], "the file is empty"),
         (lambda lines: _change(lines, 1, lambda v: v.update(aurora_export=2)), "format version 2"),
         (lambda lines: _change(lines, 1, lambda v: v.update(embedder={"name": 1})), "line 1: the header is damaged"),
         (lambda lines: _change(lines, 1, lambda v: v.update(namespace="")), "line 1: the header is damaged"),
@@ -357,7 +357,7 @@ def test_records_that_vanish_meanwhile_are_noticed(
     source.write("n", some(2_500))
     export_records(source, "n", tmp_path / "m.jsonl")
 
-    def progress(stage: str, done: int, total: int) -> None:
+    def progress(stage: str, done: int, _total: int) -> None:
         if stage == "importing" and done == 2_000:
             target.delete_namespace("n")
 

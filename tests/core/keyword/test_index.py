@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -292,7 +293,7 @@ def test_any_flipped_byte_is_noticed(snapshot: bytes, tmp_path: Path) -> None:
         damaged = bytearray(snapshot)
         damaged[position] ^= 0x41
         path.write_bytes(damaged)
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match=re.escape(str(path))):
             KeywordIndex.load(path)
 
 
@@ -307,7 +308,7 @@ def test_every_shorter_or_longer_file_is_noticed(snapshot: bytes, tmp_path: Path
         b"PK" * 99,
     ]:
         path.write_bytes(content)
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match=re.escape(str(path))):
             KeywordIndex.load(path)
 
 
@@ -371,7 +372,7 @@ def test_searches_during_changes_see_whole_documents_only(monkeypatch: pytest.Mo
                 if len(set(np.round(scores, 4).tolist())) > 1:  # all documents are alike, half of one would differ
                     wrong.append(scores)
                 searches += 1
-        except BaseException as error:  # whatever it is, the test has to hear of it from another thread
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the test has to hear of it from another thread
             wrong.append(error)
 
     threads = [threading.Thread(target=search) for _ in range(3)]

@@ -223,7 +223,7 @@ def test_a_backup_that_cannot_be_written_leaves_nothing(store: FAISSLocalStore, 
         store.back_up(tmp_path / "nowhere" / "backup.db")
     (tmp_path / "old").mkdir()
 
-    def interrupt(done: int, total: int) -> None:
+    def interrupt(_done: int, _total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -252,7 +252,7 @@ def test_a_write_beyond_the_limit_is_refused_and_nothing_is_lost(tmp_path: Path)
     with closing(FAISSLocalStore(tmp_path / "s", max_bytes=limit)) as store:
         store.set_embedder(EMBEDDER)
         written = 0
-        with pytest.raises(StoreFullError, match=r"max_store_bytes \(2,097,152\).*earlier data are intact"):
+        with pytest.raises(StoreFullError, match=r"max_store_bytes \(2,097,152\).*earlier data are intact"):  # noqa: PT012
             for start in range(0, 10_000, 100):
                 fill(store, range(start, start + 100))
                 store.write("t", [record(f"t{start:05}", "y" * 20_000)])

@@ -72,7 +72,7 @@ def test_threads_may_write_and_search_one_store_at_once(store: FAISSLocalStore) 
         try:
             start.wait()
             work(worker)
-        except BaseException as error:  # reported by the main thread
+        except BaseException as error:  # noqa: BLE001 - reported by the main thread
             failures.append(error)
 
     threads = [threading.Thread(target=run, args=(write if i < 3 else search, i)) for i in range(6)]
@@ -199,7 +199,7 @@ def test_stores_that_are_created_at_the_same_moment_do_not_disturb_each_other(pa
         start.wait()
         try:
             stores.append(FAISSLocalStore(path))
-        except BaseException as error:  # reported by the main thread
+        except BaseException as error:  # noqa: BLE001 - reported by the main thread
             stores.append(error)
 
     threads = [threading.Thread(target=create) for _ in range(6)]
@@ -239,7 +239,7 @@ def test_writers_of_two_stores_take_turns(path: Path, store: FAISSLocalStore) ->
         try:
             for i in range(60):
                 writer.write("n", [record(f"{name}{i}", "x"), record("shared", name)], [f"{name}{i - 1}"])
-        except BaseException as error:  # reported by the main thread
+        except BaseException as error:  # noqa: BLE001 - reported by the main thread
             failures.append(error)
 
     threads = [threading.Thread(target=write, args=pair) for pair in ((store, "a"), (other, "b"))]

@@ -314,7 +314,7 @@ def test_damage_within_the_database_is_reported_with_what_to_do(saved: Path) -> 
         data[page * 8192 : page * 8192 + 64] = b"\xff" * 64
     (saved / "memory.db").write_bytes(bytes(data))
     store = FAISSLocalStore(saved)
-    with pytest.raises(StoreCorruptError, match="index the project again"):
+    with pytest.raises(StoreCorruptError, match="index the project again"):  # noqa: PT012
         for r in store.scan("n"):
             store.fetch("n", [r.id], vectors=True)
     store.close()

@@ -387,8 +387,9 @@ def test_requests_keep_to_the_limits_of_size(pinecone_server: PineconeServer, st
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("environment")
 def test_settings_choose_the_index_and_a_closed_store_is_closed(
-    environment: None, pinecone_server: PineconeServer, monkeypatch: pytest.MonkeyPatch
+    pinecone_server: PineconeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AURORA_PINECONE_INDEX", "team")
     store = factory.create_backend("pinecone")
@@ -453,9 +454,8 @@ def test_a_project_on_pinecone_needs_a_namespace_of_its_own(tmp_path: Path) -> N
         open_store(Settings(backend="pinecone", pinecone_api_key=SecretStr("k")), tmp_path)
 
 
-def test_the_key_is_in_no_log_no_text_and_no_error(
-    pinecone_server: PineconeServer, pinecone_store: Opener, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.usefixtures("pinecone_server")
+def test_the_key_is_in_no_log_no_text_and_no_error(pinecone_store: Opener, caplog: pytest.LogCaptureFixture) -> None:
     key = "pcsk_THIS-IS-SECRET"
     store = pinecone_store(api_key=key)
     with caplog.at_level(logging.DEBUG), pytest.raises(Exception, match="401") as caught:
@@ -468,13 +468,18 @@ def test_the_key_is_in_no_log_no_text_and_no_error(
 
 
 @pytest.fixture
-def environment(pinecone_server: PineconeServer, few_certificates: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def environment(
+    pinecone_server: PineconeServer,
+    few_certificates: None,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("PINECONE_API_KEY", pinecone_server.api_key)
     monkeypatch.setenv("PINECONE_CONTROLLER_HOST", pinecone_server.url)
     monkeypatch.setenv("AURORA_PINECONE_CREATE", "true")
 
 
-async def test_the_name_of_the_backend_is_all_that_changes_in_a_program(environment: None, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("environment")
+async def test_the_name_of_the_backend_is_all_that_changes_in_a_program(tmp_path: Path) -> None:
     documents = [Document(r.content, r.metadata, r.id) for r in LIBRARY]
     found = {}
     for backend in ("faiss", "pinecone"):
@@ -488,7 +493,8 @@ async def test_the_name_of_the_backend_is_all_that_changes_in_a_program(environm
     assert found["pinecone"][1:] == ("rrf_hybrid", None)
 
 
-async def test_upsert_waits_where_it_is_asked_to(environment: None, pinecone_server: PineconeServer) -> None:
+@pytest.mark.usefixtures("environment")
+async def test_upsert_waits_where_it_is_asked_to(pinecone_server: PineconeServer) -> None:
     async with VectorStore(backend="pinecone", embedder=HashingEmbedder(DIMENSION), reranker="none") as store:
         await store.upsert([Document("first words")])
         pinecone_server.delay_visibility(reads=2)
@@ -496,9 +502,8 @@ async def test_upsert_waits_where_it_is_asked_to(environment: None, pinecone_ser
         assert [result.content for result in await store.search("zebra", top_k=1)] == ["zebra crossing"]
 
 
-async def test_keywords_that_are_switched_off_are_said_in_degraded(
-    environment: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("environment")
+async def test_keywords_that_are_switched_off_are_said_in_degraded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AURORA_PINECONE_KEYWORD", "false")
     async with VectorStore(backend="pinecone", embedder=HashingEmbedder(DIMENSION), reranker="none") as store:
         await store.upsert([Document("alpha beta")], wait=True)
@@ -507,9 +512,8 @@ async def test_keywords_that_are_switched_off_are_said_in_degraded(
         assert results.degraded and "keyword" in results.degraded
 
 
-async def test_keywords_that_do_not_answer_are_said_in_degraded(
-    environment: None, pinecone_server: PineconeServer
-) -> None:
+@pytest.mark.usefixtures("environment")
+async def test_keywords_that_do_not_answer_are_said_in_degraded(pinecone_server: PineconeServer) -> None:
     async with VectorStore(backend="pinecone", embedder=HashingEmbedder(DIMENSION), reranker="none") as store:
         await store.upsert([Document("alpha beta")], wait=True)
         assert (await store.search("alpha", top_k=1)).search_method == "rrf_hybrid"
@@ -519,8 +523,9 @@ async def test_keywords_that_do_not_answer_are_said_in_degraded(
         assert results.notices[0].code == "keyword_unavailable"
 
 
+@pytest.mark.usefixtures("environment", "pinecone_server")
 async def test_two_machines_index_one_project_and_the_second_finds_nothing_to_do(
-    environment: None, tmp_path: Path, pinecone_server: PineconeServer
+    tmp_path: Path,
 ) -> None:
     reports = []
     for machine in ("one", "two"):

@@ -187,7 +187,7 @@ def test_a_repeated_query_is_answered_from_the_cache(counting: ONNXReranker) -> 
     counting._shared._model = None  # whoever asked the model now would load another
     counting._shared._load = lambda: pytest.fail("the model was asked")
     counting._shared._model = model
-    object.__setattr__(model, "predict", lambda pairs: pytest.fail("the model was asked"))
+    object.__setattr__(model, "predict", lambda _pairs: pytest.fail("the model was asked"))
     assert counting.rerank("query", DOCUMENTS) == first
 
 

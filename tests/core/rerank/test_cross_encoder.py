@@ -274,7 +274,8 @@ async def test_a_folder_that_does_not_exist_fails_with_advice_and_is_unavailable
     assert CrossEncoderReranker(str(tmp_path / "nowhere")).is_available is False
 
 
-def test_a_load_that_failed_is_tried_again_by_a_direct_call(models: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("models")
+def test_a_load_that_failed_is_tried_again_by_a_direct_call(tmp_path: Path) -> None:
     reranker = CrossEncoderReranker(str(tmp_path / "late"))
     with pytest.raises(ModelLoadError):
         reranker.warmup()
@@ -284,7 +285,8 @@ def test_a_load_that_failed_is_tried_again_by_a_direct_call(models: Path, tmp_pa
     assert reranker.unavailable_reason is None
 
 
-def test_damaged_weights_are_a_load_error(models: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("models")
+def test_damaged_weights_are_a_load_error(tmp_path: Path) -> None:
     model = tiny.build(tmp_path / "damaged")
     weights = model / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:200])
@@ -304,7 +306,8 @@ def test_an_encoder_without_a_trained_head_is_refused(tmp_path: Path) -> None:
         CrossEncoderReranker(str(model)).warmup()
 
 
-def test_a_hub_model_in_the_home_folder_loads_without_a_network(models: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("models")
+def test_a_hub_model_in_the_home_folder_loads_without_a_network(tmp_path: Path) -> None:
     # The layout of the Hub's cache: a snapshot for each commit, and which commit a branch means.
     commit = "0123456789abcdef0123456789abcdef01234567"
     repository = tmp_path / "models--someone--tiny-reranker"
@@ -369,7 +372,7 @@ def test_an_out_of_memory_error_is_retried_once_with_half_the_batch(models: Path
 def test_out_of_memory_twice_is_a_rerank_error(counting: CrossEncoderReranker, error: Exception) -> None:
     sizes: list[int] = []
 
-    def never(predict: Any) -> Any:
+    def never(_predict: Any) -> Any:
         def limited(pairs: list[Any]) -> Any:
             sizes.append(len(pairs))
             raise error
@@ -396,7 +399,7 @@ def test_what_is_no_score_is_a_rerank_error_and_is_not_cached(
     counting: CrossEncoderReranker, figures: Any, says: str
 ) -> None:
     healthy = counting._shared.get()
-    intercept(counting, lambda predict: lambda pairs: figures)
+    intercept(counting, lambda _predict: lambda _pairs: figures)
     with pytest.raises(ValueError, match=f"^Reranking failed for model .*{says}"):
         counting.rerank("query", DOCUMENTS)
     counting._shared._model = healthy
@@ -478,14 +481,14 @@ async def test_a_cached_answer_does_not_queue_behind_the_model(models: Path) -> 
     reranker = CrossEncoderReranker(str(models / "logits"))
     expected = await reranker.rerank_async("a", DOCUMENTS)
     release = threading.Event()
-    blocker = asyncio.create_task(reranker._shared.run_async(lambda abandoned: release.wait(10)))
+    blocker = asyncio.create_task(reranker._shared.run_async(lambda _abandoned: release.wait(10)))
     assert await asyncio.wait_for(reranker.rerank_async("a", DOCUMENTS), 5) == expected
     release.set()
     await blocker
 
 
 def test_a_model_of_any_maker_can_be_asked_through_the_same_class() -> None:
-    model = CrossEncoderModel("m", lambda pairs: [[2.0], [0.5]], "1", True, lambda: None)
+    model = CrossEncoderModel("m", lambda _pairs: [[2.0], [0.5]], "1", True, lambda: None)
     raw = model.raw_scores([("q", "a"), ("q", "b")], 8, threading.Event())
     assert raw == [2.0, 0.5]
     assert model.relevance(np.asarray(raw)).tolist() == [1.0, 0.5]

@@ -49,7 +49,7 @@ def make() -> Iterator[Make]:
     made: list[HTTPReranker] = []
 
     def build(url: str, **options: Any) -> HTTPReranker:
-        async def no_wait(seconds: float) -> None:
+        async def no_wait(_seconds: float) -> None:
             await asyncio.sleep(0)
 
         made.append(HTTPReranker(url, **{"wait": no_wait, "timeout": 5.0, **options}))
@@ -140,7 +140,7 @@ def test_formats_go_by_the_names_that_people_write(written: str, name: str) -> N
 
 async def test_scores_of_logits_go_through_a_sigmoid_where_the_setting_says_so(make: Make, serve: Serve) -> None:
     logits = [-800.0, 0.0, 2.0, 800.0]
-    server = serve(lambda asked: servers.as_json({"results": servers_entries(logits)}))
+    server = serve(lambda _asked: servers.as_json({"results": servers_entries(logits)}))
     scores = await make(server.url, scores="logit").score(QUERY, TEXTS)
     np.testing.assert_allclose(scores, [0.0, 0.5, 1 / (1 + math.exp(-2.0)), 1.0], atol=1e-6)
 
@@ -164,13 +164,13 @@ async def test_services_that_give_either_are_asked_for_the_kind_that_is_set(
 async def test_a_score_that_is_no_probability_is_an_error_and_no_reason_to_guess(
     make: Make, serve: Serve, score: float
 ) -> None:
-    server = serve(lambda asked: servers.as_json({"results": servers_entries([0.5, 0.5, 0.5, score])}))
+    server = serve(lambda _asked: servers.as_json({"results": servers_entries([0.5, 0.5, 0.5, score])}))
     with pytest.raises(RerankError, match=rf'invalid response: the score {score}.*scores="logit"'):
         await make(server.url).score(QUERY, TEXTS)
 
 
 async def test_rounding_above_one_is_no_error(make: Make, serve: Serve) -> None:
-    server = serve(lambda asked: servers.as_json({"results": servers_entries([1.0005, -0.0005, 1, 0])}))
+    server = serve(lambda _asked: servers.as_json({"results": servers_entries([1.0005, -0.0005, 1, 0])}))
     assert (await make(server.url).score(QUERY, TEXTS)).tolist() == [1.0, 0.0, 1.0, 0.0]
 
 
@@ -303,7 +303,7 @@ async def test_strings_and_mappings_can_be_reranked_too(make: Make, serve: Serve
 
 @pytest.mark.parametrize("given", [TEXTS, [{"content": text, "score": 0.5} for text in TEXTS], results()])
 async def test_what_was_not_scored_follows_in_its_earlier_order(make: Make, serve: Serve, given: list[Any]) -> None:
-    server = serve(lambda asked: servers.as_json({"rankings": [{"index": 2, "score": 0.4}]}))
+    server = serve(lambda _asked: servers.as_json({"rankings": [{"index": 2, "score": 0.4}]}))
     best = await make(server.url).rerank_async(QUERY, given)
     texts = [each.content if isinstance(each, SearchResult) else each["content"] for each in best]
     scores = [each.score if isinstance(each, SearchResult) else each["score"] for each in best]
@@ -316,7 +316,7 @@ async def test_what_was_not_scored_follows_in_its_earlier_order(make: Make, serv
 
 
 async def test_scores_never_rise_down_the_list_whatever_the_earlier_ones_were(make: Make, serve: Serve) -> None:
-    server = serve(lambda asked: servers.as_json({"rankings": [{"index": 3, "score": 0.4}]}))
+    server = serve(lambda _asked: servers.as_json({"rankings": [{"index": 3, "score": 0.4}]}))
     given = [{"content": text, "score": score} for text, score in zip(TEXTS, (0.1, 0.3, 0.2, 0.9), strict=True)]
     best = await make(server.url).rerank_async(QUERY, given)
     assert [each["score"] for each in best] == pytest.approx([0.4, 0.1, 0.1, 0.1])
@@ -325,7 +325,7 @@ async def test_scores_never_rise_down_the_list_whatever_the_earlier_ones_were(ma
 async def test_a_minimum_leaves_out_what_is_below_and_what_has_no_score(make: Make, serve: Serve) -> None:
     best = await make(serve().url, min_score=0.5).rerank_async(QUERY, [*results(), results()[0]])
     assert [result.id for result in best] == ["id2", "id1"]
-    server = serve(lambda asked: servers.as_json({"rankings": [{"index": 2, "score": 0.4}]}))
+    server = serve(lambda _asked: servers.as_json({"rankings": [{"index": 2, "score": 0.4}]}))
     assert await make(server.url, min_score=0.5).rerank_async(QUERY, TEXTS) == []
 
 
@@ -349,7 +349,7 @@ async def test_the_number_of_results_is_the_callers_else_the_rerankers(make: Mak
 
 
 async def test_ties_keep_the_earlier_order(make: Make, serve: Serve) -> None:
-    server = serve(lambda asked: servers.as_json({"rankings": [{"index": n, "score": 0.5} for n in (3, 1, 0, 2)]}))
+    server = serve(lambda _asked: servers.as_json({"rankings": [{"index": n, "score": 0.5} for n in (3, 1, 0, 2)]}))
     assert [each.id for each in await make(server.url).rerank_async(QUERY, results())] == ["id0", "id1", "id2", "id3"]
 
 
@@ -411,7 +411,7 @@ async def test_a_key_appears_in_no_error_log_or_repr(
     make: Make, serve: Serve, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    server = serve(lambda asked: servers.as_json({"message": f"key {KEY} is wrong, Bearer {KEY}"}, status))
+    server = serve(lambda _asked: servers.as_json({"message": f"key {KEY} is wrong, Bearer {KEY}"}, status))
     reranker = make(server.url, api_key=SecretStr(KEY), failure_threshold=1)
     with pytest.raises(RerankError) as caught:
         await reranker.score(QUERY, TEXTS)

@@ -122,7 +122,8 @@ def test_a_file_of_the_model_is_loaded_by_its_name(models: Path, tmp_path: Path)
     assert reranker._shared.get().revision.endswith(f"#{file}")
 
 
-def test_a_file_that_is_not_there_is_a_load_error_and_not_an_export(models: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("models")
+def test_a_file_that_is_not_there_is_a_load_error_and_not_an_export(tmp_path: Path) -> None:
     model = tiny.build(tmp_path / "m", activation="identity")
     reranker = CrossEncoderReranker(str(model), backend="onnx", model_file="onnx/nowhere.onnx")
     with pytest.raises(ModelLoadError, match=r"nowhere\.onnx"):

@@ -21,7 +21,10 @@ pytest.importorskip("pinecone", reason="the extra 'pinecone' is not installed")
 
 
 @pytest.fixture
-def reranker(pinecone_server: PineconeServer, few_certificates: None) -> Iterator[PineconeReranker]:
+def reranker(
+    pinecone_server: PineconeServer,
+    few_certificates: None,  # noqa: ARG001
+) -> Iterator[PineconeReranker]:
     made = PineconeReranker(pinecone_server.api_key, control_host=pinecone_server.url)
     yield made
     made.close()
@@ -45,8 +48,9 @@ async def test_many_texts_go_out_a_hundred_at_a_time(
     assert [len(seen.body["documents"]) for seen in pinecone_server.asked("rerank")] == [100, 100, 30]
 
 
+@pytest.mark.usefixtures("few_certificates")
 async def test_a_refused_key_is_an_error_without_the_key_and_is_not_tried_again(
-    pinecone_server: PineconeServer, few_certificates: None
+    pinecone_server: PineconeServer,
 ) -> None:
     reranker = PineconeReranker("pcsk_SECRET", control_host=pinecone_server.url)
     with pytest.raises(RerankError, match="401") as caught:

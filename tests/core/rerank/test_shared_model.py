@@ -36,7 +36,7 @@ def test_a_load_that_was_begun_ahead_is_the_one_that_users_get() -> None:
     model = SharedModel(lambda: loads.append(threading.current_thread().name) or object(), "ahead")  # type: ignore[func-returns-value]
     model.prefetch()
     model.prefetch()
-    first = model.run(lambda gone: model.loaded)  # queues behind the load
+    first = model.run(lambda _gone: model.loaded)  # queues behind the load
     assert first is not None and model.get() is first
     model.prefetch()
     assert len(loads) == 1 and loads[0].startswith("ahead")
@@ -53,10 +53,10 @@ def test_a_load_that_was_begun_ahead_and_failed_is_tried_again_by_who_needs_it()
 
     model = SharedModel(load, "ahead")
     model.prefetch()
-    assert model.run(lambda gone: model.loaded) is None
+    assert model.run(lambda _gone: model.loaded) is None
     assert model.failure == "not yet"
     model.prefetch()  # once is enough: what goes wrong is for the user to meet
-    assert model.run(lambda gone: model.loaded) is None
+    assert model.run(lambda _gone: model.loaded) is None
     assert model.get() is not None and model.failure is None
 
 
@@ -99,21 +99,21 @@ async def test_a_job_of_a_caller_who_went_away_is_told_or_never_begun() -> None:
 
     first = asyncio.create_task(model.run_async(running))
     await asyncio.to_thread(begun.wait, 10)
-    second = asyncio.create_task(model.run_async(lambda abandoned: ran.set()))
+    second = asyncio.create_task(model.run_async(lambda _abandoned: ran.set()))
     await asyncio.sleep(0)
     for task in (second, first):
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
     assert await asyncio.to_thread(told.wait, 10)
-    assert await model.run_async(lambda abandoned: "next") == "next"
+    assert await model.run_async(lambda _abandoned: "next") == "next"
     assert not ran.is_set()
 
 
 def test_jobs_run_one_at_a_time_in_one_thread() -> None:
     model = SharedModel(lambda: None, "test")
     with ThreadPoolExecutor(4) as pool:
-        threads = set(pool.map(lambda _: model.run(lambda abandoned: threading.get_ident()), range(20)))
+        threads = set(pool.map(lambda _: model.run(lambda _abandoned: threading.get_ident()), range(20)))
     assert len(threads) == 1
     assert threading.get_ident() not in threads
 

@@ -141,7 +141,7 @@ class Reads(Reranker):
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    async def score(self, query: str, texts: Sequence[str]) -> np.ndarray:
+    async def score(self, _query: str, texts: Sequence[str]) -> np.ndarray:
         self.texts = list(texts)
         return np.array([0.9 if "Commit" in text else 0.4 for text in texts], dtype=np.float32)
 

@@ -26,20 +26,20 @@ class TableReranker:
         self.is_available = available
         self.seen: list[str] = []
 
-    async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    async def score(self, _query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         self.seen = list(texts)
         return np.array([self.table.get(text, np.nan) for text in texts], dtype=np.float32)
 
 
 class FailingReranker(TableReranker):
-    async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    async def score(self, _query: str, _texts: Sequence[str]) -> npt.NDArray[np.float32]:
         raise RerankError("Reranking failed for model x: out of memory")
 
 
 class HangingReranker(TableReranker):
     cancelled = False
 
-    async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    async def score(self, _query: str, _texts: Sequence[str]) -> npt.NDArray[np.float32]:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -49,7 +49,7 @@ class HangingReranker(TableReranker):
 
 
 class ShortReranker(TableReranker):
-    async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    async def score(self, _query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         return np.ones(len(texts) - 1, dtype=np.float32)
 
 

@@ -44,7 +44,7 @@ class Scores(Reranker):
         self.asked = 0
         self.texts: list[str] = []
 
-    async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    async def score(self, _query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         self.asked += 1
         self.texts = list(texts)
         return np.array(self.scores[: len(texts)], dtype=np.float32)
@@ -310,7 +310,7 @@ class Counting(BundledReranker):
 
     asked: tuple[str, ...] = ()
 
-    async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    async def score(self, _query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         self.asked = tuple(texts)
         return np.array([0.9 if "needle" in text else 0.1 for text in texts], dtype=np.float32)
 

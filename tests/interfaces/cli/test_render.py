@@ -206,7 +206,7 @@ def test_syntax_colours_change_no_text(language: str) -> None:
 
 
 def test_a_lexer_that_drops_a_line_gets_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Syntax, "highlight", lambda self, code: Text(code.partition("\n")[2]))
+    monkeypatch.setattr(Syntax, "highlight", lambda _self, code: Text(code.partition("\n")[2]))
     plain = STYLE.sub("", on_terminal("zzz", result("first\nsecond")))
     assert "11 │ first" in plain
     assert "12 │ second" in plain

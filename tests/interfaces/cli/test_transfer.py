@@ -171,13 +171,12 @@ def test_a_store_at_its_limit_refuses_and_says_which_setting(run: Run, project: 
     assert run("index", cwd=project).exit_code == 0
 
 
+@pytest.mark.usefixtures("few_certificates")
 def test_a_project_moves_to_pinecone_and_back(
     run: Run,
     project: Path,
     empty: Path,
     pinecone_server: PineconeServer,
-    few_certificates: None,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     account = {"PINECONE_API_KEY": pinecone_server.api_key, "PINECONE_CONTROLLER_HOST": pinecone_server.url}
     done = run("copy", "--to", "pinecone", "--to-namespace", "team", "--create", cwd=project, **account)

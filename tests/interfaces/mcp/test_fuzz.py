@@ -163,7 +163,7 @@ def expected(line: bytes) -> tuple[str, Any]:
     if not text.strip(" \t\r\n"):
         return "nothing", None
     try:
-        message = json.loads(text, parse_constant=lambda name: 1 / 0)
+        message = json.loads(text, parse_constant=lambda _name: 1 / 0)
         text.encode("utf-8")
         json.dumps(message, ensure_ascii=False).encode("utf-8")
     except (ValueError, ZeroDivisionError, RecursionError):

@@ -37,7 +37,7 @@ async def test_the_official_client_works_over_http_with_the_token(project: Path,
     headers = {"Authorization": f"Bearer {server.token}"}
     told = []
 
-    async def note(progress: float, total: float | None, message: str | None) -> None:
+    async def note(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001
         told.append(progress)
 
     async with (
@@ -83,7 +83,7 @@ def test_a_signal_ends_a_server_with_open_streams(indexed_project: Path, http_se
     assert code == 0 and "Traceback" not in said, said
 
 
-async def application(scope: Any, receive: Any, send: Any) -> None:
+async def application(_scope: Any, _receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 299, "headers": []})
     await send({"type": "http.response.body", "body": b"inside"})
 

@@ -62,7 +62,7 @@ async def test_a_worker_s_thread_may_tell_progress() -> None:
 
 async def test_a_call_that_fails_tells_nothing_more() -> None:
     client = Client()
-    with pytest.raises(ValueError, match="broken"):
+    with pytest.raises(ValueError, match="broken"):  # noqa: PT012
         async with ProgressPump(client.hear) as pump:
             pump.tell(1, 1, "one")
             raise ValueError("broken")

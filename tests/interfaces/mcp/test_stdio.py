@@ -98,7 +98,8 @@ def test_the_handshake_does_not_wait_for_a_large_store_or_its_models(tmp_path: P
     assert took < max(HANDSHAKE, STARTS_OF_THE_SDK * sdk)
 
 
-def test_the_handshake_imports_neither_the_memory_nor_its_models(project: Path) -> None:
+@pytest.mark.usefixtures("project")
+def test_the_handshake_imports_neither_the_memory_nor_its_models() -> None:
     code = (
         "import sys; from aurora_dev.interfaces import mcp_server, mcp_command, mcp_memory, mcp_stdio; "
         "heavy = {'numpy', 'faiss', 'onnxruntime', 'tiktoken', 'tokenizers', 'torch', 'aurora_dev.memory'}; "
@@ -272,9 +273,7 @@ def test_wrong_arguments_are_refused_before_anything_is_served(
         run_mcp(path, **{**usual, **options})
 
 
-def test_the_project_around_a_folder_is_served(
-    indexed_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_project_around_a_folder_is_served(indexed_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert project_of(indexed_project / "src" / "auth") == indexed_project
     monkeypatch.chdir(indexed_project / "src")
     assert project_of(None) == indexed_project

@@ -440,7 +440,7 @@ async def test_a_failure_inside_is_a_sentence_and_the_server_goes_on(
 ) -> None:
     from aurora_dev.core.vector_store import VectorStore
 
-    async def broken(*arguments: Any, **options: Any) -> Any:
+    async def broken(*_arguments: Any, **_options: Any) -> Any:
         raise RuntimeError("the disk\ud800 is on fire")
 
     async with mcp_client(indexed_project) as client:
@@ -491,7 +491,7 @@ async def test_cancelling_a_call_stops_the_work_and_keeps_the_server(project: Pa
         (project / f"module_{number}.py").write_text(body, "utf-8")
     started = asyncio.Event()
 
-    async def note(done: float, total: float | None, message: str | None) -> None:
+    async def note(_done: float, _total: float | None, _message: str | None) -> None:
         started.set()
 
     async with mcp_client(project) as client:
@@ -547,7 +547,7 @@ async def test_the_status_tells_a_run_that_was_cut_short(project: Path, mcp_clie
         (project / f"module_{number}.py").write_text(body, "utf-8")
     started = asyncio.Event()
 
-    async def note(done: float, total: float | None, message: str | None) -> None:
+    async def note(_done: float, _total: float | None, _message: str | None) -> None:
         started.set()
 
     async with mcp_client(project) as client:
