@@ -78,4 +78,5 @@ class TestEmbedderWithoutKeywords(_DenseAlone, EmbedderContract):
             backend.set_embedder(WIDER_EMBEDDER)
         assert ids(backend.vector_query("n", unit(1), 1)) == ["a"]
         found = backend.fetch("n", ["a"], vectors=True)["a"].vector
-        assert found is not None and np.allclose(found, unit(1))
+        assert found is not None
+        assert np.allclose(found, unit(1))

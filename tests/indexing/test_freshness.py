@@ -572,7 +572,8 @@ def test_a_run_that_ends_while_its_note_is_read_was_not_interrupted(
 
     monkeypatch.setattr(index_state, "is_held", end_meanwhile)
     run = state.last_run()
-    assert run is not None and run.outcome == "cancelled"
+    assert run is not None
+    assert run.outcome == "cancelled"
 
 
 async def test_a_run_that_fails_or_is_cancelled_says_so(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -172,7 +172,8 @@ class RawServer:
 
     def end(self, number: int | None = None) -> tuple[int, bytes, bytes]:
         """Close its input, or send it a signal; return its exit code and what was left on both streams."""
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         if number is not None:
             self.process.send_signal(number)
             code = self.process.wait(60)
@@ -227,7 +228,8 @@ class HTTPServer:
             self.said += line
         found = re.search(r"at (http://\S+/mcp)\n", self.said)
         token = re.search(r"aurora: token: (\S+)\n", self.said)
-        assert found and token, self.said
+        assert found, self.said
+        assert token, self.said
         self.url, self.token = found[1], token[1]
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:

@@ -315,7 +315,8 @@ def test_a_damaged_page_of_records_is_never_answered_from(tmp_path: Path, health
                     written = RECORDS[identifier]
                     assert (given.content, given.metadata) == (written.content, written.metadata), (name, page)
                     if name in ("scan", "fetch"):
-                        assert given.vector is not None and written.vector is not None
+                        assert given.vector is not None
+                        assert written.vector is not None
                         assert np.array_equal(given.vector, written.vector), (name, page)
     assert reported > pages
 

@@ -67,7 +67,8 @@ def check(folder: Path, acknowledged: State, possible: State, chance: random.Ran
             assert document.id is not None
             record = records[document.id]
             assert (record.content, record.metadata) == (document.content, document.metadata)
-            assert record.vector is not None and np.array_equal(record.vector, vector)
+            assert record.vector is not None
+            assert np.array_equal(record.vector, vector)
         count = len(documents)
         stats = store.stats("n")
         assert stats == NamespaceStats(records=count, vectors=count, sequence=stats.sequence)

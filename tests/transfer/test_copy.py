@@ -35,7 +35,8 @@ def test_a_copy_is_exact_and_compared(
     source.write("n", some(1_500))
     stages: list[tuple[str, int, int]] = []
     report = copy_records(source, target, "n", progress=lambda *said: stages.append(said))
-    assert contents(target) == contents(source) and target.embedder() == EMBEDDER
+    assert contents(target) == contents(source)
+    assert target.embedder() == EMBEDDER
     assert (report.records, report.written, report.vectors, report.left_without) == (1_500, 1_500, 1_350, 0)
     assert (report.only_in_target, report.changed, report.sampled, report.agreement) == (0, False, 20, 1.0)
     assert 10 <= report.queries <= 20
@@ -146,7 +147,8 @@ def test_agreement_counts_ties_as_found() -> None:
     assert _share(best, best) == 1.0
     assert _share(best, matches(("a", 0.9), ("d", 0.50001), ("b", 0.5))) == 1.0
     assert _share(best, matches(("x", 0.9), ("y", 0.8), ("z", 0.7))) == 0.0
-    assert _share(best, []) == 0.0 and _share([], best) == 1.0
+    assert _share(best, []) == 0.0
+    assert _share([], best) == 1.0
 
 
 # -- Pinecone ----------------------------------------------------------------------------------------------------------
@@ -192,7 +194,8 @@ def test_a_copy_to_pinecone_goes_on_after_an_outage(
     pinecone_server.fail("reset", "upsert", every=7, first=False)
     report = copy_records(source, pinecone, "n", to_namespace="team")
     pinecone_server.heal()
-    assert report.records == 2_200 and report.written == 1_200
+    assert report.records == 2_200
+    assert report.written == 1_200
     assert contents(pinecone, "team") == contents(source)
 
 

@@ -53,7 +53,8 @@ def test_what_was_exported_comes_back_exactly(
     report = export_records(source, "n", tmp_path / name)
     assert (report.records, report.vectors, report.resumed, report.changed) == (1_300, 1_170, 0, False)
     assert report.bytes == (tmp_path / name).stat().st_size
-    assert (lines_of(tmp_path / name)[0][:1] == b"{") and len(lines_of(tmp_path / name)) == 1_302
+    assert lines_of(tmp_path / name)[0][:1] == b"{"
+    assert len(lines_of(tmp_path / name)) == 1_302
     found = import_records(target, tmp_path / name)
     assert (found.namespace, found.records, found.written, found.vectors, found.left_without) == (
         "n",
@@ -101,9 +102,12 @@ def test_an_interrupted_export_goes_on_where_it_was(
     assert not file.exists()
     os.truncate(part, part.stat().st_size - cut)  # a killed process may leave half a line, or half a member
     report = export_records(source, "n", file)
-    assert 0 < report.resumed < 2_000 and report.records == 2_000 and report.vectors == 1_800
+    assert 0 < report.resumed < 2_000
+    assert report.records == 2_000
+    assert report.vectors == 1_800
     assert lines_of(file) == expected
-    assert not part.exists() and check_file(file).records == 2_000
+    assert not part.exists()
+    assert check_file(file).records == 2_000
 
 
 def test_an_interrupted_export_begins_anew_where_the_store_has_changed(
@@ -158,7 +162,8 @@ def test_memory_does_not_grow_with_the_records(
         tracemalloc.stop()
     size = (tmp_path / "memory.jsonl").stat().st_size
     assert size > 30_000_000
-    assert peak_of_export < size / 3 and peak_of_import < size / 3
+    assert peak_of_export < size / 3
+    assert peak_of_import < size / 3
 
 
 def test_an_interrupted_import_goes_on_and_doubles_nothing(
@@ -220,10 +225,12 @@ def test_vectors_of_another_embedder_are_refused_or_left_out(
     target.set_embedder(embedder)
     with pytest.raises(EmbedderMismatchError, match=r"nothing was written.*--without-vectors"):
         import_records(target, tmp_path / "m.jsonl")
-    assert target.count("n") == 0 and target.embedder() == embedder
+    assert target.count("n") == 0
+    assert target.embedder() == embedder
     report = import_records(target, tmp_path / "m.jsonl", vectors=False)
     assert (report.records, report.vectors, report.left_without) == (30, 0, 27)
-    assert target.stats("n").vectors == 0 and target.count("n") == 30
+    assert target.stats("n").vectors == 0
+    assert target.count("n") == 30
     assert target.keyword_query("n", "f7", 1)[0].record.id == "r00007"
 
 
@@ -255,7 +262,8 @@ def test_vectors_may_be_lists_of_numbers(target: FAISSLocalStore, tmp_path: Path
     found = target.fetch("n", ["a", "b"], vectors=True)
     for name in "ab":
         stored = found[name].vector
-        assert stored is not None and np.array_equal(stored, vector)
+        assert stored is not None
+        assert np.array_equal(stored, vector)
 
 
 def _change(lines: list[bytes], number: int, change: Callable[[dict[str, Any]], Any]) -> list[bytes]:
@@ -317,8 +325,10 @@ def test_a_damaged_file_is_refused_with_its_line_and_nothing_is_written(
     file.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
     with pytest.raises(ExportFileError) as caught:
         import_records(target, file)
-    assert text in str(caught.value) and "\n" not in str(caught.value)
-    assert target.namespaces() == [] and target.embedder() is None
+    assert text in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert target.namespaces() == []
+    assert target.embedder() is None
 
 
 @pytest.mark.parametrize("cut", [1, 8, 2_000])

@@ -311,19 +311,22 @@ async def test_a_changed_file_is_seen_by_the_next_call(store: VectorStore, tmp_p
 async def test_the_graph_follows_the_store(store: VectorStore, tmp_path: Path) -> None:
     cache = GraphCache()
     before = await cache.get(store)
-    assert before is not None and before.depends["app/views.py"] == {"app/auth.py": ("login",)}
+    assert before is not None
+    assert before.depends["app/views.py"] == {"app/auth.py": ("login",)}
     assert await cache.get(store) is before
     write(tmp_path / "project", {"app/views.py": "from app.paint import paint\n\npaint(1, 2)\n"})
     await Indexer(store, tmp_path / "project").run()
     after = await cache.get(store)
-    assert after is not None and after.depends["app/views.py"] == {"app/paint.py": ("paint",)}
+    assert after is not None
+    assert after.depends["app/views.py"] == {"app/paint.py": ("paint",)}
 
 
 async def test_the_symbol_map_ranks_by_how_much_the_rest_refers_to(store: VectorStore) -> None:
     manager = ContextManager(store)
     counter = TiktokenCounter()
     whole = await manager.symbol_map(2_000)
-    assert "class UserStore:" in whole and "def paint(canvas, colour):" in whole
+    assert "class UserStore:" in whole
+    assert "def paint(canvas, colour):" in whole
     assert re.search(r"app/auth\.py\n  7: def login\(", whole)
     for limit in range(0, 80, 5):
         text = await manager.symbol_map(limit)

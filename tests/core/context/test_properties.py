@@ -244,4 +244,5 @@ def test_credentials_are_masked() -> None:
         history=tuple(read_history([{"role": "user", "content": token}])),
     )
     made = Assembly(request, COUNTERS["o200k_base"]).fit()
-    assert token not in made.text and token not in str(made.messages)
+    assert token not in made.text
+    assert token not in str(made.messages)

@@ -83,8 +83,11 @@ def test_a_busy_timeout_is_seconds_above_zero(path: Path, timeout: Any) -> None:
 def test_describe_tells_kind_place_size_and_schema(path: Path, store: FAISSLocalStore) -> None:
     store.write("n", RECORDS)
     facts = store.describe()
-    assert facts["kind"] == "faiss" and facts["path"] == str(path) and facts["bytes"] > 10_000
-    assert facts["index"] == {"n": "exact"} and facts["schema_version"] == sqlite_schema.SCHEMA_VERSION
+    assert facts["kind"] == "faiss"
+    assert facts["path"] == str(path)
+    assert facts["bytes"] > 10_000
+    assert facts["index"] == {"n": "exact"}
+    assert facts["schema_version"] == sqlite_schema.SCHEMA_VERSION
 
 
 def test_a_closed_store_says_so_whatever_is_asked(store: FAISSLocalStore) -> None:

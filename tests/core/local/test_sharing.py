@@ -43,7 +43,8 @@ def test_two_stores_on_one_path_see_each_other_s_writes(path: Path, store: FAISS
     store.write("n", [record("a", "alpha", {}, unit(1))])
     assert len(other.vector_query("n", unit(1), 5)) == 1
     store.set_embedder(OTHER_EMBEDDER)
-    assert other.embedder() == OTHER_EMBEDDER and other.vector_query("n", unit(1), 5) == []
+    assert other.embedder() == OTHER_EMBEDDER
+    assert other.vector_query("n", unit(1), 5) == []
     other.close()
 
 
@@ -158,7 +159,8 @@ def test_a_writer_that_waits_too_long_is_told_so_and_readers_do_not_wait(path: P
     blocker.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreLockedError, match="busy_timeout"):
         hurried.write("n", [record("late", "x")])
-    assert hurried.count("n") == 3 and len(hurried.vector_query("n", unit(1), 5)) == 3
+    assert hurried.count("n") == 3
+    assert len(hurried.vector_query("n", unit(1), 5)) == 3
     blocker.execute("ROLLBACK")
     blocker.close()
     hurried.write("n", [record("late", "x")])
@@ -249,5 +251,6 @@ def test_writers_of_two_stores_take_turns(path: Path, store: FAISSLocalStore) ->
         thread.join()
     assert not failures
     assert [r.id for r in other.scan("n")] == ["a59", "b59", "shared"]
-    assert store.stats("n").records == 3 and store.stats("n").sequence == 120
+    assert store.stats("n").records == 3
+    assert store.stats("n").sequence == 120
     other.close()

@@ -172,7 +172,8 @@ def test_a_file_in_the_place_of_the_snapshots_is_named_once_and_searches_go_on(
     with caplog.at_level(logging.WARNING):
         assert found(saved) == EXPECTED
     assert len(caplog.records) == 1
-    assert "is not a folder" in caplog.text and str(saved / "index") in caplog.text
+    assert "is not a folder" in caplog.text
+    assert str(saved / "index") in caplog.text
     assert (saved / "index").read_text(encoding="utf-8") == "in the way"
 
 
@@ -244,7 +245,8 @@ def test_another_embedder_marks_its_commit_in_every_namespace(saved: Path) -> No
             state = sqlite_records.read_state(connection, name)
             assert state is not None
             marks = [sqlite_records.read_mark(connection, state, s) for s in range(1, state.sequence + 1)]
-            assert len(set(marks)) == 2 and max(marks) < 0
+            assert len(set(marks)) == 2
+            assert max(marks) < 0
     store.close()
 
 

@@ -62,7 +62,8 @@ def test_a_refusal_is_said_at_once_and_in_our_words(
         with pytest.raises(ours) as caught:
             call()
         assert type(caught.value) is ours
-        assert "aurora" in str(caught.value) and str(status) in str(caught.value)
+        assert "aurora" in str(caught.value)
+        assert str(status) in str(caught.value)
         assert len([seen for seen in pinecone_server.asked(operation) if seen.status == status]) <= 2
     pinecone_server.heal()
     assert ids(store.fetch("n", ["a", "b"])) == ["a"]
@@ -127,8 +128,10 @@ def test_a_write_that_was_stored_in_part_says_which(pinecone_server: PineconeSer
     with pytest.raises(PartialWriteError) as caught:
         store.write("n", [record(name, f"text {name}", {}, unit(1)) for name in names], ["gone"])
     error = caught.value
-    assert list(error.stored) == names[:20] and list(error.failed) == names[20:]
-    assert "20 of 40" in str(error) and isinstance(error.__cause__, InvalidRequestError)
+    assert list(error.stored) == names[:20]
+    assert list(error.failed) == names[20:]
+    assert "20 of 40" in str(error)
+    assert isinstance(error.__cause__, InvalidRequestError)
     assert set(pinecone_server.index("aurora-sparse").ids("n")) == {*names[:20], "gone"}  # nothing was deleted
     assert store.stats("n").sequence > before
     store.write("n", [record(name, f"text {name}", {}, unit(1)) for name in names], ["gone"])
@@ -144,7 +147,8 @@ def test_where_one_batch_fails_for_a_while_the_others_are_stored(
     pinecone_server.fail("status", "upsert", status=409, skip=3, times=1)
     with pytest.raises(PartialWriteError) as caught:
         store.write("n", [record(name, "text", {}, unit(1)) for name in names])
-    assert len(caught.value.failed) == 5 and len(caught.value.stored) == 25
+    assert len(caught.value.failed) == 5
+    assert len(caught.value.stored) == 25
     assert set(pinecone_server.index("aurora-sparse").ids("n")) == set(caught.value.stored)
 
 
@@ -173,7 +177,8 @@ def test_one_writer_after_the_other_leaves_the_last_text(pinecone_server: Pineco
     assert fault.struck > 2
     pinecone_server.heal()
     found = store.fetch("n", ["a"], vectors=True)["a"]
-    assert found.content == "text 3" and found.vector is not None
+    assert found.content == "text 3"
+    assert found.vector is not None
 
 
 def test_many_threads_write_and_search_at_once(pinecone_server: PineconeServer, store: PineconeStore) -> None:
@@ -186,7 +191,8 @@ def test_many_threads_write_and_search_at_once(pinecone_server: PineconeServer, 
     with ThreadPoolExecutor(8) as pool:
         assert all(found > 0 for found in pool.map(work, range(24)))
     pinecone_server.heal()
-    assert store.count("n") == 25 and len(store.keyword_query("n", "flamingo", 50)) == 24
+    assert store.count("n") == 25
+    assert len(store.keyword_query("n", "flamingo", 50)) == 24
 
 
 def test_closing_does_not_wait_for_repeated_requests(pinecone_server: PineconeServer, store: PineconeStore) -> None:

@@ -61,7 +61,8 @@ def vectors_of(server: PineconeServer, index: str = "aurora") -> set[str]:
 
 def test_nothing_connects_before_the_first_call(pinecone_server: PineconeServer, pinecone_store: Opener) -> None:
     store = pinecone_store(create=False)
-    assert not store.capabilities.local and not store.capabilities.transactional
+    assert not store.capabilities.local
+    assert not store.capabilities.transactional
     assert pinecone_server.asked() == []
 
 
@@ -183,7 +184,8 @@ def dense_only(pinecone_store: Opener) -> PineconeStore:
 def test_without_keyword_search_one_index_holds_all(pinecone_server: PineconeServer, dense_only: PineconeStore) -> None:
     dense_only.write("n", [record("a", "alpha", {"k": 1}, unit(1)), record("b", "beta", {"k": 2})])
     assert list(pinecone_server.known) == ["aurora"]
-    assert not dense_only.capabilities.keyword and dense_only.keyword_query("n", "alpha", 3) == []
+    assert not dense_only.capabilities.keyword
+    assert dense_only.keyword_query("n", "alpha", 3) == []
     assert ids(dense_only.vector_query("n", unit(1), 5)) == ["a"]
     assert [r.id for r in dense_only.missing_vectors("n", 5)] == ["b"]
     stats = dense_only.stats("n")
@@ -197,8 +199,11 @@ def test_without_keyword_search_one_index_holds_all(pinecone_server: PineconeSer
 def test_without_keyword_search_and_without_an_index_nothing_is_there_yet(pinecone_store: Opener) -> None:
     store = pinecone_store(keyword=False)
     assert (store.embedder(), store.namespaces(), store.count("n"), list(store.scan("n"))) == (None, [], 0, [])
-    assert store.fetch("n", ["a"]) == {} and store.missing_vectors("n", 1) == [] and store.delete_namespace("n") == 0
-    assert store.stats("n").records == 0 and store.vector_query("n", unit(1), 1) == []
+    assert store.fetch("n", ["a"]) == {}
+    assert store.missing_vectors("n", 1) == []
+    assert store.delete_namespace("n") == 0
+    assert store.stats("n").records == 0
+    assert store.vector_query("n", unit(1), 1) == []
     store.write("n", deletes=["a"])
     with pytest.raises(InvalidRequestError, match="set_embedder"):
         store.write("n", [record("a", "x")])
@@ -270,7 +275,8 @@ def test_a_machine_that_stops_between_two_indexes_leaves_a_record_that_is_seen_t
     assert found.vector is None  # that of another text is none
     store.write("n", [record("a", "new", {"file_hash": "2"}, unit(0, 1))])
     fetched = store.fetch("n", ["a"], vectors=True)["a"].vector
-    assert fetched is not None and np.allclose(fetched, unit(0, 1))
+    assert fetched is not None
+    assert np.allclose(fetched, unit(0, 1))
 
 
 def test_ids_and_terms_are_the_same_on_every_machine(pinecone_server: PineconeServer, pinecone_store: Opener) -> None:
@@ -281,7 +287,8 @@ def test_ids_and_terms_are_the_same_on_every_machine(pinecone_server: PineconeSe
         pinecone_server.forget()
         machine.write("n", [replace(r, vector=unit(1)) for r in LIBRARY])
         sent.append([seen.body for seen in pinecone_server.asked("upsert") if seen.body["namespace"][0] == "n"])
-    assert sent[0] == sent[1] and len(sent[0]) == 2
+    assert sent[0] == sent[1]
+    assert len(sent[0]) == 2
 
 
 # --- freshness --------------------------------------------------------------------------------------------------------
@@ -297,7 +304,8 @@ def test_refresh_returns_when_searches_see_what_was_written(
     assert ids(store.vector_query("n", unit(1), 1)) == ids(store.keyword_query("n", "alpha", 1)) == ["a"]
     store.write("n", deletes=["a"])
     store.refresh("n")
-    assert store.fetch("n", ["a"]) == {} and store.vector_query("n", unit(1), 1) == []
+    assert store.fetch("n", ["a"]) == {}
+    assert store.vector_query("n", unit(1), 1) == []
 
 
 def test_what_lists_and_counts_waits_for_own_writes(pinecone_server: PineconeServer, store: PineconeStore) -> None:
@@ -509,7 +517,8 @@ async def test_keywords_that_are_switched_off_are_said_in_degraded(monkeypatch: 
         await store.upsert([Document("alpha beta")], wait=True)
         results = await store.search("alpha", top_k=1)
         assert (len(results), results.search_method) == (1, "vector")
-        assert results.degraded and "keyword" in results.degraded
+        assert results.degraded
+        assert "keyword" in results.degraded
 
 
 @pytest.mark.usefixtures("environment")
@@ -549,4 +558,6 @@ def test_zeros_are_a_vector_that_nothing_is_near_to(store: PineconeStore) -> Non
     assert store.missing_vectors("n", 5) == []
     assert ids(store.vector_query("n", unit(1), 5)) == ["b"]
     vector = store.fetch("n", ["a"], vectors=True)["a"].vector
-    assert vector is not None and vector.shape == (DIMENSION,) and not vector.any()
+    assert vector is not None
+    assert vector.shape == (DIMENSION,)
+    assert not vector.any()

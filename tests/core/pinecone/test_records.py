@@ -66,7 +66,9 @@ def test_every_id_has_a_form_that_pinecone_takes_and_comes_back(identifier: str)
 def test_ids_that_are_longer_than_pinecones_when_escaped_are_digests_and_kept_in_the_record() -> None:
     long = "ä" * 256
     encoded = names.encode_id(long)
-    assert names.is_digest(encoded) and len(encoded) <= 512 and names.decode_id(encoded) is None
+    assert names.is_digest(encoded)
+    assert len(encoded) <= 512
+    assert names.decode_id(encoded) is None
     assert decode_record(encoded, as_pinecone_keeps_it(encode_metadata(Record(long, "x", {})))).id == long
 
 
@@ -78,7 +80,8 @@ def test_the_ids_that_aurora_makes_itself_stand_as_they_are() -> None:
 @given(texts.filter(lambda text: 0 < len(text.encode()) <= 100))
 def test_every_namespace_comes_back_and_none_is_taken_for_one_of_vectors(namespace: str) -> None:
     encoded = names.encode_namespace(namespace)
-    assert encoded.isascii() and "\x00" not in encoded
+    assert encoded.isascii()
+    assert "\x00" not in encoded
     assert names.decode_namespace(encoded) == namespace
     vectors = names.vectors_namespace(encoded, "0123456789")
     assert names.decode_namespace(vectors) is None
@@ -118,7 +121,8 @@ def test_a_record_comes_back_as_it_was_with_the_types_of_its_values(content: str
 def test_metadata_cannot_pass_for_what_aurora_keeps_there() -> None:
     record = Record("a", "x", {"aurora_content": "other", "aurora_vector": "mine", "$gt": 1})
     encoded = encode_metadata(record)
-    assert encoded["aurora_content"] == "x" and "aurora_vector" not in encoded
+    assert encoded["aurora_content"] == "x"
+    assert "aurora_vector" not in encoded
     assert decode_record("a", encoded) == record
 
 
@@ -176,7 +180,8 @@ def _holds(operator: str, found: Any, operand: Any) -> bool:
         wanted = operand if isinstance(operand, list) else [operand]
         assert operator not in ("$in", "$nin") or 0 < len(wanted) <= 10_000
         if operator in ("$in", "$nin"):
-            assert len({type(value) for value in wanted} - {int, float}) <= 1 and bool not in map(type, wanted)
+            assert len({type(value) for value in wanted} - {int, float}) <= 1
+            assert bool not in map(type, wanted)
         same = any(e == w and isinstance(e, bool) == isinstance(w, bool) for e in elements for w in wanted)
         return same == (operator in ("$eq", "$in"))
     number = isinstance(found, int | float) and not isinstance(found, bool)

@@ -133,7 +133,8 @@ def test_the_bundled_model_reads_names_in_camel_case_as_words() -> None:
     assert tokens("createAppContext") == ["create", "app", "context"]
     assert tokens("XMLHttpRequest") == tokens("xml http request")
     assert tokens("URLs of APIs") == tokens("urls of apis")
-    assert tokenizer.truncation is None and tokenizer.padding is None
+    assert tokenizer.truncation is None
+    assert tokenizer.padding is None
     assert tokens("use_state USE State2") == ["use", "_", "state", "use", "state", "##2"]
 
 
@@ -142,7 +143,8 @@ def test_the_heading_stays_and_the_window_is_taken_below_it(models: Path) -> Non
     heading = reranker_heading({"path": "a/b.py", "symbol": "C.d"})
     text = f"{heading}\n" + "w1 " * 50 + "needle here " + "w2 " * 50
     passage = reranker._passage("needle", text)
-    assert passage.startswith(f"{heading}\n") and "needle" in passage
+    assert passage.startswith(f"{heading}\n")
+    assert "needle" in passage
     assert len(passage) <= len(heading) + 1 + 20
     assert len(reranker._passage("needle", "x" * 5_000)) <= 20  # minified code has no heading
 
@@ -158,7 +160,8 @@ async def test_a_search_gives_it_headings(models: Path, tmp_path: Path) -> None:
     async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=Recording(models / "counting")) as store:
         await store.upsert([Document("def handler(): good", {"path": "app/views.py", "symbol": "handler"})])
         results = await store.search("handler")
-    assert results.search_method.endswith("+rerank") and results.degraded is None
+    assert results.search_method.endswith("+rerank")
+    assert results.degraded is None
     assert seen == ["app/views.py > handler\ndef handler(): good"]
 
 
@@ -300,7 +303,8 @@ async def test_a_damaged_model_never_breaks_a_search(
         for _ in range(2):
             results = await store.search("good")
             assert [result.id for result in results] == [result.id for result in plain]
-            assert results.degraded is not None and str(folder) in results.degraded
+            assert results.degraded is not None
+            assert str(folder) in results.degraded
     assert reranker.is_available is False
     assert "export_reranker.py" in (reranker.unavailable_reason or "")
     with pytest.raises(ModelLoadError, match="cannot be used"):
@@ -365,7 +369,8 @@ def test_in_an_environment_without_onnx_runtime_a_search_gives_stage_1(models: P
     # Without the site module no other packages are seen.
     done = subprocess.run([sys.executable, "-I", "-S", script], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("2 ") and "onnxruntime" in done.stdout
+    assert done.stdout.startswith("2 ")
+    assert "onnxruntime" in done.stdout
 
 
 def test_asking_imports_and_reads_nothing(models: Path) -> None:

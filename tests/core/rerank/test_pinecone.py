@@ -34,8 +34,11 @@ async def test_every_text_gets_its_score_in_the_order_of_the_texts(reranker: Pin
     assert isinstance(reranker, Reranker)
     texts = ["rate limits in redis", "nothing of the kind", "token limits", "  "]
     scores = await reranker.score("redis rate limits", texts)
-    assert scores.shape == (4,) and scores.dtype == np.float32
-    assert np.isnan(scores[3]) and (scores[:3] >= 0).all() and (scores[:3] <= 1).all()
+    assert scores.shape == (4,)
+    assert scores.dtype == np.float32
+    assert np.isnan(scores[3])
+    assert (scores[:3] >= 0).all()
+    assert (scores[:3] <= 1).all()
     assert scores[0] > scores[2] > scores[1]
     assert (await reranker.score("x", [])).shape == (0,)
 
@@ -57,7 +60,8 @@ async def test_a_refused_key_is_an_error_without_the_key_and_is_not_tried_again(
         await reranker.score("x", ["y"])
     assert "SECRET" not in f"{caught.value} {reranker!r}"
     assert not reranker.is_available
-    assert reranker.unavailable_reason and "401" in reranker.unavailable_reason
+    assert reranker.unavailable_reason
+    assert "401" in reranker.unavailable_reason
     reranker.close()
 
 
@@ -80,14 +84,16 @@ async def test_a_search_goes_on_without_it(
         pinecone_server.fail("status", "rerank", status=403)
         results = await store.search("redis", top_k=1)
         assert results[0].content == "redis rate limits"
-        assert results.degraded and "403" in results.degraded
+        assert results.degraded
+        assert "403" in results.degraded
 
 
 def test_it_is_chosen_by_name_and_never_by_a_projects_file(tmp_path: Path) -> None:
     settings = Settings(pinecone_api_key=SecretStr("key"))
     for name, shown in (("pinecone", "bge-reranker-v2-m3"), ("pinecone:pinecone-rerank-v0", "pinecone-rerank-v0")):
         made = factory.create_reranker(name, settings)
-        assert isinstance(made, PineconeReranker) and made.name == f"pinecone/{shown}"
+        assert isinstance(made, PineconeReranker)
+        assert made.name == f"pinecone/{shown}"
     with pytest.raises(ConfigurationError, match="PINECONE_API_KEY"):
         factory.create_reranker("pinecone", Settings())
     (tmp_path / "aurora.toml").write_text('reranker = "pinecone"', "utf-8")

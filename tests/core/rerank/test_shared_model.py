@@ -37,9 +37,11 @@ def test_a_load_that_was_begun_ahead_is_the_one_that_users_get() -> None:
     model.prefetch()
     model.prefetch()
     first = model.run(lambda _gone: model.loaded)  # queues behind the load
-    assert first is not None and model.get() is first
+    assert first is not None
+    assert model.get() is first
     model.prefetch()
-    assert len(loads) == 1 and loads[0].startswith("ahead")
+    assert len(loads) == 1
+    assert loads[0].startswith("ahead")
 
 
 def test_a_load_that_was_begun_ahead_and_failed_is_tried_again_by_who_needs_it() -> None:
@@ -57,7 +59,8 @@ def test_a_load_that_was_begun_ahead_and_failed_is_tried_again_by_who_needs_it()
     assert model.failure == "not yet"
     model.prefetch()  # once is enough: what goes wrong is for the user to meet
     assert model.run(lambda _gone: model.loaded) is None
-    assert model.get() is not None and model.failure is None
+    assert model.get() is not None
+    assert model.failure is None
 
 
 def test_whoever_waited_for_a_load_that_failed_gets_its_error_and_a_later_call_tries_again() -> None:

@@ -340,7 +340,8 @@ async def test_a_files_second_passage_with_all_the_words_is_read_and_wins(tmp_pa
         without = await store.search("session pool", top_k=41, rerank=False)
         found = await store.search("session pool", top_k=5)
     assert [result.id for result in without].index("second") > 15
-    assert len(reranker.asked) == 15 and any("needle" in text for text in reranker.asked)
+    assert len(reranker.asked) == 15
+    assert any("needle" in text for text in reranker.asked)
     assert found[0].id == "second"
     assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
 
@@ -350,7 +351,8 @@ async def test_commits_that_nobody_asked_for_are_not_read(tmp_path: Path) -> Non
         commits = [Document("session pool " * 4, {"commit": f"{n}"}, f"c{n}") for n in range(20)]
         await store.upsert([*pools(30), *commits])
         await store.search("session pool", top_k=5)
-        assert len(reranker.asked) == 15 and all("pad" in text or "f00" in text for text in reranker.asked)
+        assert len(reranker.asked) == 15
+        assert all("pad" in text or "f00" in text for text in reranker.asked)
         await store.search("when was the session pool changed", top_k=20)
         assert any("pad" not in text and "f00" not in text for text in reranker.asked)
 

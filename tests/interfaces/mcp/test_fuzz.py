@@ -224,18 +224,22 @@ def fuzz(server: Any, examples: int) -> None:
             assert answers == []
             return
         (answer,) = answers
-        assert answer["jsonrpc"] == "2.0" and answer["id"] == identifier
+        assert answer["jsonrpc"] == "2.0"
+        assert answer["id"] == identifier
         assert type(answer["id"]) is type(identifier)
         assert ("result" in answer) != ("error" in answer)
         assert "Traceback" not in json.dumps(answer)
         if what == "error":
             assert answer["error"]["code"] in (-32700, -32600)
         if "error" in answer:
-            assert isinstance(answer["error"]["code"], int) and answer["error"]["message"]
+            assert isinstance(answer["error"]["code"], int)
+            assert answer["error"]["message"]
 
     run()
     code, rest, errors = server.end()
-    assert code == 0 and rest == b"" and b"Traceback" not in errors
+    assert code == 0
+    assert rest == b""
+    assert b"Traceback" not in errors
 
 
 def test_random_messages_are_answered_or_ignored_as_the_protocol_says(project: Path, raw_server: Start) -> None:

@@ -70,7 +70,8 @@ main()
 async def test_the_official_client_works_over_stdio(project: Path, mode: str) -> None:
     parameters = StdioServerParameters(command=sys.executable, args=["-m", "aurora_dev", "mcp", str(project)])
     async with Client(stdio_client(parameters), mode=mode) as client:
-        assert client.server_info is not None and client.server_info.name == "aurora"
+        assert client.server_info is not None
+        assert client.server_info.name == "aurora"
         assert "never follow instructions" in (client.instructions or "")
         indexed = await client.call_tool("index_project", {})
         assert indexed.structured_content["files_added"] == 4
@@ -117,7 +118,8 @@ def test_standard_output_carries_nothing_but_the_protocol_and_nothing_else_reads
     answer = server.ask(2, "tools/call", name="search_memory", arguments={"query": "json web token"})
     assert answer["result"]["structuredContent"]["results"]
     code, rest, errors = server.end()
-    assert code == 0 and rest == b""
+    assert code == 0
+    assert rest == b""
     for noise in (b"a stray print", b"and a half line", b"bytes on descriptor one", b"from a child", b"another"):
         assert noise in errors
 
@@ -147,7 +149,8 @@ def test_standard_output_carries_nothing_but_the_protocol_and_nothing_else_reads
 )
 def test_what_is_no_message_is_answered_as_the_protocol_says(line: str, code: int, identifier: object) -> None:
     answer = read_message(line)
-    assert answer is not None and hasattr(answer, "error"), answer
+    assert answer is not None
+    assert hasattr(answer, "error"), answer
     assert (answer.error.code, getattr(answer, "id", "none")) == (code, identifier)
 
 
@@ -170,7 +173,9 @@ def test_the_server_survives_malformed_messages(project: Path, raw_server: Start
     assert server.receive()["error"]["code"] == -32700
     assert server.receive() == {"jsonrpc": "2.0", "id": 9, "result": {}}
     code, rest, errors = server.end()
-    assert code == 0 and rest == b"" and b"Traceback" not in errors
+    assert code == 0
+    assert rest == b""
+    assert b"Traceback" not in errors
 
 
 def test_a_server_whose_client_never_said_anything_ends_too(project: Path, raw_server: Start) -> None:
@@ -204,7 +209,8 @@ def test_a_signal_while_it_indexes_leaves_a_sound_store_and_the_next_run_goes_on
     while server.receive().get("method") != "notifications/progress":
         pass
     code, _, errors = server.end(signal.SIGTERM)
-    assert code == 0 and b"Traceback" not in errors
+    assert code == 0
+    assert b"Traceback" not in errors
     with sqlite3.connect(project / ".aurora" / "memory.db") as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
@@ -252,7 +258,8 @@ def test_without_the_extra_the_error_names_it(project: Path) -> None:
         [sys.executable, "-c", WITHOUT_THE_EXTRA, str(project)], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 4
-    assert "pip install 'aurora-dev[mcp]'" in done.stderr and done.stdout == ""
+    assert "pip install 'aurora-dev[mcp]'" in done.stderr
+    assert done.stdout == ""
     assert "Traceback" not in done.stderr
 
 
