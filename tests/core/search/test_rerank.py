@@ -9,16 +9,18 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from aurora_dev.core.contracts import Reranker
 from aurora_dev.core.search.rerank import rerank_candidates
 from aurora_dev.core.search.trace import SearchTrace
 from aurora_dev.core.types import SearchOptions, SearchResult
 from aurora_dev.errors import RerankError
 
 
-class TableReranker:
+class TableReranker(Reranker):
     """Scores texts from a table; what the table lacks is not scored."""
 
     name = "table"
+    is_available = True
     unavailable_reason: str | None = None
 
     def __init__(self, table: dict[str, float], *, available: bool = True) -> None:
