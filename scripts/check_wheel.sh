@@ -3,7 +3,7 @@
 #
 #   ./scripts/check_wheel.sh
 #
-# builds into dist/, checks size and contents, installs the wheel in a fresh environment and runs a first search there.
+# Builds into dist/, checks size and contents, installs the wheel in a fresh environment and runs a first search there.
 set -euo pipefail
 if [ "${1:-}" = "-h" ] || [ "${1:-}" = "--help" ]; then
     sed -n '2,6s/^# \{0,1\}//p' "$0"
@@ -12,7 +12,7 @@ fi
 cd "$(dirname "$0")/.."
 . scripts/environment.sh
 python=$(find_python)
-unset PYTHONPATH # it would hide the installed wheel
+unset PYTHONPATH # would hide the installed wheel
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -28,19 +28,31 @@ import zipfile
 from pathlib import Path
 
 MOST_MB = 60
+MODELS = Path("aurora_dev/models")
+
 wheel, sdist = map(Path, sys.argv[1:])
 in_wheel = set(zipfile.ZipFile(wheel).namelist())
 with tarfile.open(sdist) as archive:
     in_sdist = {name.partition("/")[2] for name in archive.getnames()}
-models = {path.as_posix() for path in Path("aurora_dev/models").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
-wanted = {"aurora_dev/__init__.py", "aurora_dev/py.typed", *models}
-problems = [f"{path.name} has {path.stat().st_size / 1e6:.0f} MB, more than {MOST_MB}" for path in (wheel, sdist) if path.stat().st_size > MOST_MB * 1e6]
-problems += [f"{wheel.name} lacks {name}" for name in sorted(wanted - in_wheel)]
-problems += [f"{sdist.name} lacks {name}" for name in sorted({*wanted, "pyproject.toml", "README.md", "LICENSE"} - in_sdist)]
-outside = {name for name in in_wheel if not name.startswith("aurora_dev/") and ".dist-info/" not in name}
-problems += [f"{wheel.name} should not hold {name}" for name in sorted(outside)]
+models = {path.as_posix() for path in MODELS.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+package = {"aurora_dev/__init__.py", "aurora_dev/py.typed", *models}
+
+problems = []
 for path in (wheel, sdist):
-    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+    megabytes = path.stat().st_size / 1e6
+    print(f"{path}: {megabytes:.1f} MB")
+    if megabytes > MOST_MB:
+        problems.append(f"{path.name} is larger than {MOST_MB} MB")
+problems += [f"{wheel.name} lacks {name}" for name in sorted(package - in_wheel)]
+problems += [
+    f"{sdist.name} lacks {name}"
+    for name in sorted({*package, "pyproject.toml", "README.md", "LICENSE", "tests/conftest.py"} - in_sdist)
+]
+problems += [
+    f"{wheel.name} should not contain {name}"
+    for name in sorted(in_wheel)
+    if not name.startswith("aurora_dev/") and ".dist-info/" not in name
+]
 sys.exit("\n".join(problems) or 0)
 EOF
 

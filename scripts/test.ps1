@@ -28,7 +28,7 @@ foreach ($candidate in @($env:PYTHON, "python", "python3")) {
     }
 }
 if (-not $python) {
-    [Console]::Error.WriteLine("Aurora needs Python 3.10 to 3.13, and found none. Install one, or name it in `$env:PYTHON")
+    [Console]::Error.WriteLine("Aurora needs Python 3.10 to 3.13 and found none. Install one, or set `$env:PYTHON to its path")
     exit 1
 }
 

@@ -1,7 +1,7 @@
-"""Who may import whom: one test per rule, each listing every breach. `DESIGN.md` gives the reasons.
+"""Who may import whom: one test per rule, each listing every breach. See `CONTRIBUTING.md`.
 
 A room is a folder of the package, named by its path with dots: ``core.local``. Two folders hold two rooms each, because
-their modules stand at both ends of the layers: ``aurora_dev`` itself (``facade`` and ``base``) and ``aurora_dev/core``
+their modules belong to two layers: ``aurora_dev`` itself (``facade`` and ``base``) and ``aurora_dev/core``
 (``core.doors`` and ``core.contracts``). `test_public_names.py` measures what ``import aurora_dev`` costs.
 """
 
@@ -81,7 +81,7 @@ INSIDE_A_LAYER = {
     "notes.similarity": {"notes.model"},
 }
 
-# Machinery that has a door: only these rooms import it.
+# Machinery behind a door: only these rooms may import it.
 NEIGHBOURS = {
     "core.local": {"core.doors"},
     "core.onnx": {"core.doors", "core.rerank"},
@@ -89,7 +89,7 @@ NEIGHBOURS = {
     "core.services": {"core.doors", "core.embed", "core.pinecone", "core.rerank"},
 }
 
-# Packages of others, and the rooms or modules that may import each.
+# Third-party packages, and the rooms or modules that may import each.
 VENDORS = {
     "anyio": {"interfaces.mcp"},
     "faiss": {"core.local"},
@@ -133,7 +133,7 @@ HEAVY = {
 
 MOST_MODULES = 16
 
-# Imports that break a rule still. A test fails for one that is gone, so the list only shrinks.
+# Breaches that remain. A test fails for an entry that is no longer needed.
 NOT_YET = {
     "aurora_dev.core.faiss_store imports sqlite3",
     "aurora_dev.evaluation.runner imports aurora_dev.memory",
@@ -169,12 +169,12 @@ def imports_between_rooms() -> Iterator[tuple[str, str, Import]]:
 
 
 def assert_none(breaches: Iterable[object]) -> None:
-    """Fail with every breach, one a line, that is no declared exception."""
+    """Fail with a list of the breaches that are not in `NOT_YET`, one per line."""
     lines = sorted({str(found) for found in breaches} - NOT_YET)
     assert not lines, "\n".join(["", *lines])
 
 
-def test_every_module_stands_in_a_room_with_a_layer() -> None:
+def test_every_module_is_in_a_room_that_has_a_layer() -> None:
     assert_none(module for module in MODULES if room_of(module) not in LAYER_OF)
 
 
@@ -253,7 +253,7 @@ def test_no_folder_has_more_than_16_modules() -> None:
     assert_none(f"{folder} has {count} modules" for folder, count in counts.items() if count > MOST_MODULES)
 
 
-@pytest.mark.xfail(strict=False, reason="being changed to ask for capabilities")
+@pytest.mark.xfail(strict=False, reason="call sites are being changed to ask for a capability")
 def test_no_code_above_core_compares_the_name_of_a_backend() -> None:
     comparisons = [
         f"{module}:{node.lineno}"
