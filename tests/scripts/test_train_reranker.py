@@ -31,7 +31,7 @@ SHAPE = model.ModelShape(layers=2, hidden=16, heads=2, feed_forward=32, vocabula
 class Words:
     """A tokenizer of whole words, whose numbers are a function of their letters."""
 
-    def encode_batch(self, texts: list[str], _add_special_tokens: bool = False) -> list[Any]:
+    def encode_batch(self, texts: list[str], add_special_tokens: bool = False) -> list[Any]:  # noqa: ARG002
         return [SimpleNamespace(ids=[sum(word.encode()) % 290 + 3 for word in text.split()]) for text in texts]
 
 
