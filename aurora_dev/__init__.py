@@ -1,7 +1,6 @@
 """Aurora: the memory of a coding assistant.
 
-The names below are the public ones. They are imported when they are first used, so that ``import aurora_dev`` costs
-next to nothing.
+The public names below are imported when they are first used, so that ``import aurora_dev`` stays fast.
 """
 
 from __future__ import annotations
@@ -81,7 +80,7 @@ __all__ = [
     "search_projects",
 ]
 
-_HOMES = {
+_MODULES = {
     "AuroraError": "errors",
     "Capabilities": "core.contracts",
     "Conflict": "notes.model.types",
@@ -120,13 +119,13 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used (PEP 562)."""
+    """Import a public name on first use (PEP 562)."""
     if name == "__version__":
         from aurora_dev.version import installed_version
 
         value: Any = installed_version()
-    elif name in _HOMES:
-        value = getattr(import_module(f"aurora_dev.{_HOMES[name]}"), name)
+    elif name in _MODULES:
+        value = getattr(import_module(f"aurora_dev.{_MODULES[name]}"), name)
     else:
         raise AttributeError(f"module 'aurora_dev' has no attribute {name!r}")
     globals()[name] = value

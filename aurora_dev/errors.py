@@ -5,10 +5,10 @@
     AuroraError
     ├── InvalidRequestError (ValueError)     an argument is wrong; nothing was done
     │   ├── InvalidFilterError               a filter is not in the grammar
-    │   └── DimensionMismatchError           vectors of another length than the store's
+    │   └── DimensionMismatchError           a vector does not have the length of the store's vectors
     ├── ConfigurationError (ValueError)      a setting is wrong or contradicts another
-    ├── MissingDependencyError (ImportError) an extra is not installed; the text names it
-    ├── ModelLoadError                       a model could not be loaded; the text says what to try
+    ├── MissingDependencyError (ImportError) an extra is not installed; the message names it
+    ├── ModelLoadError                       a model could not be loaded; the message says what to try
     ├── EmbeddingError                       a model or service did not embed
     ├── RerankError (ValueError)             a model or service did not score
     ├── IndexingError                        a project could not be read
@@ -19,12 +19,12 @@
         ├── StoreFullError                   the disk, a quota or a size limit is exhausted
         ├── StoreCorruptError                the database itself (not a derived index) is damaged
         ├── SchemaVersionError               written by a newer Aurora
-        ├── EmbedderMismatchError            vectors of another embedder; keyword search goes on
+        ├── EmbedderMismatchError            the store holds vectors of another embedder; keyword search still works
         ├── BackendUnavailableError          a remote store cannot be reached or answers 5xx
         ├── AuthenticationError              a remote store refused the key
         ├── IndexNotFoundError               a remote index does not exist
         ├── RateLimitedError                 a remote store asks to slow down
-        └── PartialWriteError                a remote store took some records and not others; names both
+        └── PartialWriteError                a remote store stored some records and not others; names both
 
 Every message says what happened, what was kept, and what to do next.
 """
@@ -35,7 +35,7 @@ from collections.abc import Sequence
 
 
 class AuroraError(Exception):
-    """Base of every error that Aurora raises on purpose."""
+    """Base of all errors that Aurora raises on purpose."""
 
 
 class InvalidRequestError(AuroraError, ValueError):
@@ -47,20 +47,20 @@ class InvalidFilterError(InvalidRequestError):
 
 
 class DimensionMismatchError(InvalidRequestError):
-    """A vector's length is not the dimension of the store."""
+    """The length of a vector is not the dimension of the store."""
 
 
 class ConfigurationError(AuroraError, ValueError):
-    """A setting has a value that cannot be used."""
+    """A setting has a value that cannot be used, or contradicts another setting."""
 
 
 class MissingDependencyError(AuroraError, ImportError):
     """An optional package is not installed.
 
     Args:
-        feature: What was asked for, as a person would name it.
-        extra: The extra of ``aurora-dev`` that brings it.
-        package: The distribution that is missing.
+        feature: The feature that needs it, in words for people.
+        extra: The extra of ``aurora-dev`` that installs it.
+        package: The missing distribution.
     """
 
     def __init__(self, feature: str, *, extra: str, package: str) -> None:
@@ -74,7 +74,7 @@ class MissingDependencyError(AuroraError, ImportError):
 
 
 class ModelLoadError(AuroraError):
-    """A model could not be loaded: missing, damaged, or of another format."""
+    """A model could not be loaded: it is missing, damaged, or of another format."""
 
 
 class EmbeddingError(AuroraError):
@@ -82,15 +82,15 @@ class EmbeddingError(AuroraError):
 
 
 class RerankError(AuroraError, ValueError):
-    """A reranker failed to score; the results of the earlier stages still stand."""
+    """A reranker failed to score; the results of the earlier stages stay valid."""
 
 
 class IndexingError(AuroraError):
-    """A project could not be read as a whole (single unreadable files are only reported)."""
+    """A project could not be read at all; single unreadable files are only reported."""
 
 
 class StoreError(AuroraError):
-    """Base of the errors of a vector store."""
+    """Base of the errors of stores."""
 
 
 class StoreClosedError(StoreError):
@@ -98,7 +98,7 @@ class StoreClosedError(StoreError):
 
 
 class StoreLockedError(StoreError):
-    """Another process held the write lock longer than the busy timeout; nothing was written."""
+    """Another process held the write lock for longer than the busy timeout; nothing was written."""
 
 
 class StoreUnwritableError(StoreError):
@@ -106,11 +106,11 @@ class StoreUnwritableError(StoreError):
 
 
 class StoreFullError(StoreError):
-    """No space is left; the transaction was rolled back and earlier writes are intact."""
+    """No space is left; the transaction was rolled back, and earlier writes are intact."""
 
 
 class StoreCorruptError(StoreError):
-    """The database itself is damaged (derived indexes repair themselves instead)."""
+    """The database itself is damaged. Damaged derived indexes do not raise: they are rebuilt."""
 
 
 class SchemaVersionError(StoreError):
@@ -134,16 +134,16 @@ class IndexNotFoundError(StoreError):
 
 
 class RateLimitedError(StoreError):
-    """A remote store asked to slow down, and went on asking through every retry."""
+    """A remote store asked to slow down, even after every retry."""
 
 
 class PartialWriteError(StoreError):
-    """A store without transactions took some of the records of one write, and not the others.
+    """A store without transactions stored some records of a write and not others.
 
     Args:
-        message: What happened, what was kept, and what to do next.
+        message: The message: what happened, what was kept, and what to do next.
         stored: Ids of the records that were stored.
-        failed: Ids of the records that were not; their earlier versions, if any, are as they were.
+        failed: Ids of the records that were not stored; their earlier versions, if any, are unchanged.
     """
 
     def __init__(self, message: str, *, stored: Sequence[str], failed: Sequence[str]) -> None:

@@ -1,9 +1,9 @@
 """Structured log lines through the standard library's logging.
 
-A library never configures logging: importing Aurora adds no handler that prints and sets no level. A program that calls
-``logging.basicConfig(level=logging.DEBUG)`` sees our lines like anyone else's; `configure_logging` is for the command
-line alone. structlog is imported with the first line that somebody will see: it costs 0.1 s, and most processes log
-nothing.
+The library never configures logging: importing Aurora adds no handler that prints and sets no level. A program that
+calls ``logging.basicConfig(level=logging.DEBUG)`` gets Aurora's lines like those of any other library;
+`configure_logging` is for the command line only. structlog is imported with the first line that a handler receives: it
+costs 0.1 s, and most processes log nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LogLevel = Literal["off", "error", "warning", "info", "debug"]
 LogFormat = Literal["text", "json"]
 
 _HIDDEN = "[hidden]"
-# Whole words of a key, so that "api_key" and "authorization" are hidden and "tokens", "keyword" and "monkey" are not.
+# Whole words of a key: "api_key" and "authorization" are hidden, "tokens", "keyword" and "monkey" are not.
 _SECRET_KEY = re.compile(
     r"(?:^|_)(?:key|apikey|token|secret|password|passwd|authorization|credentials?)$", re.IGNORECASE
 )
@@ -43,27 +43,27 @@ class Logger:
         self._bound: Any = None
 
     def is_enabled_for(self, level: int) -> bool:
-        """Whether anybody would see a line of this level (the numbers of the ``logging`` module)."""
+        """Return whether a line of this level (a number of the ``logging`` module) would be handled."""
         return self._standard.isEnabledFor(level)
 
     def debug(self, event: str, **values: object) -> None:
-        """Log what only somebody who is looking for it wants to see."""
+        """Log details for debugging."""
         self._log(logging.DEBUG, event, values)
 
     def info(self, event: str, **values: object) -> None:
-        """Log the normal course of things."""
+        """Log a normal event."""
         self._log(logging.INFO, event, values)
 
     def warning(self, event: str, **values: object) -> None:
-        """Log what went worse than was asked for."""
+        """Log something that worked less well than it should."""
         self._log(logging.WARNING, event, values)
 
     def error(self, event: str, **values: object) -> None:
-        """Log what failed."""
+        """Log a failure."""
         self._log(logging.ERROR, event, values)
 
     def exception(self, event: str, **values: object) -> None:
-        """Log what failed, with the traceback of the exception that is being handled."""
+        """Log a failure with the traceback of the exception that is being handled."""
         self._log(logging.ERROR, event, {"exc_info": True, **values})
 
     def _log(self, level: int, event: str, values: dict[str, Any]) -> None:
@@ -82,7 +82,7 @@ def get_logger(name: str) -> Logger:
 def _bind(standard: logging.Logger) -> Any:
     import structlog
 
-    # Wrapped with its own processors: the host program's structlog.configure() changes nothing here, nor we there.
+    # With processors of its own, so that the host program's structlog.configure() does not affect it, and vice versa.
     return structlog.wrap_logger(
         standard,
         processors=[structlog.stdlib.filter_by_level, hide_secrets, _to_record],
@@ -93,7 +93,7 @@ def _bind(standard: logging.Logger) -> Any:
 
 
 def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Blank what a key names as a credential, bearer tokens, and the user and password of URLs."""
+    """Hide values whose key names a credential, bearer tokens, and the user and password of URLs."""
     for key, value in event.items():
         event[key] = _hidden(key, value)
     return event
@@ -112,12 +112,12 @@ def _hidden(key: str, value: Any) -> Any:
 
 
 def _to_record(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> tuple[tuple[str], dict[str, Any]]:
-    """Hand the event to stdlib logging: readable as a message, and whole in ``record.aurora_event``."""
+    """Pass the event to stdlib logging: as a readable message, and complete in ``record.aurora_event``."""
     extra = {key: event.pop(key) for key in ("exc_info", "stack_info") if key in event}
     name = str(event.get("event", ""))
     pairs = " ".join(f"{key}={_readable(value)}" for key, value in event.items() if key != "event")
     message = f"{name} {pairs}".rstrip()
-    # logging formats a message only when arguments come with it: a % in the message is safe.
+    # logging formats a message only if it has arguments, so a % in the message is safe.
     return (message,), {"extra": {_EVENT_ATTRIBUTE: dict(event)}, **extra}
 
 
@@ -125,7 +125,7 @@ def _readable(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     text = str(value)
-    # One event is one line, and nothing that was read from a file may drive the terminal that shows it.
+    # An event stays on one line, and text that was read from a file must not control the terminal.
     return text if text.isprintable() and " " not in text and text else json.dumps(text)
 
 
@@ -136,7 +136,7 @@ class _TextFormatter(logging.Formatter):
 
 
 class _JSONFormatter(logging.Formatter):
-    """One JSON object a line: ``time`` (ISO 8601, UTC), ``level``, ``logger``, ``event`` and the pairs."""
+    """One JSON object for each line: ``time`` (ISO 8601, UTC), ``level``, ``logger``, ``event`` and the pairs."""
 
     def format(self, record: logging.LogRecord) -> str:
         from datetime import datetime, timezone
@@ -156,22 +156,22 @@ class _JSONFormatter(logging.Formatter):
 def configure_logging(
     level: LogLevel = "off", log_format: LogFormat = "text", *, stream: TextIO | None = None
 ) -> logging.Handler | None:
-    """Show Aurora's own lines on stderr; for programs that we own (the command line), never for the library.
+    """Print Aurora's lines on stderr; for the command line, never for the library.
 
     Args:
-        level: ``off`` prints nothing; ``debug`` shows the seconds that every stage took.
-        log_format: ``text`` for people, ``json`` for one object a line.
-        stream: Where to write; ``None`` is stderr.
+        level: ``off`` prints nothing; ``debug`` shows the seconds of every stage.
+        log_format: ``text`` for people, ``json`` for one object on each line.
+        stream: The stream to write to; ``None`` is stderr.
 
     Returns:
-        The handler that was added to the ``aurora_dev`` logger in place of an earlier one, or ``None`` for ``off``.
+        The handler that replaces earlier ones on the ``aurora_dev`` logger, or ``None`` for ``off``.
     """
     logger = logging.getLogger(ROOT_LOGGER)
     for handler in list(logger.handlers):
         if not isinstance(handler, logging.NullHandler):
             logger.removeHandler(handler)
     if level == "off":
-        # Above every level: not even logging's handler of last resort speaks.
+        # Above every level, so that logging's handler of last resort prints nothing either.
         logger.setLevel(logging.CRITICAL + 1)
         return None
     handler = logging.StreamHandler(stream or sys.stderr)

@@ -1,21 +1,21 @@
-"""How fast and how small the MCP server is, how fresh its answers are, and whether many agents at once lose anything.
+"""Measure the speed and memory of the MCP server, the freshness of its answers, and losses with many agents at once.
 
-    python benchmarks/agents.py [--chunks 10000] [--starts 5] [--agents 8] [--rounds 25] [--json FILE]
+    python benchmarks/agents.py [--chunks 10000] [--starts 5] [--saves 20] [--agents 8] [--rounds 25] [--json FILE]
 
-The project is a copy of Python's own standard library, file by file until about so many chunks are indexed, with the
-settings that a user has who sets none (``AURORA_…`` variables are taken away). Every figure is taken from outside of
-the server, by a client that speaks JSON-RPC over its standard input and output.
+The project is a copy of Python's standard library, extended until about ``--chunks`` chunks are indexed, with default
+settings (``AURORA_…`` variables are removed). All figures are measured from outside of the server, by a client that
+speaks JSON-RPC over its standard input and output.
 
-- handshake: from the start of the process to the answer of ``initialize``; cold: the files of the store and of the
+- handshake: from the start of the process to the answer of ``initialize``. Cold: the files of the store and of the
   bundled models were dropped from the system's cache before (Linux only).
-- first search: from its being asked right after the handshake to its answer; the server opens the store and loads its
-  models meanwhile. First search after a pause: the same once it has had time to.
+- first search: from the request right after the handshake to the answer; meanwhile the server opens the store and loads
+  its models. First search after a pause: the same after the server had time to load.
 - steady: queries one after another, in a process that has answered each of them before.
 - resident memory: of the server process (Linux, macOS); the peak is the system's own figure (Linux).
-- freshness: from the end of writing a file to the answer of a search that finds its new name.
-- agents: so many client processes, each with a server process of its own over the one project. In each round an agent
-  remembers something, searches, recalls it and saves a file that it then searches for. Lost: acknowledged, and not
-  there in the end. A search re-indexes saved files itself where that is quick, and else says that the index is stale.
+- freshness: from the end of writing a file to the answer of a search for its new name.
+- agents: several client processes, each with its own server process, on one project. In each round an agent remembers a
+  note, searches, recalls the note, and saves a file that it then searches for. Lost means acknowledged but missing at
+  the end. A search re-indexes saved files itself if that is quick, and otherwise says that the index is stale.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ QUERIES = (
     "open a url with a proxy",
 )
 TASK = "add an option to the argument parser that reads defaults from a configuration file"
-PAUSE = 6.0  # seconds after the handshake in which a server loads its models, on two slow cores too
-LIMIT_MB = 350  # of resident memory, at 10,000 chunks and with the bundled models
+PAUSE = 6.0  # seconds after the handshake; enough to load the models, even on two slow cores
+LIMIT_MB = 350  # most resident memory, at 10,000 chunks and with the bundled models
 
 
 class Client:
-    """A client of a server process; `call` returns the data of a tool's answer."""
+    """A client with a server process of its own."""
 
     def __init__(self, project: Path) -> None:
         self.started = time.perf_counter()
@@ -89,7 +89,7 @@ class Client:
         self.process.stdin.flush()
 
     def ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        """Return the result of a request; an error ends the benchmark."""
+        """Return the result of a request. An error ends the benchmark."""
         self.number += 1
         self.send({"jsonrpc": "2.0", "id": self.number, "method": method, "params": params})
         assert self.process.stdout is not None
@@ -114,7 +114,7 @@ class Client:
         return time.perf_counter() - started, data
 
     def resident(self) -> tuple[float, float]:
-        """Return resident memory and its peak, in MB of 10^6 bytes; not a number where the system does not tell."""
+        """Return resident memory and its peak, in MB of 10^6 bytes; NaN if the system does not report it."""
         try:
             text = Path(f"/proc/{self.process.pid}/status").read_text("utf-8")
             rows = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
@@ -124,9 +124,8 @@ class Client:
             return (int(done.stdout) * 1024 / 1e6 if done.stdout.strip() else float("nan")), float("nan")
 
     def close(self) -> None:
-        """Close the server's input, and see it end."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
+        """Close the server's input, and wait for the server to exit."""
+        assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.close()
         if self.process.wait(60) != 0:
             raise RuntimeError(f"the server ended with {self.process.returncode}")
@@ -134,7 +133,7 @@ class Client:
 
 
 async def make_project(folder: Path, chunks: int) -> int:
-    """Copy modules of the standard library and index them until there are so many chunks; return how many."""
+    """Copy and index modules of the standard library until there are ``chunks`` chunks; return their number."""
     from aurora_dev import Memory
 
     library = Path(sysconfig.get_path("stdlib"))
@@ -154,7 +153,7 @@ async def make_project(folder: Path, chunks: int) -> int:
 
 
 def drop_from_cache(*folders: Path) -> bool:
-    """Ask the system to forget the content of files; return whether it can be asked."""
+    """Drop files from the system's page cache; return whether the system supports that."""
     if not hasattr(os, "posix_fadvise"):
         return False
     os.sync()
@@ -169,7 +168,7 @@ def drop_from_cache(*folders: Path) -> bool:
 
 @dataclass
 class Starts:
-    """What fresh servers take, in seconds and MB."""
+    """Start times of new servers in seconds, and their idle memory in MB."""
 
     handshake: list[float] = field(default_factory=list)
     first: list[float] = field(default_factory=list)
@@ -196,12 +195,12 @@ def measure_starts(project: Path, count: int, *, cold: bool) -> Starts:
 
 
 def wait(seconds: float) -> None:
-    """Let the server do what it does by itself."""
+    """Give the server time for its background work."""
     threading.Event().wait(seconds)
 
 
 def measure_steady(project: Path) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Return seconds by tool, and resident MB after each stage."""
+    """Return the seconds of each call by tool, and the resident MB after each stage."""
     client = Client(project)
     seconds: dict[str, list[float]] = defaultdict(list)
     memory = {"after the handshake": client.resident()[0]}
@@ -223,30 +222,30 @@ def measure_steady(project: Path) -> tuple[dict[str, list[float]], dict[str, flo
         seconds["memory_status"].append(client.timed("memory_status")[0])
         seconds["index_project"].append(client.timed("index_project")[0])
     memory["after every tool"], memory["peak"] = client.resident()
-    client.call("forget", ids=[one["id"] for one in client.call("recall", top_k=20)["results"]])
+    client.call("forget", ids=[note["id"] for note in client.call("recall", top_k=20)["results"]])
     client.close()
     return seconds, memory
 
 
 def measure_freshness(project: Path, count: int) -> tuple[dict[str, list[float]], int, int]:
-    """Return seconds from a save to the answer, how often that did not know it, and how often it did not say so."""
+    """Return the seconds from a save to the answer, the number of stale answers, and how many did not say so."""
     client = Client(project)
     client.call("search_memory", query=QUERIES[0])
     seconds: dict[str, list[float]] = defaultdict(list)
     missed = silent = 0
     for number in range(count):
         file = project / f"saved_{number}.py"
-        for what in ("new file", "edited file", "deleted file"):
-            name = f"quetzal{number}{what.split()[0]}zephyr"
-            if what == "deleted file":
+        for change in ("new file", "edited file", "deleted file"):
+            name = f"quetzal{number}{change.split()[0]}zephyr"
+            if change == "deleted file":
                 file.unlink()
                 name = f"quetzal{number}editedzephyr"
             else:
                 file.write_text(f"def {name}(value):\n    return value * {number}\n", "utf-8")
             took, data = client.timed("search_memory", query=name, sources=["files"])
-            found = any(one["path"] == file.name and name in one["content"] for one in data["results"])
-            seconds[what].append(took)
-            if found == (what == "deleted file"):
+            found = any(hit["path"] == file.name and name in hit["content"] for hit in data["results"])
+            seconds[change].append(took)
+            if found == (change == "deleted file"):
                 missed += 1
                 silent += not says_stale(data)
     client.close()
@@ -254,18 +253,18 @@ def measure_freshness(project: Path, count: int) -> tuple[dict[str, list[float]]
 
 
 def says_stale(data: dict[str, Any]) -> bool:
-    """Whether an answer says that the index is older than the project."""
+    """Return whether an answer says that the index is older than the project."""
     return any("stale" in notice for notice in data.get("notices", ()))
 
 
 def agent(project: Path, number: int, rounds: int) -> None:
-    """Be one of many agents, and print what was acknowledged and what it took."""
+    """Run one of several agents, and print what was acknowledged and the seconds of each call as JSON."""
     chance = random.Random(number)
     client = Client(project)
     seconds: dict[str, list[float]] = defaultdict(list)
     ids, files = [], []
     seen = {"memories": 0, "files": 0, "announced": 0}
-    client.call("search_memory", query=QUERIES[0])  # the server has loaded its models
+    client.call("search_memory", query=QUERIES[0])  # waits until the server has loaded its models
     for turn in range(rounds):
         words = " ".join(chance.choice(QUERIES).split()[:3] + [f"{chance.getrandbits(40):x}" for _ in range(6)])
         took, stored = client.timed("remember", content=f"Agent {number}, round {turn}: {words}", tags=[f"a{number}"])
@@ -275,14 +274,14 @@ def agent(project: Path, number: int, rounds: int) -> None:
         seconds["search_memory"].append(took)
         took, data = client.timed("recall", query=words, top_k=5)
         seconds["recall"].append(took)
-        seen["memories"] += stored["id"] in {one["id"] for one in data["results"]}
+        seen["memories"] += stored["id"] in {note["id"] for note in data["results"]}
         name = f"agent{number}round{turn}marker"
         file = project / f"agent_{number}_{turn}.py"
         file.write_text(f"def {name}():\n    return {turn}\n", "utf-8")
         files.append(file.name)
         took, data = client.timed("search_memory", query=name, sources=["files"])
         seconds["search after a save"].append(took)
-        if file.name in {one.get("path") for one in data["results"]}:
+        if file.name in {hit.get("path") for hit in data["results"]}:
             seen["files"] += 1
         else:
             seen["announced"] += says_stale(data)
@@ -291,7 +290,7 @@ def agent(project: Path, number: int, rounds: int) -> None:
 
 
 def measure_agents(project: Path, count: int, rounds: int) -> dict[str, Any]:
-    """Run agents at once and compare what they were promised with what is there afterwards."""
+    """Run agents at the same time, and compare what was acknowledged with what is stored afterwards."""
     command = [sys.executable, __file__, "--agent-of", str(project), "--rounds", str(rounds)]
     started = time.perf_counter()
     processes = [
@@ -306,17 +305,17 @@ def measure_agents(project: Path, count: int, rounds: int) -> dict[str, Any]:
         for name, values in report["seconds"].items():
             seconds[name] += values
     client = Client(project)
-    ids = [one for report in reports for one in report["ids"]]
+    ids = [identifier for report in reports for identifier in report["ids"]]
     kept = set()
     for start in range(0, len(ids), 30):
         page = client.call("recall", ids=ids[start : start + 30], max_tokens=20_000)
-        kept |= {one["id"] for one in page["results"]}
+        kept |= {note["id"] for note in page["results"]}
     client.call("index_project")
     lost_files = 0
     for file in (file for report in reports for file in report["files"]):
         marker = file.replace("agent_", "agent").replace("_", "round").replace(".py", "marker")
         data = client.call("search_memory", query=marker, sources=["files"])
-        lost_files += file not in {one.get("path") for one in data["results"]}
+        lost_files += file not in {hit.get("path") for hit in data["results"]}
     client.close()
     return {
         "seconds": seconds,
@@ -330,7 +329,7 @@ def measure_agents(project: Path, count: int, rounds: int) -> dict[str, Any]:
 
 
 def percentile(values: list[float], share: float) -> float:
-    """Return the smallest value that is at least as large as such a share of all."""
+    """Return the smallest value that is at least as large as the given share of all values."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
@@ -370,14 +369,14 @@ def report(
     saves = sum(len(values) for values in freshness[0].values())
     lines.append(row(f"saves not seen by the next search, of {saves}", str(freshness[1])))
     lines.append(row("of these, the answer did not say that the index is stale", str(freshness[2])))
-    lines.append(row(f"memories lost by {count} agents, of {agents['memories']:,}", str(agents["lost_memories"])))
+    lines.append(row(f"notes lost by {count} agents, of {agents['memories']:,}", str(agents["lost_memories"])))
     lines.append(row(f"saved files lost by {count} agents, of {agents['files']:,}", str(agents["lost_files"])))
     seen = agents["seen_at_once"]
-    lines.append(row("memories that the agent's next recall did not find", str(agents["memories"] - seen["memories"])))
+    lines.append(row("notes that the agent's next recall did not find", str(agents["memories"] - seen["memories"])))
     late = agents["files"] - seen["files"]
     lines.append(row("saved files that the agent's next search did not find", str(late)))
     lines.append(row("of these, the answer did not say that the index is stale", str(late - seen["announced"])))
-    lines.append(row(f"seconds that {count} agents took, start to end", f"{agents['took']:.1f}"))
+    lines.append(row(f"seconds that {count} agents took in all", f"{agents['took']:.1f}"))
     return "\n".join(lines)
 
 
@@ -388,7 +387,7 @@ def main() -> None:
     parser.add_argument("--saves", type=int, default=20, help="files saved, edited and deleted for freshness")
     parser.add_argument("--agents", type=int, default=8, help="client processes at once")
     parser.add_argument("--rounds", type=int, default=25, help="rounds of each agent")
-    parser.add_argument("--json", type=Path, help="write the figures here too")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--agent", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--agent-of", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -398,7 +397,7 @@ def main() -> None:
         agent(arguments.agent_of, arguments.agent, arguments.rounds)
         return
     with tempfile.TemporaryDirectory() as folder:
-        # Nobody's own memories are read, and none are left behind.
+        # A data folder of its own, so that the user's notes are neither read nor added to.
         os.environ["XDG_DATA_HOME"] = os.environ["LOCALAPPDATA"] = str(Path(folder) / "data")
         project = Path(folder) / "project"
         project.mkdir()
@@ -415,7 +414,7 @@ def main() -> None:
         figures = {
             "machine": machine(),
             "chunks": chunks,
-            "starts": {name: vars(one) for name, one in starts.items()},
+            "starts": {name: vars(measured) for name, measured in starts.items()},
             "steady": steady[0],
             "resident_mb": steady[1],
             "freshness": freshness[0],

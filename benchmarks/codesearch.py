@@ -1,15 +1,17 @@
-"""NDCG@10, index seconds and query milliseconds on annotated packages, beside semble in the same run.
+"""Measure NDCG@10, index seconds and query milliseconds on annotated packages, with semble in the same run.
 
     python benchmarks/codesearch.py PATH [--rerank] [--repeats 3] [--chunks 10000] [--json FILE]
 
-PATH holds ``manifest.json`` (name, registry ``pypi``, ``npm`` or ``github``, package, version or commit, root: the
-folder that is indexed) and ``annotations/NAME.json`` (query, relevant, secondary, category); two such folders are
-``benchmarks/repositories`` and ``benchmarks/written``. Both tools get the same static embedding, loaded before the
-clock starts. Index seconds run from an empty folder to the answer to a first query, for Aurora with everything durable
-on disk, for semble in memory; the tools take turns, and the median counts. Packages on which numbers were tuned are
-reported apart from the others, where there are both.
-With ``--rerank``, one row more is the same search with the bundled reranker and the weights that were measured for it,
-and its gain over the first stage and over semble is shown.
+PATH contains ``manifest.json`` (name, registry ``pypi``, ``npm`` or ``github``, package, version or commit, and root:
+the folder to index) and ``annotations/NAME.json`` (query, relevant, secondary, category). Two such folders are
+``benchmarks/repositories`` and ``benchmarks/written``.
+
+Both tools get the same static embedding, loaded before the clock starts. Index seconds run from an empty folder to the
+answer to a first query, for Aurora with everything durable on disk, for semble in memory. The tools alternate, and the
+median counts. Packages used for tuning are reported separately from the others, if there are both.
+
+``--rerank`` adds a row for the same search with the bundled reranker and its measured weights, and shows its gain over
+the first stage and over semble.
 """
 
 from __future__ import annotations
@@ -32,7 +34,6 @@ from metrics import Span, ndcg
 from packages import TUNING, annotated_queries, manifest, root_of
 
 from aurora_dev.core.embed.static import BUNDLED_PATH, StaticEmbedder
-from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.types import SearchOptions
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.indexing.indexer import Indexer
@@ -51,15 +52,15 @@ FIRST_QUERY = "where does it start"
 
 @dataclass
 class Figures:
-    """Everything measured of one tool: NDCG by (package, category), seconds by package."""
+    """The figures of one tool: NDCG by (package, category), seconds and chunks by package."""
 
     scores: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     index: dict[str, float] = field(default_factory=dict)
     queries: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     chunks: dict[str, int] = field(default_factory=dict)
 
-    def mean(self, keep: Callable[[str, str], bool] = lambda _name, _category: True) -> float:
-        """Return the mean NDCG over the queries of packages and categories to keep."""
+    def mean(self, keep: Callable[[str, str], bool] = lambda name, category: True) -> float:
+        """Return the mean NDCG over the queries whose package and category ``keep`` accepts."""
         values = [value for key, group in self.scores.items() if keep(*key) for value in group]
         return statistics.fmean(values) if values else float("nan")
 
@@ -68,14 +69,14 @@ async def index_aurora(
     root: Path, embedder: StaticEmbedder, folder: Path, reranker: str = "none"
 ) -> tuple[VectorStore, float]:
     started = time.perf_counter()
-    store = VectorStore(FAISSLocalStore(folder), embedder=embedder, reranker=reranker)
+    store = VectorStore(path=folder, embedder=embedder, reranker=reranker)
     await Indexer(store, root).run()
     await store.search(FIRST_QUERY, rerank=False)
     return store, time.perf_counter() - started
 
 
 def index_semble(root: Path, model: Path = BUNDLED_PATH) -> tuple[Any, float]:
-    """Index with semble and any static model in the format of model2vec."""
+    """Index with semble and a static model in model2vec's format; return the index and the seconds it took."""
     from semble import SembleIndex
 
     started = time.perf_counter()
@@ -111,8 +112,8 @@ async def score(data: Path, name: str, store: VectorStore, peer: Any, figures: d
         text, category = query["query"], query["category"]
         for label in [name for name in figures if name != "semble"]:
             options, rerank = ABLATIONS.get(label), label == RERANKED
-            if not rerank:  # which has a cache of scores: the second time would cost it nothing
-                await store.search(text, top_k=TOP_K, rerank=False, options=options)  # a warm cache for each tool
+            if not rerank:  # the reranker caches scores, so its second search would be free
+                await store.search(text, top_k=TOP_K, rerank=False, options=options)  # warms the caches
             started = time.perf_counter()
             results = await store.search(text, top_k=TOP_K, rerank=rerank, options=options)
             figures[label].queries[name].append(time.perf_counter() - started)
@@ -127,12 +128,12 @@ async def score(data: Path, name: str, store: VectorStore, peer: Any, figures: d
 
 
 async def measure_latency(data: Path, chunks: int) -> tuple[int, list[float]]:
-    """Return the size of a store of about ``chunks`` chunks of the standard library, and seconds per query."""
+    """Return the size of a store with about ``chunks`` chunks of the standard library, and the seconds per query."""
     embedder = StaticEmbedder.bundled()
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
         library = Path(sysconfig.get_path("stdlib"))
-        store = VectorStore(FAISSLocalStore(Path(folder) / "store"), embedder=embedder, reranker="none")
+        store = VectorStore(path=Path(folder) / "store", embedder=embedder, reranker="none")
         modules = sorted(path for path in library.rglob("*.py") if "site-packages" not in path.parts)
         step = 100
         for start in range(0, len(modules), step):
@@ -157,7 +158,7 @@ async def measure_latency(data: Path, chunks: int) -> tuple[int, list[float]]:
 
 
 def groups_of(figures: Figures) -> dict[str, Callable[[str, str], bool]]:
-    """Return which packages count in a group, for all packages and for each of two groups if there are both."""
+    """Return the test for membership of each group: all packages, and tuning and reporting if both have figures."""
     groups: dict[str, Callable[[str, str], bool]] = {
         "tuning": lambda name, _category: name in TUNING,
         "reporting": lambda name, _category: name not in TUNING,
@@ -194,14 +195,14 @@ def report(figures: dict[str, Figures]) -> str:
     if RERANKED in figures:
         lines += ["", *gains(figures, groups, categories)]
     total = sum(ours.index.values()) / sum(peer.index.values())
-    lines.append(f"index seconds of all packages over semble's: {total:.2f}")
+    lines.append(f"index seconds of all packages, as a multiple of semble's: {total:.2f}")
     return "\n".join(lines)
 
 
 def gains(
     figures: dict[str, Figures], groups: dict[str, Callable[[str, str], bool]], categories: list[str]
 ) -> list[str]:
-    """Return the lines that say what reranking gives, by group of packages and by category."""
+    """Return the table of what reranking gains, by group of packages and by category."""
     ours, peer, reranked = figures[AURORA], figures["semble"], figures[RERANKED]
     lines = [
         "reranking".ljust(26) + "".join(title.rjust(12) for title in ["stage 1", "reranked", "gain", "over semble"])
@@ -215,12 +216,12 @@ def gains(
             lines.append(f"{label:26}{before:12.3f}{after:12.3f}{after - before:+12.3f}{after - other:+12.3f}")
     seconds = [value for values in reranked.queries.values() for value in values]
     p50, p95 = percentiles(seconds)
-    lines.append(f"search with reranking, no score known before: p50 {p50:.1f} ms, p95 {p95:.1f} ms")
+    lines.append(f"search with reranking, no score cached: p50 {p50:.1f} ms, p95 {p95:.1f} ms")
     return lines
 
 
 def percentiles(seconds: list[float]) -> tuple[float, float]:
-    """Return p50 and p95 in milliseconds."""
+    """Return the median and the 95th percentile, in milliseconds."""
     cuts = statistics.quantiles(seconds, n=20, method="inclusive")
     return cuts[9] * 1e3, cuts[18] * 1e3
 
@@ -229,9 +230,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder with manifest.json and annotations/")
     parser.add_argument("--repeats", type=int, default=3, help="index runs per tool; the median counts")
-    parser.add_argument("--chunks", type=int, default=10_000, help="size of the store for the latency figure; 0: none")
-    parser.add_argument("--rerank", action="store_true", help="measure the bundled reranker too")
-    parser.add_argument("--json", type=Path, help="write the figures here too")
+    parser.add_argument("--chunks", type=int, default=10_000, help="store size for the latency figure; 0 skips it")
+    parser.add_argument("--rerank", action="store_true", help="also measure the bundled reranker")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     arguments = parser.parse_args()
     figures = {label: Figures() for label in [*ABLATIONS, *([RERANKED] if arguments.rerank else []), "semble"]}
     asyncio.run(measure(arguments.data, arguments.repeats, figures))

@@ -1,28 +1,28 @@
-"""How much of the answer fits into a token budget, and how long does assembling it take?
+"""Measure how much of the answer fits into a token budget, and how long assembling a context takes.
 
     python benchmarks/context.py PATH [--no-rerank] [--peer-model DIR] [--repeats 3] [--misses] [--json FILE]
 
-PATH is the folder that ``codesearch.py`` reads. For each query and budget these ways fill the budget, with one counter:
+PATH is a folder that ``codesearch.py`` reads. For each query and budget, these methods fill the budget, with one token
+counter:
 
-- aurora: ``ContextManager.build`` as ``Memory.context`` calls it, with the bundled embedding and, unless it is switched
-  off, the bundled reranker; its preamble, fences, task and chat overhead count
+- aurora: ``ContextManager.build`` as ``Memory.context`` calls it, with the bundled embedding and, by default, the
+  bundled reranker; its preamble, fences, task and chat overhead count
 - chunks: the hits of the same search as ``path:lines`` and text, best first
-- files: the files of these hits, whole, in the order of their best hit
-- semble: the snippets of semble's search, as chunks, over the static model that its users can have offline: all-MiniLM
-  distilled with model2vec, which is what Aurora's own embedding was before it was trained. It is made once, with an
-  environment of its own (some minutes); --peer-model names another one
-- semble+: semble given Aurora's trained embedding
+- files: the whole files of these hits, in the order of their best hit
+- semble: the snippets of semble's search, pasted like chunks, with the static model that its users can have offline:
+  all-MiniLM distilled with model2vec, from which Aurora's own embedding was trained. It is made once, in a separate
+  environment (some minutes); --peer-model names another one
+- semble+: semble with Aurora's trained embedding
 
-All but the first pay for nothing but labels and text, and what does not fit any more is cut after the last line that
-does, so that they fill their budget to the end. "uncut" is semble with whole snippets alone, up to the first that does
-not fit.
+All but the first pay only for labels and text, and cut the last part after the last line that fits, so that they fill
+the budget completely. "uncut" is semble with whole snippets only, up to the first that does not fit.
 
-A figure is the mean over queries of the share of a query's targets (relevant and secondary) of which lines are shown. A
-target with lines must overlap lines that are shown; a bare path counts where any line of the file is shown. A one-line
-pointer shows nothing. "full only" leaves out interfaces too: lines count that are shown with everything around them.
+A figure is the mean over queries of the share of a query's targets (relevant and secondary) that are shown. A target
+with lines must overlap shown lines; a bare path counts if any line of the file is shown. A pointer shows nothing. "full
+only" also leaves out interfaces, and counts only lines of chunks that are shown in full.
 
-Assembly is the time of a build for 8,000 tokens less that of the search alone, as medians of turns that the two take,
-by query; "first" is the assembly of the first build over a store, which reads the import graph.
+Assembly is the time of a build for 8,000 tokens minus that of the search alone, each a median of alternating runs of
+the query. "first" is the assembly of the first build over a store, which reads the import graph.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ TIMED_BUDGET = 8_000
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one way showed of one query's targets, by budget: the targets in their order, shown or not."""
+    """The result of one method for one query and budget; ``found`` says of each target whether it is shown."""
 
     package: str
     query: str
@@ -79,7 +79,7 @@ class Outcome:
 
 @dataclass
 class Figures:
-    """Everything that was measured; times in seconds."""
+    """All figures; times in seconds."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     beyond: list[float] = field(default_factory=list)
@@ -87,15 +87,17 @@ class Figures:
     first: list[float] = field(default_factory=list)
 
     def mean(self, way: str, budget: int, keep: Callable[[str], bool]) -> float:
-        """Return the mean share over the queries of the packages to keep."""
+        """Return the mean share over the queries of the packages that ``keep`` accepts."""
         return statistics.fmean(
-            one.share for one in self.outcomes if (one.way, one.budget) == (way, budget) and keep(one.package)
+            outcome.share
+            for outcome in self.outcomes
+            if (outcome.way, outcome.budget) == (way, budget) and keep(outcome.package)
         )
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Something to paste: its first line (1-based) and its text."""
+class Snippet:
+    """A text to paste, with its file and its first line (1-based)."""
 
     path: str
     start: int
@@ -111,49 +113,56 @@ def shown_by(context: Context, *, full_only: bool = False) -> list[Span]:
 
 
 def paste(
-    pieces: Iterable[Piece], budget: int, count: Callable[[str], int], *, cut: bool = True
+    snippets: Iterable[Snippet], budget: int, count: Callable[[str], int], *, cut: bool = True
 ) -> tuple[list[Span], int]:
-    """Fill a budget piece by piece, the last one cut to fit or left out; return the lines that went in, and tokens."""
+    """Paste snippets until the budget is full; return the pasted lines and their tokens.
+
+    Args:
+        snippets: Best first.
+        budget: Most tokens.
+        count: Counts tokens.
+        cut: Whether the last snippet is cut to fit instead of left out.
+    """
     spans: list[Span] = []
     used = 0
-    for piece in pieces:
-        rows = piece.text.split("\n")
-        low, high = 0, len(rows)  # by halving: so many rows of it fit
+    for snippet in snippets:
+        rows = snippet.text.split("\n")
+        low, high = 0, len(rows)  # bisection for the number of rows that fit
         while low < high:
             middle = (low + high + 1) // 2
-            if used + count(_block(piece, rows[:middle])) <= budget:
+            if used + count(_block(snippet, rows[:middle])) <= budget:
                 low = middle
             else:
                 high = middle - 1
         if low < len(rows) and not cut:
             break
         if low:
-            used += count(_block(piece, rows[:low]))
-            spans.append(Span(piece.path, piece.start, piece.start + low - 1))
+            used += count(_block(snippet, rows[:low]))
+            spans.append(Span(snippet.path, snippet.start, snippet.start + low - 1))
         if low < len(rows):
             break
     return spans, used
 
 
-def _block(piece: Piece, rows: list[str]) -> str:
-    return f"{piece.path}:{piece.start}-{piece.start + len(rows) - 1}\n" + "\n".join(rows) + "\n"
+def _block(snippet: Snippet, rows: list[str]) -> str:
+    return f"{snippet.path}:{snippet.start}-{snippet.start + len(rows) - 1}\n" + "\n".join(rows) + "\n"
 
 
-def chunks_of(results: SearchResults) -> list[Piece]:
-    return [Piece(hit.metadata["path"], hit.metadata["start_line"], hit.content) for hit in results]
+def chunks_of(results: SearchResults) -> list[Snippet]:
+    return [Snippet(hit.metadata["path"], hit.metadata["start_line"], hit.content) for hit in results]
 
 
-def files_of(results: SearchResults, root: Path) -> Iterator[Piece]:
+def files_of(results: SearchResults, root: Path) -> Iterator[Snippet]:
     for path in dict.fromkeys(hit.metadata["path"] for hit in results):
-        yield Piece(path, 1, (root / path).read_text("utf-8"))
+        yield Snippet(path, 1, (root / path).read_text("utf-8"))
 
 
-def snippets_of(found: Iterable[Any]) -> list[Piece]:
-    return [Piece(hit.chunk.file_path, hit.chunk.start_line, hit.chunk.content.rstrip("\n")) for hit in found]
+def snippets_of(found: Iterable[Any]) -> list[Snippet]:
+    return [Snippet(hit.chunk.file_path, hit.chunk.start_line, hit.chunk.content.rstrip("\n")) for hit in found]
 
 
 def found_targets(spans: list[Span], query: dict[str, Any]) -> tuple[bool, ...]:
-    """Return which targets are shown, by the rules of the metric."""
+    """Return for each target whether it is shown, by the rules of the metric."""
     targets = [*query["relevant"], *query["secondary"]]
     return tuple(ndcg(spans, {"relevant": [target], "secondary": []}, k=len(spans)) > 0 for target in targets)
 
@@ -229,7 +238,7 @@ GROUPS: dict[str, Callable[[str], bool]] = {
 
 def report(figures: Figures) -> str:
     counts = {
-        title: len({(one.package, one.query) for one in figures.outcomes if keep(one.package)})
+        title: len({(outcome.package, outcome.query) for outcome in figures.outcomes if keep(outcome.package)})
         for title, keep in GROUPS.items()
     }
     budgets = "".join(f"{budget:>8,}" for budget in BUDGETS)
@@ -250,17 +259,17 @@ def report(figures: Figures) -> str:
     own50, own95 = percentiles(figures.assemble)
     lines.append(f"assembly beyond the search, {TIMED_BUDGET:,} tokens: p50 {p50:.1f} ms, p95 {p95:.1f} ms")
     lines.append(
-        f"(as Context.timings has it: p50 {own50:.1f} ms, p95 {own95:.1f} ms; "
+        f"(by Context.timings: p50 {own50:.1f} ms, p95 {own95:.1f} ms; "
         f"first: {statistics.median(figures.first) * 1e3:.0f} ms)"
     )
     return "\n".join(lines)
 
 
 def misses(figures: Figures) -> str:
-    """Return every query of which semble shows more, by budget."""
+    """Return the queries for which semble shows more, by budget."""
     by_query: dict[tuple[int, str, str], dict[str, Outcome]] = defaultdict(dict)
-    for one in figures.outcomes:
-        by_query[one.budget, one.package, one.query][one.way] = one
+    for outcome in figures.outcomes:
+        by_query[outcome.budget, outcome.package, outcome.query][outcome.way] = outcome
     return "\n".join(
         f"{budget:>6} {package:10} {outcomes[AURORA].share:.2f} < {outcomes[SEMBLE].share:.2f}  {query}"
         for (budget, package, query), outcomes in sorted(by_query.items())
@@ -271,12 +280,12 @@ def misses(figures: Figures) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder with manifest.json and annotations/")
-    parser.add_argument("--encoding", default="o200k_base", help="what all ways are counted with")
+    parser.add_argument("--encoding", default="o200k_base", help="encoding that counts the tokens of all methods")
     parser.add_argument("--repeats", type=int, default=3, help="timed builds per query; the median counts")
-    parser.add_argument("--misses", action="store_true", help="list the queries of which semble shows more")
-    parser.add_argument("--no-rerank", action="store_true", help="without the bundled reranker")
-    parser.add_argument("--peer-model", type=Path, help="static model that semble searches with (default: distilled)")
-    parser.add_argument("--json", type=Path, help="write every outcome here too")
+    parser.add_argument("--misses", action="store_true", help="list the queries for which semble shows more")
+    parser.add_argument("--no-rerank", action="store_true", help="search without the bundled reranker")
+    parser.add_argument("--peer-model", type=Path, help="static model for semble (default: the distilled one)")
+    parser.add_argument("--json", type=Path, help="also write every outcome to this file")
     arguments = parser.parse_args()
     counter = create_counter(encoding=arguments.encoding)
     reranker = "none" if arguments.no_rerank else "bundled"
@@ -287,7 +296,7 @@ def main() -> None:
     if arguments.misses:
         print(misses(figures))
     if arguments.json:
-        outcomes = [vars(one) for one in figures.outcomes]
+        outcomes = [vars(outcome) for outcome in figures.outcomes]
         arguments.json.write_text(json.dumps({"machine": machine(), "outcomes": outcomes}, indent=1) + "\n", "utf-8")
 
 

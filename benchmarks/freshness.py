@@ -1,10 +1,10 @@
-"""What looking for changes costs a search, and how soon a saved file is found.
+"""Measure what the check for changed files costs a search, and how soon a saved file is found.
 
-    python benchmarks/freshness.py [--files 2000] [--folders 200] [--searches 200] [--processes 5]
+    python benchmarks/freshness.py [--files 2000] [--folders 200] [--searches 200] [--saves 30] [--processes 10]
 
-A project of small Python files is indexed through `Memory`. Then, in milliseconds: warm searches with the setting
-``freshness`` ``off`` and ``auto`` in turns (the difference is the look); the look alone; from a saved file to the
-results that hold it; and whole processes of ``aurora search``, again with both settings in turns.
+A project of small Python files is indexed through `Memory`. Measured in milliseconds: warm searches with the setting
+``freshness`` alternating between ``off`` and ``auto`` (the difference is the check); the check alone; the time from
+saving a file to the results that contain it; and whole processes of ``aurora search``, alternating in the same way.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from pathlib import Path
 
 from machine import machine
 
-from aurora_dev.indexing.changes import look_at
-from aurora_dev.indexing.recipe import recipe_name
+from aurora_dev.indexing.changes import find_changes
+from aurora_dev.indexing.chunk_version import current_chunk_version
 from aurora_dev.memory import Memory
 
 QUERIES = ("where are totals computed", "function_17", "how is a value scaled", "the report of a module")
@@ -59,14 +59,14 @@ async def measure(root: Path, searches: int, saves: int) -> None:
                         times[name].append(time.perf_counter() - started)
             for name, seconds in times.items():
                 print(describe(f"warm search, freshness {name}", seconds))
-            seen = fresh.project_index.state.seen()
+            seen = fresh.project_index.state.snapshot()
             assert seen is not None
-            looks = []
+            checks = []
             for _ in range(searches):
                 started = time.perf_counter()
-                look_at(root, seen, recipe=recipe_name(), seconds=1.0)
-                looks.append(time.perf_counter() - started)
-            print(describe("a look that finds nothing", looks))
+                find_changes(root, seen, chunk_version=current_chunk_version(), seconds=1.0)
+                checks.append(time.perf_counter() - started)
+            print(describe("a check that finds no change", checks))
             saved, missed = [], 0
             target = root / "package_000" / "module_0.py"
             for number in range(saves):

@@ -1,16 +1,14 @@
-"""Does "why" find its commit, does code keep its place, and does recency help a context? On a repository's own history.
+"""Measure commits as search results: whether "why" finds its commit, code keeps its rank, and recency helps a context.
 
     python benchmarks/history.py [--repository PATH] [--packages PATH] [--samples 40] [--only why|code|context]
 
-- why: questions whose commit is known (by its subject), asked of Aurora's own repository: the share found at the first,
-  and among the first three and five results, and the mean reciprocal rank, among code and commits together. Beside it
-  questions about code whose file is known, on the same index with and without commits.
+- why: questions whose commit is known (by its subject), asked of Aurora's own repository. Reports the share found at
+  rank 1, among the first three and among the first five results, and the mean reciprocal rank, with code and commits
+  searched together; and, for questions about code whose file is known, the same index with and without commits.
 - code: with ``--packages`` (the folder that ``codesearch.py`` reads), NDCG@10 of its queries on each package alone, and
-  with one made-up commit for every documented definition, which says in its words what that does: the hardest company
-  for code.
-- context: for commits of the repository, the subject is the task and the files that it changed are what a context at
-  the state before it should show: the mean share that it does, at 2,000 and 4,000 tokens, by the lift of recently
-  changed files.
+  with one synthetic commit per definition that repeats its words: the hardest competitor for code.
+- context: for commits of the repository, with the subject as the task, the mean share of the changed files that a
+  context shows at the state before the commit, at 2,000 and 4,000 tokens, by the lift of recently changed files.
 """
 
 from __future__ import annotations
@@ -72,14 +70,14 @@ WHY = (
 CODE = (
     ("where is the FAISS index built", "aurora_dev/core/local/vector_index.py"),
     ("how are credentials found and masked", "aurora_dev/core/text/secrets.py"),
-    ("reciprocal rank fusion of lists", "aurora_dev/core/search/fusion.py"),
+    ("reciprocal rank fusion of lists", "aurora_dev/core/search/ranking.py"),
     ("parse a metadata filter", "aurora_dev/core/filters.py"),
     ("split an identifier into words", "aurora_dev/core/text/terms.py"),
     ("find the definitions of a source file with tree-sitter", "aurora_dev/syntax/__init__.py"),
     ("decide which files of a project are listed", "aurora_dev/indexing/walker.py"),
     ("cut a file into chunks along functions", "aurora_dev/indexing/chunking/chunker.py"),
     ("exit codes of the command line", "aurora_dev/interfaces/cli/output/process.py"),
-    ("read settings from the environment", "aurora_dev/config.py"),
+    ("read settings from the environment", "aurora_dev/config/environment.py"),
     ("count tokens with tiktoken ranks", "aurora_dev/core/tokens/openai.py"),
     ("BM25 scores in the keyword index", "aurora_dev/core/keyword/index.py"),
     ("retry a request with backoff", "aurora_dev/core/services/client.py"),
@@ -97,13 +95,13 @@ CODE = (
 )
 LIFTS = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
 BUDGETS = (2_000, 4_000)
-MOST_TARGETS = 12  # a commit that changes more is no task
+MOST_TARGETS = 12  # files; a commit that changes more is not used as a task
 TOP_K = 10
 
 
 @contextmanager
 def clone(repository: Path) -> Iterator[Path]:
-    """Give a copy of what is committed, with its history, in a folder of its own."""
+    """Clone what is committed, with its history, into a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "project"
         subprocess.run(["git", "clone", "-q", str(repository), str(root)], check=True)
@@ -120,7 +118,7 @@ def reciprocal(_results: Sequence[SearchResult], fits: Sequence[bool]) -> float:
 
 async def why(repository: Path) -> None:
     with clone(repository) as root, tempfile.TemporaryDirectory() as folder:
-        (root / "benchmarks" / Path(__file__).name).unlink(missing_ok=True)  # it holds the questions
+        (root / "benchmarks" / Path(__file__).name).unlink(missing_ok=True)  # it contains the questions
         store = VectorStore(path=folder, reranker="none")
         await Indexer(store, root).run()
         plain = await ask_code(store)
@@ -145,7 +143,7 @@ async def why(repository: Path) -> None:
             mark = " (the default)" if weight == default else ""
             print(
                 f"commits × {weight:<5} found {shares}  MRR {statistics.fmean(ranks):.3f}, "
-                f"{statistics.fmean(company):.1f} of the first 5 are no commits{mark}"
+                f"{statistics.fmean(company):.1f} of the first 5 are not commits{mark}"
             )
         for module in ranking:
             module.ASKED_COMMIT_WEIGHT = default
@@ -176,19 +174,19 @@ async def code(data: Path) -> None:
             store = VectorStore(path=folder, embedder=embedder, reranker="none")
             await Indexer(store, root_of(package)).run()
             figures["alone"] += await ask_package(store, data, name)
-            made_up = invented(await store.scan(content=True), store.namespace)
-            await store.write(made_up)
+            commits = synthetic_commits(await store.scan(content=True), store.namespace)
+            await store.write(commits)
             found = await ask_package(store, data, name)
             figures["with commits"] += found
-            chunks = await store.count() - len(made_up)
+            chunks = await store.count() - len(commits)
             alone = statistics.fmean(figures["alone"][-len(found) :])
-            print(f"{name:12} {chunks:6} chunks {len(made_up):6} commits  {alone:.3f} {statistics.fmean(found):.3f}")
+            print(f"{name:12} {chunks:6} chunks {len(commits):6} commits  {alone:.3f} {statistics.fmean(found):.3f}")
             await store.close()
     print("  ".join(f"NDCG@{TOP_K} {label}: {statistics.fmean(values):.4f}" for label, values in figures.items()))
 
 
-def invented(records: Sequence[Record], namespace: str) -> list[Document]:
-    """Make a commit of every definition: its name, and the first lines of what stands in it."""
+def synthetic_commits(records: Sequence[object], namespace: str) -> list[object]:
+    """Make a commit per definition, from its name and the first words of its text."""
     made = []
     for number, record in enumerate(records):
         metadata, content = record.metadata, record.content
@@ -219,8 +217,8 @@ async def ask_package(store: VectorStore, data: Path, name: str) -> list[float]:
     return scores
 
 
-def sampled(root: Path, samples: int) -> list[Commit]:
-    """Return commits that are tasks: of few files, of which some were there before."""
+def sample_commits(root: Path, samples: int) -> list[Commit]:
+    """Return evenly spaced commits with one parent and few changed files."""
     log = GitLog(root)
     found = [
         commit
@@ -236,7 +234,7 @@ async def context(repository: Path, samples: int) -> None:
     shares: dict[tuple[float, int], list[float]] = {(lift, budget): [] for lift in LIFTS for budget in BUDGETS}
     tasks = 0
     with clone(repository) as root:
-        for commit in reversed(sampled(root, samples)):
+        for commit in reversed(sample_commits(root, samples)):
             subprocess.run(["git", "-C", str(root), "checkout", "-q", "-f", f"{commit.hash}^"], check=True)
             targets = [path for path in commit.files if (root / path).is_file() and is_code(path)]
             if not targets:
@@ -251,7 +249,7 @@ async def context(repository: Path, samples: int) -> None:
                         built = await memory.context(commit.subject, budget, rerank=False)
                         shown = {item.source for item in built.items if item.section == "reference" and item.shown}
                         shares[lift, budget].append(sum(path in shown for path in targets) / len(targets))
-    print(f"{tasks} tasks; share of changed files that a context shows, by the lift of recent files")
+    print(f"{tasks} tasks; share of the changed files that a context shows, by the lift of recently changed files")
     for lift in LIFTS:
         means = "   ".join(f"{budget:,} tokens {statistics.fmean(shares[lift, budget]):.3f}" for budget in BUDGETS)
         print(f"  lift {lift:<4} {means}")
@@ -261,7 +259,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repository", type=Path, default=Path(__file__).parent.parent)
     parser.add_argument("--packages", type=Path, help="folder with manifest.json and annotations/")
-    parser.add_argument("--samples", type=int, default=40, help="commits that become tasks of a context")
+    parser.add_argument("--samples", type=int, default=40, help="commits used as tasks for contexts")
     parser.add_argument("--only", choices=("why", "code", "context"))
     arguments = parser.parse_args()
     print(machine())

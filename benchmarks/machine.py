@@ -1,4 +1,4 @@
-"""The line that every table starts with."""
+"""The first line of every benchmark table: date and machine."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from datetime import date
 
 
 def machine() -> str:
-    """Return today's date and what the figures were measured on."""
+    """Return today's date, the system, the number of cores and the Python version."""
     system = f"{platform.system()} {platform.machine()}"
     return f"{date.today()}, {system}, {os.cpu_count()} cores, Python {platform.python_version()}"

@@ -18,15 +18,15 @@ class Span(NamedTuple):
 def ndcg(ranked: Sequence[Span], query: Mapping[str, Any], k: int = 10) -> float:
     """Return NDCG@k of one query.
 
-    The gain of a rank is 1 where it is the first rank whose chunk covers a target (the same file: equal paths, or one
-    a suffix of the other at a slash; a target with lines must overlap the chunk's), and the ideal puts all targets
-    first.
+    A rank has a gain of 1 if its chunk covers a target that no earlier chunk covers: it is in the same file (equal
+    paths, or one is a suffix of the other at a slash), and overlaps the target's lines if it has any. The ideal ranking
+    has all targets first.
     """
     targets = [*query["relevant"], *query["secondary"]]
     found: set[int] = set()
     gain = 0.0
     for rank, span in enumerate(ranked[:k], start=1):
-        new = {place for place, target in enumerate(targets) if place not in found and _covers(span, target)}
+        new = {number for number, target in enumerate(targets) if number not in found and _covers(span, target)}
         found |= new
         gain += bool(new) / math.log2(rank + 1)
     ideal = sum(1 / math.log2(rank + 1) for rank in range(1, min(k, len(targets)) + 1))

@@ -1,12 +1,12 @@
-"""MRR, recall and precision on held-out pairs: sentences that were taken out of code and prose, and where they stood.
+"""Measure MRR, recall and precision on held-out pairs: a sentence removed from code or prose, and the chunk it was in.
 
     python benchmarks/mined_pairs.py DATA [--reranker bundled] [--embedder NAME …] [--queries N] [--json FILE]
 
-DATA is a folder of ``scripts/train/build_data.py``: ``heldout.jsonl.gz`` (queries) and ``heldout_corpus.jsonl.gz``
-(chunks), from sources that no training saw; with ``--part valid`` those that models and weights are chosen by. Each
-source is searched as a project of its own. The answer is one chunk (MRR@10, recall@5); where a file or a class of
-several chunks answers, every one of them counts for precision@5 and recall@5 of several. An embedder is ``bundled``,
-the folder of a model2vec model, or ``module:name`` of a callable.
+DATA is a folder written by ``scripts/train/build_data.py``: ``heldout.jsonl.gz`` (queries) and
+``heldout_corpus.jsonl.gz`` (chunks), from sources that training never sees; with ``--part valid``, the pairs that
+models and weights are chosen by. Each source is searched as a separate project. The answer is one chunk (MRR@10,
+recall@5). If a file or class of several chunks is the answer, each of them counts for precision@5 and recall@5 in the
+columns "several". An embedder is ``bundled``, the folder of a model2vec model, or ``module:name`` of a callable.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from machine import machine
 from aurora_dev.core import factory
 from aurora_dev.core.contracts import Embedder, Reranker
 from aurora_dev.core.embed.static import StaticEmbedder
-from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.text.document_text import embedding_text
 from aurora_dev.core.types import Document, SearchOptions, SearchResult
 from aurora_dev.core.vector_store import VectorStore
@@ -43,7 +42,7 @@ MODES = {
     "hybrid": SearchOptions(),
 }
 RERANKED = "+ reranker"
-# A query with so many relevant chunks or more is one with several; a file with very many is answered by any few.
+# Queries with this many relevant chunks count as "several". With more than the upper limit, any few would do.
 SEVERAL, TOO_MANY = 2, 12
 PROSE = ("heading", "prose", "directive")
 GROUPS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
@@ -56,14 +55,14 @@ GROUPS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
 
 
 class Figures:
-    """What was measured of one way to search: one number for each query and metric, by group."""
+    """The figures of one search method: a number per query and metric, by group."""
 
     def __init__(self) -> None:
         self.values: dict[tuple[str, str], list[float]] = defaultdict(list)
         self.seconds: list[float] = []
 
     def add(self, row: Mapping[str, Any], results: Sequence[SearchResult]) -> None:
-        """Count one query."""
+        """Add the figures of one query."""
         ids = [result.id for result in results]
         target = row["positive"]["id"]
         found = {"MRR": 1 / (ids.index(target) + 1) if target in ids else 0.0, "recall": float(target in ids[:CUT])}
@@ -78,7 +77,7 @@ class Figures:
                     self.values[group, metric].append(value)
 
     def mean(self, group: str, metric: str) -> float:
-        """Return an average, NaN without any query."""
+        """Return the mean of a metric; NaN without queries."""
         values = self.values[group, metric]
         return statistics.fmean(values) if values else float("nan")
 
@@ -89,7 +88,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def queries(data: Path, part: str, most: int | None) -> list[dict[str, Any]]:
-    """Return the queries of a part, at most so many of each source."""
+    """Return the queries of a part, at most ``most`` per source."""
     taken: Counter[str] = Counter()
     kept = []
     for row in read(data / f"{part}.jsonl.gz"):
@@ -116,12 +115,12 @@ async def measure(
     reranker: Reranker | None,
     figures: dict[str, Figures],
 ) -> float:
-    """Search every source; return the seconds of embedding all documents."""
+    """Search every source, and return the seconds that embedding all documents took."""
     seconds = 0.0
     for source in sorted({row["source"] for row in rows}):
         documents = [Document(d["content"], d["metadata"], d["id"]) for d in corpus if d["source"] == source]
         with tempfile.TemporaryDirectory() as folder:
-            store = VectorStore(FAISSLocalStore(folder), embedder=embedder, reranker=reranker or "none")
+            store = VectorStore(path=folder, embedder=embedder, reranker=reranker or "none")
             started = time.perf_counter()
             embedder.embed_documents([embedding_text(d.content, d.metadata) for d in documents])
             seconds += time.perf_counter() - started
@@ -166,12 +165,12 @@ def report(figures: Mapping[str, Figures]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder with heldout.jsonl.gz and heldout_corpus.jsonl.gz")
-    parser.add_argument("--part", choices=("valid", "heldout"), default="heldout", help="which pairs")
-    parser.add_argument("--reranker", default="none", help="as `factory` names it: bundled, none, …")
-    parser.add_argument("--embedder", nargs="+", default=["bundled"], help="one table each")
-    parser.add_argument("--queries", type=int, help="at most so many queries of each source")
+    parser.add_argument("--part", choices=("valid", "heldout"), default="heldout", help="the pairs to use")
+    parser.add_argument("--reranker", default="none", help="a name that `factory` accepts: bundled, none, …")
+    parser.add_argument("--embedder", nargs="+", default=["bundled"], help="embedders, with one table each")
+    parser.add_argument("--queries", type=int, help="most queries per source")
     parser.add_argument("--sources", nargs="*", help="names of sources (default: all)")
-    parser.add_argument("--json", type=Path, help="write the figures here too")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     arguments = parser.parse_args()
     rows = queries(arguments.data, arguments.part, arguments.queries)
     if arguments.sources:
@@ -179,7 +178,7 @@ def main() -> None:
     corpus = read(arguments.data / f"{arguments.part}_corpus.jsonl.gz")
     reranker = None if arguments.reranker == "none" else factory.create_reranker(arguments.reranker)
     print(machine())
-    print(f"{len(rows):,} queries over {len(corpus):,} chunks of {len({row['source'] for row in rows})} sources")
+    print(f"{len(rows):,} queries, {len(corpus):,} chunks, {len({row['source'] for row in rows})} sources")
     written: dict[str, Any] = {"machine": machine(), "queries": len(rows), "chunks": len(corpus), "figures": {}}
     for name in arguments.embedder:
         labels = [*MODES, *([RERANKED] if reranker else [])]

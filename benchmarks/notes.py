@@ -1,15 +1,15 @@
-"""What decides about memories: which say the same, which contradict, and in which order they are recalled.
+"""Measure the rules for notes: duplicates, contradictions, and the order of recall.
 
     python benchmarks/notes.py
 
-Over pairs and queries by hand (``notes_pairs.py``), with the bundled embedder; some seconds, no network.
+Uses hand-written pairs and queries (``notes_pairs.py``) and the bundled embedder; takes some seconds, no network.
 
-- "said to be the same": shares of the pairs that say the same (all should be), that contradict each other (none should
-  be: a memory would be lost) and that are about the same subject (none);
-- "said to contradict": the same shares; of the second all should be;
-- recall: each query is put to all the texts of the pairs. With everything else alike, how often is the answer first
-  (MRR), whatever the importance, age and use of all memories are (drawn at random, seeded)? And of the two texts that
-  say the same, how often is the newer, the more important, the more used one first?
+- "judged the same": the share of the pairs that say the same (should be all), that contradict each other (should be
+  none, since a note would be lost) and that are about the same subject (should be none).
+- "judged contradictory": the same shares; should be all of the second.
+- recall: each query is searched among all texts of the pairs. Reports how high the answer ranks (MRR), with equal and
+  with random importance, age and use of all notes (seeded); and how often, of two texts that say the same, the newer,
+  the more important, or the more used one comes first.
 """
 
 from __future__ import annotations
@@ -29,46 +29,47 @@ from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.notes import recall_scores as ranking
 from aurora_dev.notes.model.words import content_words, overlap
 from aurora_dev.notes.similarity import conflicts, duplicates
-from aurora_dev.notes.similarity.differences import differs
+from aurora_dev.notes.similarity.differences import differ_in_meaning
 
 Pair = tuple[str, str]
 SEED = 6
-DRAWS = 20  # of importance, age and use for all memories
+DRAWS = 20  # random draws of importance, age and use for all notes
 DAY = 86_400.0
 FIRST = (pairs.SAME, pairs.CONFLICT, pairs.DIFFERENT)
 LATER = (pairs.LATER_SAME, pairs.LATER_CONFLICT, pairs.LATER_DIFFERENT)
 
 
-def cosines(those: Sequence[Pair]) -> list[float]:
+def cosines(texts: Sequence[Pair]) -> list[float]:
     embedder = StaticEmbedder.bundled()
-    one = embedder.embed_documents([pair[0] for pair in those])
-    other = embedder.embed_documents([pair[1] for pair in those])
-    return [float(value) for value in (one * other).sum(axis=1)]
+    left = embedder.embed_documents([pair[0] for pair in texts])
+    right = embedder.embed_documents([pair[1] for pair in texts])
+    return [float(value) for value in (left * right).sum(axis=1)]
 
 
-def shares(says: Callable[[str, str, float], object], kinds: Sequence[Sequence[Pair]]) -> str:
+def shares(rule: Callable[[str, str, float], object], kinds: Sequence[Sequence[Pair]]) -> str:
+    """Return for each kind how many of its pairs a rule accepts."""
     found = []
-    for those in kinds:
-        yes = sum(bool(says(a, b, c)) for (a, b), c in zip(those, cosines(those), strict=True))
-        found.append(f"{yes:>3} of {len(those)}")
+    for texts in kinds:
+        accepted = sum(bool(rule(a, b, c)) for (a, b), c in zip(texts, cosines(texts), strict=True))
+        found.append(f"{accepted:>3} of {len(texts)}")
     return "   ".join(found)
 
 
 def show_pairs() -> None:
     print("cosine and overlap of the pairs: 5 %, median, 95 %")
-    for name, those in zip(("same", "contradict", "different"), FIRST, strict=True):
-        values = np.quantile(cosines(those), (0.05, 0.5, 0.95)).round(2)
-        shared = np.quantile([overlap(content_words(a), content_words(b)) for a, b in those], (0.05, 0.5, 0.95))
+    for name, texts in zip(("same", "contradict", "different"), FIRST, strict=True):
+        values = np.quantile(cosines(texts), (0.05, 0.5, 0.95)).round(2)
+        shared = np.quantile([overlap(content_words(a), content_words(b)) for a, b in texts], (0.05, 0.5, 0.95))
         print(f"  {name:<10}  cosine {values}   overlap {shared.round(2)}")
 
 
 def show_duplicates() -> None:
-    print("\nsaid to be the same                    same       contradict   different")
+    print("\njudged the same                        same       contradict   different")
     for cosine, shared, words in product((0.75, 0.85, 0.9, 0.95), (0.4, 0.6, 0.7), (False, True)):
 
         def says(a: str, b: str, c: float, limits: tuple[float, float, bool] = (cosine, shared, words)) -> bool:
             near = c >= limits[0] and overlap(content_words(a), content_words(b)) >= limits[1]
-            return near and not (limits[2] and differs(a, b))
+            return near and not (limits[2] and differ_in_meaning(a, b))
 
         rule = f"cosine {cosine:.2f}, overlap {shared:.1f}{', words' if words else ''}"
         print(f"  {rule:<34} {shares(says, FIRST)}")
@@ -80,7 +81,7 @@ def show_duplicates() -> None:
 
 
 def show_conflicts() -> None:
-    print("\nsaid to contradict                     same       contradict   different")
+    print("\njudged contradictory                   same       contradict   different")
     for cosine in (0.4, 0.5, 0.55, 0.6, 0.65, 0.7):
 
         def says(a: str, b: str, c: float, least: float = cosine) -> bool:
@@ -94,7 +95,7 @@ def show_conflicts() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """What is known of a memory besides its text; ``age`` is in days."""
+    """The facts about a note besides its text; ``age`` is in days."""
 
     age: float
     importance: int
@@ -103,7 +104,7 @@ class Prior:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search knows of a memory."""
+    """A note that a search found, with the scores of both lists."""
 
     text: str
     cosine: float
@@ -126,18 +127,18 @@ async def searches() -> list[list[Found]]:
 
 
 def order(found: Sequence[Found], priors: dict[str, Prior], cosine_share: float, prior_share: float) -> list[str]:
-    best = max((one.keyword for one in found), default=0.0)
+    best = max((note.keyword for note in found), default=0.0)
     scores = {}
-    for one in found:
-        words = one.keyword / best if best else 0.0
-        relevant = cosine_share * max(0.0, one.cosine) + (1.0 - cosine_share) * words
-        prior = priors.get(one.text, Prior(30.0, 5, 0))
+    for note in found:
+        words = note.keyword / best if best else 0.0
+        relevant = cosine_share * max(0.0, note.cosine) + (1.0 - cosine_share) * words
+        prior = priors.get(note.text, Prior(30.0, 5, 0))
         value = (
             ranking.RECENCY_WEIGHT * ranking.recency(prior.age * DAY)
             + ranking.IMPORTANCE_WEIGHT * ranking.importance_share(prior.importance)
             + ranking.USE_WEIGHT * ranking.use_share(prior.uses)
         )
-        scores[one.text] = relevant * (1.0 - prior_share + prior_share * value)
+        scores[note.text] = relevant * (1.0 - prior_share + prior_share * value)
     return sorted(scores, key=lambda text: (-scores[text], text))
 
 
@@ -146,47 +147,47 @@ def mean_reciprocal_rank(
 ) -> float:
     values = []
     for priors in draws:
-        for one, pair in zip(found, pairs.SAME, strict=True):
-            ranked = order(one, priors, cosine_share, prior_share)
-            places = [ranked.index(text) + 1 for text in pair if text in ranked]
-            values.append(1.0 / min(places) if places else 0.0)
+        for notes, pair in zip(found, pairs.SAME, strict=True):
+            ranked = order(notes, priors, cosine_share, prior_share)
+            ranks = [ranked.index(text) + 1 for text in pair if text in ranked]
+            values.append(1.0 / min(ranks) if ranks else 0.0)
     return float(np.mean(values))
 
 
-def won(found: Sequence[Sequence[Found]], better: Prior, cosine_share: float, prior_share: float) -> float:
-    """Return how often, of two texts that say the same, the one with the better prior comes first."""
+def win_share(found: Sequence[Sequence[Found]], better: Prior, cosine_share: float, prior_share: float) -> float:
+    """Return how often, of two texts that say the same, the one with the better prior comes first, 0..1."""
     wins = []
-    for one, (a, b) in zip(found, pairs.SAME, strict=True):
+    for notes, (a, b) in zip(found, pairs.SAME, strict=True):
         for first, second in ((a, b), (b, a)):
-            ranked = order(one, {first: better, second: Prior(180.0, 5, 0)}, cosine_share, prior_share)
+            ranked = order(notes, {first: better, second: Prior(180.0, 5, 0)}, cosine_share, prior_share)
             if first in ranked and second in ranked:
                 wins.append(ranked.index(first) < ranked.index(second))
     return float(np.mean(wins))
 
 
-def drawn(generator: np.random.Generator) -> Prior:
+def random_prior(generator: np.random.Generator) -> Prior:
     age, importance = float(generator.exponential(90.0)), int(generator.integers(1, 11))
     return Prior(age, importance, int(generator.geometric(0.2)) - 1)
 
 
 def show_recall() -> None:
     found = asyncio.run(searches())
-    texts = sorted({one.text for part in found for one in part})
+    texts = sorted({note.text for notes in found for note in notes})
     generator = np.random.default_rng(SEED)
     draws = []
     for _ in range(DRAWS):
-        priors = {text: drawn(generator) for text in texts}
-        # Both answers of a query alike: with two chances, luck would look like quality.
+        priors = {text: random_prior(generator) for text in texts}
+        # Both answers of a query get the same prior: with two chances, luck would look like quality.
         draws.append({**priors, **{b: priors[a] for a, b in pairs.SAME if a in priors}})
     print(
-        "\nrecall: share of cosine, share of the prior -> MRR with equal and with random priors; won by the newer, "
-        "the weightier, the more used"
+        "\nrecall: share of cosine, share of the prior -> MRR with equal and with random priors; wins of the newer, "
+        "the more important, the more used"
     )
     for cosine_share, prior_share in product((0.0, 0.3, 0.5, 0.6, 0.7, 0.85, 1.0), (0.0, 0.15, 0.25, 0.35, 0.5)):
         equal = mean_reciprocal_rank(found, [{}], cosine_share, prior_share)
         mixed = mean_reciprocal_rank(found, draws, cosine_share, prior_share)
         contests = [Prior(1.0, 5, 0), Prior(180.0, 9, 0), Prior(180.0, 5, 10)]
-        wins = "  ".join(f"{won(found, better, cosine_share, prior_share):.2f}" for better in contests)
+        wins = "  ".join(f"{win_share(found, better, cosine_share, prior_share):.2f}" for better in contests)
         mark = "  <- shipped" if (cosine_share, prior_share) == (ranking.COSINE_SHARE, ranking.PRIOR_SHARE) else ""
         print(f"  {cosine_share:.2f}  {prior_share:.2f}   {equal:.3f}  {mixed:.3f}   {wins}{mark}")
 

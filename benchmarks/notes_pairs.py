@@ -1,7 +1,7 @@
-"""Pairs of memories by hand: which say the same, which contradict each other, and which are merely about the same.
+"""Hand-written pairs of notes that say the same, that contradict each other, or that only share a subject.
 
-Written as agents write: short, one fact each. The rules were made with `SAME`, `CONFLICT` and `DIFFERENT` in view;
-the pairs of `LATER_…` were written after that, measured once, and nothing was changed because of them.
+They are written as agents write: short, one fact each. The rules were developed with `SAME`, `CONFLICT` and
+`DIFFERENT`. The pairs in `LATER_…` were written afterwards and measured once; nothing was changed because of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Brings what benchmarks compare with onto this machine, once: the manifests' packages, and a model for the peer."""
+"""Downloads for the benchmarks, made once: the packages of the manifests, and a model for semble."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 CACHE = Path(__file__).parent / ".cache"
 PROJECT = Path(__file__).parent.parent
-# What numbers may be set on; everything else says whether they hold elsewhere.
+# The packages that constants may be tuned on; all others show whether the values hold elsewhere.
 TUNING = frozenset(
     """
     fastapi httpx zod express click
@@ -37,16 +37,16 @@ def annotated_queries(data: Path, name: str) -> list[dict[str, Any]]:
 
 
 def root_of(package: dict[str, Any]) -> Path:
-    """Return the folder that is indexed, downloading and unpacking the package where that has not been done."""
+    """Return the folder of a package to index; download and unpack the package if it is not in the cache."""
     folder = CACHE / f"{package['name']}-{package['version']}"
     root = folder / str(package["root"])
     if root.is_dir():
         return root
-    shutil.rmtree(folder, ignore_errors=True)  # what broke off, or has no such root
+    shutil.rmtree(folder, ignore_errors=True)  # an interrupted download, or one without this root
     folder.mkdir(parents=True)
     _DOWNLOADS[package["registry"]](folder, package["package"], package["version"])
     if not root.is_dir():
-        raise SystemExit(f"{package['name']}: there is no folder {package['root']} in {package['package']}")
+        raise SystemExit(f"{package['name']}: {package['package']} has no folder {package['root']}")
     return root
 
 
@@ -64,7 +64,7 @@ def _from_npm(folder: Path, name: str, version: str) -> None:
 
 
 def _from_github(folder: Path, name: str, commit: str) -> None:
-    with tempfile.TemporaryDirectory(dir=folder.parent) as work:  # a clone that breaks off leaves no half a root
+    with tempfile.TemporaryDirectory(dir=folder.parent) as work:  # an interrupted clone leaves no incomplete folder
         clone = Path(work) / "clone"
         for command in (
             ["git", "init", "-q", str(clone)],
@@ -72,7 +72,7 @@ def _from_github(folder: Path, name: str, commit: str) -> None:
             ["git", "-C", str(clone), "-c", "advice.detachedHead=false", "checkout", "-q", "FETCH_HEAD"],
         ):
             subprocess.run(command, check=True)
-        shutil.rmtree(clone / ".git")  # the files alone are measured
+        shutil.rmtree(clone / ".git")  # only the files are measured
         folder.rmdir()
         clone.rename(folder)
 
@@ -81,14 +81,14 @@ _DOWNLOADS = {"pypi": _from_pypi, "npm": _from_npm, "github": _from_github}
 
 
 def distilled_model() -> Path:
-    """Return the folder of all-MiniLM-L6-v2 distilled by ``scripts/distil_embedder.py``, making it where it is missing.
+    """Return the folder of all-MiniLM-L6-v2 distilled by ``scripts/distil_embedder.py``; make it if it is missing.
 
-    It is made in an environment of its own, since model2vec's distillation brings torch and pins other releases.
+    It is made in a separate environment, since model2vec's distillation needs torch and pins other releases.
     """
     folder = CACHE / "distilled"
     if not (folder / "SHA256SUMS").is_file():  # the last file that the script writes
         print("distilling all-MiniLM-L6-v2 for semble: once, some minutes", file=sys.stderr, flush=True)
-        with tempfile.TemporaryDirectory() as environment:  # a gigabyte that nothing needs again
+        with tempfile.TemporaryDirectory() as environment:  # a gigabyte that is not needed afterwards
             venv.create(environment, with_pip=True)
             python = str(Path(environment) / ("Scripts" if sys.platform == "win32" else "bin") / "python")
             install = [python, "-m", "pip", "install", "-q", "-r", str(PROJECT / "requirements" / "distil.txt")]

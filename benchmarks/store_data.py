@@ -1,4 +1,4 @@
-"""Records and queries for `store.py`: synthetic ones that resemble embeddings of code, and real ones."""
+"""Records and queries for `store.py`: synthetic vectors that resemble embeddings of code, and real embeddings."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from aurora_dev.core.types import EmbedderInfo, Record
 Matrix = npt.NDArray[np.float32]
 
 DIMENSION = 256
-BATCH = 1_000  # records in one transaction: a few times what the indexer writes at once
-NARROW = {"bucket": 7}  # 1 % of the records
-WIDE = {"half": True}  # 50 % of them
+BATCH = 1_000  # records per transaction, a few times as many as the indexer writes at once
+NARROW = {"bucket": 7}  # matches 1 % of the records
+WIDE = {"half": True}  # matches 50 % of the records
 
-# A mixture whose clusters differ in size as topics do, on axes that matter less and less: the variance of the bundled
-# embedder's axes over source code falls about like this, and so do those of other embedders after PCA.
+# A mixture whose clusters differ in size as topics do, and whose axes have decreasing variance. The variances of the
+# bundled embedder over source code decrease about like this, and so do those of other embedders after PCA.
 _RECORDS_PER_CLUSTER = 150
 _DECAY = 0.35
-_SPREAD = 0.8  # of a cluster, over the spread of the centres; at 1.0 neighbours are hardly nearer than strangers
-_WORDS = 40  # in a synthetic text
+_SPREAD = 0.8  # of a cluster, relative to that of the centres; at 1.0, neighbours are hardly nearer than other records
+_WORDS = 40  # per synthetic text
 _VOCABULARY = 50_000
 _QUERY_WORDS = 4
-_WINDOW, _STEP = 16, 5  # lines of a real text, and lines from one to the next
+_WINDOW, _STEP = 16, 5  # lines per real text, and lines between the starts of two texts
 
 
 @dataclass(frozen=True)
 class Queries:
-    """Vectors of shape ``(n, 256)`` and texts, in pairs."""
+    """Vectors of shape ``(n, 256)`` and one text for each."""
 
     vectors: Matrix
     texts: list[str]
 
 
 class Synthetic:
-    """A seeded mixture of Gaussians on the sphere, with texts of identifiers drawn by Zipf's law."""
+    """A seeded mixture of Gaussians on the sphere, with texts of identifiers that follow Zipf's law."""
 
     def __init__(self, size: int, queries: int) -> None:
         self.size = size
@@ -59,14 +59,14 @@ class Synthetic:
         self._cumulated = np.cumsum(ranks / ranks.sum())
 
     def describe(self) -> str:
-        """Say what the data are."""
+        """Return a description of the data."""
         return (
             f"seeded mixture of Gaussians on the sphere (a cluster per {_RECORDS_PER_CLUSTER} records, sizes and axes "
             f"by power laws, spread {_SPREAD}); texts of {_WORDS} identifiers by Zipf's law; queries drawn alike"
         )
 
     def batches(self) -> Iterator[list[Record]]:
-        """Yield all records, the same every time."""
+        """Yield all records in batches, the same in every call."""
         random = np.random.default_rng(12)
         for start in range(0, self.size, BATCH):
             count = min(BATCH, self.size - start)
@@ -74,7 +74,7 @@ class Synthetic:
             yield _records(start, vectors, texts, random)
 
     def queries(self) -> Queries:
-        """Return the queries, the same every time."""
+        """Return the queries, the same in every call."""
         random = np.random.default_rng(13)
         return Queries(self._drawn(random, self._wanted), self._texts(random, self._wanted, _QUERY_WORDS))
 
@@ -109,7 +109,7 @@ class Real:
         random = np.random.default_rng(14)
         order = random.permutation(len(windows))[:size]
         if len(order) < size:
-            raise ValueError(f"the standard library has {len(windows)} windows, {size} were asked for")
+            raise ValueError(f"the standard library has only {len(windows)} windows, not {size}: give a smaller size")
         texts = list(windows)
         self._texts = [texts[place] for place in order]
         self.size = size
@@ -117,26 +117,30 @@ class Real:
         self._queries = [known[place] for place in random.permutation(len(known))[:queries]]
 
     def describe(self) -> str:
-        """Say what the data are."""
+        """Return a description of the data."""
         return (
             f"distinct windows of {_WINDOW} lines of the standard library's source, {_STEP} lines apart, in shuffled "
             f"order, embedded by {self.info.name}; queries: first sentences of docstrings there"
         )
 
     def batches(self) -> Iterator[list[Record]]:
-        """Yield all records, the same every time."""
+        """Yield all records in batches, the same in every call."""
         random = np.random.default_rng(12)
         for start in range(0, self.size, BATCH):
             texts = self._texts[start : start + BATCH]
             yield _records(start, self._embedder.embed_documents(texts), texts, random)
 
     def queries(self) -> Queries:
-        """Return the queries, the same every time."""
+        """Return the queries, the same in every call."""
         return Queries(np.stack([self._embedder.embed_query(text) for text in self._queries]), self._queries)
 
 
 def exact_scores(data: Synthetic | Real, top_k: int) -> dict[str, Matrix]:
-    """Return the ``top_k`` best true cosines of every query, descending: all records, those of `NARROW`, of `WIDE`."""
+    """Return the ``top_k`` best exact cosines of each query, descending: over all records, `NARROW` ones, `WIDE` ones.
+
+    Returns:
+        Shape ``(queries, top_k)``, float32, for the keys ``all``, ``narrow`` and ``wide``.
+    """
     queries = data.queries().vectors
     best = {name: np.full((len(queries), top_k), -1, dtype=np.float32) for name in ("all", "narrow", "wide")}
     for records in data.batches():

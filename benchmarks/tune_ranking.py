@@ -1,11 +1,11 @@
-"""NDCG@10 of the tuning packages while one ranking constant at a time takes other values.
+"""Sweep the ranking constants one at a time, and print NDCG@10 of the tuning packages for each value.
 
     python benchmarks/tune_ranking.py PATH [PATH ...] [--only NAME ...]
 
-A PATH is as for ``codesearch.py``; NAME limits the sweep to some constants. Only the packages in ``packages.TUNING``
-are read: the others are there to see whether the numbers that were chosen hold elsewhere. Differences below about 0.003
-are one query in a hundred that moved by a rank or two, and no reason to change anything. Figures are the means over all
-queries, and over those of each PATH.
+A PATH is a folder that ``codesearch.py`` reads; NAME limits the sweep to some constants. Only the packages in
+``packages.TUNING`` are used: the others show whether the chosen values hold elsewhere. A difference below about 0.003
+is one query in a hundred that moved by a rank or two, and no reason for a change. Figures are the mean over all
+queries, then the mean of each PATH. ``*`` marks the current value.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from packages import TUNING, annotated_queries, manifest, root_of
 
 from aurora_dev.core import vector_store
 from aurora_dev.core.embed.static import StaticEmbedder
-from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.search import fusion as ranking
 from aurora_dev.core.search import signals
 from aurora_dev.core.types import SearchOptions
@@ -43,7 +42,7 @@ SWEEPS: dict[str, tuple[float, ...]] = {
     "KEYWORDS_WITHIN_FILE": (0.0, 1.0, 2.0, 3.0, 4.0),
     "DEFINITION_WITHIN_FILE": (0.0, 1.0, 8.0),
 }
-# Of `ranking.rrf`, for the search alone.
+# Values for the constant k of reciprocal rank fusion.
 RRF_K = (10, 20, 40, 60, 100)
 OPTIONS: dict[str, tuple[Any, ...]] = {
     "vector_weight": (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6),
@@ -75,11 +74,11 @@ async def sweep(paths: list[Path], names: list[str], folder: Path) -> None:
     for data in paths:
         for package in manifest(data):
             if package["name"] in TUNING:
-                store = VectorStore(FAISSLocalStore(folder / package["name"]), embedder=embedder, reranker="none")
+                store = VectorStore(path=folder / package["name"], embedder=embedder, reranker="none")
                 await Indexer(store, root_of(package)).run()
                 stores[data][package["name"]] = store
     stores = {data: by_name for data, by_name in stores.items() if by_name}
-    print(f"as it is: {await figures(stores)}")
+    print(f"current values: {await figures(stores)}")
     for name in names or NAMES:
         row = []
         if name in OPTIONS:

@@ -1,15 +1,15 @@
-"""Whole searches with the bundled reranker, for other weights of `RerankFusion`.
+"""Sweep the weights of `RerankFusion` for the bundled reranker, measured on whole searches.
 
     python benchmarks/tune_reranking.py PATH [PATH ...] --pairs DATA [--queries 150]
 
-A PATH is as for ``codesearch.py``; only the packages in ``packages.TUNING`` are read, for NDCG@10. DATA is a folder of
-``scripts/train/build_data.py``; only its validation part is read, for the MRR@10 of single passages. The reranker
-scores the first candidates of each query once; then weights are tried on those scores.
+A PATH is a folder that ``codesearch.py`` reads; only the packages in ``packages.TUNING`` are used, for NDCG@10. DATA is
+a folder written by ``scripts/train/build_data.py``; only its validation part is used, for the MRR@10 of single chunks.
+The reranker scores the first candidates of each query once, and all weights are tried on these scores.
 
-Figures follow each other as all queries, then by kind of query as the weights have them: NDCG/MRR. "blind" is the
-search whose reranker finds everything equal: what the fusion alone does. The line ``left out`` is the honest one: each
-package is judged with the weights that were best on the others. Differences below about 0.005 are one query that
-moved by a rank or two.
+Figures are NDCG/MRR, for all queries and then by kind of query. "blind" is a search whose reranker gives all texts the
+same score: the effect of the fusion alone. The line ``left out`` is the unbiased one (cross-validation): each package
+is measured with the weights that were best on the others. A difference below about 0.005 is one query that moved by a
+rank or two.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ from packages import TUNING, annotated_queries, manifest, root_of
 
 from aurora_dev.core.contracts import Reranker
 from aurora_dev.core.embed.static import StaticEmbedder
-from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.rerank.bundled import BUNDLED_FUSION, BundledReranker
 from aurora_dev.core.search.rerank_blend import fuse, is_description, is_settled, kind_of, outlines_of, reading
 from aurora_dev.core.text.document_text import reranker_text
@@ -43,7 +42,7 @@ from aurora_dev.core.types import Document, QueryKind, RerankFusion, RerankWeigh
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.indexing.indexer import Indexer
 
-CANDIDATES = 100  # of each list, as a search for ten results has them
+CANDIDATES = 100  # per list, as in a search for ten results
 QUESTION = tuple(starmap(RerankWeights, product((0.0, 0.03, 0.06), (0.0, 0.02), (0.0, 0.02, 0.05, 0.1))))
 TOPIC = tuple(starmap(RerankWeights, product((0.2, 0.3, 0.4), (0.0, 0.1, 0.2), (0.1, 0.2, 0.3))))
 WORDS = tuple(starmap(RerankWeights, product((0.1, 0.2, 0.3, 0.4), (0.0, 0.1, 0.2, 0.3), (0.0, 0.1, 0.2, 0.3))))
@@ -51,21 +50,21 @@ NAME = (RerankWeights(0.0, 0.0), RerankWeights(0.1, 0.0), RerankWeights(0.1, 0.1
 READ = (10, 12, 15, 20)
 BY_KEYWORD = (0, 1, 2, 3)
 OUTLINES = (4, 6, 8, 10, 12)
-# An MRR of passages moves more than an NDCG of files.
+# The MRR of chunks varies more than the NDCG of files, so the pairs count less.
 PAIRS_SHARE = 0.5
 
 
 @dataclass(frozen=True)
 class Case:
-    """A query with its candidates, in the order of the first stage, and the reranker's scores of the first ones.
+    """A query with its candidates in the order of the first stage, and the reranker's scores of the first ones.
 
     Attributes:
         source: The package or source that was searched.
-        query: What was asked.
+        query: Text of the query.
         answer: An annotation with targets, or a mined pair with its one answer.
-        found: The first stage's results.
-        scores: Probabilities, shape ``(n,)``; NaN for what nothing that is tried reads.
-        outlines: By path, the probabilities of outlines that something that is tried reads.
+        found: The results of the first stage.
+        scores: Probabilities, shape ``(n,)``; NaN for candidates that no tried fusion reads.
+        outlines: By path, the probabilities of the outlines that a tried fusion reads.
     """
 
     source: str
@@ -77,16 +76,21 @@ class Case:
 
     @property
     def kind(self) -> QueryKind:
-        """The kind of query, as the weights have it."""
+        """The kind of query that selects the weights."""
         return kind_of(self.query, self.found[: BUNDLED_FUSION.read])
 
     @property
     def is_pair(self) -> bool:
-        """Whether the answer is one passage, not a set of targets."""
+        """True if the answer is one chunk instead of a set of targets."""
         return "positive" in self.answer
 
     def value(self, fusion: RerankFusion | None, *, blind: bool = False) -> float:
-        """Return NDCG@10 or MRR@10 with a fusion; ``None``: of the first stage; blind: everything scores the same."""
+        """Return NDCG@10 or MRR@10.
+
+        Args:
+            fusion: The fusion to apply; ``None`` measures the first stage.
+            blind: Whether all texts get the same score.
+        """
         found = self.found
         if fusion is not None and not is_settled(self.query, found):
             rows = rows_of(self.query, found, fusion)
@@ -105,7 +109,7 @@ class Case:
 
 
 def rows_of(query: str, found: Sequence[SearchResult], fusion: RerankFusion) -> list[int]:
-    """Return what the reranker reads, as a search for ten results does."""
+    """Return the positions of the candidates that the reranker reads in a search for ten results."""
     read = fusion.to_read(TOP_K)
     if not is_description(kind_of(query, found[:read])):
         return list(range(min(read, len(found))))
@@ -115,7 +119,7 @@ def rows_of(query: str, found: Sequence[SearchResult], fusion: RerankFusion) -> 
 async def collect(
     store: VectorStore, source: str, asked: Sequence[tuple[str, dict[str, Any]]], reranker: Reranker
 ) -> list[Case]:
-    """Search one store, and score what any of the fusions that are tried reads."""
+    """Search one store, and score the candidates that any tried fusion reads."""
     cases = []
     for query, answer in asked:
         options = SearchOptions(candidates=CANDIDATES)
@@ -148,7 +152,7 @@ async def collect_all(paths: Sequence[Path], data: Path, most: int) -> list[Case
         if name not in TUNING:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            async with VectorStore(FAISSLocalStore(folder), embedder=embedder, reranker="none") as store:
+            async with VectorStore(path=folder, embedder=embedder, reranker="none") as store:
                 await Indexer(store, root_of(package)).run()
                 asked = [(query["query"], query) for query in annotated_queries(data_path, name)]
                 cases += await collect(store, name, asked, reranker)
@@ -157,7 +161,7 @@ async def collect_all(paths: Sequence[Path], data: Path, most: int) -> list[Case
     for source in sorted({row["source"] for row in rows}):
         documents = [Document(d["content"], d["metadata"], d["id"]) for d in corpus if d["source"] == source]
         with tempfile.TemporaryDirectory() as folder:
-            async with VectorStore(FAISSLocalStore(folder), embedder=embedder, reranker="none") as store:
+            async with VectorStore(path=folder, embedder=embedder, reranker="none") as store:
                 await store.upsert(documents)
                 asked = [(row["query"], row) for row in rows if row["source"] == source]
                 cases += await collect(store, source, asked, reranker)
@@ -165,7 +169,7 @@ async def collect_all(paths: Sequence[Path], data: Path, most: int) -> list[Case
 
 
 def row(title: str, cases: Sequence[Case], value: Callable[[Case], float]) -> str:
-    """Return a line: all, then by kind of query; NDCG of packages and MRR of pairs."""
+    """Return a line of the table: NDCG of packages and MRR of pairs, for all queries and by kind of query."""
     groups: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
     for case in cases:
         for group in ("all", case.kind):
@@ -179,13 +183,16 @@ def mean(values: Sequence[float]) -> float:
 
 
 def left_out(cases: Sequence[Case], grid: Mapping[QueryKind, Sequence[RerankWeights]]) -> float:
-    """Judge each package with the weights that are best on the others, and print which these are.
+    """Measure each package with the weights that are best on the others, and print these weights.
 
-    Each kind of query is weighted apart, and so is its best choice.
+    The best weights are chosen separately for each kind of query.
+
+    Returns:
+        The mean NDCG@10 over all queries of packages.
     """
     packages = list(dict.fromkeys(case.source for case in cases if not case.is_pair))
     count, pairs = sum(not case.is_pair for case in cases), sum(case.is_pair for case in cases)
-    judged = dict.fromkeys(packages, 0.0)
+    sums = dict.fromkeys(packages, 0.0)
     chosen: dict[str, list[RerankWeights]] = {package: [] for package in packages}
     for kind in get_args(QueryKind):
         own = [case for case in cases if case.kind == kind]
@@ -198,14 +205,14 @@ def left_out(cases: Sequence[Case], grid: Mapping[QueryKind, Sequence[RerankWeig
         for package in packages:
             here = np.array([case.source == package for case in own], dtype=bool)
             best = int(np.argmax((values * shares)[:, ~here].sum(axis=1)))
-            judged[package] += float(values[best, here].sum())
+            sums[package] += float(values[best, here].sum())
             if kind in grid:
                 chosen[package].append(tried[best].weights(kind))
     for package in packages:
         queries_of = sum(case.source == package for case in cases)
         weights = "  ".join(f"{each.file:g} {each.passage:g} {each.outline:g}" for each in chosen[package])
-        print(f"without {package:12} {' and '.join(grid)}: {weights:30} {judged[package] / queries_of:.4f}")
-    return sum(judged.values()) / count
+        print(f"without {package:12} {' and '.join(grid)}: {weights:30} {sums[package] / queries_of:.4f}")
+    return sum(sums.values()) / count
 
 
 def main() -> None:
@@ -214,13 +221,13 @@ def main() -> None:
     parser.add_argument(
         "--pairs", type=Path, required=True, help="folder with valid.jsonl.gz and valid_corpus.jsonl.gz"
     )
-    parser.add_argument("--queries", type=int, default=150, help="at most so many pairs of each source")
+    parser.add_argument("--queries", type=int, default=150, help="most pairs per source")
     arguments = parser.parse_args()
     print(machine())
     cases = asyncio.run(collect_all(arguments.packages, arguments.pairs, arguments.queries))
     print(f"{sum(not case.is_pair for case in cases)} queries of packages, {sum(case.is_pair for case in cases)} pairs")
     print(row("first stage", cases, lambda case: case.value(None)))
-    print(row("as it is", cases, lambda case: case.value(BUNDLED_FUSION)))
+    print(row("current weights", cases, lambda case: case.value(BUNDLED_FUSION)))
     print(row("blind", cases, lambda case: case.value(BUNDLED_FUSION, blind=True)))
     sweeps: dict[str, tuple[Any, ...]] = {
         "read": READ,

@@ -3,13 +3,13 @@
     pip install -r requirements/distil.txt
     python scripts/distil_embedder.py --output aurora_dev/models/minilm-static-256
 
-Needs about a minute, 2 GB of memory, no accelerator and, after the installation, no network. The same packages on the
-same kind of machine give the same bytes; other BLAS builds may differ in the last bit of a few numbers.
+It takes about a minute and 2 GB of memory, needs no accelerator and, after the installation, no network. The same
+packages on the same kind of machine give the same bytes; other BLAS builds may differ in the last bit of a few numbers.
 
-The method is model2vec's (https://github.com/MinishLab/model2vec): every token of the vocabulary goes through the
-transformer alone, principal components reduce the vectors to 256 dimensions, and smooth inverse frequency (Arora et
-al., 2017), with ranks in the vocabulary for frequencies, weighs them. Each vector is then stored as 8-bit whole numbers
-with a scale of its own, in the tensors that model2vec calls ``embeddings`` and ``weights``.
+The method is model2vec's (https://github.com/MinishLab/model2vec): each token of the vocabulary goes through the
+transformer alone, principal component analysis reduces the vectors to 256 dimensions, and smooth inverse frequency
+(Arora et al., 2017) weighs them, with ranks in the vocabulary in place of frequencies. Each vector is then stored as
+int8 with its own scale, in the tensors that model2vec calls ``embeddings`` and ``weights``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SOURCE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 DIMENSION = 256
 SIF_COEFFICIENT = 1e-4
 SEED = 0
-INT8_MAX = 127  # symmetric: -128 is never used, so that every scale maps 0 to 0
+INT8_MAX = 127  # symmetric: -128 is not used, so that 0 stays 0 with every scale
 
 CHECKSUM_FILE = "SHA256SUMS"
 CARD = """\
@@ -104,7 +104,7 @@ def find_source() -> Path:
 
 
 def check_source(folder: Path) -> None:
-    """Exit unless the weights in ``folder`` are the very ones that the bundled model is made from."""
+    """Exit unless the weights in ``folder`` are those that the bundled model is made from."""
     found = sha256_of(folder / "model.safetensors")
     if found != SOURCE_SHA256:
         raise SystemExit(
@@ -129,7 +129,7 @@ def distil(source: Path) -> tuple[npt.NDArray[np.float32], Any]:
 
     torch.manual_seed(SEED)
     torch.use_deterministic_algorithms(True)
-    torch.set_num_threads(1)  # sums are then taken in one order, whatever the number of cores
+    torch.set_num_threads(1)  # fixes the order of sums for any number of cores
     model = distill(
         model_name=str(source),
         device="cpu",
@@ -143,13 +143,13 @@ def distil(source: Path) -> tuple[npt.NDArray[np.float32], Any]:
 
 
 def quantise(vectors: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
-    """Round each row to whole numbers in -127..127, with the scale that gives it back.
+    """Round each row to int8 in -127..127, with a scale per row.
 
-    One scale for the whole table, as model2vec has it, costs precision where weighting made a row small: on the nine
-    packages of the code-search benchmark it loses 0.0012 NDCG@10 against float16, a scale per row 0.0004.
+    model2vec uses one scale for the whole table, which loses precision in rows that the weighting made small: on the
+    nine packages of the code-search benchmark it loses 0.0012 NDCG@10 against float16, a scale per row 0.0004.
 
     Returns:
-        int8 of the shape of ``vectors``, and float32 scales of shape ``(rows,)``.
+        int8 values of the shape of ``vectors``, and float32 scales of shape ``(rows,)``.
     """
     peaks = np.abs(vectors).max(axis=1)
     scales = np.where(peaks > 0, peaks / INT8_MAX, 1.0).astype(np.float32)
@@ -157,7 +157,7 @@ def quantise(vectors: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int8], np
 
 
 def write_model(output: Path, vectors: npt.NDArray[np.float32], tokenizer: Any) -> None:
-    """Write the folder in model2vec's format, with card, licence and checksums."""
+    """Write a folder in model2vec's format, with card, licence and checksums."""
     from safetensors.numpy import save
 
     output.mkdir(parents=True, exist_ok=True)
@@ -171,7 +171,7 @@ def write_model(output: Path, vectors: npt.NDArray[np.float32], tokenizer: Any) 
 
 
 def config_of(dimension: int) -> dict[str, Any]:
-    """Return model2vec's configuration; it names the source by its public name, never by where it was read."""
+    """Return model2vec's configuration. It names the source by its public name, never by a local path."""
     return {
         "model_type": "model2vec",
         "architectures": ["StaticModel"],
@@ -201,11 +201,11 @@ def write_card(output: Path, *, tokens: int) -> None:
 
 
 def licence_text() -> str:
-    """Return the Apache License 2.0 as the distribution of the source model's authors carries it."""
+    """Return the Apache License 2.0 from the installed package of the source model's authors."""
     for file in importlib.metadata.files("sentence-transformers") or ():
         if file.name == "LICENSE":
             return Path(str(file.locate())).read_text(encoding="utf-8")
-    raise SystemExit("The installed sentence-transformers carries no LICENSE: pip install -r requirements/distil.txt")
+    raise SystemExit("The installed sentence-transformers has no LICENSE: pip install -r requirements/distil.txt")
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -213,7 +213,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def write_checksums(output: Path) -> None:
-    """Write ``SHA256SUMS`` in the format of sha256sum, over the files that are read when the model is loaded."""
+    """Write ``SHA256SUMS``, in the format of sha256sum, for the files that loading the model reads."""
     lines = [f"{sha256_of(output / name)}  {name}\n" for name in ("config.json", "model.safetensors", "tokenizer.json")]
     (output / CHECKSUM_FILE).write_text("".join(lines), encoding="ascii", newline="\n")
 

@@ -1,10 +1,10 @@
-"""Fetch the token ranks that ship with Aurora, and check them against tiktoken.
+"""Fetch the token ranks that ship with Aurora, and verify them against tiktoken.
 
     python scripts/fetch_tokenizer_ranks.py [--output aurora_dev/models/tiktoken]
 
-The files are taken from the wheel of llama-index-core, which carries them as they are in tiktoken's cache; pip
-downloads it (12 MB) into a temporary folder, and nothing of it is installed. A file whose SHA-256 is not the one in
-the source of the installed tiktoken is not written. The same files give the same bytes.
+The files come from the wheel of llama-index-core, which contains them as tiktoken caches them. pip downloads the wheel
+(12 MB) into a temporary folder; nothing is installed. A file is only written if its SHA-256 is the one in the source of
+the installed tiktoken. The same files give the same bytes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ OUTPUT = Path(__file__).resolve().parents[1] / "aurora_dev" / "models" / "tiktok
 
 
 def source_of(encoding: str) -> tuple[str, str]:
-    """Return the URL and the SHA-256 that tiktoken names for the ranks of an encoding."""
+    """Return the URL and the SHA-256 of an encoding's ranks, from tiktoken's source."""
     with mock.patch.object(openai_public, "load_tiktoken_bpe", return_value={}) as load:
         getattr(openai_public, encoding)()
     (url,), options = load.call_args
@@ -37,7 +37,7 @@ def source_of(encoding: str) -> tuple[str, str]:
 
 
 def compress(data: bytes) -> bytes:
-    """Return the data with gzip, without a name and a time, so that equal data give equal bytes."""
+    """Return the data compressed with gzip, without name and time, so that equal data give equal bytes."""
     buffer = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0, compresslevel=9) as file:
         file.write(data)
@@ -56,10 +56,10 @@ def main() -> int:
         with wheel:
             for encoding in ENCODINGS:
                 url, expected = source_of(encoding)
-                data = wheel.read(FOLDER + hashlib.sha1(url.encode()).hexdigest())  # how tiktoken names its cache
+                data = wheel.read(FOLDER + hashlib.sha1(url.encode()).hexdigest())  # tiktoken's file name
                 found = hashlib.sha256(data).hexdigest()
                 if found != expected:
-                    print(f"{encoding}: SHA-256 is {found}, tiktoken wants {expected}: not written", file=sys.stderr)
+                    print(f"{encoding}: SHA-256 is {found}, tiktoken expects {expected}: not written", file=sys.stderr)
                     return 1
                 name = url.rpartition("/")[2]
                 (output / f"{name}.gz").write_bytes(compress(data))

@@ -1,4 +1,4 @@
-"""Copies what the tests need of Pinecone's published API description: the shapes, without the prose.
+"""Extract the schemas that the tests need from Pinecone's published API description, without the prose.
 
 Run ``python scripts/strip_api_description.py FOLDER_WITH_YAML tests/data/pinecone``.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-# Which operations the loopback server of the tests offers; everything else of the description is left out.
+# The operations that the loopback server of the tests offers. Everything else in the description is left out.
 WANTED: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
     "data": (
         "db_data_2026-04.oas.yaml",
@@ -36,7 +36,7 @@ WANTED: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
     "inference": ("inference_2026-04.oas.yaml", {"/rerank": ("post",)}),
 }
 _PROSE = ("description", "title", "summary", "example", "examples", "tags", "externalDocs", "links", "x-component-name")
-_NAMES = ("properties", "schemas", "paths", "responses")  # below these, keys are names and no keywords
+_NAMES = ("properties", "schemas", "paths", "responses")  # below these keys, keys are names instead of keywords
 
 
 def main() -> None:
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def stripped(description: dict[str, Any], wanted: dict[str, tuple[str, ...]]) -> dict[str, Any]:
-    """Return the wanted operations and the schemas that they reach, without prose."""
+    """Return the wanted operations and all schemas that they refer to, without prose."""
     paths = {
         path: without_prose({method: description["paths"][path][method] for method in methods})
         for path, methods in wanted.items()

@@ -1,4 +1,4 @@
-"""Serves a model with infinity and scores through it; see try_infinity.sh, which sets everything up."""
+"""Serve a model with infinity and rerank through it. Run it with try_infinity.sh, which sets everything up."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from aurora_dev.core.types import Document
 from aurora_dev.core.vector_store import VectorStore
 
 QUERY = "good a"
-# Best first: the model counts the share of the word "good".
+# Best first: the model scores the share of the word "good".
 TEXTS = ["good good good", "good good b", "good b c d", "bad", "b c d e f g h i j k"]
-# The logit of the model is known: what infinity gives as a probability and as a logit has to agree through a sigmoid.
+# The most that infinity's probabilities may differ from the sigmoid of its logits.
 TOLERANCE = 1e-4
 START_SECONDS = 180.0
 MODEL = "tiny"
@@ -36,7 +36,7 @@ def serving(program: str, model: str) -> Iterator[str]:
         port = free.getsockname()[1]
     command = [program, "v2", "--model-id", model, "--served-model-name", MODEL, "--engine", "torch", "--device", "cpu"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--no-bettertransformer", "--no-model-warmup"]
-    # No usage statistics and no model hub: everything that is needed is in the folder.
+    # No usage statistics and no model hub: the folder has everything.
     quiet = {"INFINITY_ANONYMOUS_USAGE_STATS": "0", "DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1"}
     with tempfile.TemporaryFile() as log:
         server = subprocess.Popen(command, env={**os.environ, **quiet}, stdout=log, stderr=subprocess.STDOUT)
@@ -66,7 +66,7 @@ async def scores_of(url: str) -> bool:
     shuffled = [TEXTS[position] for position in (3, 0, 4, 2, 1)]
     probabilities = HTTPReranker(url, model=MODEL, api_format="infinity")
     logits = HTTPReranker(url, model=MODEL, api_format="infinity", scores="logit")
-    told = HTTPReranker(url, model=MODEL)  # the format that fits a server whose address tells nothing
+    automatic = HTTPReranker(url, model=MODEL)  # chooses the format, although the address does not name a service
     try:
         print("check:", await probabilities.check())
         best = await probabilities.rerank_async(QUERY, shuffled)
@@ -74,17 +74,20 @@ async def scores_of(url: str) -> bool:
             print(f"{found['score']:.6f}  {found['content']}")
         in_order = [found["content"] for found in best] == TEXTS
         expected = await probabilities.score(QUERY, TEXTS)
-        differences = [float(abs(await reranker.score(QUERY, TEXTS) - expected).max()) for reranker in (logits, told)]
+        differences = [
+            float(abs(await reranker.score(QUERY, TEXTS) - expected).max()) for reranker in (logits, automatic)
+        ]
         print("order as expected:", in_order)
         print(f"largest difference: {differences[0]:.2g} for logits, {differences[1]:.2g} for api_format auto")
         many = [f"good {'w1 ' * (number % 40)}" for number in range(600)]
-        begun = time.perf_counter()
+        started = time.perf_counter()
         count = int((await probabilities.score(QUERY, many) > 0).sum())
-        print(f"scored {count} of {len(many)} texts in {time.perf_counter() - begun:.2f} s, in requests of 256 at most")
+        seconds = time.perf_counter() - started
+        print(f"scored {count} of {len(many)} texts in {seconds:.2f} s, in requests of at most 256")
         searched = await in_a_search(probabilities)
         return in_order and max(differences) < TOLERANCE and count == len(many) and searched
     finally:
-        for reranker in (probabilities, logits, told):
+        for reranker in (probabilities, logits, automatic):
             await reranker.aclose()
 
 

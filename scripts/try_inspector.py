@@ -1,4 +1,4 @@
-"""Lists and calls every tool through the MCP Inspector's command line; see try_inspector.sh, which sets it up."""
+"""List and call every tool with the MCP Inspector's command line. Run it with try_inspector.sh, which sets it up."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOURCES = {
     "src/tokens.py": "def verify_token(token, key):\n    'Check the signature of a token.'\n    return key in token\n",
     "docs/guide.md": "# Guide\n\nTokens are verified in one place.\n",
 }
-# Every tool with arguments, and what the data of its answer must hold; NEW stands for the id that remember gave.
+# Tool, arguments, path into the answer's data, and the expected value there. NEW stands for the id of the new note.
 CALLS: tuple[tuple[str, dict[str, Any], str, Any], ...] = (
     ("memory_status", {}, "indexed", False),
     ("index_project", {}, "files_added", 2),
@@ -35,7 +35,7 @@ TOOLS = sorted({name for name, *_ in CALLS})
 
 
 class Inspector:
-    """Runs the Inspector against one server, one process for each request."""
+    """Runs the Inspector against one server, with one process per request."""
 
     def __init__(self, program: str, target: list[str], headers: list[str]) -> None:
         self.program = program
@@ -44,24 +44,24 @@ class Inspector:
         self.failures = 0
 
     def ask(self, method: str, *options: str) -> dict[str, Any]:
-        """Return the Inspector's JSON; it exits with 0 for results, 5 for what a tool says is an error."""
+        """Return the Inspector's JSON. It exits with 0 for a result, and with 5 for a tool error."""
         command = [self.program, "--cli", *self.target, "--method", method, *options, *self.headers]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         try:
             answer = json.loads(done.stdout)
         except ValueError:
             raise SystemExit(
-                f"{' '.join(command)}\nended with {done.returncode}:\n{done.stdout}{done.stderr}"
+                f"{' '.join(command)}\nexited with {done.returncode}:\n{done.stdout}{done.stderr}"
             ) from None
         if method == "tools/list" and done.returncode:
-            raise SystemExit(f"the Inspector finds fault with a schema:\n{done.stderr}")
+            raise SystemExit(f"the Inspector rejects a schema:\n{done.stderr}")
         return dict(answer)
 
-    def check(self, what: str, given: Any, wanted: Any) -> None:
-        """Print a line, and count what is not as it should be."""
-        good = given == wanted
-        self.failures += not good
-        print(f"  {'ok  ' if good else 'FAIL'} {what}: {given!r}" + ("" if good else f", not {wanted!r}"))
+    def check(self, name: str, actual: Any, expected: Any) -> None:
+        """Print the result of a check, and count failures."""
+        passed = actual == expected
+        self.failures += not passed
+        print(f"  {'ok  ' if passed else 'FAIL'} {name}: {actual!r}" + ("" if passed else f", not {expected!r}"))
 
     def call(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return the structured content of a tool's answer."""
@@ -75,8 +75,8 @@ class Inspector:
         return dict(answer.get("structuredContent") or {})
 
 
-def within(data: Any, path: str) -> Any:
-    """Return what stands at a dotted path, or ``None``."""
+def value_at(data: Any, path: str) -> Any:
+    """Return the value at a dotted path, or ``None``."""
     for name in path.split("."):
         if isinstance(data, list):
             data = data[int(name)] if int(name) < len(data) else None
@@ -86,24 +86,27 @@ def within(data: Any, path: str) -> Any:
 
 
 def examine(inspector: Inspector) -> None:
-    """Ask for everything that the server has."""
+    """List and call everything that the server offers."""
     listed = inspector.ask("tools/list", "--strict")["tools"]
     inspector.check("tools/list", sorted(tool["name"] for tool in listed), TOOLS)
     new = ""
     for tool, arguments, path, wanted in CALLS:
         filled = json.loads(json.dumps(arguments).replace("NEW", new))
         data = inspector.call(tool, filled)
-        inspector.check(f"{tool} {json.dumps(filled)} → {path}", within(data, path), new if wanted == "NEW" else wanted)
+        expected = new if wanted == "NEW" else wanted
+        inspector.check(f"{tool} {json.dumps(filled)} → {path}", value_at(data, path), expected)
         if tool == "remember":
             new = data.get("id", "")
             resources = inspector.ask("resources/list")["resources"]
-            inspector.check("resources/list", [one["uri"] for one in resources], [f"aurora://memory/{new}"])
+            inspector.check("resources/list", [resource["uri"] for resource in resources], [f"aurora://memory/{new}"])
             content = inspector.ask("resources/read", "--uri", f"aurora://memory/{new}")["contents"][0]["text"]
             inspector.check("resources/read", "EdDSA" in content, True)
     templates = inspector.ask("resources/templates/list")["resourceTemplates"]
-    inspector.check("resources/templates/list", [one["uriTemplate"] for one in templates], ["aurora://memory/{id}"])
+    inspector.check(
+        "resources/templates/list", [template["uriTemplate"] for template in templates], ["aurora://memory/{id}"]
+    )
     prompts = inspector.ask("prompts/list")["prompts"]
-    inspector.check("prompts/list", [one["name"] for one in prompts], ["start_task"])
+    inspector.check("prompts/list", [prompt["name"] for prompt in prompts], ["start_task"])
     prompt = inspector.ask("prompts/get", "--prompt-name", "start_task", "--prompt-args", "task=change verify_token")
     inspector.check("prompts/get", "verify_token" in prompt["messages"][0]["content"]["text"], True)
     wrong = inspector.ask(
@@ -118,14 +121,14 @@ def serving(project: Path) -> Iterator[tuple[str, str]]:
     command = [sys.executable, "-m", "aurora_dev", "mcp", str(project), "--http", "--port", "0", "--show-token"]
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert server.stderr is not None
-    said = ""
-    while "token: " not in said:
+    output = ""
+    while "token: " not in output:
         line = server.stderr.readline()
         if not line:
-            raise SystemExit(f"the server did not start: {said}")
-        said += line
+            raise SystemExit(f"the server did not start: {output}")
+        output += line
     try:
-        yield re.findall(r"at (http://\S+)", said)[0], re.findall(r"aurora: token: (\S+)", said)[0]
+        yield re.findall(r"at (http://\S+)", output)[0], re.findall(r"aurora: token: (\S+)", output)[0]
     finally:
         server.send_signal(signal.SIGTERM)
         server.communicate(timeout=30)
@@ -145,7 +148,7 @@ def main() -> None:
     failures = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        # Nobody's own memories are read, and the Inspector's catalog is nobody's own either.
+        # Data folders of its own, so that neither the user's notes nor the user's Inspector catalog are used.
         os.environ["XDG_DATA_HOME"] = str(folder / "data")
         os.environ["MCP_CATALOG_PATH"] = str(folder / "catalog.json")
         project = make_project(folder / "stdio")
@@ -160,8 +163,8 @@ def main() -> None:
             examine(inspector)
             failures += inspector.failures
     if failures:
-        raise SystemExit(f"{failures} answers were not as they should be")
-    print("every tool was listed and called")
+        raise SystemExit(f"{failures} checks failed")
+    print("all tools were listed and called")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
-"""Reads the examples and tables of the documentation, and makes the small project that the examples are run in.
+"""Read the examples and tables of the documentation, and write the small project that the examples run in.
 
-What is marked, and how:
+How fenced blocks are treated:
 
-- a fence ```` ```python ```` is executed; ``<!-- continues -->`` on the line before the fence runs it after the block
-  before it on the page, with its names;
-- a fence ```` ```console ```` holds commands behind ``$``; those that begin with ``aurora`` are run, and what is shown
-  below them is compared (digits may differ, ``...`` stands for anything); ``$ echo $?`` shows the exit code;
-- the first fence ```` ```text ```` of a page that names ``../queries.jsonl`` and holds ``"expected"`` is that file;
-- ``$ export NAME=value`` and ``NAME=value`` before a command set the environment, for the block or for the command;
-- commands of `NOT_RUN_HERE` are shown and not run.
+- A ``python`` block is executed. With ``<!-- continues -->`` on the line before it, it runs after the previous block of
+  the page, with the same names.
+- A ``console`` block has commands after ``$``. Those that begin with ``aurora`` are run, and their output is compared
+  with the lines below them. Digits may differ, and ``...`` matches anything. ``$ echo $?`` shows the exit code.
+- ``$ export NAME=value`` sets a variable for the rest of the block, ``NAME=value`` before a command for that command.
+- Commands in `NOT_RUN_HERE` are not run.
+- On a page that names ``../queries.jsonl``, the first ``text`` block with ``"expected"`` is the content of that file.
 
-The blocks of a page share one project: ``path/to/project`` for Python, the current folder for the command line.
+The blocks of a page share one project: ``path/to/project`` in Python, the current folder on the command line.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from aurora_dev.testing.hashing_embedder import HashingEmbedder
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
-# First words of commands that need what a test machine may lack: a network, a service, minutes, or the user's folders.
+# First words of commands that need a network, a service, minutes, or the user's own folders.
 NOT_RUN_HERE = {
     "cd",
     "docker",
@@ -58,7 +58,7 @@ _COMMENT_IN_COMMAND = re.compile(r"\s{2,}#.*$")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced block; ``line`` is the 1-based number of the first line of its body."""
+    """A fenced block. ``line`` is the number of the first line of its body, 1-based."""
 
     page: Path
     line: int
@@ -73,7 +73,7 @@ class Block:
 
 @dataclass(slots=True)
 class Command:
-    """A command line of a console block with the lines that are shown below it."""
+    """A command of a console block, with the lines shown below it."""
 
     line: int
     text: str
@@ -91,7 +91,7 @@ def blocks(page: Path, language: str) -> list[Block]:
 
 
 def languages(page: Path) -> set[str]:
-    """Return the languages of all fences; a fence without one has the empty name."""
+    """Return the languages of all fences, an empty string for a fence without one."""
     opened = False
     found = set()
     for line in page.read_text("utf-8").splitlines():
@@ -103,7 +103,7 @@ def languages(page: Path) -> set[str]:
 
 
 def programs(page: Path) -> list[list[Block]]:
-    """Return the Python blocks of a page, each with those that continue it."""
+    """Return the Python blocks of a page, grouped with the blocks that continue them."""
     result: list[list[Block]] = []
     for block in blocks(page, "python"):
         if block.continues and result:
@@ -122,12 +122,12 @@ def commands(block: Block) -> list[Command]:
         elif result:
             result[-1].shown.append(line)
         else:
-            raise ValueError(f"{block.page.name}:{number}: a console block begins with a command behind '$ '")
+            raise ValueError(f"{block.page.name}:{number}: a console block must begin with a command after '$ '")
     return result
 
 
 def tables(page: Path) -> Iterator[list[dict[str, str]]]:
-    """Yield each table of a page as rows by column; cells keep their backticks."""
+    """Yield each table of a page as a list of rows by column name. Cells keep their backticks."""
     rows: list[list[str]] = []
     for line in [*page.read_text("utf-8").splitlines(), ""]:
         if line.startswith("|"):
@@ -140,20 +140,20 @@ def tables(page: Path) -> Iterator[list[dict[str, str]]]:
 
 
 def table(page: Path, *columns: str) -> list[dict[str, str]]:
-    """Return the rows of every table of a page that has exactly these columns."""
+    """Return the rows of all tables of a page with exactly these columns."""
     found = [rows for rows in tables(page) if rows and tuple(rows[0]) == columns]
     assert found, f"{page.name} has no table with the columns {columns}"
     return [row for rows in found for row in rows]
 
 
 def bare(cell: str) -> str:
-    """Return what stands in the first backticks of a cell, else the cell."""
+    """Return the first text in backticks of a cell, or the cell if there is none."""
     quoted = re.search(r"`([^`]+)`", cell)
     return quoted[1] if quoted else cell
 
 
 def anchors(page: Path) -> set[str]:
-    """Return the anchors that a forge makes of the headings of a page."""
+    """Return the anchors that GitHub makes from the headings of a page."""
     text = _FENCE.sub("", page.read_text("utf-8"))
     slugs = (re.sub(r"[^\w\- ]", "", heading.lower().replace("`", "")).replace(" ", "-") for heading in headings(text))
     return set(slugs)
@@ -165,7 +165,7 @@ def headings(text: str) -> list[str]:
 
 
 def links(page: Path) -> list[str]:
-    """Return the targets of the links of a page, without those to other hosts."""
+    """Return the link targets of a page, without links to other hosts."""
     text = _FENCE.sub("", page.read_text("utf-8"))
     found = re.findall(r"\]\(([^)\s]+)\)", text)
     return [target for target in found if not re.match(r"[a-z]+:", target)]
@@ -255,7 +255,7 @@ def test_a_token_without_a_signature_is_refused():
 
 
 def make_project(folder: Path) -> Path:
-    """Write the project of the examples into a folder and return it."""
+    """Write the example project into a folder and return the folder."""
     for name, content in _FILES.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -264,7 +264,7 @@ def make_project(folder: Path) -> Path:
 
 
 def make_model(folder: Path) -> None:
-    """Write a static model that is the bundled one with its vectors reversed: it works, and has another fingerprint."""
+    """Write a copy of the bundled model with its vectors reversed: it works and has another fingerprint."""
     from safetensors.numpy import load_file, save_file
 
     shutil.copytree(BUNDLED_PATH, folder, ignore=shutil.ignore_patterns("SHA256SUMS", "model.safetensors"))
@@ -274,7 +274,7 @@ def make_model(folder: Path) -> None:
 
 
 def make_damaged_store(folder: Path) -> None:
-    """Write a store of notes and overwrite some pages of its database."""
+    """Write a store with notes, then overwrite some pages of its database."""
     store = FAISSLocalStore(folder)
     sentence = "the cache is emptied before a release. "
     notes = [Record(f"note-{i}", f"Lesson {i}: {sentence * 6}", {"kind": "lesson"}) for i in range(400)]
@@ -288,7 +288,7 @@ def make_damaged_store(folder: Path) -> None:
 
 
 class _ModelService(BaseHTTPRequestHandler):
-    """Answers ``/v1/embeddings`` as OpenAI does and ``/rerank`` as TEI does; equal words make texts similar."""
+    """Answers ``/v1/embeddings`` like OpenAI and ``/rerank`` like TEI. Texts with equal words are similar."""
 
     protocol_version = "HTTP/1.1"
     embedder = HashingEmbedder()
@@ -317,7 +317,7 @@ class _ModelService(BaseHTTPRequestHandler):
 
 @contextmanager
 def model_service() -> Iterator[str]:
-    """Serve embeddings and reranking on loopback and give ``host:port``."""
+    """Serve embeddings and reranking on loopback, and yield ``host:port``."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _ModelService)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

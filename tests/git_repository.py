@@ -1,4 +1,4 @@
-"""Real git repositories for tests, made where no git configuration can be relied on."""
+"""Real git repositories for tests, independent of the machine's git configuration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENVIRONMENT = {
 
 
 class Repository:
-    """A repository in a folder; commits are a minute apart, so that their order is certain."""
+    """A repository in a folder; its commits are a minute apart, so that their order is defined."""
 
     def __init__(self, root: Path, *, init: bool = True) -> None:
         self.root = root

@@ -1,4 +1,4 @@
-"""Settings: which of several values wins, where it came from, and what a wrong one says."""
+"""Settings: the order of sources, the source of each value, and the errors for wrong ones."""
 
 import os
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_an_argument_beats_the_environment_which_beats_aurora_toml_which_beats_p
     assert Settings.load(tmp_path, namespace=None).namespace == "environment"
 
 
-def test_every_value_remembers_where_it_came_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_value_has_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path, "mask_secrets = false")
     monkeypatch.setenv("AURORA_LOG", "debug")
     monkeypatch.setenv("PINECONE_API_KEY", "pc-1")
@@ -116,13 +116,13 @@ def test_a_file_that_is_not_utf8_names_the_line(tmp_path: Path) -> None:
         Settings.load(tmp_path)
 
 
-def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "aurora.toml").write_bytes(b"\xef\xbb\xbf" + b'namespace = "bom"\n')
     assert Settings.load(tmp_path).namespace == "bom"
 
 
 @pytest.mark.parametrize("text", ["[tool.other]\nx = 1", "{{ cookiecutter.header }}\n", "[tool.aurora-other]\nx = = 1"])
-def test_a_pyproject_that_is_not_about_aurora_is_left_alone_even_where_it_is_broken(tmp_path: Path, text: str) -> None:
+def test_a_pyproject_without_a_table_of_aurora_is_not_parsed_even_if_it_is_broken(tmp_path: Path, text: str) -> None:
     write(tmp_path, text, "pyproject.toml")
     assert Settings.load(tmp_path).namespace == "default"
     assert find_project(tmp_path) != tmp_path
@@ -223,7 +223,7 @@ def test_a_projects_file_can_name_a_model_of_the_hub(tmp_path: Path) -> None:
     assert Settings.load(tmp_path).cross_encoder_model == "cross-encoder/ms-marco-MiniLM-L-6-v2"
 
 
-def test_the_store_lies_in_the_project_unless_an_argument_or_the_environment_says_otherwise(
+def test_the_store_is_in_the_project_unless_an_argument_or_the_environment_moves_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"

@@ -1,4 +1,4 @@
-"""The documentation is run: its examples, and its tables against the code that they describe."""
+"""Run the examples of the documentation, and compare its tables with the code."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ from aurora_dev.core.text import secrets
 from aurora_dev.core.types import SearchOptions
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import AuroraError, ConfigurationError
-from aurora_dev.indexing import file_reader as reading
-from aurora_dev.indexing import filetypes, walker
-from aurora_dev.interfaces.cli.output.process import EXIT_CODES
+from aurora_dev.indexing import file_reader, filetypes, walker
+from aurora_dev.interfaces.cli.exit_codes import EXIT_CODES
 from aurora_dev.memory import Memory
 from aurora_dev.syntax import supported_languages
 
@@ -49,25 +48,25 @@ def name_of(page: Path) -> str:
     return page.name
 
 
-# --- examples are run -------------------------------------------------------------------------------------------------
+# --- examples -------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No example may need a network, nor the settings of whoever runs the tests."""
+    """Refuse network connections, and remove the settings of the machine that runs the tests."""
     for variable in list(os.environ):
         if variable.startswith(ENV_PREFIX) or variable in USUAL_NAMES:
             monkeypatch.delenv(variable)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     connect = socket.socket.connect
 
-    def connect_here(self: socket.socket, address: Any) -> None:
-        here = address[0] == "::1" or str(address[0]).startswith("127.")
-        if self.family in (socket.AF_INET, socket.AF_INET6) and not here:
+    def connect_to_loopback(self: socket.socket, address: Any) -> None:
+        is_loopback = address[0] == "::1" or str(address[0]).startswith("127.")
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not is_loopback:
             raise OSError(f"an example of the documentation connects to {address}")
         connect(self, address)
 
-    monkeypatch.setattr(socket.socket, "connect", connect_here)
+    monkeypatch.setattr(socket.socket, "connect", connect_to_loopback)
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +77,7 @@ def service() -> Iterator[str]:
 
 @contextlib.contextmanager
 def pinecone(page: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Stand in for Pinecone where a page is about it."""
+    """Serve a fake Pinecone for the pages about Pinecone."""
     if page.name not in ("pinecone.md", "moving.md"):
         yield
         return
@@ -92,7 +91,7 @@ def pinecone(page: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program[0].label)
-def test_python_examples_run_and_print_what_they_say(
+def test_python_examples_run_and_print_what_the_page_shows(
     program: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -110,7 +109,7 @@ def test_python_examples_run_and_print_what_they_say(
 def _run_program(program: list[Any], names: dict[str, Any], service: str) -> None:
     for block in program:
         source = _SERVICE.sub(service, block.body)
-        # Lines are those of the page, so that a traceback leads there.
+        # Empty lines make the line numbers of a traceback those of the page.
         code = compile("\n" * (block.line - 1) + source, str(block.page), "exec", dont_inherit=True)
         output = io.StringIO()
         with contextlib.redirect_stdout(output):
@@ -163,13 +162,13 @@ def _run_commands(page: Path, tmp_path: Path, service: str) -> None:
                     timeout=60,
                 )
                 code = run.returncode
-                tells_code = number + 1 < len(commands) and commands[number + 1].text == "echo $?"
-                assert code == 0 or tells_code, f"{where}: exit code {code}\n{run.stdout}"
+                shows_code = number + 1 < len(commands) and commands[number + 1].text == "echo $?"
+                assert code == 0 or shows_code, f"{where}: exit code {code}\n{run.stdout}"
                 if command.shown:
                     assert _looks_like(command.shown, run.stdout), f"{where} shows:\n{run.stdout}"
             else:
                 known = words[0] in docs.NOT_RUN_HERE or words[0].startswith(docs.NOT_RUN_SCRIPTS)
-                assert known, f"{where} is neither run nor known to be left out"
+                assert known, f"{where} is neither run nor listed in NOT_RUN_HERE"
                 scripts = [word for word in words if word.startswith(("./scripts/", "benchmarks/", "requirements/"))]
                 files, folders = [s for s in scripts if Path(s).suffix], [s for s in scripts if not Path(s).suffix]
                 assert all((ROOT / file).is_file() for file in files), f"{where} names a file that does not exist"
@@ -180,7 +179,7 @@ def _run_commands(page: Path, tmp_path: Path, service: str) -> None:
                     assert option in (ROOT / scripts[0]).read_text("utf-8"), f"{where}: the script has no such option"
 
 
-def test_only_commands_that_a_page_shows_are_left_out() -> None:
+def test_every_command_that_is_not_run_is_on_a_page() -> None:
     shown = [
         command for page in CONSOLE_PAGES for block in docs.blocks(page, "console") for command in docs.commands(block)
     ]
@@ -188,7 +187,7 @@ def test_only_commands_that_a_page_shows_are_left_out() -> None:
 
 
 def _looks_like(shown: list[str], output: str) -> bool:
-    """Compare lines: digits may differ in value and number, ``...`` stands for anything (also for several lines)."""
+    """Compare lines. Digits may differ in value and number; ``...`` matches anything, several lines included."""
     pattern = ""
     for line in shown:
         if line.strip() == "...":
@@ -200,11 +199,11 @@ def _looks_like(shown: list[str], output: str) -> bool:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_every_fence_says_what_it_holds(page: Path) -> None:
+def test_every_fence_names_its_language(page: Path) -> None:
     assert docs.languages(page) <= {"python", "console", "toml", "json", "text", "gitignore"}
 
 
-def test_the_files_of_settings_are_valid(tmp_path: Path) -> None:
+def test_the_example_settings_files_are_valid(tmp_path: Path) -> None:
     first, second = docs.blocks(DOCS / "settings.md", "toml")
     for name, block in (("aurora.toml", first), ("pyproject.toml", second)):
         project = tmp_path / name.partition(".")[0]
@@ -218,7 +217,7 @@ def test_the_files_of_settings_are_valid(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=name_of)
-def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
+def test_links_point_to_existing_files_and_headings(page: Path) -> None:
     for link in docs.links(page):
         target, _, anchor = link.partition("#")
         path = (page.parent / target).resolve() if target else page
@@ -226,15 +225,23 @@ def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
         assert not anchor or anchor in docs.anchors(path), f"{page.name} links to {link}: no such heading"
 
 
-def test_the_readme_leads_to_every_page() -> None:
+def test_the_readme_links_to_every_page() -> None:
     linked = {link.partition("#")[0] for link in docs.links(ROOT / "README.md")}
     assert {f"docs/{page.name}" for page in DOCS.glob("*.md")} <= linked
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_modules_that_are_named_exist(page: Path) -> None:
+def test_file_paths_on_a_page_exist(page: Path) -> None:
     for path in re.findall(r"`((?:aurora_dev|benchmarks|scripts|tests)/[\w/.-]+\.\w+)`", page.read_text("utf-8")):
         assert (ROOT / path).is_file(), f"{page.name} names {path}"
+
+
+def test_the_folders_of_the_architecture_page_are_those_of_the_package() -> None:
+    package = ROOT / "aurora_dev"
+    listed = {docs.bare(row["folder"]) for row in docs.table(DOCS / "architecture.md", "folder", "contents")}
+    found = {path.parent.relative_to(package).as_posix() for path in package.rglob("__init__.py")}
+    # These are described in the text or inside the row of the folder above them.
+    assert listed == found - {".", "core", "interfaces", "interfaces/cli/actions", "interfaces/cli/output"}
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
@@ -242,7 +249,7 @@ def test_modules_that_are_named_exist(page: Path) -> None:
 _SETTINGS = docs.table(DOCS / "settings.md", "setting", "environment", "in a file", "default", "meaning")
 
 
-def test_the_table_of_settings_has_every_setting_with_its_default_and_variables() -> None:
+def test_every_setting_is_listed_with_its_default_and_variables() -> None:
     assert [docs.bare(row["setting"]) for row in _SETTINGS] == list(Settings.model_fields)
     for row in _SETTINGS:
         name = docs.bare(row["setting"])
@@ -253,7 +260,7 @@ def test_the_table_of_settings_has_every_setting_with_its_default_and_variables(
 
 
 @pytest.mark.parametrize("row", _SETTINGS, ids=lambda row: docs.bare(row["setting"]))
-def test_a_file_may_decide_what_the_table_says(row: dict[str, str], tmp_path: Path) -> None:
+def test_a_project_file_may_set_what_the_table_says(row: dict[str, str], tmp_path: Path) -> None:
     name = docs.bare(row["setting"])
     harmless = {"store": '"notes"', "log": '"debug"', "log_format": '"json"', "busy_timeout": "5.0"}
     harmless |= {"mask_secrets": "false", "reranker": '"none"', "embedder": '"bundled"'}
@@ -284,13 +291,13 @@ def test_a_file_may_decide_what_the_table_says(row: dict[str, str], tmp_path: Pa
     assert row["in a file"] == ("no" if not allowed else "limited" if in_part else "yes")
 
 
-def test_the_table_of_options_has_every_option_with_its_default() -> None:
+def test_every_search_option_is_listed_with_its_default() -> None:
     rows = docs.table(DOCS / "hybrid-search.md", "option", "default", "range", "meaning")
     found = {docs.bare(row["option"]): ast.literal_eval(docs.bare(row["default"])) for row in rows}
     assert found == {field.name: field.default for field in dataclasses.fields(SearchOptions)}
 
 
-def test_the_constants_of_ranking_have_the_values_of_the_code() -> None:
+def test_the_ranking_constants_have_the_values_of_the_code() -> None:
     rows = docs.table(DOCS / "hybrid-search.md", "constant", "value", "why")
     for row in rows:
         module, _, name = docs.bare(row["constant"]).rpartition(".")
@@ -304,7 +311,7 @@ def test_the_constants_of_ranking_have_the_values_of_the_code() -> None:
         assert numbers <= named, f"{numbers - named} is not in the table"
 
 
-def test_the_operators_of_filters_are_those_of_the_grammar() -> None:
+def test_the_filter_operators_are_those_of_the_grammar() -> None:
     rows = docs.table(DOCS / "hybrid-search.md", "operator", "operand", "matches where the field")
     assert [docs.bare(row["operator"]) for row in rows] == list(filters._OPERATORS)
 
@@ -322,7 +329,7 @@ def test_troubleshooting_has_a_section_for_every_error() -> None:
 
 
 def _codes(module: str, *functions: str) -> set[str]:
-    """Return the string constants that begin the arguments of these calls, ``trace`` objects aside."""
+    """Return the first string argument of every call of these functions in a module."""
     found = set()
     for node in ast.walk(ast.parse((ROOT / "aurora_dev" / module).read_text("utf-8"))):
         if (
@@ -334,8 +341,8 @@ def _codes(module: str, *functions: str) -> set[str]:
     return found
 
 
-def test_every_notice_of_a_search_is_described_on_both_pages() -> None:
-    codes = _codes("core/vector_store.py", "degrade") | _codes("core/search/rerank.py", "degrade", "_unchanged")
+def test_every_notice_of_a_search_is_on_both_pages() -> None:
+    codes = _codes("core/search/candidates.py", "degrade") | _codes("core/search/rerank.py", "degrade", "_unchanged")
     assert len(codes) > 4
     explained = docs.table(DOCS / "troubleshooting.md", "notice", "what happened", "what to do")
     assert {docs.bare(row["notice"]) for row in explained} == codes
@@ -358,18 +365,18 @@ def test_every_reason_for_skipping_a_file_is_described() -> None:
     reasons = {walker.IGNORED, walker.VENDORED, walker.TOO_LARGE, walker.SPECIAL, walker.UNREADABLE, walker.NOT_UTF8}
     reasons |= {walker.LINK_TO_FOLDER, walker.LINK_BROKEN, walker.LINK_OUTSIDE, walker.LINK_TWICE}
     reasons |= {filetypes.SECRET, filetypes.BINARY, filetypes.GENERATED, filetypes.MINIFIED, filetypes.LOCK_FILE}
-    assert {docs.bare(row["reason"]) for row in rows} == reasons | {reading.NO_TEXT, reading.NOT_CUT}
+    assert {docs.bare(row["reason"]) for row in rows} == reasons | {file_reader.NO_TEXT, file_reader.NOT_CUT}
 
 
 def test_every_marker_of_a_masked_credential_is_described() -> None:
     rows = docs.table(DOCS / "indexing.md", "marker", "what is masked")
     found = {marker for row in rows for marker in re.findall(r"`([\w-]+)`", row["marker"])}
-    # The labels of the rules, and the markers that are written out where a rule needs code.
+    # Labels of rules, and markers written out in code.
     written = set(re.findall(r"\[masked: ([\w-]+)\]\"", inspect.getsource(secrets)))
     assert found == {rule.label for rule in (*secrets._RULES, *secrets._NEAR_RULES)} | written
 
 
-def test_the_languages_that_are_cut_along_their_syntax_are_listed() -> None:
+def test_every_supported_language_is_listed() -> None:
     text = (DOCS / "indexing.md").read_text("utf-8")
     listed = re.search(r"The languages: ([^.]+)\.", text)
     assert listed is not None
@@ -381,7 +388,7 @@ def test_the_languages_that_are_cut_along_their_syntax_are_listed() -> None:
 
 
 def _section(name: str) -> str:
-    """Return the text below the heading of a public name."""
+    """Return the section about a public name."""
     text = (DOCS / "python-api.md").read_text("utf-8")
     found = re.search(rf"^### `{name}`\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
     assert found is not None, f"docs/python-api.md has no section about {name}"
@@ -399,7 +406,7 @@ def test_every_field_of_a_public_type_is_described(name: str) -> None:
 
 
 @pytest.mark.parametrize("owner", [Memory, VectorStore], ids=lambda owner: owner.__name__)
-def test_every_call_is_described_with_its_arguments(owner: type) -> None:
+def test_every_method_is_described_with_its_keyword_arguments(owner: type) -> None:
     rows = docs.table(DOCS / "python-api.md", "call", "what it does", "raises")
     described = " ".join(row["call"] for row in rows)
     for name, value in vars(owner).items():

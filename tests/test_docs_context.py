@@ -1,4 +1,4 @@
-"""The page about contexts says what the code does: its tables, its shares, its limits."""
+"""Compare docs/context.md with the code: its tables, shares and limits."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import docs_examples as docs
 import pytest
 
 from aurora_dev.core import tokens
-from aurora_dev.core.context import assembly as context_assembly
-from aurora_dev.core.context import sources as context_sources
+from aurora_dev.core.context import budget as context_budget
+from aurora_dev.core.context import import_graph
 from aurora_dev.core.context.items import Context, ContextItem, Level, LevelName, Section
 from aurora_dev.core.context_manager import ContextManager
 from aurora_dev.core.tokens.openai import TiktokenCounter
@@ -28,10 +28,11 @@ def test_every_argument_of_build_is_described_with_its_default() -> None:
     rows = docs.table(PAGE, "argument of build", "default", "meaning")
     found = {docs.bare(row["argument of build"]): docs.bare(row["default"]) for row in rows}
     parameters = list(inspect.signature(ContextManager.build).parameters.values())[1:]
-    assert found == {one.name: "" if one.default is one.empty else repr(one.default) for one in parameters}
+    expected = {each.name: "" if each.default is each.empty else repr(each.default) for each in parameters}
+    assert found == expected
 
 
-def test_memory_takes_what_the_page_says_besides() -> None:
+def test_memory_context_takes_the_arguments_of_build_and_two_more() -> None:
     parameters = inspect.signature(Memory.context).parameters
     build = inspect.signature(ContextManager.build).parameters
     assert set(parameters) - set(build) == {"model", "encoding"}
@@ -40,13 +41,13 @@ def test_memory_takes_what_the_page_says_besides() -> None:
 
 
 @pytest.mark.parametrize("described", [Context, ContextItem], ids=lambda each: each.__name__)
-def test_every_field_is_described_in_its_order(described: type) -> None:
+def test_every_field_is_described_in_the_order_of_the_class(described: type) -> None:
     rows = docs.table(PAGE, f"field of {described.__name__}", "meaning")
     named = [docs.bare(row[f"field of {described.__name__}"]) for row in rows]
     assert named == [field.name for field in dataclasses.fields(described)]
 
 
-def test_levels_and_sections_are_those_of_the_code() -> None:
+def test_the_page_lists_the_levels_and_sections_of_the_code() -> None:
     rows = docs.table(PAGE, "level", "what is shown")
     assert [docs.bare(row["level"]) for row in rows] == [level.label for level in sorted(Level, reverse=True)[:-1]]
     meanings = {
@@ -58,8 +59,8 @@ def test_levels_and_sections_are_those_of_the_code() -> None:
 
 
 @pytest.mark.parametrize("model", ["gpt-5", "path", "anything-else"])
-def test_a_model_is_counted_as_the_table_says(model: str) -> None:
-    rows = docs.table(PAGE, "you say", "counted with", "exact")
+def test_each_model_gets_the_token_counter_of_the_table(model: str) -> None:
+    rows = docs.table(PAGE, "you pass", "counted with", "exact")
     assert len(rows) == 5
     counters = {"gpt-5": tokens.TiktokenCounter, "path": tokens.HuggingFaceCounter}
     name = str(tokens_folder()) if model == "path" else model
@@ -72,16 +73,16 @@ def tokens_folder() -> Path:
     return BUNDLED_PATH
 
 
-def test_the_figures_of_the_text_are_those_of_the_code() -> None:
-    assert context_assembly.HISTORY_SHARE == 0.25, "the page says: a quarter of the budget"
+def test_numbers_in_the_text_match_the_code() -> None:
+    assert context_budget.HISTORY_SHARE == 0.25, "the page says: a quarter of the budget"
     assert context_command._MAP_SHARE == 8, "the page says: an eighth of the budget"
-    assert f"stores of more than {context_sources.MOST_RECORDS:,} records" in TEXT
+    assert f"stores of more than {import_graph.MOST_RECORDS:,} records" in TEXT
     chat = TiktokenCounter.chat
     assert (chat.per_message, chat.per_reply) == (3 + 1, 3), "three per message, one for its role, three for the reply"
 
 
-def test_the_estimate_takes_as_many_tokens_of_source_code_as_the_page_says() -> None:
-    files = sorted(Path(context_assembly.__file__).parents[1].rglob("*.py"))
+def test_the_estimate_counts_as_many_tokens_of_source_code_as_the_page_says() -> None:
+    files = sorted(Path(context_budget.__file__).parents[1].rglob("*.py"))
     source = "".join(file.read_text("utf-8") for file in files)
     ratio = tokens.EstimateCounter().count(source) / tokens.TiktokenCounter("o200k_base").count(source)
     assert "2.5 to 3 times the count of" in TEXT

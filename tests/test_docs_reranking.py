@@ -1,4 +1,4 @@
-"""The guide to reranking says what the code does: its tables, its services, its questions, its figures."""
+"""Compare docs/reranking.md with the code: its tables, services, example questions and figures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from aurora_dev.core.rerank import formats as rerank_formats
 from aurora_dev.core.rerank.bundled import ONNXReranker
 from aurora_dev.core.rerank.formats import FORMATS, SCORE_KINDS
 from aurora_dev.core.rerank.known_models import DEFAULT_MODEL, KNOWN_MODELS
-from aurora_dev.core.rerank.window import WINDOWS, select_passage
+from aurora_dev.core.rerank.window import WINDOWS, select_window
 from aurora_dev.core.reranker import CrossEncoderReranker
 from aurora_dev.core.types import SearchOptions
 from aurora_dev.evaluation import load_queries
@@ -56,13 +56,13 @@ def test_every_argument_of_a_reranker_is_described_with_its_default(described: t
     } == _defaults(described)
 
 
-def test_arguments_for_tests_are_named_apart() -> None:
+def test_arguments_for_tests_are_named_outside_the_table() -> None:
     parameters = set(inspect.signature(HTTPReranker).parameters)
     assert parameters >= FOR_TESTS
-    assert "The three that are left, `wait`, `clock` and `jitter`" in PAGE.read_text("utf-8")
+    assert "Three more arguments, `wait`, `clock` and `jitter`, are for tests" in PAGE.read_text("utf-8")
 
 
-def test_numbers_behind_a_none_are_those_of_the_code() -> None:
+def test_the_defaults_behind_none_match_the_code() -> None:
     meanings = {
         docs.bare(row["argument of CrossEncoderReranker"]): row["meaning"]
         for row in docs.table(PAGE, "argument of CrossEncoderReranker", "default", "meaning")
@@ -72,14 +72,14 @@ def test_numbers_behind_a_none_are_those_of_the_code() -> None:
     assert f"else `{DEFAULT_MODEL}`" in meanings["model_name"]
 
 
-def test_the_fields_of_search_options_that_concern_reranking_are_described_with_their_defaults() -> None:
+def test_every_rerank_option_of_a_search_is_described_with_its_default() -> None:
     rows = docs.table(PAGE, "field of SearchOptions", "default", "range", "meaning")
     fields = [field for field in dataclasses.fields(SearchOptions) if field.name.startswith("rerank_")]
     found = {docs.bare(row["field of SearchOptions"]): docs.bare(row["default"]) for row in rows}
     assert found == {field.name: repr(field.default) for field in fields}
 
 
-def test_the_models_are_those_of_the_code() -> None:
+def test_the_table_of_models_matches_the_code() -> None:
     rows = docs.table(PAGE, "model", "runs", "parameters, million", "weights, MB", "tokens", "use")
     shown = [
         (docs.bare(row["model"]), row["runs"], _number(row["parameters, million"]), int(row["tokens"]), row["use"])
@@ -95,15 +95,15 @@ def _number(cell: str) -> float | None:
     return None if cell in ("", "not published") else float(cell)
 
 
-def test_the_model_cards_that_are_compared_are_of_models_of_the_table() -> None:
+def test_the_compared_model_cards_are_of_models_in_the_table() -> None:
     rows = docs.table(PAGE, "model card of", "NDCG@10, TREC DL 19", "MRR@10, MS MARCO dev", "documents per second")
     names = [model.name for model in KNOWN_MODELS]
     assert len(rows) == 4
     assert all(f"cross-encoder/ms-marco-{row['model card of']}" in names for row in rows)
 
 
-def test_the_formats_are_those_of_the_code_with_their_limits() -> None:
-    columns = ("format", "`auto` tells it by", "documents in a request", "characters of a document", "scores")
+def test_the_table_of_formats_matches_the_code() -> None:
+    columns = ("format", "`auto` chooses it for", "documents in a request", "characters of a document", "scores")
     rows = docs.table(PAGE, *columns)
     assert {docs.bare(row["format"]) for row in rows} == set(FORMATS)
     for row in rows:
@@ -113,11 +113,11 @@ def test_the_formats_are_those_of_the_code_with_their_limits() -> None:
         assert docs.bare(row["scores"]) == chosen.scores, chosen.name
         for model, kind in re.findall(r"`(\w+)` for `([\w-]+)`", row["scores"]):
             assert rerank_formats.default_scores(chosen, kind) == model
-        assert _told_by(row["`auto` tells it by"]) in (chosen.name, None), chosen.name
+        assert _chosen_for(row["`auto` chooses it for"]) in (chosen.name, None), chosen.name
 
 
-def _told_by(cell: str) -> str | None:
-    """Return the format that ``auto`` chooses for an address as the cell describes it; ``None`` for no address."""
+def _chosen_for(cell: str) -> str | None:
+    """Return the format that ``auto`` chooses for the address in a cell, ``None`` for an empty cell."""
     host, path, port = (re.search(rf"{what} `?([\w./]+)`?", cell) for what in ("host", "path", "port"))
     if not (host or path or port):
         return None
@@ -125,8 +125,8 @@ def _told_by(cell: str) -> str | None:
     return HTTPReranker(address).api_format
 
 
-def test_the_kinds_of_score_are_those_of_the_code_and_mean_what_is_said() -> None:
-    rows = docs.table(PAGE, "`scores` of a service", "its figures", "what becomes of them")
+def test_each_kind_of_score_is_converted_as_the_page_says() -> None:
+    rows = docs.table(PAGE, "`scores` of a service", "its values", "what Aurora does")
     assert [docs.bare(row["`scores` of a service"]) for row in rows] == list(SCORE_KINDS)
     raw = np.array([0.5])
     assert rerank_formats.relevance(raw, "probability")[0] == 0.5
@@ -134,11 +134,11 @@ def test_the_kinds_of_score_are_those_of_the_code_and_mean_what_is_said() -> Non
     assert rerank_formats.relevance(raw, "similarity")[0] == 0.75
 
 
-def test_the_windows_are_those_of_the_code_and_read_what_is_said() -> None:
+def test_each_window_reads_what_the_page_says() -> None:
     rows = docs.table(PAGE, "window", "what is read", "use")
     assert [docs.bare(row["window"]) for row in rows] == list(WINDOWS)
     text = "begins here\n" + "filler\n" * 500 + "the token is verified\n" + "filler\n" * 500
-    read = {window: select_passage("token verified", text, 200, window) for window in WINDOWS}
+    read = {window: select_window("token verified", text, 200, window) for window in WINDOWS}
     assert {window: ("begins" in part, "verified" in part) for window, part in read.items()} == {
         "head": (True, False),
         "best": (False, True),
@@ -146,7 +146,7 @@ def test_the_windows_are_those_of_the_code_and_read_what_is_said() -> None:
     }
 
 
-def test_the_settings_exist_and_reach_the_argument_that_is_named() -> None:
+def test_every_setting_exists_and_sets_the_named_argument(tmp_path: Path) -> None:
     rows = docs.table(PAGE, "setting", "environment", "what it sets here")
     concerned = [name for name in Settings.model_fields if "rerank" in name]
     named = [docs.bare(row["setting"]) for row in rows]
@@ -164,7 +164,7 @@ def test_the_settings_exist_and_reach_the_argument_that_is_named() -> None:
 
 
 def _services() -> list[dict[str, str]]:
-    """Return the environment of each console block that names a service."""
+    """Return the variables of each console block that configures a service."""
     found = []
     for block in docs.blocks(PAGE, "console"):
         exports = [shlex.split(each.text)[1:] for each in docs.commands(block) if each.text.startswith("export ")]
@@ -174,7 +174,7 @@ def _services() -> list[dict[str, str]]:
     return found
 
 
-def test_the_variables_that_are_shown_lead_to_the_format_of_each_service(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_variables_of_each_service_select_its_format(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = []
     for variables in _services():
         with monkeypatch.context() as patch:
@@ -186,14 +186,14 @@ def test_the_variables_that_are_shown_lead_to_the_format_of_each_service(monkeyp
     assert chosen == ["tei", "llamacpp", "vllm", "infinity", "cohere-v2", "jina", "voyage", "plain"]
 
 
-def test_a_service_listens_where_the_variables_say() -> None:
+def test_each_service_is_started_on_the_port_of_its_variables() -> None:
     text = PAGE.read_text("utf-8")
     for variables in _services():
         port = re.search(r"localhost:(\d+)", variables["AURORA_RERANKER_URL"])
         assert port is None or re.search(rf"--port {port[1]}\b", text), variables
 
 
-def test_the_questions_that_are_shown_are_a_query_file_about_the_project_of_the_examples(tmp_path: Path) -> None:
+def test_the_example_questions_are_a_valid_query_file(tmp_path: Path) -> None:
     questions = next(block.body for block in docs.blocks(PAGE, "text") if '"expected"' in block.body)
     file = tmp_path / "queries.jsonl"
     file.write_text(questions, "utf-8")
@@ -205,7 +205,7 @@ def test_the_questions_that_are_shown_are_a_query_file_about_the_project_of_the_
         assert target.end_line is None or target.end_line <= len(lines), target
 
 
-def test_the_figures_are_those_that_the_benchmark_wrote_down() -> None:
+def test_the_latency_figures_are_those_of_the_benchmark_results() -> None:
     columns = {"plain": "plain `CrossEncoder.predict`", "aurora": "Aurora, torch", "int8": "Aurora, int8"}
     columns |= {"bundled": "bundled"}
     ratios = ("int8 against plain", "bundled against plain")
@@ -221,7 +221,7 @@ def test_the_figures_are_those_that_the_benchmark_wrote_down() -> None:
             assert float(row[column]) == pytest.approx(float(found[1]), abs=0.6)
 
 
-def test_every_code_of_a_reranking_that_did_not_run_is_described() -> None:
+def test_every_code_of_a_failed_reranking_is_described() -> None:
     source = (docs.ROOT / "aurora_dev/core/search/rerank.py").read_text("utf-8")
     rows = docs.table(PAGE, "code", "when")
     assert {docs.bare(row["code"]) for row in rows} == set(re.findall(r'trace, "(rerank_\w+)"', source))

@@ -1,4 +1,4 @@
-"""Log lines: silent in a library, structured where they are asked for, never with a key in them."""
+"""Log lines: silent by default, structured on request, and never with a key in them."""
 
 import io
 import json
@@ -26,7 +26,7 @@ def run_python(program: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
 
-def test_a_program_that_configures_nothing_sees_nothing_and_pays_for_no_structlog() -> None:
+def test_without_logging_configuration_nothing_is_printed_and_structlog_is_not_imported() -> None:
     done = run_python(
         "import sys\n"
         "from aurora_dev.log import get_logger\n"
@@ -38,7 +38,7 @@ def test_a_program_that_configures_nothing_sees_nothing_and_pays_for_no_structlo
     assert done.stderr == ""
 
 
-def test_a_level_that_nobody_listens_to_does_not_import_structlog() -> None:
+def test_a_level_without_a_handler_does_not_import_structlog() -> None:
     done = run_python(
         "import sys\n"
         "from aurora_dev.log import get_logger\n"

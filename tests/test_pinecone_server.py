@@ -1,4 +1,4 @@
-"""The server that stands in for Pinecone, through the real client."""
+"""The fake of Pinecone, through the real client."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _put(index: ClientIndex, *records: tuple[str, list[float], dict[str, Any]]) 
 
 
 def _raw(server: PineconeServer, url: str, body: Any, *, version: str = "2026-07") -> int:
-    """Send what the client never would, and return the status."""
+    """Send a request that the client never sends, and return the status."""
     headers = {"Api-Key": server.api_key, "X-Pinecone-Api-Version": version, "Content-Type": "application/json"}
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)
     try:
@@ -67,7 +67,7 @@ def _raw(server: PineconeServer, url: str, body: Any, *, version: str = "2026-07
 
 
 def _refused(server: PineconeServer) -> str:
-    """Return the one violation that was recorded, and forget it."""
+    """Return the only recorded violation, and forget it."""
     (text,) = server.violations
     server.violations.clear()
     return text
@@ -196,7 +196,7 @@ def test_records_are_deleted_by_id_by_filter_and_all_at_once(index: ClientIndex)
         index.delete(ids=["a"], namespace="never")
 
 
-def test_an_update_changes_what_it_names(index: ClientIndex) -> None:
+def test_an_update_changes_only_the_named_fields(index: ClientIndex) -> None:
     _put(index, ("a", [1, 0, 0], {"k": 1, "s": "x"}), ("b", [1, 0, 0], {"k": 2}))
     index.update(id="a", values=[0, 1, 0], set_metadata={"k": 3}, namespace=N)
     assert index.update(filter={"k": {"$gte": 2}}, set_metadata={"old": True}, namespace=N).matched_records == 2
@@ -205,7 +205,7 @@ def test_an_update_changes_what_it_names(index: ClientIndex) -> None:
     assert found["a"].metadata == {"k": 3, "s": "x", "old": True}
 
 
-def test_lists_come_in_pages_that_neither_double_nor_skip(index: ClientIndex) -> None:
+def test_pages_of_a_list_repeat_and_skip_nothing(index: ClientIndex) -> None:
     names = [f"r{i:03}" for i in range(250)]
     _put(index, *((name, [1.0, 0.0, 0.0], {"k": True}) for name in names))
     pages = [[item.id for item in page.vectors] for page in index.list(namespace=N)]
@@ -267,7 +267,7 @@ def test_the_reranker_scores_between_0_and_1_and_takes_100_documents(
         ({"id": "a", "values": [1, 0, 0], "sparseValues": {"indices": [1], "values": [1.0]}}, "no sparse field"),
     ],
 )
-def test_what_the_description_or_the_limits_forbid_is_refused_and_remembered(
+def test_requests_that_the_description_forbids_are_refused_and_recorded(
     pinecone_server: PineconeServer, record: dict[str, Any], text: str
 ) -> None:
     records = pinecone_server.create_index("dense", dimension=3)
@@ -296,7 +296,7 @@ def test_what_the_description_or_the_limits_forbid_is_refused_and_remembered(
         ("/unknown", {}, 404, "no such operation"),
     ],
 )
-def test_requests_beyond_the_limits_are_refused_and_remembered(
+def test_requests_beyond_the_limits_are_refused_and_recorded(
     pinecone_server: PineconeServer, path: str, body: dict[str, Any], status: int, text: str
 ) -> None:
     pinecone_server.create_index("dense", dimension=3)
@@ -320,7 +320,7 @@ def test_an_older_version_of_the_api_is_refused(pinecone_server: PineconeServer)
     assert "X-Pinecone-Api-Version" in _refused(pinecone_server)
 
 
-def test_vectors_of_another_length_are_refused_as_the_service_would(index: ClientIndex) -> None:
+def test_vectors_of_another_length_are_refused(index: ClientIndex) -> None:
     with pytest.raises(errors.ApiError, match="dimension 2 does not match"):
         _put(index, ("a", [1, 0], {}))
 
@@ -328,14 +328,14 @@ def test_vectors_of_another_length_are_refused_as_the_service_would(index: Clien
 # -- the description ---------------------------------------------------------------------------------------------------
 
 
-def test_every_operation_of_the_copied_description_is_offered() -> None:
+def test_every_operation_of_the_copied_description_is_served() -> None:
     from pinecone_server import control_plane, data_plane
 
     copied = {one.name for api in ("data", "control", "inference") for one in described.operations(api)}
     assert copied == {*data_plane.OPERATIONS, *control_plane.OPERATIONS}
 
 
-def test_each_difference_says_what_and_why_and_changes_something() -> None:
+def test_each_difference_is_explained_and_changes_something() -> None:
     for difference in DIFFERENCES:
         assert difference.where
         assert difference.published
@@ -356,7 +356,7 @@ def test_each_difference_says_what_and_why_and_changes_something() -> None:
     assert described.described("control")["components"]["schemas"]["CreateIndexRequest"]["required"] == ["schema"]
 
 
-def test_the_version_is_the_one_that_the_client_speaks() -> None:
+def test_the_version_is_that_of_the_client() -> None:
     from pinecone._internal import constants
     from pinecone_server.differences import API_VERSION
 

@@ -1,7 +1,6 @@
-"""What the server that stands in for Pinecone does wrong on demand.
+"""The faults of the fake of Pinecone.
 
-The client tries a request of the data plane four times, and nothing can tell it otherwise; what a single request meets
-is looked at without it.
+The client tries every request of the data plane four times, so tests of single requests do without it.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def index(pinecone_server: PineconeServer) -> Iterator[Any]:
 
 @pytest.fixture
 def plain(pinecone_server: PineconeServer) -> Iterator[httpx.Client]:
-    """Requests without a second try."""
+    """Requests without retries."""
     pinecone_server.create_index("plain", dimension=2)
     headers = {"Api-Key": pinecone_server.api_key, "X-Pinecone-Api-Version": "2026-07"}
     with httpx.Client(base_url=pinecone_server.host("plain"), headers=headers, timeout=5.0) as client:
@@ -72,7 +71,7 @@ def test_each_status_reaches_the_client(pinecone_server: PineconeServer, index: 
     assert [one.status for one in pinecone_server.asked("upsert")] == [status, 200]
 
 
-def test_what_lasts_reaches_the_client_once_its_retries_are_spent(pinecone_server: PineconeServer, index: Any) -> None:
+def test_a_lasting_failure_reaches_the_client_after_its_retries(pinecone_server: PineconeServer, index: Any) -> None:
     pinecone_server.fail(status=503, retry_after=0.01)
     with pytest.raises(errors.ServiceError, match="told to answer 503"):
         _put(index, "a")
@@ -80,7 +79,7 @@ def test_what_lasts_reaches_the_client_once_its_retries_are_spent(pinecone_serve
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_an_answer_says_when_to_come_back(pinecone_server: PineconeServer, plain: httpx.Client, status: int) -> None:
+def test_an_answer_has_a_retry_after(pinecone_server: PineconeServer, plain: httpx.Client, status: int) -> None:
     pinecone_server.fail(status=status, retry_after=1.5, times=1)
     answer = _send(plain, "a")
     assert (answer.status_code, answer.headers["Retry-After"]) == (status, "1.5")
@@ -115,7 +114,7 @@ def test_a_request_hangs_until_the_client_gives_up(pinecone_server: PineconeServ
     assert _send(plain, "a").status_code == 200  # other operations go on
 
 
-def test_healing_lets_go_what_hangs(pinecone_server: PineconeServer, plain: httpx.Client) -> None:
+def test_healing_releases_hanging_requests(pinecone_server: PineconeServer, plain: httpx.Client) -> None:
     pinecone_server.fail("hang", "stats")
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(_stats, plain)
@@ -125,7 +124,7 @@ def test_healing_lets_go_what_hangs(pinecone_server: PineconeServer, plain: http
         assert isinstance(waiting.exception(timeout=5), httpx.TransportError)
 
 
-def test_every_nth_request_and_a_seeded_share_of_them_are_struck(
+def test_every_nth_request_and_a_seeded_share_of_requests_fail(
     pinecone_server: PineconeServer, plain: httpx.Client
 ) -> None:
     pinecone_server.fail(status=500, skip=1, every=3)
@@ -166,7 +165,7 @@ def test_an_answer_is_slow(pinecone_server: PineconeServer, index: Any) -> None:
     assert time.monotonic() - began >= 0.1
 
 
-def test_a_write_stays_invisible_for_so_many_reads_and_the_sequence_number_tells(
+def test_a_write_stays_invisible_for_some_reads_and_the_sequence_number_shows_it(
     pinecone_server: PineconeServer, index: Any
 ) -> None:
     pinecone_server.delay_visibility(reads=2)
@@ -189,7 +188,7 @@ def test_a_write_stays_invisible_for_a_time(pinecone_server: PineconeServer, ind
     assert time.monotonic() - began >= 0.15
 
 
-def test_the_most_requests_at_once_are_counted(pinecone_server: PineconeServer, index: Any) -> None:
+def test_the_peak_of_concurrent_requests_is_counted(pinecone_server: PineconeServer, index: Any) -> None:
     pinecone_server.fail("reorder", group=6, seconds=10.0)  # none is answered before all have come
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda name: _put(index, name), "abcdef"))

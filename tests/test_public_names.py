@@ -1,4 +1,4 @@
-"""The names that applications import, and what importing them costs."""
+"""The public names, and the cost of importing them."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_type_checkers_see_the_same_names_as_programs() -> None:
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert imported == {name: f"aurora_dev.{home}" for name, home in aurora_dev._HOMES.items()}
+    assert imported == {name: f"aurora_dev.{module}" for name, module in aurora_dev._MODULES.items()}
     assert sorted([*imported, "__version__"]) == aurora_dev.__all__
 
 

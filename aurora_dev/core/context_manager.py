@@ -1,4 +1,8 @@
-"""The context manager: the best N tokens for a task, out of what the store finds."""
+"""The context manager: given a task and a token budget, the text that a model should see.
+
+It searches the store, adds notes and what the import graph says, and hands the candidates to
+`aurora_dev.core.context.budget.fit_to_budget`, which enforces the budget.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +12,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from aurora_dev.core.context.assembly import Assembly, Pinned, Request
+from aurora_dev.core.context.budget import fit_to_budget
+from aurora_dev.core.context.candidates import make_candidate, note_relevance
 from aurora_dev.core.context.conversation import read_history
+from aurora_dev.core.context.duplicates import drop_near_duplicates
+from aurora_dev.core.context.gaps import read_gaps
+from aurora_dev.core.context.import_graph import GraphCache, ImportGraph
 from aurora_dev.core.context.items import Candidate, Context, LeftOut
-from aurora_dev.core.context.recency import RECENT_LIFT, Recency, lifted
-from aurora_dev.core.context.select import without_repeats
-from aurora_dev.core.context.sources import (
-    GraphCache,
-    candidate_of,
-    gap_lines,
-    neighbours,
-    note_relevance,
-    search_options,
-)
+from aurora_dev.core.context.neighbours import Neighbour, find_neighbours
+from aurora_dev.core.context.recency import RECENT_LIFT, Recency, lift_recent
+from aurora_dev.core.context.request import Pinned, Request
 from aurora_dev.core.context.symbol_map import SymbolMap
 from aurora_dev.core.contracts import Filter, TokenCounter, with_defaults
 from aurora_dev.core.record_kinds import IS_NOTE, is_chunk, is_commit
@@ -39,31 +40,33 @@ __all__ = ["ContextManager"]
 
 PinnedItem: TypeAlias = "str | Document | SearchResult"
 NoteSource: TypeAlias = Callable[[str, int], Awaitable[Sequence[SearchResult]]]
-"""Returns so many notes that are near a task, best first; they may come from several stores."""
+"""Returns at most so many notes about a task, best first. They may come from several stores."""
 
-# A record takes about 200 tokens in full and 50 as its interface: so many hits per token of the budget fill it.
+# A record takes about 200 tokens in full and 50 as an interface, so this many hits per token fill the budget.
 _HITS_PER_TOKEN: Final = 1 / 60
 _LEAST_HITS: Final = 30
 _MOST_HITS: Final = 200
-# A hit with less than this share of the best score has little to do with the task: on the tuning packages no target is
+_RERANKED_HITS: Final = 30  # unless the caller passes options
+# Hits with less than this share of the best score have little to do with the task: no target of the tuning packages is
 # below 0.07.
 _LEAST_RELEVANCE: Final = 0.05
-_MOST_COMMITS: Final = 3  # of a task that asks for reasons or for the past
-_REMEMBERED_COUNTS: Final = 8_192  # blocks of about 1 KB
+_MOST_COMMITS: Final = 3  # if the task asks for reasons or for the past
+_CACHED_COUNTS: Final = 8_192  # blocks of about 1 KB
 
 
 class ContextManager:
-    """Chooses what a model should see for a task, within a token budget.
+    """Chooses the text that a model should see for a task, within a token budget.
+
+    It can be used from several tasks at once. It caches the import graph, the symbol map and the recency of files until
+    the store changes.
 
     Args:
-        store: Where everything is read from; no files are.
-        token_counter: Counts for the model that will read it; ``None`` takes the encoding o200k_base.
-        mask_secrets: Whether credentials are masked in everything that goes in, as at indexing.
-        graph: Whether the import graph adds what the hits depend on and what depends on them. It reads all records
-            once whenever the store has changed.
+        store: The store to read from. Files are never read.
+        token_counter: Counts tokens as the model does that will read the context; ``None``: the encoding o200k_base.
+        mask_secrets: Whether credentials are masked in everything that goes in, as they are at indexing.
+        graph: Whether the import graph adds what the hits depend on and what depends on them. This reads all records
+            once after each change of the store.
         notes: Finds the notes about a task; ``None`` searches the store for them.
-
-    It may be used from several tasks at once, and keeps what it has learned of the store from call to call.
     """
 
     def __init__(
@@ -80,7 +83,7 @@ class ContextManager:
         self.mask_secrets = mask_secrets
         self._use_graph = graph
         self._notes = notes
-        self._count = lru_cache(maxsize=_REMEMBERED_COUNTS)(self.counter.count)
+        self._count = lru_cache(maxsize=_CACHED_COUNTS)(self.counter.count)
         self._graphs = GraphCache()
         self._recency = Recency()
         self._symbols = SymbolMap(self.counter, mask=mask_secrets)
@@ -98,31 +101,32 @@ class ContextManager:
         filter: Filter | None = None,
         options: SearchOptions | None = None,
     ) -> Context:
-        """Assemble a context.
+        """Build a context.
 
         Args:
-            task: What the model is to do; it comes last.
-            token_budget: Neither the string nor the messages take more tokens than this less ``reserve``; at least 0.
-            reserve: Tokens to leave free, for the answer or for a prompt of one's own.
-            history: Messages so far, oldest first: ``{"role": …, "content": …}``.
-            pinned: Texts or documents that are always there, whatever the search finds.
-            map_budget: Tokens of the budget for a map of the project's symbols; 0 leaves it out.
+            task: The model's task. It comes last in the context.
+            token_budget: Most tokens, at least 0. Neither the text nor the messages exceed ``token_budget - reserve``.
+            reserve: Tokens to leave free for the answer, or for a prompt of your own.
+            history: The conversation so far, oldest message first: ``{"role": …, "content": …}``.
+            pinned: Texts or documents that are always included, whatever the search finds.
+            map_budget: Tokens of the budget for a map of the project's symbols; 0 leaves the map out.
             rerank: Whether the search reranks.
-            filter: Conditions on what is searched; notes need not meet them.
-            options: For the search.
+            filter: Conditions on the records to search. They do not apply to notes.
+            options: Options of the search.
 
         Returns:
-            The context. The task itself is left out (and named in ``left_out``) where not even it fits.
+            The context. If not even the task fits, it is left out and named in ``left_out``.
 
         Raises:
-            InvalidRequestError: An argument is wrong, or the pinned items do not fit (the text says what they take).
-            ModelLoadError: The counter's ranks cannot be read.
+            InvalidRequestError: An argument is invalid, or the pinned items do not fit (the message says how many
+                tokens they take).
+            ModelLoadError: The token ranks of the counter cannot be read.
             StoreError: The store cannot be read.
         """
         _check(task, token_budget, reserve, map_budget)
         limit = max(0, token_budget - reserve)
         messages = read_history(history, mask=self.mask_secrets)
-        fixed = [_pinned(place, item) for place, item in enumerate(pinned, start=1)]
+        pinned_items = [_pinned(number, item) for number, item in enumerate(pinned, start=1)]
         started = time.perf_counter()
         results, notes = await self._search(task, limit, rerank, filter, options)
         searched = time.perf_counter()
@@ -132,7 +136,7 @@ class ContextManager:
         request = Request(
             task=task,
             limit=limit,
-            pinned=tuple(fixed),
+            pinned=tuple(pinned_items),
             history=tuple(messages),
             candidates=tuple(candidates),
             fill=fill,
@@ -140,17 +144,17 @@ class ContextManager:
             map_budget=map_budget,
             mask=self.mask_secrets,
         )
-        assembly = await asyncio.to_thread(Assembly(request, self.counter, self._count).fit)
+        assembly = await asyncio.to_thread(fit_to_budget, request, self.counter, self._count)
         return Context(
             task=task,
             text=assembly.text,
-            messages=tuple(assembly.messages),
+            messages=assembly.messages,
             tokens=assembly.tokens,
             message_tokens=assembly.message_tokens,
             token_budget=token_budget,
             reserve=reserve,
             counter=self.counter.name,
-            items=tuple(assembly.items),
+            items=assembly.items,
             left_out=(*assembly.left_out, *left_out),
             search_method=results.search_method,
             degraded=results.degraded,
@@ -159,7 +163,7 @@ class ContextManager:
         )
 
     async def symbol_map(self, token_budget: int) -> str:
-        """Return the project's definitions, those that the rest refers to most first chosen, within a budget.
+        """Return the definitions that the rest of the project refers to most, as many as fit into a token budget.
 
         Raises:
             InvalidRequestError: The budget is not a whole number of at least 0.
@@ -174,7 +178,8 @@ class ContextManager:
         if not limit:
             return SearchResults(), []
         top_k = min(_MOST_HITS, max(_LEAST_HITS, int(limit * _HITS_PER_TOKEN)))
-        results = await self.store.search(task, top_k, rerank=rerank, filter=filter, options=search_options(options))
+        options = options or SearchOptions(rerank_top_k=_RERANKED_HITS)
+        results = await self.store.search(task, top_k, rerank=rerank, filter=filter, options=options)
         if self._notes is not None:
             return results, relevant_notes(task, await self._notes(task, _LEAST_HITS))
         found = await self.store.search(task, _LEAST_HITS, rerank=False, filter=IS_NOTE)
@@ -183,76 +188,88 @@ class ContextManager:
     async def _candidates(
         self, task: str, results: SearchResults, notes: Sequence[SearchResult], notices: list[Notice]
     ) -> tuple[list[Candidate], dict[str, dict[int, str]], list[LeftOut]]:
+        """Return the candidates, best first, the lines between them, and the near-duplicates that were dropped."""
         commits = [result for result in results if is_commit(result.metadata)]
-        best = max((result.score for result in results if not is_commit(result.metadata)), default=0.0) or 1.0
         notes = [*notes, *(commits[:_MOST_COMMITS] if asks_for_history(task) else ())]
-        note_ids = {result.id for result in notes}
-        hits = [(result, result.score / best) for result in results]
-        hits = [
-            (result, relevance)
-            for result, relevance in hits
-            if relevance >= _LEAST_RELEVANCE and (is_chunk(result.metadata) or result.metadata.get("path"))
-        ]
-        if hits:
-            placed = [(str(result.metadata.get("path", "")), relevance) for result, relevance in hits]
-            relevances = lifted(placed, await self._recency.get(self.store), RECENT_LIFT)
-            hits = [(result, relevance) for (result, _), relevance in zip(hits, relevances, strict=True)]
-        graph = None
-        extra: list[tuple[str, float, str]] = []
+        hits = await self._hits(results)
+        graph: ImportGraph | None = None
+        neighbours: list[Neighbour] = []
         if self._use_graph and hits:
             graph = await self._graphs.get(self.store)
             if graph is None:
                 text = "the store is too large for its import graph: neighbours of the hits were left out"
                 notices.append(Notice("graph_skipped", text))
             else:
-                extra = await neighbours(self.store, graph, hits)
-        documents = {one.id: one for one in await self.store.fetch([one[0] for one in extra])} if extra else {}
+                neighbours = await find_neighbours(self.store, graph, hits)
+        fetched = await self.store.fetch([neighbour.id for neighbour in neighbours]) if neighbours else []
+        documents = {document.id: document for document in fetched}
 
-        def make() -> tuple[list[Candidate], list[LeftOut]]:
+        def make_candidates() -> tuple[list[Candidate], list[LeftOut]]:
             cut = graph.cut_lines if graph is not None else None
             asked_for = kinds_asked_for(QueryProfile.of(task).words)
-            of_record = partial(candidate_of, mask=self.mask_secrets, cut_lines=cut, asked_for=asked_for)
+            make = partial(make_candidate, mask=self.mask_secrets, cut_lines=cut, asked_for=asked_for)
+            note_ids = {note.id for note in notes}
             made = [
-                of_record(r.id, r.content, r.metadata, relevance, f"hit {place}")
-                for place, (r, relevance) in enumerate(hits, start=1)
-                if r.id not in note_ids
+                make(result.id, result.content, result.metadata, relevance, f"hit {number}")
+                for number, (result, relevance) in enumerate(hits, start=1)
+                if result.id not in note_ids
             ]
-            for place, note in enumerate(notes):
+            for rank, note in enumerate(notes):
                 why = f"{note.metadata.get('kind', 'note')} about the task"
-                made.append(of_record(note.id, note.content, note.metadata, note_relevance(place), why))
-            for identifier, relevance, why in extra:
-                if identifier in documents:
-                    one = documents[identifier]
-                    made.append(of_record(identifier, one.content, one.metadata, relevance, why))
+                made.append(make(note.id, note.content, note.metadata, note_relevance(rank), why))
+            for neighbour in neighbours:
+                if neighbour.id in documents:
+                    document = documents[neighbour.id]
+                    made.append(
+                        make(neighbour.id, document.content, document.metadata, neighbour.relevance, neighbour.why)
+                    )
             made.sort(key=lambda candidate: (-candidate.relevance, candidate.source, candidate.start, candidate.id))
-            kept, gone = without_repeats(made)
+            kept, repeats = drop_near_duplicates(made)
             dropped = [
-                LeftOut(one.source, (one.start, one.end) if one.start else None, f"says the same as {other.source}")
-                for one, other in gone.items()
+                LeftOut(
+                    repeat.source,
+                    (repeat.start, repeat.end) if repeat.start else None,
+                    f"says the same as {original.source}",
+                )
+                for repeat, original in repeats.items()
             ]
             return kept, dropped
 
-        candidates, left_out = await asyncio.to_thread(make)
+        candidates, left_out = await asyncio.to_thread(make_candidates)
         fill: dict[str, dict[int, str]] = {}
         if graph is not None:
-            fill = await gap_lines(self.store, graph, candidates, mask=self.mask_secrets)
+            fill = await read_gaps(self.store, graph, candidates, mask=self.mask_secrets)
         return candidates, fill, left_out
+
+    async def _hits(self, results: SearchResults) -> list[tuple[SearchResult, float]]:
+        """Return the results that stand in a file, with relevances of which the best is 1."""
+        best = max((result.score for result in results if not is_commit(result.metadata)), default=0.0) or 1.0
+        hits = [
+            (result, result.score / best)
+            for result in results
+            if result.score / best >= _LEAST_RELEVANCE and (is_chunk(result.metadata) or result.metadata.get("path"))
+        ]
+        if not hits:
+            return []
+        paths = [(str(result.metadata.get("path", "")), relevance) for result, relevance in hits]
+        relevances = lift_recent(paths, await self._recency.get(self.store), RECENT_LIFT)
+        return [(result, relevance) for (result, _), relevance in zip(hits, relevances, strict=True)]
 
 
 def _check(task: str, token_budget: int, reserve: int, map_budget: int) -> None:
     if not isinstance(task, str) or not task.strip():
-        raise InvalidRequestError("the task is empty: say in words what the model is to do. Nothing was built")
+        raise InvalidRequestError("the task is empty: describe in words what the model should do. Nothing was built")
     for name, value in (("token_budget", token_budget), ("reserve", reserve), ("map_budget", map_budget)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise InvalidRequestError(f"{name} must be a whole number of at least 0, not {value!r}: nothing was built")
 
 
-def _pinned(place: int, item: PinnedItem) -> Pinned:
+def _pinned(number: int, item: PinnedItem) -> Pinned:
     if isinstance(item, str):
-        return Pinned(f"pinned {place}", item, {})
+        return Pinned(f"pinned {number}", item, {})
     if isinstance(item, Document | SearchResult):
-        return Pinned(f"pinned {place}", item.content, item.metadata, item.id or "")
+        return Pinned(f"pinned {number}", item.content, item.metadata, item.id or "")
     raise InvalidRequestError(
-        f"pinned[{place - 1}] must be a string, a Document or a SearchResult, not {type(item).__name__}: "
+        f"pinned[{number - 1}] must be a string, a Document or a SearchResult, not {type(item).__name__}: "
         "nothing was built"
     )

@@ -1,8 +1,8 @@
-"""The contracts of the parts that can be exchanged: backend, embedder, reranker, token counter.
+"""The contracts of the exchangeable parts: backend, embedder, reranker and token counter.
 
-Every ability is a declared member. What an implementation may leave out has a default here, so a class that subclasses
-its contract writes only the members marked ``@abstractmethod``. ``aurora_dev.testing`` holds the contract of a backend
-as tests.
+Every ability is a declared member. Optional members have a default here, so a class that subclasses its contract only
+writes the members marked ``@abstractmethod``. A class that does not subclass it works too; see `with_defaults`.
+``aurora_dev.testing`` holds the contract of a backend as test classes.
 
 Backends and embedders are synchronous and thread-safe: `VectorStore` calls them from worker threads.
 """
@@ -33,6 +33,7 @@ __all__ = [
     "DEFAULT_CHAT",
     "Capabilities",
     "ChatOverhead",
+    "DocumentStore",
     "Embedder",
     "Filter",
     "NamespaceStats",
@@ -50,18 +51,19 @@ Filter: TypeAlias = Mapping[str, Any]
 _T = TypeVar("_T")
 
 Role: TypeAlias = Literal["query", "document"]
+"""The use of a text that is embedded; some models prepend a different prompt for each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a backend can do; the pipeline leaves out, with a notice, what it cannot.
+    """The abilities of a backend; a search leaves out a stage that needs a missing one, and says so in a notice.
 
     Attributes:
         keyword: Whether `VectorBackend.keyword_query` works.
         transactional: Whether one `write` is all or nothing.
-        local: Whether records lie on this machine. Elsewhere a query waits for a network, so two at a time take no
-            longer than one, and a write may not show at once.
-        shared: Whether several projects keep their records in one store, so that each needs a namespace of its own.
+        local: Whether records lie on this machine. If not, a query waits for the network, so that two queries at a time
+            take no longer than one, and a write may become visible only after a while.
+        shared: Whether several projects keep their records in one store, so that each needs its own namespace.
     """
 
     keyword: bool = True
@@ -75,9 +77,9 @@ class NamespaceStats:
     """Counts of one namespace.
 
     Attributes:
-        records: All records.
-        vectors: Records that have a vector of the store's present embedder.
-        sequence: Grows with every change to the namespace; equal numbers mean equal content.
+        records: Number of records.
+        vectors: Number of records that have a vector of the store's current embedder.
+        sequence: Grows with every change of the namespace; equal numbers mean equal content.
     """
 
     records: int
@@ -87,33 +89,40 @@ class NamespaceStats:
 
 @runtime_checkable
 class VectorBackend(Protocol):
-    """Keeps records by namespace and id, and finds them by vector, by keyword and by metadata.
+    """Stores records by namespace and id, and finds them by vector, by keyword and by metadata.
 
-    Every method may raise `StoreError`; wrong arguments raise `InvalidRequestError` and write nothing.
+    Every method may raise `StoreError`. Wrong arguments raise `InvalidRequestError`, and nothing is written.
     """
 
     @property
     def path(self) -> Path | None:
-        """Folder that holds the store, ``None`` (the default) where it is in no folder of this machine."""
+        """The folder of the store; ``None``, the default, for a store that is not in a folder of this machine."""
         return None
 
     @property
     @abstractmethod
     def capabilities(self) -> Capabilities:
-        """What this backend can do."""
+        """The abilities of this backend."""
 
     @abstractmethod
     def embedder(self) -> EmbedderInfo | None:
-        """Return the embedder whose vectors the store holds, or ``None`` before the first was set."""
+        """Return the embedder whose vectors the store holds; ``None`` before one is set."""
 
     @abstractmethod
     def set_embedder(self, info: EmbedderInfo, *, replace: bool = True) -> EmbedderInfo:
-        """Record the embedder, and return the one that is recorded then.
+        """Record the embedder of the store.
 
-        Setting the recorded one again does nothing. Setting another one makes every stored vector stale at once, in
-        one transaction: records keep their content and stay findable by keyword, and have no vector until they are
-        written with one again. Without ``replace`` a recorded embedder stays: of several callers that meet a store
-        without one, the first wins and the others are told.
+        Setting the recorded embedder again does nothing. Setting a different one invalidates every stored vector in one
+        transaction: records keep their content and are found by keyword, but have no vector until they are written
+        with one again.
+
+        Args:
+            info: The embedder.
+            replace: Whether to replace an embedder that is recorded already. Without it, the first of several callers
+                that set an embedder wins.
+
+        Returns:
+            The embedder that is recorded now.
         """
 
     @abstractmethod
@@ -125,16 +134,21 @@ class VectorBackend(Protocol):
         *,
         embedder: EmbedderInfo | None = None,
     ) -> None:
-        """Delete ``deletes``, then insert or replace ``upserts`` by id; durable when it returns.
+        """Delete records, then insert or replace others by id; durable when it returns.
 
-        Of several upserts with one id the last wins. Unknown ids in ``deletes`` are ignored. A vector must have the
-        shape ``(embedder().dimension,)``; finite values. With ``capabilities.transactions``, all or nothing. Naming the
-        ``embedder`` of the vectors makes sure that another process has not recorded another one meanwhile.
+        With ``capabilities.transactional``, either everything is written or nothing.
+
+        Args:
+            namespace: The namespace; created where it does not exist.
+            upserts: Records to insert or replace; of several with the same id, the last wins. A vector has the shape
+                ``(embedder().dimension,)`` and finite values.
+            deletes: Ids to delete; unknown ones are ignored.
+            embedder: The embedder of the vectors; makes sure that no other process has recorded a different one since.
 
         Raises:
             EmbedderMismatchError: ``embedder`` is not the recorded one; nothing was written.
-            DimensionMismatchError: A vector has another length.
-            InvalidRequestError: An id, a metadata value or a vector cannot be stored; nothing was.
+            DimensionMismatchError: A vector has a different length; nothing was written.
+            InvalidRequestError: An id, a metadata value or a vector cannot be stored; nothing was written.
         """
 
     def write_if(
@@ -146,23 +160,23 @@ class VectorBackend(Protocol):
         *,
         embedder: EmbedderInfo | None = None,
     ) -> bool:
-        """Compare-and-swap: write only where the expected records are still as they were read.
+        """Compare-and-swap: write only if the expected records are still as they were read.
 
-        The default compares right before it writes, so a change by another process between the two is overwritten.
-        A transactional backend does both in one transaction.
+        A transactional backend compares and writes in one transaction. The default compares right before it writes, so
+        it overwrites what another process writes between the two.
 
         Args:
-            namespace: Where.
-            expected: Records by id as they were read, ``None`` for an id that was missing. Vectors are not compared.
+            namespace: As in `write`.
+            expected: Records by id as they were read; ``None`` for an id that did not exist. Vectors are not compared.
             upserts: As in `write`.
             deletes: As in `write`.
             embedder: As in `write`.
 
         Returns:
-            Whether it was written.
+            Whether the records were written.
 
         Raises:
-            EmbedderMismatchError, DimensionMismatchError, InvalidRequestError: As `write`; nothing was written.
+            EmbedderMismatchError, DimensionMismatchError, InvalidRequestError: As in `write`; nothing was written.
         """
         found = self.fetch(namespace, list(expected))
         if any(not _same(found.get(identifier), record) for identifier, record in expected.items()):
@@ -172,29 +186,32 @@ class VectorBackend(Protocol):
 
     @abstractmethod
     def attach_vectors(self, namespace: str, records: Sequence[Record], *, embedder: EmbedderInfo) -> int:
-        """Give vectors to records that are still as they were read, and return how many those are.
+        """Add vectors to records that are still as they were read.
 
-        A record whose content or metadata were written meanwhile, or that was deleted, is left alone: bringing vectors
-        back never undoes a write.
+        A record whose content or metadata has changed since, or that was deleted, is left alone: adding vectors never
+        undoes a write.
+
+        Returns:
+            The number of records that got a vector.
 
         Raises:
             EmbedderMismatchError: ``embedder`` is not the recorded one; nothing was written.
-            DimensionMismatchError: A vector has another length.
+            DimensionMismatchError: A vector has a different length.
         """
 
     @abstractmethod
     def fetch(self, namespace: str, ids: Sequence[str], *, vectors: bool = False) -> dict[str, Record]:
-        """Return the records that exist among ``ids``; vectors only where asked for."""
+        """Return the records that exist among ``ids``, by id; with their vectors only if ``vectors`` is true."""
 
     @abstractmethod
     def delete_where(self, namespace: str, filter: Filter) -> int:
-        """Delete the records that match and return how many there were; ``{}`` matches all."""
+        """Delete the records that match and return their number; ``{}`` matches every record."""
 
     @abstractmethod
     def vector_query(self, namespace: str, vector: Vector, top_k: int, filter: Filter | None = None) -> list[Match]:
-        """Return the ``top_k`` nearest records by inner product (cosine of normalised vectors), best first.
+        """Return the ``top_k`` nearest records by inner product (the cosine of normalised vectors), best first.
 
-        The filter applies before ``top_k``: k results come back whenever k exist. Ties are broken by id. Records
+        The filter applies before ``top_k``: k matches come back whenever k exist. Ties are in the order of ids. Records
         without a vector are not found. An unknown namespace is empty.
         """
 
@@ -202,22 +219,22 @@ class VectorBackend(Protocol):
     def keyword_query(self, namespace: str, text: str, top_k: int, filter: Filter | None = None) -> list[Match]:
         """Return the ``top_k`` best records by BM25 over code-aware tokens, best first, scores above 0 only.
 
-        The filter applies before ``top_k``. Ties are broken by id.
+        The filter applies before ``top_k``. Ties are in the order of ids.
         """
 
     @abstractmethod
     def scan(
         self, namespace: str, filter: Filter | None = None, *, content: bool = True, vectors: bool = False
     ) -> Iterator[Record]:
-        """Yield every record that matches, in the order of ids; without ``content`` it is an empty string."""
+        """Yield every record that matches, in the order of ids; without ``content``, contents are empty strings."""
 
     @abstractmethod
     def missing_vectors(self, namespace: str, limit: int) -> list[Record]:
-        """Return up to ``limit`` records that have no vector of the present embedder."""
+        """Return up to ``limit`` records that have no vector of the current embedder."""
 
     @abstractmethod
     def count(self, namespace: str, filter: Filter | None = None) -> int:
-        """Return how many records match."""
+        """Return the number of records that match; all of them without a filter."""
 
     @abstractmethod
     def namespaces(self) -> list[str]:
@@ -225,15 +242,15 @@ class VectorBackend(Protocol):
 
     @abstractmethod
     def delete_namespace(self, namespace: str) -> int:
-        """Delete a namespace with all of its records and return how many there were."""
+        """Delete a namespace and return the number of records that it held."""
 
     @abstractmethod
     def stats(self, namespace: str) -> NamespaceStats:
-        """Return the counts of a namespace; zeros where it does not exist."""
+        """Return the counts of a namespace; zeros if it does not exist."""
 
     @abstractmethod
     def refresh(self, namespace: str) -> None:
-        """Bring whatever is derived from the records up to date now, so that no later search waits for it."""
+        """Bring the indexes that are derived from the records up to date, so that no later search waits for them."""
 
     @abstractmethod
     def describe(self) -> Mapping[str, Any]:
@@ -252,38 +269,45 @@ def _same(found: Record | None, expected: Record | None) -> bool:
 
 @runtime_checkable
 class Embedder(Protocol):
-    """Turns texts into vectors. Synchronous and thread-safe; `VectorStore` calls it from worker threads."""
+    """Turns texts into vectors. Synchronous and thread-safe."""
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """What a person calls it, for example ``bundled/minilm-static-256``."""
+        """The name for people, for example ``bundled/minilm-static-256``."""
 
     @property
     @abstractmethod
     def dimension(self) -> int:
-        """Length of every vector."""
+        """The length of every vector."""
 
     @property
     @abstractmethod
     def fingerprint(self) -> str:
-        """Changes whenever the same text may embed to other numbers."""
+        """An identifier that changes whenever the same text may get a different vector."""
 
     @abstractmethod
     def embed_documents(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Embed texts that are stored.
+        """Embed texts to be stored.
 
         Returns:
-            Shape ``(len(texts), dimension)``, float32, each row L2-normalised (a text without any known token gives
-            a row of zeros), in input order.
+            Shape ``(len(texts), dimension)``, float32, in input order. Rows are L2-normalised; a text without any known
+            token gives a row of zeros.
 
         Raises:
-            EmbeddingError: The model or service failed.
+            EmbeddingError: The model or the service failed.
         """
 
     @abstractmethod
     def embed_query(self, text: str) -> npt.NDArray[np.float32]:
-        """Embed one query: shape ``(dimension,)``, float32, L2-normalised."""
+        """Embed one query.
+
+        Returns:
+            Shape ``(dimension,)``, float32, L2-normalised; zeros for a query without any known token.
+
+        Raises:
+            EmbeddingError: The model or the service failed.
+        """
 
     def close(self) -> None:
         """Release connections; a second call does nothing. The default holds none."""
@@ -295,9 +319,9 @@ class Reranker(Protocol):
     """Scores how well each text answers a query.
 
     Attributes:
-        reads_headings: Whether texts come with a line above them that says where they stand, for models trained on it.
-        fusion: How its scores are blended with the first stage's, ``None`` where that was not measured: then its
-            scores alone order the results.
+        reads_headings: Whether each text gets a heading line with its path and symbol, for models trained on it.
+        fusion: The measured weights for blending its scores with the first stage's; ``None`` if nothing was measured,
+            and its scores alone order the results.
     """
 
     reads_headings: bool = False
@@ -306,31 +330,31 @@ class Reranker(Protocol):
     @property
     @abstractmethod
     def name(self) -> str:
-        """What a person calls it, for example ``cross-encoder/ms-marco-MiniLM-L-6-v2``."""
+        """The name for people, for example ``cross-encoder/ms-marco-MiniLM-L-6-v2``."""
 
     @property
     @abstractmethod
     def is_available(self) -> bool:
-        """Whether scoring can work now; never raises, loads or downloads just to answer."""
+        """Whether scoring can work now; answering never raises, loads or downloads anything."""
 
     @property
     @abstractmethod
     def unavailable_reason(self) -> str | None:
-        """Why `is_available` is False and what to do about it, else ``None``."""
+        """The reason why `is_available` is false and what to do about it, else ``None``."""
 
     @abstractmethod
     async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Score each text for the query.
 
         Returns:
-            Shape ``(len(texts),)``, float32 in 0..1, in input order; NaN where a text was not scored.
+            Shape ``(len(texts),)``, float32 in 0..1, in input order; NaN for a text that was not scored.
 
         Raises:
-            AuroraError: Scoring failed; the search that called keeps its stage-1 results.
+            AuroraError: Scoring failed; the search returns its first-stage results.
         """
 
     def prefetch(self) -> None:
-        """Begin to load what `score` needs, without waiting for it. The default loads nothing."""
+        """Start to load what `score` needs, and return at once. The default loads nothing."""
         return
 
     def close(self) -> None:
@@ -340,18 +364,18 @@ class Reranker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChatOverhead:
-    """What a chat costs besides its texts, in tokens.
+    """The tokens of a chat beyond its texts.
 
     Attributes:
-        per_message: Added for every message: its frame and the name of its role.
-        per_reply: Added once: what opens the answer.
+        per_message: Tokens for the frame and the role of each message.
+        per_reply: Tokens that open the answer; added once.
     """
 
     per_message: int
     per_reply: int
 
 
-# The dearest frames of public chat templates (Llama 3: header, role, two line breaks, end of turn) take six tokens.
+# The longest frames of public chat templates (Llama 3: header, role, two line breaks, end of turn) take six tokens.
 DEFAULT_CHAT = ChatOverhead(per_message=8, per_reply=8)
 
 
@@ -360,7 +384,7 @@ class TokenCounter(Protocol):
     """Counts tokens as one model does. Called from worker threads.
 
     Attributes:
-        chat: What chat messages cost besides their texts.
+        chat: The tokens of chat messages beyond their texts.
     """
 
     chat: ChatOverhead = DEFAULT_CHAT
@@ -368,19 +392,19 @@ class TokenCounter(Protocol):
     @property
     @abstractmethod
     def name(self) -> str:
-        """What it counts with, for people and reports."""
+        """The name of the tokenizer or estimate, for people and reports."""
 
     @abstractmethod
     def count(self, text: str) -> int:
-        """Return the number of tokens of a text, at least 0; 0 for the empty text."""
+        """Return the number of tokens of a text; 0 for the empty text."""
 
     @abstractmethod
     def truncate(self, text: str, limit: int) -> str:
-        """Return the longest prefix of a text that it can find whose own count is at most ``limit``."""
+        """Return a prefix of a text with at most ``limit`` tokens, as long a one as can be found."""
 
 
 class SearchableStore(Protocol):
-    """The calls of `VectorStore` that only read: what contexts and evaluations need of it."""
+    """The reading part of `VectorStore`, which contexts and evaluations use."""
 
     async def search(
         self,
@@ -403,15 +427,32 @@ class SearchableStore(Protocol):
         """See `VectorStore.stats`."""
 
 
+class DocumentStore(Protocol):
+    """The calls of `VectorStore` that an indexer needs."""
+
+    @property
+    def namespace(self) -> str:
+        """Part of every id."""
+
+    async def scan(self, filter: Filter | None = None, *, content: bool = False) -> list[Record]:
+        """Return every record that matches; without ``content`` it is an empty string."""
+
+    async def write(
+        self, upserts: Sequence[Document], deletes: Sequence[str] = (), *, masked: bool = False
+    ) -> list[str]:
+        """Delete by id, then insert or replace, in one transaction; unchanged texts keep their vectors."""
+
+
 def with_defaults(given: _T, contract: Any) -> _T:
     """Return an object that has every member of a contract.
 
     Args:
-        given: Has the members that the contract marks abstract; it need not subclass the contract.
+        given: An object with the members that the contract marks abstract; it need not subclass the contract.
         contract: One of the protocols of this module.
 
     Returns:
-        ``given`` where it lacks nothing, else a view of it in which the contract's defaults stand for what it lacks.
+        ``given`` if it has every member, else a view of it in which the contract's defaults stand in for the missing
+        members.
     """
     optional = (name for name in _members(contract) if name not in contract.__abstractmethods__)
     return given if all(hasattr(given, name) for name in optional) else cast("_T", _View(given, contract))

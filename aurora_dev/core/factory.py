@@ -1,26 +1,111 @@
-"""From settings and names to instances: the only module that knows the concrete classes.
+"""Backends, embedders and rerankers by name: the only module that knows the concrete classes.
 
 Each class is imported when it is asked for: most processes need one embedder, one backend and no reranker.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from aurora_dev.core.contracts import Embedder, Reranker, VectorBackend, with_defaults
 from aurora_dev.errors import ConfigurationError, InvalidRequestError
 
 if TYPE_CHECKING:
     from aurora_dev.config import Settings
+    from aurora_dev.config.pinecone import PineconeSettings
+    from aurora_dev.core.contracts import Embedder, Reranker, VectorBackend
+
+__all__ = [
+    "BACKENDS",
+    "LOCAL_BACKEND",
+    "BackendKind",
+    "backend_kind",
+    "create_backend",
+    "create_embedder",
+    "create_reranker",
+]
 
 _T = TypeVar("_T")
 
 _EMBEDDERS = "bundled, sentence-transformers:MODEL, http:URL, or the folder of a static model"
 _RERANKERS = "auto, bundled, cross-encoder, cross-encoder:MODEL, http (with reranker_url), pinecone[:MODEL], none"
-_CROSS_ENCODERS = ("cross-encoder", "sentence-transformers")  # one thing under the name of each of its makers
-_NAMING_MODELS = (*_CROSS_ENCODERS, "pinecone")  # those that a model may be named for
-_BACKENDS = "faiss, pinecone"
+_CROSS_ENCODERS = ("cross-encoder", "sentence-transformers")  # two names of one library's models
+_WITH_MODEL = (*_CROSS_ENCODERS, "pinecone")  # rerankers that a model may follow, after a colon
+
+
+@dataclass(frozen=True, slots=True)
+class BackendKind:
+    """A kind of backend, known without importing or opening it.
+
+    Attributes:
+        name: The value of the setting ``backend``.
+        title: The name for people.
+        local: Whether its records lie in a folder of this machine, as `Capabilities.local` says of an instance.
+        shared: Whether several projects keep their records in one store, as `Capabilities.shared` says.
+        extra: The extra of ``aurora-dev`` that it needs, or ``None``.
+        build: Opens it, given the folder of a local store and the settings; without settings it takes its defaults.
+    """
+
+    name: str
+    title: str
+    local: bool
+    shared: bool
+    extra: str | None
+    build: Callable[[str | Path, Settings | None], VectorBackend]
+
+
+def _faiss(path: str | Path, settings: Settings | None) -> VectorBackend:
+    from aurora_dev.core.faiss_store import FAISSLocalStore
+
+    if settings is None:
+        return FAISSLocalStore(path)
+    return FAISSLocalStore(path, busy_timeout=settings.busy_timeout, max_bytes=settings.max_store_bytes)
+
+
+def _pinecone(path: str | Path, settings: Settings | None) -> VectorBackend:
+    from aurora_dev.core.pinecone_store import PineconeStore
+
+    group: PineconeSettings = settings or _environment()
+    return PineconeStore(
+        group.pinecone_api_key,
+        index=group.pinecone_index,
+        host=group.pinecone_host,
+        sparse_host=group.pinecone_sparse_host,
+        create=group.pinecone_create,
+        cloud=group.pinecone_cloud,
+        region=group.pinecone_region,
+        keyword=group.pinecone_keyword,
+        timeout=group.pinecone_timeout,
+        concurrency=group.pinecone_concurrency,
+    )
+
+
+LOCAL_BACKEND: Final = "faiss"
+
+# A backend is added in three places: a line here with a function that builds it; its room, which is a door
+# (core/NAME_store.py) and a folder (core/NAME/); and its group of settings (config/NAME.py). Code above `core` asks a
+# kind whether it is local or shared, and never compares names.
+BACKENDS: Final[Mapping[str, BackendKind]] = {
+    kind.name: kind
+    for kind in (
+        BackendKind(LOCAL_BACKEND, "FAISS", local=True, shared=False, extra=None, build=_faiss),
+        BackendKind("pinecone", "Pinecone", local=False, shared=True, extra="pinecone", build=_pinecone),
+    )
+}
+
+
+def backend_kind(name: str) -> BackendKind:
+    """Return the kind of backend that a setting names.
+
+    Raises:
+        ConfigurationError: No backend has that name.
+    """
+    kind = BACKENDS.get(name)
+    if kind is None:
+        raise ConfigurationError(f"there is no backend '{name}'; nothing was opened. There is: {', '.join(BACKENDS)}")
+    return kind
 
 
 def create_backend(
@@ -29,44 +114,21 @@ def create_backend(
     """Return a backend by name, or the instance itself.
 
     Args:
-        backend: ``"faiss"``, ``"pinecone"``, or an instance.
-        path: Folder of a local backend; made where it does not exist.
-        settings: For the busy timeout, and for Pinecone's key and index; ``None`` takes the backend's defaults, for
-            Pinecone with what the environment says.
+        backend: A name of `BACKENDS`, such as ``"faiss"`` or ``"pinecone"``, or an instance.
+        path: Folder of a local backend; created where it does not exist.
+        settings: For the busy timeout and size limit of a local backend, or the group of settings of another one;
+            ``None`` takes the backend's defaults, for Pinecone with what the environment says.
 
     Raises:
         InvalidRequestError: ``backend`` is neither, or ``path`` names no folder.
         ConfigurationError: No backend has that name.
         StoreError: The store cannot be opened.
     """
-    if not isinstance(backend, str):
-        return _instance(backend, "backend", VectorBackend, "vector_query", _BACKENDS)
-    if backend == "faiss":
-        from aurora_dev.core.faiss_store import FAISSLocalStore
+    if isinstance(backend, str):
+        return backend_kind(backend).build(path, settings)
+    from aurora_dev.core.contracts import VectorBackend
 
-        if settings is None:
-            return FAISSLocalStore(path)
-        return FAISSLocalStore(path, busy_timeout=settings.busy_timeout, max_bytes=settings.max_store_bytes)
-    if backend == "pinecone":
-        return _pinecone(settings or _environment())
-    raise ConfigurationError(f"there is no backend '{backend}'; nothing was opened. There is: {_BACKENDS}")
-
-
-def _pinecone(settings: Settings) -> VectorBackend:
-    from aurora_dev.core.pinecone_store import PineconeStore
-
-    return PineconeStore(
-        settings.pinecone_api_key,
-        index=settings.pinecone_index,
-        host=settings.pinecone_host,
-        sparse_host=settings.pinecone_sparse_host,
-        create=settings.pinecone_create,
-        cloud=settings.pinecone_cloud,
-        region=settings.pinecone_region,
-        keyword=settings.pinecone_keyword,
-        timeout=settings.pinecone_timeout,
-        concurrency=settings.pinecone_concurrency,
-    )
+    return _instance(backend, "backend", VectorBackend, "vector_query", ", ".join(BACKENDS))
 
 
 def create_embedder(
@@ -88,6 +150,8 @@ def create_embedder(
         ModelLoadError: The model cannot be loaded.
     """
     if embedder is not None and not isinstance(embedder, str):
+        from aurora_dev.core.contracts import Embedder
+
         return _instance(embedder, "embedder", Embedder, "embed_documents", _EMBEDDERS)
     if embedder is None or embedder == "bundled":
         from aurora_dev.core.embed.static import StaticEmbedder
@@ -144,11 +208,13 @@ def create_reranker(reranker: Reranker | str | None = None, settings: Settings |
         ConfigurationError: No reranker has that name, or the service's URL or format cannot be used.
     """
     if reranker is not None and not isinstance(reranker, str):
+        from aurora_dev.core.contracts import Reranker
+
         return _instance(reranker, "reranker", Reranker, "score", _RERANKERS)
     if reranker == "none":
         return None
     kind, _, model = ("cross-encoder" if reranker is None else reranker).partition(":")
-    if kind not in ("auto", "bundled", "http", *_NAMING_MODELS) or (kind not in _NAMING_MODELS and model):
+    if kind not in ("auto", "bundled", "http", *_WITH_MODEL) or (kind not in _WITH_MODEL and model):
         raise ConfigurationError(f"there is no reranker '{reranker}'. There is: {_RERANKERS}")
     settings = settings or _environment()
     if kind == "pinecone":
@@ -191,10 +257,12 @@ def _reranking_service(settings: Settings) -> Reranker:
 
 
 def _instance(given: _T, argument: str, contract: Any, method: str, names: str) -> _T:
-    """Return an instance with the defaults of its contract, told by the contract's main method.
+    """Return an instance with the defaults of its contract, recognised by the contract's main method.
 
-    Properties are not asked for: that of a model's dimension loads the model.
+    Properties are not read: a model's dimension would load the model.
     """
+    from aurora_dev.core.contracts import with_defaults
+
     if isinstance(given, type) or not callable(getattr(given, method, None)):
         kind = f"the class {given.__name__}" if isinstance(given, type) else f"{type(given).__name__}"
         raise InvalidRequestError(

@@ -1,4 +1,4 @@
-"""FAISSLocalStore: records, vectors and metadata in SQLite, searched through indexes derived from it."""
+"""`FAISSLocalStore`: records, vectors and metadata in SQLite, searched through indexes derived from it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from aurora_dev.core.local.record_cache import RecordCache
 from aurora_dev.core.local.records import NamespaceState, Rows
 from aurora_dev.core.local.schema import SCHEMA_VERSION
 from aurora_dev.core.local.vector_index import VectorIndex
-from aurora_dev.core.record_checks import check_name, check_top_k, check_vector, encode_record, encode_vectors
+from aurora_dev.core.record_checks import check_top_k, check_vector, check_write, encode_record, encode_vectors
 from aurora_dev.core.text.terms import query_terms
 from aurora_dev.core.types import EmbedderInfo, Match, Record, Vector
 from aurora_dev.errors import ConfigurationError, EmbedderMismatchError, InvalidRequestError, StoreError
@@ -34,14 +34,13 @@ from aurora_dev.log import get_logger
 _log = get_logger(__name__)
 
 DEFAULT_BUSY_TIMEOUT = 30.0  # seconds; a write of 10,000 records holds the lock for less than one
-# Candidates beyond top_k: enough to see that nothing outside the list can tie with its last element.
+# Candidates beyond top_k, to make sure that nothing outside the list ties with its last element.
 _MARGIN = 16
-_FLOAT32_NOISE = 1e-5  # two float32 sums of the same products differ by less, for normalised vectors
-_MOST_TIES = 4096  # keyword scores that tie beyond this many are cut by row
-_ATTEMPTS = 4  # a search that other processes overtake starts again; after these it returns what is left
-_PAGE = 512  # records that a scan reads at once
-_FEW = 4  # a scan whose filter leaves less than one record in so many looks those up
-_CATCH_UP_AT_CLOSE = 256  # changes by this process that the next one should not have to catch up with
+_FLOAT32_NOISE = 1e-5  # for normalised vectors, two float32 sums of the same products differ by less
+_MOST_TIES = 4096  # of more tied keyword scores than this, the lowest rows are kept
+_ATTEMPTS = 4  # a search that a write of another process overtakes starts again, this many times at most
+_PAGE = 512  # records that a scan reads at a time
+_CATCH_UP_AT_CLOSE = 256  # with this many changes, closing updates and saves the indexes for the next process
 
 Scored = tuple[Rows, npt.NDArray[np.float64]]
 
@@ -49,23 +48,23 @@ Scored = tuple[Rows, npt.NDArray[np.float64]]
 class FAISSLocalStore(LocalBackups, VectorBackend):
     """A `VectorBackend` in a folder of the local disk, shared by any number of processes.
 
-    ``memory.db`` (SQLite, write-ahead log) is the truth; the FAISS index, the keyword index and their snapshots under
-    ``index/`` are derived from it, brought up to date before every search, and rebuilt when they are lost or damaged.
+    ``memory.db`` (SQLite, write-ahead log) is the truth. The FAISS index, the keyword index and their snapshots under
+    ``index/`` are derived from it, caught up before every search, and rebuilt if they are lost or damaged.
     Vector search is exact up to about 100,000 vectors in a namespace and approximate beyond. Opening a store, counting
     and writing load no index. Thread-safe.
 
     Args:
-        path: The folder; created, readable by its owner only, where it is missing.
+        path: The folder; if it is missing, it is created, readable by its owner only.
         busy_timeout: Seconds that a write waits for another writer.
-        max_bytes: How large ``memory.db`` may become, 1 MiB or more; ``None``: no limit.
+        max_bytes: The greatest size of ``memory.db`` in bytes, 1 MiB or more; ``None`` is no limit.
 
     Raises:
         InvalidRequestError: ``path`` does not name a folder.
         ConfigurationError: ``busy_timeout`` is not above 0, or ``max_bytes`` too small.
-        StoreUnwritableError: The folder cannot be created or opened. A store in a folder that cannot be written opens
+        StoreUnwritableError: The folder cannot be created or opened. If it can be read but not written, the store opens
             for reading.
         SchemaVersionError: A newer Aurora wrote the store.
-        StoreCorruptError: The database is damaged or another program's.
+        StoreCorruptError: The database is damaged, or belongs to another program.
         StoreLockedError: Another process kept it locked.
     """
 
@@ -83,27 +82,27 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
         self._lock = threading.Lock()
         self._vector_indexes: dict[str, DerivedIndex[VectorIndex]] = {}
         self._keyword_indexes: dict[str, DerivedIndex[KeywordIndex]] = {}
-        self._changes: dict[str, int] = {}  # rows written by this process since its indexes were saved
+        self._changes: dict[str, int] = {}  # by namespace, the rows written since this process refreshed its indexes
 
     @property
     def path(self) -> Path:
-        """The folder that holds the store."""
+        """The folder of the store."""
         return self._path
 
     @property
     def capabilities(self) -> Capabilities:
-        """Keyword search and transactions."""
+        """Local, with keyword search and transactions."""
         return Capabilities(keyword=True, transactional=True, local=True)
 
     def embedder(self) -> EmbedderInfo | None:
-        """Return the embedder whose vectors the store holds, or ``None`` before the first was set."""
+        """Return the embedder whose vectors the store holds; ``None`` before one is set."""
         with self._connections.reader() as connection:
             return sql.read_embedder(connection)
 
     def set_embedder(self, info: EmbedderInfo, *, replace: bool = True) -> EmbedderInfo:
-        """Record the embedder and return the recorded one; another than before makes every vector stale at once.
+        """Record the embedder, and return the recorded one; a different one invalidates every stored vector.
 
-        Without ``replace`` one that is recorded already stays.
+        Without ``replace``, an embedder that is recorded already stays.
         """
         if isinstance(info.dimension, bool) or not isinstance(info.dimension, int) or info.dimension < 1:
             raise InvalidRequestError(f"an embedder's dimension must be at least 1, not {info.dimension!r}")
@@ -124,23 +123,18 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
         embedder: EmbedderInfo | None = None,
     ) -> None:
         """Delete, then insert or replace by id, in one transaction; durable when it returns."""
-        check_name(namespace, "namespace")
-        for identifier in deletes:
-            check_name(identifier, "id")
-        by_id = {parts[0]: (parts, record) for parts, record in ((encode_record(record), record) for record in upserts)}
-        encoded = [parts for parts, _ in by_id.values()]
-        latest = [record for _, record in by_id.values()]
+        encoded, latest = check_write(namespace, upserts, deletes)
         with self._connections.writer() as connection:
             changed = self._insert(connection, namespace, encoded, latest, deletes, embedder)
-        self._note_changes(namespace, changed)
+        self._count_changes(namespace, changed)
 
     def attach_vectors(self, namespace: str, records: Sequence[Record], *, embedder: EmbedderInfo) -> int:
-        """Give vectors to records that are still as they were read, and return how many those are."""
+        """Add vectors to records that are still as they were read, and return the number of these records."""
         with self._connections.writer() as connection:
-            same = sql.as_read(connection, sql.read_state(connection, namespace), records)
+            same = sql.unchanged_records(connection, sql.read_state(connection, namespace), records)
             if same:
                 self._insert(connection, namespace, [encode_record(record) for record in same], same, (), embedder)
-        self._note_changes(namespace, len(same))
+        self._count_changes(namespace, len(same))
         return len(same)
 
     def write_if(
@@ -152,18 +146,18 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
         *,
         embedder: EmbedderInfo | None = None,
     ) -> bool:
-        """Write as `write` does, if every expected record is still as it was read and every ``None`` still missing."""
-        encoded = [encode_record(record) for record in upserts]
+        """Compare-and-swap in one transaction; return whether the records were written."""
+        encoded, latest = check_write(namespace, upserts, deletes)
         with self._connections.writer() as connection:
             state = sql.read_state(connection, namespace)
             known = [record for record in expected.values() if record is not None]
             new = [identifier for identifier, record in expected.items() if record is None]
-            if len(sql.as_read(connection, state, known)) < len(known):
+            if len(sql.unchanged_records(connection, state, known)) < len(known):
                 return False
             if state is not None and sql.rows_of_ids(connection, state, new):
                 return False
-            changed = self._insert(connection, namespace, encoded, upserts, deletes, embedder)
-        self._note_changes(namespace, changed)
+            changed = self._insert(connection, namespace, encoded, latest, deletes, embedder)
+        self._count_changes(namespace, changed)
         return True
 
     @staticmethod
@@ -175,7 +169,11 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
         deletes: Sequence[str],
         embedder: EmbedderInfo | None,
     ) -> int:
-        """Delete and insert inside a write transaction, which also fixes the embedder that the vectors must fit."""
+        """Delete and insert in a write transaction, after checking the vectors against the recorded embedder.
+
+        Returns:
+            The number of rows that were deleted or inserted.
+        """
         info = sql.read_embedder(connection)
         if embedder is not None and embedder != info:
             raise EmbedderMismatchError(
@@ -190,7 +188,7 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
         return sql.insert(connection, namespace, encoded, vectors, deletes)
 
     def fetch(self, namespace: str, ids: Sequence[str], *, vectors: bool = False) -> dict[str, Record]:
-        """Return the records that exist among ``ids``; vectors only where asked for."""
+        """Return the records that exist among ``ids``, by id; with their vectors only if ``vectors`` is true."""
         with self._connections.reader(snapshot=True) as connection:
             state = sql.read_state(connection, namespace)
             if state is None:
@@ -207,7 +205,7 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
         return {identifier: found[row] for identifier, row in rows.items()}
 
     def delete_where(self, namespace: str, filter: Filter) -> int:
-        """Delete the records that match and return how many there were; ``{}`` matches all."""
+        """Delete the records that match and return their number; ``{}`` matches every record."""
         node = parse_filter(filter)
         with self._connections.writer() as connection:
             state = sql.read_state(connection, namespace)
@@ -221,15 +219,15 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
                 count = len(rows)
                 if count:
                     sql.delete_rows(connection, state, rows)
-        self._note_changes(namespace, count)
+        self._count_changes(namespace, count)
         return count
 
     def delete_namespace(self, namespace: str) -> int:
-        """Delete a namespace with all of its records and return how many there were."""
+        """Delete a namespace and return the number of records that it held."""
         return self.delete_where(namespace, {})
 
     def vector_query(self, namespace: str, vector: Vector, top_k: int, filter: Filter | None = None) -> list[Match]:
-        """Return the ``top_k`` nearest records by inner product, best first; ties by id."""
+        """Return the ``top_k`` nearest records by inner product, best first; ties are in the order of ids."""
         top_k = check_top_k(top_k)
         node = _parsed(filter)
         info = self.embedder()
@@ -257,7 +255,7 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
             want = top_k + _MARGIN
             while True:
                 rows, scores = index.search(terms, want, allowed)
-                # Only scores that differ from the last one of the list cannot tie with what is not in it.
+                # A score that equals the last one of the list may tie with rows outside of it.
                 if len(rows) < want or scores[-1] < scores[top_k - 1] or want > top_k + _MOST_TIES:
                     hits = scores > 0
                     return rows[hits], scores[hits].astype(np.float64)
@@ -270,20 +268,20 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
     ) -> Iterator[Record]:
         """Yield every record that matches, in the order of ids.
 
-        It reads page by page and keeps no transaction open: of records that are written meanwhile it may give either
-        state, and it gives none twice.
+        It reads page by page, without keeping a transaction open. A record that is written meanwhile comes in its old
+        or its new state, and never twice.
         """
         return self._scan(namespace, _parsed(filter), content=content, vectors=vectors)
 
     def missing_vectors(self, namespace: str, limit: int) -> list[Record]:
-        """Return up to ``limit`` records that have no vector of the present embedder."""
+        """Return up to ``limit`` records that have no vector of the current embedder."""
         with self._connections.reader(snapshot=True) as connection:
             state = sql.read_state(connection, namespace)
             found = [] if state is None else sql.read_without_vector(connection, state, check_top_k(limit))
             return [Record(identifier, content, json.loads(metadata)) for _, identifier, content, metadata in found]
 
     def count(self, namespace: str, filter: Filter | None = None) -> int:
-        """Return how many records match."""
+        """Return the number of records that match; all of them without a filter."""
         node = _parsed(filter)
         if node is not None:
             return len(self._filters.rows(namespace, node)[0])
@@ -295,7 +293,7 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
             return sql.read_names(connection)
 
     def stats(self, namespace: str) -> NamespaceStats:
-        """Return the counts of a namespace; zeros where it does not exist."""
+        """Return the counts of a namespace; zeros if it does not exist."""
         with self._connections.reader() as connection:
             state = sql.read_state(connection, namespace)
         if state is None:
@@ -303,7 +301,7 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
         return NamespaceStats(records=state.records, vectors=state.vectors, sequence=state.sequence)
 
     def describe(self) -> Mapping[str, Any]:
-        """Return kind, location, bytes (database and snapshots), index type by namespace, and schema version."""
+        """Return the kind, path, sizes of database and snapshots, index type by namespace, and schema version."""
         kinds = {
             name: "exact" if VectorIndex.should_be_exact(self.stats(name).vectors) else "approximate"
             for name in self.namespaces()
@@ -318,14 +316,14 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
         }
 
     def refresh(self, namespace: str) -> None:
-        """Bring the indexes of a namespace up to date now and save them, so that no later search pays for it."""
+        """Bring the indexes of a namespace up to date and save them, so that no later search waits for them."""
         with self._lock:
             self._changes.pop(namespace, None)
         self._vector_index(namespace).refresh()
         self._keyword_index(namespace).refresh()
 
     def close(self) -> None:
-        """Save the indexes where a later process would miss them, and release connections; again does nothing."""
+        """Save the indexes if that saves the next process time, and close connections; a second call does nothing."""
         if self._connections.closed:
             return
         for namespace, changed in list(self._changes.items()):
@@ -333,7 +331,7 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
                 try:
                     self.refresh(namespace)
                 except StoreError as error:
-                    # Every write is in the database already; the next process catches up.
+                    # Every write is already in the database; the next process catches up.
                     _log.warning("store.indexes_not_saved", namespace=namespace, error=error)
         try:
             for vector_index in list(self._vector_indexes.values()):
@@ -361,14 +359,14 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
                 if node is not None:
                     allowed, sequence = self._filters.rows(namespace, node)
                     if sequence != state.sequence and attempt < _ATTEMPTS - 1:
-                        continue  # overtaken: a record replaced in between would be in neither list
+                        continue  # a record that was replaced in between would be in neither of the two
                 rows, scores = search(index, state, allowed)
             rows, scores = self._cut(rows, scores, top_k)
             records = self._records.read(rows.tolist())
             if len(records) == len(rows) or attempt == _ATTEMPTS - 1:
                 break
             if self.stats(namespace).sequence == state.sequence:
-                derived.discard()  # nothing was deleted, so that the index knows rows that never were
+                derived.discard()  # nothing was deleted, so the index holds rows that never existed
         matches_found = [
             Match(records[row], score)
             for row, score in zip(rows.tolist(), scores.tolist(), strict=True)
@@ -380,7 +378,7 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
     def _nearest(
         self, index: VectorIndex, state: NamespaceState, query: Vector, top_k: int, allowed: Rows | None
     ) -> Scored:
-        check_vector(query, index.dimension, "the query")  # another process may have changed the embedder just now
+        check_vector(query, index.dimension, "the query")  # another process may have just changed the embedder
         noise = _FLOAT32_NOISE if index.is_exact else 0.0
         want = top_k + _MARGIN
         while True:
@@ -388,8 +386,8 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
             vectors = index.vectors(rows)
             if vectors is None:
                 rows, vectors = self._stored_vectors(rows, state)
-            # Row by row in float64: equal vectors have equal scores wherever they stand in the index, which the order
-            # of the sums in float32 kernels does not promise.
+            # Computed by row in float64, so that equal vectors have equal scores. In float32 kernels, the order of the
+            # sums depends on the position in the index.
             scores = np.multiply(vectors, query, dtype=np.float64).sum(axis=1)
             order = np.argsort(-scores, kind="stable")
             rows, scores = rows[order], scores[order]
@@ -408,7 +406,7 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
         return np.asarray(present, dtype=np.int64), np.stack([found[row] for row in present])
 
     def _cut(self, rows: Rows, scores: npt.NDArray[np.float64], top_k: int) -> Scored:
-        """Keep the best ``top_k``; where the last place is tied, the lowest ids get it."""
+        """Keep the best ``top_k`` rows; if scores tie at the end, those with the lowest ids."""
         if len(rows) <= top_k:
             return rows, scores
         last = scores[top_k - 1]
@@ -417,12 +415,12 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
         if certain + len(tied) > top_k:
             with self._connections.reader() as connection:
                 ids = sql.ids_of_rows(connection, tied)
-            # Rows that vanished meanwhile come first: they are noticed, and the search starts again.
+            # Rows that were deleted meanwhile come first, so that they are noticed and the search starts again.
             tied.sort(key=lambda row: ids.get(row, ""))
         return np.concatenate([rows[:certain], np.asarray(tied, dtype=np.int64)])[:top_k], scores[:top_k]
 
     def _first_by_id(self, namespace: str, top_k: int, node: FilterNode | None) -> list[Match]:
-        """Answer a query of zeros, to which every vector is equally near."""
+        """Return the first records with a vector by id, for a query of zeros, to which all vectors are equally near."""
         allowed = None if node is None else set(self._filters.rows(namespace, node)[0].tolist())
         rows: list[int] = []
         with self._connections.reader(snapshot=True) as connection:
@@ -466,7 +464,7 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
                 self._keyword_indexes[namespace] = DerivedIndex(self._connections, namespace, KeywordKind())
             return self._keyword_indexes[namespace]
 
-    def _note_changes(self, namespace: str, count: int) -> None:
+    def _count_changes(self, namespace: str, count: int) -> None:
         with self._lock:
             self._changes[namespace] = self._changes.get(namespace, 0) + count
 
@@ -489,5 +487,5 @@ def _size(folder: Path, pattern: str) -> int:
         try:
             total += file.stat().st_size
         except OSError:
-            continue  # a temporary file of another process is gone again
+            continue  # a temporary file that another process has removed
     return total

@@ -1,4 +1,4 @@
-"""The metadata filter grammar, which is Pinecone's, and its reference evaluator.
+"""The grammar of metadata filters, which is Pinecone's, and its reference evaluator.
 
 ::
 
@@ -12,12 +12,12 @@
                | "$in" | "$nin"                         a list of strings, numbers and booleans
                | "$exists"                              a boolean
 
-- Types never mix: numbers equal numbers (``1`` is ``1.0``), booleans are not numbers, ``"1"`` is not ``1``.
+- Types never mix: ``1`` equals ``1.0``, a boolean is not a number, and ``"1"`` does not equal ``1``.
 - A list field matches ``$eq`` and ``$in`` when any of its elements does, ``$ne`` and ``$nin`` when none does, and no
   range operator.
 - A missing field matches ``$ne``, ``$nin`` and ``{"$exists": False}``, and nothing else.
 
-`matches` defines the meaning; whatever a backend does to be fast must agree with it.
+`matches` defines the meaning; every faster evaluator of a backend must agree with it.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, overload
 
 from aurora_dev.errors import InvalidFilterError
 
 Operator: TypeAlias = Literal["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$exists"]
 Scalar: TypeAlias = str | int | float | bool
 
-MAX_DEPTH = 32  # far beyond what a person or a model writes, and far below Python's recursion limit
-MAX_INTEGER = 2**63 - 1  # metadata holds no larger ones
+MAX_DEPTH = 32  # far more than a person or a model writes, and far below Python's recursion limit
+MAX_INTEGER = 2**63 - 1  # metadata holds no larger numbers
 _RANGES: dict[str, Callable[[float, float], bool]] = {
     "$gt": operator.gt,
     "$gte": operator.ge,
@@ -55,14 +55,14 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """Matches when every part does; without parts, always."""
+    """Matches if every part does; without parts, always."""
 
     parts: tuple[FilterNode, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """Matches when at least one part does."""
+    """Matches if at least one part does."""
 
     parts: tuple[FilterNode, ...]
 
@@ -74,17 +74,17 @@ def parse_filter(filter: Mapping[str, Any]) -> FilterNode:
     """Check a filter against the grammar.
 
     Returns:
-        Its tree; hashable, but two trees that differ only in ``1``, ``1.0`` and ``True`` are equal to Python, so use
-        ``repr`` for a cache key.
+        The tree of the filter. It is hashable, but ``1``, ``1.0`` and ``True`` are equal in Python: use ``repr`` of the
+        tree as a cache key.
 
     Raises:
-        InvalidFilterError: It is not in the grammar; the text names the place, as in ``$.$or[1].year.$gt``.
+        InvalidFilterError: It is not in the grammar; the message names the place, as in ``$.$or[1].year.$gt``.
     """
     return _parse(filter, "$", 0)
 
 
 def matches(node: FilterNode, metadata: Mapping[str, Any]) -> bool:
-    """Return whether metadata match; the reference for every other evaluator."""
+    """Return whether metadata match a filter; the reference for every other evaluator."""
     if isinstance(node, AllOf):
         return all(matches(part, metadata) for part in node.parts)
     if isinstance(node, AnyOf):
@@ -97,7 +97,7 @@ def matches(node: FilterNode, metadata: Mapping[str, Any]) -> bool:
         return _is_number(value) and _RANGES[node.operator](value, operand)  # type: ignore[arg-type]
     wanted = operand if isinstance(operand, tuple) else (operand,)
     found = value is not None and any(
-        _same(element, one) for element in (value if isinstance(value, list) else (value,)) for one in wanted
+        _same(element, choice) for element in (value if isinstance(value, list) else (value,)) for choice in wanted
     )
     return found == (node.operator in ("$eq", "$in"))
 
@@ -107,8 +107,8 @@ def compile_filter(node: FilterNode, names: Sequence[str] | None = None) -> Call
 
     Args:
         node: The filter.
-        names: The fields whose values the function gets, as a list in this order with ``None`` for a missing field;
-            without, it gets the whole metadata as a dictionary.
+        names: The fields of the values that the function takes, as a list in this order with ``None`` for a missing
+            field. Without names, the function takes the whole metadata as a dictionary.
     """
     if isinstance(node, Condition):
         holds = _compile_condition(node)
@@ -129,7 +129,7 @@ def _compile_condition(condition: Condition) -> Callable[[Any], bool]:
         return lambda value: (value is not None) == operand
     if name in _RANGES:
         compare = _RANGES[name]
-        # JSON gives exactly these types, and bool is neither.
+        # JSON decodes to exactly these types; a boolean is neither.
         return lambda value: (type(value) is int or type(value) is float) and compare(value, operand)  # type: ignore[arg-type]
     wanted = operand if isinstance(operand, tuple) else (operand,)
     booleans = frozenset(value for value in wanted if isinstance(value, bool))
@@ -145,14 +145,26 @@ def _compile_condition(condition: Condition) -> Callable[[Any], bool]:
 
 
 def fields(node: FilterNode) -> tuple[str, ...]:
-    """Return the names of the fields that a filter reads, each once, in the order of their first mention."""
+    """Return the names of the fields that a filter reads, each once, in the order in which they first appear."""
     if isinstance(node, Condition):
         return (node.field,)
     return tuple(dict.fromkeys(name for part in node.parts for name in fields(part)))
 
 
+@overload
+def all_of(first: Mapping[str, Any], /, *others: Mapping[str, Any] | None) -> Mapping[str, Any]: ...
+@overload
+def all_of(*filters: Mapping[str, Any] | None) -> Mapping[str, Any] | None: ...
+def all_of(*filters: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Join filters that must all match; ``None`` stands for no condition."""
+    given = [filter for filter in filters if filter]
+    if len(given) > 1:
+        return {"$and": given}
+    return given[0] if given else next((filter for filter in filters if filter is not None), None)
+
+
 def is_everything(node: FilterNode) -> bool:
-    """Return whether a filter says nothing, as ``{}`` and every combination of it do."""
+    """Return whether a filter has no condition, as ``{}`` and every combination of ``{}``."""
     if isinstance(node, Condition):
         return False
     return (all if isinstance(node, AllOf) else any)(is_everything(part) for part in node.parts)
@@ -227,5 +239,5 @@ def _is_number(value: object) -> bool:
 
 
 def _same(value: object, wanted: object) -> bool:
-    # Python finds True == 1; the grammar does not.
+    # True == 1 in Python, but not in the grammar.
     return value == wanted and isinstance(value, bool) == isinstance(wanted, bool)

@@ -1,12 +1,12 @@
-"""The one place that says what is a file chunk, a commit, a note.
+"""The kinds of records: chunks of files, commits and notes; the only module that defines how to tell them apart.
 
-A record says what it is by the metadata key that only its kind has: the indexer writes ``file_hash``, the commit
-indexer ``commit``. Everything else was remembered by somebody, and is a note.
+The indexer writes the metadata key ``file_hash`` to every chunk, the commit indexer writes ``commit``. A record with
+neither key is a note.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
 from aurora_dev.core.contracts import Filter
@@ -21,6 +21,7 @@ __all__ = [
     "NOT_A_CHUNK",
     "NOT_A_COMMIT",
     "RecordKind",
+    "chunks_of",
     "is_chunk",
     "is_commit",
     "is_note",
@@ -30,9 +31,9 @@ __all__ = [
 RecordKind: TypeAlias = Literal["chunk", "commit", "note"]
 
 FILE_KEY: Final = "file_hash"
-"""The metadata key that holds the hash of the file that a chunk was cut from; nothing else has it."""
+"""The metadata key of chunks: the hash of the file that the chunk was cut from."""
 COMMIT_KEY: Final = "commit"
-"""The metadata key that holds a commit's full hash; nothing else has it."""
+"""The metadata key of commits: the full hash."""
 COMMIT_KIND: Final = "commit"
 """The ``kind`` of a commit, as a note's is ``decision`` or ``lesson``."""
 
@@ -41,6 +42,11 @@ IS_COMMIT: Final[Filter] = {COMMIT_KEY: {"$exists": True}}
 NOT_A_CHUNK: Final[Filter] = {FILE_KEY: {"$exists": False}}
 NOT_A_COMMIT: Final[Filter] = {COMMIT_KEY: {"$exists": False}}
 IS_NOTE: Final[Filter] = {**NOT_A_CHUNK, **NOT_A_COMMIT}
+
+
+def chunks_of(paths: Iterable[str]) -> Filter:
+    """Return the filter for the chunks of some files."""
+    return {**IS_CHUNK, "path": {"$in": list(paths)}}
 
 
 def is_chunk(metadata: Mapping[str, Any]) -> bool:
@@ -59,7 +65,7 @@ def is_note(metadata: Mapping[str, Any]) -> bool:
 
 
 def kind_of_record(metadata: Mapping[str, Any]) -> RecordKind:
-    """Return what a record is."""
+    """Return the kind of a record."""
     if is_commit(metadata):
         return "commit"
     return "chunk" if is_chunk(metadata) else "note"

@@ -1,4 +1,4 @@
-"""What is stored and what comes back: small frozen types, no I/O."""
+"""The values that stores take and return: documents, records, results and search options. No I/O."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ID_BYTES = 16  # 128 bits of SHA-256: no collision is expected below 10^18 reco
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What is stored.
+    """A text to store, with its metadata.
 
     Attributes:
         content: The text that is embedded, searched and shown. Never empty.
@@ -31,9 +31,9 @@ class Document:
             ``path`` (POSIX, relative to the project), ``start_line`` and ``end_line`` (1-based, inclusive),
             ``language``, ``symbol`` (qualified by dots, as in ``Client.send``), ``symbols`` (every name that the
             text defines), ``file_symbols`` (bare names that its whole file defines), ``kind``, ``context`` (enclosing
-            header lines that are searched with the text but are no part of it), ``created_at`` (seconds since the
+            header lines, which are searched with the text but are not part of it), ``created_at`` (seconds since the
             epoch), ``file_hash``, ``file_chunks``, ``tags``.
-        id: Any non-empty string of at most 512 bytes; ``None`` derives it with `document_id`.
+        id: A non-empty string of at most 512 bytes; ``None`` derives it with `document_id`.
     """
 
     content: str
@@ -42,13 +42,13 @@ class Document:
 
 
 def document_id(namespace: str, document: Document, ordinal: int = 0) -> str:
-    """Derive an id from what a document is, never from where it happens to stand.
+    """Derive the id of a document from its namespace, place and content.
 
     Args:
-        namespace: The namespace that it is stored in.
-        document: Its content, and of its metadata ``path``, ``symbol`` and ``kind``, are the identity; line numbers
-            are not, so that a line inserted above moves no id.
-        ordinal: 0-based count of exact repeats of the same identity before this one.
+        namespace: The namespace that the document is stored in.
+        document: Its content and, of its metadata, ``path``, ``symbol`` and ``kind`` make the id. Line numbers do not,
+            so that a line inserted above changes no id.
+        ordinal: 0-based count of documents before this one that are the same in all of these.
 
     Returns:
         32 lower-case hexadecimal digits (the first 128 bits of a SHA-256).
@@ -67,11 +67,11 @@ def document_id(namespace: str, document: Document, ordinal: int = 0) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A document as a backend keeps it: with its id, and with its vector where it has one.
+    """A document as a backend stores it, with its id and its vector.
 
     Attributes:
-        vector: Shape ``(dimension,)``, float32, L2-normalised; ``None`` where no vector of the store's embedder
-            exists (the record is then found by keyword only).
+        vector: Shape ``(dimension,)``, float32, L2-normalised; ``None`` if the record has no vector of the store's
+            embedder, and is found by keyword only.
     """
 
     id: str
@@ -82,7 +82,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A record that a backend found, with the raw score of that one stage (higher is better)."""
+    """A record that a backend found, with the raw score of that query (higher is better)."""
 
     record: Record
     score: float
@@ -90,10 +90,10 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class EmbedderInfo:
-    """What a store remembers of the embedder whose vectors it holds.
+    """The description of the embedder whose vectors a store holds.
 
     Attributes:
-        fingerprint: Changes whenever the same text may embed to other numbers (weights, pooling, prompts).
+        fingerprint: Changes whenever the same text may get a different vector (weights, pooling, prompts).
     """
 
     name: str
@@ -104,7 +104,7 @@ class EmbedderInfo:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something a caller should know about a search: a stable code for programs, a sentence for people."""
+    """A remark about a search: a stable code for programs and a sentence for people."""
 
     code: str
     text: str
@@ -112,12 +112,12 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What comes back.
+    """A record that a search found.
 
     Attributes:
-        score: 0..1, higher is better; its meaning is that of the last stage that ran.
-        scores: Every stage's own figure: ``vector`` (cosine), ``keyword`` (BM25), ``rrf`` (fused), ``signals``
-            (fused, with the code-aware signals), ``mmr``, ``rerank``; a stage that did not see the record is absent.
+        score: 0..1, higher is better; the score of the last stage that ran.
+        scores: The score of each stage: ``vector`` (cosine), ``keyword`` (BM25), ``rrf`` (fused), ``signals`` (fused,
+            with the code-aware signals), ``mmr``, ``rerank``. A stage that did not see the record is absent.
     """
 
     id: str
@@ -126,16 +126,43 @@ class SearchResult:
     metadata: Mapping[str, Any]
     scores: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def location(self) -> str:
+        """The source, for any kind of record: ``src/auth.py:12-40``, ``commit 1a2b3c4d`` or ``decision 5e6f7a8b``."""
+        from aurora_dev.core.display import location
+
+        return location(self)
+
+    @property
+    def title(self) -> str:
+        """One line that names the record: the symbol of a chunk, the subject of a commit, else the first line."""
+        from aurora_dev.core.display import title
+
+        return title(self)
+
+    def __str__(self) -> str:
+        from aurora_dev.core.display import result_line
+
+        return result_line(self)
+
+    def __repr__(self) -> str:
+        return f"SearchResult(id={self.id!r}, score={self.score:.4f}, location={self.location!r})"
+
+    def _repr_html_(self) -> str:
+        from aurora_dev.core.display import results_html
+
+        return results_html(SearchResults([self]))
+
 
 class SearchResults(list[SearchResult]):
-    """A list of results that knows how it came about; a slice keeps what the whole knows.
+    """The results of a search, with how they were found; a slice keeps these attributes.
 
     Attributes:
-        search_method: ``vector``, ``keyword`` or ``rrf_hybrid``, then ``+mmr``, then ``+rerank``: what really ran.
-        message: The same for a person.
-        notices: What the caller should know, in the order in which it was noticed.
-        degraded: The text of the notice of a stage that was asked for and could not run, else ``None``.
-        timings: Seconds per stage.
+        search_method: The stages that ran: ``vector``, ``keyword`` or ``rrf_hybrid``, then ``+mmr``, then ``+rerank``.
+        message: The stages in words.
+        notices: Remarks for the caller, in the order in which they came up.
+        degraded: The text of the first notice of a stage that was asked for and could not run, else ``None``.
+        timings: Seconds by stage.
     """
 
     def __init__(
@@ -155,8 +182,21 @@ class SearchResults(list[SearchResult]):
         self.degraded = degraded
         self.timings: Mapping[str, float] = dict(timings or {})
 
+    def __str__(self) -> str:
+        from aurora_dev.core.display import results_text
+
+        return results_text(self)
+
+    def __repr__(self) -> str:
+        return f"SearchResults({len(self)} results, search_method={self.search_method!r}, degraded={self.degraded!r})"
+
+    def _repr_html_(self) -> str:
+        from aurora_dev.core.display import results_html
+
+        return results_html(self)
+
     def replace(self, results: Iterable[SearchResult]) -> SearchResults:
-        """Return other results with this search's method, message, notices and timings."""
+        """Return other results with the attributes of this search."""
         return SearchResults(
             results,
             search_method=self.search_method,
@@ -167,7 +207,7 @@ class SearchResults(list[SearchResult]):
         )
 
     def with_notices(self, notices: Iterable[Notice]) -> SearchResults:
-        """Return these results with more to know about them."""
+        """Return these results with further notices after their own."""
         more = self.replace(self)
         more.notices = (*self.notices, *notices)
         return more
@@ -184,19 +224,20 @@ class SearchResults(list[SearchResult]):
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
-    """What is rarely changed about a search.
+    """The rarely changed options of a search.
 
     Attributes:
         mode: ``hybrid`` (both candidate lists, fused), ``vector`` or ``keyword``.
-        candidates: How many each candidate list holds; ``None``: ``max(100, 5 × top_k)``.
-        vector_weight: Share of the vector list in the fusion, 0..1; ``None``: 0.3, as measured on code.
+        candidates: The length of each candidate list; ``None`` is ``max(100, 5 × top_k)``.
+        vector_weight: The share of the vector list in the fusion, 0..1; ``None`` is 0.3, as measured on code.
         signals: Whether the code-aware ranking signals follow the fusion (hybrid mode only).
         mmr: Whether maximal marginal relevance diversifies the results.
         mmr_lambda: 1.0 is relevance alone, 0.0 is diversity alone.
-        rerank_top_k: How many results the reranker reads; ``None``: ``3 × top_k``, or what was measured for it.
-        rerank_min_score: Reranked results below this are left out, 0..1.
-        rerank_weight: 1.0 is the reranker's order alone; below, its score is blended with stage 1's. ``None``: what was
-            measured for the reranker and the kind of query, and 1.0 for a reranker of which nothing is known.
+        rerank_top_k: The number of candidates that the reranker reads; ``None`` is ``3 × top_k``, or the measured
+            number for the reranker.
+        rerank_min_score: Reranked results with a lower score are left out, 0..1.
+        rerank_weight: The share of the reranker's score, 0..1; the rest is the first stage's. ``None`` takes the
+            measured weights for the reranker and the kind of query, or 1.0 for a reranker without measured weights.
         rerank_timeout: Seconds that a search waits for its reranker, loading included.
     """
 
@@ -229,19 +270,20 @@ class SearchOptions:
 
 
 QueryKind: TypeAlias = Literal["name", "question", "topic", "words", "notes"]
-"""Which weights of a `RerankFusion` count for a query."""
+"""The kind of a query, which selects the weights of a `RerankFusion`."""
 
 
 @dataclass(frozen=True, slots=True)
 class RerankWeights:
-    """What two logits more than the mean of a query's candidates are worth, in parts of the best first-stage score.
+    """The weights of a reranker's evidence beside the first stage.
 
-    Where the candidates' standard deviation is more than two logits, it takes their place.
+    Each is a share of the best first-stage score, for evidence of one standard deviation (at least two logits) above
+    the mean of a query's candidates.
 
     Attributes:
-        file: Of what the reranker finds in all of a file's passages together, for the best place of the file.
-        passage: Of what it finds in one passage, for the place of that passage.
-        outline: Of what it finds in the outline of a file, for the best place of the file.
+        file: The weight of the evidence in all chunks of a file together, for the best place of the file.
+        passage: The weight of the evidence in one chunk, for the place of that chunk.
+        outline: The weight of the evidence in the outline of a file, for the best place of the file.
     """
 
     file: float
@@ -251,19 +293,20 @@ class RerankWeights:
 
 @dataclass(frozen=True, slots=True)
 class RerankFusion:
-    """What was measured of a reranker beside the first stage.
+    """The measured weights of a reranker beside the first stage, by kind of query.
 
     Attributes:
-        name: For a query that is one word or one symbol, and that no definition settles.
-        question: For a short question how or why: on code mostly how several parts work together.
-        topic: For a few words: they name a concern, which is more often a file than a place in it.
-        words: For anything else, long questions too: it describes a place.
-        notes: For any query over texts that stand in no file.
-        read: How many candidates are read, at least.
-        by_keyword: How many more are chosen by their words where the query describes something; they are among the
-            ``read`` ones, unless as many results are wanted. The first stage spreads its candidates over files, and may
-            hold back a file's second function that has all the words.
-        outlines: Of how many of the first files the outlines are read, where they have a weight.
+        name: Weights for a query that is one word or one symbol, and that no definition settles.
+        question: Weights for a short question with how or why, which on code mostly asks how several parts work
+            together.
+        topic: Weights for a few words, which name a concern: more often a file than a span of it.
+        words: Weights for anything else, long questions included, which describes one span.
+        notes: Weights for any query over texts that are not in files.
+        read: The least number of candidates that the reranker reads.
+        by_keyword: The number of candidates chosen by their keyword score where the query describes something. They are
+            among the ``read`` ones, unless as many results are wanted. The first stage spreads its candidates over
+            files, and may hold back a second function of a file that has all the words.
+        outlines: The number of first files whose outlines are read, where outlines have a weight.
     """
 
     name: RerankWeights
@@ -276,7 +319,7 @@ class RerankFusion:
     outlines: int = 0
 
     def to_read(self, top_k: int) -> int:
-        """Return how many candidates are read for ``top_k`` results: the first ``top_k`` of them are."""
+        """Return the number of candidates to read for ``top_k`` results; the first ``top_k`` ones are among them."""
         return max(self.read, top_k + self.by_keyword)
 
     def weights(self, kind: QueryKind) -> RerankWeights:

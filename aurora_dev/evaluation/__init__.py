@@ -1,4 +1,4 @@
-"""How well a search finds what it should: the metrics of ranked retrieval over a file of queries."""
+"""Evaluation of search quality: the metrics of ranked retrieval over a query file."""
 
 from aurora_dev.evaluation.metrics import (
     average_precision,
@@ -10,18 +10,10 @@ from aurora_dev.evaluation.metrics import (
     recall_at,
     reciprocal_rank,
 )
-from aurora_dev.evaluation.queries import Query, StoredTargets, Target, load_queries
-from aurora_dev.evaluation.runner import (
-    DEFAULT_KS,
-    Evaluation,
-    Measured,
-    Side,
-    Threshold,
-    Verdict,
-    evaluate,
-    measure,
-    metric_names,
-)
+from aurora_dev.evaluation.query_file import Query, Target, load_queries
+from aurora_dev.evaluation.results import Evaluation, Measured, Side, Threshold, Verdict, metric_names
+from aurora_dev.evaluation.runner import DEFAULT_KS, evaluate, measure
+from aurora_dev.evaluation.stored_targets import StoredTargets
 
 __all__ = [
     "DEFAULT_KS",

@@ -1,13 +1,13 @@
-"""The metrics of ranked retrieval, as pure functions of one query; averages over queries are the runner's.
+"""The metrics of ranked retrieval, as pure functions of one query; `results` averages them over queries.
 
-Notation: a query has targets *t* = 1 … *n*, each with a grade *g(t)* > 0. *r(t)* is the rank, 1-based, of the first
-result that covers *t*; a target that no result covers has none. A target counts once, at that rank: later results that
-cover it again are relevant (precision counts them), and gain nothing.
+Notation: a query has targets *t* = 1 … *n*, each with a grade *g(t)* > 0. *r(t)* is the 1-based rank of the first
+result that covers *t*; a target that no result covers has no rank. A target counts once, at that rank: later results
+that cover it again are relevant (precision counts them) but gain nothing.
 
-One result may cover several targets. Where an order of targets is needed (average precision, NDCG) they then stand in
-turn: by rank, then by falling grade, each at position *p* = max(*r(t)*, position before + 1). So no two share a
-position, no figure exceeds 1, and a ranking that finds every target as early as it can has exactly 1. Where every
-result covers at most one new target, *p(t)* = *r(t)*, and the figures are the textbook's.
+One result may cover several targets. Metrics that need an order of targets (average precision, NDCG) then sort them by
+rank, then by descending grade, and give each the position *p* = max(*r(t)*, previous position + 1). So no two targets
+share a position, no figure exceeds 1, and a ranking that finds every target as early as possible has exactly 1. If
+every result covers at most one new target, *p(t)* = *r(t)*, and the figures are those of the textbooks.
 
 All figures are 0..1, higher is better.
 """
@@ -20,7 +20,7 @@ from typing import TypeAlias
 
 from aurora_dev.errors import InvalidRequestError
 
-Ranks: TypeAlias = Sequence[int | None]  # of each target: 1-based, or None where it was not found
+Ranks: TypeAlias = Sequence[int | None]  # one per target: 1-based, or None if it was not found
 
 
 def precision_at(relevant: Sequence[bool], k: int) -> float:
@@ -30,7 +30,7 @@ def precision_at(relevant: Sequence[bool], k: int) -> float:
 
     Args:
         relevant: For each result, best first, whether it covers any target.
-        k: At least 1. A list with fewer results has irrelevant ones in the places that are empty.
+        k: At least 1. Missing results of a shorter list count as irrelevant.
 
     Raises:
         InvalidRequestError: ``k`` is below 1.
@@ -52,7 +52,7 @@ def recall_at(ranks: Ranks, k: int) -> float:
 
 
 def hit_at(ranks: Ranks, k: int) -> float:
-    """Return 1.0 where the first ``k`` results cover any target, else 0.0; its average is the hit rate (success@k).
+    """Return 1.0 if the first ``k`` results cover any target, else 0.0; the average is the hit rate (success@k).
 
     Raises:
         InvalidRequestError: ``k`` is below 1, or there is no target.
@@ -62,7 +62,7 @@ def hit_at(ranks: Ranks, k: int) -> float:
 
 
 def reciprocal_rank(ranks: Ranks) -> float:
-    r"""Return one over the rank of the first relevant result, 0.0 without one; its average is the MRR (Voorhees, 1999).
+    r"""Return one over the rank of the first relevant result, 0.0 without one; the average is the MRR (Voorhees, 1999).
 
     .. math:: RR = \frac{1}{\min_t r(t)}
 
@@ -75,12 +75,12 @@ def reciprocal_rank(ranks: Ranks) -> float:
 
 
 def average_precision(ranks: Ranks) -> float:
-    r"""Return the precision at the position of each target, averaged over all targets; its average is the MAP.
+    r"""Return the precision at the position of each target, averaged over all targets; the average is the MAP.
 
     .. math:: AP = \frac{1}{n} \sum_{i=1}^{m} \frac{i}{p_i}
 
     with :math:`p_1 < p_2 < … < p_m` the positions of the *m* targets that were found. Targets that were not found count
-    as 0, as trec_eval has it.
+    as 0, as in trec_eval.
 
     Raises:
         InvalidRequestError: There is no target.
@@ -96,43 +96,43 @@ def ndcg_at(ranks: Ranks, grades: Sequence[float], k: int) -> float:
     .. math:: DCG@k = \sum_{t : p(t) \le k} \frac{g(t)}{\log_2(p(t) + 1)}
     .. math:: NDCG@k = DCG@k \;/\; \mathrm{IDCG}@k
 
-    where IDCG@k is the DCG@k of all targets in the order of falling grades. The gain of a target is its grade itself,
-    as in Järvelin & Kekäläinen, "Cumulated gain-based evaluation of IR techniques" (ACM TOIS 20(4), 2002): a target of
-    grade 2 is worth two of grade 1. The discount is the usual log2(1 + place), which already lowers the second place.
-    Whoever wants the gain 2^g - 1 writes that number as the grade.
+    where IDCG@k is the DCG@k of all targets by descending grade. The gain of a target is its grade itself, as in
+    Järvelin & Kekäläinen, "Cumulated gain-based evaluation of IR techniques" (ACM TOIS 20(4), 2002): a target of
+    grade 2 is worth two of grade 1. The discount is the usual log2(1 + position), which already reduces position 2.
+    For the gain 2^g - 1, use that number as the grade.
 
     Args:
-        ranks: Of each target.
-        grades: Of each target, finite and above 0; all equal where relevance is binary.
+        ranks: One per target.
+        grades: One per target, finite and above 0; all equal for binary relevance.
         k: At least 1.
 
     Raises:
-        InvalidRequestError: ``k`` is below 1, there is no target, or grades are not one positive number for each.
+        InvalidRequestError: ``k`` is below 1, there is no target, or ``grades`` is not one positive number per target.
     """
     _check(ranks, k)
     if len(grades) != len(ranks) or not all(math.isfinite(grade) and grade > 0 for grade in grades):
-        raise InvalidRequestError("there must be one grade for each target, finite and above 0")
-    best = max(grades)  # shares of the best grade: no sum can overflow
+        raise InvalidRequestError("there must be one grade per target, finite and above 0")
+    best = max(grades)  # relative to the best grade, so that no sum overflows
     gain = math.fsum(grade / best / math.log2(place + 1) for place, grade in positions(ranks, grades) if place <= k)
     ideal = math.fsum(
         grade / best / math.log2(place + 1) for place, grade in enumerate(sorted(grades, reverse=True)[:k], start=1)
     )
-    return min(1.0, gain / ideal)  # equal sums of other terms may differ in their last bit
+    return min(1.0, gain / ideal)  # sums that are equal on paper may differ in the last bit
 
 
 def positions(ranks: Ranks, grades: Sequence[float]) -> list[tuple[int, float]]:
-    """Return (position, grade) of every target that was found, in the order of positions; no two are equal."""
+    """Return (position, grade) of every target that was found, by ascending position; no two positions are equal."""
     found = sorted((rank, -grade) for rank, grade in zip(ranks, grades, strict=True) if rank is not None)
-    placed: list[tuple[int, float]] = []
-    place = 0
+    result: list[tuple[int, float]] = []
+    position = 0
     for rank, negative in found:
-        place = max(rank, place + 1)
-        placed.append((place, -negative))
-    return placed
+        position = max(rank, position + 1)
+        result.append((position, -negative))
+    return result
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Return the nearest-rank percentile: the least value that at least ``percent`` % of the values do not exceed.
+    """Return the nearest-rank percentile: the smallest value that at least ``percent`` % of the values do not exceed.
 
     Args:
         values: At least one, in any order and unit.
@@ -142,7 +142,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
         InvalidRequestError: There is no value, or ``percent`` is out of range.
     """
     if not values or not 0 < percent <= 100:
-        raise InvalidRequestError(f"a percentile needs values and a percentage above 0 up to 100, not {percent!r}")
+        raise InvalidRequestError(f"a percentile needs values and a percentage above 0 and up to 100, not {percent!r}")
     return sorted(values)[math.ceil(percent / 100 * len(values)) - 1]
 
 

@@ -1,1 +1,1 @@
-"""What a project's git history says: commits as documents, so that "why is this so" finds its commit."""
+"""The git history of a project: commits as documents, so that "why is this so" finds its commit."""

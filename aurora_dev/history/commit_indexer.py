@@ -1,76 +1,63 @@
-"""Keeps the commits of a project in its store: what is new comes in, what is no longer reachable goes."""
+"""The indexer of commits: adds new ones to the store and removes those that are no longer reachable."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final
 
+from aurora_dev.core.contracts import DocumentStore
 from aurora_dev.core.record_kinds import COMMIT_KEY, COMMIT_KIND, IS_COMMIT
-from aurora_dev.core.types import Document, MetadataValue, Record, document_id
-from aurora_dev.history.git_log import MOST_FILES, Commit, GitLog, GitUnavailableError, NotARepositoryError
-from aurora_dev.history.types import HistoryOptions, HistoryReport
+from aurora_dev.core.types import Document, MetadataValue, document_id
+from aurora_dev.history.commit import MOST_FILES, Commit
+from aurora_dev.history.git_log import GitLog, GitUnavailableError, NotARepositoryError
+from aurora_dev.history.options import HistoryOptions
+from aurora_dev.history.report import HistoryReport
 from aurora_dev.log import get_logger
 
-__all__ = ["CommitIndexer", "CommitStore", "HistoryOptions", "HistoryReport", "commit_document"]
+__all__ = ["CommitIndexer", "HistoryOptions", "HistoryReport", "commit_document"]
 
 _log = get_logger(__name__)
 
-# Grows whenever the same commit becomes another document, so that stored ones are made anew.
+# Increase it whenever the document of a commit changes, so that stored ones are replaced.
 HISTORY_VERSION: Final = 1
 _SECONDS_PER_DAY: Final = 86_400.0
 _SHORT_HASH: Final = 10
-# In the text that is searched; the metadata hold up to `MOST_FILES`. A long list would drown what the message says.
+# Limits of the searched text; the metadata hold up to `MOST_FILES`. A long list would outweigh the message.
 _FILES_IN_TEXT: Final = 12
 _SYMBOLS_IN_TEXT: Final = 8
-_SAYS_LITTLE: Final = re.compile(r"__\w+__$|test(?:_|[A-Z])|main$")
+_UNINFORMATIVE_SYMBOL: Final = re.compile(r"__\w+__$|test(?:_|[A-Z])|main$")
 _NO_MESSAGE: Final = "(no message)"
 
 
-class CommitStore(Protocol):
-    """What the commit indexer needs of a `VectorStore`."""
-
-    @property
-    def namespace(self) -> str:
-        """Part of every id."""
-
-    async def scan(self, filter: Mapping[str, Any] | None = None, *, content: bool = False) -> list[Record]:
-        """Return every record that matches."""
-
-    async def write(
-        self, upserts: Sequence[Document], deletes: Sequence[str] = (), *, masked: bool = False
-    ) -> list[str]:
-        """Delete by id, then insert or replace, in one transaction."""
-
-
 class CommitIndexer:
-    """Indexes the commits that lead to the present one and touch the project's folder.
+    """Indexes the commits that are reachable from ``HEAD`` and touch the project's folder.
 
     Each becomes a document of kind ``commit``, whose metadata hold its full ``commit`` hash, ``author``,
-    ``created_at`` (when it was committed), ``files`` and ``changed_symbols``. They have no ``path`` and no
-    ``file_hash``: the indexer of files does not see them.
+    ``created_at`` (committer time), ``files`` and ``changed_symbols``. They have no ``path`` and no ``file_hash``, so
+    the indexer of files ignores them.
 
     Args:
-        store: Takes the documents; it masks secrets in messages as in all that it stores.
+        store: Receives the documents, and masks secrets in messages as in everything it stores.
         root: The project's folder.
         options: See `HistoryOptions`.
     """
 
-    def __init__(self, store: CommitStore, root: str | Path, *, options: HistoryOptions | None = None) -> None:
+    def __init__(self, store: DocumentStore, root: str | Path, *, options: HistoryOptions | None = None) -> None:
         self._store = store
         self._root = Path(root)
         self._options = options or HistoryOptions()
 
     async def run(self) -> HistoryReport:
-        """Bring the store up to date with the history. Every batch is one transaction; the next run goes on.
+        """Bring the store up to date with the history. Each batch is one transaction; the next run continues.
 
         Raises:
-            StoreError: The store could not be read or written; what was written before stays.
-            EmbeddingError: The embedder failed; what was written before stays.
+            StoreError: The store could not be read or written; earlier batches are kept.
+            EmbeddingError: The embedder failed; earlier batches are kept.
         """
         started = time.perf_counter()
         stored = {
@@ -91,7 +78,7 @@ class CommitIndexer:
         except NotARepositoryError as error:
             skipped = str(error)
         except GitUnavailableError as error:
-            # What is stored stays: it is as true as before.
+            # Stored commits are still true, so they stay.
             return HistoryReport(0, 0, len(stored), None, str(error), time.perf_counter() - started)
         keep = set(wanted)
         gone = [identifier for name, (identifier, _) in stored.items() if name not in keep]
@@ -112,7 +99,7 @@ class CommitIndexer:
         return report
 
     async def _add(self, log: GitLog, missing: Sequence[str], gone: Sequence[str]) -> int:
-        """Read and write commits batch by batch; what is gone goes with the first one."""
+        """Read and write commits batch by batch; the ids in ``gone`` are deleted with the first batch."""
         added = 0
         deletes = list(gone)
         batches: Iterator[list[Commit]] = log.read(missing)
@@ -127,7 +114,7 @@ class CommitIndexer:
                 try:
                     await asyncio.shield(write)
                 except asyncio.CancelledError:
-                    # Let the transaction end, so that whoever cancelled may close the store.
+                    # Let the transaction end, so that the store can be closed after the cancellation.
                     await asyncio.gather(write, return_exceptions=True)
                     raise
             deletes = []
@@ -146,7 +133,7 @@ class CommitIndexer:
 
 
 def commit_document(commit: Commit, namespace: str) -> Document:
-    """Make the document of a commit; its id comes from the namespace and the hash."""
+    """Return the document of a commit; its id is derived from the namespace and the hash."""
     day = datetime.fromtimestamp(commit.time, timezone.utc).date().isoformat()
     shown = list(commit.files[:_FILES_IN_TEXT])
     more = commit.file_count - len(shown)
@@ -157,7 +144,7 @@ def commit_document(commit: Commit, namespace: str) -> Document:
     lines += ["", f"Commit {commit.hash[:_SHORT_HASH]} of {day}{by}"]
     if shown:
         lines.append(f"Changed: {', '.join(shown)}" + (f" and {more:,} more" if more else ""))
-    if named := [name for name in commit.symbols if not _SAYS_LITTLE.match(name)][:_SYMBOLS_IN_TEXT]:
+    if named := [name for name in commit.symbols if not _UNINFORMATIVE_SYMBOL.match(name)][:_SYMBOLS_IN_TEXT]:
         lines.append(f"In: {', '.join(named)}")
     metadata: dict[str, MetadataValue] = {
         "kind": COMMIT_KIND,

@@ -1,4 +1,4 @@
-"""A look at a project: which files have changed since it was last seen, told by their times and sizes alone."""
+"""The files of a project that changed since its last snapshot, found by their times and sizes."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from aurora_dev.indexing.index_state import NOT_YET_READ, Seen, SeenFile
-from aurora_dev.indexing.recipe import file_version
+from aurora_dev.indexing.chunk_version import file_version
+from aurora_dev.indexing.snapshot import NOT_YET_READ, FileSnapshot, ProjectSnapshot
 
 if TYPE_CHECKING:
     from aurora_dev.indexing.walker import SourceFile
 
-__all__ = ["Changes", "look_at"]
+__all__ = ["Changes", "find_changes"]
 
-# Times of folders and ignore files tell nearly all that a walk would; a walk makes up for the rest (a file that was too
-# large and shrank, a link whose target moved).
-_WALK_EVERY: Final = 300.0  # seconds
-_MOST_COMPARED: Final = 4 * 1024 * 1024  # bytes; more than a walk ever lists by default
-_BY_FOLDER: Final = os.stat in os.supports_dir_fd  # half the time of paths from the root of the disk
+# The times of folders and ignore files show nearly every change of the file list. A periodic walk finds the others (a
+# file that was too large and shrank, a link whose target moved).
+_WALK_INTERVAL: Final = 300.0  # seconds
+_MAX_COMPARED: Final = 4 * 1024 * 1024  # bytes; larger than any file that a walk lists by default
+_STAT_IN_FOLDER: Final = os.stat in os.supports_dir_fd  # takes half the time of absolute paths
 
 
 @dataclass(slots=True)
 class Changes:
-    """What a look found.
+    """The differences between a project and its snapshot.
 
     Attributes:
-        changed: New files, and those whose content may be another; as `walk` lists them.
-        removed: Paths that are gone, or ignored now.
-        started_ns: Nanoseconds since the epoch, before the look.
-        refreshed: Whether times were taken over of files that turned out to be the same, so that they are worth saving.
+        changed: New files, and files whose content may have changed; as `walk` lists them.
+        removed: Paths of files that were deleted or are now ignored.
+        started_ns: Time before the comparison, nanoseconds since the epoch.
+        refreshed: Whether the snapshot got new times of files with unchanged content, and should be saved.
     """
 
     changed: list[SourceFile] = field(default_factory=list)
@@ -45,170 +45,191 @@ class Changes:
         return len(self.changed) + len(self.removed)
 
 
-def look_at(root: Path, seen: Seen, *, recipe: str, seconds: float) -> Changes:
-    """Compare a project with what was seen of it; times of files that are the same after all are noted in ``seen``.
+def find_changes(root: Path, snapshot: ProjectSnapshot, *, chunk_version: str, seconds: float) -> Changes:
+    """Compare a project with its snapshot.
 
     Args:
         root: The project's folder.
-        seen: Brought up to date where that changes no file's version.
-        recipe: The present one; where it is another than that of ``seen``, every file counts as changed.
-        seconds: How long contents may be read to tell whether a file with another time is another file; beyond that it
-            counts as changed.
+        snapshot: Updated in place with the new times of files whose content is unchanged.
+        chunk_version: The present one; if it differs from that of ``snapshot``, every file counts as changed.
+        seconds: Time limit for reading files with a new time, to see whether their content changed. Files beyond it
+            count as changed.
 
     Raises:
-        IndexingError: The folder is missing, is none, or cannot be listed.
-        OSError: It went away meanwhile.
+        IndexingError: The folder is missing, is not a folder, or cannot be listed.
+        OSError: The folder disappeared during the comparison.
     """
     changes = Changes(started_ns=time.time_ns())
     root = Path(os.path.realpath(root))
-    folders, lost, others, removed, walk_all = _stat_all(root, seen)
+    times = _compare_times(root, snapshot)
+    removed = times.missing_files
     now = changes.started_ns / 1e9
-    walk_all = walk_all or not 0 <= now - seen.walked_at < _WALK_EVERY or (bool(folders) and seen.links)
-    if not (folders or others or removed or walk_all or seen.recipe != recipe):
+    same_version = snapshot.chunk_version == chunk_version
+    walk_all = (
+        times.rules_changed
+        or not 0 <= now - snapshot.walked_at < _WALK_INTERVAL
+        or (bool(times.folders) and snapshot.links)
+    )
+    if not (times.folders or times.files or removed or walk_all) and same_version:
         return changes
-    # Only now: a search in a project in which nothing has changed does not wait for these modules.
+    # Imported late: a search in an unchanged project must not wait for it.
     from aurora_dev.indexing.walker import SourceFile
 
-    doubtful = [
-        SourceFile(path, root / path, status.st_size, status.st_mtime_ns, seen.files[path].wanted)
-        for path, status in others.items()
+    candidates = [
+        SourceFile(path, root / path, status.st_size, status.st_mtime_ns, snapshot.files[path].wanted)
+        for path, status in times.files.items()
     ]
     if walk_all:
-        doubtful, removed = _walk_all(root, seen, changes.started_ns)
-        seen.walked_at = now
+        candidates, removed = _walk_all(root, snapshot, changes.started_ns)
+        snapshot.walked_at = now
         changes.refreshed = True
-    elif folders:
-        more, gone = _walk_some(root, seen, folders, lost, changes.started_ns)
-        doubtful += [file for file in more if file.path not in others]
+    elif times.folders:
+        more, gone = _walk_changed_folders(root, snapshot, times, changes.started_ns)
+        candidates += [file for file in more if file.path not in times.files]
         removed = list(dict.fromkeys([*removed, *gone]))
         changes.refreshed = True
     deadline = time.perf_counter() + seconds
-    for file in doubtful:
-        before = seen.files.get(file.path)
-        version = before.version if before is not None and seen.recipe == recipe else None
+    for file in candidates:
+        before = snapshot.files.get(file.path)
+        version = before.version if before is not None and same_version else None
         in_time = version is not None and time.perf_counter() < deadline
-        if version is not None and in_time and version in _versions(file):
-            seen.note_files([file], {file.path: version}, changes.started_ns)
+        if version is not None and in_time and version in _possible_versions(file):
+            snapshot.record_files([file], {file.path: version}, changes.started_ns)
             changes.refreshed = True
         else:
             changes.changed.append(file)
-            # Its folder is known now and will not be listed again; until it is read, every look finds it anew.
-            seen.files.setdefault(file.path, NOT_YET_READ._replace(wanted=file.wanted))
+            # Its folder is now recorded and will not be listed again. With this entry, every check finds the file
+            # until it is read.
+            snapshot.files.setdefault(file.path, NOT_YET_READ._replace(wanted=file.wanted))
     changes.removed = removed
-    if (walk_all or folders) and any((root / path).exists() for path in removed):
-        seen.walked_at = 0.0  # ignored now: only another walk tells so again
-    if seen.recipe != recipe:
+    if (walk_all or times.folders) and any((root / path).exists() for path in removed):
+        snapshot.walked_at = 0.0  # a file that is now ignored: only another walk finds that again
+    if not same_version:
         listed = {file.path for file in changes.changed}.union(removed)
         changes.changed += [
             SourceFile(path, root / path, before.size, before.mtime_ns, before.wanted)
-            for path, before in seen.files.items()
+            for path, before in snapshot.files.items()
             if path not in listed
         ]
     return changes
 
 
-def _stat_all(root: Path, seen: Seen) -> tuple[set[str], set[str], dict[str, os.stat_result], list[str], bool]:
-    """Compare times and sizes.
+@dataclass(slots=True)
+class _TimeDifferences:
+    """Entries whose time or size differs from the snapshot.
 
-    Returns:
-        Folders with other entries, folders that are gone, files that may be others, files that are gone, and whether
-        ignore files changed, so that only a walk can tell.
+    Attributes:
+        folders: Existing folders with changed entries.
+        missing_folders: Folders that do not exist.
+        files: Files that may have changed.
+        missing_files: Files that do not exist.
+        rules_changed: Whether ignore files changed, so that a complete walk is needed.
     """
-    folders: set[str] = set()
-    lost: set[str] = set()
-    others: dict[str, os.stat_result] = {}
-    removed: list[str] = []
-    walk_all = False
-    descriptor = os.open(root, os.O_RDONLY) if _BY_FOLDER else None
+
+    folders: set[str] = field(default_factory=set)
+    missing_folders: set[str] = field(default_factory=set)
+    files: dict[str, os.stat_result] = field(default_factory=dict)
+    missing_files: list[str] = field(default_factory=list)
+    rules_changed: bool = False
+
+
+def _compare_times(root: Path, snapshot: ProjectSnapshot) -> _TimeDifferences:
+    result = _TimeDifferences()
+    descriptor = os.open(root, os.O_RDONLY) if _STAT_IN_FOLDER else None
     start = "" if descriptor is not None else f"{root}{os.sep}"
     stat = os.stat
     try:
-        for folder, mtime_ns in seen.folders.items():
+        for folder, mtime_ns in snapshot.folders.items():
             try:
                 if stat(start + folder or ".", dir_fd=descriptor).st_mtime_ns != mtime_ns:
-                    folders.add(folder)
+                    result.folders.add(folder)
             except OSError:
-                lost.add(folder)
-                folders.add(_parent(folder))  # what it was in has changed as well
-        for path, (mtime_ns, size, _, _) in seen.files.items():
+                result.missing_folders.add(folder)
+                result.folders.add(_parent(folder))  # its parent has changed as well
+        for path, (mtime_ns, size, _, _) in snapshot.files.items():
             try:
                 status = stat(start + path, dir_fd=descriptor)
             except (FileNotFoundError, NotADirectoryError):
-                removed.append(path)
+                result.missing_files.append(path)
                 continue
             except OSError:
-                continue  # it cannot be told: what is stored stays
+                continue  # unknown: its chunks stay
             if status.st_mtime_ns != mtime_ns or status.st_size != size:
-                others[path] = status
-        for rule, mtime_ns in seen.rules.items():
+                result.files[path] = status
+        for rule, mtime_ns in snapshot.rules.items():
             try:
-                walk_all |= stat(rule).st_mtime_ns != mtime_ns
+                result.rules_changed |= stat(rule).st_mtime_ns != mtime_ns
             except OSError:
-                walk_all = True
+                result.rules_changed = True
     finally:
         if descriptor is not None:
             os.close(descriptor)
-    return folders - lost, lost, others, removed, walk_all
+    result.folders -= result.missing_folders
+    return result
 
 
-def _walk_all(root: Path, seen: Seen, started_ns: int) -> tuple[list[SourceFile], list[str]]:
+def _walk_all(root: Path, snapshot: ProjectSnapshot, started_ns: int) -> tuple[list[SourceFile], list[str]]:
+    """Walk the project; return files with a new time or size, and removed paths."""
     from aurora_dev.indexing.walker import UNREADABLE, Skipped, Visited, WalkOptions, walk
 
     visited, skipped = Visited(), list[Skipped]()
     files = list(walk(root, WalkOptions(sniff=False), skipped, visited=visited))
-    seen.folders, seen.rules, seen.links = {}, {}, False
-    seen.note_walk(visited, started_ns)
+    snapshot.folders, snapshot.rules, snapshot.links = {}, {}, False
+    snapshot.record_walk(visited, started_ns)
     listed = {file.path for file in files}
     unreadable = tuple(entry.path for entry in skipped if entry.reason == UNREADABLE)
-    removed = [path for path in seen.files if path not in listed and not path.startswith(unreadable)]
-    return _doubtful(files, seen), removed
+    removed = [path for path in snapshot.files if path not in listed and not path.startswith(unreadable)]
+    return _with_new_times(files, snapshot), removed
 
 
-def _walk_some(
-    root: Path, seen: Seen, folders: set[str], lost: set[str], started_ns: int
+def _walk_changed_folders(
+    root: Path, snapshot: ProjectSnapshot, times: _TimeDifferences, started_ns: int
 ) -> tuple[list[SourceFile], list[str]]:
+    """Walk the changed folders; return files with a new time or size, and removed paths."""
     from aurora_dev.indexing.walker import UNREADABLE, Focus, Skipped, Visited, WalkOptions, walk
 
     visited, skipped = Visited(), list[Skipped]()
-    known = set(seen.folders)
-    focus = Focus.on(folders, known)
+    known = set(snapshot.folders)
+    focus = Focus.on(times.folders, known)
     files = list(walk(root, WalkOptions(sniff=False), skipped, visited=visited, focus=focus))
     listed = {file.path for file in files}
     unreadable = tuple(entry.path for entry in skipped if entry.reason == UNREADABLE)
     removed = [
         path
-        for path in seen.files
+        for path in snapshot.files
         if path not in listed and _parent(path) in focus.changed and not path.startswith(unreadable)
     ]
-    # A changed folder that was not visited is ignored now, or gone since.
-    gone = tuple(name for name in known if (name in lost or name in focus.ways) and name not in visited.folders)
+    # A changed folder that was not visited is now ignored, or was deleted meanwhile.
+    gone = tuple(
+        name for name in known if (name in times.missing_folders or name in focus.ways) and name not in visited.folders
+    )
     if gone:
-        seen.folders = {name: mtime for name, mtime in seen.folders.items() if not name.startswith(gone)}
-        removed += [path for path in seen.files if path.startswith(gone)]
-    # On the way to a changed folder others are listed; what they hold was not looked at.
+        snapshot.folders = {name: mtime for name, mtime in snapshot.folders.items() if not name.startswith(gone)}
+        removed += [path for path in snapshot.files if path.startswith(gone)]
+    # Folders on the way to a changed one were visited, but their files were not listed.
     visited.folders = {folder: mtime for folder, mtime in visited.folders.items() if focus.lists(folder)}
-    seen.note_walk(visited, started_ns)
-    return _doubtful(files, seen), list(dict.fromkeys(removed))
+    snapshot.record_walk(visited, started_ns)
+    return _with_new_times(files, snapshot), list(dict.fromkeys(removed))
 
 
-def _doubtful(files: Iterable[SourceFile], seen: Seen) -> list[SourceFile]:
+def _with_new_times(files: Iterable[SourceFile], snapshot: ProjectSnapshot) -> list[SourceFile]:
     found = []
     for file in files:
-        before: SeenFile | None = seen.files.get(file.path)
+        before: FileSnapshot | None = snapshot.files.get(file.path)
         if before is None or (before.mtime_ns, before.size) != (file.mtime_ns, file.size):
             found.append(file)
     return found
 
 
 def _parent(path: str) -> str:
-    """Return the folder that a file or folder is in, as `Visited.folders` names it."""
+    """Return the folder of a file or folder, in the form of `Visited.folders`."""
     head, slash, _ = path.rstrip("/").rpartition("/")
     return head + slash
 
 
-def _versions(file: SourceFile) -> tuple[str, ...]:
-    """Return what its content's version may be: an index without masking (``--no-mask``) is no old one."""
-    if file.size > _MOST_COMPARED:
+def _possible_versions(file: SourceFile) -> tuple[str, ...]:
+    """Return the versions of the content with and without masking: an index made with ``--no-mask`` is not stale."""
+    if file.size > _MAX_COMPARED:
         return ()
     with suppress(OSError):
         data = file.absolute.read_bytes()

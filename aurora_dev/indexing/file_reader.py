@@ -1,4 +1,4 @@
-"""The worker-thread side of indexing: files in, batches of finished documents out. It never touches the store."""
+"""The reader of files: reads, masks and cuts them into batches of documents, in a worker thread, without the store."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Final, TypeVar
 from aurora_dev.core.record_kinds import FILE_KEY
 from aurora_dev.core.text.secrets import mask_secrets
 from aurora_dev.core.types import Document, document_id
+from aurora_dev.indexing.chunk_version import file_version
 from aurora_dev.indexing.chunking.chunker import chunk_text
 from aurora_dev.indexing.filetypes import BINARY, content_reason, decode
-from aurora_dev.indexing.recipe import file_version
 from aurora_dev.indexing.walker import TOO_LARGE, UNREADABLE, Skipped, SourceFile
 from aurora_dev.log import get_logger
 
@@ -29,12 +29,12 @@ _T = TypeVar("_T")
 
 @dataclass(slots=True)
 class StoredFile:
-    """What the store holds of one path.
+    """The records of one path in the store.
 
     Attributes:
-        ids: Of every record that the indexer wrote for it.
-        version: The hash that all of them carry, where they are as many as the file had when it was written; else
-            ``None``: another run was interrupted or is at work.
+        ids: The ids of all chunks.
+        version: The version of the file, if all chunks have the same one and none is missing; else ``None``: a run was
+            interrupted, or another one is writing.
     """
 
     ids: list[str]
@@ -43,12 +43,12 @@ class StoredFile:
 
 @dataclass(slots=True)
 class FileResult:
-    """One file, finished: its documents, or why there are none.
+    """The documents of one file, or the reason why there are none.
 
     Attributes:
-        version: The hash of what was read; ``None`` where nothing could be.
-        documents: What to store; ``None`` where the store already has it.
-        keep: Whether what the store holds stays although the file was not read.
+        version: The version of the content; ``None`` if it was not read.
+        documents: The documents to store; ``None`` if the store already has them.
+        keep: Whether the stored chunks stay although the file was not read.
     """
 
     file: SourceFile
@@ -60,7 +60,7 @@ class FileResult:
 
 @dataclass(slots=True)
 class Batch:
-    """Consecutive files, none of them split."""
+    """Consecutive whole files."""
 
     files: list[FileResult] = field(default_factory=list)
     chunks: int = 0
@@ -68,18 +68,18 @@ class Batch:
 
 @dataclass(slots=True)
 class FileReader:
-    """Reads files one after the other and hands them out in batches.
+    """Reads files in order and returns them in batches.
 
-    `next_batch` is called from one worker thread at a time; `stop` from anywhere.
+    `next_batch` is called from one worker thread at a time; `stop` from any thread.
 
     Args:
-        files: What to read, in order.
-        namespace: For the ids.
-        stored: What the store holds, by path.
+        files: The files to read, in order.
+        namespace: Part of the ids.
+        stored: The records in the store, by path.
         mask: Whether secrets are masked.
-        forced: Whether files that are up to date are made into documents all the same.
-        known: By path, size and time and version of what an earlier pass of this run has read.
-        max_file_size: Bytes; for files that grew since they were listed.
+        forced: Whether files that are up to date are read and stored too.
+        known: Size, time and version of files that an earlier pass of this run has read, by path.
+        max_file_size: Bytes; for files that have grown since they were listed.
     """
 
     files: Iterable[SourceFile]
@@ -100,11 +100,16 @@ class FileReader:
         self._queue = deque(self.files)
 
     def stop(self) -> None:
-        """Make `next_batch` return after the file that it is at."""
+        """Make `next_batch` return after its current file."""
         self._stopped.set()
 
     def next_batch(self, max_chunks: int, max_files: int) -> Batch | None:
-        """Return the next files, of at most so many documents unless one alone has more; ``None`` after the last."""
+        """Return the next files, or ``None`` after the last.
+
+        Args:
+            max_chunks: Documents per batch at most, unless a single file has more.
+            max_files: Files per batch at most.
+        """
         batch = Batch()
         while len(batch.files) < max_files and not self._stopped.is_set():
             result = self._next or (self._read(self._queue.popleft()) if self._queue else None)
@@ -126,9 +131,9 @@ class FileReader:
         if known is not None and known == (file.size, file.mtime_ns, version):
             return FileResult(file, version)
         try:
-            data = self._timed("read", lambda: self._bytes(file))
+            data = self._timed("read", lambda: self._read_bytes(file))
         except FileNotFoundError:
-            return FileResult(file)  # it went away since it was listed
+            return FileResult(file)  # it was deleted since it was listed
         except OSError:
             return self._skip(file, UNREADABLE, keep=True)
         found = file_version(data, mask=self.mask)
@@ -144,15 +149,15 @@ class FileReader:
         self.secrets_masked += count
         try:
             documents = self._timed("chunk", lambda: chunk_text(clean, file.path))
-        except Exception:  # a grammar that fails on one file must not keep a project from being searched
+        except Exception:  # a grammar that fails on one file must not fail the run
             _log.warning("file_not_cut", path=file.path, exc_info=True)
             return self._skip(file, NOT_CUT, keep=True)
-        documents = [document for document in documents if document.content.strip()]  # no store takes an empty one
+        documents = [document for document in documents if document.content.strip()]  # stores refuse blank ones
         if not documents:
             return self._skip(file, NO_TEXT)
-        return FileResult(file, found, self._finished(documents, found))
+        return FileResult(file, found, self._with_ids(documents, found))
 
-    def _bytes(self, file: SourceFile) -> bytes:
+    def _read_bytes(self, file: SourceFile) -> bytes:
         with file.absolute.open("rb") as stream:
             return stream.read(self.max_file_size + 1)
 
@@ -160,18 +165,18 @@ class FileReader:
         self.skipped.append(Skipped(file.path, reason))
         return FileResult(file, reason=reason, keep=keep)
 
-    def _finished(self, documents: Sequence[Document], version: str) -> list[Document]:
-        """Add ids, and what tells later whether the file is complete and up to date."""
+    def _with_ids(self, documents: Sequence[Document], version: str) -> list[Document]:
+        """Add ids, and the metadata that show later whether the file is complete and up to date."""
         repeats: Counter[tuple[object, ...]] = Counter()
-        finished = []
+        result = []
         for document in documents:
             metadata = document.metadata
             identity = (str(metadata.get("symbol", "")), str(metadata.get("kind", "")), document.content)
             id_ = document_id(self.namespace, document, repeats[identity])
             repeats[identity] += 1
             extended = {**metadata, FILE_KEY: version, "file_chunks": len(documents)}
-            finished.append(Document(document.content, extended, id_))
-        return finished
+            result.append(Document(document.content, extended, id_))
+        return result
 
     def _timed(self, stage: str, work: Callable[[], _T]) -> _T:
         start = time.perf_counter()

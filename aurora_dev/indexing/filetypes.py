@@ -1,10 +1,12 @@
-"""What a file is worth, by its name and by its first bytes: tables and pure functions."""
+"""The tables and heuristics that decide, by name and by content, whether a file is worth indexing."""
 
 from __future__ import annotations
 
 import codecs
 import re
 from typing import Final
+
+from aurora_dev.syntax.file_languages import prose_suffixes
 
 __all__ = [
     "ALWAYS_SKIPPED_FOLDERS",
@@ -34,7 +36,7 @@ MINIFIED: Final = "minified"
 LOCK_FILE: Final = "lock file"
 
 ALWAYS_SKIPPED_FOLDERS: Final = frozenset((".git", ".hg", ".svn", ".bzr", ".aurora"))
-"""Nothing brings these back: they are a tool's own database."""
+"""Databases of tools; not even ``.auroraignore`` brings them back."""
 
 _VENDORED: Final = _words(
     """
@@ -45,11 +47,11 @@ _VENDORED: Final = _words(
     htmlcov .nyc_output Pods Carthage DerivedData _build
     """
 )
-# Usual names of build output that are now and then a source package; that has an __init__.py.
+# Common names of build output; a source package of that name has an __init__.py.
 _OUTPUT: Final = frozenset(("build", "dist", "target", "coverage"))
 
 TOOL_FOLDER_MARKERS: Final = frozenset(("pyvenv.cfg", "CACHEDIR.TAG"))
-"""A folder that holds one of these is a virtual environment or a cache, whatever it is called."""
+"""Files that mark their folder as a virtual environment or a cache, whatever its name."""
 
 _BINARY_EXTENSIONS: Final = _words(
     """
@@ -83,7 +85,7 @@ _TEMPLATE: Final = re.compile(r"(?:^|[._-])(?:example|sample|template|tmpl|dist|
 
 
 def is_secret_file(name: str) -> bool:
-    """Whether a file of this name is there to hold credentials (``.env``, a private key); templates of one are not."""
+    """Return whether files of this name hold credentials (``.env``, a private key); templates of them do not."""
     lower = name.lower()
     _, dot, extension = lower.rpartition(".")
     if lower in _SECRET_NAMES or lower.startswith(".env.") or (dot and extension in _SECRET_EXTENSIONS):
@@ -92,17 +94,17 @@ def is_secret_file(name: str) -> bool:
 
 
 def is_vendored_folder(name: str) -> bool:
-    """Whether a folder of this name holds other people's code, caches or build output."""
+    """Return whether folders of this name hold other people's code, caches or build output."""
     return name in _VENDORED or name.endswith(".egg-info")
 
 
 def is_output_folder(name: str) -> bool:
-    """Whether a folder of this name holds build output, unless it is a package (``build/__init__.py``)."""
+    """Return whether folders of this name hold build output, unless they are a package (``build/__init__.py``)."""
     return name in _OUTPUT
 
 
 def name_reason(name: str) -> str | None:
-    """Say, from its name alone, why a file is not worth indexing; ``None``: it may be."""
+    """Return why a file is not worth indexing, by its name alone; ``None`` if it may be."""
     lower = name.lower()
     _, dot, extension = lower.rpartition(".")
     if dot and extension in _BINARY_EXTENSIONS:
@@ -114,7 +116,7 @@ def name_reason(name: str) -> str | None:
     return GENERATED if _GENERATED_NAME.fullmatch(lower) else None
 
 
-# --- what the bytes say -----------------------------------------------------------------------------------------------
+# --- content ----------------------------------------------------------------------------------------------------------
 
 _WIDE_MARKS: Final = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -122,15 +124,15 @@ _WIDE_MARKS: Final = (  # UTF-32 first: its little-endian mark begins with that 
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_HEAD_LINES: Final = 20  # a licence may stand before the mark of a generator
+_HEAD_LINES: Final = 20  # a licence may precede the mark of a generator
 _HEAD_BYTES: Final = 3_000
-# Only in a comment: code that writes such marks is no generated code.
+# Only in a comment: code that writes such marks is not generated itself.
 _GENERATED_MARK: Final = re.compile(
     rb"^[ \t]*(?://|#|/?\*+|--|<!--|;|%|\(\*).*?(?:@generated\b|DO NOT EDIT|DO NOT MODIFY|"
     rb"(?i:generated\b.{0,80}\bdo not (?:edit|modify|change)))",
     re.MULTILINE,
 )
-_PROSE: Final = _words("md mdx markdown rst txt adoc asciidoc org tex")
+_PROSE: Final = prose_suffixes() | _words("txt adoc asciidoc")
 # Code of very wide tables has averages below 200; minified code has thousands.
 _MAX_AVERAGE_LINE: Final = 500
 _MIN_MINIFIED: Final = 5_000
@@ -141,7 +143,12 @@ def _wide_encoding(data: bytes) -> str | None:
 
 
 def content_reason(name: str, data: bytes) -> str | None:
-    """Say, from its bytes (all, or the first 8 KB), why a file is not worth indexing; ``None``: it is."""
+    """Return why a file is not worth indexing, by its content; ``None`` if it is.
+
+    Args:
+        name: The name or path; only the suffix counts.
+        data: All bytes of the file, or the first 8 KB.
+    """
     if _wide_encoding(data) is not None:
         return None
     if b"\0" in data:
@@ -157,10 +164,10 @@ def content_reason(name: str, data: bytes) -> str | None:
 
 
 def decode(data: bytes) -> str | None:
-    """Return the text of a file's bytes, newlines as they are, or ``None`` where it is binary.
+    """Return the text of a file's bytes, with line breaks unchanged, or ``None`` if it is binary.
 
-    UTF-8 with or without a byte order mark, UTF-16 and UTF-32 with one, else Windows-1252 or Latin-1, of which the
-    last decodes anything.
+    Decodes UTF-8 with or without a byte order mark, UTF-16 and UTF-32 with one; else Windows-1252; else Latin-1, which
+    accepts any bytes.
     """
     wide = _wide_encoding(data)
     if wide is not None:

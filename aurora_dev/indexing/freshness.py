@@ -1,8 +1,8 @@
-"""Keeps searches honest about the age of what they search: what changed is indexed first where that is quick.
+"""Updates of the index before a search: quick changes are indexed first, others are announced in a notice.
 
-Before a search the known files and folders are looked at by their times and sizes, which is a matter of microseconds
-each. What changed is read again where that fits into a budget, as measured on this machine; otherwise the search gets a
-notice that says how much is stale. A search never fails because of any of this.
+Before a search the times and sizes of known files and folders are compared, which takes microseconds each. Changed
+files are indexed if that fits into a time budget, estimated from measurements on this machine. Otherwise the results
+get a notice with the number of stale files. No failure here fails the search.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from aurora_dev.core.record_kinds import IS_CHUNK
 from aurora_dev.core.types import Notice
 from aurora_dev.errors import AuroraError, StoreUnwritableError
-from aurora_dev.history.git_head import head_mark
-from aurora_dev.indexing.changes import Changes, look_at
-from aurora_dev.indexing.index_state import IndexState, Seen
-from aurora_dev.indexing.recipe import recipe_name
+from aurora_dev.history.head_state import head_state
+from aurora_dev.indexing.changes import Changes, find_changes
+from aurora_dev.indexing.chunk_version import current_chunk_version
 from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
-    from aurora_dev.history.types import HistoryOptions
+    from aurora_dev.history.options import HistoryOptions
+    from aurora_dev.indexing.index_state import IndexState
+    from aurora_dev.indexing.snapshot import ProjectSnapshot
     from aurora_dev.indexing.walker import SourceFile
 
 __all__ = ["STALE_INDEX", "Freshness", "FreshnessMode"]
@@ -35,41 +36,41 @@ _log = get_logger(__name__)
 FreshnessMode = Literal["auto", "notice", "off"]
 
 STALE_INDEX: Final = "stale_index"
-"""The code of the notice of a search over an index that is older than the project."""
+"""The code of the notice about an index that is older than the project."""
 
-DEFAULT_BUDGET: Final = 0.2
-# A look this quick precedes every search; a slower one takes at most a fifth of the time between searches. In seconds
-# of the processor, about those of 10,000 files: a busy machine must not make searches miss what was saved.
-_FREE_LOOK: Final = 0.02
-_REST_AFTER_LOOK: Final = 4.0
-# New measurements count for so much; the first one after a pause is often the slowest.
+DEFAULT_BUDGET: Final = 0.2  # seconds
+# A check this quick precedes every search; slower ones take at most a fifth of the time between searches. In seconds of
+# processor time, about that of 10,000 files: on a busy machine searches must not miss saved changes.
+_FREE_CHECK: Final = 0.02
+_REST_AFTER_CHECK: Final = 4.0  # times the duration of the check
+# Weight of a new measurement in the moving average; the first one after a pause is often the slowest.
 _LEARNING: Final = 0.3
-# What was measured while the machine was busy must not keep every later search from updating: each time that an update
-# is declined, the next one is thought to be so much cheaper. One that is not goes on behind its search.
+# Costs measured on a busy machine must not prevent updates for ever: each declined update reduces the estimate by this
+# factor. An update that then takes longer continues in the background.
 _FORGETTING: Final = 0.8
-_SMALL_UPDATE: Final = 20_000  # bytes; the time of a smaller one is mostly that of any
-# A drive that is not mounted, or a folder that somebody is moving, looks like a project without files: what they held
-# is not thrown away by a search.
-_MANY_GONE: Final = 20
-_MOST_GONE: Final = 0.5
-# How much longer than the budget a search waits for an update that was expected to be quick.
+_SMALL_UPDATE: Final = 20_000  # bytes; below, the fixed cost dominates
+# A drive that is not mounted, or a folder that is being moved, looks like a project without files. A search does not
+# remove that many from the index.
+_MANY_GONE: Final = 20  # files
+_MOST_GONE: Final = 0.5  # share of the files
+# How long a search waits for an update that was expected to fit: this many times the budget.
 _PATIENCE: Final = 4.0
 _LEAST_PATIENCE: Final = 0.05  # seconds
-_REST_AFTER_FAILURE: Final = 10.0
+_REST_AFTER_FAILURE: Final = 10.0  # seconds
 _ADVICE: Final = "run: aurora index (aurora watch keeps it current)"
 
 
 class Freshness:
-    """Looks at a project before a search, and brings its index up to date where that is quick.
+    """Compares a project with its index before a search, and updates the index if that is quick.
 
     Args:
-        store: What is searched.
+        store: The store that is searched.
         root: The project's folder.
-        state: What was seen of it.
-        mode: ``auto``; ``notice`` changes nothing; ``off`` does not look.
-        budget: Seconds that a search may spend on reading what changed.
-        mask_secrets: As at indexing; of files that have changed.
-        history: Which commits are kept; ``None``: the history is not looked at.
+        state: The state of the index.
+        mode: ``auto`` updates; ``notice`` only compares; ``off`` does nothing.
+        budget: Seconds that a search may spend on indexing changes.
+        mask_secrets: Whether credentials in changed files are masked.
+        history: The commits to store; ``None`` ignores the history.
         on_change: Awaited after files were updated.
     """
 
@@ -93,155 +94,154 @@ class Freshness:
         self._mask = mask_secrets
         self._history = history
         self._on_change = on_change
-        self._recipe = recipe_name()
+        self._chunk_version = current_chunk_version()
         self._lock = asyncio.Lock()
-        self._looks: deque[float] = deque(maxlen=3)  # seconds of the last ones
-        self._looked_at = self._rested_at = float("-inf")
+        self._durations: deque[float] = deque(maxlen=3)  # of the last checks, in seconds
+        self._checked_at = self._resting_until = float("-inf")  # monotonic
         self._notices: tuple[Notice, ...] = ()
         self._unwritable = False
-        self._work: asyncio.Future[Any] | None = None
+        self._background: asyncio.Future[Any] | None = None
 
-    async def ensure(self) -> tuple[Notice, ...]:
-        """Look, update where that is quick, and return what a search should say about it; it raises nothing."""
+    async def refresh_before_search(self) -> tuple[Notice, ...]:
+        """Compare, update if that is quick, and return the notices for the search results; raises nothing."""
         if self._mode == "off":
             return ()
-        asked = time.monotonic()
+        requested_at = time.monotonic()
         async with self._lock:
-            if self._work is not None and not self._work.done():
+            if self._background is not None and not self._background.done():
                 return (Notice(STALE_INDEX, "stale: what changed is being indexed"),)
-            await self._settle()
-            if self._looked_at >= asked or time.monotonic() < self._rested_at:
+            await self._finish_background()
+            if self._checked_at >= requested_at or time.monotonic() < self._resting_until:
                 return self._notices
-            self._looked_at = time.monotonic()
+            self._checked_at = time.monotonic()
             try:
-                self._notices = await self._ensure()
-            except AuroraError as error:  # the search itself says what is wrong with the store, if it is
+                self._notices = await self._refresh()
+            except AuroraError as error:  # if the store is broken, the search itself reports it
                 self._notices = (Notice(STALE_INDEX, f"the index may be older than the project: {error}"),)
-                self._rested_at = time.monotonic() + _REST_AFTER_FAILURE
-            except OSError as error:  # the project's folder, in any of the ways in which disks and networks fail
+                self._resting_until = time.monotonic() + _REST_AFTER_FAILURE
+            except OSError as error:  # the project's folder cannot be read
                 text = f"the index may be older than the project: {error.strerror or error}"
                 self._notices = (Notice(STALE_INDEX, text),)
             return self._notices
 
     async def close(self) -> None:
-        """Wait for the transaction that is under way, and leave the rest undone."""
-        work, self._work = self._work, None
-        if work is not None:
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+        """Wait for the running transaction, and cancel the rest of the update."""
+        task, self._background = self._background, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def update(self) -> tuple[int, int, int] | None:
-        """Bring the index up to date, however long that takes; for who follows a project's changes.
+        """Bring the index up to date, however long that takes; for the watch.
 
         Returns:
-            How many files were read and removed, and how many commits are new; ``None`` where a complete run is needed:
-            nothing was seen yet.
+            The number of files read, of files removed, and of new commits; ``None`` if a complete run is needed,
+            because there is no snapshot of this version.
 
         Raises:
-            IndexingError: The folder is missing, is none, or cannot be listed.
+            IndexingError: The folder is missing, is not a folder, or cannot be listed.
             StoreError: The store cannot be read or written.
             EmbeddingError: The embedder failed.
         """
         async with self._lock:
-            await self._settle()
-            seen = await self._valid()
-            if seen is None or seen.recipe != self._recipe:
+            await self._finish_background()
+            snapshot = await self._valid_snapshot()
+            if snapshot is None or snapshot.chunk_version != self._chunk_version:
                 return None
-            changes = await self._look(seen, seconds=60.0)
+            changes = await self._find_changes(snapshot, seconds=60.0)
             with self._state.hold():
-                await self._apply(seen, changes, changes.changed, changes.removed)
-                commits = await self._update_history(seen, None)
+                await self._apply(snapshot, changes, changes.changed, changes.removed)
+                commits = await self._update_history(snapshot, None)
             self._notices = ()
             return len(changes.changed), len(changes.removed), commits
 
     @property
-    def last_look(self) -> float:
-        """Seconds that a look takes; 0 before the first."""
-        return min(self._looks, default=0.0)
+    def seconds_per_check(self) -> float:
+        """The duration of a check in seconds of processor time; 0 before the first."""
+        return min(self._durations, default=0.0)
 
     async def count_stale(self) -> int | None:
-        """Return how many files differ from the index; ``None`` where that is not known."""
+        """Return the number of files that differ from the index; ``None`` if unknown."""
         async with self._lock:
-            await self._settle()
-            seen = await self._valid()
-            return None if seen is None else len(await self._look(seen, seconds=self._budget))
+            await self._finish_background()
+            snapshot = await self._valid_snapshot()
+            return None if snapshot is None else len(await self._find_changes(snapshot, seconds=self._budget))
 
-    async def _ensure(self) -> tuple[Notice, ...]:
+    async def _refresh(self) -> tuple[Notice, ...]:
         started = time.perf_counter()
-        seen = await self._valid()
-        if seen is None:
-            return await self._of_unknown_age()
-        changes = await self._look(seen, seconds=self._budget / 2)
+        snapshot = await self._valid_snapshot()
+        if snapshot is None:
+            return await self._notices_without_snapshot()
+        changes = await self._find_changes(snapshot, seconds=self._budget / 2)
         stale = len(changes)
         if self._mode == "notice" or self._unwritable:
             return _stale(stale)
-        gone = changes.removed
-        if len(gone) > _MANY_GONE and len(gone) > _MOST_GONE * len(seen.files):
-            return (Notice(STALE_INDEX, f"stale: {len(gone):,} of {len(seen.files):,} files are gone; {_ADVICE}"),)
+        gone, known = changes.removed, len(snapshot.files)
+        if len(gone) > _MANY_GONE and len(gone) > _MOST_GONE * known:
+            return (Notice(STALE_INDEX, f"stale: {len(gone):,} of {known:,} files are gone; {_ADVICE}"),)
         left = self._budget - (time.perf_counter() - started)
-        files = self._affordable(seen, changes, left)
+        files = self._affordable(snapshot, changes, left)
         if len(files) < len(changes.changed) and self._budget:
-            seen.costs.update *= _FORGETTING
-            seen.costs.update_byte *= _FORGETTING
+            snapshot.costs.update *= _FORGETTING
+            snapshot.costs.update_byte *= _FORGETTING
             changes.refreshed = True
-        if files or (gone and seen.costs.update <= left):
-            self._work = asyncio.ensure_future(self._apply_alone(seen, changes, files, gone))
-            work = self._work
-            if not await self._in_time():
+        if files or (gone and snapshot.costs.update <= left):
+            task = self._background = asyncio.ensure_future(self._apply_if_alone(snapshot, changes, files, gone))
+            if not await self._finished_in_time():
                 return _stale(stale, "; being indexed")
-            if isinstance(obstacle := work.result(), str):
+            if isinstance(obstacle := task.result(), str):
                 return _stale(stale, obstacle)
             stale -= len(files) + len(gone)
         elif changes.refreshed:
             if not stale:
-                seen.checked_at = changes.started_ns / 1e9
-            await asyncio.to_thread(self._state.save, seen)
+                snapshot.checked_at = changes.started_ns / 1e9
+            await asyncio.to_thread(self._state.save, snapshot)
         if not stale:
-            # A pull may bring thousands of commits: those that take longer come behind the search.
-            self._work = asyncio.ensure_future(self._update_history(seen, left))
-            if not await self._in_time():
+            # A pull may bring thousands of commits: what takes longer continues in the background.
+            self._background = asyncio.ensure_future(self._update_history(snapshot, left))
+            if not await self._finished_in_time():
                 return ()
         return _stale(stale)
 
-    async def _valid(self) -> Seen | None:
-        return await asyncio.to_thread(self._read_seen)
+    async def _valid_snapshot(self) -> ProjectSnapshot | None:
+        return await asyncio.to_thread(self._read_snapshot)
 
-    def _read_seen(self) -> Seen | None:
-        seen = self._state.seen()
-        # A remote store would be asked over the network before every search, and counts with a delay.
-        if seen is None or not self._store.backend.capabilities.local:
-            return seen
+    def _read_snapshot(self) -> ProjectSnapshot | None:
+        snapshot = self._state.snapshot()
+        # A remote store would be queried over the network before every search, and its counts lag behind.
+        if snapshot is None or not self._store.backend.capabilities.local:
+            return snapshot
         stats = self._store.backend.stats(self._store.namespace)
-        # An older copy of the store, or another one in its place, holds something else than what was seen.
-        return seen if stats.sequence >= seen.sequence and stats.records >= seen.chunks else None
+        # An older copy of the store, or another store in its place, does not match the snapshot.
+        return snapshot if stats.sequence >= snapshot.sequence and stats.records >= snapshot.chunks else None
 
-    async def _of_unknown_age(self) -> tuple[Notice, ...]:
+    async def _notices_without_snapshot(self) -> tuple[Notice, ...]:
         run = await asyncio.to_thread(self._state.last_run)
         if run is not None and run.outcome == "running":
-            far = f": {run.files_done:,} of {run.files_total:,} files are done" if run.files_total else ""
-            return (Notice(STALE_INDEX, f"the project is being indexed{far}"),)
+            progress = f": {run.files_done:,} of {run.files_total:,} files are done" if run.files_total else ""
+            return (Notice(STALE_INDEX, f"the project is being indexed{progress}"),)
         if run is not None and run.outcome != "complete":
             return (Notice(STALE_INDEX, f"the last index run was {_ENDED[run.outcome]}; {_ADVICE}"),)
         stats = await self._store.stats()
         if not stats.records or not await self._store.count(IS_CHUNK):
-            return ()  # nothing was indexed: that is no old index
+            return ()  # the project was never indexed
         return (Notice(STALE_INDEX, f"it is not known how old the index is; {_ADVICE}"),)
 
-    async def _look(self, seen: Seen, *, seconds: float) -> Changes:
-        def look() -> tuple[Changes, float]:
+    async def _find_changes(self, snapshot: ProjectSnapshot, *, seconds: float) -> Changes:
+        def check() -> tuple[Changes, float]:
             started = time.thread_time()
-            found = look_at(self._root, seen, recipe=self._recipe, seconds=seconds)
+            found = find_changes(self._root, snapshot, chunk_version=self._chunk_version, seconds=seconds)
             return found, time.thread_time() - started
 
-        changes, took = await asyncio.to_thread(look)
-        self._looks.append(took)
-        usual = min(self._looks)
-        self._rested_at = time.monotonic() + (usual * _REST_AFTER_LOOK if usual > _FREE_LOOK else 0.0)
+        changes, duration = await asyncio.to_thread(check)
+        self._durations.append(duration)
+        usual = min(self._durations)
+        self._resting_until = time.monotonic() + (usual * _REST_AFTER_CHECK if usual > _FREE_CHECK else 0.0)
         return changes
 
-    def _affordable(self, seen: Seen, changes: Changes, seconds: float) -> list[SourceFile]:
-        """Return the files that can be read in that time, those that were changed last first."""
-        costs = seen.costs
+    def _affordable(self, snapshot: ProjectSnapshot, changes: Changes, seconds: float) -> list[SourceFile]:
+        """Return the files that can be indexed in that time, the most recently changed first."""
+        costs = snapshot.costs
         left = seconds - costs.update
         files = []
         for file in sorted(changes.changed, key=lambda file: (-file.mtime_ns, file.path)):
@@ -251,74 +251,76 @@ class Freshness:
                 files.append(file)
         return files
 
-    async def _apply_alone(
-        self, seen: Seen, changes: Changes, files: Sequence[SourceFile], removed: Sequence[str]
+    async def _apply_if_alone(
+        self, snapshot: ProjectSnapshot, changes: Changes, files: Sequence[SourceFile], removed: Sequence[str]
     ) -> str | None:
-        """Return what stood in the way, as the end of a notice; ``None`` where it was done."""
+        """Apply changes; return the obstacle as the end of a notice, or ``None`` on success."""
         with self._state.hold() as alone:
             if not alone:
                 return "; another process is indexing"
             try:
-                await self._apply(seen, changes, files, removed)
+                await self._apply(snapshot, changes, files, removed)
             except StoreUnwritableError:
                 self._unwritable = True
                 return ""
         return None
 
-    async def _in_time(self) -> bool:
-        """Wait for the work; what takes unexpectedly long (a service that embeds, a busy machine) goes on by itself."""
-        work = self._work
-        if work is None:
+    async def _finished_in_time(self) -> bool:
+        """Wait for the background task; a slow one (an embedding service, a busy machine) continues by itself."""
+        task = self._background
+        if task is None:
             return True
-        done, _ = await asyncio.wait({work}, timeout=max(_LEAST_PATIENCE, _PATIENCE * self._budget))
+        done, _ = await asyncio.wait({task}, timeout=max(_LEAST_PATIENCE, _PATIENCE * self._budget))
         if done:
-            self._work = None
-            work.result()  # raises what it raised
+            self._background = None
+            task.result()  # raises the error of the task
         return bool(done)
 
-    async def _settle(self) -> None:
-        """Wait for what goes on behind searches; where it failed, the next try has time."""
-        work, self._work = self._work, None
-        if work is not None:
-            outcome: list[object] = await asyncio.gather(work, return_exceptions=True)
+    async def _finish_background(self) -> None:
+        """Wait for the background task; after a failure, the next check rests."""
+        task, self._background = self._background, None
+        if task is not None:
+            outcome: list[object] = await asyncio.gather(task, return_exceptions=True)
             if isinstance(failure := outcome[0], Exception):
                 _log.warning("index_not_refreshed", error=str(failure))
                 self._notices = (Notice(STALE_INDEX, f"the index may be older than the project: {failure}"),)
-                self._rested_at = time.monotonic() + _REST_AFTER_FAILURE
+                self._resting_until = time.monotonic() + _REST_AFTER_FAILURE
 
-    async def _apply(self, seen: Seen, changes: Changes, files: Sequence[SourceFile], removed: Sequence[str]) -> None:
+    async def _apply(
+        self, snapshot: ProjectSnapshot, changes: Changes, files: Sequence[SourceFile], removed: Sequence[str]
+    ) -> None:
         if files or removed:
             from aurora_dev.indexing.indexer import Indexer, IndexOptions
 
             started = time.perf_counter()
             indexer = Indexer(self._store, self._root, options=IndexOptions(mask_secrets=self._mask))
             report = await indexer.update(files, removed)
-            _learn(seen, sum(file.size for file in files), time.perf_counter() - started)
+            _learn(snapshot, sum(file.size for file in files), time.perf_counter() - started)
             for path in removed:
-                seen.files.pop(path, None)
-            seen.note_files(files, indexer.seen.versions, changes.started_ns)
-            seen.chunks = max(0, seen.chunks + report.chunks_added - report.chunks_removed)
+                snapshot.files.pop(path, None)
+            snapshot.record_files(files, indexer.snapshot.versions, changes.started_ns)
+            snapshot.chunks = max(0, snapshot.chunks + report.chunks_added - report.chunks_removed)
             if self._on_change is not None:
                 await self._on_change()
-            seen.sequence = (await self._store.stats()).sequence
+            snapshot.sequence = (await self._store.stats()).sequence
             _log.info("index_refreshed", files=len(files), removed=len(removed), seconds=round(report.seconds, 4))
         if len(files) + len(removed) == len(changes):
-            seen.checked_at = changes.started_ns / 1e9
-        await asyncio.to_thread(self._state.save, seen)
+            snapshot.checked_at = changes.started_ns / 1e9
+        await asyncio.to_thread(self._state.save, snapshot)
 
-    async def _update_history(self, seen: Seen, seconds: float | None) -> int:
-        """Read new commits where the present one is another than before and that is quick enough; return how many."""
+    async def _update_history(self, snapshot: ProjectSnapshot, seconds: float | None) -> int:
+        """Index new commits if ``HEAD`` changed and ``seconds`` (``None``: any time) suffice; return their number."""
         if self._history is None or self._unwritable:
             return 0
-        mark = await asyncio.to_thread(head_mark, self._root)
-        if mark == seen.head or (seconds is not None and seen.costs.history > seconds):
+        head = await asyncio.to_thread(head_state, self._root)
+        if head == snapshot.head or (seconds is not None and snapshot.costs.history > seconds):
             return 0
         from aurora_dev.history.commit_indexer import CommitIndexer
 
         report = await CommitIndexer(self._store, self._root, options=self._history).run()
-        seen.costs.history += _LEARNING * (report.seconds - seen.costs.history)
-        seen.head = mark
-        await asyncio.to_thread(self._state.save, seen)
+        snapshot.costs.history += _LEARNING * (report.seconds - snapshot.costs.history)
+        snapshot.head = head
+        await asyncio.to_thread(self._state.save, snapshot)
         return report.commits_added
 
 
@@ -331,8 +333,9 @@ def _stale(count: int, why: str = "") -> tuple[Notice, ...]:
     return (Notice(STALE_INDEX, f"stale: {count:,} {'file' if count == 1 else 'files'}{why}; {_ADVICE}"),)
 
 
-def _learn(seen: Seen, size: int, seconds: float) -> None:
-    costs = seen.costs
+def _learn(snapshot: ProjectSnapshot, size: int, seconds: float) -> None:
+    """Move the estimated costs towards a measurement (exponential moving average)."""
+    costs = snapshot.costs
     if size < _SMALL_UPDATE:
         costs.update += _LEARNING * (max(0.0, seconds - size * costs.update_byte) - costs.update)
     else:

@@ -1,31 +1,85 @@
-"""Ignore files, as git reads them: patterns relative to their folder, the last one that matches decides.
+"""Ignore rules: where they come from, how they are merged, and how one entry is decided.
 
-`pathspec` translates each pattern; what it does not do is decide for one entry at a time while walking, which is what
-git does and what makes "nothing below an excluded folder comes back" come out by itself.
+`IgnoreRules` merges all rules of a folder. For one entry, the first of these that matches it decides:
+
+1. ``.auroraignore`` of the folder, then of the folders above, up to the project's root (never beyond it);
+2. ``.gitignore`` of the folder, then of the folders above, up to the root of the repository, which may lie above the
+   project;
+3. ``.git/info/exclude`` of the repository.
+
+Within one file the last matching pattern decides, as in git. The tables of `filetypes` come after all of these, so that
+``.auroraignore`` can bring back what they leave out; `walker` applies them.
+
+`pathspec` translates each pattern. Deciding entry by entry during the walk, as git does, needs no code for the rule
+that nothing below an excluded folder comes back.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-__all__ = ["IgnoreFile", "decide", "enclosing_rules", "read_ignore_file"]
+__all__ = ["IgnoreFile", "IgnoreRules", "Verdict", "read_ignore_file", "rules_above"]
 
+GIT_IGNORE_FILE = ".gitignore"
+OWN_IGNORE_FILE = ".auroraignore"
 _GLOB = re.compile(r"[*?\[\\]")
-_INHERITED = "ps_d"  # the group by which pathspec tells that a folder above matched, not the entry itself
-_MAX_BYTES = 1_000_000  # an ignore file beyond that is something else
+_INHERITED = "ps_d"  # the group by which pathspec marks that a folder above matched, not the entry itself
+_MAX_BYTES = 1_000_000  # nobody writes a longer ignore file
+
+
+class Verdict(NamedTuple):
+    """The decision about one entry.
+
+    Attributes:
+        excluded: Whether it is ignored.
+        wanted: Whether ``.auroraignore`` brings it back; the tables of `filetypes` then do not apply.
+    """
+
+    excluded: bool
+    wanted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoreRules:
+    """The merged rules of one folder.
+
+    Attributes:
+        git: The rules of git, outermost first.
+        own: The rules of ``.auroraignore`` files, outermost first.
+    """
+
+    git: tuple[IgnoreFile, ...] = ()
+    own: tuple[IgnoreFile, ...] = ()
+
+    def with_file(self, name: str, file: IgnoreFile) -> IgnoreRules:
+        """Return the rules with those of one more ignore file, which lies deeper than all others of its name."""
+        if not file:
+            return self
+        if name == OWN_IGNORE_FILE:
+            return IgnoreRules(self.git, (*self.own, file))
+        return IgnoreRules((*self.git, file), self.own)
+
+    def decide(self, path: str, name: str, *, is_dir: bool) -> Verdict:
+        """Decide about an entry of the folder; for the arguments see `IgnoreFile.match`."""
+        own = _innermost_match(self.own, path, name, is_dir=is_dir) if self.own else None
+        if own is not None:
+            return Verdict(excluded=own, wanted=not own)
+        return Verdict(bool(self.git and _innermost_match(self.git, path, name, is_dir=is_dir)), wanted=False)
 
 
 class IgnoreFile:
-    """The patterns of one file, compiled.
+    """The compiled patterns of one file.
 
-    Most patterns are a bare name or ``*.ext``: they are looked up; the rest are regular expressions.
+    Most patterns are a bare name or ``*.ext``, which are looked up in a dictionary; the rest are regular expressions.
 
     Args:
-        lines: The patterns, one a line.
-        prefix: What to put before a walked path, for patterns of a folder above the walk's root.
-        strip: How many characters of a walked path belong to the folder of the patterns.
+        lines: The patterns, one per line.
+        prefix: Prepended to a walked path, for a file in a folder above the walk's root.
+        strip: Number of characters of a walked path that name the folder of the file.
     """
 
     __slots__ = ("_globs", "_names", "_prefix", "_rules", "_strip", "_suffixes")
@@ -69,7 +123,7 @@ class IgnoreFile:
         self._rules.append((excludes, folders))
 
     def match(self, path: str, name: str, *, is_dir: bool) -> bool | None:
-        """Return whether the entry is excluded, or ``None`` where no pattern says anything about it.
+        """Return whether the entry is excluded, or ``None`` if no pattern matches it.
 
         Args:
             path: POSIX, relative to the walk's root.
@@ -100,10 +154,10 @@ class IgnoreFile:
 
 
 def _compile(body: str) -> re.Pattern[str] | None:
-    """Translate one pattern, without its ``!`` and its trailing ``/``; ``None`` where git would discard it."""
+    """Translate one pattern, without its ``!`` and its trailing ``/``; ``None`` if git would discard it."""
     if body.startswith(("!", "#")):
         body = "\\" + body
-    # Most ignore files need none of it, and it takes longer to import than a small project takes to walk.
+    # Imported late: most ignore files do not need it, and importing it takes longer than walking a small project.
     import pathspec
 
     try:
@@ -114,17 +168,16 @@ def _compile(body: str) -> re.Pattern[str] | None:
     return expression if isinstance(expression, re.Pattern) else None
 
 
-def decide(layers: Sequence[IgnoreFile], path: str, name: str, *, is_dir: bool) -> bool | None:
-    """Ask the innermost file first: return whether the entry is excluded, ``None`` where none of them says."""
-    for layer in reversed(layers):
-        verdict = layer.match(path, name, is_dir=is_dir)
-        if verdict is not None:
-            return verdict
+def _innermost_match(files: Sequence[IgnoreFile], path: str, name: str, *, is_dir: bool) -> bool | None:
+    for file in reversed(files):
+        excluded = file.match(path, name, is_dir=is_dir)
+        if excluded is not None:
+            return excluded
     return None
 
 
 def read_ignore_file(path: Path, *, prefix: str = "", strip: int = 0) -> IgnoreFile:
-    """Read an ignore file.
+    """Read an ignore file; for ``prefix`` and ``strip`` see `IgnoreFile`.
 
     Raises:
         OSError: It cannot be read.
@@ -135,34 +188,37 @@ def read_ignore_file(path: Path, *, prefix: str = "", strip: int = 0) -> IgnoreF
     return IgnoreFile(text.split("\n"), prefix=prefix, strip=strip)
 
 
-def enclosing_rules(root: Path, times: dict[str, int] | None = None) -> list[IgnoreFile]:
-    """Return what git would apply from outside of ``root``: the repository's exclude file and the folders above.
+def rules_above(root: Path, times: dict[str, int] | None = None) -> IgnoreRules:
+    """Return git's rules from outside ``root``: the repository's exclude file and the folders above.
 
-    Files that cannot be read count as empty: they are not the project's own. ``times`` receives when each was changed,
-    in nanoseconds since the epoch, by path.
+    Args:
+        root: The walk's root, absolute.
+        times: Receives the time of the last change of each file by path, in nanoseconds since the epoch.
+
+    Returns:
+        The rules; a file that cannot be read counts as empty, because it is not part of the project.
     """
+    rules = IgnoreRules()
     repository = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), None)
     if repository is None:
-        return []
+        return rules
     folders = [folder for folder in (root, *root.parents) if folder.is_relative_to(repository) and folder != root]
     sources = [(_git_folder(repository / ".git") / "info" / "exclude", repository)]
-    sources += [(folder / ".gitignore", folder) for folder in reversed(folders)]
-    layers = []
+    sources += [(folder / GIT_IGNORE_FILE, folder) for folder in reversed(folders)]
     for source, base in sources:
         relative = root.relative_to(base).as_posix()
         try:
             if times is not None:
                 times[str(source)] = source.stat().st_mtime_ns
-            layer = read_ignore_file(source, prefix="" if relative == "." else f"{relative}/")
+            file = read_ignore_file(source, prefix="" if relative == "." else f"{relative}/")
         except OSError:
             continue
-        if layer:
-            layers.append(layer)
-    return layers
+        rules = rules.with_file(GIT_IGNORE_FILE, file)
+    return rules
 
 
 def _git_folder(marker: Path) -> Path:
-    """Return the folder that holds ``info/``; in a linked worktree ``.git`` is a file that leads there."""
+    """Return the folder that contains ``info/``; in a linked worktree ``.git`` is a file that names it."""
     if marker.is_dir():
         return marker
     try:

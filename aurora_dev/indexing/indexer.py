@@ -1,4 +1,4 @@
-"""Brings a store up to date with a project: reads what changed, writes it, and removes what is gone."""
+"""The indexer of files: writes the chunks of new and changed files to a store, and removes those of deleted ones."""
 
 from __future__ import annotations
 
@@ -8,89 +8,76 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final
 
-from aurora_dev.core.record_kinds import FILE_KEY, IS_CHUNK
+from aurora_dev.core.contracts import DocumentStore
+from aurora_dev.core.record_kinds import FILE_KEY, IS_CHUNK, chunks_of
 from aurora_dev.core.types import Document, Record
 from aurora_dev.indexing.file_reader import Batch, FileReader, FileResult, StoredFile
-from aurora_dev.indexing.report import IndexOptions, IndexProgress, IndexReport
+from aurora_dev.indexing.options import IndexOptions
+from aurora_dev.indexing.report import IndexProgress, IndexReport
 from aurora_dev.indexing.walker import UNREADABLE, Skipped, SourceFile, Visited, check_root, walk
 from aurora_dev.log import get_logger
 
-__all__ = ["DocumentStore", "IndexOptions", "IndexProgress", "IndexReport", "Indexer", "SeenInRun"]
+__all__ = ["IndexOptions", "IndexProgress", "IndexReport", "Indexer", "RunSnapshot"]
 
 _log = get_logger(__name__)
 
-# Only records that the indexer wrote; a note that merely names a path is its author's.
-# Another process may write while this one does; each pass repairs what the two left mixed. Two are enough unless both
-# go on finding changed files, and the next run would repair the rest.
+# Another process may write at the same time; each pass repairs files that got chunks of both. Two passes are enough
+# unless both processes keep finding changed files; the next run repairs the rest.
 _MAX_PASSES: Final = 4
 _DELETES_PER_WRITE: Final = 10_000
-
-
-class DocumentStore(Protocol):
-    """What the indexer needs of a `VectorStore`."""
-
-    @property
-    def namespace(self) -> str:
-        """Part of every id."""
-
-    async def scan(self, filter: Mapping[str, Any] | None = None, *, content: bool = False) -> list[Record]:
-        """Return every record that matches; without ``content`` it is an empty string."""
-
-    async def write(
-        self, upserts: Sequence[Document], deletes: Sequence[str] = (), *, masked: bool = False
-    ) -> list[str]:
-        """Delete by id, then insert or replace, in one transaction; unchanged texts keep their vectors."""
 
 
 class Indexer:
     """Indexes one project into one store, incrementally.
 
-    Every document carries ``file_hash`` (of the file's bytes and of how they are cut and masked) and ``file_chunks``
-    (how many documents the file has). A file is up to date when the store's records for its path all carry its hash
-    and are as many; that one rule makes runs incremental, lets an interrupted run continue where it was, and shows
-    what two processes at once have left mixed.
+    Every chunk carries ``file_hash`` (see `file_version`) and ``file_chunks`` (the number of chunks of its file). A
+    file is up to date if all records of its path in the store have its hash, and their number is right. With this rule
+    runs are incremental, an interrupted run continues, and files mixed by two concurrent processes are noticed.
 
     Args:
-        store: Takes the documents.
+        store: Receives the documents.
         root: The project's folder.
         options: See `IndexOptions`.
+
+    Attributes:
+        snapshot: The files and folders that the last run read.
     """
 
     def __init__(self, store: DocumentStore, root: str | Path, *, options: IndexOptions | None = None) -> None:
         self._store = store
         self._root = Path(root)
         self._options = options or IndexOptions()
-        self.seen = SeenInRun()
+        self.snapshot = RunSnapshot()
 
     async def run(self, progress: Callable[[IndexProgress], None] | None = None, *, full: bool = False) -> IndexReport:
         """Bring the store up to date.
 
-        A file is written in one transaction together with the removal of what it no longer holds. Cancelling leaves
-        each file either as it was or as it is; the next run does the rest. What a file held stays while the file
-        cannot be read.
+        The new chunks of a file and the removal of its old ones are one transaction. So a cancelled run leaves every
+        file either in its old or in its new state, and the next run continues. Chunks of a file that cannot be read
+        stay.
 
         Args:
             progress: Called on the event loop at the start and after each batch.
-            full: Cut and store every file anew, also those that are up to date (unchanged texts keep their vectors).
+            full: Cut and store every file again, even if it is up to date (unchanged texts keep their vectors).
 
         Raises:
-            IndexingError: The folder is missing, is none, or cannot be listed.
-            StoreError: The store could not be read or written; what was written before stays.
-            EmbeddingError: The embedder failed; what was written before stays.
+            IndexingError: The folder is missing, is not a folder, or cannot be listed.
+            StoreError: The store could not be read or written; earlier batches are kept.
+            EmbeddingError: The embedder failed; earlier batches are kept.
         """
         run = _Run(self._store, self._root, self._options, progress)
         report = await run.finish(full=full)
-        self.seen = run.seen
+        self.snapshot = run.snapshot
         return report
 
     async def update(self, files: Sequence[SourceFile], removed: Collection[str] = ()) -> IndexReport:
-        """Bring some files alone up to date, as `walk` lists them; the counts are those of these files.
+        """Bring only some files up to date; the report counts only these.
 
         Args:
-            files: New and changed ones; what is stored of one that turns out to be no text goes.
-            removed: Paths whose documents go.
+            files: New and changed files, as `walk` lists them; the chunks of one that is no longer text are removed.
+            removed: Paths whose chunks are removed.
 
         Raises:
             StoreError: As `run`.
@@ -98,19 +85,19 @@ class Indexer:
         """
         run = _Run(self._store, self._root, self._options, None)
         report = await run.update(files, removed)
-        self.seen = run.seen
+        self.snapshot = run.snapshot
         return report
 
 
 @dataclass(slots=True)
-class SeenInRun:
-    """What a run looked at, for those who want to know later whether anything has changed since.
+class RunSnapshot:
+    """The files and folders that a run read, to find later changes.
 
     Attributes:
-        started_ns: Nanoseconds since the epoch, before the walk.
-        files: As they were listed, before they were read.
-        versions: By path, of those that were read and stored.
-        visited: By the walk.
+        started_ns: Time before the walk, nanoseconds since the epoch.
+        files: The files as they were listed, before they were read.
+        versions: The version of each file that was read and stored, by path.
+        visited: The folders and ignore files of the walk.
     """
 
     started_ns: int = 0
@@ -130,7 +117,7 @@ class _Run:
     outcome: dict[str, str] = field(default_factory=dict)  # path → added, updated, removed, unchanged
     skipped: list[Skipped] = field(default_factory=list)
     known: dict[str, tuple[int, int, str]] = field(default_factory=dict)
-    seen: SeenInRun = field(default_factory=SeenInRun)
+    snapshot: RunSnapshot = field(default_factory=RunSnapshot)
     secrets_masked: int = 0
     written: bool = False
 
@@ -154,7 +141,7 @@ class _Run:
     async def update(self, files: Sequence[SourceFile], removed: Collection[str]) -> IndexReport:
         start = time.perf_counter()
         paths = [*(file.path for file in files), *removed]
-        records = await self.store.scan({**IS_CHUNK, "path": {"$in": paths}}, content=False) if paths else []
+        records = await self.store.scan(chunks_of(paths), content=False) if paths else []
         stored = _by_path(records)
         self.timings["scan"] += time.perf_counter() - start
         await self._read(files, stored, _Kept(()), forced=False)
@@ -182,25 +169,25 @@ class _Run:
     async def _stored(self) -> dict[str, StoredFile]:
         start = time.perf_counter()
         records = await self.store.scan(IS_CHUNK, content=False)
-        # A large store has a million records: not on the event loop.
+        # In a thread: a large store has a million records.
         stored = await asyncio.to_thread(_by_path, records)
         self.timings["scan"] += time.perf_counter() - start
         return stored
 
     def _is_settled(self, stored: Mapping[str, StoredFile], kept: Callable[[str], bool]) -> bool:
-        """Whether the store holds exactly what this run has read."""
+        """Return whether the store holds exactly what this run has read."""
         return all(
             path in stored and stored[path].version == version for path, (_, _, version) in self.known.items()
         ) and all(path in self.known or kept(path) for path in stored)
 
     async def _pass(self, root: Path, stored: dict[str, StoredFile], *, forced: bool) -> Callable[[str], bool]:
-        """Read and write once; return which paths are kept although they were not read."""
-        # The store was scanned before the walk: what another process adds meanwhile is not taken for removed.
+        """Read and write once; return a predicate for paths whose records stay although they were not read."""
+        # The store was scanned before the walk, so that a file added meanwhile does not count as removed.
         start = time.perf_counter()
         skipped: list[Skipped] = []
-        options = replace(self.options.walk, sniff=False)  # the reader sees every file's bytes anyway
-        self.seen = SeenInRun(started_ns=time.time_ns())
-        visited = self.seen.visited
+        options = replace(self.options.walk, sniff=False)  # the reader checks the bytes of every file anyway
+        self.snapshot = RunSnapshot(started_ns=time.time_ns())
+        visited = self.snapshot.visited
         files = await asyncio.to_thread(lambda: list(walk(root, options, skipped, visited=visited)))
         self.timings["walk"] += time.perf_counter() - start
         kept = _Kept(skipped)
@@ -211,7 +198,7 @@ class _Run:
     async def _read(
         self, files: Sequence[SourceFile], stored: dict[str, StoredFile], kept: _Kept, *, forced: bool
     ) -> None:
-        """Read files, write what has changed of them, and remove what is stored of others."""
+        """Read files, write the changed ones, and remove the stored chunks of all other paths."""
         reader = FileReader(
             files,
             self.store.namespace,
@@ -226,8 +213,8 @@ class _Run:
         gone = [path for path in stored if path not in self.known and not kept(path)]
         await self._remove(gone, stored)
         self.skipped = list(reader.skipped)
-        self.seen.files = files
-        self.seen.versions = {path: version for path, (_, _, version) in self.known.items()}
+        self.snapshot.files = files
+        self.snapshot.versions = {path: version for path, (_, _, version) in self.known.items()}
         self.secrets_masked += reader.secrets_masked
         for stage, seconds in reader.timings.items():
             self.timings[stage] += seconds
@@ -236,21 +223,21 @@ class _Run:
         self, reader: FileReader, files: Sequence[SourceFile], stored: Mapping[str, StoredFile], kept: _Kept
     ) -> None:
         done = 0
-        self._tell(0, len(files), "")
+        self._report_progress(0, len(files), "")
         limit = self.options.first_batch_chunks
-        ahead = asyncio.create_task(asyncio.to_thread(reader.next_batch, limit, self.options.batch_files))
+        next_batch = asyncio.create_task(asyncio.to_thread(reader.next_batch, limit, self.options.batch_files))
         try:
-            while (batch := await asyncio.shield(ahead)) is not None:
-                # One batch is read while the one before it is embedded and written: memory holds two.
+            while (batch := await asyncio.shield(next_batch)) is not None:
+                # One batch is read while the previous one is embedded and written: memory holds two.
                 limit = self.options.batch_chunks
-                ahead = asyncio.create_task(asyncio.to_thread(reader.next_batch, limit, self.options.batch_files))
+                next_batch = asyncio.create_task(asyncio.to_thread(reader.next_batch, limit, self.options.batch_files))
                 await self._write(batch, stored, kept)
                 done += len(batch.files)
-                self._tell(done, len(files), batch.files[-1].file.path)
+                self._report_progress(done, len(files), batch.files[-1].file.path)
         finally:
             reader.stop()
-            # The thread cannot be cancelled; it ends after its file, and nothing of it outlives the run.
-            await asyncio.gather(ahead, return_exceptions=True)
+            # The thread cannot be cancelled; it ends after its current file, and must not outlive the run.
+            await asyncio.gather(next_batch, return_exceptions=True)
 
     async def _write(self, batch: Batch, stored: Mapping[str, StoredFile], kept: _Kept) -> None:
         upserts: list[Document] = []
@@ -279,7 +266,7 @@ class _Run:
         self.chunks += counts
         for path, what in outcome.items():
             earlier = self.outcome.get(path)
-            # What a later pass finds about a file is no news about what this run did.
+            # A later pass sees the result of this run's own writes, which is not a new outcome.
             if earlier in (None, "removed") or (what != "unchanged" and earlier != "added"):
                 self.outcome[path] = what
         self._remember(batch.files)
@@ -302,24 +289,24 @@ class _Run:
             return
         start = time.perf_counter()
         self.written = True
-        # Masking is done, or is not wanted.
+        # The reader has masked secrets, unless that is switched off.
         write = asyncio.ensure_future(self.store.write(upserts, deletes, masked=True))
         try:
             await asyncio.shield(write)
         except asyncio.CancelledError:
-            # Let the transaction end, so that whoever cancelled may close the store.
+            # Let the transaction end, so that the store can be closed after the cancellation.
             await asyncio.gather(write, return_exceptions=True)
             raise
         self.timings["write"] += time.perf_counter() - start
 
-    def _tell(self, done: int, total: int, path: str) -> None:
+    def _report_progress(self, done: int, total: int, path: str) -> None:
         if self.progress is not None:
             chunks = self.chunks["added"] + self.chunks["updated"]
             self.progress(IndexProgress(done, total, chunks, path))
 
 
 class _Kept:
-    """Paths whose records stay although their files were not read this time."""
+    """The paths whose records stay although their files could not be read."""
 
     def __init__(self, skipped: Iterable[Skipped]) -> None:
         unreadable = [entry.path for entry in skipped if entry.reason == UNREADABLE]

@@ -1,4 +1,4 @@
-"""A lock between processes that the system releases when its holder ends, however it ends."""
+"""A lock between processes; the operating system releases it when its holder ends, even if killed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["is_held", "try_lock"]
 
 @contextmanager
 def try_lock(path: Path | None) -> Iterator[bool]:
-    """Hold a file's lock for the block, without waiting for it.
+    """Lock a file for the block, without waiting.
 
     Args:
-        path: Made where it is missing; ``None``, or a place that cannot be written: there is nothing to share.
+        path: The file, created if missing. ``None``, or a file that cannot be opened, counts as locked by this block.
 
     Yields:
-        Whether it is held: ``False`` where another process, or another block of this one, has it.
+        Whether the lock is held: ``False`` if another process, or another block of this one, holds it.
     """
     try:
         descriptor = None if path is None else os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -35,7 +35,7 @@ def try_lock(path: Path | None) -> Iterator[bool]:
 
 
 def is_held(path: Path | None) -> bool:
-    """Whether somebody holds the lock right now."""
+    """Return whether any process holds the lock."""
     if path is None or not path.exists():
         return False
     with try_lock(path) as held:
@@ -55,5 +55,5 @@ def _take(descriptor: int) -> bool:
     except (BlockingIOError, PermissionError):
         return False
     except OSError:
-        return True  # a file system without locks: as if everybody were alone
+        return True  # a file system without locks: nothing can be excluded
     return True

@@ -1,4 +1,4 @@
-"""What keeps an index true: complete runs with their record, quick updates before searches, and the watch."""
+"""The index of a project: complete runs, quick updates before a search, and the watch."""
 
 from __future__ import annotations
 
@@ -10,31 +10,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from aurora_dev.core.types import Notice
-from aurora_dev.history.git_head import head_mark
+from aurora_dev.history.head_state import head_state
+from aurora_dev.indexing.chunk_version import current_chunk_version
 from aurora_dev.indexing.freshness import DEFAULT_BUDGET, Freshness, FreshnessMode
-from aurora_dev.indexing.index_state import IndexState, RunRecord, Seen
-from aurora_dev.indexing.recipe import recipe_name
+from aurora_dev.indexing.index_state import IndexState, RunRecord
+from aurora_dev.indexing.snapshot import ProjectSnapshot
 
 if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
-    from aurora_dev.history.types import HistoryOptions
+    from aurora_dev.history.options import HistoryOptions
+    from aurora_dev.indexing.indexer import RunSnapshot
     from aurora_dev.indexing.report import IndexProgress, IndexReport
     from aurora_dev.indexing.watch import WatchBatch
 
 __all__ = ["IndexAge", "ProjectIndex"]
 
-# A run says how far it is so often; who asks for the status meanwhile is told.
-_PROGRESS_EVERY: Final = 0.5
+# How often a run records its progress for the status of other processes.
+_PROGRESS_INTERVAL: Final = 0.5  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class IndexAge:
-    """How old an index is.
+    """The age of an index.
 
     Attributes:
-        last_run: The last complete run that was begun, by whatever process; ``None`` where none is known.
-        current_at: Seconds since the epoch at which the index was last known to be as the project; ``None``: unknown.
-        stale_files: Files that differ from the index now; ``None`` where that is not known.
+        last_run: The last complete run of any process; ``None`` if none is known.
+        current_at: Time at which the index was last known to match the project, seconds since the epoch; ``None`` if
+            unknown.
+        stale_files: Number of files that differ from the index now; ``None`` if unknown.
     """
 
     last_run: RunRecord | None = None
@@ -43,16 +46,16 @@ class IndexAge:
 
 
 class ProjectIndex:
-    """Keeps the index of one project.
+    """Keeps the index of one project up to date.
 
     Args:
-        store: Takes the documents.
+        store: Receives the documents.
         root: The project's folder.
-        folder: Where the state is kept; ``None`` keeps it in this process alone.
+        folder: The folder of the index state; ``None`` keeps it in memory.
         mode: What a search does about changes; see `Freshness`.
-        budget: Seconds that a search may spend on them.
-        mask_secrets: As for `IndexOptions`.
-        history: Which commits are kept; a limit of 0 keeps none.
+        budget: Seconds that a search may spend on changes.
+        mask_secrets: See `IndexOptions`.
+        history: The commits to store; a limit of 0 stores none.
         on_change: Awaited after files were indexed.
     """
 
@@ -86,13 +89,13 @@ class ProjectIndex:
         )
 
     async def before_search(self) -> tuple[Notice, ...]:
-        """Bring the index up to date where that is quick; return what a search should say about its age."""
-        return await self.freshness.ensure()
+        """Update the index if that is quick; return the notices for the search results."""
+        return await self.freshness.refresh_before_search()
 
     async def index(
         self, progress: Callable[[IndexProgress], None] | None = None, *, full: bool = False
     ) -> IndexReport:
-        """Index files, then commits; a run that does not come to its end is on record as such.
+        """Index files, then commits, and record the run and its outcome.
 
         Raises:
             IndexingError: The project cannot be read.
@@ -106,7 +109,7 @@ class ProjectIndex:
             except asyncio.CancelledError:
                 self.state.end("cancelled")
                 raise
-            except BaseException as error:  # whatever ended it, the record says so, and the error goes on
+            except BaseException as error:  # recorded, then raised again
                 self.state.end("failed", f"{type(error).__name__}: {error}")
                 raise
             self.state.end("complete")
@@ -116,38 +119,40 @@ class ProjectIndex:
         from aurora_dev.history.commit_indexer import CommitIndexer
         from aurora_dev.indexing.indexer import Indexer, IndexOptions
 
-        said = 0.0
+        recorded_at = 0.0
 
-        def tell(step: IndexProgress) -> None:
-            nonlocal said
-            if time.monotonic() - said >= _PROGRESS_EVERY:
-                said = time.monotonic()
+        def record_progress(step: IndexProgress) -> None:
+            nonlocal recorded_at
+            if time.monotonic() - recorded_at >= _PROGRESS_INTERVAL:
+                recorded_at = time.monotonic()
                 self.state.progress(step.files_done, step.files_total)
             if progress is not None:
                 progress(step)
 
         indexer = Indexer(self._store, self._root, options=IndexOptions(mask_secrets=self._mask))
-        report = await indexer.run(tell, full=full)
-        self.state.progress(len(indexer.seen.files), len(indexer.seen.files))
-        mark = await asyncio.to_thread(head_mark, self._root)
+        report = await indexer.run(record_progress, full=full)
+        self.state.progress(len(indexer.snapshot.files), len(indexer.snapshot.files))
+        head = await asyncio.to_thread(head_state, self._root)
         if self._history is not None:
             report = replace(report, history=await CommitIndexer(self._store, self._root, options=self._history).run())
         if self._on_change is not None:
             await self._on_change()
-        before = await asyncio.to_thread(self.state.seen)
-        seen = Seen(recipe_name(), chunks=report.chunks_total, head=mark)
-        if before is not None:
-            seen.costs = before.costs
-        run = indexer.seen
-        seen.note_walk(run.visited, run.started_ns)
-        seen.note_files(run.files, run.versions, run.started_ns)
-        seen.walked_at = seen.checked_at = run.started_ns / 1e9
-        seen.sequence = (await self._store.stats()).sequence
-        await asyncio.to_thread(self.state.save, seen)
+        await self._save_snapshot(indexer.snapshot, report.chunks_total, head)
         return report
 
+    async def _save_snapshot(self, run: RunSnapshot, chunks: int, head: str) -> None:
+        previous = await asyncio.to_thread(self.state.snapshot)
+        snapshot = ProjectSnapshot(current_chunk_version(), chunks=chunks, head=head)
+        if previous is not None:
+            snapshot.costs = previous.costs
+        snapshot.record_walk(run.visited, run.started_ns)
+        snapshot.record_files(run.files, run.versions, run.started_ns)
+        snapshot.walked_at = snapshot.checked_at = run.started_ns / 1e9
+        snapshot.sequence = (await self._store.stats()).sequence
+        await asyncio.to_thread(self.state.save, snapshot)
+
     async def age(self) -> IndexAge:
-        """Return how old the index is, by a look at the project; it changes nothing.
+        """Return the age of the index, by comparing it with the project; nothing is updated.
 
         Raises:
             StoreError: The store cannot be read.
@@ -155,22 +160,22 @@ class ProjectIndex:
         run = await asyncio.to_thread(self.state.last_run)
         try:
             stale = await self.freshness.count_stale()
-        except OSError:  # the project's folder is gone, or cannot be read
+        except OSError:  # the project's folder is missing or unreadable
             stale = None
-        seen = await asyncio.to_thread(self.state.seen)
-        return IndexAge(run, (seen.checked_at or None) if seen is not None else None, stale)
+        snapshot = await asyncio.to_thread(self.state.snapshot)
+        return IndexAge(run, (snapshot.checked_at or None) if snapshot is not None else None, stale)
 
     def watch(self, *, stop: asyncio.Event | None = None, poll: bool = False) -> AsyncGenerator[WatchBatch, None]:
-        """Follow the project's changes; see `watch_project`."""
+        """Index changes of the project as they happen; see `watch_project`."""
         from aurora_dev.indexing.watch import watch_project
 
         return watch_project(self, self._root, stop=stop, poll=poll)
 
     async def bring_up_to_date(self) -> tuple[int, int, int]:
-        """Index what changed, or everything where nothing was seen yet; for who follows a project's changes.
+        """Index all changes, or the whole project if there is no snapshot; for the watch.
 
         Returns:
-            How many files were read, how many were removed, and how many commits are new.
+            The number of files read, of files removed, and of new commits.
 
         Raises:
             IndexingError: The project cannot be read.
@@ -185,5 +190,5 @@ class ProjectIndex:
         return report.files_added + report.files_updated, report.files_removed, commits
 
     async def close(self) -> None:
-        """End what goes on behind a search."""
+        """End the update that runs in the background, if any."""
         await self.freshness.close()

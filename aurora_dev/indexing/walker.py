@@ -1,4 +1,4 @@
-"""Which files of a project are read: text that somebody wrote, and nothing that git or the user keeps out."""
+"""The walk over a project: lists the text files that people wrote, without those that git or the user excludes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from typing import Final
 
 from aurora_dev.errors import IndexingError
 from aurora_dev.indexing import filetypes
-from aurora_dev.indexing.ignore import IgnoreFile, decide, enclosing_rules, read_ignore_file
+from aurora_dev.indexing.ignore import (
+    GIT_IGNORE_FILE,
+    OWN_IGNORE_FILE,
+    IgnoreRules,
+    read_ignore_file,
+    rules_above,
+)
 
 __all__ = ["UNREADABLE", "Focus", "Skipped", "SourceFile", "Visited", "WalkOptions", "check_root", "read_text", "walk"]
 
@@ -27,21 +33,19 @@ LINK_BROKEN: Final = "broken link"
 LINK_OUTSIDE: Final = "link out of the project"
 LINK_TWICE: Final = "link to a file that is read itself"
 
-_IGNORE_FILE: Final = ".gitignore"
-_OWN_IGNORE_FILE: Final = ".auroraignore"
 _SNIFF_BYTES: Final = 8192  # git itself looks for a NUL in the first 8,000
-_MAX_FILE_SIZE: Final = 1024 * 1024  # hand-written source stays far below; data and bundles do not
+_MAX_FILE_SIZE: Final = 1024 * 1024  # hand-written source is far smaller; data and bundles are not
 
 
 @dataclass(frozen=True, slots=True)
 class WalkOptions:
-    """What is rarely changed about a walk.
+    """The options of a walk; the defaults suit nearly every project.
 
     Attributes:
         max_file_size: Bytes; larger files are skipped.
-        sniff: Whether the first 8 KB of each file are read to tell binary, generated and minified ones. A caller that
-            reads every file anyway asks `filetypes.content_reason` itself.
-        gitignore: Whether ``.gitignore`` files and ``.git/info/exclude`` count.
+        sniff: Whether the first 8 KB of each file are read to recognise binary, generated and minified ones. A caller
+            that reads every file anyway calls `filetypes.content_reason` itself.
+        gitignore: Whether ``.gitignore`` files and ``.git/info/exclude`` apply.
     """
 
     max_file_size: int = _MAX_FILE_SIZE
@@ -55,10 +59,10 @@ class SourceFile:
 
     Attributes:
         path: POSIX, relative to the root.
-        absolute: Where it is.
+        absolute: Its absolute path.
         size: Bytes, when it was listed.
         mtime_ns: Time of its last change, in nanoseconds since the epoch.
-        wanted: Whether ``.auroraignore`` asks for it by name: it is then read even where it looks generated.
+        wanted: Whether ``.auroraignore`` brings it back; it is then read even if it looks generated or minified.
     """
 
     path: str
@@ -70,7 +74,7 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """What is not read: a file, or a whole folder (its path then ends with ``/``), and why."""
+    """A file or folder that is not read, with the reason; the path of a folder ends with ``/``."""
 
     path: str
     reason: str
@@ -80,7 +84,7 @@ def check_root(root: Path) -> Path:
     """Return the project's folder, absolute and with links resolved.
 
     Raises:
-        IndexingError: It does not exist, is no folder, or cannot be listed.
+        IndexingError: It does not exist, is not a folder, or cannot be listed.
     """
     try:
         resolved = Path(os.path.realpath(root.expanduser()))
@@ -88,7 +92,8 @@ def check_root(root: Path) -> Path:
             raise IndexingError(f"There is no folder {root}; nothing was changed. Name the folder of a project.")
         if not resolved.is_dir():
             raise IndexingError(
-                f"{root} is a file, not a folder; nothing was changed. Name the folder that it is in: {resolved.parent}"
+                f"{root} is a file, not a folder; nothing was changed. Name the folder of the project, such as "
+                f"{resolved.parent}"
             )
         with os.scandir(resolved):
             pass
@@ -102,12 +107,12 @@ def check_root(root: Path) -> Path:
 
 @dataclass(slots=True)
 class Visited:
-    """What tells later, by a look at their times alone, whether another walk would find other files.
+    """The folders and ignore files that a walk read, whose times show later whether another walk would differ.
 
     Attributes:
-        folders: Time of the last change of each folder that was listed, by its path from the root with a ``/`` at the
-            end (``""`` is the root), in nanoseconds since the epoch, taken before it was listed.
-        rules: The same of each ignore file that was read, by absolute path.
+        folders: By path relative to the root, ending with ``/`` (``""`` is the root): the time of the last change of
+            each listed folder, in nanoseconds since the epoch, taken before it was listed.
+        rules: The same for each ignore file, by absolute path.
         links: Whether there were linked files, which depend on more than their own folder.
     """
 
@@ -118,12 +123,12 @@ class Visited:
 
 @dataclass(frozen=True, slots=True)
 class Focus:
-    """Which folders a walk is to look at, where all others are known to be as they were.
+    """The folders to which a walk is limited, because all others are unchanged. Paths as in `Visited.folders`.
 
     Attributes:
-        changed: Folders that are listed anew; what they hold that is not ``known`` is walked in full.
-        known: Folders that an earlier walk has listed. Both as in `Visited.folders`.
-        ways: Changed folders and all that they lie in.
+        changed: Folders that are listed again; new folders in them are walked completely.
+        known: Folders that an earlier walk has listed.
+        ways: The changed folders and all their parents.
     """
 
     changed: frozenset[str]
@@ -132,7 +137,7 @@ class Focus:
 
     @classmethod
     def on(cls, changed: Iterable[str], known: Set[str]) -> Focus:
-        """Make one from the folders that have changed."""
+        """Return the focus on some changed folders."""
         changed = frozenset(changed)
         ways = {"", *changed}
         for folder in changed:
@@ -143,11 +148,16 @@ class Focus:
         return cls(changed, known, frozenset(ways))
 
     def lists(self, prefix: str) -> bool:
-        """Whether a folder's own files are wanted."""
+        """Return whether the files of a folder are listed."""
         return prefix in self.changed or prefix not in self.known
 
-    def passes_over(self, prefix: str, *, listed: bool) -> bool:
-        """Whether an entry is of no interest: nothing changed below it, and it is known or its folder not listed."""
+    def skips(self, prefix: str, *, listed: bool) -> bool:
+        """Return whether an entry is skipped, because nothing changed below it.
+
+        Args:
+            prefix: The path of the entry, ending with ``/``.
+            listed: Whether the files of its folder are listed; then only known folders are skipped.
+        """
         return prefix not in self.ways and (not listed or prefix in self.known)
 
 
@@ -159,24 +169,24 @@ def walk(
     visited: Visited | None = None,
     focus: Focus | None = None,
 ) -> Iterator[SourceFile]:
-    """List the files of a project that are worth reading, sorted by path.
+    """List the files of a project that are worth indexing, sorted by path.
 
-    ``.gitignore`` and ``.git/info/exclude`` are honoured as git does. ``.auroraignore`` has the same syntax and the
-    last word: it also brings back (``!build/``) what ``.gitignore`` or the tables of `filetypes` leave out; as in git,
-    nothing comes back below a folder that stays out. Files that hold secrets and the folders of version control never
-    come back. Linked folders are not followed; a linked file is read where it lies inside the root and is not read
-    anyway.
+    ``.gitignore`` and ``.git/info/exclude`` apply as in git. ``.auroraignore`` has the same syntax and takes
+    precedence: it also brings back (``!build/``) what ``.gitignore`` or the tables of `filetypes` leave out (see
+    `ignore`). As in git, nothing comes back below an excluded folder. Files that hold secrets, and the folders of
+    version control, never come back. Linked folders are not followed. A linked file is read if its target lies inside
+    the root and is not listed itself.
 
     Args:
         root: A folder.
         options: See `WalkOptions`.
-        skipped: Receives what is left out. What was removed while walking is not in it.
-        visited: Receives what was listed and read on the way.
-        focus: Limits the walk to some folders; ``None``: all.
+        skipped: Receives the files and folders that are left out, but not those that were deleted during the walk.
+        visited: Receives the folders and ignore files that were read.
+        focus: Limits the walk to some folders; ``None`` walks all.
 
     Raises:
-        IndexingError: The root is missing, no folder, or cannot be listed. Anything below that cannot be read is
-            reported and does not end the walk.
+        IndexingError: The root is missing, is not a folder, or cannot be listed. Anything below it that cannot be read
+            is added to ``skipped`` and does not end the walk.
     """
     found = _Walk(
         check_root(root), options or WalkOptions(), [] if skipped is None else skipped, visited or Visited(), focus
@@ -188,9 +198,8 @@ def walk(
 class _Folder:
     path: str
     prefix: str  # "" or "a/b/"
-    git: list[IgnoreFile]
-    own: list[IgnoreFile]
-    wanted: bool = False  # .auroraignore brought it back
+    rules: IgnoreRules
+    wanted: bool = False  # .auroraignore brings it back
 
 
 @dataclass(slots=True)
@@ -204,8 +213,8 @@ class _Walk:
     links: list[tuple[str, str]] = field(default_factory=list)
 
     def run(self) -> list[SourceFile]:
-        outside = enclosing_rules(self.root, self.visited.rules) if self.options.gitignore else []
-        todo = [_Folder(str(self.root), "", outside, [])]
+        rules = rules_above(self.root, self.visited.rules) if self.options.gitignore else IgnoreRules()
+        todo = [_Folder(str(self.root), "", rules)]
         while todo:
             todo += self._list(todo.pop())
         self.visited.links = bool(self.links)
@@ -218,13 +227,13 @@ class _Walk:
         self.skipped.append(Skipped(path.encode("utf-8", "backslashreplace").decode(), reason))
 
     def _list(self, folder: _Folder) -> list[_Folder]:
-        """Read one folder and return the ones below it that are to be read too."""
+        """List one folder, and return the subfolders to list."""
         try:
             self.visited.folders[folder.prefix] = os.stat(folder.path).st_mtime_ns  # noqa: PTH116  (faster by far)
             with os.scandir(folder.path) as listing:
                 entries = {entry.name: entry for entry in listing}
         except (FileNotFoundError, NotADirectoryError):
-            return []  # it went away
+            return []  # it was deleted
         except OSError:
             self._skip(folder.prefix, UNREADABLE)
             return []
@@ -232,14 +241,14 @@ class _Walk:
             self._skip(folder.prefix, VENDORED)
             return []
         if self.options.gitignore:
-            folder.git = self._with_rules(folder, _IGNORE_FILE, entries, folder.git)
-        folder.own = self._with_rules(folder, _OWN_IGNORE_FILE, entries, folder.own)
-        below = []
+            self._add_rules(folder, GIT_IGNORE_FILE, entries)
+        self._add_rules(folder, OWN_IGNORE_FILE, entries)
+        subfolders = []
         focus = self.focus
         lists = focus is None or focus.lists(folder.prefix)
         for name, entry in entries.items():
             path = folder.prefix + name
-            if focus is not None and focus.passes_over(path + "/", listed=lists):
+            if focus is not None and focus.skips(path + "/", listed=lists):
                 continue
             if not name.isascii() and not _is_utf8(name):
                 self._skip(path, NOT_UTF8)
@@ -248,41 +257,34 @@ class _Walk:
                 if entry.is_dir(follow_symlinks=False):
                     found = self._folder(folder, name, path, entry)
                     if found is not None:
-                        below.append(found)
+                        subfolders.append(found)
                 elif lists:
                     self._file(folder, name, path, entry)
             except FileNotFoundError:
-                continue  # it went away
+                continue  # it was deleted
             except OSError:
                 self._skip(path, UNREADABLE)
-        return below
+        return subfolders
 
-    def _with_rules(
-        self, folder: _Folder, name: str, entries: dict[str, os.DirEntry[str]], layers: list[IgnoreFile]
-    ) -> list[IgnoreFile]:
-        # git does not follow a linked .gitignore either: it may come with the content of somebody else's repository.
+    def _add_rules(self, folder: _Folder, name: str, entries: dict[str, os.DirEntry[str]]) -> None:
+        """Add the rules of an ignore file in a folder, if there is one."""
+        # Like git, do not follow a linked .gitignore: in a foreign repository it could read any file.
         if name not in entries or not entries[name].is_file(follow_symlinks=False):
-            return layers
+            return
         try:
             path = Path(folder.path, name)
             self.visited.rules[str(path)] = path.stat().st_mtime_ns
-            layer = read_ignore_file(path, strip=len(folder.prefix))
+            file = read_ignore_file(path, strip=len(folder.prefix))
         except OSError:
             self._skip(folder.prefix + name, UNREADABLE)
-            return layers
-        return [*layers, layer] if layer else layers
-
-    def _excluded(self, folder: _Folder, path: str, name: str, *, is_dir: bool) -> tuple[bool, bool]:
-        """Return whether ignore files exclude an entry, and whether .auroraignore asks for it."""
-        verdict = decide(folder.own, path, name, is_dir=is_dir) if folder.own else None
-        if verdict is not None:
-            return verdict, not verdict
-        return bool(folder.git and decide(folder.git, path, name, is_dir=is_dir)), False
+            return
+        folder.rules = folder.rules.with_file(name, file)
 
     def _folder(self, parent: _Folder, name: str, path: str, entry: os.DirEntry[str]) -> _Folder | None:
+        """Return a subfolder to list, or ``None`` if it is skipped."""
         if name in filetypes.ALWAYS_SKIPPED_FOLDERS:
-            return None  # not worth a word in the report
-        excluded, wanted = self._excluded(parent, path, name, is_dir=True)
+            return None  # not reported either
+        excluded, wanted = parent.rules.decide(path, name, is_dir=True)
         if excluded:
             self._skip(path + "/", IGNORED)
             return None
@@ -292,7 +294,7 @@ class _Walk:
         ):
             self._skip(path + "/", VENDORED)
             return None
-        return _Folder(entry.path, path + "/", parent.git, parent.own, wanted)
+        return _Folder(entry.path, path + "/", parent.rules, wanted)
 
     def _file(self, folder: _Folder, name: str, path: str, entry: os.DirEntry[str]) -> None:
         if name in filetypes.ALWAYS_SKIPPED_FOLDERS:
@@ -300,7 +302,7 @@ class _Walk:
         if filetypes.is_secret_file(name):
             self._skip(path, filetypes.SECRET)
             return
-        excluded, wanted = self._excluded(folder, path, name, is_dir=False)
+        excluded, wanted = folder.rules.decide(path, name, is_dir=False)
         if excluded:
             self._skip(path, IGNORED)
             return
@@ -328,7 +330,7 @@ class _Walk:
             self.files.append(SourceFile(path, Path(absolute), status.st_size, status.st_mtime_ns, wanted))
 
     def _read_links(self) -> None:
-        """Decide on linked files, now that it is known what is read anyway."""
+        """Add the linked files whose targets are not listed themselves."""
         taken = {str(file.absolute) for file in self.files}
         for path, link in sorted(self.links):
             try:
@@ -352,7 +354,7 @@ class _Walk:
 
 
 def _target_reason(target: Path) -> str | None:
-    """A link must not bring in what is out for good, whatever the link is called."""
+    """Return why the target of a link is skipped, whatever the link is called; ``None`` if it is not."""
     if filetypes.is_secret_file(target.name):
         return filetypes.SECRET
     if not filetypes.ALWAYS_SKIPPED_FOLDERS.isdisjoint(target.parts):
@@ -374,9 +376,9 @@ def _head(path: str) -> bytes:
 
 
 def read_text(file: SourceFile) -> str | None:
-    """Return a file's text with its newlines as they are, or ``None`` where it is binary.
+    """Return a file's text with its line breaks unchanged, or ``None`` if it is binary.
 
-    See `filetypes.decode` for the encodings; none of them fails.
+    For the encodings see `filetypes.decode`; it accepts any bytes.
 
     Raises:
         OSError: The file cannot be read.

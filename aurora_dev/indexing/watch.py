@@ -1,7 +1,7 @@
-"""Follows a project's changes: what was saved is indexed a moment later, a branch switch as one batch.
+"""The watch: changes of a project are indexed a moment after they are saved, a branch switch as one batch.
 
-The watcher only says that something happened; what it is, a look at the project tells, as before a search. So nothing
-is lost where events are: while a watcher is set up, where the system drops some, or on drives that send none.
+File system events only trigger a comparison of the project with its snapshot, as before a search. So no change is lost
+with an event: while a watcher starts, when the system drops some, or on drives that send none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aurora_dev.errors import AuroraError
-from aurora_dev.history.git_head import head_mark
+from aurora_dev.history.head_state import head_state
 from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:
@@ -26,35 +26,37 @@ __all__ = ["WatchBatch", "watch_project"]
 
 _log = get_logger(__name__)
 
-# Changes this close together are one batch; a build or a checkout that goes on is cut after the second.
+# All in seconds.
+# Debounce: a batch ends after this long without changes …
 _STEP: Final = 0.1
+# … or, during a build or a checkout that goes on, after this long.
 _DEBOUNCE: Final = 2.0
-# How often it is asked whether the present commit is another one, which no project file may tell.
+# How often HEAD is checked: a commit may change no file of the project.
 _TICK: Final = 1.0
-# How often a look makes up for events that never came.
-_LOOK_EVERY: Final = 30.0
-# Without a watcher a look is taken so often, at most a twentieth of the time.
-_POLL_EVERY: Final = 1.0
+# How often a comparison makes up for lost events.
+_CHECK_INTERVAL: Final = 30.0
+# The polling interval without a watcher; longer if a comparison would take more than a twentieth of the time.
+_POLL_INTERVAL: Final = 1.0
 _POLL_SHARE: Final = 20.0
-# While git holds its index lock it is at work, and what it has done so far is half a branch.
-_MOST_WAIT_FOR_GIT: Final = 20.0
-# Linux needs a watch for each folder: those of ignored folders would be most of them. Elsewhere one serves the tree.
-_EACH_FOLDER: Final = sys.platform == "linux"
+# While git holds its index lock, the working tree is between two branches.
+_MAX_WAIT_FOR_GIT: Final = 20.0
+# Linux needs one watch per folder, and ignored folders would take most of them. Elsewhere one watch covers the tree.
+_WATCH_EACH_FOLDER: Final = sys.platform == "linux"
 
 
 @dataclass(frozen=True, slots=True)
 class WatchBatch:
-    """What one batch of changes came to.
+    """The result of one batch of changes.
 
     Attributes:
-        files_updated: Files that were read because they are new or have changed.
-        files_removed: Files that left the index.
-        commits: Commits that are new.
-        seconds: How long it took.
-        at: Seconds since the epoch.
-        polling: Why no watcher tells of changes, so that they are looked for every second or so; else ``None``.
-        error: What went wrong; it is tried again. Else ``None``.
-        first: Whether this brought the index up to date before the first change.
+        files_updated: Number of new or changed files that were read.
+        files_removed: Number of files that were removed from the index.
+        commits: Number of new commits.
+        seconds: Duration of the update.
+        at: Time of its end, seconds since the epoch.
+        polling: Why the project is polled instead of watched; else ``None``.
+        error: The error of the update, which will be tried again; else ``None``.
+        first: Whether this is the initial update, before any change.
     """
 
     files_updated: int
@@ -76,62 +78,62 @@ async def watch_project(
     step: float = _STEP,
     debounce: float = _DEBOUNCE,
 ) -> AsyncGenerator[WatchBatch, None]:
-    """Bring the index up to date now and whenever the project changes, until it is stopped or closed.
+    """Bring the index up to date now and after every change, until stopped or closed.
 
     Args:
-        project_index: Of the project.
-        root: Its folder.
-        stop: Ends it when set.
-        poll: Look every second instead of watching, for drives that do not tell of changes.
+        project_index: The index of the project.
+        root: The project's folder.
+        stop: Ends the watch when set.
+        poll: Poll every second instead of watching, for drives without file system events.
         step: Seconds without changes that end a batch.
-        debounce: Seconds after which a batch ends although changes go on.
+        debounce: Seconds after which a batch ends even if changes continue.
 
     Yields:
-        A batch at the start, then one for each that changed the index or failed, and for each change of how the
-        project is watched.
+        A batch at the start; then one per update that changed the index or failed, and when watching turns to polling.
     """
-    root = Path(os.path.realpath(root))  # as the system names it in its events
+    root = Path(os.path.realpath(root))  # events have resolved paths
     polling = "asked to" if poll else None
     stop = stop or asyncio.Event()
-    first, said, failed = True, polling, ""
+    first, reported_polling, reported_error = True, polling, ""
     watcher = _Watcher(root, stop, step, debounce)
     try:
         while not stop.is_set():
-            began = time.perf_counter()
+            started = time.perf_counter()
             error = ""
-            done = (0, 0, 0)
+            counts = (0, 0, 0)
             try:
-                await _git_is_done(root, stop)
-                await asyncio.to_thread(watcher.note_head)
-                done = await project_index.bring_up_to_date()
-            except (AuroraError, OSError) as problem:  # the next try may go well: a full disk, a lock, a moved folder
+                await _wait_for_git(root, stop)
+                await asyncio.to_thread(watcher.record_head)
+                counts = await project_index.bring_up_to_date()
+            except (AuroraError, OSError) as problem:  # often temporary: a full disk, a lock, a moved folder
                 error = str(problem)
                 _log.warning("watch_failed", error=error)
-            if first or any(done) or (error and error != failed) or polling != said:
-                seconds = time.perf_counter() - began
-                yield WatchBatch(*done, seconds, time.time(), polling, error or None, first)
-            first, said, failed = False, polling, error
+            if first or any(counts) or (error and error != reported_error) or polling != reported_polling:
+                seconds = time.perf_counter() - started
+                yield WatchBatch(*counts, seconds, time.time(), polling, error or None, first)
+            first, reported_polling, reported_error = False, polling, error
             if polling is None:
                 try:
                     await watcher.wait(_folders(project_index, root), soon=bool(error))
-                except (OSError, RuntimeError) as problem:  # the system's limit of watches, or it knows none
+                except (OSError, RuntimeError) as problem:  # too many watches, or the system has none
                     polling = str(problem)
                     _log.warning("watch_polls", reason=polling)
             else:
-                await _wait(stop, max(_POLL_EVERY, _POLL_SHARE * project_index.freshness.last_look))
+                seconds_per_check = project_index.freshness.seconds_per_check
+                await _wait(stop, max(_POLL_INTERVAL, _POLL_SHARE * seconds_per_check))
     finally:
         await watcher.close()
 
 
 def _folders(project_index: ProjectIndex, root: Path) -> tuple[Path, ...]:
-    if not _EACH_FOLDER:
+    if not _WATCH_EACH_FOLDER:
         return (root,)
-    seen = project_index.state.seen()
-    return tuple(root / folder for folder in (seen.folders if seen is not None else ())) or (root,)
+    snapshot = project_index.state.snapshot()
+    return tuple(root / folder for folder in (snapshot.folders if snapshot is not None else ())) or (root,)
 
 
 class _Watcher:
-    """Waits for events in folders; it stays in place from batch to batch as long as the folders are the same."""
+    """Waits for events in folders; keeps its watches from batch to batch as long as the folders are the same."""
 
     def __init__(self, root: Path, stop: asyncio.Event, step: float, debounce: float) -> None:
         self._root = root
@@ -141,18 +143,21 @@ class _Watcher:
         self._folders: tuple[Path, ...] = ()
         self._events: AsyncGenerator[set[Any], None] | None = None
 
-    def note_head(self) -> None:
-        """Remember the present commit: another one later is an event."""
-        self._head = head_mark(self._root)
+    def record_head(self) -> None:
+        """Record the state of HEAD: a later change of it is an event."""
+        self._head = head_state(self._root)
 
     async def wait(self, folders: tuple[Path, ...], *, soon: bool) -> None:
-        """Return when something happened, or a look is due.
+        """Wait for an event, or until a comparison is due.
+
+        Args:
+            folders: The folders to watch.
+            soon: Whether the next comparison is due within a second rather than 30, to try again after an error.
 
         Raises:
-            OSError: The folders cannot be watched.
-            RuntimeError: Likewise.
+            OSError, RuntimeError: The folders cannot be watched.
         """
-        look_every = _TICK if soon else _LOOK_EVERY
+        interval = _TICK if soon else _CHECK_INTERVAL
         if self._events is None or folders != self._folders:
             await self.close()
             present = [folder for folder in folders if folder.is_dir()]
@@ -161,13 +166,13 @@ class _Watcher:
                 return
             self._open(present)
             self._folders = folders
-            look_every = 0.0  # for what happened while nobody watched
-        due = time.monotonic() + look_every
+            interval = 0.0  # for changes before the watch started
+        due = time.monotonic() + interval
         events = self._events
-        if events is None:  # never: it was opened above
+        if events is None:  # unreachable: it was opened above
             return
         async for changes in events:
-            if changes or time.monotonic() >= due or await asyncio.to_thread(head_mark, self._root) != self._head:
+            if changes or time.monotonic() >= due or await asyncio.to_thread(head_state, self._root) != self._head:
                 return
         self._events = None
 
@@ -176,25 +181,25 @@ class _Watcher:
 
         self._events = awatch(
             *folders,
-            watch_filter=_filter(self._root),
+            watch_filter=_event_filter(self._root),
             debounce=int(self._debounce * 1000),
             step=int(self._step * 1000),
             stop_event=self._stop,
             rust_timeout=int(_TICK * 1000),
             yield_on_timeout=True,
-            recursive=not _EACH_FOLDER,
+            recursive=not _WATCH_EACH_FOLDER,
             ignore_permission_denied=True,
         )
 
     async def close(self) -> None:
-        """Take the watches away."""
+        """Remove the watches."""
         events, self._events = self._events, None
         if events is not None:
             await events.aclose()
 
 
-def _filter(root: Path) -> Callable[[Any, str], bool]:
-    """Leave out what no walk would list, as far as names tell; the look afterwards knows better."""
+def _event_filter(root: Path) -> Callable[[Any, str], bool]:
+    """Return a filter that drops events in folders that no walk lists, judged by their names alone."""
     from aurora_dev.indexing import filetypes
 
     start = len(str(root)) + 1
@@ -206,9 +211,10 @@ def _filter(root: Path) -> Callable[[Any, str], bool]:
     return relevant
 
 
-async def _git_is_done(root: Path, stop: asyncio.Event) -> None:
+async def _wait_for_git(root: Path, stop: asyncio.Event) -> None:
+    """Wait until git has released its index lock, for at most 20 seconds."""
     lock = root / ".git" / "index.lock"
-    deadline = time.monotonic() + _MOST_WAIT_FOR_GIT
+    deadline = time.monotonic() + _MAX_WAIT_FOR_GIT
     while lock.exists() and time.monotonic() < deadline and not stop.is_set():
         await _wait(stop, _STEP)
 

@@ -1,1 +1,1 @@
-"""What people and agents talk to: the command line and the MCP server."""
+"""The interfaces for people and agents: the command line, the MCP server and assistants' configuration files."""

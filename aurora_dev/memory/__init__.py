@@ -1,9 +1,10 @@
-"""`Memory`: what a project's files and its agents' notes say, behind a handful of calls."""
+"""`Memory`: search, contexts and notes of one project, behind a handful of calls."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -45,7 +46,7 @@ class Memory(MemoryNotes, MemoryTransfer):
         self._owns_store = store is None
         self._notes: NoteService | None = None
         self._project_index: ProjectIndex | None = None
-        # By model and encoding; each keeps what it has learned of the store from call to call.
+        # By model and encoding; each caches what it has read from the store between calls.
         self._managers: dict[tuple[str | None, str | None], ContextManager] = {}
 
     @classmethod
@@ -61,8 +62,8 @@ class Memory(MemoryNotes, MemoryTransfer):
 
         Args:
             path: The project's folder.
-            settings: Used as they are; ``None`` loads them from environment, files and ``arguments``.
-            store: A store to use instead of the one that the settings name; it stays open when the memory closes.
+            settings: The settings; ``None`` loads them from the environment, files and ``arguments``.
+            store: A store to use instead of the one that the settings name. It stays open when the memory is closed.
             **arguments: Settings by name, for example ``embedder="bundled"`` or ``namespace="docs"``.
 
         Raises:
@@ -82,10 +83,14 @@ class Memory(MemoryNotes, MemoryTransfer):
     async def __aenter__(self) -> Self:
         if self._store is None:
             self._store = await asyncio.to_thread(open_store, self.settings, self.root)
-        self._notes = open_notes(self.settings, self.root, self._store)
-        self._project_index = open_project_index(
-            self.settings, self.root, self._store, own=self._owns_store, on_change=self._notes.mark_stale
-        )
+        try:
+            self._notes = open_notes(self.settings, self.root, self._store)
+            self._project_index = open_project_index(
+                self.settings, self.root, self._store, own=self._owns_store, on_change=self._notes.mark_stale
+            )
+        except BaseException:  # includes a cancelled task: __aexit__ is not called, and the store must not stay open
+            await self.close()
+            raise
         return self
 
     async def __aexit__(
@@ -94,21 +99,22 @@ class Memory(MemoryNotes, MemoryTransfer):
         await self.close()
 
     async def close(self) -> None:
-        """Release the store, if this memory opened it; a second call does nothing."""
+        """Close the store that this memory opened, and the user's store; a second call does nothing."""
         store, self._store = self._store, None
         notes, self._notes = self._notes, None
         project_index, self._project_index = self._project_index, None
-        if project_index is not None:
-            await project_index.close()
         self._managers.clear()
-        if notes is not None:
-            await notes.close()
-        if store is not None and self._owns_store:
-            await store.close()
+        async with AsyncExitStack() as parts:  # closes the last part first, and every part even if one raises
+            if store is not None and self._owns_store:
+                parts.push_async_callback(store.close)
+            if notes is not None:
+                parts.push_async_callback(notes.close)
+            if project_index is not None:
+                parts.push_async_callback(project_index.close)
 
     @property
     def store(self) -> VectorStore:
-        """The store underneath.
+        """The store of the project.
 
         Raises:
             StoreClosedError: The memory is not open.
@@ -119,7 +125,7 @@ class Memory(MemoryNotes, MemoryTransfer):
 
     @property
     def notes(self) -> NoteService:
-        """The memories of the project and of its user.
+        """The notes of the project and of its user.
 
         Raises:
             StoreClosedError: The memory is not open.
@@ -130,7 +136,7 @@ class Memory(MemoryNotes, MemoryTransfer):
 
     @property
     def project_index(self) -> ProjectIndex:
-        """What keeps the index true.
+        """The index of the project, with what keeps it current.
 
         Raises:
             StoreClosedError: The memory is not open.
@@ -149,21 +155,21 @@ class Memory(MemoryNotes, MemoryTransfer):
         reembed: bool = False,
         reembed_progress: Callable[[int, int], None] | None = None,
     ) -> IndexReport:
-        """Bring the memory up to date with the project's files and commits; only what changed is read again.
+        """Index the project's files and commits; only files that have changed are read again.
 
         Args:
             progress: Called on the event loop at the start and after each batch of files.
-            full: Read every file again, also where its content hash has not changed.
-            reembed: Bring back, from the stored text, vectors that were made by another embedder. That happens by
-                itself when only the bundled model has changed.
-            reembed_progress: Called with (done, to do) while that goes on, from a worker thread.
+            full: Whether to read every file again, even if its content hash has not changed.
+            reembed: Whether to make new vectors, from the stored text, for records with vectors of another embedder.
+                This happens automatically if only the version of the bundled model has changed.
+            reembed_progress: Called with (records done, records to do) during that, from a worker thread.
 
         Returns:
-            What was added, updated, removed and skipped. An interrupted run continues where it was.
+            A report of what was added, updated, removed and skipped. A new call continues an interrupted run.
 
         Raises:
             IndexingError: The project cannot be read.
-            StoreError: The store cannot be written; what was acknowledged before is kept.
+            StoreError: The store cannot be written; earlier writes are kept.
         """
         store = self.store
         if reembed or await self._only_the_bundled_model_changed():
@@ -176,8 +182,9 @@ class Memory(MemoryNotes, MemoryTransfer):
         """Keep the index current: ``async for batch in memory.watch(): …``; see `watch_project`.
 
         Args:
-            stop: Ends it when set.
-            poll: Look every second instead of waiting for the system's events, for drives that send none.
+            stop: Set it to stop watching.
+            poll: Whether to look for changes every second instead of waiting for events of the system, for drives that
+                send none.
         """
         return self.project_index.watch(stop=stop, poll=poll)
 
@@ -190,11 +197,11 @@ class Memory(MemoryNotes, MemoryTransfer):
         filter: Filter | None = None,
         options: SearchOptions | None = None,
     ) -> SearchResults:
-        """Find what answers a question, in files and memories; see `VectorStore.search`.
+        """Search files, commits and notes; see `VectorStore.search`.
 
-        What the user's own memories say joins the project's, with ``metadata["scope"] == "user"``; a memory whose code
-        has changed since says so in ``metadata["stale"]``. Files that changed since they were indexed are indexed first
-        where that is quick; else the notice ``stale_index`` says how many there are (see the setting ``freshness``).
+        Notes of the user join those of the project, with ``metadata["scope"] == "user"``. A note whose code has changed
+        since is marked in ``metadata["stale"]``. Files that changed since they were indexed are indexed first if that
+        is quick; otherwise the notice ``stale_index`` tells their number (see the setting ``freshness``).
         """
         notices = await self.project_index.before_search()
         results = await self.store.search(query, top_k, rerank=rerank, filter=filter, options=options)
@@ -217,25 +224,25 @@ class Memory(MemoryNotes, MemoryTransfer):
         filter: Filter | None = None,
         options: SearchOptions | None = None,
     ) -> Context:
-        """Assemble what a model should see for a task, within a token budget; see `ContextManager.build`.
+        """Build the context for a task within a token budget; see `ContextManager.build`.
 
         Args:
-            task: What the model is to do.
-            token_budget: No more tokens than this less ``reserve`` are used.
-            model: Whose tokens are counted: ``gpt-…``, or the path of a ``tokenizer.json``; any other name is counted
-                by an estimate that is on the safe side.
+            task: The task of the model.
+            token_budget: The greatest number of tokens, ``reserve`` included.
+            model: The model whose tokens are counted: ``gpt-…``, or the path of a ``tokenizer.json``. For any other
+                name, tokens are estimated on the safe side.
             encoding: ``o200k_base`` (the default) or ``cl100k_base``, instead of a model.
             reserve: Tokens to leave free.
             history: Chat messages so far, oldest first.
-            pinned: What is always there.
+            pinned: Items that are always included.
             map_budget: Tokens for a map of the project's symbols.
             rerank: Whether the search reranks.
-            filter: Conditions on what is searched.
-            options: For the search.
+            filter: Conditions on the metadata of what is searched.
+            options: Options of the search.
 
         Raises:
             InvalidRequestError: An argument is wrong, or the pinned items do not fit.
-            ConfigurationError: The encoding is not known.
+            ConfigurationError: The encoding is unknown.
             StoreError: The store cannot be read.
         """
         from aurora_dev.core.context_manager import ContextManager
@@ -262,7 +269,7 @@ class Memory(MemoryNotes, MemoryTransfer):
         )
         return replace(built, notices=(*notices, *built.notices)) if notices else built
 
-    # -- looking after itself ----------------------------------------------------------------------------------
+    # -- status ------------------------------------------------------------------------------------------------
 
     async def status(self) -> MemoryStatus:
         """Return what is stored, with which models, and what could work better."""

@@ -1,4 +1,4 @@
-"""The calls of `Memory` about memories; what they do is in `aurora_dev.notes`."""
+"""The calls of `Memory` about notes. They build the values that `aurora_dev.notes` works with."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, TypeAlias
 from aurora_dev.core.types import MetadataValue
 from aurora_dev.notes.model.types import (
     DEFAULT_IMPORTANCE,
+    NewNote,
     Note,
+    NoteChanges,
+    NoteFilter,
     NotePage,
     NotesExported,
     NotesImported,
@@ -25,26 +28,30 @@ if TYPE_CHECKING:
     from aurora_dev.indexing.project_index import ProjectIndex
     from aurora_dev.notes.service import NoteService
 
-# A class with a method of the name "list" cannot name the type.
+# In a class with a method `list`, annotations cannot use the type `list`.
 Notes: TypeAlias = list[Note]
 
 
 class MemoryNotes:
-    """What `Memory` can do with memories. A mixin: it expects the shelf of the class that it is mixed into."""
+    """The calls of `Memory` about notes: a mixin for a class with the properties `notes` and `project_index`."""
 
     @property
     def notes(self) -> NoteService:
-        """The memories of the project and of its user.
+        """The notes of the project and of its user.
 
         Raises:
             StoreClosedError: The memory is not open.
         """
-        raise AttributeError("the class that this is mixed into has the shelf")
+        raise NotImplementedError
 
     @property
     def project_index(self) -> ProjectIndex:
-        """What keeps the index true; see `notes`."""
-        raise AttributeError("the class that this is mixed into has it")
+        """The object that keeps the index current.
+
+        Raises:
+            StoreClosedError: The memory is not open.
+        """
+        raise NotImplementedError
 
     async def remember(
         self,
@@ -61,7 +68,7 @@ class MemoryNotes:
         scope: Scope = "project",
         metadata: Mapping[str, MetadataValue] | None = None,
     ) -> Remembered:
-        """Store something that was learned; what says the same as before is counted, not stored twice.
+        """Store a note. If a note says the same already, it is counted once more instead of stored twice.
 
         Args:
             content: The text; credentials in it are masked. At most 32 KiB.
@@ -70,33 +77,39 @@ class MemoryNotes:
             tags: Names to filter by, as in ``filter={"tags": "auth"}``.
             importance: 1 (trivial) to 10 (vital).
             source: Where it was learned: a person, a link, a file.
-            expires_in: Seconds, or a `timedelta`, after which it is no longer found; ``None``: never.
-            supersedes: Id or ids of memories that this one replaces: searches no longer find them, `history` does.
-            path: File or folder of the project that it is about; the memory is marked stale when that changes or goes.
+            expires_in: Seconds, or a `timedelta`, after which searches no longer find it; ``None``: never.
+            supersedes: Id or ids of notes that this one replaces: searches no longer find them, `history` does.
+            path: File or folder of the project that it is about; the note is marked stale when that changes or goes.
             symbol: Definition that it is about, as in ``Client.send``; then only that definition's text counts.
-            scope: ``user`` keeps it in the user's own store, for all projects.
-            metadata: More that is stored with it.
+            scope: ``user`` stores it in the user's own store, for all projects.
+            metadata: Further values to store with it.
 
         Returns:
-            What is stored now; whether it is new; likely contradictions with earlier decisions and conventions.
+            The stored note, whether it is new, and likely contradictions with earlier decisions and conventions.
 
         Raises:
-            InvalidRequestError: The content is empty or too long, or an argument is not usable; nothing was stored.
+            InvalidRequestError: The content is empty or too long, or an argument is malformed; nothing was stored.
             StoreError: The store cannot be written; nothing was stored.
         """
-        return await self.notes.remember(
-            content,
-            kind=kind,
-            tags=tags,
-            importance=importance,
-            source=source,
-            expires_in=expires_in,
-            supersedes=supersedes,
-            path=path,
-            symbol=symbol,
-            scope=scope,
-            metadata=metadata,
+        return await self.remember_note(
+            NewNote(
+                content,
+                kind=kind,
+                tags=tags,
+                importance=importance,
+                source=source,
+                expires_in=expires_in,
+                supersedes=supersedes,
+                path=path,
+                symbol=symbol,
+                scope=scope,
+                metadata=metadata,
+            )
         )
+
+    async def remember_note(self, new: NewNote) -> Remembered:
+        """Store a note that is given as one value; otherwise the same as `remember`."""
+        return await self.notes.remember(new)
 
     async def recall(
         self,
@@ -108,35 +121,39 @@ class MemoryNotes:
         top_k: int = 5,
         scope: Scope | None = None,
     ) -> SearchResults:
-        """Find memories, by relevance blended with recency, importance and use.
+        """Find notes by relevance, recency, importance and use.
 
         Args:
             query: Words, a sentence or an identifier.
             kinds: Only these kinds.
-            tags: Only memories with one of these tags at least.
-            since: Only what was learned since then: seconds since the epoch, a `datetime`, or how long ago.
-            top_k: How many, at least 1.
-            scope: ``project`` or ``user``; ``None`` searches both. Results of the user's own store say
+            tags: Only notes with at least one of these tags.
+            since: Only notes created since then: seconds since the epoch, a `datetime`, or how long ago.
+            top_k: Number of results, at least 1.
+            scope: ``project`` or ``user``; ``None`` searches both. Results of the user's own store have
                 ``metadata["scope"] == "user"``.
 
         Returns:
-            Memories only, best first, none that is expired or superseded. ``metadata["stale"]`` says why one may no
+            Only notes, best first, without expired and superseded ones. ``metadata["stale"]`` says why a note may no
             longer hold.
 
         Raises:
-            InvalidRequestError: The query is empty, or an argument is not usable.
+            InvalidRequestError: The query is empty, or an argument is malformed.
             StoreError: The store cannot be read.
         """
         notices = await self.project_index.before_search()
-        found = await self.notes.recall(query, kinds=kinds, tags=tags, since=since, top_k=top_k, scope=scope)
+        found = await self.notes.recall(query, NoteFilter(kinds, tags, since), top_k=top_k, scope=scope)
         found.notices = (*notices, *found.notices)
         return found
 
     async def get(self, id: str) -> Note | None:
-        """Return a memory, also one that is expired or superseded; ``None`` where there is none.
+        """Return a note, even an expired or superseded one; ``None`` if there is none.
 
         Args:
-            id: Its id, or the beginning of it (at least 6 characters) where no other begins so.
+            id: Its id, or the beginning of it (at least 6 characters) if no other id begins so.
+
+        Raises:
+            InvalidRequestError: Several ids begin so.
+            StoreError: The store cannot be read.
         """
         return await self.notes.get(id)
 
@@ -154,53 +171,61 @@ class MemoryNotes:
         symbol: str | None = None,
         metadata: Mapping[str, MetadataValue] | None = None,
     ) -> Note:
-        """Correct a memory; what is ``None`` stays as it is. The id stays, an earlier wording is kept in `history`.
+        """Correct a note; arguments that are ``None`` leave their field as it is.
+
+        The id stays, and `history` keeps the earlier version of the text and the kind.
 
         Args:
-            id: Its id, or the beginning of it where no other begins so.
+            id: Id of the note, or the beginning of it (at least 6 characters) if no other id begins so.
             content: The new text.
             kind: The new kind.
             tags: All of its tags from now on.
             importance: 1 to 10.
-            source: An empty string removes it.
-            expires_in: From now on; 0 means that it does not expire.
-            path: An empty string unties it from code. Naming the same path again takes the code as it is now, so that
-                the memory is no longer stale.
-            symbol: An empty string leaves the path alone.
-            metadata: All of its own metadata from now on.
+            source: Where it was learned; an empty string removes it.
+            expires_in: Seconds from now, or a `timedelta`; 0 means that it does not expire.
+            path: File or folder of the project; an empty string removes the link to code. Naming the same path again
+                takes the code as it is now, so that the note is no longer stale.
+            symbol: Definition; an empty string removes it and leaves the path alone.
+            metadata: All of its further values from now on.
 
         Raises:
-            InvalidRequestError: There is no such memory, or an argument is not usable; nothing was changed.
+            InvalidRequestError: There is no such note, or an argument is malformed; nothing was changed.
             StoreError: The store cannot be written; nothing was changed.
         """
-        return await self.notes.update(
+        return await self.update_note(
             id,
-            content=content,
-            kind=kind,
-            tags=tags,
-            importance=importance,
-            source=source,
-            expires_in=expires_in,
-            path=path,
-            symbol=symbol,
-            metadata=metadata,
+            NoteChanges(
+                content=content,
+                kind=kind,
+                tags=tags,
+                importance=importance,
+                source=source,
+                expires_in=expires_in,
+                path=path,
+                symbol=symbol,
+                metadata=metadata,
+            ),
         )
+
+    async def update_note(self, id: str, changes: NoteChanges) -> Note:
+        """Correct a note with changes that are given as one value; otherwise the same as `update`."""
+        return await self.notes.update(id, changes)
 
     async def forget(
         self, ids: str | Sequence[str] | None = None, *, filter: Filter | None = None, scope: Scope | None = None
     ) -> int:
-        """Remove memories for good, with their history; files of the project that are indexed are not touched.
+        """Remove notes for good, with their earlier versions; indexed files are never removed.
 
         Args:
-            ids: Which; unknown ones are ignored. Beginnings of ids are not taken here.
-            filter: Or those that match, such as ``{"tags": "scratch"}``; see `aurora_dev.core.filters`.
-            scope: ``None``: ids of the project and the user, and a filter on the project's alone.
+            ids: Whole ids; unknown ones are ignored.
+            filter: Remove the notes that match instead, such as ``{"tags": "scratch"}``; see `aurora_dev.core.filters`.
+            scope: ``None``: ids of the project and the user, but a filter on the project's notes only.
 
         Returns:
-            How many memories there were to remove.
+            Number of notes that there were to remove.
 
         Raises:
-            InvalidRequestError: Neither or both of ids and filter were given, or the filter is empty or wrong.
+            InvalidRequestError: Neither or both of ids and filter were given, or the filter is empty or malformed.
             StoreError: The store cannot be written.
         """
         return await self.notes.forget(ids, filter=filter, scope=scope)
@@ -214,44 +239,48 @@ class MemoryNotes:
         cursor: str | None = None,
         scope: Scope = "project",
     ) -> NotePage:
-        """Return memories page by page, newest first; none that is expired or superseded.
+        """Return notes page by page, newest first, without expired and superseded ones.
 
         Args:
             kinds: Only these kinds.
-            tags: Only memories with one of these tags at least.
-            limit: How many, 1 to 1,000.
+            tags: Only notes with at least one of these tags.
+            limit: Notes on a page, 1 to 1,000.
             cursor: The ``next_cursor`` of the page before.
-            scope: Whose.
+            scope: Scope of the notes.
 
         Raises:
-            InvalidRequestError: An argument is not usable.
+            InvalidRequestError: An argument is malformed.
             StoreError: The store cannot be read.
         """
-        return await self.notes.list(kinds=kinds, tags=tags, limit=limit, cursor=cursor, scope=scope)
+        return await self.notes.list(NoteFilter(kinds, tags), limit=limit, cursor=cursor, scope=scope)
 
     async def history(self, id: str) -> Notes:
-        """Return what a memory replaced, newest first: superseded memories and earlier wordings of its own.
+        """Return what a note replaced, newest first: superseded notes and its own earlier versions.
 
         Raises:
-            InvalidRequestError: There is no such memory.
+            InvalidRequestError: There is no such note.
+            StoreError: The store cannot be read.
         """
         return await self.notes.history(id)
 
     async def prune(self, *, dry_run: bool = True, scope: Scope = "project") -> Pruned:
-        """Remove memories that have expired, and those that were superseded more than 90 days ago.
+        """Remove expired notes, and those that were superseded more than 90 days ago.
 
         Args:
-            dry_run: Only say what would be removed.
-            scope: Whose.
+            dry_run: Only return the notes that would be removed.
+            scope: Scope of the notes.
+
+        Raises:
+            StoreError: The store cannot be read or written.
         """
         return await self.notes.prune(dry_run=dry_run, scope=scope)
 
     async def export_notes(self, target: str | Path, *, scope: Scope = "project") -> NotesExported:
-        """Write memories as Markdown with front matter, to be read, edited and committed.
+        """Write all notes as Markdown with front matter, to read, edit and commit.
 
         Args:
-            target: A folder (one file for each memory), or a file that ends in ``.md`` (all of them).
-            scope: Whose.
+            target: A folder (one file for each note), or a file that ends in ``.md`` (all notes).
+            scope: Scope of the notes.
 
         Raises:
             InvalidRequestError: A file that would be replaced was edited and not imported; nothing was written.
@@ -260,12 +289,16 @@ class MemoryNotes:
         return await self.notes.export_notes(Path(target), scope=scope)
 
     async def import_notes(self, source: str | Path, *, scope: Scope = "project") -> NotesImported:
-        """Read Markdown that `export_notes` wrote, or that was written by hand; edited text becomes an update.
+        """Read notes from Markdown that `export_notes` wrote or that was written by hand.
 
-        Memories whose files are missing stay.
+        Edited text updates a note. Notes whose files are missing stay.
+
+        Args:
+            source: A file, or a folder with its subfolders.
+            scope: Scope of the notes.
 
         Raises:
-            InvalidRequestError: A file is not usable; the text names file and line of each problem, and nothing was
+            InvalidRequestError: A file is malformed; the message names file and line of each problem, and nothing was
                 imported.
             StoreError: The store cannot be written.
         """

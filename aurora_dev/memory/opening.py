@@ -1,15 +1,16 @@
-"""Open the parts of a project as its settings say: store, notes, index."""
+"""Opening the parts of a project by its settings: store, notes and index."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from aurora_dev.config import Settings
-from aurora_dev.core.factory import create_backend, create_embedder, create_reranker
+from aurora_dev.core.factory import LOCAL_BACKEND, backend_kind, create_backend, create_embedder, create_reranker
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import ConfigurationError
-from aurora_dev.history.types import HistoryOptions
+from aurora_dev.history.options import HistoryOptions
 from aurora_dev.indexing.project_index import ProjectIndex
 from aurora_dev.notes.service import NoteService
 from aurora_dev.notes.user_store import USER_BUSY_TIMEOUT, USER_NAMESPACE, UserNotes
@@ -19,55 +20,67 @@ __all__ = ["open_notes", "open_project_index", "open_store"]
 
 
 def open_store(settings: Settings, root: str | Path) -> VectorStore:
-    """Open the store of a project as its settings say.
+    """Open the store of a project; closing it closes the backend, embedder and reranker that were created for it.
 
     Args:
-        settings: Which backend, embedder and reranker.
+        settings: The settings, which name backend, embedder and reranker.
         root: The project's folder; a relative ``store`` setting starts there.
 
     Raises:
-        ConfigurationError: A setting names what does not exist.
+        ConfigurationError: A setting names something that does not exist.
         MissingDependencyError: A setting needs an extra that is not installed.
         ModelLoadError: The embedder cannot be loaded.
         StoreError: The store cannot be opened.
     """
-    if settings.backend == "pinecone" and settings.sources()["namespace"].kind == "default":
+    kind = backend_kind(settings.backend)
+    if kind.shared and settings.sources()["namespace"].kind == "default":
         raise ConfigurationError(
-            "on Pinecone every project needs a namespace of its own, or one would remove the files of another; nothing "
-            "was opened. Set the environment variable AURORA_NAMESPACE to a name for this project"
+            f"on {kind.title} every project needs a namespace of its own, or one would remove the files of another; "
+            "nothing was opened. Set the environment variable AURORA_NAMESPACE to a name for this project"
         )
-    # Models before the store: what fails here leaves nothing open and no new folder behind.
-    embedder = create_embedder(settings.embedder, settings, root)
-    reranker = create_reranker(settings.reranker, settings)
-    backend = create_backend(settings.backend, settings.store_path(Path(root)), settings)
-    return VectorStore(
-        backend,
-        namespace=settings.namespace,
-        embedder=embedder,
-        reranker="none" if reranker is None else reranker,
-        mask_secrets=settings.mask_secrets,
-    )
+    with ExitStack() as parts:
+        # Models before the store, so that a failure leaves no new folder behind.
+        embedder = create_embedder(settings.embedder, settings, root)
+        parts.callback(embedder.close)
+        reranker = create_reranker(settings.reranker, settings)
+        if reranker is not None:
+            parts.callback(reranker.close)
+        backend = create_backend(settings.backend, settings.store_path(Path(root)), settings)
+        parts.callback(backend.close)
+        return VectorStore(
+            backend,
+            namespace=settings.namespace,
+            embedder=embedder,
+            reranker="none" if reranker is None else reranker,
+            mask_secrets=settings.mask_secrets,
+            owns=parts,
+        )
 
 
 def open_notes(settings: Settings, root: str | Path, store: VectorStore) -> NoteService:
-    """Return the memories in a project's store, with those of the user, whose store is opened when it is needed.
+    """Return the notes in a project's store, with those of the user, whose store is opened when it is first needed.
 
     Args:
-        settings: Where the user's store is.
+        settings: The settings, which name the folder of the user's store.
         root: The project's folder.
-        store: The project's store; its embedder serves both.
+        store: The project's store; the user's store shares its embedder.
     """
     folder = settings.user_store_path()
 
     def open_user_store() -> VectorStore:
-        assert folder is not None  # UserNotes does not ask otherwise
-        return VectorStore(
-            create_backend("faiss", folder, settings.model_copy(update={"busy_timeout": USER_BUSY_TIMEOUT})),
-            namespace=USER_NAMESPACE,
-            embedder=store.embedder,
-            reranker="none",
-            mask_secrets=settings.mask_secrets,
-        )
+        assert folder is not None  # otherwise UserNotes does not open the store
+        with ExitStack() as parts:
+            patient = settings.model_copy(update={"busy_timeout": USER_BUSY_TIMEOUT})
+            backend = create_backend(LOCAL_BACKEND, folder, patient)
+            parts.callback(backend.close)
+            return VectorStore(
+                backend,
+                namespace=USER_NAMESPACE,
+                embedder=store.embedder,
+                reranker="none",
+                mask_secrets=settings.mask_secrets,
+                owns=parts,
+            )
 
     return NoteService(
         store,
@@ -86,19 +99,19 @@ def open_project_index(
     own: bool = True,
     on_change: Callable[[], Awaitable[object]] | None = None,
 ) -> ProjectIndex:
-    """Return what keeps a project's index true.
+    """Return the index of a project, with what keeps it current.
 
     Args:
-        settings: About freshness and history.
+        settings: The settings of freshness and history.
         root: The project's folder.
         store: The project's store.
-        own: Whether the store is the one that the settings name; what was seen of the project is kept beside it. Beside
-            another one that is not in a folder nothing is kept.
+        own: Whether the store is the one that the settings name. The state of the index is kept in the store's folder;
+            for another store without a folder, no state is kept.
         on_change: Awaited after files were indexed.
     """
-    folder = getattr(store.backend, "path", None)
-    if not isinstance(folder, Path):
-        folder = settings.store_path(Path(root)) if own else None
+    folder = store.backend.path
+    if folder is None and own:
+        folder = settings.store_path(Path(root))
     return ProjectIndex(
         store,
         Path(root),

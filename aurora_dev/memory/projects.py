@@ -1,4 +1,4 @@
-"""One question to several projects at once."""
+"""Searching several projects at once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from aurora_dev.core.factory import backend_kind
 from aurora_dev.core.types import Notice, SearchOptions, SearchResult, SearchResults
 from aurora_dev.errors import AuroraError, IndexingError, InvalidRequestError
 from aurora_dev.memory import Memory
@@ -16,7 +17,7 @@ from aurora_dev.memory import Memory
 if TYPE_CHECKING:
     from aurora_dev.core.contracts import Filter
 
-_AT_ONCE: Final = 4  # searches; each works in threads of its own
+_MAX_CONCURRENT: Final = 4  # searches; each runs in its own threads
 
 
 async def search_projects(
@@ -28,15 +29,16 @@ async def search_projects(
     filter: Filter | None = None,
     options: SearchOptions | None = None,
 ) -> SearchResults:
-    """Search several projects at once; each result says in ``metadata["project"]`` which one it is of.
+    """Search several projects at once; ``metadata["project"]`` of each result names its project.
 
-    Each project is searched with its own settings, as `Memory.search` does. Their scores are no common measure unless
-    one reranker gave them all; otherwise a project's results count as much as its nearest result is near.
+    Each project is searched with its own settings, as by `Memory.search`. Scores of different projects are comparable
+    only if every result was reranked. Otherwise, the scores of a project are weighted by the cosine of its nearest
+    result.
 
     Args:
-        projects: Folders, or memories that are open already (which saves opening them for every question).
+        projects: Folders, or open memories (which saves opening them for every query).
         query: Words, a sentence or an identifier.
-        top_k: How many results of all projects together, at least 1.
+        top_k: The greatest number of results of all projects together, at least 1.
         rerank: Whether the rerankers order the best candidates.
         filter: Conditions on metadata.
         options: What is rarely changed.
@@ -50,9 +52,9 @@ async def search_projects(
     """
     if isinstance(projects, str | Path | Memory) or not projects:
         raise InvalidRequestError("projects must be a list of at least one folder or open memory: nothing was searched")
-    gate = asyncio.Semaphore(_AT_ONCE)
+    gate = asyncio.Semaphore(_MAX_CONCURRENT)
 
-    async def one(project: str | Path | Memory) -> tuple[str, SearchResults | AuroraError]:
+    async def search_one(project: str | Path | Memory) -> tuple[str, SearchResults | AuroraError]:
         name = str(project.root if isinstance(project, Memory) else Path(project).expanduser().absolute())
         async with gate, AsyncExitStack() as stack:
             try:
@@ -63,13 +65,15 @@ async def search_projects(
             except AuroraError as error:
                 return name, error
 
-    answers = dict(await asyncio.gather(*(one(project) for project in projects)))
+    answers = dict(await asyncio.gather(*(search_one(project) for project in projects)))
     failed = {name: answer for name, answer in answers.items() if isinstance(answer, AuroraError)}
     found = {name: answer for name, answer in answers.items() if isinstance(answer, SearchResults)}
     if not found:
         raise next(iter(failed.values()))
     notices = [Notice("project_left_out", f"{name} was not searched: {error}") for name, error in failed.items()]
-    notices += [replace(one, text=f"{name}: {one.text}") for name, answer in found.items() for one in answer.notices]
+    notices += [
+        replace(notice, text=f"{name}: {notice.text}") for name, answer in found.items() for notice in answer.notices
+    ]
     methods = {answer.search_method for answer in found.values()}
     first = next(iter(found.values()))
     return SearchResults(
@@ -84,26 +88,28 @@ async def search_projects(
 
 def _indexed(project: str | Path) -> Memory:
     memory = Memory.open(project)
-    if memory.settings.backend == "faiss" and not memory.settings.store_path(memory.root).is_dir():
+    if backend_kind(memory.settings.backend).local and not memory.settings.store_path(memory.root).is_dir():
         raise IndexingError(f"there is no index in '{memory.root}'. Make one with: aurora index '{memory.root}'")
     return memory
 
 
 def _merged(found: dict[str, SearchResults], top_k: int) -> list[SearchResult]:
     nearest = {
-        name: max((one.scores.get("vector", 0.0) for one in answer), default=0.0) for name, answer in found.items()
+        name: max((result.scores.get("vector", 0.0) for result in answer), default=0.0)
+        for name, answer in found.items()
     }
-    most = max(nearest.values())
-    # A probability means the same in each project.
-    comparable = all("rerank" in answer.search_method for answer in found.values()) or most <= 0
+    highest = max(nearest.values())
+    # The probabilities of a reranker are comparable between projects.
+    comparable = all("rerank" in answer.search_method for answer in found.values()) or highest <= 0
     results: list[SearchResult] = []
-    own: set[str] = set()
+    user_notes: set[str] = set()
     for name, answer in found.items():
-        share = 1.0 if comparable else nearest[name] / most
-        for one in answer:
-            if one.metadata.get("scope") == "user":
-                if one.id in own:
-                    continue  # the user's memories join every project's results
-                own.add(one.id)
-            results.append(replace(one, score=one.score * share, metadata={**one.metadata, "project": name}))
-    return sorted(results, key=lambda one: -one.score)[:top_k]
+        weight = 1.0 if comparable else nearest[name] / highest
+        for result in answer:
+            if result.metadata.get("scope") == "user":
+                if result.id in user_notes:
+                    continue  # the user's notes are among the results of every project
+                user_notes.add(result.id)
+            metadata = {**result.metadata, "project": name}
+            results.append(replace(result, score=result.score * weight, metadata=metadata))
+    return sorted(results, key=lambda result: -result.score)[:top_k]

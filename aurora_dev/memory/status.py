@@ -1,4 +1,4 @@
-"""What a memory says of itself: what it holds, with which models, and what could work better."""
+"""The status of a memory: its contents, its models, and its problems."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aurora_dev.config import Settings, unknown_environment
-from aurora_dev.core.record_kinds import COMMIT_KEY, is_chunk
+from aurora_dev.core.record_kinds import is_chunk, is_commit
 from aurora_dev.core.search.hidden import SUPERSEDED
 from aurora_dev.errors import EmbeddingError, MissingDependencyError, ModelLoadError
 from aurora_dev.indexing.project_index import IndexAge
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that works less well than it could: a stable code, what it is, and what to do about it."""
+    """Something that works less well than it could: a stable code, a description, and what to do about it."""
 
     code: str
     text: str
@@ -30,7 +30,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class SettingValue:
-    """One setting as it may be shown: keys are hidden; ``source`` says where it came from."""
+    """One setting for display, with secrets hidden; ``source`` is where its value came from."""
 
     name: str
     value: str | float | bool | None
@@ -39,21 +39,23 @@ class SettingValue:
 
 @dataclass(frozen=True, slots=True)
 class MemoryStatus:
-    """What a memory holds and how it works.
+    """The contents and models of a memory.
 
     Attributes:
-        store_bytes: Size of the local store on disk, its derived indexes included.
-        records: Everything that is stored; ``vectors`` of these have a vector of the present embedder.
-        files: Files of the project that are indexed, as ``chunks`` records.
-        notes: Number of memories by kind, without those that were superseded.
-        commits: Number of commits of the git history.
-        languages: Number of files by language.
-        dimension: Length of the embedder's vectors; 0 where it does not answer (see ``problems``).
-        stored_embedder: Whose vectors are stored; ``None`` in an empty store.
-        reranker: The reranker's name; ``None`` where there is none.
-        backend: What the backend says of itself.
+        store_bytes: The size of the local store on disk, derived indexes included.
+        records: The number of records.
+        vectors: The number of records that have a vector of the current embedder.
+        files: The number of indexed files of the project.
+        chunks: The number of chunks of these files.
+        notes: The number of notes by kind, superseded ones excluded.
+        commits: The number of commits of the git history.
+        languages: The number of files by language.
+        dimension: The length of the embedder's vectors; 0 if the embedder fails (see ``problems``).
+        stored_embedder: The name of the embedder whose vectors are stored; ``None`` in an empty store.
+        reranker: The name of the reranker; ``None`` if there is none.
+        backend: The facts that the backend reports.
         problems: What is degraded, and how to fix it.
-        index: How old the index is, and how its last complete run ended.
+        index: The age of the index, and how its last run ended.
     """
 
     project: Path
@@ -78,18 +80,25 @@ class MemoryStatus:
 
 
 async def memory_status(store: VectorStore, settings: Settings, root: Path, age: IndexAge) -> MemoryStatus:
-    """Return what is stored, with which models, and what could work better."""
+    """Return the status of a project's memory.
+
+    Args:
+        store: The project's store.
+        settings: The settings of the project.
+        root: The project's folder.
+        age: The age of the index.
+    """
     stats = await store.stats()
     records = await store.scan()
     files: dict[str, str] = {}
     notes: Counter[str] = Counter()
     chunks, commits = 0, 0
     for record in records:
-        # As the indexer sees it: a note that merely names a path is its author's.
+        # Told by kind, as the indexer does: a note may have a path too.
         if is_chunk(record.metadata):
             chunks += 1
             files[str(record.metadata.get("path"))] = str(record.metadata.get("language", "")) or "text"
-        elif COMMIT_KEY in record.metadata:
+        elif is_commit(record.metadata):
             commits += 1
         elif SUPERSEDED not in record.metadata:
             notes[str(record.metadata.get("kind", "note"))] += 1
@@ -143,8 +152,8 @@ def _age_problems(age: IndexAge) -> list[Problem]:
     run = age.last_run
     if run is not None and run.outcome not in ("complete", "running"):
         how = {"failed": f"failed: {run.error}", "cancelled": "was cancelled"}.get(run.outcome, "was interrupted")
-        far = f" after {run.files_done:,} of {run.files_total:,} files" if run.files_total else ""
-        problems.append(Problem("run_incomplete", f"the last index run {how}{far}", "run: aurora index"))
+        progress = f" after {run.files_done:,} of {run.files_total:,} files" if run.files_total else ""
+        problems.append(Problem("run_incomplete", f"the last index run {how}{progress}", "run: aurora index"))
     if age.stale_files:
         text = f"{age.stale_files:,} {'file differs' if age.stale_files == 1 else 'files differ'} from the index"
         problems.append(Problem("stale_index", text, "run: aurora index, or leave aurora watch running"))
@@ -165,7 +174,7 @@ def _other_problems(store: VectorStore, settings: Settings) -> list[Problem]:
         text = f"{store.reranker.name} is not available: {reason}"
         problems.append(Problem("reranker_unavailable", text, "or switch it off with AURORA_RERANKER=none"))
     for variable in unknown_environment():
-        text = f"the environment variable {variable} is no setting of Aurora"
+        text = f"the environment variable {variable} is not a setting of Aurora"
         problems.append(Problem("unknown_variable", text, "correct its name, or remove it"))
     return problems
 

@@ -1,7 +1,7 @@
 """`SyncMemory`: `Memory` without ``await``, for scripts and for agents that are not asynchronous.
 
-The work is done by an event loop in a thread of its own, so that the calls also work where a loop is running already
-(a notebook, a callback of an asynchronous program); there they block that loop as any other call does.
+An event loop in its own thread does the work. So the calls also work where another loop is running, as in a notebook or
+in a callback of an asynchronous program; like any blocking call, they block that loop.
 """
 
 from __future__ import annotations
@@ -27,15 +27,22 @@ if TYPE_CHECKING:
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
+_RUNNING_CALLS_SECONDS = 60.0  # for calls in other threads to end before closing cancels them
+_CANCELLED_CALLS_SECONDS = 10.0  # for cancelled calls to end
 _NOT_OPEN = "the memory is not open: use it inside 'with SyncMemory.open(…) as memory'"
+_CANCELLED = "the memory was closed while this call was running: the call was cancelled; what was stored is kept"
 
 
 class _Loop:
-    """An event loop in a thread of its own."""
+    """An event loop in its own thread, which runs calls for other threads."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        # A daemon: a script that forgets to close its memory still ends.
+        self._lock = threading.Lock()
+        self._closing = False
+        self._calls: set[concurrent.futures.Future[Any]] = set()
+        self._tasks: dict[concurrent.futures.Future[Any], asyncio.Task[Any]] = {}  # used by the loop's thread only
+        # A daemon thread: a script that forgets to close its memory still ends.
         self._thread = threading.Thread(target=self._serve, name="aurora-sync", daemon=True)
         self._thread.start()
 
@@ -49,34 +56,99 @@ class _Loop:
             self._loop.close()
 
     def run(self, call: Callable[[], Awaitable[_T]]) -> _T:
-        """Await what a call gives, and return its result; an interruption cancels it."""
-        if threading.current_thread() is self._thread:
-            raise InvalidRequestError(
-                "this was called by a callback of the same memory, and would wait for itself: nothing was done. Note "
-                "down what the callback is told, and act on it after the call"
-            )
+        """Run a call on the loop and return its result.
 
-        async def awaited() -> _T:
-            return await call()
+        An interruption (Ctrl-C) cancels the call and waits up to 10 s for it to end.
 
-        future = asyncio.run_coroutine_threadsafe(awaited(), self._loop)
+        Raises:
+            InvalidRequestError: The caller is the loop's own thread.
+            StoreClosedError: The loop is closing, or closing cancelled the call.
+        """
+        self.check_thread()
+        with self._lock:
+            if self._closing:
+                raise StoreClosedError(_NOT_OPEN)
+            future = self._submit(call)
         try:
             return future.result()
         except BaseException:
-            if future.cancel():  # interrupted (Ctrl-C): let the work end before the caller goes on
-                concurrent.futures.wait([future], timeout=0)
+            if not future.done():
+                self._cancel({future})
             raise
 
-    def stop(self) -> None:
-        """End the thread."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+    def close(self, last_call: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Wait for running calls, run a last one, and end the thread.
+
+        Calls in other threads get 60 s to end. Those that take longer are cancelled and get another 10 s.
+        """
+        with self._lock:
+            self._closing = True
+            running = set(self._calls)
+        try:
+            self._cancel(concurrent.futures.wait(running, _RUNNING_CALLS_SECONDS).not_done)
+        finally:
+            try:
+                if last_call is not None:
+                    self._submit(last_call).result()
+            finally:
+                self._loop.call_soon_threadsafe(self._loop.stop)
+                self._thread.join(_CANCELLED_CALLS_SECONDS)
+
+    def check_thread(self) -> None:
+        """Refuse calls from the loop's own thread, which would wait for themselves.
+
+        Raises:
+            InvalidRequestError: The caller is the loop's own thread.
+        """
+        if threading.current_thread() is self._thread:
+            raise InvalidRequestError(
+                "a callback cannot call its own memory, because the call would wait for itself: nothing was done. Save "
+                "what the callback receives, and use it after the call"
+            )
+
+    def _submit(self, call: Callable[[], Awaitable[_T]]) -> concurrent.futures.Future[_T]:
+        future: concurrent.futures.Future[_T] = concurrent.futures.Future()
+        self._calls.add(future)
+        self._loop.call_soon_threadsafe(self._start, future, call)
+        return future
+
+    def _start(self, future: concurrent.futures.Future[_T], call: Callable[[], Awaitable[_T]]) -> None:
+        async def awaited() -> _T:
+            return await call()
+
+        task = self._loop.create_task(awaited())
+        self._tasks[future] = task
+        task.add_done_callback(functools.partial(self._finish, future))
+
+    def _finish(self, future: concurrent.futures.Future[_T], task: asyncio.Task[_T]) -> None:
+        # Unlike the future of asyncio.run_coroutine_threadsafe, this one is done only when the task has ended.
+        del self._tasks[future]
+        with self._lock:
+            self._calls.discard(future)
+        if task.cancelled():
+            future.set_exception(StoreClosedError(_CANCELLED))
+        elif (error := task.exception()) is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(task.result())
+
+    def _cancel(self, futures: set[concurrent.futures.Future[Any]]) -> None:
+        """Cancel calls and wait up to 10 s for them to end."""
+
+        def cancel() -> None:
+            for future in futures:
+                if (task := self._tasks.get(future)) is not None:
+                    task.cancel()
+
+        if futures:
+            self._loop.call_soon_threadsafe(cancel)
+            concurrent.futures.wait(futures, _CANCELLED_CALLS_SECONDS)
 
 
 def _without_await(
     method: Callable[Concatenate[Memory, _P], Coroutine[Any, Any, _T]],
 ) -> Callable[Concatenate[SyncMemory, _P], _T]:
-    """Return a method of `SyncMemory` with the signature and the documentation of one of `Memory`."""
+    """Return a method of `SyncMemory` with the signature and docstring of a method of `Memory`."""
 
     @functools.wraps(method)
     def call(self: SyncMemory, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -88,8 +160,8 @@ def _without_await(
 class SyncMemory:
     """The memory of one project without ``await``: ``with SyncMemory.open("path/to/project") as memory: …``.
 
-    Every call is that of `Memory` with the same name, arguments, result and errors. It may be used from several threads
-    at once. Progress callbacks run in the memory's own thread, and may not call the memory themselves.
+    Each call has the name, arguments, result and errors of the same call of `Memory`. Several threads may share one
+    memory. Progress callbacks run in the memory's own thread and must not call the memory.
     """
 
     def __init__(self, memory: Memory) -> None:
@@ -117,7 +189,7 @@ class SyncMemory:
             try:
                 loop.run(self._memory.__aenter__)
             except BaseException:
-                loop.stop()
+                loop.close()
                 raise
             self._loop = loop
         return self
@@ -128,14 +200,20 @@ class SyncMemory:
         self.close()
 
     def close(self) -> None:
-        """Release the store and end the thread; a second call does nothing."""
+        """Release the store and end the thread; a second call does nothing.
+
+        New calls are refused. Calls that run in other threads get 60 s to end; then they are cancelled, get another
+        10 s, and raise `StoreClosedError`.
+
+        Raises:
+            InvalidRequestError: A progress callback of this memory called it; the memory stays open.
+        """
         with self._lock:
-            loop, self._loop = self._loop, None
+            loop = self._loop
             if loop is not None:
-                try:
-                    loop.run(self._memory.close)
-                finally:
-                    loop.stop()
+                loop.check_thread()
+                self._loop = None
+                loop.close(self._memory.close)
 
     @property
     def root(self) -> Path:
@@ -159,9 +237,11 @@ class SyncMemory:
     status = _without_await(Memory.status)
 
     remember = _without_await(Memory.remember)
+    remember_note = _without_await(Memory.remember_note)
     recall = _without_await(Memory.recall)
     get = _without_await(Memory.get)
     update = _without_await(Memory.update)
+    update_note = _without_await(Memory.update_note)
     forget = _without_await(Memory.forget)
     list = _without_await(Memory.list)
     history = _without_await(Memory.history)

@@ -1,4 +1,4 @@
-"""The calls of `Memory` that move and keep data; what they do is in `aurora_dev.transfer` and in the local store."""
+"""The calls of `Memory` that export, import, copy and back up data."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 class MemoryTransfer:
-    """What `Memory` can do to move and keep data. A mixin: it expects the store of the class that it is mixed into."""
+    """A mixin with the exports, imports, copies and backups of `Memory`, which provides the store."""
 
     @property
     def store(self) -> VectorStore:
-        """The store underneath.
+        """The store of the project.
 
         Raises:
             StoreClosedError: The memory is not open.
         """
-        raise AttributeError("the class that this is mixed into has the store")
+        raise AttributeError("a class with this mixin has to provide the store")
 
     async def export_file(
         self, file: str | Path, *, vectors: bool = True, progress: Progress | None = None
     ) -> ExportReport:
-        """Write everything in the namespace to a file, a record a line; see `aurora_dev.transfer.export_records`."""
+        """Write all records of the namespace to a file, one on each line; see `aurora_dev.transfer.export_records`."""
         from aurora_dev.transfer import export_records
 
         store = self.store
@@ -42,7 +42,7 @@ class MemoryTransfer:
     async def import_file(
         self, file: str | Path, *, vectors: bool = True, progress: Progress | None = None
     ) -> ImportReport:
-        """Read what `export_file` wrote into this memory's namespace; see `aurora_dev.transfer.import_records`."""
+        """Import a file of `export_file` into this memory's namespace; see `aurora_dev.transfer.import_records`."""
         from aurora_dev.transfer import import_records
 
         store = self.store
@@ -58,13 +58,13 @@ class MemoryTransfer:
         vectors: bool = True,
         progress: Progress | None = None,
     ) -> CopyReport:
-        """Copy everything in the namespace to another store; see `aurora_dev.transfer.copy_records`.
+        """Copy all records of the namespace to another backend; see `aurora_dev.transfer.copy_records`.
 
         Args:
-            target: The store, such as ``FAISSLocalStore(path)`` or ``PineconeStore(key)``; it stays open.
-            namespace: In the target; ``None``: the same.
-            vectors: Whether vectors are taken over.
-            progress: Called with what goes on, and how many of how many records are done.
+            target: The backend, such as ``FAISSLocalStore(path)`` or ``PineconeStore(key)``; it stays open.
+            namespace: The namespace in the target; ``None`` is the same one.
+            vectors: Whether to copy vectors.
+            progress: Called with (step, records done, records to do).
         """
         from aurora_dev.transfer import copy_records
 
@@ -80,10 +80,10 @@ class MemoryTransfer:
         )
 
     async def back_up(self, file: str | Path) -> int:
-        """Write the whole local store, every namespace, to a file while it is in use; return the file's bytes.
+        """Write the whole local store, every namespace, to a file while it is in use; return its size in bytes.
 
         Raises:
-            InvalidRequestError: The store is not a local one, or ``file`` cannot be its backup.
+            InvalidRequestError: The store is not a local one, or ``file`` is a folder or the store itself.
             StoreError: See `LocalBackups.back_up`.
         """
         return await asyncio.to_thread(self._backups().back_up, file)
@@ -92,7 +92,7 @@ class MemoryTransfer:
         """Replace the whole local store, every namespace, by a backup, in one transaction.
 
         Raises:
-            InvalidRequestError: The store is not a local one, or ``file`` is no backup.
+            InvalidRequestError: The store is not a local one, or ``file`` is not a backup.
             StoreError: See `LocalBackups.restore`; nothing was changed.
         """
         return await asyncio.to_thread(self._backups().restore, file)
@@ -102,13 +102,13 @@ class MemoryTransfer:
 
 
 def local_backups(backend: VectorBackend) -> LocalBackups:
-    """Return the store as one that makes backups.
+    """Return a backend as a local store, which can be backed up.
 
     Raises:
-        InvalidRequestError: It is not a local one.
+        InvalidRequestError: The backend is not a local store.
     """
     if not isinstance(backend, LocalBackups):
         raise InvalidRequestError(
-            "only a local store is backed up as a whole; nothing was done. Save this one with: aurora export FILE"
+            "only a local store can be backed up as a whole; nothing was done. Save this one with: aurora export FILE"
         )
     return backend

@@ -1,1 +1,1 @@
-"""Memories: what agents and people learn, with a life of its own. Layer between the core and the factory."""
+"""Notes that agents and people ask to remember, and their life: repeated, corrected, superseded, stale, expired."""

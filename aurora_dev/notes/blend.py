@@ -1,7 +1,7 @@
-"""How results of another store join those of the project's: what is the user's own, or another project's.
+"""Joining the results of a project with those of another store: the user's own, or another project's.
 
-Scores of two searches are no common measure (each is relative to its own candidates), but cosines of one embedder are.
-So a result of another store takes the place that its cosine has beside the nearest result of the project.
+The scores of two searches cannot be compared, because each is relative to its own candidates; cosines of one embedder
+can. So a result of the other store is placed by its cosine, relative to the nearest result of the project.
 """
 
 from __future__ import annotations
@@ -13,43 +13,57 @@ from typing import Final
 from aurora_dev.core.search.relevance import relevant_notes
 from aurora_dev.core.types import SearchResult, SearchResults
 
-# At equal nearness, what is known of this project comes before what holds everywhere.
+# At equal nearness the notes of the project come before those of the other store.
 OTHER_SHARE: Final = 0.95
-# Without a cosine on both sides there is nothing to compare: what passed the gate comes below the best results.
+# Share of the best score for a relevant note that cannot be compared, because one side has no cosine.
 _UNCOMPARED: Final = 0.5
 
 
-def blended(query: str, results: SearchResults, others: SearchResults, top_k: int) -> SearchResults:
-    """Return the best of both.
+def join_relevant_notes(query: str, results: SearchResults, others: SearchResults, top_k: int) -> SearchResults:
+    """Return the best results of a project and the relevant notes of another store, best first.
 
     Args:
-        query: What was asked.
-        results: Of the project, best first.
-        others: Memories of another store; those that have nothing to do with the query are left out.
-        top_k: How many.
+        query: Query of the search.
+        results: Results of the project, best first.
+        others: Notes of another store; those that are not relevant to the query are left out.
+        top_k: Number of results.
     """
     near = relevant_notes(query, others)
     if not near:
         return results
-    best = results[0].score if results else 1.0
-    nearest = max((result.scores.get("vector", 0.0) for result in results), default=0.0)
-    placed = [replace(one, score=_placed(one, best, nearest, alone=not results)) for one in near]
-    return results.replace(sorted([*results, *placed], key=lambda one: -one.score)[:top_k])
+    best_score = results[0].score if results else None
+    best_cosine = max((_cosine(result) for result in results), default=0.0)
+    rescored = [replace(other, score=_score(_cosine(other), best_score, best_cosine)) for other in near]
+    return results.replace(sorted([*results, *rescored], key=lambda result: -result.score)[:top_k])
 
 
-def _placed(one: SearchResult, best: float, nearest: float, *, alone: bool) -> float:
-    cosine = max(0.0, one.scores.get("vector", 0.0))
-    if alone:
-        return max(cosine, 0.0)
-    share = min(1.0, cosine / nearest) if cosine and nearest > 0 else _UNCOMPARED
-    return best * OTHER_SHARE * share
+def merge_by_cosine(own: Sequence[SearchResult], others: Sequence[SearchResult]) -> list[SearchResult]:
+    """Return two ranked lists as one: each of the others comes before the first of the own results that is less near.
 
-
-def inserted(own: Sequence[SearchResult], others: Sequence[SearchResult]) -> list[SearchResult]:
-    """Return two ranked lists as one: each of the others stands before the first of its own that is less near."""
+    The cosine of the others counts for `OTHER_SHARE` of its value.
+    """
     merged = list(own)
     for other in others:
-        cosine = other.scores.get("vector", 0.0) * OTHER_SHARE
-        place = next((n for n, one in enumerate(merged) if one.scores.get("vector", 0.0) < cosine), len(merged))
-        merged.insert(place, other)
+        cosine = _cosine(other) * OTHER_SHARE
+        index = next((n for n, result in enumerate(merged) if _cosine(result) < cosine), len(merged))
+        merged.insert(index, other)
     return merged
+
+
+def _score(cosine: float, best_score: float | None, best_cosine: float) -> float:
+    """Return the score of a note of the other store.
+
+    Args:
+        cosine: Cosine of the note, 0 where there is none.
+        best_score: Best score of the project; ``None`` where it has no results.
+        best_cosine: Best cosine of the project, 0 where there is none.
+    """
+    cosine = max(0.0, cosine)
+    if best_score is None:
+        return cosine
+    share = min(1.0, cosine / best_cosine) if cosine and best_cosine > 0 else _UNCOMPARED
+    return best_score * OTHER_SHARE * share
+
+
+def _cosine(result: SearchResult) -> float:
+    return result.scores.get("vector", 0.0)

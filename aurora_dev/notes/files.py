@@ -1,4 +1,4 @@
-"""Memories as files: written so that nobody's edits are lost, and read all or not at all."""
+"""Files of notes: written without overwriting edits, and read either completely or not at all."""
 
 from __future__ import annotations
 
@@ -13,148 +13,162 @@ from pathlib import Path
 from typing import Final
 
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.notes.markdown import MarkdownError, Written, formatted, has_front_matter, joined, note_of, parsed
+from aurora_dev.notes.markdown import (
+    MarkdownError,
+    MarkdownNote,
+    has_front_matter,
+    join_markdown,
+    note_from_markdown,
+    parse_markdown,
+    to_markdown,
+)
 from aurora_dev.notes.model.types import Note, NotesExported
 
 SUFFIX: Final = ".md"
 HISTORY: Final = "history"
-"""Folder of superseded memories and earlier wordings, below that of the others."""
+"""Subfolder of superseded notes and earlier versions."""
 _SLUG_WORDS: Final = 6
 _SLUG_CHARS: Final = 48
 _ID_CHARS: Final = 8
-_MOST_SHOWN: Final = 5  # problems in one error; the first few say what is wrong
-_MOST_BYTES: Final = 64_000_000  # of a file; a thousand memories of the largest size are half of that
+_MOST_PROBLEMS: Final = 5  # named in one error
+_MOST_BYTES: Final = 64_000_000  # of a file; a thousand notes of the largest size are half of that
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A memory in a file."""
+class FileNote:
+    """A note in a file."""
 
     file: Path
-    written: Written
+    markdown: MarkdownNote
 
     @property
     def id(self) -> str | None:
-        """The id that the file says; ``None`` where it was written by hand."""
-        found = self.written.values.get("id")
+        """The id in the file; ``None`` where the note was written by hand."""
+        found = self.markdown.values.get("id")
         return found if isinstance(found, str) else None
 
 
-def read(source: Path) -> list[Place]:
-    """Read the memories of a folder (with those below it) or of a file.
+def read_notes(source: Path) -> list[FileNote]:
+    """Read the notes of a file, or of a folder with its subfolders.
 
     Raises:
-        InvalidRequestError: Nothing is there, or files are not usable: the text names file and line of each problem.
+        InvalidRequestError: The source does not exist, or files are malformed: the message names file and line of each
+            problem.
     """
     if not source.exists():
         raise InvalidRequestError(f"there is no '{source}': nothing was imported")
-    places: list[Place] = []
+    found: list[FileNote] = []
     problems: list[str] = []
-    for file in _files(source):
+    for file in _markdown_files(source):
         try:
-            text = _text(file)
+            text = _read_text(file)
             # People explain such a folder in a README.
             if source.is_dir() and file.stem.lower() == "readme" and not has_front_matter(text):
                 continue
-            places += [Place(file, written) for written in parsed(text)]
+            found += [FileNote(file, markdown) for markdown in parse_markdown(text)]
         except MarkdownError as error:
             problems.append(f"{file}, line {error.problem.line}: {error.problem.text}")
         except OSError as error:
             problems.append(f"{file}: cannot be read ({error.strerror})")
-    seen: dict[str, Place] = {}
-    for place in places:
-        if place.id is None:
+    by_id: dict[str, FileNote] = {}
+    for note in found:
+        if note.id is None:
             continue
-        if place.id in seen:
-            other = seen[place.id]
+        if note.id in by_id:
+            other = by_id[note.id]
             problems.append(
-                f"{place.file}, line {place.written.line}: the id {place.id} is in {other.file}, line "
-                f"{other.written.line}, too; remove the id of a copy to make it a memory of its own"
+                f"{note.file}, line {note.markdown.line}: the id {note.id} is also in {other.file}, line "
+                f"{other.markdown.line}; remove the id of the copy to make it a note of its own"
             )
-        seen[place.id] = place
-    _raise(problems, "nothing was imported and nothing is lost; correct")
-    return places
+        by_id[note.id] = note
+    _refuse_if_any(problems, "nothing was imported and nothing is lost; correct")
+    return found
 
 
-def write(target: Path, notes: Sequence[Note]) -> NotesExported:
-    """Write memories to a folder, one file each, or to a single file that ends in ``.md``.
+def write_notes(target: Path, notes: Sequence[Note]) -> NotesExported:
+    """Write notes to a folder, one file each, or to a single file that ends in ``.md``.
 
     Raises:
-        InvalidRequestError: A file that would be replaced was edited and not imported, or is broken; nothing was
+        InvalidRequestError: A file that would be replaced was edited and not imported, or is malformed; nothing was
             written.
     """
     if target.suffix.lower() == SUFFIX and not target.is_dir():
-        return _write_one(target, notes)
+        return _write_single_file(target, notes)
     if target.exists() and not target.is_dir():
-        raise InvalidRequestError(f"'{target}' is a file whose name does not end in {SUFFIX}: nothing was written")
-    there = {place.id: place.file for place in _untouched(target, notes) if place.id is not None}
+        raise InvalidRequestError(
+            f"'{target}' is a file whose name does not end in {SUFFIX}: nothing was written. Name a folder or a "
+            f"{SUFFIX} file"
+        )
+    files = {note.id: note.file for note in _read_existing(target, notes) if note.id is not None}
     plan: dict[Path, str] = {}
     for note in notes:
         folder = target / HISTORY if note.superseded_by is not None else target
-        known = there.get(note.id)
-        # A file keeps its name, so that a change of the text is a change of the file.
+        known = files.get(note.id)
+        # A note keeps its file, so that version control shows an edit as an edit.
         file = known if known is not None and (known.parent.name == HISTORY) == (folder.name == HISTORY) else None
         if file is None:
-            file = folder / _name(note)
-        plan[file] = formatted(note)
-    moved = [file for id, file in there.items() if file not in plan and any(note.id == id for note in notes)]
+            file = folder / _file_name(note)
+        plan[file] = to_markdown(note)
+    moved = [file for id, file in files.items() if file not in plan and any(note.id == id for note in notes)]
     for file, text in plan.items():
-        _replace(file, text)
+        _write_atomically(file, text)
     for file in moved:
         file.unlink(missing_ok=True)
-    left = sorted(str(file) for file in there.values() if file not in plan and file not in moved)
+    left = sorted(str(file) for file in files.values() if file not in plan and file not in moved)
     return NotesExported(str(target), tuple(sorted(map(str, plan))), len(plan), tuple(left))
 
 
-def _write_one(target: Path, notes: Sequence[Note]) -> NotesExported:
-    places = _untouched(target, notes) if target.exists() else []
+def _write_single_file(target: Path, notes: Sequence[Note]) -> NotesExported:
+    existing = _read_existing(target, notes) if target.exists() else []
     ids = {note.id for note in notes}
-    kept = [place for place in places if place.id not in ids]
-    if kept:
+    foreign = [note for note in existing if note.id not in ids]
+    if foreign:
+        counted = "1 note that is" if len(foreign) == 1 else f"{len(foreign)} notes that are"
         raise InvalidRequestError(
-            f"{target} holds {len(kept)} memories that are not stored here, and would lose them: nothing was written. "
-            f"Import it first (aurora notes import {target}), or name another file"
+            f"{target} holds {counted} not in the store and would be lost: nothing was written. Import the file first "
+            f"(aurora notes import {target}), or name another file"
         )
-    _replace(target, joined([formatted(note) for note in notes]))
+    _write_atomically(target, join_markdown([to_markdown(note) for note in notes]))
     return NotesExported(str(target), (str(target),), len(notes))
 
 
-def _untouched(target: Path, notes: Iterable[Note]) -> list[Place]:
-    """Return the memories in the files that are there already.
+def _read_existing(target: Path, notes: Iterable[Note]) -> list[FileNote]:
+    """Return the notes in the files that exist already.
 
     Raises:
-        InvalidRequestError: One was edited and not imported, or is broken.
+        InvalidRequestError: A note was edited and not imported, or a file is malformed.
     """
     stored = {note.id: note for note in notes}
     problems: list[str] = []
-    places: list[Place] = []
-    for file in _files(target) if target.exists() else ():
+    existing: list[FileNote] = []
+    for file in _markdown_files(target) if target.exists() else ():
         try:
-            text = _text(file)
+            text = _read_text(file)
             if not has_front_matter(text):
                 continue
-            found = [Place(file, written) for written in parsed(text)]
+            found = [FileNote(file, markdown) for markdown in parse_markdown(text)]
         except MarkdownError as error:
             problems.append(f"{file}, line {error.problem.line}: {error.problem.text}")
             continue
-        for place in found:
-            note = stored.get(place.id or "")
-            if note is not None and not place.written.intact and not same(note, place.written):
-                problems.append(f"{file}, line {place.written.line}: was edited, and not imported")
-        places += found
-    _raise(problems, "nothing was written and no edit is lost; import (aurora notes import) or correct these first")
-    return places
+        for each in found:
+            note = stored.get(each.id or "")
+            if note is not None and not each.markdown.intact and not says_the_same(note, each.markdown):
+                problems.append(f"{file}, line {each.markdown.line}: was edited, and not imported")
+        existing += found
+    _refuse_if_any(
+        problems, "nothing was written and no edit is lost; import (aurora notes import) or correct these first"
+    )
+    return existing
 
 
-def same(note: Note, written: Written) -> bool:
-    """Whether a file says of a memory what is stored."""
-    there = note_of(written, note, id=note.id, now=note.created_at)
-    alike = ("stale", "uses", "scope", "updated_at", "said", "code_hash")
-    values = {name: getattr(note, name) for name in alike}
-    return replace(there, **values) == note
+def says_the_same(note: Note, markdown: MarkdownNote) -> bool:
+    """Return whether a file holds the same note as the store, apart from counts, staleness, hash and update time."""
+    in_file = note_from_markdown(markdown, note, id=note.id, now=note.created_at)
+    not_compared = ("stale", "uses", "scope", "updated_at", "said", "code_hash")
+    return replace(in_file, **{name: getattr(note, name) for name in not_compared}) == note
 
 
-def _files(source: Path) -> list[Path]:
+def _markdown_files(source: Path) -> list[Path]:
     if not source.is_dir():
         return [source]
     return sorted(
@@ -165,9 +179,9 @@ def _files(source: Path) -> list[Path]:
     )
 
 
-def _text(file: Path) -> str:
+def _read_text(file: Path) -> str:
     if file.stat().st_size > _MOST_BYTES:
-        raise MarkdownError(1, f"has more than {_MOST_BYTES:,} bytes, which is no file of memories")
+        raise MarkdownError(1, f"has more than {_MOST_BYTES:,} bytes, too many for a file of notes")
     data = file.read_bytes()
     try:
         return data.decode("utf-8")
@@ -175,7 +189,8 @@ def _text(file: Path) -> str:
         raise MarkdownError(data.count(b"\n", 0, error.start) + 1, "is not UTF-8; save it as UTF-8") from None
 
 
-def _name(note: Note) -> str:
+def _file_name(note: Note) -> str:
+    """Return a file name from the kind, the first words and the beginning of the id."""
     words = re.findall(r"[a-z0-9]+", unicodedata.normalize("NFKD", note.content[:400]).lower())[:_SLUG_WORDS]
     kind = "-".join(re.findall(r"[a-z0-9]+", note.kind.lower())) or "note"
     ending = "-".join(re.findall(r"[a-z0-9]+", note.id.lower()))[:_ID_CHARS] or "memory"
@@ -183,8 +198,8 @@ def _name(note: Note) -> str:
     return f"{name}{SUFFIX}"
 
 
-def _replace(file: Path, text: str) -> None:
-    """Write a file so that a reader sees the old or the new one, and nothing in between."""
+def _write_atomically(file: Path, text: str) -> None:
+    """Write a file so that readers see either the old or the new text; a file with this text is left alone."""
     data = text.encode("utf-8")
     with suppress(OSError):
         if file.read_bytes() == data:
@@ -198,12 +213,13 @@ def _replace(file: Path, text: str) -> None:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise InvalidRequestError(
-            f"{file} cannot be written ({error.strerror}); what was written before it stays. Choose another folder"
+            f"{file} cannot be written ({error.strerror}): files that were written before it stay. Choose another "
+            f"folder"
         ) from error
 
 
-def _raise(problems: Sequence[str], kept: str) -> None:
+def _refuse_if_any(problems: Sequence[str], summary: str) -> None:
     if not problems:
         return
-    more = f" (and {len(problems) - _MOST_SHOWN} more)" if len(problems) > _MOST_SHOWN else ""
-    raise InvalidRequestError(f"{kept}: {'; '.join(problems[:_MOST_SHOWN])}{more}")
+    more = f" (and {len(problems) - _MOST_PROBLEMS} more)" if len(problems) > _MOST_PROBLEMS else ""
+    raise InvalidRequestError(f"{summary}: {'; '.join(problems[:_MOST_PROBLEMS])}{more}")

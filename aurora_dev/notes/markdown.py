@@ -1,4 +1,4 @@
-"""Memories as Markdown with front matter: to be read, committed and edited by hand.
+"""Notes as Markdown with front matter, to read, commit and edit by hand.
 
 ::
 
@@ -12,9 +12,9 @@
     ---
     Tokens are signed with EdDSA.
 
-Front matter is the part of YAML that needs no library: one ``name: value`` a line, a value being plain text, or JSON
-where plain text would be ambiguous. Only ``kind`` and the text are needed in a file that is written by hand. A file may
-hold several memories, with a line ``<!-- next memory -->`` between two. What is written is read back exactly.
+Front matter is a subset of YAML that needs no library: one ``name: value`` per line. A value is plain text, or JSON
+where plain text would be ambiguous. A file that is written by hand needs only ``kind`` and the text. A file may hold
+several notes, with a line ``<!-- next memory -->`` between two. Reading a written file gives back exactly the notes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from aurora_dev.notes.model.types import DEFAULT_IMPORTANCE, Note
 
 SEPARATOR: Final = "<!-- next memory -->"
 _FENCE: Final = "---"
-# A line of the text that looks like the separator gets one more backslash when written, one less when read.
+# A line of the text that looks like the separator gets a backslash more when written, and one less when read.
 _ESCAPED: Final = re.compile(r"\\*" + re.escape(SEPARATOR))
 _FIELD: Final = re.compile(r"([A-Za-z][\w-]*)\s*:(?:\s+(.*))?")
 _PLAIN_ITEM: Final = re.compile(r"[^\W_][\w ./+@-]*")
@@ -47,14 +47,14 @@ _CONFLICT_MARKS: Final = ("<<<<<<< ", ">>>>>>> ")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with a file: its 1-based line, and what to do about it."""
+    """An error in a file: its 1-based line, and what is wrong there."""
 
     line: int
     text: str
 
 
 class MarkdownError(Exception):
-    """A text is not what `formatted` writes; internal, reported with the file's name by `exchange`."""
+    """Raised when a text is not in this format. Internal: `files` adds the file's name to the message."""
 
     def __init__(self, line: int, text: str) -> None:
         super().__init__(text)
@@ -62,14 +62,14 @@ class MarkdownError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A memory as a file has it.
+class MarkdownNote:
+    """A note as a Markdown file holds it.
 
     Attributes:
         line: 1-based number of its first line in the file.
         content: The text.
-        values: By field name, what the front matter says, as `Note` has it.
-        intact: Whether it is as it was written, by its checksum; ``False`` where it was edited or has none.
+        values: Values of the front matter, by field name of `Note`.
+        intact: Whether the checksum matches; ``False`` where the note was edited or has no checksum.
     """
 
     line: int
@@ -78,15 +78,15 @@ class Written:
     intact: bool = False
 
 
-def formatted(note: Note) -> str:
-    """Return a memory as Markdown; uses and staleness are of this machine and stay out."""
-    fields: list[tuple[str, str]] = [("id", _plain(note.id)), ("kind", _plain(note.kind))]
+def to_markdown(note: Note) -> str:
+    """Return a note as Markdown, without uses and staleness, which belong to this machine."""
+    fields: list[tuple[str, str]] = [("id", _scalar(note.id)), ("kind", _scalar(note.kind))]
     if note.tags:
         fields.append(("tags", _items(note.tags)))
     fields.append(("importance", str(note.importance)))
     for name, text in (("source", note.source), ("path", note.path), ("symbol", note.symbol), ("code", note.code_hash)):
         if text is not None:
-            fields.append((name, _plain(text)))
+            fields.append((name, _scalar(text)))
     fields.append(("created", _moment(note.created_at)))
     if note.updated_at != note.created_at:
         fields.append(("updated", _moment(note.updated_at)))
@@ -95,7 +95,7 @@ def formatted(note: Note) -> str:
     if note.supersedes:
         fields.append(("supersedes", _items(note.supersedes)))
     if note.superseded_by is not None:
-        fields.append(("superseded-by", _plain(note.superseded_by)))
+        fields.append(("superseded-by", _scalar(note.superseded_by)))
     if note.said > 1:
         fields.append(("said", str(note.said)))
     if note.metadata:
@@ -110,16 +110,16 @@ def formatted(note: Note) -> str:
     return "\n".join([_FENCE, *lines, f"checksum: {checksum}", _FENCE, escaped]) + "\n"
 
 
-def joined(texts: list[str]) -> str:
-    """Return several memories as one file."""
+def join_markdown(texts: list[str]) -> str:
+    """Return several notes as the text of one file."""
     return f"{SEPARATOR}\n".join(texts)
 
 
-def parsed(text: str) -> list[Written]:
-    """Read a file.
+def parse_markdown(text: str) -> list[MarkdownNote]:
+    """Return the notes in the text of a file, at least one.
 
     Raises:
-        MarkdownError: It is not in the format; the error has the line.
+        MarkdownError: The text is not in this format; the error holds the line.
     """
     text = text.removeprefix("\ufeff")
     if text.startswith(f"{_FENCE}\r\n"):
@@ -130,24 +130,25 @@ def parsed(text: str) -> list[Written]:
     last = len(starts) - 1
     return [
         # The line break before a separator ends the text's last line; at the end of the file it leaves an empty one.
-        _one(lines[a : b - 1] if place == last and lines[b - 1] == "" else lines[a:b], a + 1)
-        for place, (a, b) in enumerate(zip(starts, ends, strict=True))
+        _parse_note(lines[a : b - 1] if n == last and lines[b - 1] == "" else lines[a:b], a + 1)
+        for n, (a, b) in enumerate(zip(starts, ends, strict=True))
     ]
 
 
 def has_front_matter(text: str) -> bool:
-    """Whether a file means to be one of memories."""
+    """Return whether the text of a file begins like a note."""
     return text.removeprefix("\ufeff").lstrip().startswith(_FENCE)
 
 
-def _one(lines: list[str], first: int) -> Written:
+def _parse_note(lines: list[str], first: int) -> MarkdownNote:
+    """Return the note in some lines, of which the first has the 1-based number ``first`` in the file."""
     for number, line in enumerate(lines):
         if line.startswith(_CONFLICT_MARKS):
-            raise MarkdownError(first + number, "holds a merge conflict; settle it first")
+            raise MarkdownError(first + number, "holds a merge conflict; resolve it first")
     if not lines:
-        raise MarkdownError(max(1, first - 1), "no memory follows; remove the line")  # a separator at the end
+        raise MarkdownError(max(1, first - 1), "no note follows; remove the line")  # a separator at the end
     if lines[0].rstrip() != _FENCE:
-        raise MarkdownError(first, f"a memory begins with a line '{_FENCE}', then its fields, then '{_FENCE}'")
+        raise MarkdownError(first, f"a note begins with a line '{_FENCE}', then its fields, then '{_FENCE}'")
     end = next((n for n, line in enumerate(lines[1:], start=1) if line.rstrip() == _FENCE), None)
     if end is None:
         raise MarkdownError(first, f"the front matter does not end: a line '{_FENCE}' is missing before the text")
@@ -159,7 +160,7 @@ def _one(lines: list[str], first: int) -> Written:
             continue
         found = _FIELD.fullmatch(line.rstrip())
         if found is None:
-            raise MarkdownError(number, f"'{line:.80}' is no field; write it as 'name: value'")
+            raise MarkdownError(number, f"'{line:.80}' is not a field; write it as 'name: value'")
         name, value = found[1], (found[2] or "").strip()
         if name == "checksum":
             checksum = value
@@ -167,16 +168,16 @@ def _one(lines: list[str], first: int) -> Written:
         kept.append(line)
         if name not in _READERS:
             close = difflib.get_close_matches(name, list(_READERS), n=1, cutoff=0.5)
-            hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(_READERS)}"
+            hint = f"did you mean '{close[0]}'?" if close else f"the fields are: {', '.join(_READERS)}"
             raise MarkdownError(number, f"there is no field '{name}'; {hint}")
         key, read = _READERS[name]
         if key in values:
-            raise MarkdownError(number, f"the field '{name}' is there twice")
+            raise MarkdownError(number, f"the field '{name}' is given twice")
         try:
             values[key] = read(value)
         except (ValueError, InvalidRequestError, RecursionError) as error:
-            why = str(error).partition(": nothing was")[0] or type(error).__name__
-            raise MarkdownError(number, f"{name}: {why}") from None
+            reason = str(error).partition(": nothing was")[0] or type(error).__name__
+            raise MarkdownError(number, f"{name}: {reason}") from None
     body = lines[end + 1 :]
     intact = checksum == _checksum(kept, "\n".join(body))
     content = "\n".join(line[1:] if line.startswith("\\") and _ESCAPED.fullmatch(line) else line for line in body)
@@ -186,7 +187,7 @@ def _one(lines: list[str], first: int) -> Written:
         checks.checked_content(content)
     except InvalidRequestError as error:
         raise MarkdownError(first + min(end + 1, len(lines) - 1), str(error).partition(": nothing was")[0]) from None
-    return Written(first, content, values, intact)
+    return MarkdownNote(first, content, values, intact)
 
 
 # -- writing values --------------------------------------------------------------------------------------------------
@@ -200,8 +201,8 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def _plain(text: str) -> str:
-    """Return a text as it stands where YAML and `parsed` read the same from it, else as a JSON string."""
+def _scalar(text: str) -> str:
+    """Return a text unquoted where YAML and `parse_markdown` both read it back unchanged, else as a JSON string."""
     safe = (
         text.isprintable()
         and text == text.strip()
@@ -215,7 +216,7 @@ def _plain(text: str) -> str:
 
 
 def _is_yaml_value(text: str) -> bool:
-    """Whether a tool that reads YAML would take a text for a number, a boolean or nothing."""
+    """Return whether a YAML parser would take a text for a number, a boolean or null."""
     if text.lower() in ("", "true", "false", "null", "yes", "no", "on", "off", "~"):
         return True
     try:
@@ -226,12 +227,12 @@ def _is_yaml_value(text: str) -> bool:
 
 
 def _items(values: tuple[str, ...]) -> str:
-    plain = all(_PLAIN_ITEM.fullmatch(one) and one == one.strip() and not _is_yaml_value(one) for one in values)
+    plain = all(_PLAIN_ITEM.fullmatch(item) and item == item.strip() and not _is_yaml_value(item) for item in values)
     return f"[{', '.join(values)}]" if plain else _json(list(values))
 
 
 def _moment(seconds: float) -> str:
-    """Return a moment as ISO 8601 with microseconds, or as a number where that would not be exact."""
+    """Return seconds since the epoch as ISO 8601 with microseconds, or as a number where that would not be exact."""
     try:
         moment = datetime.fromtimestamp(seconds, timezone.utc)
     except (OverflowError, OSError, ValueError):
@@ -242,7 +243,7 @@ def _moment(seconds: float) -> str:
 
 
 def _checksum(lines: list[str], body: str) -> str:
-    # Spaces at the ends of lines are what editors and formatters change without anybody's wish.
+    # Editors and formatters strip spaces at the ends of lines: that is no edit of the note.
     stripped = "\n".join(line.rstrip() for line in [*lines, "", *body.rstrip("\n").split("\n")])
     return hashlib.sha256(stripped.encode("utf-8", "surrogatepass")).hexdigest()[:_CHECKSUM_CHARS]
 
@@ -259,7 +260,7 @@ def _read_text(value: str) -> str:
     if len(value) > 1 and value[0] == value[-1] == "'":
         return value[1:-1].replace("''", "'")
     if not value:
-        raise ValueError("the value is missing; remove the line where there is none")
+        raise ValueError("the value is missing; give one or remove the line")
     return value
 
 
@@ -293,7 +294,7 @@ def _read_moment(value: str) -> float:
             moment = datetime.fromisoformat(text.replace("Z", "+00:00").replace("z", "+00:00"))
         except ValueError:
             raise ValueError(f"must be a time such as 2026-11-21T16:40:01Z, not '{text:.40}'") from None
-        # A time without a zone is what the clock on the wall says.
+        # A time without a zone is local.
         return moment.timestamp()
     if not math.isfinite(seconds):
         raise ValueError("must be a finite number of seconds") from None
@@ -304,17 +305,17 @@ def _read_metadata(value: str) -> dict[str, MetadataValue]:
     found = json.loads(value, parse_constant=_refuse_constant)
     if not isinstance(found, dict):
         raise ValueError('must be a JSON object, as in {"ticket": "A-1"}')
-    for key, one in found.items():
-        usable = isinstance(one, str | bool | int | float) or (
-            isinstance(one, list) and all(isinstance(part, str) for part in one)
+    for key, item in found.items():
+        is_valid = isinstance(item, str | bool | int | float) or (
+            isinstance(item, list) and all(isinstance(part, str) for part in item)
         )
-        if not usable:
+        if not is_valid:
             raise ValueError(f"'{key}' must be a string, a number, true, false or a list of strings")
     return checks.checked_metadata(found)
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number that can be stored")
+    raise ValueError(f"{name} cannot be stored; use a finite number")
 
 
 def _read_id(value: str) -> str:
@@ -348,20 +349,20 @@ _READERS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
 }
 
 
-def note_of(written: Written, stored: Note | None, *, id: str, now: float) -> Note:
-    """Return what a file says as a memory.
+def note_from_markdown(markdown: MarkdownNote, stored: Note | None, *, id: str, now: float) -> Note:
+    """Return the note that a file holds.
 
     Args:
-        written: What the file says; a field that it leaves out has its default.
-        stored: The memory of that id, if there is one: what a file does not hold is taken from it.
-        id: Of the memory.
-        now: For a memory that says of no time.
+        markdown: The note as the file holds it; a field that is left out has its default.
+        stored: The stored note of that id, if there is one: it supplies what files do not hold.
+        id: Id of the note.
+        now: Seconds since the epoch, for a note without a time.
     """
-    values = written.values
+    values = markdown.values
     created = values.get("created_at", stored.created_at if stored else now)
     return Note(
         id=id,
-        content=written.content,
+        content=markdown.content,
         kind=values.get("kind", "note"),
         tags=values.get("tags", ()),
         created_at=created,

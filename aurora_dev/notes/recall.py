@@ -1,4 +1,4 @@
-"""The search of memories, and how its results are ordered."""
+"""Search in the notes of one store, ordered by `recall_scores`."""
 
 from __future__ import annotations
 
@@ -8,41 +8,45 @@ from typing import Final
 
 from aurora_dev.core.contracts import Filter
 from aurora_dev.core.types import SearchOptions, SearchResult, SearchResults
-from aurora_dev.notes import recall_scores as ranking
+from aurora_dev.notes import recall_scores
 from aurora_dev.notes.model.records import note_of
 from aurora_dev.notes.store import NoteStore
 
-_LOOKED_AT: Final = 50  # memories at least; the order among them is made here
-_PER_RESULT: Final = 5
+# The search finds more notes than are wanted, because their order among each other is decided here.
+_LEAST_CANDIDATES: Final = 50
+_CANDIDATES_PER_RESULT: Final = 5
 
 
-async def ranked(
-    book: NoteStore, query: str, filter: Filter, top_k: int, uses: Mapping[str, int], now: float
+async def recall_notes(
+    notes: NoteStore, query: str, filter: Filter, top_k: int, uses: Mapping[str, int], now: float
 ) -> SearchResults:
-    """Search the memories of a book, best first by the blend of `ranking`.
+    """Search the notes of a store, best first by `recall_scores.recall_score`.
 
     Args:
-        book: Whose.
-        query: What is asked.
-        filter: Which memories; expired and superseded ones are left out by the store.
-        top_k: How many.
-        uses: By id, how often each was recalled.
+        notes: The notes to search.
+        query: Words, a sentence or an identifier.
+        filter: Condition on the notes; the store leaves out expired and superseded ones.
+        top_k: Number of results.
+        uses: Number of times that each note was recalled, by id.
         now: Seconds since the epoch.
+
+    Returns:
+        Results with ``scores["relevance"]`` and ``metadata["scope"]``.
     """
-    wanted = max(_LOOKED_AT, _PER_RESULT * top_k)
+    wanted = max(_LEAST_CANDIDATES, _CANDIDATES_PER_RESULT * top_k)
     options = SearchOptions(candidates=wanted, signals=False)
-    found = await book.store.search(query, wanted, rerank=False, filter=filter, options=options)
+    found = await notes.store.search(query, wanted, rerank=False, filter=filter, options=options)
     with_vectors = "vector" in found.search_method or "rrf" in found.search_method
     best_keyword = max((result.scores.get("keyword", 0.0) for result in found), default=0.0)
     results: list[SearchResult] = []
     for result in found:
-        note = note_of(result.id, result.content, result.metadata, book.scope)
+        note = note_of(result.id, result.content, result.metadata, notes.scope)
         cosine = result.scores.get("vector", 0.0) if with_vectors else None
-        relevant = ranking.relevance(cosine, result.scores.get("keyword", 0.0), best_keyword)
-        count = uses.get(result.id, 0) + note.said - 1
-        score = ranking.blended(relevant, now - note.updated_at, note.importance, count)
-        scores = {**result.scores, "relevance": relevant}
-        metadata = {**result.metadata, "scope": book.scope}
+        relevance = recall_scores.relevance(cosine, result.scores.get("keyword", 0.0), best_keyword)
+        use_count = uses.get(result.id, 0) + note.said - 1
+        score = recall_scores.recall_score(relevance, now - note.updated_at, note.importance, use_count)
+        scores = {**result.scores, "relevance": relevance}
+        metadata = {**result.metadata, "scope": notes.scope}
         results.append(replace(result, score=score, scores=scores, metadata=metadata))
     results.sort(key=lambda result: (-result.score, result.id))
     return found.replace(results[:top_k])

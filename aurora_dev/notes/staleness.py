@@ -1,59 +1,71 @@
-"""The code that memories are about: what it was when something was learned, and whether it still is.
+"""Staleness: notes whose code has changed since they were stored.
 
-Compared are the files themselves, not the index, so that a memory is stale from the moment in which its code changes.
+`StalenessCheck` compares a note with the project's files, not with the index, so that a note is stale as soon as its
+code changes. `mark_stale` writes the outcome into the store, so that filters can use it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import textwrap
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from aurora_dev.errors import InvalidRequestError
+from aurora_dev.core.contracts import Filter
+from aurora_dev.errors import InvalidRequestError, StoreError
+from aurora_dev.log import get_logger
+from aurora_dev.notes.model.records import document_of
+from aurora_dev.notes.model.types import Note
+from aurora_dev.notes.store import NoteStore
 from aurora_dev.syntax import definitions, language_of
 
-_FOLDER: Final = "folder"  # in place of a hash: a folder is there or it is not
+_log = get_logger(__name__)
+
+_FOLDER: Final = "folder"  # stands for a hash: a folder exists or does not
 _HASH_CHARS: Final = 32
-_MOST_PARSED: Final = 2_000_000  # bytes; of a larger file the whole stands for each of its symbols
-_MOST_FILES: Final = 512  # whose hashes are remembered; looking at one again costs less than a millisecond
+_MOST_PARSED: Final = 2_000_000  # bytes; in a larger file each symbol is compared by the whole file
+_MOST_FILES: Final = 512  # whose hashes are cached; reading one again costs less than a millisecond
+_WATCHED: Final[Filter] = {"code_hash": {"$exists": True}, "superseded_by": {"$exists": False}}
 
 
 @dataclass(slots=True)
-class _Seen:
-    """A file as it was looked at: its stamp, and hashes by symbol (``None``: the whole file)."""
+class _Cached:
+    """Cached hashes of a file: its time and size when it was read, and hashes by symbol (``None``: whole file)."""
 
     stamp: tuple[int, int]
     hashes: dict[str | None, str | None] = field(default_factory=dict)
 
 
 class StalenessCheck:
-    """Compares code with what it was. Thread-safe; its methods read files, so call them in a thread.
+    """Compares the project's code with the hashes that notes hold. Thread-safe.
+
+    The methods read files: call them in a thread.
 
     Args:
-        root: The project's folder, where paths start.
+        root: Folder of the project, where paths start.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._lock = threading.Lock()
-        self._seen: OrderedDict[str, _Seen] = OrderedDict()
+        self._cache: OrderedDict[str, _Cached] = OrderedDict()
 
     def capture(self, path: str, symbol: str | None) -> str:
-        """Return the hash of what is there now.
+        """Return the hash of a file, folder or definition as it is now.
 
         Args:
             path: POSIX, relative to the project.
             symbol: ``send`` or ``Client.send``; ``None`` for the whole file.
 
         Raises:
-            InvalidRequestError: There is no such file or definition, or it lies outside of the project.
+            InvalidRequestError: There is no such file or definition, it cannot be read, or it lies outside the project.
         """
         if not self._is_inside(path):
-            raise InvalidRequestError(f"'{path}' leads out of the project: nothing was stored")
+            raise InvalidRequestError(f"'{path}' leads out of the project: nothing was stored. Name a file inside")
         if not (self._root / path).exists():
             raise InvalidRequestError(
                 f"there is no '{path}' in the project: nothing was stored. Correct the path, or leave it out"
@@ -65,14 +77,20 @@ class StalenessCheck:
             )
         return found
 
-    def stale(self, path: str, symbol: str | None, code_hash: str) -> str | None:
-        """Say why code is not what it was; ``None`` where it is, or where it cannot be read."""
+    def why_stale(self, note: Note) -> str | None:
+        """Return why a note may no longer hold; ``None`` if its code is unchanged, or it is about no code."""
+        if note.scope == "user" or note.path is None or note.code_hash is None:
+            return note.stale
+        return self.why_changed(note.path, note.symbol, note.code_hash)
+
+    def why_changed(self, path: str, symbol: str | None, code_hash: str) -> str | None:
+        """Return how code differs from a hash of `capture`; ``None`` if it does not, or cannot be read now."""
         if not self._is_inside(path) or not (self._root / path).exists():
             return f"{path} is gone"
         try:
             found = self._hash(path, symbol)
         except InvalidRequestError:
-            return None  # it cannot be read now, which says nothing about what is in it
+            return None  # unreadable files say nothing about what is in them
         if found is None:
             return f"{symbol} is no longer in {path}"
         if found == code_hash:
@@ -82,11 +100,11 @@ class StalenessCheck:
     def _is_inside(self, path: str) -> bool:
         try:
             return (self._root / path).resolve().is_relative_to(self._root.resolve())
-        except (OSError, RuntimeError, ValueError):  # a loop of links, a name that no file can have
+        except (OSError, RuntimeError, ValueError):  # a loop of links, an impossible file name
             return False
 
     def _hash(self, path: str, symbol: str | None) -> str | None:
-        """Return the hash of a file or of a definition in it; ``None`` where it has none of that name."""
+        """Return the hash of a file or of a definition in it; ``None`` if it has no definition of that name."""
         file = self._root / path
         try:
             if file.is_dir():
@@ -94,26 +112,51 @@ class StalenessCheck:
             status = file.stat()
             stamp = (status.st_mtime_ns, status.st_size)
             with self._lock:
-                seen = self._seen.get(path)
-                if seen is None or seen.stamp != stamp:
-                    seen = _Seen(stamp)
-                if symbol in seen.hashes:
-                    return seen.hashes[symbol]
+                cached = self._cache.get(path)
+                if cached is None or cached.stamp != stamp:
+                    cached = _Cached(stamp)
+                if symbol in cached.hashes:
+                    return cached.hashes[symbol]
             data = file.read_bytes()
         except OSError as error:
             raise InvalidRequestError(f"{path} cannot be read ({error.strerror}): nothing was stored") from None
         found = _hash_of(data, path, symbol)
         with self._lock:
-            seen.hashes[symbol] = found
-            self._seen[path] = seen
-            self._seen.move_to_end(path)
-            while len(self._seen) > _MOST_FILES:
-                self._seen.popitem(last=False)
+            cached.hashes[symbol] = found
+            self._cache[path] = cached
+            self._cache.move_to_end(path)
+            while len(self._cache) > _MOST_FILES:
+                self._cache.popitem(last=False)
         return found
 
 
+async def mark_stale(notes: NoteStore, check: StalenessCheck) -> int:
+    """Write to the store which notes are stale now, and unmark those that no longer are.
+
+    Args:
+        notes: Notes of the project.
+        check: Compares them with the project's code.
+
+    Returns:
+        Number of notes that were changed. If the store cannot be written, the rest stays as it is.
+    """
+    changed = 0
+    for stored in await notes.scan(_WATCHED):
+        reason = await asyncio.to_thread(check.why_stale, stored.note)
+        if reason == stored.note.stale:
+            continue
+        marked = document_of(replace(stored.note, stale=reason))
+        try:
+            # Compare-and-swap: a note that is being corrected at the same time is left to that correction.
+            changed += await notes.store.write_if({stored.note.id: stored.document}, [marked], masked=True)
+        except StoreError as error:
+            _log.info("notes.stale_not_marked", error=error)
+            break
+    return changed
+
+
 def _hash_of(data: bytes, path: str, symbol: str | None) -> str | None:
-    # A checkout may turn line ends around without changing anything.
+    # Git may convert line ends at checkout.
     data = data.replace(b"\r\n", b"\n")
     if symbol is None or len(data) > _MOST_PARSED:
         return _digest(data)
@@ -123,12 +166,12 @@ def _hash_of(data: bytes, path: str, symbol: str | None) -> str | None:
     if not found:
         return _digest(data) if symbol.rpartition(".")[2].encode("utf-8", "replace") in data else None
     suffix = f".{symbol}"
-    places = [(d.start_line, d.end_line) for d in found if d.qualified == symbol or d.qualified.endswith(suffix)]
-    if not places:
+    spans = [(d.start_line, d.end_line) for d in found if d.qualified == symbol or d.qualified.endswith(suffix)]
+    if not spans:
         return None
     lines = data.decode("utf-8", "replace").split("\n")
-    # Moved, or indented differently as a whole, a definition is what it was.
-    texts = [textwrap.dedent("\n".join(line.rstrip() for line in lines[a - 1 : b])) for a, b in places]
+    # A definition that was moved, or indented as a whole, is unchanged.
+    texts = [textwrap.dedent("\n".join(line.rstrip() for line in lines[a - 1 : b])) for a, b in spans]
     return _digest("\0".join(texts).encode("utf-8", "surrogatepass"))
 
 

@@ -1,36 +1,33 @@
-"""The memories of one store: remembered, corrected, replaced, listed and forgotten, by several processes at once.
+"""`NoteStore`: the notes of one store. It remembers, corrects, lists and forgets them.
 
-Nothing is written on the strength of what may have changed since it was read: each write names the records that it
-was decided by, is refused where one of them is another by now (`VectorStore.write_if`), and is then decided anew.
+Several processes may do so at once. Each write is a compare-and-swap (`VectorStore.write_if`): it names the records
+that it was decided by, is refused if one of them has changed since, and is then decided again from the current records.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from aurora_dev.core.contracts import Filter
-from aurora_dev.core.filters import is_everything, parse_filter
+from aurora_dev.core.filters import all_of, is_everything, parse_filter
 from aurora_dev.core.record_kinds import IS_NOTE, is_note
 from aurora_dev.core.search.hidden import is_hidden
-from aurora_dev.core.types import Document, MetadataValue, SearchResult
+from aurora_dev.core.types import Document
 from aurora_dev.errors import InvalidRequestError, StoreLockedError
-from aurora_dev.notes.files import Place, same
-from aurora_dev.notes.markdown import note_of as note_of_written
+from aurora_dev.notes.model.drafts import Draft
 from aurora_dev.notes.model.paging import Cursor
 from aurora_dev.notes.model.records import (
-    all_of,
     document_of,
-    is_wording,
+    earlier_version,
+    is_earlier_version,
+    legacy_note_id,
     note_id,
     note_of,
-    of_kinds_and_tags,
-    plain_id,
-    wording_id,
 )
-from aurora_dev.notes.model.types import Conflict, Note, NotePage, NotesImported, Pruned, Remembered, Scope
+from aurora_dev.notes.model.types import Conflict, Note, NotePage, Pruned, Remembered, Scope
 from aurora_dev.notes.similarity.conflicts import conflicts_of
 from aurora_dev.notes.similarity.duplicates import is_duplicate, is_same, richer
 from aurora_dev.notes.similarity.nearest import Similar, similar_notes
@@ -38,48 +35,31 @@ from aurora_dev.notes.similarity.nearest import Similar, similar_notes
 if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
 
-# Each attempt that fails is one in which another process succeeded; so many in a row are no accident.
+_Result = TypeVar("_Result")
+
+# Every failed attempt is one in which another process succeeded; so many in a row do not happen by chance.
 _ATTEMPTS: Final = 20
-_MOST_ORDINALS: Final = 100  # memories that began with the same words and were all corrected to something else
-MIN_PREFIX: Final = 6  # characters of an id that are enough; shorter ones are guesses
-# How long a replaced memory stays readable in the history before `prune` takes it.
+_MOST_ORDINALS: Final = 100  # notes that began with the same words and were all corrected to others
+MIN_PREFIX: Final = 6  # characters of an id that may stand for the whole; fewer are guesses
+# Seconds for which a superseded note stays in the history before `prune` removes it.
 KEEP_SUPERSEDED: Final = 90 * 86_400.0
-
-_DAY = 86_400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What is to be remembered, checked, with credentials masked."""
-
-    content: str
-    kind: str
-    tags: tuple[str, ...]
-    importance: int
-    source: str | None
-    expires_at: float | None
-    supersedes: tuple[str, ...]
-    path: str | None
-    symbol: str | None
-    code_hash: str | None
-    metadata: dict[str, MetadataValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A memory and the document that it was read from."""
+    """A note and the document that it was read from."""
 
     note: Note
     document: Document
 
 
 class NoteStore:
-    """The memories of one store. Safe to use from several tasks, threads and processes at once.
+    """The notes of one store. Safe to use from several tasks, threads and processes at once.
 
     Args:
-        store: Where they are.
-        scope: Whose they are.
-        clock: Seconds since the epoch; for tests.
+        store: The store of the notes.
+        scope: Scope of the notes.
+        clock: Returns seconds since the epoch; for tests.
     """
 
     def __init__(self, store: VectorStore, scope: Scope, clock: Callable[[], float] = time.time) -> None:
@@ -88,24 +68,24 @@ class NoteStore:
         self._clock = clock
 
     def now(self) -> float:
-        """Return the time, in whole microseconds: so many are written out in Markdown."""
+        """Return seconds since the epoch, in whole microseconds: Markdown holds no finer times."""
         return round(self._clock(), 6)
 
     # -- reading -----------------------------------------------------------------------------------------------
 
     async def fetch(self, ids: Sequence[str]) -> dict[str, Stored]:
-        """Return the memories that exist among ``ids``, whatever has become of them."""
+        """Return the existing notes among ``ids``, by id; expired and superseded ones, too."""
         found = await self.store.fetch(list(ids)) if ids else []
-        return {str(one.id): self._stored(one) for one in found if is_note(one.metadata)}
+        return {str(document.id): self._stored(document) for document in found if is_note(document.metadata)}
 
     async def find(self, id: str) -> Stored | None:
-        """Return the memory of an id, or of the beginning of one that is not ambiguous.
+        """Return the note with an id, or with the only id that begins so; ``None`` if there is none.
 
         Raises:
             InvalidRequestError: Several ids begin so.
         """
         if not isinstance(id, str) or not id:
-            raise InvalidRequestError(f"id must be the id of a memory, not {id!r:.100}: nothing was done")
+            raise InvalidRequestError(f"id must be the id of a note, not {id!r:.100}: nothing was done")
         if stored := (await self.fetch([id])).get(id):
             return stored
         if len(id) < MIN_PREFIX:
@@ -113,55 +93,59 @@ class NoteStore:
         ids = [record.id for record in await self.store.scan(IS_NOTE) if record.id.startswith(id)]
         if len(ids) > 1:
             raise InvalidRequestError(
-                f"{len(ids)} memories have ids that begin with '{id}': nothing was done. Give more of the id: "
+                f"{len(ids)} notes have ids that begin with '{id}': nothing was done. Give more of the id: "
                 + ", ".join(ids[:3])
             )
         return (await self.fetch(ids)).get(ids[0]) if ids else None
 
-    async def one(self, id: str) -> Stored:
-        """Return the memory of an id.
+    async def require(self, id: str) -> Stored:
+        """Return the note with an id, as `find` does.
 
         Raises:
             InvalidRequestError: There is none.
         """
         stored = await self.find(id)
         if stored is None:
-            raise InvalidRequestError(f"there is no memory '{id:.80}': nothing was done. See: aurora list")
+            raise no_such_note(id)
         return stored
 
-    async def every(self, filter: Filter | None = None) -> list[Stored]:
-        """Return all memories that match, newest first, whatever has become of them."""
+    async def scan(self, filter: Filter | None = None) -> list[Stored]:
+        """Return all notes that match a filter, newest first; expired and superseded ones, too."""
         records = await self.store.scan(all_of(IS_NOTE, filter), content=True)
         found = [self._stored(Document(record.content, record.metadata, record.id)) for record in records]
-        return sorted(found, key=lambda one: (-one.note.created_at, one.note.id))
+        return sorted(found, key=lambda stored: (-stored.note.created_at, stored.note.id))
 
-    async def page(
-        self, kinds: Iterable[str] | None, tags: Iterable[str] | None, limit: int, cursor: Cursor | None
-    ) -> NotePage:
-        """Return current memories, newest first, from a cursor on."""
+    async def page(self, filter: Filter, limit: int, cursor: Cursor | None) -> NotePage:
+        """Return current notes, newest first.
+
+        Args:
+            filter: Condition on the notes; see `checked_filter`.
+            limit: Notes on the page.
+            cursor: Where the page before ended; ``None`` for the first page.
+        """
         now = self.now()
-        records = await self.store.scan(all_of(IS_NOTE, of_kinds_and_tags(kinds, tags)))
-        places = sorted(
+        records = await self.store.scan(filter)
+        positions = sorted(
             (Cursor.at(record.metadata, record.id) for record in records if not is_hidden(record.metadata, now)),
             key=Cursor.order,
         )
-        rest = [place for place in places if cursor is None or cursor.order() < place.order()]
-        stored = await self.fetch([place.id for place in rest[:limit]])
-        # One that was forgotten since the scan is not there any more.
-        page = tuple(stored[place.id].note for place in rest[:limit] if place.id in stored)
-        more = rest[limit - 1].text() if len(rest) > limit else None
-        return NotePage(page, more, len(places))
+        rest = [position for position in positions if cursor is None or cursor.order() < position.order()]
+        stored = await self.fetch([position.id for position in rest[:limit]])
+        # A note that was forgotten since the scan is missing.
+        notes = tuple(stored[position.id].note for position in rest[:limit] if position.id in stored)
+        next_cursor = rest[limit - 1].text() if len(rest) > limit else None
+        return NotePage(notes, next_cursor, len(positions))
 
     async def history(self, id: str) -> list[Note]:
-        """Return what a memory replaced, directly or through others, newest first."""
-        stored = await self.one(id)
-        superseded = {one.note.id: one for one in await self.every({"superseded_by": {"$exists": True}})}
+        """Return the notes that a note replaced, directly or through others, newest first."""
+        stored = await self.require(id)
+        superseded = {each.note.id: each for each in await self.scan({"superseded_by": {"$exists": True}})}
         replaced: dict[str, Note] = {}
         queue = [stored.note.id]
         while queue:
-            here = queue.pop()
+            successor = queue.pop()
             for other in superseded.values():
-                if other.note.superseded_by == here and other.note.id not in replaced:
+                if other.note.superseded_by == successor and other.note.id not in replaced:
                     replaced[other.note.id] = other.note
                     queue.append(other.note.id)
         replaced.pop(stored.note.id, None)
@@ -174,31 +158,115 @@ class NoteStore:
     # -- writing -----------------------------------------------------------------------------------------------
 
     async def remember(self, draft: Draft) -> Remembered:
-        """Store a memory, or count that it was said again."""
-        for _ in range(_ATTEMPTS):
-            replaced = await self._replaced(draft)
-            same, near = await self._same(draft, [one.note.id for one in replaced])
+        """Store a new note, or count a note that says the same once more.
+
+        Raises:
+            InvalidRequestError: A note that the draft supersedes does not exist.
+            StoreLockedError: Other processes kept changing the same notes.
+        """
+
+        async def attempt() -> Remembered | None:
+            replaced = await self._notes_to_replace(draft)
+            same, near = await self._find_same(draft, [stored.note.id for stored in replaced])
             now = self.now()
             if same is not None:
-                result = await self._say_again(draft, same, replaced, near, now)
-            else:
-                result = await self._add(draft, replaced, near, now)
-            if result is not None:
-                return result
-        raise _contended()
+                return await self._repeat(draft, same, replaced, near, now)
+            return await self._add(draft, replaced, near, now)
 
-    async def _replaced(self, draft: Draft) -> list[Stored]:
-        found = [await self.one(id) for id in draft.supersedes]
-        return list({one.note.id: one for one in found}.values())
+        return await retry_until_written(attempt)
 
-    async def _same(self, draft: Draft, skip: Sequence[str]) -> tuple[Stored | None, list[Similar]]:
-        """Return the current memory that says the same, and all that are near."""
+    async def change(self, id: str, changed: Callable[[Note], Note]) -> Note:
+        """Correct a note and keep its earlier version if the content or the kind changes.
+
+        Args:
+            id: Id of the note.
+            changed: Returns the corrected note for the stored one; it may be called several times.
+
+        Raises:
+            InvalidRequestError: There is no such note.
+            StoreLockedError: Other processes kept changing the note.
+        """
+
+        async def attempt() -> Note | None:
+            stored = await self.require(id)
+            now = self.now()
+            note = replace(changed(stored.note), updated_at=now)
+            writes = [document_of(note), *replaced_version(stored.note, note, now)]
+            written = await self.store.write_if({stored.note.id: stored.document}, writes, masked=True)
+            return note if written else None
+
+        return await retry_until_written(attempt)
+
+    async def forget(self, ids: Sequence[str] | None, filter: Filter | None) -> int:
+        """Remove notes and their earlier versions; return how many notes there were to remove.
+
+        Notes that a removed note had replaced become current again, or are replaced by its successor.
+
+        Args:
+            ids: Whole ids; unknown ones are ignored.
+            filter: Condition on the notes to remove instead of ids.
+
+        Raises:
+            InvalidRequestError: The filter matches everything.
+            StoreLockedError: Other processes kept changing the notes.
+        """
+        if filter is not None:
+            if is_everything(parse_filter(filter)):
+                raise InvalidRequestError("an empty filter matches every note: nothing was removed. Give a condition")
+            ids = [record.id for record in await self.store.scan(all_of(IS_NOTE, filter))]
+
+        async def attempt() -> int | None:
+            known = await self.fetch(ids or ())
+            if not known:
+                return 0
+            replaced = await self.scan({"superseded_by": {"$in": list(known)}})
+            versions = [stored.note.id for stored in replaced if is_earlier_version(stored.note)]
+            restored = [
+                stored for stored in replaced if not is_earlier_version(stored.note) and stored.note.id not in known
+            ]
+            writes = [document_of(replace(each.note, superseded_by=_successor(each.note, known))) for each in restored]
+            expected = {each.note.id: each.document for each in restored}
+            written = await self.store.write_if(expected, writes, sorted({*known, *versions}), masked=True)
+            return len(known) if written else None
+
+        return await retry_until_written(attempt)
+
+    async def prune(self, *, dry_run: bool) -> Pruned:
+        """Remove expired notes and those that were superseded more than `KEEP_SUPERSEDED` seconds ago.
+
+        Args:
+            dry_run: Only return the notes that would be removed.
+        """
+        now = self.now()
+        expired = await self.scan({"expires_at": {"$lte": now}})
+        expired_ids = {stored.note.id for stored in expired}
+        superseded = [
+            stored
+            for stored in await self.scan({"superseded_by": {"$exists": True}})
+            if stored.note.updated_at < now - KEEP_SUPERSEDED and stored.note.id not in expired_ids
+        ]
+        if not dry_run:
+            # A note that was changed since it was read stays, such as one whose lifetime was extended.
+            for stored in (*expired, *superseded):
+                await self.store.write_if({stored.note.id: stored.document}, (), [stored.note.id])
+        return Pruned(
+            tuple(stored.note for stored in expired), tuple(stored.note for stored in superseded), dry_run=dry_run
+        )
+
+    # -- parts of remembering ----------------------------------------------------------------------------------
+
+    async def _notes_to_replace(self, draft: Draft) -> list[Stored]:
+        found = [await self.require(id) for id in draft.supersedes]
+        return list({stored.note.id: stored for stored in found}.values())
+
+    async def _find_same(self, draft: Draft, skip: Sequence[str]) -> tuple[Stored | None, list[Similar]]:
+        """Return the current note that says the same as a draft, if there is one, and all notes near it."""
         near = await similar_notes(self.store, draft.content, self.scope, skip=skip)
         namespace = self.store.namespace
-        ids = [note_id(namespace, draft.content, draft.kind), plain_id(namespace, draft.content, draft.kind)]
+        ids = [note_id(namespace, draft.content, draft.kind), legacy_note_id(namespace, draft.content, draft.kind)]
         exact = await self.fetch([id for id in dict.fromkeys(ids) if id not in skip])
         for stored in exact.values():
-            if _says(stored, draft):
+            if _is_current_with_same_words(stored, draft):
                 return stored, near
         for other in near:
             if other.note.kind == draft.kind and is_duplicate(draft.content, other.note.content, other.cosine):
@@ -206,231 +274,142 @@ class NoteStore:
         return None, near
 
     async def _add(self, draft: Draft, replaced: list[Stored], near: list[Similar], now: float) -> Remembered | None:
+        """Store a draft as a new note; ``None`` if the records have changed meanwhile."""
+        replaced_ids = [stored.note.id for stored in replaced]
         for ordinal in range(_MOST_ORDINALS):
             identifier = note_id(self.store.namespace, draft.content, draft.kind, ordinal)
             if not await self.store.fetch([identifier]):
                 break
-            there = (await self.fetch([identifier])).get(identifier)
-            if there is not None and _says(there, draft) and all(one.note.id != identifier for one in replaced):
-                # Another process has said it since this one looked.
-                return await self._say_again(draft, there, replaced, near, now)
+            existing = (await self.fetch([identifier])).get(identifier)
+            if existing is not None and _is_current_with_same_words(existing, draft) and identifier not in replaced_ids:
+                # Another process has stored it since the search for duplicates.
+                return await self._repeat(draft, existing, replaced, near, now)
         else:
             raise InvalidRequestError(
-                f"{_MOST_ORDINALS} memories began with these words and were changed: nothing was stored. Say it in "
-                f"other words"
+                f"{_MOST_ORDINALS} notes began with these words and were corrected: nothing was stored. Use other words"
             )
-        note = Note(
-            identifier,
-            draft.content,
-            draft.kind,
-            draft.tags,
-            now,
-            importance=draft.importance,
-            source=draft.source,
-            path=draft.path,
-            symbol=draft.symbol,
-            code_hash=draft.code_hash,
-            updated_at=now,
-            expires_at=draft.expires_at,
-            supersedes=tuple(one.note.id for one in replaced),
-            scope=self.scope,
-            metadata=draft.metadata,
-        )
+        note = draft.to_note(identifier, now=now, scope=self.scope, supersedes=replaced_ids)
         expected: dict[str, Document | None] = {identifier: None}
-        writes = [document_of(note), *self._retired(replaced, identifier, now, expected)]
+        writes = [document_of(note), *self._superseded(replaced, identifier, now, expected)]
         if not await self.store.write_if(expected, writes, masked=True):
             return None
-        conflicts = (*_replaced_before(replaced, identifier), *conflicts_of(note, near))
+        conflicts = (*_already_replaced(replaced, identifier), *conflicts_of(note, near))
         return _remembered(note, is_new=True, conflicts=conflicts)
 
-    async def _say_again(
+    async def _repeat(
         self, draft: Draft, same: Stored, replaced: list[Stored], near: list[Similar], now: float
     ) -> Remembered | None:
+        """Count a note that says the same as a draft once more, and merge the two; ``None`` if it changed meanwhile."""
         old = same.note
-        content = richer(old.content, draft.content)
         expires_at = None
         if old.expires_at is not None and draft.expires_at is not None:
             expires_at = max(old.expires_at, draft.expires_at)
         note = replace(
             old,
-            content=content,
-            tags=tuple(dict.fromkeys((*old.tags, *draft.tags))),
+            content=richer(old.content, draft.content),
+            tags=_union(old.tags, draft.tags),
             importance=max(old.importance, draft.importance),
             source=draft.source or old.source,
-            path=draft.path or old.path,
-            symbol=draft.symbol if draft.path else old.symbol,
-            code_hash=draft.code_hash if draft.path else old.code_hash,
             expires_at=expires_at,
             said=old.said + 1,
             updated_at=now,
-            stale=None if draft.path else old.stale,
-            supersedes=tuple(dict.fromkeys((*old.supersedes, *(one.note.id for one in replaced)))),
+            supersedes=_union(old.supersedes, [stored.note.id for stored in replaced]),
             metadata={**old.metadata, **draft.metadata},
         )
+        if draft.path:
+            note = replace(note, path=draft.path, symbol=draft.symbol, code_hash=draft.code_hash, stale=None)
         expected: dict[str, Document | None] = {old.id: same.document}
-        writes = [document_of(note), *self._retired(replaced, old.id, now, expected)]
-        if content != old.content:
-            writes.append(self._wording(same, now))
+        writes = [document_of(note), *self._superseded(replaced, old.id, now, expected)]
+        writes += replaced_version(old, note, now)
         if not await self.store.write_if(expected, writes, masked=True):
             return None
-        others = [one for one in near if one.note.id != old.id]
-        also = [one.note.id for one in others if is_duplicate(content, one.note.content, one.cosine)]
-        conflicts = (*_replaced_before(replaced, old.id), *conflicts_of(note, others))
-        return _remembered(note, is_new=False, duplicates=(old.id, *also), conflicts=conflicts)
+        others = [other for other in near if other.note.id != old.id]
+        also_same = [other.note.id for other in others if is_duplicate(note.content, other.note.content, other.cosine)]
+        conflicts = (*_already_replaced(replaced, old.id), *conflicts_of(note, others))
+        return _remembered(note, is_new=False, duplicates=(old.id, *also_same), conflicts=conflicts)
 
-    def _retired(
+    def _superseded(
         self, replaced: Iterable[Stored], by: str, now: float, expected: dict[str, Document | None]
     ) -> list[Document]:
-        """Return replaced memories as they are stored from now on; those that were replaced before stay as they are."""
-        retired = []
-        for one in replaced:
-            if one.note.id != by and one.note.superseded_by is None:
-                expected[one.note.id] = one.document
-                retired.append(document_of(replace(one.note, superseded_by=by, updated_at=now)))
-        return retired
+        """Return replaced notes as superseded ones, and add them to the expected records.
 
-    def _wording(self, stored: Stored, now: float) -> Document:
-        """Return the present wording of a memory as it is kept in its history."""
-        note = stored.note
-        earlier = replace(note, id=wording_id(note.id, note), superseded_by=note.id, supersedes=(), updated_at=now)
-        return document_of(earlier)
-
-    async def change(self, id: str, changed: Callable[[Note], Note]) -> Note:
-        """Correct a memory.
-
-        Args:
-            id: Of the memory.
-            changed: From what is stored to the memory as it shall be; it may be called several times.
+        Notes that another note had replaced before are left alone.
         """
-        for _ in range(_ATTEMPTS):
-            stored = await self.one(id)
-            now = self.now()
-            note = replace(changed(stored.note), updated_at=now)
-            writes = [document_of(note)]
-            if (note.content, note.kind) != (stored.note.content, stored.note.kind):
-                writes.append(self._wording(stored, now))
-            if await self.store.write_if({stored.note.id: stored.document}, writes, masked=True):
-                return note
-        raise _contended()
-
-    async def take_in(
-        self, places: Sequence[Place], looked_at: Callable[[Note], Awaitable[str | None]]
-    ) -> NotesImported:
-        """Store memories as files have them, all or none.
-
-        Args:
-            places: Each with an id of its own.
-            looked_at: Returns the present state of a memory's code.
-        """
-        for _ in range(_ATTEMPTS):
-            known = await self.fetch([str(place.id) for place in places])
-            now = self.now()
-            outcome: dict[str, list[str]] = {"added": [], "updated": [], "unchanged": []}
-            expected: dict[str, Document | None] = {}
-            writes: list[Document] = []
-            for place in places:
-                identifier = str(place.id)
-                stored = known.get(identifier)
-                old = stored.note if stored is not None else None
-                note = replace(note_of_written(place.written, old, id=identifier, now=now), scope=self.scope)
-                if stored is not None and old is not None:
-                    # What was exported and changed here since is newer than the file, unless somebody edited that.
-                    older = place.written.intact and note.updated_at <= old.updated_at
-                    if older or same(old, place.written):
-                        outcome["unchanged"].append(identifier)
-                        continue
-                    note = replace(note, updated_at=note.updated_at if place.written.intact else now)
-                    if (note.path, note.symbol) == (old.path, old.symbol) and note.code_hash is None:
-                        note = replace(note, code_hash=old.code_hash)
-                    if (note.content, note.kind) != (old.content, old.kind):
-                        writes.append(self._wording(stored, now))
-                writes.append(document_of(replace(note, code_hash=await looked_at(note), stale=None)))
-                expected[identifier] = stored.document if stored is not None else None
-                outcome["updated" if stored is not None else "added"].append(identifier)
-            if not writes or await self.store.write_if(expected, writes, masked=True):
-                return NotesImported(**{name: tuple(ids) for name, ids in outcome.items()})
-        raise _contended()
-
-    async def forget(self, ids: Sequence[str] | None, filter: Filter | None) -> int:
-        """Remove memories and the earlier wordings of them."""
-        if filter is not None:
-            if is_everything(parse_filter(filter)):
-                raise InvalidRequestError(
-                    "an empty filter would remove every memory: nothing was removed; name a condition"
-                )
-            ids = [record.id for record in await self.store.scan(all_of(IS_NOTE, filter))]
-        for _ in range(_ATTEMPTS):
-            known = await self.fetch(ids or ())
-            if not known:
-                return 0
-            theirs = await self.every({"superseded_by": {"$in": list(known)}})
-            # What it had replaced is nowhere else to be found: it holds again, or what replaced both is its successor.
-            back = [one for one in theirs if not is_wording(one.note) and one.note.id not in known]
-            expected = {one.note.id: one.document for one in back}
-            writes = [document_of(replace(one.note, superseded_by=_successor(one.note, known))) for one in back]
-            gone = {*known, *(one.note.id for one in theirs if is_wording(one.note))}
-            if await self.store.write_if(expected, writes, sorted(gone), masked=True):
-                return len(known)
-        raise _contended()
-
-    async def prune(self, *, dry_run: bool) -> Pruned:
-        """Remove what has expired, and what was superseded long ago."""
-        now = self.now()
-        over = await self.every({"expires_at": {"$lte": now}})
-        gone = {one.note.id for one in over}
-        replaced = await self.every({"superseded_by": {"$exists": True}})
-        old = [one for one in replaced if one.note.updated_at < now - KEEP_SUPERSEDED and one.note.id not in gone]
-        if not dry_run and (over or old):
-            # Only as they were read: what somebody has given more time meanwhile stays.
-            for one in (*over, *old):
-                await self.store.write_if({one.note.id: one.document}, (), [one.note.id])
-        return Pruned(tuple(one.note for one in over), tuple(one.note for one in old), dry_run)
-
-    def note_of(self, result: SearchResult) -> Note:
-        """Return a result of a search as a memory."""
-        return note_of(result.id, result.content, result.metadata, self.scope)
+        documents = []
+        for stored in replaced:
+            if stored.note.id != by and stored.note.superseded_by is None:
+                expected[stored.note.id] = stored.document
+                documents.append(document_of(replace(stored.note, superseded_by=by, updated_at=now)))
+        return documents
 
 
-def _successor(note: Note, gone: Mapping[str, Stored]) -> str | None:
-    """Return what replaces a memory once the memories on the way there are gone."""
+async def retry_until_written(attempt: Callable[[], Awaitable[_Result | None]]) -> _Result:
+    """Repeat a read and a compare-and-swap until it succeeds.
+
+    Args:
+        attempt: Reads, decides and writes; it returns ``None`` if the records were changed meanwhile.
+
+    Raises:
+        StoreLockedError: Every attempt was overtaken by another process.
+    """
+    for _ in range(_ATTEMPTS):
+        result = await attempt()
+        if result is not None:
+            return result
+    raise StoreLockedError(
+        f"other processes changed the same notes {_ATTEMPTS} times in a row: nothing was written. Try again"
+    )
+
+
+def replaced_version(old: Note, new: Note, now: float) -> list[Document]:
+    """Return the earlier version that the history keeps of a corrected note; empty if text and kind are the same."""
+    if (new.content, new.kind) == (old.content, old.kind):
+        return []
+    return [document_of(earlier_version(old, now))]
+
+
+def no_such_note(id: str) -> InvalidRequestError:
+    """Return the error for an id that no note has."""
+    return InvalidRequestError(f"there is no note '{id:.80}': nothing was done. List the notes with: aurora list")
+
+
+def _union(first: Iterable[str], second: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
+
+
+def _successor(note: Note, removed: Mapping[str, Stored]) -> str | None:
+    """Return the id of the note that replaces a note once the removed notes between the two are gone."""
     seen: set[str] = set()
     successor = note.superseded_by
-    while successor is not None and successor in gone:
-        if successor in seen:  # two that replaced each other
+    while successor is not None and successor in removed:
+        if successor in seen:  # two notes that replaced each other
             return None
         seen.add(successor)
-        successor = gone[successor].note.superseded_by
+        successor = removed[successor].note.superseded_by
     return successor
 
 
-def _replaced_before(replaced: Iterable[Stored], by: str) -> list[Conflict]:
-    """Report memories that another one had replaced already: which of the two holds is for the agent to say."""
+def _already_replaced(replaced: Iterable[Stored], by: str) -> list[Conflict]:
+    """Return a conflict for each note that another note had replaced before; the agent decides which of them holds."""
     return [
         Conflict(
-            str(one.note.superseded_by),
-            one.note.content,
-            f"it has already replaced {one.note.id}, too",
+            str(stored.note.superseded_by),
+            stored.note.content,
+            f"it has already replaced {stored.note.id}",
             1.0,
-            one.note.kind,
+            stored.note.kind,
         )
-        for one in replaced
-        if one.note.superseded_by not in (None, by)
+        for stored in replaced
+        if stored.note.superseded_by not in (None, by)
     ]
 
 
 def _remembered(
     note: Note, *, is_new: bool, duplicates: tuple[str, ...] = (), conflicts: tuple[Conflict, ...] = ()
 ) -> Remembered:
-    values = {one.name: getattr(note, one.name) for one in fields(Note)}
+    values = {each.name: getattr(note, each.name) for each in fields(Note)}
     return Remembered(**values, is_new=is_new, duplicates=duplicates, conflicts=conflicts)
 
 
-def _says(stored: Stored, draft: Draft) -> bool:
-    """Whether a memory says a draft's words and is current."""
+def _is_current_with_same_words(stored: Stored, draft: Draft) -> bool:
     return is_same(stored.note.content, draft.content) and stored.note.superseded_by is None
-
-
-def _contended() -> StoreLockedError:
-    return StoreLockedError(
-        f"other processes changed the same memories {_ATTEMPTS} times in a row: nothing was written. Try again"
-    )

@@ -1,4 +1,4 @@
-"""The user's own store: opened when it is first needed, and never in the way of the project's."""
+"""`UserNotes`: the user's own store, opened when it is first needed. Its failures never fail a search of a project."""
 
 from __future__ import annotations
 
@@ -17,24 +17,22 @@ if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
 
 _log = get_logger(__name__)
-_T = TypeVar("_T")
+_Result = TypeVar("_Result")
 
 USER_NAMESPACE: Final = "user"
-USER_BUSY_TIMEOUT: Final = 5.0  # seconds; what is written there takes milliseconds
+USER_BUSY_TIMEOUT: Final = 5.0  # seconds; a write to this store takes milliseconds
 _BUNDLED: Final = "bundled/"
-# A search of the project waits so long for the user's memories, opening their store included; then it goes without.
-PATIENCE: Final = 2.0  # seconds
-# After a failure searches go without for so long, so that not each of them waits.
-_REST: Final = 30.0  # seconds
+PATIENCE: Final = 2.0  # seconds that a search of the project waits for the user's notes, opening the store included
+_PAUSE: Final = 30.0  # seconds after a failure in which searches do not try again, so that not each of them waits
 
 
 class UserNotes:
-    """The user's memories.
+    """The user's own notes.
 
     Args:
-        folder: Of the user's store; ``None`` where it is switched off.
-        open_store: Opens it, and makes the folder where it is missing.
-        patience: Seconds that `tried` waits.
+        folder: Folder of the user's store; ``None`` where it is switched off.
+        open_store: Opens the store, and creates the folder if it is missing.
+        patience: Seconds that `read_or_skip` waits.
     """
 
     def __init__(
@@ -47,16 +45,20 @@ class UserNotes:
         self._failure: tuple[float, Notice] | None = None
 
     def exists(self) -> bool:
-        """Whether there is anything to read."""
+        """Return whether the store exists."""
         try:
             return self.folder is not None and (self.folder / "memory.db").exists()
         except OSError:
-            return True  # something is there; opening it says what is wrong
+            return True  # something is there; opening it reports the error
 
-    async def tried(self, call: Callable[[NoteStore], Awaitable[_T]], notices: list[Notice]) -> _T | None:
-        """Return what a call of the user's memories gives; ``None`` where there are none.
+    async def read_or_skip(
+        self, read: Callable[[NoteStore], Awaitable[_Result]], notices: list[Notice]
+    ) -> _Result | None:
+        """Return what a function reads from the user's notes; ``None`` if there are none or they cannot be read.
 
-        What is wrong with them never fails a search of the project: it becomes a notice.
+        Args:
+            read: Reads from the user's notes.
+            notices: A failure is appended as the notice ``user_store_failed`` instead of raised.
         """
         if self._opening is None and not await asyncio.to_thread(self.exists):
             return None
@@ -64,50 +66,50 @@ class UserNotes:
             notices.append(self._failure[1])
             return None
 
-        async def attempt() -> _T:
-            return await call(await self.writable())
+        async def open_and_read() -> _Result:
+            return await read(await self.writable())
 
         try:
-            result = await asyncio.wait_for(attempt(), self._patience)
+            result = await asyncio.wait_for(open_and_read(), self._patience)
         except asyncio.TimeoutError:
-            why = f"their store did not answer within {self._patience:g} s"
+            reason = f"their store did not answer within {self._patience:g} s"
         except (AuroraError, OSError) as error:
-            why = str(error)
+            reason = str(error)
         else:
             self._failure = None
             return result
-        notice = Notice("user_store_failed", f"the user's own memories were left out: {why}")
-        _log.warning("notes.user_store_left_out", reason=why)
-        self._failure = (time.monotonic() + _REST, notice)
+        notice = Notice("user_store_failed", f"the user's own notes were left out: {reason}")
+        _log.warning("notes.user_store_left_out", reason=reason)
+        self._failure = (time.monotonic() + _PAUSE, notice)
         notices.append(notice)
         return None
 
     async def readable(self) -> NoteStore | None:
-        """Return the user's memories where there are any that can be opened."""
+        """Return the user's notes; ``None`` if there are none or they cannot be opened."""
 
-        async def itself(book: NoteStore) -> NoteStore:
-            return book
+        async def unchanged(notes: NoteStore) -> NoteStore:
+            return notes
 
-        return await self.tried(itself, [])
+        return await self.read_or_skip(unchanged, [])
 
     async def writable(self) -> NoteStore:
-        """Return the user's memories; their store is made where it is missing.
+        """Return the user's notes; the store is created if it is missing.
 
         Raises:
-            ConfigurationError: It is switched off, or there is no folder for a user's data.
-            StoreError: It cannot be opened.
+            ConfigurationError: The store is switched off, or there is no folder for a user's data.
+            StoreError: The store cannot be opened.
         """
         if self.folder is None:
             raise ConfigurationError(
-                "there is no store for the user's own memories: user_store is 'none', or this account has no home "
+                "there is no store for the user's own notes: user_store is 'none', or this account has no home "
                 "folder. Nothing was done. Set AURORA_USER_STORE to a folder"
             )
         if self._opening is None or (self._opening.done() and self._failed(self._opening)):
-            self._opening = asyncio.ensure_future(self._opened())
-        # Whoever gives up waiting leaves the store to the next one, and to close().
+            self._opening = asyncio.ensure_future(self._open_store())
+        # A caller that stops waiting must not cancel the opening: the next caller and close() need the store.
         return NoteStore(await asyncio.shield(self._opening), "user")
 
-    async def _opened(self) -> VectorStore:
+    async def _open_store(self) -> VectorStore:
         store = await asyncio.to_thread(self._open)
         try:
             stored = await asyncio.to_thread(store.backend.embedder)
@@ -115,9 +117,9 @@ class UserNotes:
                 stored is not None and stored.name.startswith(_BUNDLED) and store.embedder.name.startswith(_BUNDLED)
             )
             if bundled and not await store.embedder_matches():
-                # Another version of Aurora came with another model; nobody indexes this store, so nobody else would.
+                # A release with another bundled model: this store is never indexed, so its vectors are renewed here.
                 await store.reembed()
-        except AuroraError as error:  # such as a store that is read-only: words alone find what is in it
+        except AuroraError as error:  # for example a read-only store: the keyword search still works
             _log.warning("notes.user_store_not_embedded", error=error)
         return store
 
@@ -126,7 +128,7 @@ class UserNotes:
         return opening.cancelled() or opening.exception() is not None
 
     async def close(self) -> None:
-        """Release the store."""
+        """Close the store, if it was opened."""
         opening, self._opening = self._opening, None
         if opening is None:
             return

@@ -1,7 +1,7 @@
-"""How often each memory was recalled: counted beside the store, since counting must cost a search nothing.
+"""`Uses`: how often each note was recalled. The counts lie beside the store, so that counting slows no search down.
 
-The counts are a hint for the ranking. They lie in a small file that is replaced as a whole; of two processes that do so
-at once one may lose its counts, and a file that cannot be read counts as empty.
+The counts only influence the ranking. They are a small file that is replaced as a whole: if two processes write at the
+same moment, one may lose its counts; a file that cannot be read counts as empty.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from aurora_dev.log import get_logger
 _log = get_logger(__name__)
 
 FILE: Final = "note_uses.json"
-_FLUSHED_AT: Final = 64  # counts in memory; more are written out with the recall that brings them
-_MOST_IDS: Final = 10_000  # in the file, the most used ones: half a megabyte
+_FLUSH_AT: Final = 64  # unwritten counts; the recall that reaches them writes the file
+_MOST_IDS: Final = 10_000  # kept in the file, the most used ones: half a megabyte
 _MOST_COUNT: Final = 1_000_000
 
 
 class Uses:
-    """Counts of one store. Thread-safe; its methods read and write a small file, so call them in a thread.
+    """The use counts of one store. Thread-safe. Its methods read and write a small file: call them in a thread.
 
     Args:
-        folder: Of the store; where there is none, counts last as long as the process.
+        folder: Folder of the store; if it does not exist, counts last as long as the process.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -40,20 +40,20 @@ class Uses:
         self._stamp: tuple[int, int] | None = None
 
     def counts(self) -> Counter[str]:
-        """Return the counts by id."""
+        """Return the number of uses by id of the note."""
         with self._lock:
             self._read()
             return self._known + self._pending
 
     def add(self, ids: Iterable[str]) -> None:
-        """Count a use of each."""
+        """Count one more use of each note."""
         with self._lock:
             self._pending.update(ids)
-            if self._pending.total() >= _FLUSHED_AT:
+            if self._pending.total() >= _FLUSH_AT:
                 self._write()
 
     def flush(self) -> None:
-        """Write out what has been counted."""
+        """Write the counts to the file."""
         with self._lock:
             self._write()
 
@@ -73,7 +73,7 @@ class Uses:
             )
             self._stamp = stamp
         except (OSError, ValueError, AttributeError, RecursionError):
-            # Not there yet, or damaged: counts are a hint, and begin anew.
+            # The file does not exist yet, or is damaged: counting starts from zero.
             self._known, self._stamp = Counter(), None
 
     def _write(self) -> None:

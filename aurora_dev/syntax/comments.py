@@ -1,7 +1,7 @@
-"""What stands above a definition and belongs to it: comments, decorators, attributes.
+"""The comments, decorators and attributes above a definition, which belong to its span.
 
-A comment separated from its definition is found in place of it: a query in words resembles the comment more than the
-code. So the span of a definition begins with what is said about it.
+A query in words resembles the comment more than the code. If the two were separate chunks, a search would find the
+comment without its definition.
 """
 
 from __future__ import annotations
@@ -10,35 +10,16 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from aurora_dev.syntax.queries import COMMENTS, DEFAULT_COMMENTS
+from aurora_dev.syntax.languages import Language
 
-_C_STYLE = (b"/*", b"*/")
-# How a comment of several lines opens and closes, where that is not as in C; a docstring above a definition counts.
-_BLOCKS: dict[str, tuple[tuple[bytes, bytes], ...]] = {
-    "bash": (),
-    "elixir": (),
-    "erlang": (),
-    "graphql": ((b'"""', b'"""'),),
-    "haskell": ((b"{-", b"-}"),),
-    "julia": ((b'"""', b'"""'), (b"#=", b"=#")),
-    "lua": ((b"--[[", b"]]"), (b"--[=[", b"]=]")),
-    "make": (),
-    "ocaml": ((b"(*", b"*)"),),
-    "perl": ((b"=head", b"=cut"), (b"=item", b"=cut"), (b"=pod", b"=cut")),
-    "powershell": ((b"<#", b"#>"),),
-    "python": (),
-    "r": (),
-    "ruby": ((b"=begin", b"=end"),),
-}
-# How far up a block comment is followed: a licence text is shorter, a whole file commented out need not be.
+# The longest block comment above a definition: a licence text is shorter, a file that is commented out may be longer.
 _MAX_COMMENT_LINES = 120
-# In a comment at a distance from the definition: it is about the file, not about what happens to follow.
+# Marks of a comment that is about the file, if a blank line separates it from the definition.
 _ABOUT_THE_FILE = re.compile(rb"copyright|licen[sc]e|spdx-|@(?:file|fileoverview|module|packageDocumentation)\b", re.I)
-_ECMASCRIPT = frozenset({"javascript", "typescript", "tsx"})
 
 
 class Spanned(Protocol):
-    """A definition whose first row (0-based) is still to be found, from its byte offset and its own row."""
+    """A definition with its byte offset and its own row (0-based); `extend_upwards` sets ``first``."""
 
     start: int
     row: int
@@ -48,25 +29,23 @@ class Spanned(Protocol):
 def extend_upwards(
     found: Sequence[Spanned],
     lines: Sequence[bytes],
-    language: str,
+    language: Language,
     wraps: Mapping[int, int],
     leads: Mapping[int, int],
 ) -> None:
-    """Move the first row of each definition over its decorators and over the comments above it.
+    """Move the first row of each definition above its decorators and comments.
 
-    Comments directly above belong to a definition, and so does a block comment above one blank line (as Express and GNU
-    write them), unless it is about the file or ends other code.
+    Comments directly above belong to a definition. So does a block comment above one blank line (the style of Express
+    and GNU), unless it is about the file or about the code above it.
 
     Args:
         found: The definitions; ``first`` is set on each.
         lines: The file.
-        language: As `language_of` names it.
-        wraps: Byte offset of a definition to the row on which a node that encloses no more than it begins.
-        leads: Last row of a decorator or an attribute to its first row.
+        language: Its language.
+        wraps: By byte offset of a definition: the first row of a node that encloses nothing else.
+        leads: By last row of a decorator or an attribute: its first row.
     """
-    prefixes = COMMENTS.get(language, DEFAULT_COMMENTS)
-    blocks = _BLOCKS.get(language, (_C_STYLE,))
-    chains = language in _ECMASCRIPT
+    prefixes, blocks = language.comments
     for item in found:
         row = wraps.get(item.start, item.row) if wraps else item.row
         if leads:
@@ -78,15 +57,15 @@ def extend_upwards(
                 if apart or row < 2:
                     break
                 top = _block_above(lines, row - 2, blocks)
-                if top is None or not _documents(lines, top, row - 1):
+                if top is None or not _is_about_next(lines, top, row - 1):
                     break
                 row, apart = top, True
             elif row - 1 in leads:
                 row = leads[row - 1]
             elif above.startswith(prefixes) and not above.startswith(b"#!"):
-                top = _block_above(lines, row - 1, blocks)  # Lua opens a block comment like one of a line
+                top = _block_above(lines, row - 1, blocks)  # in Lua a block comment begins like a line comment
                 row = row - 1 if top is None else top
-            elif chains and above.endswith(b"=") and not above.startswith((b"/", b"*")):
+            elif language.chained_assignments and above.endswith(b"=") and not above.startswith((b"/", b"*")):
                 row -= 1  # `res.set =` above `res.header = function …`
             else:
                 top = _block_above(lines, row - 1, blocks)
@@ -97,18 +76,18 @@ def extend_upwards(
 
 
 def _block_above(lines: Sequence[bytes], last: int, blocks: tuple[tuple[bytes, bytes], ...]) -> int | None:
-    """Return the row on which the block comment that ends on a row begins; ``None`` where none does."""
+    """Return the first row of the block comment that ends on the row ``last``; ``None`` if none does."""
     line = lines[last].strip()
     for opening, close in blocks:
         if not line.endswith(close):
             continue
         top = last
-        # Where both marks are one (a docstring), the row that closes must not be taken for the one that opens.
+        # If both marks are equal (a docstring), the closing row must not be taken for the opening one.
         if opening == close and (line == close or not line.startswith(opening)):
             top -= 1
         lowest = max(0, last - _MAX_COMMENT_LINES)
-        # Up to the row that begins with the mark: within a comment (`text/*`) the mark means nothing. A row that closes
-        # another comment shows that this one began behind code.
+        # Only a row that begins with the mark opens the comment; inside a comment (`text/*`) the mark means nothing. A
+        # row that closes another comment shows that this one began after code.
         while top > lowest and not lines[top].lstrip().startswith(opening) and (top == last or close not in lines[top]):
             top -= 1
         if top >= 0 and lines[top].lstrip().startswith(opening):
@@ -116,16 +95,22 @@ def _block_above(lines: Sequence[bytes], last: int, blocks: tuple[tuple[bytes, b
     return None
 
 
-def _documents(lines: Sequence[bytes], top: int, end: int) -> bool:
-    """Whether a block comment on the rows ``top`` to ``end`` (exclusive), then a blank line, is about what follows."""
+def _is_about_next(lines: Sequence[bytes], top: int, end: int) -> bool:
+    """Return whether a block comment, followed by a blank line, is about the code below it.
+
+    Args:
+        lines: The file.
+        top: First row of the comment.
+        end: Row after its last.
+    """
     opening = lines[top].lstrip()
     if opening.startswith(b"/*!"):
-        return False  # by convention a licence, kept by minifiers
+        return False  # by convention a licence that minifiers keep
     if any(_ABOUT_THE_FILE.search(line) for line in lines[top:end]):
         return False
     if opening.startswith(b"/**"):
-        return True  # by convention documentation of what follows
+        return True  # by convention documentation of the code below
     above = lines[top - 1].strip() if top > 0 else b""
     if above:
-        return above.endswith((b"{", b"(", b"[", b":"))  # else it is a remark on the code above it
-    return any(line.strip() for line in lines[:top])  # else it opens the file and is about that
+        return above.endswith((b"{", b"(", b"[", b":"))  # else it is about the code above it
+    return any(line.strip() for line in lines[:top])  # else it opens the file, and is about the file

@@ -1,19 +1,9 @@
-"""The contract of `VectorBackend` as test classes.
+"""The contract of `VectorBackend` as test classes: records, namespaces, embedders, and the searches.
 
-A backend's tests subclass every class in ``__all__`` and provide the fixture ``backend``: a fresh, empty store. Where
-writes show only after a while, ``settle`` waits for them; what a service cannot keep is said by the class attributes of
-`Contract`::
-
-    class TestRecords(RecordContract):
-        @pytest.fixture
-        def backend(self, tmp_path):
-            with closing(FAISSLocalStore(tmp_path / "store")) as store:
-                yield store
-
-Needs pytest (the extra ``dev``).
+`aurora_dev.testing` explains how to use them.
 """
 
-# ruff: noqa: D102 - the names of the tests say it
+# ruff: noqa: D102 - the names of the tests are their documentation
 
 from __future__ import annotations
 
@@ -50,10 +40,10 @@ __all__ = [
 class RecordContract(Contract):
     """Records are written, replaced, read and deleted by id."""
 
-    def test_the_store_is_a_vector_backend(self, backend: VectorBackend) -> None:
+    def test_the_backend_implements_the_protocol(self, backend: VectorBackend) -> None:
         assert isinstance(backend, VectorBackend)
 
-    def test_a_written_record_comes_back_as_it_was(self, backend: VectorBackend) -> None:
+    def test_a_record_is_read_as_it_was_written(self, backend: VectorBackend) -> None:
         metadata = {"s": "ä\n\"'\\", "i": -3, "f": 0.1 + 0.2, "t": True, "l": ["x", ""], "empty": "", "none": []}
         self.put(backend, record("a", "text\r\n\twith \x00 and 🦜", metadata))
         found = backend.fetch("n", ["a"])["a"]
@@ -67,29 +57,29 @@ class RecordContract(Contract):
         self.put(backend, record("a", "x", {"big": 2**63 - 1, "small": -(2**63)}))
         assert backend.fetch("n", ["a"])["a"].metadata == {"big": 2**63 - 1, "small": -(2**63)}
 
-    def test_odd_ids_are_ids(self, backend: VectorBackend) -> None:
+    def test_unusual_ids_are_accepted(self, backend: VectorBackend) -> None:
         self.put(backend, *(record(identifier, f"text {i}") for i, identifier in enumerate(self.odd_ids)))
         assert ids(backend.fetch("n", self.odd_ids)) == sorted(self.odd_ids)
         self.put(backend, deletes=list(self.odd_ids))
         assert backend.count("n") == 0
 
-    def test_upserting_an_id_again_replaces_the_record_wholly(self, library: VectorBackend) -> None:
+    def test_upserting_an_id_again_replaces_the_whole_record(self, library: VectorBackend) -> None:
         self.put(library, record("a", "other words", {"new": 1}))
         found = library.fetch("n", ["a"])["a"]
         assert (found.content, found.metadata) == ("other words", {"new": 1})
         assert library.count("n") == len(LIBRARY)
 
-    def test_of_several_upserts_with_one_id_the_last_wins(self, backend: VectorBackend) -> None:
+    def test_the_last_of_several_upserts_with_one_id_wins(self, backend: VectorBackend) -> None:
         self.put(backend, record("a", "first"), record("b", "b"), record("a", "second"))
         assert backend.fetch("n", ["a"])["a"].content == "second"
         assert backend.count("n") == 2
 
-    def test_deletes_come_before_upserts(self, library: VectorBackend) -> None:
+    def test_deletes_are_applied_before_upserts(self, library: VectorBackend) -> None:
         self.put(library, record("a", "kept"), deletes=["a", "b", "unknown"])
         assert ids(library.fetch("n", ["a", "b"])) == ["a"]
         assert library.fetch("n", ["a"])["a"].content == "kept"
 
-    def test_a_deleted_record_is_found_in_no_way(self, backend: VectorBackend) -> None:
+    def test_no_call_finds_a_deleted_record(self, backend: VectorBackend) -> None:
         backend.set_embedder(EMBEDDER)
         self.put(backend, record("a", "alpha", {"k": 1}, unit(1)), record("b", "alpha beta", {"k": 1}, unit(1, 1)))
         self.put(backend, deletes=["a"])
@@ -99,7 +89,7 @@ class RecordContract(Contract):
         if backend.capabilities.keyword:
             assert ids(backend.keyword_query("n", "alpha", 5)) == ["b"]
 
-    def test_fetching_gives_vectors_only_where_asked_for(self, backend: VectorBackend) -> None:
+    def test_fetch_returns_vectors_only_on_request(self, backend: VectorBackend) -> None:
         backend.set_embedder(EMBEDDER)
         self.put(backend, record("a", "x", {}, unit(1, 2)), record("b", "y"))
         assert backend.fetch("n", ["a"])["a"].vector is None
@@ -109,7 +99,7 @@ class RecordContract(Contract):
         assert vector is not None and vector.dtype == np.float32 and np.allclose(vector, unit(1, 2), atol=1e-6)
         assert found["b"].vector is None
 
-    def test_what_a_caller_does_to_a_result_does_not_reach_the_store(self, backend: VectorBackend) -> None:
+    def test_modifying_a_result_does_not_change_the_store(self, backend: VectorBackend) -> None:
         backend.set_embedder(EMBEDDER)
         self.put(backend, record("a", "alpha", {"tags": ["x"]}, unit(1)))
         for _ in range(2):
@@ -138,7 +128,7 @@ class RecordContract(Contract):
         ],
         ids=lambda bad: repr(bad)[:60].encode("ascii", "replace").decode(),
     )
-    def test_what_cannot_be_stored_is_refused_and_nothing_is_written(self, library: VectorBackend, bad: Record) -> None:
+    def test_an_invalid_record_is_refused_and_nothing_is_written(self, library: VectorBackend, bad: Record) -> None:
         library.set_embedder(EMBEDDER)
         with pytest.raises(InvalidRequestError):
             library.write("n", [record("fine", "fine"), bad], ["b"])
@@ -155,7 +145,7 @@ class RecordContract(Contract):
         assert {record.content for record in library.scan("n", content=False)} == {""}
         assert list(library.scan("unknown")) == []
 
-    def test_scan_yields_vectors_where_asked_for(self, backend: VectorBackend) -> None:
+    def test_scan_yields_vectors_only_on_request(self, backend: VectorBackend) -> None:
         backend.set_embedder(EMBEDDER)
         self.put(backend, record("a", "x", {}, unit(1)), record("b", "y"))
         assert [record.vector is not None for record in backend.scan("n", vectors=True)] == [True, False]
@@ -172,7 +162,7 @@ class RecordContract(Contract):
 
 
 class NamespaceContract(Contract):
-    """Namespaces are isolated, counted and deleted."""
+    """Namespaces are isolated from each other, counted, and deleted as a whole."""
 
     def test_namespaces_do_not_see_each_other(self, backend: VectorBackend) -> None:
         backend.set_embedder(EMBEDDER)
@@ -212,7 +202,7 @@ class NamespaceContract(Contract):
         stats = backend.stats("n")
         assert (stats.records, stats.vectors) == (2, 1)
 
-    def test_every_change_moves_the_sequence_and_nothing_else_does(self, backend: VectorBackend) -> None:
+    def test_every_change_raises_the_sequence_and_nothing_else_does(self, backend: VectorBackend) -> None:
         backend.set_embedder(EMBEDDER)
         seen = [backend.stats("n").sequence]
         for change in (
@@ -234,7 +224,7 @@ class NamespaceContract(Contract):
         backend.vector_query("n", unit(1), 1)
         assert backend.stats("n").sequence == seen[-1]
 
-    def test_a_bad_namespace_is_refused(self, backend: VectorBackend) -> None:
+    def test_an_invalid_namespace_is_refused(self, backend: VectorBackend) -> None:
         for name in ("", "x" * 513, "\ud800"):
             with pytest.raises(InvalidRequestError):
                 backend.write(name, [record("a", "x")])
@@ -244,9 +234,9 @@ class NamespaceContract(Contract):
 
 
 class EmbedderContract(Contract):
-    """The store knows whose vectors it holds."""
+    """The store records the embedder of its vectors and never mixes vectors of two embedders."""
 
-    def test_a_new_store_knows_no_embedder_and_takes_no_vector(self, backend: VectorBackend) -> None:
+    def test_a_new_store_has_no_embedder_and_refuses_vectors(self, backend: VectorBackend) -> None:
         assert backend.embedder() is None
         assert backend.vector_query("n", unit(1), 5) == []
         with pytest.raises(InvalidRequestError):
@@ -254,7 +244,7 @@ class EmbedderContract(Contract):
         self.put(backend, record("a", "x"))
         assert backend.count("n") == 1
 
-    def test_the_recorded_embedder_comes_back_and_setting_it_again_does_nothing(self, backend: VectorBackend) -> None:
+    def test_setting_the_recorded_embedder_again_changes_nothing(self, backend: VectorBackend) -> None:
         backend.set_embedder(EMBEDDER)
         assert backend.embedder() == EMBEDDER
         self.put(backend, record("a", "x", {}, unit(1)))
@@ -262,7 +252,7 @@ class EmbedderContract(Contract):
         assert backend.stats("n").vectors == 1
         assert ids(backend.vector_query("n", unit(1), 1)) == ["a"]
 
-    def test_setting_an_embedder_returns_the_recorded_one_and_without_replace_the_first_stays(
+    def test_set_embedder_returns_the_recorded_one_and_keeps_the_first_without_replace(
         self, backend: VectorBackend
     ) -> None:
         assert backend.set_embedder(EMBEDDER, replace=False) == EMBEDDER
@@ -274,7 +264,7 @@ class EmbedderContract(Contract):
         assert backend.set_embedder(OTHER_EMBEDDER, replace=False) == OTHER_EMBEDDER
         assert backend.embedder() == OTHER_EMBEDDER
 
-    def test_vectors_of_an_embedder_that_is_not_the_recorded_one_are_not_written(self, backend: VectorBackend) -> None:
+    def test_vectors_of_a_different_embedder_are_not_written(self, backend: VectorBackend) -> None:
         backend.set_embedder(EMBEDDER)
         with pytest.raises(EmbedderMismatchError):
             backend.write("n", [record("a", "x", {}, unit(1))], embedder=OTHER_EMBEDDER)
@@ -284,7 +274,7 @@ class EmbedderContract(Contract):
             backend.attach_vectors("n", [record("b", "x", {}, unit(2))], embedder=OTHER_EMBEDDER)
         assert ids(backend.fetch("n", ["a", "b"])) == ["b"]
 
-    def test_vectors_are_attached_only_to_records_that_nobody_changed_meanwhile(self, backend: VectorBackend) -> None:
+    def test_vectors_are_attached_only_to_unchanged_records(self, backend: VectorBackend) -> None:
         backend.set_embedder(EMBEDDER)
         read = [record(name, name, {"k": 1}) for name in "abcd"]
         self.put(backend, *read)
@@ -298,7 +288,7 @@ class EmbedderContract(Contract):
         assert "d" not in found
         assert backend.attach_vectors("empty", embedded, embedder=EMBEDDER) == 0
 
-    def test_another_embedder_makes_every_vector_stale_at_once(self, backend: VectorBackend) -> None:
+    def test_replacing_the_embedder_makes_all_vectors_stale_at_once(self, backend: VectorBackend) -> None:
         backend.set_embedder(EMBEDDER)
         self.put(backend, record("a", "alpha", {}, unit(1)), record("b", "beta", {}, unit(0, 1)))
         self.put(backend, record("a", "gamma", {}, unit(1)), namespace="m")
@@ -314,7 +304,7 @@ class EmbedderContract(Contract):
         if backend.capabilities.keyword:
             assert ids(backend.keyword_query("n", "beta", 5)) == ["b"]
 
-    def test_vectors_come_back_record_by_record(self, backend: VectorBackend) -> None:
+    def test_missing_vectors_can_be_filled_in_batches(self, backend: VectorBackend) -> None:
         backend.set_embedder(EMBEDDER)
         self.put(backend, *(record(name, f"text {name}", {"k": name}, unit(1)) for name in "abcde"))
         backend.set_embedder(WIDER_EMBEDDER)
@@ -329,7 +319,7 @@ class EmbedderContract(Contract):
         assert len(backend.vector_query("n", np.eye(2 * DIMENSION, dtype=np.float32)[0], 10)) == 5
         assert backend.fetch("n", ["c"])["c"].metadata == {"k": "c"}
 
-    def test_vectors_of_another_length_are_refused(self, backend: VectorBackend) -> None:
+    def test_vectors_of_a_different_length_are_refused(self, backend: VectorBackend) -> None:
         backend.set_embedder(EMBEDDER)
         with pytest.raises(DimensionMismatchError):
             backend.write("n", [record("b", "y"), record("a", "x", {}, np.ones(DIMENSION + 1, dtype=np.float32))])

@@ -1,4 +1,4 @@
-"""What the contract classes of a backend share: records, filters, an exact oracle."""
+"""Shared parts of the backend contract: the base class, sample records, filters, an exact search to compare with."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ _TEXTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("f", "nothing is known about this text", {}),
 )
 LIBRARY = tuple(Record(*text) for text in _TEXTS)
+"""Sample records with the ids ``a`` to ``f``, without vectors."""
 
 FILTERS: tuple[tuple[Mapping[str, Any], str], ...] = (
     ({}, "abcdef"),
@@ -65,6 +66,7 @@ FILTERS: tuple[tuple[Mapping[str, Any], str], ...] = (
     ({"$and": [{"tags": "auth"}, {"$or": [{"line": 1}, {"kind": "decision"}]}]}, "a"),
     ({"$or": [{"kind": "class"}], "tags": "storage"}, "b"),
 )
+"""Filters, each with the ids of the records in `LIBRARY` that it matches."""
 
 BAD_FILTERS: tuple[Any, ...] = (
     {"$nor": [{"a": 1}]},
@@ -88,10 +90,11 @@ BAD_FILTERS: tuple[Any, ...] = (
     {3: 1},
     "kind = 'a'",
 )
+"""Filters that every backend must refuse."""
 
 
 def unit(*values: float) -> npt.NDArray[np.float32]:
-    """Return a normalised vector that begins with the values and goes on with zeros."""
+    """Return a vector of the given values followed by zeros, L2-normalised: shape ``(DIMENSION,)``, float32."""
     vector = np.zeros(DIMENSION, dtype=np.float32)
     vector[: len(values)] = values
     return (vector / max(float(np.linalg.norm(vector)), 1e-9)).astype(np.float32)
@@ -100,19 +103,19 @@ def unit(*values: float) -> npt.NDArray[np.float32]:
 def record(
     identifier: str, content: str, metadata: Mapping[str, Any] | None = None, vector: Vector | None = None
 ) -> Record:
-    """Return a record, without metadata and vector where none are given."""
+    """Return a record; by default without metadata and vector."""
     return Record(identifier, content, dict(metadata or {}), vector)
 
 
 def ids(found: Sequence[Match] | Mapping[str, Record]) -> list[str]:
-    """Return the ids of matches in their order, or of fetched records, sorted."""
+    """Return the ids of matches in their order, or the sorted ids of fetched records."""
     return sorted(found) if isinstance(found, Mapping) else [match.record.id for match in found]
 
 
 def nearest(
     records: Mapping[str, Record], query: npt.NDArray[np.float32], top_k: int, filter: Mapping[str, Any] | None = None
 ) -> list[str]:
-    """Return what an exact search over records must give: the oracle."""
+    """Return the ids that an exact search finds, best first: the expected answer of any backend."""
     node = parse_filter(filter or {})
     scored = [
         (-float(np.multiply(record.vector, query, dtype=np.float64).sum()), record.id)
@@ -123,26 +126,31 @@ def nearest(
 
 
 class Contract:
-    """What all contract classes share."""
+    """Base of all contract classes. A subclass overrides the fixture `backend`, and the rest if it has to.
+
+    Attributes:
+        odd_ids: Unusual ids that the backend must accept. Override it if the service accepts fewer.
+        approximate_integers: Whether integers beyond 2^53 may come back rounded.
+    """
 
     odd_ids: ClassVar[Sequence[str]] = ("ünï/çødé 🦜", "a b\tc\n", "nul\x00nul", "%_'\";--", "x" * 512)
-    approximate_integers: ClassVar[bool] = False  # whether integers beyond 2^53 may come back rounded
+    approximate_integers: ClassVar[bool] = False
 
     @pytest.fixture
     def backend(self) -> VectorBackend:
-        """Return a fresh, empty store; subclasses override it."""
+        """Return a new, empty backend. Subclasses must override it, and close the backend after the test."""
         raise TypeError(f"{type(self).__name__} must override the fixture 'backend'")
 
     def settle(self, backend: VectorBackend, namespace: str) -> None:
-        """Wait until earlier writes show; backends that show them at once need nothing."""
+        """Wait until earlier writes are visible. Override it if they are not visible at once."""
 
     def put(self, backend: VectorBackend, *records: Record, namespace: str = "n", deletes: Sequence[str] = ()) -> None:
-        """Write and settle."""
+        """Write records and deletes, and wait until they are visible."""
         backend.write(namespace, records, deletes)
         self.settle(backend, namespace)
 
     @pytest.fixture
     def library(self, backend: VectorBackend) -> VectorBackend:
-        """A store with `LIBRARY` in the namespace ``n``, without an embedder."""
+        """Return a backend with `LIBRARY` in the namespace ``n``, and no embedder."""
         self.put(backend, *LIBRARY)
         return backend

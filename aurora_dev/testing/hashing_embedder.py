@@ -1,4 +1,4 @@
-"""An embedder that needs no model: for tests that want real, repeatable nearness without loading weights."""
+"""An embedder without a model, for tests that need real and repeatable similarities."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from aurora_dev.core.contracts import Embedder
 from aurora_dev.errors import InvalidRequestError
 
 _TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
-_SIGNS_PER_TOKEN = 4  # with one, two tokens that meet in a bucket would be the same token; with four, that is rare
+_SIGNS_PER_TOKEN = 4  # with one, tokens in the same bucket would be indistinguishable; with four, that is rare
 _CACHED_TOKENS = 65_536
 
 
 class HashingEmbedder(Embedder):
-    """Hashes tokens into signed buckets (the hashing trick of Weinberger et al., 2009).
+    """Hashes tokens into signed buckets: the hashing trick of Weinberger et al. (2009).
 
-    Texts that share words are near, texts that share none are almost orthogonal, and every machine gives the same
-    vectors. Tokens are the runs of letters or digits in lower case; ``camelCase`` and ``snake_case`` are cut in words.
-    A text without any token embeds to zeros.
+    Texts that share words are similar, texts that share none are almost orthogonal, and all machines give the same
+    vectors. Tokens are runs of letters or digits in lower case; ``camelCase`` and ``snake_case`` are split into words.
+    A text without tokens embeds to zeros.
 
     Args:
         dimension: Length of every vector, at least 1.
-        salt: Another salt is another embedder: other vectors, name and fingerprint.
+        salt: A different salt makes a different embedder, with other vectors, another name and fingerprint.
 
     Raises:
         InvalidRequestError: ``dimension`` is below 1.
@@ -41,7 +41,7 @@ class HashingEmbedder(Embedder):
 
     @property
     def name(self) -> str:
-        """``testing/hashing-<dimension>``, with the salt where there is one."""
+        """``testing/hashing-<dimension>``, followed by the salt if there is one."""
         return f"testing/hashing-{self._dimension}" + (f"-{self._salt}" if self._salt else "")
 
     @property
@@ -55,7 +55,7 @@ class HashingEmbedder(Embedder):
         return hashlib.sha256(f"hashing:{self._dimension}:{self._salt}".encode()).hexdigest()[:16]
 
     def embed_documents(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Embed texts: shape ``(len(texts), dimension)``, float32, rows L2-normalised or zero."""
+        """Embed texts: shape ``(len(texts), dimension)``, float32, rows L2-normalised or all zeros."""
         vectors = np.zeros((len(texts), self._dimension), dtype=np.float32)
         for row, text in enumerate(texts):
             for token in _TOKEN.findall(text):
@@ -66,7 +66,7 @@ class HashingEmbedder(Embedder):
         return vectors
 
     def embed_query(self, text: str) -> npt.NDArray[np.float32]:
-        """Embed one query as a document: shape ``(dimension,)``."""
+        """Embed a query in the same way as a document: shape ``(dimension,)``, float32."""
         vector: npt.NDArray[np.float32] = self.embed_documents([text])[0]
         return vector
 

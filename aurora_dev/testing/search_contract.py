@@ -1,6 +1,6 @@
 """The contract of `VectorBackend` for filters, vector search and keyword search."""
 
-# ruff: noqa: D102 - the names of the tests say it
+# ruff: noqa: D102 - the names of the tests are their documentation
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from aurora_dev.testing.contract_support import (
 
 
 class FilterContract(Contract):
-    """Filters mean what `aurora_dev.core.filters` says, wherever they are used."""
+    """Filters mean what `aurora_dev.core.filters` documents, in every call that takes one."""
 
     @pytest.mark.parametrize(("filter", "expected"), FILTERS, ids=[str(filter) for filter, _ in FILTERS])
-    def test_a_filter_means_the_same_everywhere(
+    def test_a_filter_means_the_same_in_every_call(
         self, backend: VectorBackend, filter: Mapping[str, Any], expected: str
     ) -> None:
         backend.set_embedder(EMBEDDER)
@@ -47,7 +47,7 @@ class FilterContract(Contract):
         assert [record.id for record in backend.scan("n")] == [r.id for r in LIBRARY if r.id not in wanted]
 
     @pytest.mark.parametrize("filter", BAD_FILTERS, ids=str)
-    def test_what_is_not_in_the_grammar_is_refused(self, library: VectorBackend, filter: Any) -> None:
+    def test_a_filter_outside_the_grammar_is_refused_by_every_call(self, library: VectorBackend, filter: Any) -> None:
         library.set_embedder(EMBEDDER)
         for call in (
             lambda: library.vector_query("n", unit(1), 1, filter),
@@ -62,10 +62,10 @@ class FilterContract(Contract):
                 library.keyword_query("n", "token", 1, filter)
         assert library.count("n") == len(LIBRARY)
 
-    def test_a_filtered_search_is_full_whenever_enough_records_match(self, backend: VectorBackend) -> None:
+    def test_a_filtered_search_returns_top_k_results_if_enough_records_match(self, backend: VectorBackend) -> None:
         backend.set_embedder(EMBEDDER)
         rng = np.random.default_rng(5)
-        # The rare ones are the farthest of all: whoever filters after top-k finds none of them.
+        # The rare records are the farthest of all: filtering after top-k would find none of them.
         far = [record(f"r{i}", "word", {"rare": True}, unit(-1, 0.1 * i)) for i in range(10)]
         near = [record(f"c{i}", "word word", {}, unit(1, *rng.normal(size=2))) for i in range(400)]
         self.put(backend, *near, *far)
@@ -82,7 +82,7 @@ class FilterContract(Contract):
         self.put(library, deletes=["e"])
         assert library.count("n", filter) == 1
 
-    def test_filters_that_python_finds_equal_are_told_apart(self, backend: VectorBackend) -> None:
+    def test_numbers_booleans_and_strings_that_look_equal_are_told_apart(self, backend: VectorBackend) -> None:
         self.put(backend, record("a", "x", {"k": 1}), record("b", "x", {"k": True}), record("c", "x", {"k": "1"}))
         found = [[r.id for r in backend.scan("n", {"k": value})] for value in (1, True, "1", 1.0)]
         assert found == [["a"], ["b"], ["c"], ["a"]]
@@ -90,7 +90,7 @@ class FilterContract(Contract):
             found = [ids(backend.keyword_query("n", "x", 5, {"k": value})) for value in (1, True, "1", 1.0)]
             assert found == [["a"], ["b"], ["c"], ["a"]]
 
-    def test_field_names_are_never_code(self, backend: VectorBackend) -> None:
+    def test_field_names_are_never_interpreted(self, backend: VectorBackend) -> None:
         names = ["a.b", "a[0]", "it's", 'quo"te', "back\\slash", "$x", "ключ", "nul\x00", "new\nline", "#-1", "\x7f"]
         self.put(backend, *(record(f"{i:02d}", "x", {name: 1}) for i, name in enumerate(names)))
         for i, name in enumerate(names):
@@ -101,15 +101,15 @@ class FilterContract(Contract):
 
 
 class VectorSearchContract(Contract):
-    """Vector search finds what an exact search over the live records finds."""
+    """Vector search finds exactly the nearest live records."""
 
     @pytest.fixture
     def ready(self, backend: VectorBackend) -> VectorBackend:
-        """A store that knows its embedder."""
+        """Return a backend with a recorded embedder."""
         backend.set_embedder(EMBEDDER)
         return backend
 
-    def test_matches_come_best_first_with_their_inner_product(self, ready: VectorBackend) -> None:
+    def test_matches_come_best_first_with_their_inner_product_as_score(self, ready: VectorBackend) -> None:
         self.put(ready, record("far", "x", {}, unit(0, 1)), record("near", "y", {"k": 1}, unit(1, 1)))
         self.put(ready, record("same", "z", {}, unit(1)), record("opposite", "w", {}, unit(-1)))
         found = ready.vector_query("n", unit(1), 10)
@@ -123,7 +123,7 @@ class VectorSearchContract(Contract):
         for top_k in (1, 7, 149, 500):
             assert ids(ready.vector_query("n", unit(1, 1), top_k)) == sorted(names)[:top_k]
 
-    def test_a_query_of_zeros_is_answered_in_the_order_of_ids(self, ready: VectorBackend) -> None:
+    def test_a_query_of_zeros_returns_records_in_the_order_of_ids(self, ready: VectorBackend) -> None:
         self.put(ready, *(record(name, "x", {"k": name}, unit(i, 1)) for i, name in enumerate("dbca")))
         zeros = np.zeros(DIMENSION, dtype=np.float32)
         assert ids(ready.vector_query("n", zeros, 3)) == ["a", "b", "c"]
@@ -133,13 +133,13 @@ class VectorSearchContract(Contract):
         self.put(ready, record("a", "x"), record("b", "y", {}, unit(1)))
         assert ids(ready.vector_query("n", unit(1), 5)) == ["b"]
 
-    def test_a_replaced_vector_is_found_where_it_is_now(self, ready: VectorBackend) -> None:
+    def test_a_replaced_vector_is_found_at_its_new_position(self, ready: VectorBackend) -> None:
         self.put(ready, record("a", "x", {}, unit(1)), record("b", "y", {}, unit(1, 1)))
         self.put(ready, record("a", "x", {}, unit(-1)))
         assert ids(ready.vector_query("n", unit(1), 5)) == ["b", "a"]
 
     @pytest.mark.parametrize("top_k", [0, -1, 1.5, True, "3", None])
-    def test_top_k_is_a_whole_number_of_at_least_one(self, ready: VectorBackend, top_k: Any) -> None:
+    def test_top_k_must_be_a_whole_number_of_at_least_one(self, ready: VectorBackend, top_k: Any) -> None:
         with pytest.raises(InvalidRequestError):
             ready.vector_query("n", unit(1), top_k)
 
@@ -149,9 +149,7 @@ class VectorSearchContract(Contract):
             ready.vector_query("n", np.full(DIMENSION, np.inf, dtype=np.float32), 1)
 
     @pytest.mark.parametrize("seed", [11, 12, 13])
-    def test_every_search_agrees_with_an_exact_one_through_a_history_of_changes(
-        self, ready: VectorBackend, seed: int
-    ) -> None:
+    def test_every_search_agrees_with_an_exact_one_after_any_changes(self, ready: VectorBackend, seed: int) -> None:
         rng = np.random.default_rng(seed)
         alive: dict[str, Record] = {}
         filters: list[Mapping[str, Any] | None] = [
@@ -163,11 +161,11 @@ class VectorSearchContract(Contract):
         for step in range(8):
             names = [f"r{i}" for i in rng.integers(0, 600, size=150)]
             fresh = {name: self._random(name, rng) for name in names}
-            gone = [f"r{i}" for i in rng.integers(0, 600, size=40)]
-            for name in gone:
+            deleted = [f"r{i}" for i in rng.integers(0, 600, size=40)]
+            for name in deleted:
                 alive.pop(name, None)
             alive.update(fresh)
-            self.put(ready, *fresh.values(), deletes=gone)
+            self.put(ready, *fresh.values(), deletes=deleted)
             if step % 3 == 2:
                 expected = [name for name, record in alive.items() if record.metadata["group"] == step]
                 assert ready.delete_where("n", {"group": step}) == len(expected)
@@ -185,18 +183,18 @@ class VectorSearchContract(Contract):
 
     def _random(self, name: str, rng: np.random.Generator) -> Record:
         group = int(rng.integers(0, 12))
-        # A coarse grid gives equal vectors, hence ties, and some records have none.
+        # A coarse grid gives equal vectors, hence ties. Some records have no vector.
         values = rng.integers(-2, 3, size=3)
         vector = None if rng.random() < 0.1 else unit(*(values if values.any() else (1.0,)))
         return record(name, f"text of {name}", {"group": group, "tags": ["even"] if group % 2 == 0 else []}, vector)
 
 
 class KeywordSearchContract(Contract):
-    """Keyword search; skipped where the backend has none."""
+    """Keyword search finds records by their terms; skipped if the backend has no keyword search."""
 
     @pytest.fixture
     def words(self, library: VectorBackend) -> VectorBackend:
-        """A store with `LIBRARY`, skipped where there is no keyword search."""
+        """Return a backend with `LIBRARY`; skips the test if it has no keyword search."""
         if not library.capabilities.keyword:
             pytest.skip("this backend has no keyword search")
         return library
@@ -210,13 +208,13 @@ class KeywordSearchContract(Contract):
         assert words.keyword_query("n", "  ?! ", 10) == []
         assert words.keyword_query("unknown", "redis", 10) == []
 
-    def test_names_in_code_are_found_by_whole_and_by_part(self, words: VectorBackend) -> None:
+    def test_names_in_code_are_found_whole_and_by_their_parts(self, words: VectorBackend) -> None:
         assert ids(words.keyword_query("n", "verify_token", 1)) == ["a"]
         assert ids(words.keyword_query("n", "verifyToken", 1)) == ["a"]
         assert ids(words.keyword_query("n", "TokenStore", 1)) == ["b"]
         assert "b" in ids(words.keyword_query("n", "store", 5))
 
-    def test_a_replaced_text_is_found_by_its_new_words_only(self, words: VectorBackend) -> None:
+    def test_a_replaced_text_is_found_only_by_its_new_words(self, words: VectorBackend) -> None:
         assert ids(words.keyword_query("n", "redis", 5)) == ["c"]
         self.put(words, record("c", "Rate limits are counted in memory."))
         assert words.keyword_query("n", "redis", 5) == []
@@ -229,6 +227,6 @@ class KeywordSearchContract(Contract):
             assert ids(words.keyword_query("ties", "flamingo", top_k)) == sorted(names)[:top_k]
 
     @pytest.mark.parametrize("top_k", [0, True, 2.0])
-    def test_top_k_is_a_whole_number_of_at_least_one(self, words: VectorBackend, top_k: Any) -> None:
+    def test_top_k_must_be_a_whole_number_of_at_least_one(self, words: VectorBackend, top_k: Any) -> None:
         with pytest.raises(InvalidRequestError):
             words.keyword_query("n", "token", top_k)

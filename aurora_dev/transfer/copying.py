@@ -1,4 +1,4 @@
-"""A namespace of one store into another, without embedding again, and a comparison of the two."""
+"""The copy of a namespace from one store to another, without embedding again, and a comparison of the two."""
 
 from __future__ import annotations
 
@@ -16,29 +16,31 @@ from aurora_dev.errors import InvalidRequestError, StoreError
 from aurora_dev.transfer.exporting import Progress
 from aurora_dev.transfer.loading import Loader, agree_on_embedder, batches, is_same
 
-SAMPLE = 20  # records that are compared, and whose vectors are searched for, in both stores
+SAMPLE = 20  # records that are compared in both stores, and whose vectors are searched
 _TOP_K = 10
-_SAME_SCORE = 1e-4  # two stores add up float32 products in different orders
-_LEAST_FOUND = 0.9  # of the first ten: approximate indexes promise 0.95 on average, and a sample scatters
+_SAME_SCORE = 1e-4  # stores add float32 products in different orders
+_LEAST_FOUND = 0.9  # approximate indexes promise a recall of 0.95 on average, and a sample scatters
 _SEED = 20_251  # any fixed number: two runs draw the same sample
 
 
 @dataclass(frozen=True, slots=True)
 class CopyReport:
-    """What a copy did, and how the two stores compare.
+    """The result of a copy, and of the comparison of the two stores.
 
     Attributes:
-        records: In the source.
-        written: Of these, new to the target or different there; the others were there already.
-        vectors: Vectors taken over.
-        left_without: Records of the source whose vector was not taken over.
-        only_in_target: Records that the target held before and the source does not have; they stay.
-        changed: Whether the source was written to meanwhile.
-        sampled: Records that were compared in full.
-        queries: Searches by the vector of one of them, in both stores.
-        agreement: Share of the source's first ten that the target's first ten hold, over these searches; 1.0 where
-            none was made.
-        seconds: That it took.
+        namespace: The namespace of the source.
+        to_namespace: The namespace of the target.
+        records: Number of records in the source.
+        written: Number of these that were new or different in the target; it had the others already.
+        vectors: Number of copied vectors.
+        left_without: Number of records whose vector was not copied.
+        only_in_target: Number of records that only the target has; they stay.
+        changed: Whether the source was written to during the copy.
+        sampled: Number of records that were compared completely.
+        queries: Number of searches, each by the vector of a sampled record, in both stores.
+        agreement: Share of the source's first ten results that are among the target's first ten, averaged over these
+            searches; 1.0 without searches.
+        seconds: Duration of the copy and the comparison.
     """
 
     namespace: str
@@ -64,28 +66,28 @@ def copy_records(
     vectors: bool = True,
     progress: Progress | None = None,
 ) -> CopyReport:
-    """Copy a namespace from one store to another, then compare them by count and by a sample of records and queries.
+    """Copy a namespace from one store to another, then compare them by count and by a sample of records and searches.
 
-    Records of the target with the same ids are replaced, others stay. A copy that was interrupted can be run again:
-    what is in the target already is left as it is. Memory does not grow with the number of records.
+    Records of the target with the same ids are replaced, others stay. An interrupted copy can be run again: records
+    that the target already has are not written again. Memory is bounded.
 
     Args:
         source: The store that is read.
         target: The store that is written to.
-        namespace: Of the source.
-        to_namespace: Of the target; ``None``: the same.
-        vectors: Whether vectors are taken over.
-        progress: Called with what goes on, and how many of how many records are done.
+        namespace: The namespace of the source.
+        to_namespace: The namespace of the target; ``None`` for the same.
+        vectors: Whether to copy vectors.
+        progress: Called with the stage, the number of finished records and the total.
 
     Raises:
-        InvalidRequestError: The two are the same store and namespace.
-        EmbedderMismatchError: The target holds vectors of another embedder; nothing was written.
-        StoreError: A store cannot be read or written, or the target does not hold what was written; what was
-            acknowledged is kept.
+        InvalidRequestError: Source and target are the same store and namespace.
+        EmbedderMismatchError: The target has vectors of a different embedder; nothing was written.
+        StoreError: A store cannot be read or written, or the target lacks records that were written; batches that were
+            acknowledged are kept.
     """
     began = time.monotonic()
     to_namespace = check_name(namespace if to_namespace is None else to_namespace, "namespace")
-    if to_namespace == namespace and _are_one(source, target):
+    if to_namespace == namespace and _is_same_store(source, target):
         raise InvalidRequestError("source and target are the same store and namespace; nothing was copied")
     stats = source.stats(namespace)
     embedder = source.embedder() if stats.vectors else None
@@ -103,8 +105,9 @@ def copy_records(
     queries, agreement = _compare_queries(source, namespace, target, to_namespace, sample.records, progress)
     if agreement < _LEAST_FOUND:
         raise StoreError(
-            f"all {loader.done.records:,} records are in the target, but of {queries} searches its first {_TOP_K} hold "
-            f"{agreement:.0%} of the source's: keep the source, and run the same command again to compare once more"
+            f"all {loader.done.records:,} records are in the target, but in {queries} searches its first {_TOP_K} "
+            f"results contain only {agreement:.0%} of the source's. Keep the source, and run the same command again to "
+            "repeat the comparison"
         )
     done = loader.done
     return CopyReport(
@@ -124,7 +127,7 @@ def copy_records(
 
 
 class _Sample:
-    """Some records of a stream, each as likely as any other (reservoir sampling, Vitter 1985, algorithm R)."""
+    """A uniform sample of the records of a stream (reservoir sampling, Vitter 1985, algorithm R)."""
 
     def __init__(self) -> None:
         self.records: list[Record] = []
@@ -136,8 +139,8 @@ class _Sample:
             self._seen += 1
             if len(self.records) < SAMPLE:
                 self.records.append(record)
-            elif (place := self._random.randrange(self._seen)) < SAMPLE:
-                self.records[place] = record
+            elif (position := self._random.randrange(self._seen)) < SAMPLE:
+                self.records[position] = record
 
 
 def _compare_records(target: VectorBackend, namespace: str, sample: list[Record]) -> None:
@@ -145,8 +148,8 @@ def _compare_records(target: VectorBackend, namespace: str, sample: list[Record]
     different = [record.id for record in sample if not is_same(record, found.get(record.id))]
     if different:
         raise StoreError(
-            f"{len(different)} of {len(sample)} sampled records are not in the target as they were written, such as "
-            f"{different[0]!r}: another process may write there too. Run the same command again"
+            f"{len(different)} of {len(sample)} sampled records in the target differ from what was written, such as "
+            f"{different[0]!r}: another process may be writing there. Run the same command again"
         )
 
 
@@ -158,22 +161,22 @@ def _compare_queries(
     sample: list[Record],
     progress: Progress | None,
 ) -> tuple[int, float]:
-    asked = [record.vector for record in sample if record.vector is not None and record.vector.any()]
+    vectors = [record.vector for record in sample if record.vector is not None and record.vector.any()]
     shares = []
-    for number, vector in enumerate(asked, 1):
+    for number, vector in enumerate(vectors, 1):
         expected = source.vector_query(namespace, vector, _TOP_K)
-        # What only the target holds may push records of the source out of its first ten: ask for more.
+        # Records that only the target has may push others out of its first ten, so more are requested.
         found = target.vector_query(to_namespace, vector, 5 * _TOP_K)
         foreign = {match.record.id for match in found} - set(source.fetch(namespace, [m.record.id for m in found]))
         own = [match for match in found if match.record.id not in foreign][:_TOP_K]
-        shares.append(_share(expected, own))
+        shares.append(_share_found(expected, own))
         if progress is not None:
-            progress("comparing", number, len(asked))
-    return len(asked), sum(shares) / len(shares) if shares else 1.0
+            progress("comparing", number, len(vectors))
+    return len(vectors), sum(shares) / len(shares) if shares else 1.0
 
 
-def _share(expected: list[Match], found: list[Match]) -> float:
-    """Return how many of the expected matches were found, where one that ties with the last may stand for another."""
+def _share_found(expected: list[Match], found: list[Match]) -> float:
+    """Return the share of the expected matches that were found; a tie with the last one counts as found."""
     if not expected:
         return 1.0
     ids = {match.record.id for match in found}
@@ -182,11 +185,8 @@ def _share(expected: list[Match], found: list[Match]) -> float:
     return hits / len(expected)
 
 
-def _are_one(source: VectorBackend, target: VectorBackend) -> bool:
-    if source is target:
-        return True
-    one, other = (_identity(backend.describe()) for backend in (source, target))
-    return one == other
+def _is_same_store(source: VectorBackend, target: VectorBackend) -> bool:
+    return source is target or _identity(source.describe()) == _identity(target.describe())
 
 
 def _identity(facts: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""A namespace of any store into a file."""
+"""The export of a namespace of any store to a file."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ from typing import Any
 
 from aurora_dev.core.contracts import VectorBackend
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.transfer.files import Part, is_compressed_name, part_of, whole_chunks, writing
-from aurora_dev.transfer.format import End, ExportFileError, Header, parse_header, parse_line, record_line
+from aurora_dev.transfer.export_lines import End, ExportFileError, Header, parse_header, parse_line, record_line
+from aurora_dev.transfer.part_file import PartFile, complete_blocks, is_compressed_name, part_of, writing_errors
 
-CHUNK = 512  # records written at once: what an interruption can cost
-Progress = Callable[[str, int, int], None]  # (what goes on, done, to do)
+RECORDS_PER_BLOCK = 512  # the most that an interruption loses
+Progress = Callable[[str, int, int], None]  # (stage, records done, records in total)
 
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """What an export did.
+    """The result of an export.
 
     Attributes:
-        records: In the file.
-        vectors: Of these, with a vector.
-        resumed: Of these, from an interrupted attempt.
+        path: The file.
+        namespace: The exported namespace.
+        records: Number of records in the file.
+        vectors: Number of these with a vector.
+        resumed: Number of these from an interrupted attempt.
         bytes: Size of the file.
-        changed: Whether the store was written to meanwhile: then the file may mix the two states.
-        seconds: That it took.
+        changed: Whether the store was written to during the export: the file may then mix the two states.
+        seconds: Duration of the export.
     """
 
     path: Path
@@ -50,31 +52,31 @@ def export_records(
     vectors: bool = True,
     progress: Progress | None = None,
 ) -> ExportReport:
-    """Write a namespace to a file, a record a line; memory does not grow with the number of records.
+    """Write a namespace to a file, one record per line, in bounded memory.
 
-    The file appears when it is whole, and replaces one of that name. Until then the records are in ``FILE.part``: an
-    attempt that was interrupted leaves it, and the next one goes on there, if the store has not been written to since.
+    The file appears when it is complete, and replaces an existing one. Until then the records are in ``FILE.part``. An
+    interrupted export leaves that file, and the next one continues there if the store has not been written to since.
 
     Args:
         backend: The store.
-        namespace: Which part of it.
-        file: Where to; compressed where the name ends in ``.gz``.
+        namespace: The namespace to export.
+        file: The file to write; compressed if the name ends in ``.gz``.
         vectors: Whether to write vectors too, so that nothing has to be embedded again.
-        progress: Called with what goes on, and how many of how many records are done.
+        progress: Called with the stage, the number of finished records and the total.
 
     Raises:
         InvalidRequestError: ``file`` is a folder.
         StoreUnwritableError: The file cannot be written.
-        StoreFullError: The disk is full; what was written is kept in ``FILE.part``.
+        StoreFullError: The disk is full; the records so far are kept in ``FILE.part``.
         StoreError: The store cannot be read.
     """
     began = time.monotonic()
     file = _checked(file)
     stats = backend.stats(namespace)
     header = Header(namespace, backend.embedder(), vectors, stats.records, stats.sequence)
-    with writing(file):
-        earlier = _earlier(file, header)
-        part = Part(file, earlier.bytes)
+    with writing_errors(file):
+        earlier = _earlier_attempt(file, header)
+        part = PartFile(file, earlier.bytes)
         try:
             done = _append(part, backend, header, earlier, progress)
             part.finish()
@@ -93,8 +95,8 @@ def export_records(
 
 
 @dataclass(frozen=True, slots=True)
-class _Done:
-    """What an unfinished file holds: whole chunks of one export."""
+class _Written:
+    """The complete blocks of an unfinished file: their digest, size, counts and last id."""
 
     digest: Any  # a hash object: hashlib's type has no public name
     bytes: int = 0
@@ -103,7 +105,10 @@ class _Done:
     last: str | None = None
 
 
-def _append(part: Part, backend: VectorBackend, header: Header, done: _Done, progress: Progress | None) -> _Done:
+def _append(
+    part: PartFile, backend: VectorBackend, header: Header, done: _Written, progress: Progress | None
+) -> _Written:
+    """Write the records that the unfinished file lacks, and the last line."""
     if done.bytes == 0:
         part.write(header.line())
         done.digest.update(header.line())
@@ -112,10 +117,10 @@ def _append(part: Part, backend: VectorBackend, header: Header, done: _Done, pro
 
     def flush() -> None:
         if lines:
-            chunk = b"".join(lines)
+            block = b"".join(lines)
             lines.clear()
-            part.write(chunk)
-            done.digest.update(chunk)
+            part.write(block)
+            done.digest.update(block)
         if progress is not None:
             progress("exporting", records, max(header.records, records))
 
@@ -125,23 +130,23 @@ def _append(part: Part, backend: VectorBackend, header: Header, done: _Done, pro
             continue
         lines.append(record_line(record, vectors=header.vectors))
         last, records, vectors = record.id, records + 1, vectors + (record.vector is not None)
-        if len(lines) == CHUNK:
+        if len(lines) == RECORDS_PER_BLOCK:
             flush()
     flush()
     part.write(End(records, done.digest.hexdigest()).line())
     return replace(done, records=records, vectors=vectors, last=last)
 
 
-def _earlier(file: Path, header: Header) -> _Done:
-    """Return what an interrupted export of the same state has left; nothing where there is none."""
-    nothing = _Done(hashlib.sha256())
+def _earlier_attempt(file: Path, header: Header) -> _Written:
+    """Return the complete blocks of an interrupted export of the same state; empty if there is none."""
+    nothing = _Written(hashlib.sha256())
     part = part_of(file)
     if not part.exists():
         return nothing
     done = nothing
-    with suppress(ExportFileError):  # what follows is cut off, and written again
-        for end, chunk in whole_chunks(part):
-            lines = chunk.splitlines(keepends=True) if is_compressed_name(file) else [chunk]
+    with suppress(ExportFileError):  # the rest is cut off, and written again
+        for end, block in complete_blocks(part):
+            lines = block.splitlines(keepends=True) if is_compressed_name(file) else [block]
             if done.bytes == 0:
                 if parse_header(lines.pop(0)) != header:
                     return nothing
@@ -162,5 +167,5 @@ def _earlier(file: Path, header: Header) -> _Done:
 def _checked(file: str | Path) -> Path:
     path = Path(file).expanduser()
     if path.is_dir() or not path.name:
-        raise InvalidRequestError(f"'{file}' is a folder; name the file to write. Nothing was done")
+        raise InvalidRequestError(f"'{file}' is a folder; nothing was written. Name a file")
     return path

@@ -1,4 +1,4 @@
-"""A file into a namespace of any store."""
+"""The import of an export file into a namespace of any store."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from pathlib import Path
 
 from aurora_dev.core.contracts import VectorBackend
 from aurora_dev.core.record_checks import check_name
+from aurora_dev.transfer.export_lines import Header
+from aurora_dev.transfer.export_reader import ExportReader, open_lines
 from aurora_dev.transfer.exporting import Progress
-from aurora_dev.transfer.files import open_lines
-from aurora_dev.transfer.format import Header, Reader
 from aurora_dev.transfer.loading import Loader, agree_on_embedder, batches
 
-_SAID_EVERY = 1_000  # records between two calls of the progress, while a file is checked
+_PROGRESS_INTERVAL = 1_000  # records between two calls of the progress while a file is checked
 
 
 @dataclass(frozen=True, slots=True)
 class FileSummary:
-    """What a whole, undamaged export holds.
+    """The content of a complete export.
 
     Attributes:
-        vectors: Records that have one.
+        header: The first line.
+        records: Number of records.
+        vectors: Number of records with a vector.
     """
 
     header: Header
@@ -31,14 +33,16 @@ class FileSummary:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import did.
+    """The result of an import.
 
     Attributes:
-        records: In the file.
-        written: Of these, new or different from what the store had; the others were there already.
-        vectors: Vectors taken over.
-        left_without: Records of the file that have a vector which was not taken over.
-        seconds: That it took.
+        path: The file.
+        namespace: The namespace of the store.
+        records: Number of records in the file.
+        written: Number of these that were new or different; the store had the others already.
+        vectors: Number of imported vectors.
+        left_without: Number of records whose vector was not imported.
+        seconds: Duration of the import.
     """
 
     path: Path
@@ -51,18 +55,18 @@ class ImportReport:
 
 
 def check_file(file: str | Path, *, progress: Progress | None = None) -> FileSummary:
-    """Read an export from end to end; memory does not grow with its size.
+    """Read an export completely, in bounded memory.
 
     Raises:
-        ExportFileError: It is damaged, cut off or no export; the text names the line.
+        ExportFileError: It is damaged, cut off or not an export; the message names the line.
     """
     file = Path(file).expanduser()
     with open_lines(file) as lines:
-        reader = Reader(lines)
+        reader = ExportReader(lines)
         records = vectors = 0
         for record in reader.records():
             records, vectors = records + 1, vectors + (record.vector is not None)
-            if progress is not None and records % _SAID_EVERY == 0:
+            if progress is not None and records % _PROGRESS_INTERVAL == 0:
                 progress("checking", records, max(reader.header.records, records))
     return FileSummary(reader.header, records, vectors)
 
@@ -75,22 +79,22 @@ def import_records(
     vectors: bool = True,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Write the records of an export to a store; those with the same ids are replaced, others stay.
+    """Write the records of an export to a store; records with the same ids are replaced, others stay.
 
-    The whole file is checked before the first record is written. An import that was interrupted can be run again: what
-    is in the store already is left as it is.
+    The whole file is checked before the first record is written. An interrupted import can be run again: records that
+    the store already has are not written again.
 
     Args:
         backend: The store.
-        file: Made by `export_records`; compressed or not.
-        namespace: Where to; ``None``: the one that was exported.
-        vectors: Whether vectors are taken over.
-        progress: Called with what goes on, and how many of how many records are done.
+        file: The file that `export_records` wrote; compressed or not.
+        namespace: The namespace to write to; ``None`` for the exported one.
+        vectors: Whether to import vectors.
+        progress: Called with the stage, the number of finished records and the total.
 
     Raises:
-        ExportFileError: The file is damaged, cut off or no export; nothing was written.
-        EmbedderMismatchError: Its vectors are of another embedder than the store's; nothing was written.
-        StoreError: The store cannot be written; what was acknowledged before is kept.
+        ExportFileError: The file is damaged, cut off or not an export; nothing was written.
+        EmbedderMismatchError: Its vectors are from a different embedder than the store's; nothing was written.
+        StoreError: The store cannot be written; batches that were acknowledged are kept.
     """
     began = time.monotonic()
     file = Path(file).expanduser()
@@ -99,7 +103,7 @@ def import_records(
     embedder = found.header.embedder if found.vectors else None
     loader = Loader(backend, target, agree_on_embedder(backend, embedder, vectors=vectors, what=str(file)))
     with open_lines(file) as lines:
-        for batch in batches(Reader(lines).records()):
+        for batch in batches(ExportReader(lines).records()):
             loader.load(batch)
             if progress is not None:
                 progress("importing", loader.done.records, found.records)

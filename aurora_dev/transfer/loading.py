@@ -1,4 +1,4 @@
-"""Writing records that come from elsewhere into a store: once each, however often it is tried."""
+"""The writing of imported and copied records: each is written once, however often the transfer is repeated."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from aurora_dev.core.contracts import VectorBackend
 from aurora_dev.core.types import EmbedderInfo, Record
 from aurora_dev.errors import EmbedderMismatchError, StoreError
 
-BATCH = 1_000  # records of one write; a remote store sends them as several requests at a time
+BATCH = 1_000  # records per write; a remote store sends them in several concurrent requests
 
 
 @dataclass
-class Loaded:
-    """What has been written so far.
+class LoadCounts:
+    """The counts of a load so far.
 
     Attributes:
-        records: That came.
-        written: Of these, new or different from what the store had.
-        new: Of these, whose ids the store did not have.
-        vectors: Of those that came, with a vector.
+        records: Number of records received.
+        written: Number of these that were new or different.
+        new: Number of these whose ids the store did not have.
+        vectors: Number of records received with a vector.
     """
 
     records: int = 0
@@ -35,29 +35,31 @@ class Loaded:
 
 @dataclass
 class Loader:
-    """Writes batches to one namespace of a store, and leaves what is there already as it is.
+    """Writes batches to one namespace of a store, without the records that it already has.
 
     Args:
         backend: The store.
-        namespace: Which part of it.
-        embedder: Whose vectors come; ``None``: no vector is taken over.
+        namespace: The namespace to write to.
+        embedder: The embedder of the vectors; ``None`` drops vectors.
+        before: The number of records before the load; counted at the start.
+        done: The counts so far.
     """
 
     backend: VectorBackend
     namespace: str
     embedder: EmbedderInfo | None
     before: int = 0
-    done: Loaded = field(default_factory=Loaded)
+    done: LoadCounts = field(default_factory=LoadCounts)
 
     def __post_init__(self) -> None:
         self.before = self.backend.count(self.namespace)
 
     def load(self, batch: list[Record]) -> None:
-        """Write one batch; every record of it is there when this returns."""
+        """Write one batch; when this returns, the store has every record of it."""
         if self.embedder is None:
             batch = [replace(record, vector=None) for record in batch]
         known: dict[str, Record] = {}
-        if self.before:  # an attempt that was interrupted, or a store with records of its own
+        if self.before:  # an interrupted attempt, or a store with records of its own
             known = self.backend.fetch(self.namespace, [record.id for record in batch], vectors=True)
         changed = [record for record in batch if not is_same(record, known.get(record.id))]
         if changed:
@@ -68,25 +70,25 @@ class Loader:
         self.done.vectors += sum(record.vector is not None for record in batch)
 
     def check_count(self) -> None:
-        """Make sure that the store holds as many records as it must.
+        """Check that the store has at least the expected number of records.
 
         Raises:
-            StoreError: It holds fewer.
+            StoreError: It has fewer.
         """
         held, expected = self.backend.count(self.namespace), self.before + self.done.new
         if held < expected:
             raise StoreError(
-                f"the namespace {self.namespace!r} holds {held:,} records, and {expected:,} should be there: another "
-                "process may have deleted some meanwhile. What is there is kept; run the same command again to write "
-                "what is missing"
+                f"the namespace {self.namespace!r} holds {held:,} records instead of {expected:,}: another process may "
+                "have deleted some meanwhile. The records so far are kept; run the same command again to write the "
+                "missing ones"
             )
 
 
 def is_same(record: Record, known: Record | None) -> bool:
-    """Return whether a store holds a record just so; a vector that it has where none comes is no difference."""
+    """Return whether a store already has a record as it is; if ``record`` has no vector, vectors are not compared."""
     if known is None or record.content != known.content:
         return False
-    # As JSON, since Python takes 1, 1.0 and True for equal.
+    # As JSON, because in Python 1, 1.0 and True are equal.
     if record.metadata != known.metadata or _json(record) != _json(known):
         return False
     if record.vector is None:
@@ -95,7 +97,7 @@ def is_same(record: Record, known: Record | None) -> bool:
 
 
 def batches(records: Iterable[Record], size: int = BATCH) -> Iterator[list[Record]]:
-    """Yield records in lists of a size."""
+    """Yield records in lists of up to ``size``."""
     iterator = iter(records)
     while batch := list(islice(iterator, size)):
         yield batch
@@ -104,27 +106,27 @@ def batches(records: Iterable[Record], size: int = BATCH) -> Iterator[list[Recor
 def agree_on_embedder(
     target: VectorBackend, embedder: EmbedderInfo | None, *, vectors: bool, what: str
 ) -> EmbedderInfo | None:
-    """Return the embedder whose vectors are taken over, recorded in the target; ``None``: take no vectors.
+    """Return the embedder of the vectors to write, after recording it in the target; ``None`` to write no vectors.
 
     Args:
         target: The store that is written to.
-        embedder: Of the vectors that come, ``None`` where none do.
-        vectors: Whether they are wanted.
-        what: Where they come from, as a person would name it.
+        embedder: The embedder of the incoming vectors; ``None`` if there are none.
+        vectors: Whether vectors are wanted.
+        what: The name of the source in an error message.
 
     Raises:
-        EmbedderMismatchError: The target holds vectors of another one; nothing was written.
+        EmbedderMismatchError: The target has vectors of a different embedder; nothing was written.
     """
     if embedder is None or not vectors:
         return None
     recorded = target.embedder() or target.set_embedder(embedder, replace=False)
     if recorded != embedder:
         raise EmbedderMismatchError(
-            f"the vectors of {what} are of the embedder {embedder.name!r} ({embedder.dimension} dimensions, "
-            f"fingerprint {embedder.fingerprint[:8]}), and the target holds those of {recorded.name!r} "
-            f"({recorded.dimension} dimensions, fingerprint {recorded.fingerprint[:8]}): the two cannot be compared, "
-            "and nothing was written. Carry the records without vectors (--without-vectors, or vectors=False), then "
-            "run 'aurora index --reembed' there"
+            f"the vectors of {what} are from the embedder {embedder.name!r} ({embedder.dimension} dimensions, "
+            f"fingerprint {embedder.fingerprint[:8]}), those of the target from {recorded.name!r} "
+            f"({recorded.dimension} dimensions, fingerprint {recorded.fingerprint[:8]}). They cannot be mixed, and "
+            "nothing was written. Transfer the records without vectors (--without-vectors, or vectors=False), then run "
+            "'aurora index --reembed' in the target"
         )
     return recorded
 

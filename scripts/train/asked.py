@@ -1,13 +1,13 @@
-"""Queries that were written for whole files: what somebody asks who does not know the code.
+"""Queries written for whole files, as asked by someone who does not know the code, and the training lists from them.
 
-Docstrings and comments say what their author had in mind beside the code. These queries were written by a language
-model that read one file of a source after the other, in the words of the domain: for most files a phrase that names a
-concern, and a question how something works or what happens in a case. They are the only part of the data that no
-script makes, so they are kept here, in ``asked/SOURCE.json``: a list of ``query``, ``kind`` (``phrase`` or
-``question``) and ``files``, the paths that answer, best first.
+Docstrings and comments say what their author had in mind next to the code. These queries were written by a language
+model that read the files of a source one by one, in the words of the domain: for most files a phrase that names a
+concern, and a question how something works or what happens in some case. No script can recreate them, so they are
+kept in ``asked/SOURCE.json``: a list of ``query``, ``kind`` (``phrase`` or ``question``) and ``files``, the paths that
+answer, best first.
 
-Each gives two lists: passages, as for any other pair, and outlines: a file's path and the names that it defines.
-A passage of 256 characters seldom says what a file is about, and its path and its names have to be read for that.
+Each query gives two lists: one of chunks, as for any other pair, and one of outlines (a file's path and the names that
+it defines). A chunk cut to 256 characters seldom says what its file is about; the path and the names do.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from aurora_dev.syntax import language_of
 
 FOLDER = Path(__file__).parent / "asked"
 KIND = "asked"
-_CANDIDATES = 100  # of each of two lists
+_CANDIDATES = 100  # per candidate list
 _MOST_FILES, _FEWEST_FILES = 14, 5
 
 
 def read_asked(name: str) -> list[dict[str, Any]]:
-    """Return the queries of a source; most have none."""
+    """Return the queries of a source; empty for most sources."""
     path = FOLDER / f"{name}.json"
     asked: list[dict[str, Any]] = json.loads(path.read_text("utf-8")) if path.exists() else []
     return asked
 
 
 async def asked_rows(name: str, files: Sequence[tuple[str, str]], rng: random.Random) -> list[dict[str, Any]]:
-    """Return the lists of a source's queries; its files stay as they are, since no query repeats a sentence of them."""
+    """Return the lists of a source's queries. Its files are not stripped, since no query repeats a sentence of them."""
     asked = read_asked(name)
     if not asked:
         return []
@@ -52,7 +52,7 @@ async def asked_rows(name: str, files: Sequence[tuple[str, str]], rng: random.Ra
 
 
 def pairs_asked(asked: Iterable[dict[str, Any]], chunks: Chunks) -> list[Pair]:
-    """Return the queries as pairs that any chunk of their files answers."""
+    """Return the queries as pairs; any chunk of their files is an answer."""
     pairs = []
     for query in asked:
         paths = [path for path in query["files"] if chunks.of_file(path)]
@@ -64,7 +64,7 @@ def pairs_asked(asked: Iterable[dict[str, Any]], chunks: Chunks) -> list[Pair]:
 
 
 async def outline_rows(name: str, store: VectorStore, asked: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one list for each query: the outline of the first file that answers, and those of the first others."""
+    """Return one list per query: the outline of the first file that answers, and those of the first other files."""
     rows = []
     options = SearchOptions(candidates=_CANDIDATES)
     for query in asked:

@@ -1,11 +1,11 @@
-"""Build training, validation and held-out pairs for Aurora's own models.
+"""Build the training, validation and held-out pairs for Aurora's own models.
 
     pip install -r requirements/train.txt
     python scripts/train/build_data.py --output DATA [--cache DOWNLOADS] [--sources NAME …] [--jobs 2]
 
-Downloads the packages of `source_table.SOURCES` with the registries' own clients (pip, npm, apt-get), takes most
-descriptions out of their files, indexes each source with Aurora and asks it: what it finds beside the answer are the
-hard negatives. Writes ``train.jsonl.gz``, ``valid.jsonl.gz``, ``heldout.jsonl.gz``, all chunks of the latter two
+Downloads the packages of `source_table.SOURCES` with the registries' own clients (pip, npm, apt-get), removes most
+descriptions from their files, indexes each source with Aurora, and searches it: the results that are not the answer are
+the hard negatives. Writes ``train.jsonl.gz``, ``valid.jsonl.gz``, ``heldout.jsonl.gz``, all chunks of the latter two
 (``valid_corpus.jsonl.gz``, ``heldout_corpus.jsonl.gz``) and ``counts.json`` (pairs by source, kind and language;
 versions; licences). The same packages give the same pairs.
 """
@@ -26,7 +26,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # the rooms of this script lie beside it
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # the other modules are in this folder
 
 from asked import asked_rows
 from negatives import rows_of
@@ -35,8 +35,7 @@ from source_table import SOURCES
 from sources import Source, check_sources, fetch, files
 
 SEED = 20_250_101
-# Whole searches are measured over the sources of these parts.
-SEARCHED = ("valid", "heldout")
+SEARCHED = ("valid", "heldout")  # the parts that whole searches are measured on
 
 
 def build_source(source: Source, cache: Path, parts: Path, most: int | None = None) -> dict[str, Any]:
@@ -52,7 +51,7 @@ def build_source(source: Source, cache: Path, parts: Path, most: int | None = No
     _write(parts / f"{source.role}-{source.name}.jsonl.gz", rows)
     if corpus is not None:
         _write(parts / f"{source.role}_corpus-{source.name}.jsonl.gz", corpus)
-    ranks = [row["positive"]["rank"] for row in rows if row["form"] != "outline"]  # those are ranks of files
+    ranks = [row["positive"]["rank"] for row in rows if row["form"] != "outline"]  # outlines have ranks of files
     return {
         "source": source.name,
         "role": source.role,
@@ -68,14 +67,14 @@ def build_source(source: Source, cache: Path, parts: Path, most: int | None = No
 
 
 def _write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    # A fixed time in the header: the same rows are the same bytes.
+    # A fixed time in the header makes equal rows equal bytes.
     with path.open("wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0, filename="") as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
 
 
 def join(parts: Path, output: Path, reports: Sequence[dict[str, Any]]) -> None:
-    """Shuffle the sources' rows into one file for each role; a query of training is in neither of the others."""
+    """Shuffle the rows of all sources into one file per role. No training query is in another role."""
     earlier: set[str] = set()
     for role in ("heldout", "valid", "train"):
         lines: list[bytes] = []
@@ -86,7 +85,7 @@ def join(parts: Path, output: Path, reports: Sequence[dict[str, Any]]) -> None:
             with gzip.open(parts / f"{role}-{report['source']}.jsonl.gz", "rb") as file:
                 for line in file:
                     row = json.loads(line)
-                    # A query that was written for a file has two lists, of passages and of outlines.
+                    # A query written for a file has two lists, one of chunks and one of outlines.
                     query, form = row["query"].lower(), row.get("form") == "outline"
                     if query not in earlier and (query, form) not in seen:
                         seen.add((query, form))
@@ -121,8 +120,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
     parser.add_argument("--cache", type=Path, help="folder of the downloads (default: OUTPUT/downloads)")
     parser.add_argument("--sources", nargs="*", help="names of sources (default: all)")
-    parser.add_argument("--jobs", type=int, default=2, help="sources at once; each takes a core")
-    parser.add_argument("--pairs", type=int, help="at most so many pairs of each source")
+    parser.add_argument("--jobs", type=int, default=2, help="sources built in parallel; each takes a core")
+    parser.add_argument("--pairs", type=int, help="most pairs per source")
     options = parser.parse_args(arguments)
     check_sources(SOURCES)
     chosen = [source for source in SOURCES if not options.sources or source.name in options.sources]

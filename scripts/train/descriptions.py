@@ -1,7 +1,7 @@
-"""What a source file says about itself in words: docstrings, comments, headings and sentences of prose.
+"""Descriptions in source files: sentences from docstrings, comments, reference manuals and prose.
 
 Pure functions over text. Each finds `Description` objects: a sentence, the line that it is about, and the edit that
-takes it out of the file, so that a query is not found by its own words.
+removes it from the file, so that a query is not found by its own words.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _HASH_LANGUAGES = frozenset({"python", "ruby", "perl", "php", "bash", "r", "elix
 _INLINE = {language: re.compile(r"^[ \t]+#(?![!#:])[ \t]?(.*)$") for language in ("python", "ruby", "perl")}
 _INLINE_SLASHES = re.compile(r"^[ \t]+//(?![/!#])[ \t]?(.*)$")
 _CODE_LIKE = re.compile(r"[;{}=]|\w\(|->|::|^\W*$|\|\|")
-# Markup that stands around words.
+# Markup around words.
 _TAGS = re.compile(r"</?\w[^<>]{0,80}>")
 _JAVADOC = re.compile(r"\{@(?:code|link|linkplain|literal|value)\s+([^{}]*)\}")
 _ROLE = re.compile(r":[\w:+-]+:`([^`]*)`")
@@ -46,7 +46,7 @@ _RUBY_WORDS = re.compile(r"\+([\w.:#?!]+)\+")
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Rows ``first..last`` (0-based, half-open) of a file are replaced by ``lines``."""
+    """A replacement of the rows ``first..last`` (0-based, half-open) of a file by ``lines``."""
 
     first: int
     last: int
@@ -55,14 +55,14 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A sentence about a place in a file.
+    """A sentence about some lines of a file.
 
     Attributes:
-        sentence: One sentence of plain words, without the mark at its end.
-        row: 0-based row of the file that it is about: the line of a definition, the line below a comment.
-        end: Row after the last one of what it describes.
-        edit: Takes the sentence, and what it is a part of, out of the file.
-        name: Bare name of what is described; empty for places without one.
+        sentence: One sentence of plain words, without its final punctuation.
+        row: 0-based row that it is about: the line of a definition, or the line below a comment.
+        end: The row after the last one that it describes.
+        edit: Removes the sentence and the comment or docstring that it is part of.
+        name: Bare name of the definition that it describes; empty if there is none.
     """
 
     kind: Kind
@@ -73,7 +73,7 @@ class Description:
     name: str = ""
 
 
-# Says nothing by itself: it points at the sentence before.
+# A sentence that begins like this refers to the one before it.
 _ANAPHORA = re.compile(
     r"^(?:this|that|it|its|these|those|they|then|such|otherwise|if so|for these|for this|in this|the latter|the former"
     r"|the following|the above|or|and|we|you|here|there|now|same|else)\b",
@@ -88,12 +88,12 @@ _CONNECTIVE = re.compile(
 
 
 def first_sentence(text: str, name: str = "", *, alone: bool = False) -> str | None:
-    """Return the first sentence of a comment as plain words, or ``None`` where it says nothing to search by.
+    """Return the first sentence of a comment as plain words, or ``None`` if it is no use as a query.
 
     Args:
         text: A docstring, or a comment without its marks.
-        name: What is described; "Open opens a file" becomes "opens a file", as Go's comments begin.
-        alone: Taken out of running text: what points at the sentence before it says nothing by itself.
+        name: Name of the definition. It is removed from the beginning, as in Go's comments: "Open opens a file".
+        alone: Whether the sentence comes from running text. Then it is refused if it refers to the one before it.
     """
     lines: list[str] = []
     for line in text.strip().splitlines():
@@ -123,7 +123,7 @@ def first_sentence(text: str, name: str = "", *, alone: bool = False) -> str | N
 
 
 def plain_words(text: str) -> str:
-    """Take the markup of Javadoc, reStructuredText, Markdown, POD and HTML off the words."""
+    """Return the text without the markup of Javadoc, reStructuredText, Markdown, POD and HTML."""
     text = _JAVADOC.sub(lambda m: m.group(1).replace("#", " "), text)
     text = _ROLE.sub(lambda m: m.group(1).split("<")[0].strip().lstrip("~!").rpartition(".")[2] or m.group(1), text)
     text = _RST_LINK.sub(r"\1", text)
@@ -135,7 +135,7 @@ def plain_words(text: str) -> str:
 
 
 def describe(text: str, language: str) -> list[Description]:
-    """Return the descriptions of one source file, none twice for the same rows, in the order of the file."""
+    """Return the descriptions of one source file in the order of the file, at most one for the same rows."""
     if language in ("markdown", "rst", "text"):
         return list(_directives(text)) + list(_prose(text))
     lines = text.split("\n")
@@ -158,7 +158,7 @@ def _python(text: str) -> Iterator[Description]:
         if not isinstance(first, ast.Expr) or not isinstance(first.value, ast.Constant):
             continue
         doc = first.value.value
-        # Without it the body would be empty, which is another thing than an undocumented function.
+        # Skip a definition with nothing but a docstring: removing it would leave an empty body.
         if not isinstance(doc, str) or len(node.body) < 2 or node.body[1].lineno <= (first.end_lineno or 0):
             continue
         edit = Edit(first.lineno - 1, first.end_lineno or first.lineno)
@@ -189,7 +189,7 @@ def _commented(text: str, lines: Sequence[str], language: str) -> Iterator[Descr
 
 
 def uncomment(lines: Iterable[str]) -> str:
-    """Return what comment lines say, without their marks."""
+    """Return the text of comment lines without their marks."""
     result = []
     for line in lines:
         bare = _BLOCK_START.sub("", _BLOCK_END.sub("", line))
@@ -198,7 +198,7 @@ def uncomment(lines: Iterable[str]) -> str:
 
 
 def _block_above(lines: Sequence[str], definition: Definition, language: str) -> tuple[int, int] | None:
-    """Return the rows of the comment that belongs to a definition: one block, directly above it or its annotations."""
+    """Return the rows of a definition's comment: one block directly above it or its annotations."""
     first, line = definition.start_line - 1, definition.line - 1
     if language == "perl":
         return _pod_above(lines, line) or _run(lines, first, line, language)
@@ -206,7 +206,7 @@ def _block_above(lines: Sequence[str], definition: Definition, language: str) ->
 
 
 def _run(lines: Sequence[str], first: int, line: int, language: str) -> tuple[int, int] | None:
-    """Return the last run of comment lines within ``first..line``."""
+    """Return the last run of comment lines in the rows ``first..line``."""
     marks: list[bool] = []
     inside = False
     for row in range(first, line):
@@ -242,7 +242,7 @@ def _pod_above(lines: Sequence[str], line: int) -> tuple[int, int] | None:
 
 
 def _leading(lines: Sequence[str]) -> Description | None:
-    """Return what the comment at the top of a file says about the file; licences are passed over."""
+    """Return the description in the comment at the top of a file; licences are skipped."""
     row, blocks = 0, 0
     while row < len(lines) and blocks < 3:
         while row < len(lines) and (not lines[row].strip() or lines[row].startswith(("#!", "<?php", "'use", '"use'))):
@@ -259,7 +259,7 @@ def _leading(lines: Sequence[str]) -> Description | None:
             return None
         blocks += 1
         words = uncomment(lines[begin:row])
-        # A comment with a definition directly below it is about that definition, unless it says otherwise.
+        # A comment directly above a definition is about that definition, unless it says otherwise.
         below = lines[row].strip() if row < len(lines) else ""
         about_file = not below or below.startswith("package ") or lines[begin].strip().startswith("//!")
         if not about_file and not re.search(r"@(?:fileoverview|file|module|packageDocumentation)\b", words):
@@ -272,7 +272,7 @@ def _leading(lines: Sequence[str]) -> Description | None:
 
 
 def _inline(lines: Sequence[str], language: str, taken: Sequence[tuple[int, int]]) -> list[Description]:
-    """Return comments of one or two lines inside code that say what the lines below do."""
+    """Return the short comments inside code that describe the lines below them."""
     pattern = _INLINE.get(language, _INLINE_SLASHES)
     rows = {row for first, last in taken for row in range(first, last)}
     result: list[Description] = []
@@ -302,7 +302,7 @@ _DIRECTIVE = re.compile(
 
 
 def _directives(text: str) -> Iterator[Description]:
-    """Find what a reference manual says of a function: `.. function:: name(…)`, then a sentence."""
+    """Find descriptions in a reference manual: ``.. function:: name(…)`` followed by a sentence."""
     lines = text.split("\n")
     for row, line in enumerate(lines):
         match = _DIRECTIVE.match(line)
@@ -330,7 +330,7 @@ _PARAGRAPH_START = re.compile(r"^(?! *(?:[-*+#>|=~^`:.<\[]|\d+[.)]|\$|---|@))(?!
 
 
 def _prose(text: str) -> Iterator[Description]:
-    """Take one sentence out of paragraphs that have several: it asks for what stays (Lee et al., 2019)."""
+    """Remove one sentence from each longer paragraph; it is a query for the rest (inverse cloze; Lee et al., 2019)."""
     lines = text.split("\n")
     row = 0
     fenced = False
@@ -350,7 +350,7 @@ def _prose(text: str) -> Iterator[Description]:
         sentences = _sentences(words)
         if len(sentences) < 3 or len(words.split()) < 40:
             continue
-        # The first sentence is the topic, a later one a detail; both are asked for.
+        # The first sentence is the topic, a later one is a detail; both make good queries.
         chosen = (len(words) + begin) % min(3, len(sentences))
         if sentence := first_sentence(sentences[chosen], alone=True):
             indent = len(lines[begin]) - len(lines[begin].lstrip())
@@ -378,7 +378,10 @@ def apply(text: str, edits: Sequence[Edit]) -> tuple[str, list[tuple[int, int]]]
     """Apply edits that do not overlap.
 
     Returns:
-        The new text, and (row, shift) pairs for `moved`: rows from ``row`` on move by ``shift`` in all.
+        The new text, and (row, shift) pairs for `moved`: rows from ``row`` on are moved by ``shift`` in total.
+
+    Raises:
+        ValueError: Two edits overlap.
     """
     lines = text.split("\n")
     result: list[str] = []
@@ -395,7 +398,7 @@ def apply(text: str, edits: Sequence[Edit]) -> tuple[str, list[tuple[int, int]]]
 
 
 def moved(row: int, shifts: Sequence[tuple[int, int]]) -> int:
-    """Return where a row of the old text is in the new one."""
+    """Return the row of the new text that holds a row of the old one."""
     shift = 0
     for at, by in shifts:
         if at > row:

@@ -1,12 +1,11 @@
-"""Write the bundled reranker's folder from a training run, and show that int8 orders as float32 does.
+"""Write the folder of the bundled reranker from a training run, and check that int8 orders like float32.
 
     python scripts/train/export_reranker.py --run RUN --data DATA --output aurora_dev/models/minilm-reranker
 
-RUN is the folder of ``train_reranker.py``, DATA that of ``build_data.py``: 64 pairs of its validation part set the
-ranges of the activations, and a thousand others check the result. The folder gets ``model.onnx`` (int8),
-``tokenizer.json``, ``config.json``, ``SHA256SUMS``, ``README.md`` and ``LICENSE``; nothing is written where the two
-precisions disagree. With ``--float`` the float32 model is written beside it, for comparisons; it does not belong into
-the package.
+RUN is a folder of ``train_reranker.py``, DATA one of ``build_data.py``: 64 pairs of its validation part calibrate the
+ranges of the activations, and a thousand others check the result. Writes ``model.onnx`` (int8), ``tokenizer.json``,
+``config.json``, ``SHA256SUMS``, ``README.md`` and ``LICENSE``, or nothing if the two precisions disagree. ``--float``
+also writes the float32 model, for comparisons; it is not part of the package.
 """
 
 from __future__ import annotations
@@ -29,35 +28,36 @@ from reranker_model import CrossEncoder, to_bert
 from reranker_weights import SOURCE_SHARE, averaged, load_run
 
 from aurora_dev.core.onnx.bert_graph import BertShape, bert_graph
-from aurora_dev.core.onnx.session import PairScorer, input_maxima
+from aurora_dev.core.onnx.calibration import input_maxima
+from aurora_dev.core.onnx.session import PairScorer
 from aurora_dev.core.rerank.bundled import DEFAULT_WINDOW
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from distil_embedder import find_source, licence_text, sha256_of, write_json
 
 FORMAT = 1
-# Longest query and document together: the query, the heading and `VALIDATION_PASSAGE` characters of nearly any code.
+# Most tokens of a pair: enough for the query, the heading and `VALIDATION_PASSAGE` characters of nearly any code.
 MAX_TOKENS = 160
 CALIBRATION_PAIRS = 64
-CHECKED_LISTS = 85  # of about 13 pairs each: a thousand pairs
+CHECKED_LISTS = 85  # about 13 pairs each, so a thousand pairs
 LEAST_RANK_CORRELATION = 0.98
-MOST_NDCG_LOST = 0.01  # a share of float32's
+MOST_NDCG_LOST = 0.01  # as a share of float32's NDCG
 
 
 def graphs(model: CrossEncoder, tokenizer: Any, lists: Sequence[TrainingList]) -> tuple[bytes, bytes]:
-    """Return the model as ONNX files: float32, and int8 with ranges measured on one pair of each list."""
+    """Return the model as two ONNX files: float32, and int8 with ranges calibrated on one pair of each list."""
     weights = {name: value.numpy() for name, value in to_bert(model).items()}
     shape = BertShape("bert", model.shape.layers, model.shape.heads)
     pairs = [
-        (each.query, passage(each.query, each.negatives[0] if place % 2 else each.positive, VALIDATION_PASSAGE))
-        for place, each in enumerate(lists)
+        (each.query, passage(each.query, each.negatives[0] if number % 2 else each.positive, VALIDATION_PASSAGE))
+        for number, each in enumerate(lists)
     ]
     maxima = input_maxima(weights, shape, tokenizer, MAX_TOKENS, pairs)
     return bert_graph(weights, shape), bert_graph(weights, shape, precision="int8", maxima=maxima)
 
 
 def scores_of(model: bytes, tokenizer: Any, lists: Sequence[TrainingList]) -> list[npt.NDArray[np.float32]]:
-    """Return the logits of each list: the answer's first."""
+    """Return the logits of each list, the answer's first."""
     scorer = PairScorer(model, tokenizer, MAX_TOKENS, 2)
     scores = []
     for each in lists:
@@ -67,39 +67,37 @@ def scores_of(model: bytes, tokenizer: Any, lists: Sequence[TrainingList]) -> li
 
 
 def agreement(ours: Sequence[npt.NDArray[np.float32]], theirs: Sequence[npt.NDArray[np.float32]]) -> dict[str, float]:
-    """Compare two models' logits of the same lists.
+    """Compare the logits of the int8 and the float32 model for the same lists.
 
     Returns:
-        ``pairs``, Spearman's ``rank_correlation`` over all pairs, and NDCG@10 and MRR of each.
+        The number of ``pairs``, Spearman's ``rank_correlation`` over all pairs, and NDCG@10 and MRR of each model.
     """
     first, second = np.concatenate(ours), np.concatenate(theirs)
     ranks = [np.argsort(np.argsort(values, kind="stable"), kind="stable") for values in (first, second)]
     found = {"pairs": float(len(first)), "rank_correlation": float(np.corrcoef(ranks[0], ranks[1])[0, 1])}
     for name, lists in (("int8", ours), ("float32", theirs)):
-        places = [reciprocal_rank(values.tolist()) for values in lists]
-        found[f"mrr_{name}"] = statistics.fmean(places)
-        found[f"ndcg_{name}"] = statistics.fmean(ndcg_of_one(1 / place) for place in places)
+        inverse_ranks = [reciprocal_rank(values.tolist()) for values in lists]
+        found[f"mrr_{name}"] = statistics.fmean(inverse_ranks)
+        found[f"ndcg_{name}"] = statistics.fmean(ndcg_of_one(1 / inverse) for inverse in inverse_ranks)
     return found
 
 
 def check(found: dict[str, float]) -> None:
-    """Exit where int8 does not order as float32 does."""
+    """Exit if int8 does not order like float32."""
     if found["rank_correlation"] < LEAST_RANK_CORRELATION:
-        raise SystemExit(f"the ranks correlate by {found['rank_correlation']:.4f} only; nothing was written")
+        raise SystemExit(f"the rank correlation is only {found['rank_correlation']:.4f}; nothing was written")
     if found["ndcg_int8"] < found["ndcg_float32"] * (1.0 - MOST_NDCG_LOST):
-        raise SystemExit(
-            f"NDCG is {found['ndcg_int8']:.4f} in place of {found['ndcg_float32']:.4f}; nothing was written"
-        )
+        raise SystemExit(f"NDCG fell from {found['ndcg_float32']:.4f} to {found['ndcg_int8']:.4f}; nothing was written")
 
 
 def write_folder(
     output: Path, model: bytes, tokenizer: Any, kept: dict[str, Any], figures: dict[str, float], counts: dict[str, Any]
 ) -> None:
-    """Write what the package carries."""
+    """Write the files that ship in the package."""
     output.mkdir(parents=True, exist_ok=True)
     layers = len(kept["plan"]["layers"])
     (output / "model.onnx").write_bytes(model)
-    tokenizer.no_truncation()  # which scoring switches on
+    tokenizer.no_truncation()  # scoring has switched it on
     (output / "tokenizer.json").write_text(tokenizer.to_str() + "\n", encoding="utf-8", newline="\n")
     config = {
         "format": FORMAT,
@@ -130,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--which", choices=("best", "checkpoint"), default="best")
     parser.add_argument("--data", type=Path, required=True, help="folder of build_data.py")
     parser.add_argument("--output", type=Path, required=True, help="folder to write; its name is the model's")
-    parser.add_argument("--source-share", type=float, default=SOURCE_SHARE, help="of the weights before training")
+    parser.add_argument("--source-share", type=float, default=SOURCE_SHARE, help="share of the weights before training")
     parser.add_argument("--float", type=Path, help="write the float32 model to this file")
     options = parser.parse_args(arguments)
     tokenizer = tokenizer_of(find_source())

@@ -1,4 +1,4 @@
-"""The loss of a reranker over lists, and the figures that judge its order."""
+"""The loss of a reranker over lists, and the metrics of its order."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-# Beside the order, the score itself should mean something: 0 for a passage that does not answer. A fifth of the loss
-# asks for that, and leaves the order to the softmax.
+# The score itself should also mean something: 0 for a text that does not answer. This share of the loss is pointwise;
+# the softmax over the list still determines the order.
 POINTWISE_SHARE = 0.2
 
 
 def listwise_loss(logits: Tensor, positive: Tensor, valid: Tensor, pointwise: float = POINTWISE_SHARE) -> Tensor:
-    """Return the mean cross-entropy of lists (ListNet's top-one form; Cao et al., 2007) and a pointwise part.
+    """Return the mean cross-entropy of lists (ListNet's top-one form; Cao et al., 2007) plus a pointwise part.
 
     Args:
         logits: Shape ``(lists, places)``.
-        positive: The same shape, bool: what answers.
-        valid: The same shape, bool: what counts at all. A near-duplicate of the answer is neither right nor wrong and
-            is masked, as are the places of shorter lists.
-        pointwise: Weight of the binary cross-entropy, in which answers and the rest of a list weigh the same.
+        positive: The answers: same shape, bool.
+        valid: The places that count: same shape, bool. Near-duplicates of the answer, which are neither right nor
+            wrong, and the unused places of shorter lists are masked.
+        pointwise: Weight of the binary cross-entropy, in which answers and negatives of a list have equal weight.
 
     Returns:
-        A scalar; 0 for a list without an answer or with nothing else.
+        A scalar. A list without an answer or without negatives adds 0.
     """
     positive = positive & valid
     negative = valid & ~positive
@@ -41,12 +41,12 @@ def listwise_loss(logits: Tensor, positive: Tensor, valid: Tensor, pointwise: fl
 
 
 def distillation_loss(logits: Tensor, teacher: Tensor, valid: Tensor) -> Tensor:
-    """Return the mean cross-entropy of lists with a teacher's shares as targets (Hinton et al., 2015).
+    """Return the mean cross-entropy of lists with a teacher's probabilities as targets (Hinton et al., 2015).
 
     Args:
         logits: Shape ``(lists, places)``.
-        teacher: The same shape: the teacher's logits.
-        valid: The same shape, bool: what counts.
+        teacher: The teacher's logits, same shape.
+        valid: The places that count: same shape, bool.
     """
     hidden = torch.finfo(logits.dtype).min / 2
     shares = teacher.masked_fill(~valid, hidden).softmax(dim=1)
@@ -55,10 +55,10 @@ def distillation_loss(logits: Tensor, teacher: Tensor, valid: Tensor) -> Tensor:
 
 
 def reciprocal_rank(scores: Sequence[float], answer: int = 0) -> float:
-    """Return 1 / the 1-based rank of the answer; among equal scores it comes last."""
+    """Return 1 / rank of the answer (1-based), which comes last among equal scores."""
     return 1.0 / (1 + sum(1 for place, score in enumerate(scores) if place != answer and score >= scores[answer]))
 
 
 def ndcg_of_one(rank: float, depth: int = 10) -> float:
-    """Return NDCG@depth of a list with one answer at a 1-based rank."""
+    """Return NDCG@depth of a list with one answer, at a 1-based rank."""
     return 1.0 / math.log2(1.0 + rank) if rank <= depth else 0.0

@@ -1,10 +1,9 @@
-"""The tokenizer of the bundled cross-encoder: its source's, which also cuts names in camel case into words.
+"""The tokenizer of the bundled cross-encoder: that of its source, which also splits camel-case names into words.
 
-BERT's tokenizer makes letters lower case and then takes the longest piece that its vocabulary has, which may straddle
-two words of a name: ``useState`` gives ``uses`` and ``##tate``, ``createAppContext`` gives ``create``, ``##app``,
-``##con`` and ``##text``. A model that was trained on prose knows the words, and nothing of such pieces. So names are
-cut before (``getUser``, ``HTTPServer``; not ``URLs``), by a normalizer in ``tokenizer.json``: whoever reads that file
-does the same.
+BERT's tokenizer lower-cases letters and then takes the longest match in its vocabulary, which can straddle two words of
+a name: ``useState`` gives ``uses`` and ``##tate``, ``createAppContext`` gives ``create``, ``##app``, ``##con`` and
+``##text``. A model trained on prose knows the words but not these pieces. So names are split first (``getUser``,
+``HTTPServer``, but not ``URLs``), by a normalizer in ``tokenizer.json``, which applies wherever that file is used.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ CAMEL_CASE = "(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])(?![A-Z]s(?![a-z]))
 
 
 def tokenizer_of(folder: Path) -> Any:
-    """Return the tokenizer of a BERT model's folder, cutting names, without truncation and padding."""
+    """Return the tokenizer in a BERT model's folder, with names split and without truncation and padding."""
     from tokenizers import Regex, Tokenizer, normalizers
 
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))

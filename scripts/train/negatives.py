@@ -1,4 +1,4 @@
-"""Hard negatives: what Aurora's own first stage confuses with the answer."""
+"""Hard negatives: the chunks that Aurora's own first stage confuses with the answer."""
 
 from __future__ import annotations
 
@@ -13,36 +13,34 @@ from typing import Any
 from pairs import Chunks, Pair, Stripped
 
 from aurora_dev.core.embed.static import StaticEmbedder
-from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.text.document_text import reranker_text
 from aurora_dev.core.types import Record, SearchOptions
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.indexing.indexer import Indexer
 
-# The reranker reads 15 to 50 candidates; the first 30 are what it has to tell apart.
+# The reranker reads 15 to 50 candidates; it must tell the first 30 apart.
 DEPTH = 30
 MOST, FEWEST = 12, 7
-# Of the negatives so many are the best of stage 1; the others are drawn from the rest of the first `DEPTH`.
+# This many negatives are the best of stage 1; the others are drawn from the rest of the first `DEPTH`.
 _HARDEST = 8
-# Stage 1 spreads its results over files, which leaves out the neighbours of an answer in its own file. They are
-# what a reranker has to tell apart once the right file is found, so this share of the pairs is mined without that.
+# Stage 1 spreads its results over files, which leaves out the neighbours of an answer in its own file. A reranker must
+# tell these apart once the right file is found, so this share of the pairs is mined without the signals.
 _WITHOUT_SIGNALS = 0.4
-# Jaccard similarity of word sets from which on two chunks are copies of each other.
+# Chunks whose word sets have at least this Jaccard similarity are copies of each other.
 _COPY = 0.7
 _WORD = re.compile(r"\w+")
 
 
 @asynccontextmanager
 async def indexed(files: Iterable[Stripped]) -> AsyncIterator[VectorStore]:
-    """Index files as a project, and open its store for the block."""
+    """Index files as a project, and yield its store."""
     with tempfile.TemporaryDirectory() as work:
         project = Path(work) / "project"
         for file in files:
             target = project / file.path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(file.text, encoding="utf-8", errors="replace", newline="")
-        backend = FAISSLocalStore(Path(work) / "store")
-        async with VectorStore(backend, embedder=StaticEmbedder.bundled(), reranker="none") as store:
+        async with VectorStore(path=Path(work) / "store", embedder=StaticEmbedder.bundled(), reranker="none") as store:
             await Indexer(store, project).run()
             yield store
 
@@ -54,7 +52,7 @@ async def rows_of(
     rng: random.Random,
     corpus: list[dict[str, Any]] | None = None,
 ) -> list[dict[str, Any]]:
-    """Index a source as a project and return its pairs with their negatives; see `rows_in`."""
+    """Index a source as a project, and return its pairs with their negatives; see `rows_in`."""
     async with indexed(files) as store:
         return await rows_in(name, store, find, rng, corpus)
 
@@ -70,18 +68,15 @@ async def rows_in(
     """Return the pairs of a source with their negatives.
 
     Args:
-        name: Of the source.
-        store: Holds its chunks, from `indexed`.
+        name: Name of the source.
+        store: The store of its chunks, from `indexed`.
         find: Returns the pairs, given the chunks.
-        rng: What is drawn depends on it alone.
-        corpus: Receives every chunk, where given.
+        rng: The only source of randomness.
+        corpus: If given, every chunk is appended to it.
         without_signals: Share of the pairs whose negatives are mined without the ranking signals.
     """
-    found = await store.scan()  # places and names alone
-    records = {
-        str(document.id): Record(str(document.id), document.content, document.metadata)
-        for document in await store.fetch([record.id for record in found])
-    }
+    found = await store.scan()  # metadata only
+    records = {record.id: record for record in await store.fetch([record.id for record in found])}
     rows = []
     for pair in find(Chunks(records.values())):
         signals = rng.random() >= without_signals
@@ -104,7 +99,7 @@ async def rows_in(
 
 
 def text_of(record: Record) -> str:
-    """Return what a reranker reads of a chunk in production."""
+    """Return the text of a chunk that a reranker reads in production."""
     return reranker_text(record.content, record.metadata)
 
 
@@ -114,7 +109,7 @@ def _row(
     ranks = {identifier: (rank, score) for rank, (identifier, score) in enumerate(found, start=1)}
     target = pair.target
     if not target:
-        # Of a file that answers as a whole, the chunk that is found first.
+        # If a whole file is the answer, take the chunk that is found first.
         target = next((identifier for identifier, _ in found if identifier in pair.excluded), "")
         if not target:
             return None
@@ -130,7 +125,7 @@ def _row(
         if record is None or identifier == target or identifier in pair.excluded:
             continue
         if symbol and _bare(record) == symbol:
-            continue  # the same method of another class may answer as well
+            continue  # the same method of another class may be an answer too
         others = set(_WORD.findall(record.content))
         if len(words & others) >= _COPY * len(words | others):
             continue

@@ -1,4 +1,4 @@
-"""From files to (query, chunk) pairs: what is asked, and the chunk of Aurora's own chunker that answers it."""
+"""Pairs of a query and the chunk that answers it, mined from files cut by Aurora's own chunker."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from aurora_dev.core.types import Record
 from aurora_dev.syntax import language_of
 
 PROSE = frozenset({"markdown", "rst", "text"})
-# Share of descriptions that are taken out of the files, whether they are asked for or not: "has no comment" must say
-# nothing about which chunk is the answer, and yet most questions must not be found by their own words.
+# Share of the descriptions that are removed from the files, whether they become queries or not: a missing comment must
+# not give the answer away, and yet most queries must not be found by their own words.
 STRIPPED = {"docstring": 0.75, "comment": 0.9, "module": 0.9, "directive": 1.0, "prose": 1.0}
-# Of the pairs of a source, at most this share is of a kind; what is scarce leaves its room to the docstrings.
+# Most pairs of each kind, as a share of a source's pairs; docstrings fill what scarce kinds leave over.
 _SHARES = {
     "docstring": 1.0, "comment": 0.15, "module": 0.08, "directive": 0.3, "prose": 0.6, "symbol": 0.13, "path": 0.05,
     "message": 0.04, "heading": 0.25,
@@ -44,8 +44,8 @@ class Pair:
     """A query with its one answer.
 
     Attributes:
-        target: Id of the chunk; empty where any chunk of the file ``path`` answers, and the search says which.
-        excluded: Ids that may answer too, and are therefore no negatives.
+        target: Id of the chunk. Empty if any chunk of the file ``path`` answers; then the search chooses one.
+        excluded: Ids of chunks that may be answers too, and so are not used as negatives.
     """
 
     query: str
@@ -59,7 +59,7 @@ class Pair:
 
 @dataclass(slots=True)
 class Stripped:
-    """A file as it is indexed, with what its descriptions said and where that is now (0-based rows)."""
+    """A file as it is indexed, with its descriptions and the rows (0-based) that they are about now."""
 
     path: str
     text: str
@@ -68,7 +68,7 @@ class Stripped:
 
 
 def strip_file(path: str, text: str, rng: random.Random) -> Stripped:
-    """Take most descriptions out of a file."""
+    """Remove most descriptions from a file."""
     language = language_of(path, text[:200].partition("\n")[0]) or "text"
     found: list[Description] = []
     edits = []
@@ -88,7 +88,7 @@ def strip_file(path: str, text: str, rng: random.Random) -> Stripped:
 
 
 class Chunks:
-    """The chunks of a source, found by place and by name."""
+    """The chunks of a source, by path and by name."""
 
     def __init__(self, records: Iterable[Record]) -> None:
         self.by_path: dict[str, list[Record]] = defaultdict(list)
@@ -100,14 +100,14 @@ class Chunks:
                 self.by_name[name].append(record)
 
     def at(self, path: str, row: int) -> Record | None:
-        """Return the chunk with a 0-based row of a file."""
+        """Return the chunk that holds a 0-based row of a file."""
         for record in self.by_path.get(path, ()):
             if _line(record, "start_line") <= row + 1 <= _line(record, "end_line"):
                 return record
         return None
 
-    def within(self, path: str, first: int, last: int) -> list[str]:
-        """Return the ids of the chunks that have some of the rows ``first..last`` (0-based, half-open)."""
+    def overlapping(self, path: str, first: int, last: int) -> list[str]:
+        """Return the ids of the chunks that hold any of the rows ``first..last`` (0-based, half-open)."""
         return [
             record.id
             for record in self.by_path.get(path, ())
@@ -115,15 +115,15 @@ class Chunks:
         ]
 
     def of_file(self, path: str) -> list[str]:
-        """Return the ids of a file's chunks, in its order."""
+        """Return the ids of a file's chunks, in line order."""
         return [record.id for record in self.by_path.get(path, ())]
 
 
 def pairs_of(stripped: Sequence[Stripped], chunks: Chunks, most: int, rng: random.Random) -> list[Pair]:
-    """Return at most ``most`` pairs of one source, shuffled, no query twice."""
+    """Return at most ``most`` pairs of one source, shuffled, with distinct queries."""
     found = [*_described(stripped, chunks, rng), *_named(chunks, rng), *_paths(chunks, rng), *_messages(chunks, rng)]
     found += _headings(chunks, rng)
-    # What is said of several places does not tell them apart.
+    # A query that several chunks gave does not tell them apart.
     counts = Counter(normal(pair.query) for pair in found)
     found = [pair for pair in found if counts[normal(pair.query)] == 1 and 2 <= len(pair.query) <= 300]
     rng.shuffle(found)
@@ -133,7 +133,7 @@ def pairs_of(stripped: Sequence[Stripped], chunks: Chunks, most: int, rng: rando
         if used[pair.kind] < _SHARES[pair.kind] * most:
             used[pair.kind] += 1
             kept.append(pair)
-    # Where docstrings abound they fill the rest, after the scarcer kinds.
+    # Docstrings fill the rest after the scarcer kinds.
     scarce = [pair for pair in kept if pair.kind != "docstring"][: int(0.7 * most)]
     plenty = [pair for pair in kept if pair.kind == "docstring"][: most - len(scarce)]
     result = scarce + plenty
@@ -142,7 +142,7 @@ def pairs_of(stripped: Sequence[Stripped], chunks: Chunks, most: int, rng: rando
 
 
 def normal(text: str) -> str:
-    """Return words alone, in lower case: equal for what differs in marks only."""
+    """Return the words in lower case, so that texts which differ only in punctuation are equal."""
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
@@ -152,11 +152,11 @@ def _line(record: Record, key: str) -> int:
 
 
 def _described(stripped: Sequence[Stripped], chunks: Chunks, rng: random.Random) -> list[Pair]:
-    said = Counter(normal(place[0].sentence) for file in stripped for place in file.places)
+    sentences = Counter(normal(place[0].sentence) for file in stripped for place in file.places)
     result = []
     for file in stripped:
         for description, row, end in file.places:
-            if said[normal(description.sentence)] > 1:
+            if sentences[normal(description.sentence)] > 1:
                 continue
             if description.kind == "module":
                 query, form = phrasing.about_file(description.sentence, rng)
@@ -168,7 +168,7 @@ def _described(stripped: Sequence[Stripped], chunks: Chunks, rng: random.Random)
             if target is None:
                 continue
             query, form = phrasing.phrase(description.sentence, rng)
-            excluded = frozenset(chunks.within(file.path, row, end))
+            excluded = frozenset(chunks.overlapping(file.path, row, end))
             result.append(Pair(query, description.kind, form, file.language, file.path, target.id, excluded))
     return result
 
@@ -181,10 +181,9 @@ def _named(chunks: Chunks, rng: random.Random) -> list[Pair]:
         if " " in name or len(records) != 1 or len(bare) < 4 or bare in _COMMON_NAMES or bare.startswith("__"):
             continue
         record = records[0]
-        language = str(record.metadata.get("language", ""))
         draw = rng.random()
         if name != bare:
-            # Qualified names are as many as bare ones, and asked for less often.
+            # There are as many qualified names as bare ones, but people search for them less often.
             if draw < 0.35 or len(chunks.by_name.get(bare, ())) == 1:
                 continue
             query, form = name, "qualified"
@@ -196,9 +195,7 @@ def _named(chunks: Chunks, rng: random.Random) -> list[Pair]:
                 continue
             options = [words, f"where is {name} defined", f"{name} implementation", f"definition of {name}"]
             query, form = rng.choice(options), "name"
-        result.append(
-            Pair(query, "symbol", form, language, str(record.metadata["path"]), record.id, frozenset((record.id,)))
-        )
+        result.append(_pair(query, "symbol", form, record))
     return result
 
 
@@ -215,8 +212,7 @@ def _paths(chunks: Chunks, rng: random.Random) -> list[Pair]:
         last = phrasing.split_name(re.split(r"[.>]", symbol)[-1])
         query = " ".join(dict.fromkeys([*words, *last.split()]))
         if len(query.split()) >= 3:
-            language = str(record.metadata.get("language", ""))
-            result.append(Pair(query, "path", "keywords", language, path, record.id, frozenset((record.id,))))
+            result.append(_pair(query, "path", "keywords", record))
     return result
 
 
@@ -233,8 +229,7 @@ def _messages(chunks: Chunks, rng: random.Random) -> list[Pair]:
             query = rng.choice(
                 [words, words, f"why do I get {words}", f"error: {words}", f"where is the error {words} raised"]
             )
-            language = str(record.metadata.get("language", ""))
-            result.append(Pair(query, "message", "sentence", language, path, record.id, frozenset((record.id,))))
+            result.append(_pair(query, "message", "sentence", record))
     return result
 
 
@@ -261,18 +256,19 @@ def _headings(chunks: Chunks, rng: random.Random) -> list[Pair]:
             else:
                 options += [f"what is {low}", f"explain {low}"]
             query = rng.choice(options)
-            same = chunks.by_name.get(symbol, [record])
-            language = str(record.metadata.get("language", ""))
-            result.append(
-                Pair(
-                    query, "heading", "question", language, path, record.id, frozenset(r.id for r in same) | {record.id}
-                )
-            )
+            same_name = (other.id for other in chunks.by_name.get(symbol, ()))
+            result.append(_pair(query, "heading", "question", record, same_name))
     return result
 
 
+def _pair(query: str, kind: str, form: str, record: Record, may_answer: Iterable[str] = ()) -> Pair:
+    """Return a pair whose answer is one chunk; ``may_answer`` are ids of others that are not used as negatives."""
+    language, path = str(record.metadata.get("language", "")), str(record.metadata.get("path"))
+    return Pair(query, kind, form, language, path, record.id, frozenset((record.id, *may_answer)))
+
+
 def seed_of(name: str, seed: int) -> random.Random:
-    """Return the random numbers of one source: they do not depend on the sources before it."""
+    """Return the random generator of one source, which does not depend on the sources before it."""
     return random.Random(zlib.crc32(name.encode("utf-8")) ^ seed)
 
 

@@ -1,6 +1,6 @@
-"""Declarative sentences to what developers type: questions, phrases, keywords. Templates, no model.
+"""Queries as developers type them, made from declarative sentences by templates: questions, phrases, keywords.
 
-Pure functions; what is chosen depends on the ``random.Random`` that is passed in alone.
+Pure functions; the only source of randomness is the ``random.Random`` that is passed in.
 """
 
 from __future__ import annotations
@@ -68,13 +68,13 @@ _FINITE = re.compile(
     r"\b(?:is|are|was|were|will|can|must|should|may|do|does|has|have|need|needs|we|you|it|this|if)\b|[,(:;]"
 )
 _FEWEST_OF_A_CUT = 4
-# A noun phrase of more words is asked for as it stands.
+# A longer noun phrase becomes a query unchanged.
 _LONGEST_NOUN = 9
 _MOST_KEYWORDS = 7
 
 
 def verb_of(word: str) -> str | None:
-    """Return the base form of a verb that a comment begins with ("Returns", "return", "Returning"), else ``None``."""
+    """Return the base form of a verb such as "Returns", "return" or "Returning"; ``None`` for any other word."""
     word = word.lower()
     if word in _VERBS:
         return word
@@ -92,14 +92,14 @@ def verb_of(word: str) -> str | None:
 
 
 def third_person(verb: str) -> str:
-    """Return "returns" of "return"."""
+    """Return the third person of a verb: "returns" for "return"."""
     if verb.endswith("y") and verb[-2] not in "aeiou":
         return verb[:-1] + "ies"
     return verb + ("es" if verb.endswith(("s", "sh", "ch", "x", "z", "o")) else "s")
 
 
 def participle(verb: str) -> str:
-    """Return "removed" of "remove"."""
+    """Return the past participle of a verb: "removed" for "remove"."""
     if verb in _IRREGULAR:
         return _IRREGULAR[verb]
     if verb.endswith("e"):
@@ -110,7 +110,7 @@ def participle(verb: str) -> str:
 
 
 def gerund(verb: str) -> str:
-    """Return "removing" of "remove"."""
+    """Return the gerund of a verb: "removing" for "remove"."""
     doubled = _IRREGULAR.get(verb, "")
     if verb.endswith("e") and not verb.endswith(("ee", "ye")):
         return verb[:-1] + "ing"
@@ -120,29 +120,29 @@ def gerund(verb: str) -> str:
 
 
 def keywords(sentence: str, most: int = _MOST_KEYWORDS) -> str:
-    """Return the words of a sentence that carry its meaning, in order."""
+    """Return the first words of a sentence that are not function words, in order."""
     words = [word.strip(".,;:()[]{}\"'!?") for word in sentence.split()]
     kept = [word for word in words if word and word.lower() not in _STOP]
     return " ".join(dict.fromkeys(kept[:most]))
 
 
 def lower_first(sentence: str) -> str:
-    """Lower the first letter, except of a name or an abbreviation."""
+    """Make the first letter lower case, unless the sentence begins with a name or an abbreviation."""
     first = sentence.split(" ", 1)[0]
     return sentence if any(c.isupper() for c in first[1:]) or first == "I" else sentence[:1].lower() + sentence[1:]
 
 
 def shortened(sentence: str, rng: random.Random) -> str:
-    """Cut a sentence at a clause now and then: people say less than a comment does."""
+    """Cut a sentence at a clause in some cases, since queries say less than comments."""
     cuts = [m.start() for m in _CLAUSE.finditer(sentence) if len(sentence[: m.start()].split()) >= _FEWEST_OF_A_CUT]
-    if _PREPOSITION.match(sentence):  # what would stay is the condition, not what is said
+    if _PREPOSITION.match(sentence):  # only the condition would be left
         return sentence
     long = len(sentence.split()) > 14
     return sentence[: cuts[0]] if cuts and rng.random() < (0.7 if long else 0.4) else sentence
 
 
 def phrase(sentence: str, rng: random.Random) -> tuple[str, Form]:
-    """Return what somebody would type to find what a sentence describes, and which form it has."""
+    """Return a query for the code that a sentence describes, and the form of the query."""
     sentence = shortened(sentence, rng).strip()
     draw = rng.random()
     if draw < 0.30:
@@ -235,7 +235,7 @@ def _of_noun(sentence: str, rng: random.Random) -> tuple[str, Form]:
 
 
 def about_file(sentence: str, rng: random.Random) -> tuple[str, Form]:
-    """Phrase a sentence about a whole file as a question about the architecture."""
+    """Return a query about the architecture from a sentence about a whole file, and its form."""
     bare = re.sub(
         r"^(?:This (?:module|file|package|class)|The \w+ (?:module|package)|Module|Package)\s+(?:\w+\s+)?"
         r"(?:provides?|contains?|implements?|defines?|is|has|holds|for|to|with)\s+",
@@ -260,6 +260,6 @@ def about_file(sentence: str, rng: random.Random) -> tuple[str, Form]:
 
 
 def split_name(name: str) -> str:
-    """Return the words of an identifier: ``parseHTTPHeader_v2`` is "parse http header v 2"."""
+    """Return the words of an identifier: "parse http header v 2" for ``parseHTTPHeader_v2``."""
     parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)
     return " ".join(part.lower() for part in parts)

@@ -1,4 +1,4 @@
-"""The model card of the bundled reranker: figures from the run that made it, and the story of that run in words."""
+"""The model card of the bundled reranker, with the figures of the run that made it and a description of that run."""
 
 from __future__ import annotations
 
@@ -115,13 +115,13 @@ model is loaded.
 
 
 def card(output: Path, kept: Mapping[str, Any], figures: Mapping[str, float], counts: Mapping[str, Any]) -> str:
-    """Return the card.
+    """Return the text of the card.
 
     Args:
-        output: The model's folder, with its files.
+        output: The model's folder with its files.
         kept: State and plan of the run.
-        figures: Of int8 beside float32.
-        counts: Of ``build_data.py``: sources with role, licence, packages and pairs.
+        figures: The comparison of int8 with float32.
+        counts: ``counts.json`` of ``build_data.py``: sources with role, licence, packages and pairs.
     """
     plan, state = kept["plan"], kept["state"]
     sources = [each for each in counts.get("sources", []) if each["pairs"]]

@@ -1,8 +1,8 @@
-"""Lists of query, answer and hard negatives for the reranker: read, cut to what a model reads, and batched.
+"""Training lists of the reranker (query, answer, hard negatives): read, cut to what the model reads, and batched.
 
-A line of a file is one list (see ``build_data.py``): ``query``, ``kind``, ``form``, ``language``, ``positive`` with its
-``text``, and ``negatives``, the texts that the first stage ranked best, hardest first. A text is what
-`aurora_dev.core.text.document_text.reranker_text` makes of a chunk.
+Each line of a file is one list (see ``build_data.py``): ``query``, ``kind``, ``form``, ``language``, ``positive`` with
+its ``text``, and ``negatives``, the texts that the first stage ranked best, hardest first. The texts come from
+`aurora_dev.core.text.document_text.reranker_text`.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ import torch
 from torch import Tensor
 
 from aurora_dev.core.rerank.bundled import DEFAULT_MAX_DOCUMENT_CHARS, DEFAULT_WINDOW
-from aurora_dev.core.rerank.window import Window, select_passage
+from aurora_dev.core.rerank.window import Window, select_window
 
-# A negative that shares this part of its words with the answer says the same: an overload, a copy, a vendored file.
+# A negative that shares this part of its words with the answer is a near-duplicate: an overload or a copy.
 NEAR_DUPLICATE = 0.8
-# Passages of several lengths, cut in two ways, so that what is read at run time can be chosen afterwards.
+# Characters that are read of a text. Training varies the length and the window, so that both can be chosen afterwards.
 SHORTEST_PASSAGE, LONGEST_PASSAGE = 200, 360
 WINDOWS: tuple[Window, ...] = ("best", "head+best")
-# Validation reads what the bundled reranker does.
+# Validation reads as much as the bundled reranker does.
 VALIDATION_PASSAGE = DEFAULT_MAX_DOCUMENT_CHARS
 MOST_TOKENS = 160
 MOST_QUERY_TOKENS = 48
-# Pairs of about the same length run together; a matrix product of some thousand rows loses nothing to a greater one.
+# Pairs of about the same length run together. A matrix product of some thousand rows is as efficient as a larger one.
 PAIRS_TOGETHER = 24
 
 _WORD = re.compile(r"\w+")
@@ -42,7 +42,7 @@ _FIRST, _SEPARATOR = 101, 102  # [CLS] and [SEP] in the vocabulary of uncased BE
 
 @dataclass(frozen=True)
 class TrainingList:
-    """A query, its answer and what is not its answer; ``masked`` marks negatives that may be answers."""
+    """A query, its answer and its negatives; ``masked`` marks negatives that may be answers too."""
 
     query: str
     positive: str
@@ -62,12 +62,12 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Batch:
-    """Some lists, padded to the same number of places.
+    """Several lists, padded to the same number of places.
 
     Attributes:
-        groups: Tokens, segments and lengths of pairs, and which place of the flattened lists each pair is.
-        positive: Shape ``(lists, places)``.
-        valid: The same shape.
+        groups: Tokens, segments and lengths of pairs, and the position of each pair in the flattened lists.
+        positive: The answers: shape ``(lists, places)``, bool.
+        valid: The places that hold an unmasked pair: same shape, bool.
     """
 
     groups: list[tuple[Tensor, Tensor, Tensor, Tensor]]
@@ -76,9 +76,11 @@ class Batch:
 
 
 def read_lists(path: Path, limit: int | None = None) -> list[TrainingList]:
-    """Read the lists of a gzipped JSON-lines file; a list whose negatives are all masked is left out.
+    """Read the lists of a gzipped JSON-lines file, without those whose negatives are all masked.
 
-    With ``limit`` that many of them, spread evenly over the file: it goes source by source.
+    Args:
+        path: The file. Its lists are ordered by source.
+        limit: Most lists to return, spread evenly over the file; ``None``: all.
     """
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         lists = [read for read in map(list_of, map(json.loads, lines)) if not all(read.masked)]
@@ -87,24 +89,26 @@ def read_lists(path: Path, limit: int | None = None) -> list[TrainingList]:
     return [lists[number * len(lists) // limit] for number in range(limit)]
 
 
-def mixed(lists: Sequence[TrainingList], share: float, seed: int) -> list[TrainingList]:
-    """Return the lists of the kind ``asked`` with so many others that they are ``share`` of all, or with all others.
+def mix_by_share(lists: Sequence[TrainingList], share: float, seed: int) -> list[TrainingList]:
+    """Return all lists of the kind ``asked``, and a sample of the others, so that the former are ``share`` of all.
+
+    If there are not enough others for that, all of them are returned.
 
     Raises:
-        ValueError: The share is not above 0 and at most 1, or there are none of that kind.
+        ValueError: ``share`` is not above 0 and at most 1, or there is no list of the kind ``asked``.
     """
     if not 0.0 < share <= 1.0:
-        raise ValueError(f"the share of the lists of the kind asked must be above 0 and at most 1, not {share:g}")
+        raise ValueError(f"the share of lists of the kind 'asked' must be above 0 and at most 1, not {share:g}")
     asked = [each for each in lists if each.kind == "asked"]
     if not asked:
-        raise ValueError("there is no list of the kind asked in this data")
+        raise ValueError("the data has no list of the kind 'asked'")
     others = [each for each in lists if each.kind != "asked"]
     wanted = min(len(others), round(len(asked) * (1.0 - share) / share))
     return asked + _random(seed, "mixed", 0).sample(others, wanted)
 
 
 def list_of(row: dict[str, Any]) -> TrainingList:
-    """Return a row as a list."""
+    """Return a row of the file as a list."""
     positive, negatives = row["positive"]["text"], tuple(row["negatives"])
     by_name = row.get("kind") == "symbol"
     masked = tuple(may_answer(positive, negative, by_name) for negative in negatives)
@@ -112,7 +116,7 @@ def list_of(row: dict[str, Any]) -> TrainingList:
 
 
 def may_answer(positive: str, negative: str, by_name: bool) -> bool:
-    """Return whether a negative may answer as well: a near-duplicate, or for a name another definition of it."""
+    """Return whether a negative may be an answer too: a near-duplicate or, for a name, another definition of it."""
     if by_name and _last_name(positive) and _last_name(positive) == _last_name(negative):
         return True
     ours, theirs = set(_WORD.findall(_content(positive))), set(_WORD.findall(_content(negative)))
@@ -131,17 +135,17 @@ def _last_name(text: str) -> str:
 
 
 def passage(query: str, text: str, max_chars: int, window: Window = DEFAULT_WINDOW) -> str:
-    """Return the heading and the part of the content that is read, as the bundled reranker cuts it."""
+    """Return the heading and the part of the content that the bundled reranker would read."""
     heading, line_break, content = text.partition("\n")
-    return heading + line_break + select_passage(query, content, max_chars, window)
+    return heading + line_break + select_window(query, content, max_chars, window)
 
 
 class Encoder:
-    """Turns texts into tokens.
+    """Turns pairs of texts into tokens.
 
     Args:
-        tokenizer: A ``tokenizers.Tokenizer`` of a BERT model without truncation and padding.
-        most_tokens: Longest pair, separators included.
+        tokenizer: The ``tokenizers.Tokenizer`` of a BERT model, without truncation and padding.
+        most_tokens: Most tokens of a pair, separators included.
     """
 
     def __init__(self, tokenizer: Any, most_tokens: int = MOST_TOKENS) -> None:
@@ -149,7 +153,7 @@ class Encoder:
         self._most_tokens = most_tokens
 
     def pairs(self, query: str, texts: Sequence[str], max_chars: int, window: Window = DEFAULT_WINDOW) -> list[Encoded]:
-        """Return the tokens of a query with each of some texts."""
+        """Return the tokens of a query paired with each text."""
         parts = [query, *(passage(query, text, max_chars, window) for text in texts)]
         encoded = [each.ids for each in self._tokenizer.encode_batch(parts, add_special_tokens=False)]
         head = [_FIRST, *encoded[0][:MOST_QUERY_TOKENS], _SEPARATOR]
@@ -158,7 +162,11 @@ class Encoder:
 
 
 def collate(rows: Sequence[tuple[Sequence[Encoded], Sequence[bool]]]) -> Batch:
-    """Return lists as a batch; the first place of each is its answer, and the second part marks masked places."""
+    """Return lists as a batch.
+
+    Args:
+        rows: The pairs of each list, the answer first, and whether each pair is masked.
+    """
     places = max(len(pairs) for pairs, _ in rows)
     positive = torch.zeros(len(rows), places, dtype=torch.bool)
     positive[:, 0] = True
@@ -170,7 +178,7 @@ def collate(rows: Sequence[tuple[Sequence[Encoded], Sequence[bool]]]) -> Batch:
                 valid[row, place] = True
                 flat.append((pair, row * places + place))
     flat.sort(key=lambda item: len(item[0].ids))
-    # As many groups as there are, of about the same number of pairs.
+    # Groups of about the same number of pairs.
     count = max(1, round(len(flat) / PAIRS_TOGETHER))
     cuts = [round(number * len(flat) / count) for number in range(count + 1)]
     groups = [_padded(flat[start:end]) for start, end in pairwise(cuts) if end > start]
@@ -189,7 +197,7 @@ def _padded(flat: Sequence[tuple[Encoded, int]]) -> tuple[Tensor, Tensor, Tensor
 
 
 def order_of(count: int, seed: int, epoch: int) -> list[int]:
-    """Return the order in which an epoch visits its lists: a function of seed and epoch, so that a run can resume."""
+    """Return the order of an epoch's lists. It depends only on seed and epoch, so that a run can resume."""
     order = list(range(count))
     _random(seed, "order", epoch).shuffle(order)
     return order
@@ -198,15 +206,15 @@ def order_of(count: int, seed: int, epoch: int) -> list[int]:
 def training_batches(
     lists: Sequence[TrainingList], encoder: Encoder, seed: int, per_step: int, negatives: int, start: int = 0
 ) -> Iterator[Batch]:
-    """Yield batches without end.
+    """Yield batches forever.
 
     Args:
-        lists: What to learn from.
+        lists: The training data.
         encoder: Makes tokens.
-        seed: Of the order, the choice of negatives and the lengths.
-        per_step: Lists in a batch.
-        negatives: Most of each list.
-        start: Number of the first batch; the same as leaving out those before.
+        seed: Determines the order, the choice of negatives and the lengths.
+        per_step: Lists per batch.
+        negatives: Most negatives per list.
+        start: Number of the first batch, as if the earlier ones had been skipped.
     """
     per_step = min(per_step, len(lists))
     steps_per_epoch = len(lists) // per_step
@@ -227,7 +235,7 @@ def _row(
 ) -> tuple[list[Encoded], list[bool]]:
     kept = [text for text, masked in zip(each.negatives, each.masked, strict=True) if not masked]
     if len(kept) > negatives:
-        # The hardest half always, of the others a different choice each time.
+        # Always the hardest half, and each time a different choice of the others.
         hardest = negatives - negatives // 2
         kept = kept[:hardest] + chance.sample(kept[hardest:], negatives - hardest)
     max_chars = chance.randint(SHORTEST_PASSAGE, LONGEST_PASSAGE)
@@ -238,7 +246,7 @@ def _row(
 def validation_batches(
     lists: Iterable[TrainingList], encoder: Encoder, per_step: int, max_chars: int = VALIDATION_PASSAGE
 ) -> Iterator[Batch]:
-    """Yield every list once, with all of its negatives, in order."""
+    """Yield each list once, with all of its negatives, in order."""
     rows = []
     for each in lists:
         texts = [each.positive, *each.negatives]
@@ -251,7 +259,7 @@ def validation_batches(
 
 
 def fingerprint_of(lists: Sequence[TrainingList]) -> str:
-    """Return a short hash of the data, so that a resumed run knows whether it goes on with the same."""
+    """Return a short hash of the data, by which a resumed run detects that the data has changed."""
     digest = hashlib.sha256()
     for each in lists:
         digest.update(f"{each.query}\0{each.positive[:80]}\0{len(each.negatives)}\n".encode())

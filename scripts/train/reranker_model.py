@@ -1,10 +1,10 @@
-"""A cross-encoder whose score begins as the similarity that all-MiniLM-L6-v2 was trained for.
+"""A cross-encoder whose score starts as the similarity that all-MiniLM-L6-v2 was trained for.
 
 Query and document go through the layers together, so that each attends to the other, as in any cross-encoder. The score
-is a weighted cosine of the two parts' mean vectors, plus a projection of the first token. The source was trained to
-compare mean vectors of texts that it read one by one; read together they still compare well, so that training starts
-from an order that is right in half of the lists, where a new score on the first token starts from chance and needs
-many times the data to get there. Which of the source's layers are kept is an argument.
+is a weighted cosine of the mean vectors of both parts, plus a projection of the first token. The source was trained to
+compare the mean vectors of texts that it read separately. Read together, they still compare well: training starts from
+an order that is right in half of the lists. A new score on the first token starts from chance, and needs many times the
+data to get there. The layers of the source to keep are an argument.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-# Width of the initial weights, as BERT initialises.
+# Standard deviation of the initial weights, as in BERT.
 _INITIAL_DEVIATION = 0.02
-# Logits for a cosine of 1: sentence-transformers trains with the same factor.
+# The logit of a cosine of 1; sentence-transformers trains with the same factor.
 _COSINE_SCALE = 20.0
-# Read together, any two texts have a cosine of about 0.8 before training; this makes a probability of it that is small.
+# Before training, any two texts read together have a cosine of about 0.8; this turns it into a small probability.
 _INITIAL_BIAS = -16.0
 _LAYER_NORM_EPSILON = 1e-12
 
 
 @dataclass(frozen=True)
 class ModelShape:
-    """The sizes of a model; the defaults are all-MiniLM-L6-v2's but for the number of layers."""
+    """The sizes of a model; the defaults are those of all-MiniLM-L6-v2."""
 
     layers: int = 6
     hidden: int = 384
@@ -62,8 +62,8 @@ class Layer(nn.Module):  # type: ignore[misc]
         return part.unflatten(2, (self.heads, -1)).transpose(1, 2)
 
 
-class CrossEncoder(nn.Module):  # type: ignore[misc]
-    """Pairs of token sequences in, one logit for each out."""
+class CrossEncoder(nn.Module):
+    """A model that gives one logit for a pair of token sequences."""
 
     def __init__(self, shape: ModelShape) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class CrossEncoder(nn.Module):  # type: ignore[misc]
         self.segments = nn.Embedding(2, shape.hidden)
         self.norm = nn.LayerNorm(shape.hidden, eps=_LAYER_NORM_EPSILON)
         self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
-        # The score: a weight for each dimension's share of the cosine, and one for the first token's.
+        # The score: weights for each dimension of the cosine, and for the first token.
         self.similarity = nn.Parameter(torch.zeros(shape.hidden))
         self.first = nn.Linear(shape.hidden, 1)
         for parameter in self.parameters():
@@ -89,16 +89,16 @@ class CrossEncoder(nn.Module):  # type: ignore[misc]
         """Score pairs.
 
         Args:
-            ids: Shape ``(n, tokens)``, int64, padded with anything.
-            segments: Shape ``(n, tokens)``, int64: 0 for the query, 1 for the document.
-            lengths: Shape ``(n,)``, int64: tokens that are no padding.
+            ids: Shape ``(n, tokens)``, int64, padded with any token.
+            segments: 0 for the query, 1 for the document: shape ``(n, tokens)``, int64.
+            lengths: Number of tokens without padding: shape ``(n,)``, int64.
 
         Returns:
             Logits, shape ``(n,)``, float32.
         """
-        places = torch.arange(ids.shape[1])
-        states = self.norm(self.words(ids) + self.positions(places) + self.segments(segments))
-        inside = places[None, :] < lengths[:, None]
+        positions = torch.arange(ids.shape[1])
+        states = self.norm(self.words(ids) + self.positions(positions) + self.segments(segments))
+        inside = positions[None, :] < lengths[:, None]
         padding = torch.zeros(ids.shape).masked_fill(~inside, -1e4)[:, None, None, :]
         for layer in self.layers:
             states = layer(states, padding)
@@ -116,7 +116,7 @@ def from_bert(weights: Mapping[str, Tensor], kept: Sequence[int], shape: ModelSh
 
     Args:
         weights: The state of a ``BertModel``, by its usual names.
-        kept: 0-based numbers of the source's layers, in order; as many as ``shape`` has.
+        kept: The layers of the source to keep (0-based), in order; as many as ``shape`` has.
         shape: The sizes of the result.
     """
     model = CrossEncoder(shape)
@@ -125,16 +125,16 @@ def from_bert(weights: Mapping[str, Tensor], kept: Sequence[int], shape: ModelSh
         for name, parameter in model.named_parameters():
             if name in sources:
                 parameter.copy_(torch.cat([weights[source] for source in sources[name]]))
-        # The source never saw the second segment: a document's tokens start as its only one's.
+        # The source never used the second segment, so it starts as a copy of the first.
         model.segments.weight[1] = model.segments.weight[0]
     return model
 
 
 def to_bert(model: CrossEncoder) -> dict[str, Tensor]:
-    """Return the weights by the names of BERT, and the score's as ``similarity.…``: float32.
+    """Return the weights by BERT's names with the prefix ``bert.``, and those of the score, all float32.
 
-    ``similarity.weight``, shape ``(hidden,)``, multiplies the product of the two normalised means; ``first.weight``,
-    shape ``(1, hidden)``, and ``first.bias``, shape ``(1,)``, are the first token's part.
+    ``similarity.weight``, shape ``(hidden,)``, multiplies the product of the two normalised means. ``first.weight``,
+    shape ``(1, hidden)``, and ``first.bias``, shape ``(1,)``, project the first token.
     """
     names = bert_names(range(len(model.layers)))
     found = {
@@ -150,7 +150,7 @@ def to_bert(model: CrossEncoder) -> dict[str, Tensor]:
 
 
 def bert_names(layers: Sequence[int]) -> dict[str, list[str]]:
-    """Return, for each of our names, those of the BERT tensors that stand in it one above the other."""
+    """Return for each tensor of `CrossEncoder` the names of the BERT tensors that are concatenated in it."""
     names = {
         "words.weight": ["embeddings.word_embeddings.weight"],
         "positions.weight": ["embeddings.position_embeddings.weight"],

@@ -1,7 +1,7 @@
-"""The sources of the training pairs: packages with exact versions, their licences, and what each is used for.
+"""The sources of the training pairs: packages with exact versions, their licences and their roles.
 
-Sources of validation and of the held-out part share no package with those of training, except that the standard
-libraries of Go and Java are dealt out by folders or by modules.
+Sources for validation and the held-out part share no package with training, except that the standard libraries of Go
+and Java are divided by folders or modules.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How the packages of the training pairs are brought onto this machine and read; `source_table` lists them.
+"""Downloading and reading the packages of the training pairs, which `source_table` lists.
 
-Nothing here is an evaluation package, nor a web framework, an HTTP client or a library for serialisation or
-validation: whole repositories of those kinds are what Aurora is measured on. `EXCLUDED` names them, `check_sources`
-refuses a table that has one, and `keeps` leaves out vendored copies of them inside other packages.
+No evaluation package may be among them, nor any web framework, HTTP client, or library for serialisation or validation:
+Aurora is measured on whole repositories of these kinds. `EXCLUDED` names them, `check_sources` refuses a table that has
+one, and `keeps` leaves out vendored copies of them in other packages.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Literal, TypeAlias
 Registry: TypeAlias = Literal["stdlib", "pypi", "debian", "npm"]
 Role: TypeAlias = Literal["train", "valid", "heldout"]
 
-# Measured on, here or elsewhere, or close relatives of what is.
+# Packages that Aurora is measured on, here or elsewhere, and their close relatives.
 EXCLUDED = frozenset(
     """
     fastapi httpx zod express click flask requests starlette axios aiohttp pydantic pydantic_core pydantic-core
@@ -39,28 +39,28 @@ EXCLUDED = frozenset(
     cytoscape eslint mobx plot vega-lite xterm
     """.split()  # noqa: SIM905
 )
-# Of these, the plain words of folders: a folder ``effect`` is hardly ever a copy of the package.
+# Excluded names that are ordinary words: a folder ``effect`` is hardly ever a copy of the package.
 _PLAIN_WORDS = frozenset(
     "next got echo chi rack slim effect rocket warp spring hyper grape fiber aurora coverage credo mocha plot".split()  # noqa: SIM905
 )
-# Folders of copies of other packages.
+# Folders with copies of other packages.
 VENDORED = frozenset("_vendor vendor vendored _vendored third_party third-party externals extern node_modules".split())  # noqa: SIM905
 _TEST_PART = re.compile(r"^(?:tests?|testing|testdata|spec|specs|__tests__|fixtures|benchmarks?)$")
 _TEST_FILE = re.compile(
     r"(?:^test_.*\.py|_test\.(?:go|py|rb)|\.(?:test|spec)\.[jt]sx?|_spec\.rb|Test\.(?:php|java)|\.t)$"
 )
-# Of test files so many in a hundred stay: real projects have them, and they are what a search confuses with the code.
+# Percentage of test files that is kept: real projects have tests, and searches confuse them with the code.
 _TESTS_KEPT = 15
 _COMPILED = re.compile(r"(?:\.min\.[cm]?js|\.d\.[cm]?ts|\.map|-lock\.json)$")
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One package of a registry.
+    """A package in a registry.
 
     Attributes:
-        version: Exact; empty for the standard library of the running Python, whose version is recorded instead.
-        roots: Folders inside it that are read, with shell wildcards; all of it by default.
+        version: Exact. Empty for the standard library of the running Python, whose version is recorded instead.
+        roots: Folders of the package to read, with shell wildcards; by default the whole package.
     """
 
     registry: Registry
@@ -70,7 +70,7 @@ class Package:
 
     @property
     def spec(self) -> str:
-        """What is recorded: registry, name and exact version."""
+        """Registry, name and exact version, for the records."""
         return f"{self.registry}:{self.name} {self.version or platform.python_version()}"
 
 
@@ -79,11 +79,11 @@ class Source:
     """A corpus that is indexed and searched as one project.
 
     Attributes:
-        role: Training, validation or held-out; a source has one.
-        suffixes: File names that are read.
-        pairs: Most pairs that are taken from it, so that no language dominates.
-        megabytes: About how much text is read; whole folders are left out in a fixed random order beyond that.
-        shard: ``(this, of)``: folders are dealt to so many sources in turn.
+        role: Training, validation or held-out.
+        suffixes: Endings of the file names to read.
+        pairs: Most pairs from this source, so that no language dominates.
+        megabytes: About how much text to read. Beyond it, whole folders are left out in a fixed random order.
+        shard: ``(number, count)``: folders are divided among ``count`` sources, and this is ``number`` (0-based).
     """
 
     name: str
@@ -98,10 +98,10 @@ class Source:
 
 
 def check_sources(sources: Iterable[Source]) -> None:
-    """Refuse a table with an excluded package, a version that is not exact, or a package in two roles.
+    """Check that a table has no excluded package, no missing version, and no package in two roles.
 
     Raises:
-        ValueError: Says which one.
+        ValueError: It has; the message names the package.
     """
     shared: dict[tuple[Registry, str, tuple[str, ...], tuple[int, int]], Source] = {}
     names: set[str] = set()
@@ -112,7 +112,7 @@ def check_sources(sources: Iterable[Source]) -> None:
         for package in source.packages:
             bare = package.name.lower()
             if bare in EXCLUDED or bare.rpartition("/")[2] in EXCLUDED:
-                raise ValueError(f"{source.name}: {package.name} is measured on, and must not be trained on")
+                raise ValueError(f"{source.name}: {package.name} is used for evaluation and must not be trained on")
             if package.registry != "stdlib" and not package.version:
                 raise ValueError(f"{source.name}: {package.name} has no exact version")
             other = shared.setdefault((package.registry, package.name, package.roots, source.shard), source)
@@ -121,19 +121,19 @@ def check_sources(sources: Iterable[Source]) -> None:
 
 
 def keeps(path: str) -> bool:
-    """Say whether a file may be read: not vendored, not compiled, and of no excluded package."""
+    """Return whether a file may be used: not vendored, not compiled, and not of an excluded package."""
     parts = path.lower().split("/")
     if VENDORED.intersection(parts[:-1]) or _COMPILED.search(parts[-1]):
         return False
-    # `_vendor` aside, copies hide in folders of their package's name; a module of that name is no copy.
+    # Copies outside of such folders are in folders with the package's name. A module with that name is not a copy.
     return not (EXCLUDED - _PLAIN_WORDS).intersection(parts[:-1])
 
 
 def fetch(package: Package, cache: Path) -> Path:
-    """Bring a package onto this machine, once, and return the folder that it is unpacked in.
+    """Download and unpack a package unless it is in the cache, and return its folder.
 
     Raises:
-        subprocess.CalledProcessError: The registry's own client failed; its words are on stderr.
+        subprocess.CalledProcessError: The registry's client failed; its message is on stderr.
     """
     if package.registry == "stdlib":
         return Path(sysconfig.get_path("stdlib"))
@@ -168,10 +168,10 @@ def _unzip(archive_file: Path, folder: Path) -> None:
 
 
 def files(source: Source, cache: Path) -> Iterator[tuple[str, str]]:
-    """Yield path (POSIX, as it is shown to a model) and text of a source's files, in a fixed order.
+    """Yield path (POSIX, as models see it) and text of a source's files, in a fixed order.
 
-    Whole folders are taken in a fixed random order until ``megabytes`` are reached, so that what stays looks like a
-    project and not like files from everywhere.
+    Whole folders are taken in a fixed random order until ``megabytes`` are reached, so that the rest looks like a
+    project and not like a random sample of files.
     """
     from aurora_dev.indexing.walker import read_text, walk
 
@@ -194,7 +194,7 @@ def files(source: Source, cache: Path) -> Iterator[tuple[str, str]]:
                 folders.setdefault(path.rpartition("/")[0], []).append((path, text))
     size = 0.0
     this, of = source.shard
-    order = sorted(folders, key=_mixed)
+    order = sorted(folders, key=_order_key)
     dealt = order[this::of]
     if of > 1 and sum(len(text) for name in dealt for _, text in folders[name]) <= source.megabytes * 1e6:
         dealt.sort()
@@ -212,18 +212,19 @@ def _roots(base: Path, patterns: Iterable[str]) -> Iterator[Path]:
 
 
 def _shown(package: Package, path: str) -> str:
-    if path.endswith(".rst.txt"):  # Sphinx keeps the sources of its pages under this name
+    if path.endswith(".rst.txt"):  # Sphinx's name for the sources of its pages
         path = path[: -len(".txt")]
     if package.registry == "npm":
         return f"{package.name.rpartition('/')[2]}/{path}"
     return path.removeprefix("usr/share/").removeprefix("usr/lib/")
 
 
-def _mixed(name: str) -> int:
+def _order_key(name: str) -> int:
+    """Return a number that orders names as if at random, the same in every run."""
     return zlib.crc32(name.encode("utf-8", "replace"))
 
 
 def _drops_test(path: str) -> bool:
     parts = path.split("/")
     is_test = any(map(_TEST_PART.match, parts[:-1])) or _TEST_FILE.search(parts[-1])
-    return bool(is_test) and _mixed(path) % 100 >= _TESTS_KEPT
+    return bool(is_test) and _order_key(path) % 100 >= _TESTS_KEPT

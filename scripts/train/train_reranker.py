@@ -1,15 +1,16 @@
-"""Train the bundled cross-encoder from all-MiniLM-L6-v2's weights.
+"""Train the bundled cross-encoder, starting from the weights of all-MiniLM-L6-v2.
 
     pip install -r requirements/distil.txt
     python scripts/train/train_reranker.py --data DATA --output RUN
 
-DATA holds ``train.jsonl.gz`` and ``valid.jsonl.gz`` of ``build_data.py``. RUN gets ``checkpoint`` (what a later call
-with the same RUN goes on from), ``best`` (the weights with the best validation MRR) and ``log.jsonl``. The learning
-rate rises, stays, and falls to zero over the last part, so that a run may be lengthened, or given more data, from any
-checkpoint of its middle.
+DATA holds ``train.jsonl.gz`` and ``valid.jsonl.gz`` from ``build_data.py``. RUN gets ``checkpoint`` (a later call with
+the same RUN resumes from it), ``best`` (the weights with the best validation MRR) and ``log.jsonl``. The learning rate
+rises, stays, and falls to zero over the last part, so a run can be lengthened, or given more data, from any checkpoint
+in its middle.
 
-The loss is a softmax over one answer and its hard negatives, and with ``--teacher`` mostly how that model shares a list
-out; bfloat16 where the processor has it. The same seed, data and number of threads give the same losses.
+The loss is a softmax over one answer and its hard negatives; with ``--teacher``, mostly the teacher's distribution over
+the list. It runs in bfloat16 if the processor supports it. The same seed, data and number of threads give the same
+losses.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from reranker_data import (
     Encoder,
     TrainingList,
     fingerprint_of,
-    mixed,
+    mix_by_share,
     read_lists,
     training_batches,
     validation_batches,
@@ -48,8 +49,8 @@ from distil_embedder import find_source, sha256_of
 
 LARGEST_GRADIENT = 1.0
 WEIGHT_DECAY = 0.01
-REPORT_EVERY = 10  # steps in one line of the log
-# Of the loss, where there is a teacher: how it shares a list out says more than which passage is the answer.
+REPORT_EVERY = 10  # steps per line of the log
+# Share of the loss that a teacher gets, if there is one: its distribution over a list says more than the one answer.
 TEACHER_SHARE = 0.7
 _STATE_FILE = "state.json"
 _TENSOR_FILE = "tensors.safetensors"
@@ -57,19 +58,21 @@ _TENSOR_FILE = "tensors.safetensors"
 
 @dataclass(frozen=True)
 class Plan:
-    """The numbers of a run.
+    """The hyperparameters of a run.
 
     Attributes:
-        layers: Which of the source's layers are kept.
-        steps: Optimiser steps in all.
-        lists: Lists in a step.
-        negatives: Most negatives of a list.
-        rate: The highest learning rate; the score's own layers learn ``head_factor`` times as fast.
+        layers: The layers of the source to keep (0-based).
+        steps: Total optimiser steps.
+        lists: Lists per step.
+        negatives: Most negatives per list.
+        rate: Highest learning rate.
+        head_factor: The score's own parameters learn this many times as fast.
         warm_up: Steps in which the rate rises.
-        decay: Share of the steps, at the end, in which it falls.
-        frozen: How many layers, with the token vectors below them, stay as the source has them: what they know of rare
-            words stays, and a step costs a third less with three of six.
-        teacher: The hash of the weights that are learnt from, if any.
+        decay: Share of the steps, at the end, in which the rate falls.
+        frozen: Number of lower layers that are not trained, nor the token vectors below them. This keeps their
+            knowledge of rare words, and three of six make a step a third cheaper.
+        seed: Determines all random choices.
+        teacher: Hash of the teacher's weights; empty without a teacher.
     """
 
     layers: tuple[int, ...] = (0, 1, 2, 3, 4, 5)
@@ -85,7 +88,7 @@ class Plan:
     teacher: str = ""
 
     def rate_at(self, step: int) -> float:
-        """Return the learning rate's share of its highest at a 0-based step."""
+        """Return the learning rate at a 0-based step, as a share of the highest."""
         rising = min(1.0, (step + 1) / max(1, self.warm_up))
         falling = (self.steps - step) / max(1.0, self.decay * self.steps)
         return max(0.0, min(rising, falling, 1.0))
@@ -93,7 +96,7 @@ class Plan:
 
 @dataclass
 class State:
-    """Where a run stands."""
+    """The progress of a run."""
 
     step: int = 0
     data_start: int = 0
@@ -103,7 +106,7 @@ class State:
 
 
 class Trainer:
-    """One run: a model, its optimiser and its place in the data."""
+    """One run: a model, its optimiser and its position in the data."""
 
     def __init__(
         self,
@@ -131,7 +134,7 @@ class Trainer:
         )
 
     def logits(self, batch: Batch, model: CrossEncoder | None = None) -> Tensor:
-        """Return the logits of a batch's lists, shape ``(lists, places)``; 0 where no pair is."""
+        """Return the logits of a batch's lists, shape ``(lists, places)``; 0 for places without a pair."""
         model = model or self.model
         flat = torch.zeros(batch.valid.numel())
         for ids, segments, lengths, places in batch.groups:
@@ -141,7 +144,7 @@ class Trainer:
         return flat.view(batch.valid.shape)
 
     def step(self, batch: Batch) -> float:
-        """Learn from a batch and return its loss."""
+        """Train on a batch and return its loss."""
         share = self.plan.rate_at(self.state.step)
         for group, factor in zip(self.optimiser.param_groups, self._factors, strict=True):
             group["lr"] = self.plan.rate * factor * share
@@ -160,7 +163,7 @@ class Trainer:
         return float(loss.item())
 
     def batches(self, lists: Sequence[TrainingList]) -> Iterable[Batch]:
-        """Return the batches that follow; other data than before starts at its beginning."""
+        """Return the remaining batches. Data that has changed is read from its beginning."""
         found = fingerprint_of(lists)
         if self.state.data != found:
             self.state.data, self.state.data_start = found, self.state.step
@@ -168,7 +171,7 @@ class Trainer:
         return training_batches(lists, self.encoder, self.plan.seed, self.plan.lists, self.plan.negatives, start)
 
     def save(self, folder: Path) -> None:
-        """Write a checkpoint; a process that ends while writing leaves the old one whole."""
+        """Write a checkpoint. If the process ends while writing, the old one stays intact."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         names = {id(parameter): name for name, parameter in self.model.named_parameters()}
         for parameter, values in self.optimiser.state.items():
@@ -176,16 +179,16 @@ class Trainer:
         folder.mkdir(parents=True, exist_ok=True)
         save_file({name: value.contiguous() for name, value in tensors.items()}, folder / f"{_TENSOR_FILE}.new")
         kept = {"state": asdict(self.state), "plan": asdict(self.plan)}
-        # The state goes inside the tensors' folder last: both files are replaced, and each names its step.
+        # Both files are complete before either is replaced, the tensors first and the state last.
         (folder / f"{_STATE_FILE}.new").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
         for name in (_TENSOR_FILE, _STATE_FILE):
             (folder / f"{name}.new").replace(folder / name)
 
     def load(self, folder: Path) -> None:
-        """Go on from a checkpoint."""
+        """Resume from a checkpoint."""
         kept = json.loads((folder / _STATE_FILE).read_text("utf-8"))
         if kept["plan"].get("teacher", "") != self.plan.teacher:
-            raise SystemExit(f"{folder}: this run has another --teacher; nothing was changed")
+            raise SystemExit(f"{folder}: this run was started with a different --teacher; nothing was changed")
         tensors = load_file(folder / _TENSOR_FILE)
         self.model.load_state_dict(
             {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
@@ -199,7 +202,7 @@ class Trainer:
 
 
 def validate(trainer: Trainer, lists: Sequence[TrainingList]) -> dict[str, float]:
-    """Return MRR and NDCG@10 of a model's order of lists, and the MRR of each kind of query."""
+    """Return MRR and NDCG@10 of the model on lists, and the MRR by kind of query."""
     trainer.model.eval()
     ranks: list[float] = []
     with torch.no_grad():
@@ -221,7 +224,7 @@ def run(
     every: int,
     patience: int,
 ) -> None:
-    """Train until the plan's last step, or until the validation has not improved ``patience`` times."""
+    """Train until the last step of the plan, or until ``patience`` validations in a row brought no improvement."""
     output.mkdir(parents=True, exist_ok=True)
     started, losses, missed = time.monotonic(), [], 0
     with (output / "log.jsonl").open("a", encoding="utf-8") as log:
@@ -258,25 +261,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Train the bundled cross-encoder.")
     parser.add_argument("--data", type=Path, required=True, help="folder with train.jsonl.gz and valid.jsonl.gz")
     parser.add_argument(
-        "--output", type=Path, required=True, help="folder of checkpoints; one with a checkpoint goes on"
+        "--output", type=Path, required=True, help="folder of checkpoints; a run that is there is resumed"
     )
     parser.add_argument("--layers", type=int, nargs="+", default=plan.layers, help="layers of the source to keep")
     parser.add_argument("--steps", type=int, default=plan.steps)
-    parser.add_argument("--lists", type=int, default=plan.lists, help="lists in a step")
-    parser.add_argument("--negatives", type=int, default=plan.negatives, help="most negatives of a list")
+    parser.add_argument("--lists", type=int, default=plan.lists, help="lists per step")
+    parser.add_argument("--negatives", type=int, default=plan.negatives, help="most negatives per list")
     parser.add_argument("--rate", type=float, default=plan.rate, help="highest learning rate")
     parser.add_argument("--warm-up", type=int, default=plan.warm_up)
     parser.add_argument("--decay", type=float, default=plan.decay, help="share of the steps in which the rate falls")
     parser.add_argument("--frozen", type=int, default=plan.frozen, help="lower layers that are not trained")
-    parser.add_argument("--teacher", type=Path, help="a run's folder `best`, whose averaged model is learnt from")
+    parser.add_argument("--teacher", type=Path, help="folder `best` of a run, whose averaged model is the teacher")
     parser.add_argument("--seed", type=int, default=plan.seed)
     parser.add_argument(
-        "--asked", type=float, help="share of lists of the kind `asked`, 0..1; of the others only so many"
+        "--asked", type=float, help="share of lists of the kind `asked`, 0..1; other lists are sampled to match"
     )
     parser.add_argument("--every", type=int, default=150, help="steps between validations and checkpoints")
-    parser.add_argument("--patience", type=int, default=6, help="validations without a better one before it stops")
-    parser.add_argument("--validation", type=int, default=100, help="lists that are validated")
-    parser.add_argument("--threads", type=int, default=2, help="1 where other programs keep the cores busy")
+    parser.add_argument("--patience", type=int, default=6, help="stop after so many validations without improvement")
+    parser.add_argument("--validation", type=int, default=100, help="lists used for validation")
+    parser.add_argument("--threads", type=int, default=2, help="use 1 if other programs keep the cores busy")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     torch.use_deterministic_algorithms(True)
@@ -299,7 +302,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         trainer.load(options.output / "checkpoint")
     lists = read_lists(options.data / "train.jsonl.gz")
     if options.asked is not None:
-        lists = mixed(lists, options.asked, options.seed)
+        lists = mix_by_share(lists, options.asked, options.seed)
     checks = read_lists(options.data / "valid.jsonl.gz", options.validation)
     run(trainer, lists, checks, options.output, options.every, options.patience)
     return 0

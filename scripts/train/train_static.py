@@ -1,12 +1,12 @@
-"""Train the bundled static embedding on pairs: token vectors, in-batch negatives, and an average with what it was.
+"""Train the bundled static embedding on pairs, with in-batch negatives, and average it with its start.
 
     python scripts/distil_embedder.py --output DISTILLED
     python scripts/train/train_static.py DATA --start DISTILLED --output FOLDER
 
-DATA is a folder of `build_data.py`. Starts from the distilled token vectors, trains them as an EmbeddingBag with a
-symmetric contrastive loss (InfoNCE; van den Oord et al., 2018) over the other pairs of a batch and one hard negative
-each, and averages the result with the start (``--keep`` is the start's share; Wortsman et al., 2022, "Robust fine-
-tuning of zero-shot models"): what training does not see stays closer to what it was. Writes the folder in the format of
+DATA is a folder of `build_data.py`. The distilled token vectors are trained as an EmbeddingBag with a symmetric
+contrastive loss (InfoNCE; van den Oord et al., 2018) over the other pairs of a batch and one hard negative per pair.
+The result is averaged with the start (``--keep`` is the start's share; Wortsman et al., 2022, "Robust fine-tuning of
+zero-shot models"), which keeps tokens that training does not see close to their start. Writes a folder in the format of
 ``scripts/distil_embedder.py``. The same data, seed and number of threads give the same bytes.
 """
 
@@ -31,21 +31,21 @@ ROOT = Path(__file__).resolve().parents[2]
 BUNDLED = ROOT / "aurora_dev" / "models" / "minilm-static-256"
 
 BATCH = 1_024
-# 3e-3 needs three times the steps for the same loss.
+# With 3e-3 the same loss takes three times the steps.
 LEARNING_RATE = 1e-2
 EPOCHS = 2
-# Cosines are multiplied by this before the softmax; sentence-transformers' default for the same loss.
+# Cosines are multiplied by this before the softmax; the default of sentence-transformers for this loss.
 SCALE = 20.0
-# Share of the weights of before: with less, single functions are found better and whole files worse (the figures are in
+# Share of the start in the average. With less, single functions are found better and whole files worse (figures in
 # scripts/train/README.md).
 KEEP = 0.65
-# A chunk has at most 1,500 characters, which are fewer tokens than this; longer prose adds little to a mean.
+# A chunk has at most 1,500 characters, which is fewer tokens than this; the rest of longer prose adds little to a mean.
 MOST_TOKENS = 384
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Token ids of many texts, one after the other: those of text ``i`` are ``ids[starts[i]:starts[i + 1]]``."""
+    """Token ids of many texts in one array: those of text ``i`` are ``ids[starts[i]:starts[i + 1]]``."""
 
     ids: npt.NDArray[np.int32]
     starts: npt.NDArray[np.int64]
@@ -54,7 +54,7 @@ class Tokens:
         return len(self.starts) - 1
 
     def bag(self, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Return ids and offsets of some texts, as an EmbeddingBag takes them."""
+        """Return the ids and offsets of some texts, as input of an EmbeddingBag."""
         lengths = self.starts[rows + 1] - self.starts[rows]
         offsets = np.concatenate(([0], np.cumsum(lengths)[:-1]))
         where = np.repeat(self.starts[rows] - offsets, lengths) + np.arange(int(lengths.sum()))
@@ -62,7 +62,7 @@ class Tokens:
 
 
 def read_pairs(path: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield query, text of the answer and text of the hardest negative, as the embedder reads them."""
+    """Yield query, answer and hardest negative of each pair, as the embedder reads them."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
         for line in file:
             row = json.loads(line)
@@ -70,14 +70,14 @@ def read_pairs(path: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def embedded(text: str) -> str:
-    """Return a reranker's text with the name in place of the whole heading: an embedding sees no paths."""
+    """Return a text for the reranker with only the symbol of its heading, since embedded texts have no paths."""
     heading, _, content = text.partition("\n")
     symbol = heading.partition(" > ")[2]
     return f"{symbol}\n{content}" if symbol else content
 
 
 def tokenise(tokenizer: Any, texts: Sequence[str]) -> Tokens:
-    """Cut texts into token ids; unknown ones are left out, as they are when the model runs."""
+    """Return the token ids of texts without unknown tokens, which the embedder ignores too."""
     unknown = tokenizer.token_to_id("[UNK]")
     lists = []
     for start in range(0, len(texts), 10_000):
@@ -115,14 +115,14 @@ def train(
 
     Args:
         table: Shape ``(tokens, dimension)``, float32; not changed.
-        data: Queries, answers and hard negatives, of equal lengths.
+        data: Queries, answers and hard negatives, in equal numbers.
         epochs: Passes over the data.
-        batch: Pairs of a step; the answers of the others are the negatives.
-        learning_rate: The highest one of a short rise and a long fall.
-        seed: Of the order of the pairs.
-        steps: Stops after so many; the learning rate falls as if all epochs were trained.
-        threads: Sums depend on how they are split, so the same number gives the same bytes.
-        log: Whether progress is printed.
+        batch: Pairs per step; the answers of the other pairs are the negatives.
+        learning_rate: The highest rate; it rises briefly and then falls.
+        seed: Determines the order of the pairs.
+        steps: Stop after this many steps; the learning rate falls as if all epochs were trained.
+        threads: The same number gives the same bytes, since sums depend on how they are split.
+        log: Whether to print progress.
 
     Returns:
         The new table, float32, and the loss of each step.
@@ -169,13 +169,13 @@ def train(
 
 
 def blend(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32], keep: float) -> npt.NDArray[np.float32]:
-    """Return the average of two tables, ``keep`` of it from ``before``."""
+    """Return the weighted average of two tables; ``keep`` is the weight of ``before``, 0..1."""
     mixed: npt.NDArray[np.float32] = (keep * before + (1.0 - keep) * after).astype(np.float32)
     return mixed
 
 
 def distiller() -> ModuleType:
-    """Return ``scripts/distil_embedder.py``, which knows how the folder is written."""
+    """Import ``scripts/distil_embedder.py``, which writes the files of the folder."""
     spec = importlib.util.spec_from_file_location("distil_embedder", ROOT / "scripts" / "distil_embedder.py")
     if spec is None or spec.loader is None:
         raise SystemExit("scripts/distil_embedder.py is missing")
@@ -185,9 +185,9 @@ def distiller() -> ModuleType:
 
 
 def write(output: Path, table: npt.NDArray[np.float32], start: Path) -> None:
-    """Write vectors with the tokenizer of the model that they come from, int8 with a scale for each token.
+    """Write vectors as int8 with a scale per token, with the tokenizer of the model that they were trained from.
 
-    ``README.md`` stays as it is: a card says what was measured, which no script knows.
+    ``README.md`` is not changed: the card has measured figures, which this script does not know.
     """
     from safetensors.numpy import save
 

@@ -71,7 +71,7 @@ class TestRecordsWithoutKeywords(_DenseAlone, RecordContract):
 
 
 class TestEmbedderWithoutKeywords(_DenseAlone, EmbedderContract):
-    def test_vectors_come_back_record_by_record(self, backend: VectorBackend) -> None:
+    def test_missing_vectors_can_be_filled_in_batches(self, backend: VectorBackend) -> None:
         backend.set_embedder(EMBEDDER)
         self.put(backend, record("a", "x", {}, unit(1)))
         with pytest.raises(ConfigurationError, match="16 dimensions"):

@@ -1,11 +1,18 @@
-"""Names become instances, instances stay themselves, and a wrong name says what there is."""
+"""Creating backends, embedders and rerankers from names and instances."""
 
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from aurora_dev.config import ENV_PREFIX, Settings
+from aurora_dev.config.settings import remote_services
 from aurora_dev.core import factory
 from aurora_dev.core.embed.static import BUNDLED_PATH
 from aurora_dev.core.faiss_store import FAISSLocalStore
@@ -15,6 +22,9 @@ from aurora_dev.core.reranker import CrossEncoderReranker
 from aurora_dev.errors import ConfigurationError, InvalidRequestError, ModelLoadError
 from aurora_dev.memory.opening import open_store
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
+
+if TYPE_CHECKING:
+    from aurora_dev.core.pinecone_store import PineconeStore
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +74,7 @@ def test_a_service_needs_the_name_of_a_model(monkeypatch: pytest.MonkeyPatch) ->
     assert "nomic-embed-text" in factory.create_embedder("http:http://localhost:11434/v1").name
 
 
-def test_a_sentence_transformers_model_is_named_and_not_loaded_yet() -> None:
+def test_a_sentence_transformers_model_is_not_loaded_before_use() -> None:
     assert (
         "no-such-org/no-such-model" in factory.create_embedder("sentence-transformers:no-such-org/no-such-model").name
     )
@@ -86,7 +96,7 @@ def test_the_model_of_the_cross_encoder_comes_from_its_name_then_from_the_settin
     assert names == ["by/name", "from/settings", "from/environment"]
 
 
-def test_auto_takes_what_is_configured_and_else_the_bundled_model(
+def test_auto_takes_the_configured_model_or_else_the_bundled_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(onnx_reranker, "BUNDLED_RERANKER", tmp_path)
@@ -125,7 +135,7 @@ def test_a_reranking_service_that_cannot_be_used_is_named(settings: Settings, na
         factory.create_reranker("http", settings)
 
 
-def test_a_cross_encoder_has_the_names_of_both_its_makers() -> None:
+def test_cross_encoder_and_sentence_transformers_name_the_same_reranker() -> None:
     names = [factory.create_reranker(f"{kind}:by/name") for kind in ("cross-encoder", "sentence-transformers")]
     assert all(isinstance(each, CrossEncoderReranker) and each.name == "by/name" for each in names)
 
@@ -134,24 +144,24 @@ def test_a_cross_encoder_has_the_names_of_both_its_makers() -> None:
     ("setting", "backend", "quantize"),
     [("torch", "torch", None), ("onnx", "onnx", None), ("int8", "onnx", "int8"), ("openvino", "openvino", None)],
 )
-def test_what_runs_the_cross_encoder_is_a_setting(setting: Any, backend: str, quantize: str | None) -> None:
+def test_a_setting_chooses_the_runtime_of_the_cross_encoder(setting: Any, backend: str, quantize: str | None) -> None:
     reranker = factory.create_reranker("cross-encoder:some/model", Settings(cross_encoder_backend=setting))
     assert isinstance(reranker, CrossEncoderReranker)
     assert (reranker.backend, reranker.quantize) == (backend, quantize)
 
 
 @pytest.mark.parametrize("name", ["cohere", "auto:model", "http:model", "bundled:model", ""])
-def test_an_unknown_reranker_lists_what_there_is(name: str) -> None:
+def test_an_unknown_reranker_is_refused_with_the_list_of_rerankers(name: str) -> None:
     with pytest.raises(ConfigurationError, match="cross-encoder:MODEL"):
         factory.create_reranker(name)
 
 
-def test_an_unknown_backend_lists_what_there_is(tmp_path: Path) -> None:
+def test_an_unknown_backend_is_refused_with_the_list_of_backends(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="There is: faiss, pinecone"):
         factory.create_backend("fais", tmp_path)
 
 
-async def test_a_store_is_opened_where_and_how_the_settings_say(tmp_path: Path) -> None:
+async def test_a_store_is_opened_as_the_settings_say(tmp_path: Path) -> None:
     settings = Settings(store=Path("data/memory"), namespace="docs", mask_secrets=False, reranker="none")
     async with open_store(settings, tmp_path) as store:
         assert (tmp_path / "data" / "memory").is_dir()
@@ -159,42 +169,40 @@ async def test_a_store_is_opened_where_and_how_the_settings_say(tmp_path: Path) 
         assert store.reranker is None
 
 
-def test_an_embedder_that_cannot_be_made_leaves_no_store_behind(tmp_path: Path) -> None:
+def test_a_wrong_embedder_leaves_no_store_behind(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError):
         open_store(Settings(embedder="bundeld"), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("given", [None, 3, object(), FAISSLocalStore, Path("faiss")])
-def test_what_is_no_backend_is_refused_by_the_name_of_the_argument(given: Any, tmp_path: Path) -> None:
+def test_a_wrong_backend_argument_is_named(given: Any, tmp_path: Path) -> None:
     with pytest.raises(InvalidRequestError, match=r"backend must be .*VectorBackend.*faiss"):
         factory.create_backend(given, tmp_path / "store")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("given", [3, object(), HashingEmbedder, Path("model"), CrossEncoderReranker()])
-def test_what_is_no_embedder_is_refused_by_the_name_of_the_argument(given: Any) -> None:
+def test_a_wrong_embedder_argument_is_named(given: Any) -> None:
     with pytest.raises(InvalidRequestError, match=r"embedder must be .*Embedder.*bundled"):
         factory.create_embedder(given)
 
 
 @pytest.mark.parametrize("given", [3, False, CrossEncoderReranker, HashingEmbedder()])
-def test_what_is_no_reranker_is_refused_by_the_name_of_the_argument(given: Any) -> None:
+def test_a_wrong_reranker_argument_is_named(given: Any) -> None:
     with pytest.raises(InvalidRequestError, match=r"reranker must be .*Reranker.*none"):
         factory.create_reranker(given)
 
 
 @pytest.mark.parametrize("path", [None, 3, "a\0b", "", b"store", Path("a\0b")])
-def test_what_is_no_path_is_refused_by_the_name_of_the_argument(
-    path: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_path_argument_is_named(path: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InvalidRequestError, match="path must be the folder of the store"):
         factory.create_backend("faiss", path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_asking_whether_something_is_an_embedder_loads_no_model() -> None:
+def test_recognising_an_embedder_loads_no_model() -> None:
     class Lazy(HashingEmbedder):
         @property
         def dimension(self) -> int:
@@ -202,3 +210,32 @@ def test_asking_whether_something_is_an_embedder_loads_no_model() -> None:
 
     lazy = Lazy()
     assert factory.create_embedder(lazy) is lazy
+
+
+def test_each_backend_is_registered_under_its_own_name() -> None:
+    assert {name: kind.name for name, kind in factory.BACKENDS.items()} == {"faiss": "faiss", "pinecone": "pinecone"}
+    assert [kind.name for kind in factory.BACKENDS.values() if kind.local] == [factory.LOCAL_BACKEND]
+
+
+def test_the_registry_agrees_with_the_capabilities_of_the_local_backend(tmp_path: Path) -> None:
+    kind = factory.backend_kind("faiss")
+    with closing(kind.build(tmp_path, None)) as store:
+        assert (store.capabilities.local, store.capabilities.shared) == (kind.local, kind.shared)
+
+
+def test_the_registry_agrees_with_the_capabilities_of_pinecone(pinecone_store: Callable[..., PineconeStore]) -> None:
+    kind, store = factory.backend_kind("pinecone"), pinecone_store()
+    assert (store.capabilities.local, store.capabilities.shared) == (kind.local, kind.shared)
+
+
+def test_a_backend_is_described_without_importing_numpy_or_the_backend() -> None:
+    code = (
+        "import sys; from aurora_dev.core.factory import backend_kind; backend_kind('pinecone').shared;"
+        "print([name for name in ('numpy', 'faiss', 'sqlite3', 'pinecone', 'pydantic') if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_every_shared_backend_protects_its_settings_from_a_projects_files() -> None:
+    protected = {service.backend for service in remote_services()}
+    assert protected == {kind.name for kind in factory.BACKENDS.values() if not kind.local}

@@ -55,19 +55,19 @@ ANY_FILTER = st.recursive(
 
 
 @pytest.mark.parametrize(("filter", "expected"), FILTERS, ids=[str(filter) for filter, _ in FILTERS])
-def test_matches_means_what_the_grammar_says(filter: Any, expected: str) -> None:
+def test_matches_follows_the_grammar(filter: Any, expected: str) -> None:
     node = parse_filter(filter)
     assert "".join(record.id for record in LIBRARY if matches(node, record.metadata)) == expected
     assert "".join(record.id for record in LIBRARY if compile_filter(node)(record.metadata)) == expected
 
 
 @pytest.mark.parametrize("filter", BAD_FILTERS, ids=str)
-def test_what_is_not_in_the_grammar_is_refused(filter: Any) -> None:
+def test_a_filter_outside_the_grammar_is_refused(filter: Any) -> None:
     with pytest.raises(InvalidFilterError):
         parse_filter(filter)
 
 
-def test_parsing_gives_a_tree_whose_shape_is_the_filter_s() -> None:
+def test_parsing_gives_a_tree_of_the_shape_of_the_filter() -> None:
     assert parse_filter({"a": 1}) == Condition("a", "$eq", 1)
     assert parse_filter({"a": {"$in": [1, "x"]}, "b": {"$gt": 2, "$lt": 5}}) == AllOf(
         (Condition("a", "$in", (1, "x")), Condition("b", "$gt", 2), Condition("b", "$lt", 5))
@@ -94,19 +94,19 @@ def test_nesting_is_limited_and_the_limit_is_reached() -> None:
         parse_filter(nested(MAX_DEPTH + 1))
 
 
-def test_fields_are_listed_once_each() -> None:
+def test_each_field_is_listed_once() -> None:
     assert fields(parse_filter({"b": 1, "$or": [{"a": 1}, {"b": {"$ne": 2}}]})) == ("b", "a")
 
 
 @pytest.mark.parametrize(
     ("filter", "expected"), [({}, True), ({"$and": [{}, {}]}, True), ({"$or": [{"a": 1}, {}]}, True), ({"a": 1}, False)]
 )
-def test_a_filter_that_says_nothing_is_recognised(filter: Any, expected: bool) -> None:
+def test_a_filter_without_conditions_is_recognised(filter: Any, expected: bool) -> None:
     assert is_everything(parse_filter(filter)) is expected
     assert matches(parse_filter(filter), {}) is expected
 
 
-def test_true_and_one_are_told_apart_by_the_cache_key() -> None:
+def test_the_cache_key_distinguishes_true_from_one() -> None:
     assert len({repr(parse_filter({"a": value})) for value in (1, True, 1.0, "1")}) == 4
 
 

@@ -45,7 +45,7 @@ def results() -> SearchResults:
     )
 
 
-def test_a_slice_keeps_what_the_whole_knows() -> None:
+def test_a_slice_of_results_keeps_their_attributes() -> None:
     part = results()[1:3]
     assert isinstance(part, SearchResults)
     assert [result.id for result in part] == ["1", "2"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +47,14 @@ class CountingEmbedder(HashingEmbedder):
 
 
 class BrokenEmbedder(HashingEmbedder):
-    """Embeds documents, and no query."""
+    """Embeds documents, but fails for every query."""
 
     def embed_query(self, _text: str) -> npt.NDArray[np.float32]:
         raise EmbeddingError("the service answered 503")
 
 
 class UnreachableEmbedder(HashingEmbedder):
-    """A service that is down before it told its dimension."""
+    """A service that is down before its dimension is known."""
 
     @property
     def dimension(self) -> int:
@@ -83,7 +84,7 @@ async def store(tmp_path: Path) -> AsyncIterator[VectorStore]:
         yield opened
 
 
-async def test_a_hybrid_search_says_what_it_did(store: VectorStore) -> None:
+async def test_a_hybrid_search_names_its_stages_scores_and_timings(store: VectorStore) -> None:
     results = await store.search("how are tokens signed")
     assert results[0].content == "Tokens are signed with EdDSA."
     assert results.search_method == "rrf_hybrid"
@@ -127,7 +128,7 @@ async def test_mmr_is_named_and_scored(store: VectorStore) -> None:
     assert [r.score for r in results] == sorted((r.score for r in results), reverse=True)
 
 
-async def test_mmr_brings_another_note_ahead_of_a_copy(tmp_path: Path) -> None:
+async def test_mmr_ranks_a_different_note_above_a_near_copy(tmp_path: Path) -> None:
     async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker="none") as store:
         await store.upsert(
             [
@@ -142,7 +143,7 @@ async def test_mmr_brings_another_note_ahead_of_a_copy(tmp_path: Path) -> None:
     assert 3 in {r.metadata["n"] for r in varied}
 
 
-async def test_the_reranker_has_the_last_word(tmp_path: Path) -> None:
+async def test_the_reranker_decides_the_final_order(tmp_path: Path) -> None:
     reranker = Prefers("Node")
     async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=reranker) as store:
         await store.upsert(NOTES)
@@ -155,7 +156,7 @@ async def test_the_reranker_has_the_last_word(tmp_path: Path) -> None:
     assert reranker.calls == 1
 
 
-async def test_a_search_that_may_rerank_begins_to_load_the_reranker_before_its_first_stage(tmp_path: Path) -> None:
+async def test_the_reranker_starts_to_load_before_the_first_stage(tmp_path: Path) -> None:
     events: list[str] = []
 
     class Ahead(Prefers):
@@ -176,7 +177,7 @@ async def test_a_search_that_may_rerank_begins_to_load_the_reranker_before_its_f
     assert events.count("load") == 1
 
 
-async def test_by_default_a_store_without_sentence_transformers_answers_as_without_reranking(
+async def test_without_sentence_transformers_the_default_store_skips_reranking(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "sentence_transformers", None)
@@ -202,7 +203,7 @@ async def test_a_query_that_cannot_be_embedded_is_answered_by_keyword(tmp_path: 
             assert "503" in results.degraded
 
 
-async def test_an_embedder_that_cannot_even_tell_its_dimension_leaves_keyword_search(tmp_path: Path) -> None:
+async def test_an_embedder_without_a_known_dimension_leaves_keyword_search(tmp_path: Path) -> None:
     async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker="none") as store:
         await store.upsert(NOTES)
     async with VectorStore(path=tmp_path, embedder=UnreachableEmbedder(), reranker="none") as store:
@@ -215,7 +216,7 @@ async def test_an_embedder_that_cannot_even_tell_its_dimension_leaves_keyword_se
         assert await store.count() == len(NOTES)
 
 
-async def test_vectors_of_another_embedder_are_not_searched_until_they_are_brought_back(tmp_path: Path) -> None:
+async def test_vectors_of_another_embedder_are_not_searched_until_reembedding(tmp_path: Path) -> None:
     async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker="none") as store:
         await store.upsert(NOTES)
     async with VectorStore(path=tmp_path, embedder=HashingEmbedder(32), reranker="none") as store:
@@ -236,7 +237,7 @@ async def test_vectors_of_another_embedder_are_not_searched_until_they_are_broug
 
 
 class OvertakenStore(FAISSLocalStore):
-    """Another process sets its embedder just after this one saw that there is none."""
+    """A store in which another process sets its embedder right after this one found none."""
 
     def __init__(self, path: Path, other: EmbedderInfo) -> None:
         super().__init__(path)
@@ -250,32 +251,34 @@ class OvertakenStore(FAISSLocalStore):
         return seen
 
 
-async def test_of_two_processes_that_write_first_with_different_embedders_the_first_wins(tmp_path: Path) -> None:
+async def test_the_first_of_two_writers_with_different_embedders_wins(tmp_path: Path) -> None:
     first, second = HashingEmbedder(64), HashingEmbedder(32)
     recorded = EmbedderInfo(first.name, first.dimension, first.fingerprint)
-    async with VectorStore(OvertakenStore(tmp_path, recorded), embedder=second, reranker="none") as store:
-        await store.upsert(NOTES)
-        assert store.backend.embedder() == recorded
-        assert store.backend.stats("default").vectors == 0
-        results = await store.search("tokens")
-        assert results[0].content == "Tokens are signed with EdDSA."
-        assert [notice.code for notice in results.notices] == ["embedder_mismatch"]
+    with closing(OvertakenStore(tmp_path, recorded)) as backend:
+        async with VectorStore(backend, embedder=second, reranker="none") as store:
+            await store.upsert(NOTES)
+            assert store.backend.embedder() == recorded
+            assert store.backend.stats("default").vectors == 0
+            results = await store.search("tokens")
+            assert results[0].content == "Tokens are signed with EdDSA."
+            assert [notice.code for notice in results.notices] == ["embedder_mismatch"]
 
 
-async def test_of_two_processes_that_write_first_with_one_embedder_both_store_vectors(tmp_path: Path) -> None:
+async def test_two_first_writers_with_the_same_embedder_both_store_vectors(tmp_path: Path) -> None:
     embedder = HashingEmbedder()
     under_another_name = EmbedderInfo("elsewhere", embedder.dimension, embedder.fingerprint)
-    async with VectorStore(OvertakenStore(tmp_path, under_another_name), embedder=embedder, reranker="none") as store:
-        await store.upsert(NOTES)
-        assert store.backend.embedder() == under_another_name
-        assert store.backend.stats("default").vectors == len(NOTES)
+    with closing(OvertakenStore(tmp_path, under_another_name)) as backend:
+        async with VectorStore(backend, embedder=embedder, reranker="none") as store:
+            await store.upsert(NOTES)
+            assert store.backend.embedder() == under_another_name
+            assert store.backend.stats("default").vectors == len(NOTES)
 
 
 @pytest.mark.parametrize(
     ("argument", "value"),
     [("backend", None), ("backend", 3), ("embedder", 3), ("reranker", 3), ("path", None), ("path", "a\0b")],
 )
-def test_an_argument_of_another_kind_is_named(
+def test_an_argument_of_a_wrong_type_is_named(
     argument: str, value: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -378,25 +381,25 @@ async def test_one_wrong_document_stores_none(store: VectorStore, wrong: Documen
 
 
 @pytest.mark.parametrize("wrong", [None, 7, Document("alone"), [Document("a", None)]])  # type: ignore[arg-type]
-async def test_what_is_no_list_of_documents_is_refused(store: VectorStore, wrong: list[Document]) -> None:
+async def test_anything_but_a_list_of_documents_is_refused(store: VectorStore, wrong: list[Document]) -> None:
     with pytest.raises(InvalidRequestError, match="nothing was stored"):
         await store.upsert(wrong)
 
 
-async def test_one_string_is_no_list_of_ids(store: VectorStore) -> None:
+async def test_a_string_is_refused_as_a_list_of_ids(store: VectorStore) -> None:
     for call in (store.fetch("abc"), store.write([], "abc")):
         with pytest.raises(InvalidRequestError, match="must be a list"):
             await call
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "vector"])
-async def test_a_query_that_says_nothing_to_the_embedder_finds_nothing(tmp_path: Path, mode: str) -> None:
+async def test_a_query_without_known_tokens_finds_nothing(tmp_path: Path, mode: str) -> None:
     async with VectorStore(path=tmp_path, reranker="none") as store:
         await store.upsert(NOTES)
         assert await store.search("🎉", options=SearchOptions(mode=mode)) == []  # type: ignore[arg-type]
 
 
-async def test_a_query_of_a_megabyte_and_of_odd_characters_is_answered(store: VectorStore) -> None:
+async def test_a_megabyte_and_unusual_characters_can_be_queried(store: VectorStore) -> None:
     for query in ("tokens " * 150_000, "\x00tokens\u202e", "用户 tokens 🔑", "\ud800tokens"):
         assert (await store.search(query, top_k=1))[0].content == "Tokens are signed with EdDSA."
 
@@ -433,7 +436,7 @@ async def test_namespaces_do_not_see_each_other(tmp_path: Path) -> None:
             assert await second.count() == 0
 
 
-async def test_a_remote_backend_is_asked_for_both_lists_at_once_and_gives_the_same(tmp_path: Path) -> None:
+async def test_both_lists_of_a_remote_backend_are_fetched_at_once_with_equal_results(tmp_path: Path) -> None:
     both_asked = threading.Barrier(2, timeout=30)
 
     class Remote(FAISSLocalStore):
@@ -450,11 +453,12 @@ async def test_a_remote_backend_is_asked_for_both_lists_at_once_and_gives_the_sa
             return super().keyword_query(*arguments, **options)
 
     embedder = HashingEmbedder()
-    async with VectorStore(FAISSLocalStore(tmp_path), embedder=embedder, reranker="none") as local:
+    async with VectorStore(path=tmp_path, embedder=embedder, reranker="none") as local:
         await local.upsert(NOTES)
         expected = await local.search("how are tokens signed")
-    async with VectorStore(Remote(tmp_path), embedder=embedder, reranker="none") as remote:
-        assert await remote.search("how are tokens signed") == expected
+    with closing(Remote(tmp_path)) as backend:
+        async with VectorStore(backend, embedder=embedder, reranker="none") as remote:
+            assert await remote.search("how are tokens signed") == expected
 
 
 async def test_an_empty_store_gives_an_empty_result(tmp_path: Path) -> None:
@@ -465,7 +469,7 @@ async def test_an_empty_store_gives_an_empty_result(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"embedder": 3}, {"reranker": 3}, {"embedder": "no such embedder"}])
-async def test_what_is_refused_leaves_no_folder_behind(tmp_path: Path, wrong: dict[str, Any]) -> None:
+async def test_a_refused_argument_leaves_no_folder_behind(tmp_path: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises((InvalidRequestError, ConfigurationError)):
         VectorStore(path=tmp_path / "store", **wrong)
     assert not (tmp_path / "store").exists()
@@ -479,7 +483,7 @@ async def test_a_closed_store_says_so(tmp_path: Path) -> None:
         await store.search("x")
 
 
-async def test_the_event_loop_keeps_beating_while_a_slow_embedder_works(tmp_path: Path) -> None:
+async def test_the_event_loop_is_not_blocked_by_a_slow_embedder(tmp_path: Path) -> None:
     begun, finish = threading.Event(), threading.Event()
 
     class SlowEmbedder(HashingEmbedder):
@@ -497,7 +501,7 @@ async def test_the_event_loop_keeps_beating_while_a_slow_embedder_works(tmp_path
         assert await store.count() == 1
 
 
-async def test_many_searches_and_writes_at_once_agree(store: VectorStore) -> None:
+async def test_concurrent_searches_and_writes_are_consistent(store: VectorStore) -> None:
     async def write(number: int) -> None:
         await store.upsert([Document(f"lesson number {number} about caching", {"number": number})])
 

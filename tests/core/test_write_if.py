@@ -1,8 +1,9 @@
-"""Compare and swap: what somebody else has changed meanwhile is not overwritten."""
+"""Compare-and-swap: a write fails if the expected documents have changed."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
 
 class WithoutSwap:
-    """A backend as another one may be: all of the contract, and not a method more."""
+    """A backend without a ``write_if`` of its own, which gets the default of the contract."""
 
     def __init__(self, inner: FAISSLocalStore) -> None:
         self._inner = inner
@@ -29,13 +30,13 @@ class WithoutSwap:
 
 @pytest_asyncio.fixture(params=["swapping", "comparing"])
 async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[VectorStore]:
-    inner = FAISSLocalStore(tmp_path)
-    backend: Any = inner if request.param == "swapping" else WithoutSwap(inner)
-    async with VectorStore(backend, embedder=HashingEmbedder(), reranker="none") as store:
-        yield store
+    with closing(FAISSLocalStore(tmp_path)) as inner:
+        backend: Any = inner if request.param == "swapping" else WithoutSwap(inner)
+        async with VectorStore(backend, embedder=HashingEmbedder(), reranker="none") as store:
+            yield store
 
 
-async def test_what_is_as_it_was_read_is_replaced(opened: VectorStore) -> None:
+async def test_an_unchanged_document_is_replaced(opened: VectorStore) -> None:
     await opened.upsert([Document("one", {"n": 1, "tags": ["a"]}, "a")])
     (read,) = await opened.fetch(["a"])
     assert await opened.write_if({"a": read}, [Document("two", {"n": 2}, "a")])
@@ -44,9 +45,7 @@ async def test_what_is_as_it_was_read_is_replaced(opened: VectorStore) -> None:
 
 
 @pytest.mark.parametrize("meanwhile", [Document("one", {"n": 2}, "a"), Document("other", {"n": 1}, "a"), None])
-async def test_what_has_changed_or_gone_meanwhile_is_left_alone(
-    opened: VectorStore, meanwhile: Document | None
-) -> None:
+async def test_a_changed_or_deleted_document_is_left_alone(opened: VectorStore, meanwhile: Document | None) -> None:
     await opened.upsert([Document("one", {"n": 1}, "a"), Document("old", {}, "b")])
     (read,) = await opened.fetch(["a"])
     if meanwhile is None:
@@ -59,13 +58,19 @@ async def test_what_has_changed_or_gone_meanwhile_is_left_alone(
     }  # fmt: skip
 
 
-async def test_what_should_be_missing_is_not_replaced(opened: VectorStore) -> None:
+async def test_of_several_documents_with_one_id_the_last_is_written(opened: VectorStore) -> None:
+    assert await opened.write_if({"a": None}, [Document("first", {}, "a"), Document("second", {}, "a")])
+    assert (await opened.fetch(["a"]))[0].content == "second"
+    assert await opened.count() == 1
+
+
+async def test_an_id_that_should_not_exist_is_not_replaced(opened: VectorStore) -> None:
     assert await opened.write_if({"a": None}, [Document("first", {}, "a")])
     assert not await opened.write_if({"a": None}, [Document("second", {}, "a")])
     assert (await opened.fetch(["a"]))[0].content == "first"
 
 
-async def test_deleting_is_a_swap_too(opened: VectorStore) -> None:
+async def test_a_deletion_is_compared_too(opened: VectorStore) -> None:
     await opened.upsert([Document("one", {}, "a")])
     (read,) = await opened.fetch(["a"])
     await opened.upsert([Document("changed", {}, "a")])

@@ -1,4 +1,4 @@
-"""The metrics against figures worked out by hand and a slow oracle; query files; runs over a real store."""
+"""Evaluation: the metrics against worked examples and a slow oracle, query files, and runs over a real store."""
 
 import itertools
 import json
@@ -57,7 +57,7 @@ def test_the_metrics_of_a_worked_example() -> None:
     assert ndcg_at(ranks, grades, 1) == 0.0
 
 
-def test_nothing_found_is_zero_and_everything_at_once_is_one() -> None:
+def test_metrics_are_zero_without_hits_and_one_for_a_perfect_ranking() -> None:
     nothing, everything = (None, None), (2, 1)
     assert recall_at(nothing, 5) == hit_at(nothing, 5) == reciprocal_rank(nothing) == average_precision(nothing) == 0.0
     assert ndcg_at(nothing, (1, 2), 5) == 0.0
@@ -67,15 +67,15 @@ def test_nothing_found_is_zero_and_everything_at_once_is_one() -> None:
     assert ndcg_at(everything, (2, 1), 5) < 1.0
 
 
-def test_one_result_that_covers_several_targets_is_perfect_and_never_more() -> None:
+def test_one_result_that_covers_several_targets_scores_one_and_not_more() -> None:
     assert average_precision((1, 1, 1)) == 1.0
     assert [ndcg_at((1, 1, 1), (1, 3, 2), k) for k in (1, 2, 10)] == [1.0, 1.0, 1.0]
-    # A and B at rank 1 stand at 1 and 2, so C, at rank 2, stands at 3.
+    # A and B at rank 1 have the positions 1 and 2, so C, at rank 2, has position 3.
     assert average_precision((1, 1, 2)) == 1.0
     assert average_precision((2, 2)) == pytest.approx((1 / 2 + 2 / 3) / 2)
 
 
-def test_the_gain_is_the_grade_itself() -> None:
+def test_the_gain_of_a_target_is_its_grade() -> None:
     assert ndcg_at((None, 1), (2.0, 1.0), 1) == pytest.approx(0.5)
 
 
@@ -96,7 +96,7 @@ def test_the_gain_is_the_grade_itself() -> None:
         lambda: metric_names([True]),
     ],
 )
-def test_what_has_no_meaning_is_an_error(call: object) -> None:
+def test_arguments_out_of_range_are_an_error(call: object) -> None:
     with pytest.raises(InvalidRequestError):
         call()  # type: ignore[operator]
 
@@ -135,11 +135,11 @@ def measured(case: Case, ks: Sequence[int]) -> dict[str, float]:
 
 
 def slow(case: Case, k: int, depth: int) -> dict[str, float]:
-    """The same figures by walking down the list, one place at a time, with every order of targets tried."""
+    """Compute the same figures position by position, trying every order of the targets."""
     covers, grades = case
     covers = covers[:depth]
     seen: set[int] = set()
-    line: list[float] = []  # grades of newly found targets, one for each place; 0 where a place has none
+    line: list[float] = []  # grades of newly found targets, one per position; 0 for a position without one
     waiting: list[float] = []
     for found in covers:
         waiting += sorted((grades[target] for target in found - seen), reverse=True)
@@ -164,18 +164,18 @@ def slow(case: Case, k: int, depth: int) -> dict[str, float]:
 
 
 @given(cases(), st.integers(1, 9))
-def test_every_metric_is_what_a_slow_oracle_says(case: Case, k: int) -> None:
+def test_every_metric_equals_the_slow_oracle(case: Case, k: int) -> None:
     assert measured(case, [k]) == pytest.approx(slow(case, k, k))
 
 
 @given(cases(at_most=1), st.integers(1, 9))
-def test_cut_offs_look_at_the_head_of_the_same_results(case: Case, k: int) -> None:
+def test_smaller_cut_offs_use_the_head_of_the_same_results(case: Case, k: int) -> None:
     deep = measured(case, [9, k])
     assert {name: deep[name] for name in metric_names([k])} == pytest.approx(slow(case, k, 9))
 
 
 @given(cases(), st.integers(1, 9))
-def test_figures_are_from_zero_to_one_and_recall_never_falls_with_k(case: Case, k: int) -> None:
+def test_figures_are_between_zero_and_one_and_recall_never_decreases_with_k(case: Case, k: int) -> None:
     figures = measured(case, [k, k + 1])
     assert all(0.0 <= figure <= 1.0 for figure in figures.values())
     assert figures[f"recall@{k}"] <= figures[f"recall@{k + 1}"]
@@ -183,14 +183,14 @@ def test_figures_are_from_zero_to_one_and_recall_never_falls_with_k(case: Case, 
 
 
 @given(cases(), st.integers(0, 7), st.integers(1, 9))
-def test_an_irrelevant_result_put_before_others_never_raises_a_figure(case: Case, place: int, k: int) -> None:
+def test_inserting_an_irrelevant_result_never_raises_a_figure(case: Case, place: int, k: int) -> None:
     covers, grades = case
     worse = measured(([*covers[:place], set(), *covers[place:]], grades), [k])
     for name, figure in measured(case, [k]).items():
         assert worse[name] <= figure + 1e-12, name
 
 
-# -- what a target means --------------------------------------------------------------------------------------------
+# -- resolving targets ----------------------------------------------------------------------------------------------
 
 STORED = [
     Record("1" * 32, "", {"path": "src/auth.py", "start_line": 1, "end_line": 10}),
@@ -225,11 +225,11 @@ STORED = [
         (Target("po/README.md"), ""),
     ],
 )
-def test_a_target_means_what_its_id_or_path_or_lines_say(target: Target, found: str) -> None:
+def test_a_target_names_records_by_id_or_path_or_lines(target: Target, found: str) -> None:
     assert {identifier[0] for identifier in StoredTargets(STORED, "/srv/repo").ids_of(target)} == set(found)
 
 
-def test_without_the_projects_folder_no_path_is_cut() -> None:
+def test_without_the_project_folder_no_prefix_is_stripped_from_a_target() -> None:
     assert StoredTargets(STORED).ids_of(Target("/README.md")) == frozenset()
     assert StoredTargets(STORED).ids_of(Target("repo/src/auth.py")) == frozenset()
 
@@ -246,7 +246,7 @@ def write(folder: Path, *lines: object) -> Path:
     return file
 
 
-def test_a_query_file_is_read_with_targets_grades_and_tags(tmp_path: Path) -> None:
+def test_load_queries_reads_targets_grades_and_tags(tmp_path: Path) -> None:
     span = {"path": "./src/a.py", "start_line": 3, "end_line": 9}
     file = write(
         tmp_path,
@@ -270,7 +270,7 @@ def test_a_query_file_is_read_with_targets_grades_and_tags(tmp_path: Path) -> No
         ({"expected": ["a"]}, "query must be a string"),
         ({"query": " ", "expected": ["a"]}, "not blank"),
         ('{"query": "\\ud800", "expected": ["a"]}', "surrogate"),
-        ('{"query": "a", "query": "b", "expected": ["a"]}', "'query' stands twice"),
+        ('{"query": "a", "query": "b", "expected": ["a"]}', "'query' appears twice"),
         ({"query": "a"}, "expected must be a list"),
         ({"query": "a", "expected": []}, "at least one"),
         ({"query": "a", "expected": "a.py"}, "expected must be a list"),
@@ -283,7 +283,7 @@ def test_a_query_file_is_read_with_targets_grades_and_tags(tmp_path: Path) -> No
         ({"query": "a", "expected": [{"path": "a", "start_line": 3, "end_line": 2}]}, "not above"),
         ({"query": "a", "expected": [{"path": "a", "start_line": True, "end_line": 2}]}, "whole numbers"),
         ({"query": "a", "expected": [{"path": "a", "start_line": 0, "end_line": 2}]}, "from 1"),
-        ({"query": "a", "expected": ["a"], "grades": {"b": 1}}, "'b', which is not expected"),
+        ({"query": "a", "expected": ["a"], "grades": {"b": 1}}, "'b', which is not in expected"),
         ({"query": "a", "expected": ["a"], "grades": {"a": 0}}, "above 0"),
         ({"query": "a", "expected": ["a"], "grades": {"a": True}}, "must be a number"),
         ('{"query": "a", "expected": ["a"], "grades": {"a": NaN}}', "must be a number"),
@@ -293,14 +293,14 @@ def test_a_query_file_is_read_with_targets_grades_and_tags(tmp_path: Path) -> No
         ({"query": "a", "expected": ["a"], "tag": ["x"]}, "no key 'tag'"),
     ],
 )
-def test_a_broken_line_is_an_error_with_file_and_line(tmp_path: Path, line: object, words: str) -> None:
+def test_a_broken_line_is_reported_with_file_and_line(tmp_path: Path, line: object, words: str) -> None:
     file = write(tmp_path, {"query": "fine", "expected": ["a"]}, "\n", line)
     with pytest.raises(InvalidRequestError, match=words) as caught:
         load_queries(file)
     assert f"{file}:3: " in str(caught.value)
 
 
-def test_several_broken_lines_are_named_together_but_not_all_of_many(tmp_path: Path) -> None:
+def test_five_broken_lines_are_listed_and_the_rest_is_counted(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         load_queries(write(tmp_path, *["oops\n"] * 7))
     text = str(caught.value)
@@ -325,7 +325,7 @@ def test_a_file_without_queries_is_an_error(tmp_path: Path, data: bytes, words: 
         load_queries(file)
 
 
-def test_what_is_no_file_is_an_error(tmp_path: Path) -> None:
+def test_a_folder_or_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequestError, match="is a folder"):
         load_queries(tmp_path)
     with pytest.raises(InvalidRequestError, match="does not exist"):
@@ -337,8 +337,8 @@ def test_what_is_no_file_is_an_error(tmp_path: Path) -> None:
 # -- runs over a store ----------------------------------------------------------------------------------------------
 
 
-class ByWord(Reranker):
-    """A reranker that likes golden texts, and may fail for some queries."""
+class ByWord:
+    """A reranker that prefers golden texts and can fail for some queries."""
 
     name = "by-word"
     is_available = True
@@ -373,7 +373,7 @@ async def store(tmp_path: Path) -> AsyncIterator[VectorStore]:
         yield opened
 
 
-async def test_both_sides_are_measured_by_default_and_averaged_over_all_and_by_tag(store: VectorStore) -> None:
+async def test_both_sides_are_measured_by_default_and_averaged_overall_and_by_tag(store: VectorStore) -> None:
     calls: list[tuple[int, int]] = []
     evaluation = await evaluate(store, QUERIES, ks=(2, 1, 2), progress=lambda *done: calls.append(done))
     without, reranked = evaluation.sides
@@ -393,10 +393,11 @@ async def test_both_sides_are_measured_by_default_and_averaged_over_all_and_by_t
     assert 0 < without.seconds_median <= without.seconds_p95
 
 
-async def test_warming_up_never_asks_what_is_measured(store: VectorStore) -> None:
-    await evaluate(store, QUERIES)
-    reranker = store.reranker
-    assert isinstance(reranker, ByWord)
+async def test_the_warm_up_search_is_not_one_of_the_measured_queries(tmp_path: Path) -> None:
+    reranker = ByWord()
+    async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=reranker) as store:
+        await store.upsert(DOCUMENTS)
+        await evaluate(store, QUERIES)
     assert reranker.asked.count("apple apple") == reranker.asked.count("pear plum") == 1
 
 
@@ -408,7 +409,7 @@ async def test_one_side_alone_can_be_measured(store: VectorStore) -> None:
         assert evaluation.queries == tuple(QUERIES)
 
 
-async def test_a_search_that_could_not_be_reranked_is_counted_and_meets_no_threshold(tmp_path: Path) -> None:
+async def test_a_search_that_was_not_reranked_is_counted_and_fails_every_threshold(tmp_path: Path) -> None:
     async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=ByWord(fails_for="plum")) as store:
         await store.upsert(DOCUMENTS)
         evaluation = await evaluate(store, QUERIES)
@@ -425,7 +426,7 @@ async def test_a_search_that_could_not_be_reranked_is_counted_and_meets_no_thres
         assert alone.check([Threshold("mrr", 0.0)])[0].met
 
 
-async def test_without_a_reranker_one_side_is_measured_and_asking_for_it_is_an_error(tmp_path: Path) -> None:
+async def test_without_a_reranker_only_one_side_is_measured_and_rerank_true_is_an_error(tmp_path: Path) -> None:
     async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker="none") as store:
         await store.upsert(DOCUMENTS)
         evaluation = await evaluate(store, QUERIES)
@@ -435,7 +436,7 @@ async def test_without_a_reranker_one_side_is_measured_and_asking_for_it_is_an_e
             await evaluate(store, QUERIES, rerank=True)
 
 
-async def test_thresholds_compare_the_reranked_average_and_forgive_rounding(store: VectorStore) -> None:
+async def test_thresholds_use_the_reranked_average_and_tolerate_rounding(store: VectorStore) -> None:
     evaluation = await evaluate(store, QUERIES)
     value = evaluation.sides[1].metrics()["mrr"]
     verdicts = evaluation.check([Threshold("mrr", value + 1e-12), Threshold("mrr", value + 1e-3)])
@@ -444,7 +445,7 @@ async def test_thresholds_compare_the_reranked_average_and_forgive_rounding(stor
         evaluation.check([Threshold("ndcg@3", 0.5)])
 
 
-async def test_an_empty_store_and_no_queries(tmp_path: Path) -> None:
+async def test_an_empty_store_measures_zero_and_no_queries_are_an_error(tmp_path: Path) -> None:
     async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=ByWord()) as store:
         evaluation = await evaluate(store, QUERIES)
         assert set(evaluation.sides[1].metrics().values()) == {0.0}
@@ -455,7 +456,7 @@ async def test_an_empty_store_and_no_queries(tmp_path: Path) -> None:
             await evaluate(store, QUERIES, ks=[0])
 
 
-async def test_a_filter_and_options_reach_the_search(store: VectorStore) -> None:
+async def test_filter_and_options_are_passed_to_the_search(store: VectorStore) -> None:
     options = SearchOptions(mode="keyword")
     evaluation = await evaluate(store, QUERIES, rerank=False, filter={"path": {"$ne": "one.md"}}, options=options)
     assert evaluation.mode == "keyword"
@@ -463,7 +464,7 @@ async def test_a_filter_and_options_reach_the_search(store: VectorStore) -> None
     assert {search.search_method for search in evaluation.sides[0].searches} == {"keyword"}
 
 
-async def test_a_memory_knows_its_folder_and_takes_it_off_targets(tmp_path: Path, store: VectorStore) -> None:
+async def test_the_folder_of_a_memory_is_stripped_from_targets(tmp_path: Path, store: VectorStore) -> None:
     async with Memory.open(tmp_path, store=store) as memory:
         named = Query("apple apple", (Target(f"{tmp_path.name}/one.md"), Target((tmp_path / "two.md").as_posix())))
         evaluation = await evaluate(memory, [named], rerank=False)

@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 from git_repository import Repository
 
-from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
 
 @pytest.fixture(autouse=True)
-def no_git_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nobody's own configuration counts, and no test finds the repository that the tests lie in."""
+def no_git_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Hide the user's git configuration, and the repository that contains the tests."""
     home = tmp_path / "home"
     home.mkdir()
     for name in [name for name in os.environ if name.startswith("GIT_")]:
@@ -30,8 +29,6 @@ def repository(tmp_path: Path) -> Repository:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[VectorStore]:
-    opened = VectorStore(
-        FAISSLocalStore(tmp_path / "store"), namespace="tests", embedder=HashingEmbedder(), reranker="none"
-    )
+    opened = VectorStore(path=tmp_path / "store", namespace="tests", embedder=HashingEmbedder(), reranker="none")
     yield opened
     await opened.close()

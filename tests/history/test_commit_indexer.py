@@ -9,9 +9,10 @@ from aurora_dev.core.record_kinds import IS_COMMIT
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.history import commit_indexer
+from aurora_dev.history.commit import Commit
 from aurora_dev.history.commit_indexer import CommitIndexer, commit_document
-from aurora_dev.history.git_log import Commit
-from aurora_dev.history.types import HistoryOptions, HistoryReport
+from aurora_dev.history.options import HistoryOptions
+from aurora_dev.history.report import HistoryReport
 from aurora_dev.indexing.indexer import Indexer
 
 TOKEN = "ghp_" + "a8Kd03mPq7Zt5LwXc1Rv9BnY2sHjF6gUeQ4i"
@@ -39,7 +40,7 @@ async def test_commits_are_stored_once_and_new_ones_are_added(store: VectorStore
     assert await subjects(store) == {"First", "Second", "Third"}
 
 
-async def test_what_a_rebase_left_behind_goes(store: VectorStore, repository: Repository) -> None:
+async def test_commits_that_a_rebase_made_unreachable_are_removed(store: VectorStore, repository: Repository) -> None:
     repository.commit("Base", a__txt="1")
     repository.commit("To be reworded", a__txt="2")
     await index(store, repository.root)
@@ -50,7 +51,7 @@ async def test_what_a_rebase_left_behind_goes(store: VectorStore, repository: Re
     assert await subjects(store) == {"Base", "Reworded"}
 
 
-async def test_an_emptied_branch_leaves_nothing(store: VectorStore, repository: Repository) -> None:
+async def test_on_an_empty_branch_all_commits_are_removed(store: VectorStore, repository: Repository) -> None:
     repository.commit("Base", a__txt="1")
     await index(store, repository.root)
     repository.git("checkout", "-q", "--orphan", "empty")
@@ -58,7 +59,7 @@ async def test_an_emptied_branch_leaves_nothing(store: VectorStore, repository: 
     assert (report.commits_removed, report.commits_total, report.head) == (1, 0, None)
 
 
-async def test_the_limit_keeps_the_newest(store: VectorStore, repository: Repository) -> None:
+async def test_the_limit_keeps_the_newest_commits(store: VectorStore, repository: Repository) -> None:
     for n in range(5):
         repository.commit(f"Number {n}", a__txt=str(n))
     assert (await index(store, repository.root, limit=2)).commits_added == 2
@@ -71,14 +72,16 @@ async def test_the_limit_keeps_the_newest(store: VectorStore, repository: Reposi
     assert await subjects(store) == set()
 
 
-async def test_old_commits_are_left_out_where_an_age_is_set(store: VectorStore, repository: Repository) -> None:
+async def test_commits_older_than_the_maximum_age_are_left_out(store: VectorStore, repository: Repository) -> None:
     repository.commit("Years ago", a__txt="1")
     repository.git("commit", "-q", "--allow-empty", "-m", "Just now")
     assert (await index(store, repository.root, days=1)).commits_total == 1
     assert await subjects(store) == {"Just now"}
 
 
-async def test_files_and_commits_leave_each_other_alone(store: VectorStore, repository: Repository) -> None:
+async def test_the_indexers_of_files_and_commits_do_not_touch_each_others_records(
+    store: VectorStore, repository: Repository
+) -> None:
     repository.commit("First", a__py="def alpha():\n    return 1\n")
     await index(store, repository.root)
     await Indexer(store, repository.root).run()
@@ -93,7 +96,7 @@ async def test_files_and_commits_leave_each_other_alone(store: VectorStore, repo
     assert await store.count({"file_hash": {"$exists": True}}) == 0
 
 
-async def test_where_there_is_no_repository_any_more_its_commits_go(
+async def test_commits_are_removed_when_the_repository_is_gone(
     store: VectorStore, repository: Repository, tmp_path: Path
 ) -> None:
     repository.commit("First", a__txt="1")
@@ -105,7 +108,7 @@ async def test_where_there_is_no_repository_any_more_its_commits_go(
     assert "no git repository" in report.skipped
 
 
-async def test_without_git_what_is_stored_stays(
+async def test_without_git_stored_commits_are_kept(
     store: VectorStore, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository.commit("First", a__txt="1")
@@ -116,7 +119,7 @@ async def test_without_git_what_is_stored_stays(
     assert await subjects(store) == {"First"}
 
 
-async def test_another_form_of_the_document_replaces_the_stored_one(
+async def test_a_new_history_version_replaces_the_stored_document(
     store: VectorStore, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository.commit("First", a__txt="1")
@@ -139,7 +142,7 @@ async def test_credentials_in_messages_are_masked(store: VectorStore, repository
     assert "Rotate the token" in record.content
 
 
-async def test_merges_that_say_nothing_are_not_stored(store: VectorStore, repository: Repository) -> None:
+async def test_plain_merges_are_not_stored(store: VectorStore, repository: Repository) -> None:
     repository.commit("Base", a__txt="1")
     main = repository.git("rev-parse", "--abbrev-ref", "HEAD")
     repository.git("checkout", "-q", "-b", "side")
@@ -153,7 +156,7 @@ async def test_merges_that_say_nothing_are_not_stored(store: VectorStore, reposi
     assert await subjects(store) == {"Base", "Work"}
 
 
-def test_a_document_says_what_when_who_and_where() -> None:
+def test_a_document_holds_message_date_author_and_files() -> None:
     files = tuple(f"src/f{n:02}.py" for n in range(30))
     commit = Commit(
         "ab" * 20, "Retry twice", "Once was not enough.", "Ada", 86_400, 1, files, 45, ("send", "test_send")
@@ -174,6 +177,6 @@ def test_a_document_says_what_when_who_and_where() -> None:
 
 
 @pytest.mark.parametrize("options", [{"limit": -1}, {"limit": True}, {"limit": 1.5}, {"days": 0}, {"days": -3}])
-def test_a_bound_that_makes_no_sense_is_refused(options: dict[str, float]) -> None:
+def test_a_limit_or_age_out_of_range_is_refused(options: dict[str, float]) -> None:
     with pytest.raises(InvalidRequestError):
         HistoryOptions(**options)  # type: ignore[arg-type]

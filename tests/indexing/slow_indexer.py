@@ -1,4 +1,4 @@
-"""Indexes a project and stops in the middle: it says ``writing`` at the first write and waits for its end.
+"""Index a project and stop at the first write: print ``writing`` and wait for input or the end of the process.
 
 python slow_indexer.py PROJECT
 """

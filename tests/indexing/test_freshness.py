@@ -1,3 +1,5 @@
+"""Freshness: what a search finds and reports after changes of the project, and the state files behind it."""
+
 from __future__ import annotations
 
 import asyncio
@@ -15,14 +17,14 @@ import pytest
 from git_repository import Repository
 
 from aurora_dev.config import Settings
-from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.types import SearchResults
 from aurora_dev.core.vector_store import VectorStore
-from aurora_dev.errors import StoreError
-from aurora_dev.indexing import changes as look
-from aurora_dev.indexing import freshness, index_state, recipe
+from aurora_dev.errors import StoreError, StoreUnwritableError
+from aurora_dev.indexing import chunk_version, freshness, index_state
+from aurora_dev.indexing.changes import Changes
 from aurora_dev.indexing.index_state import IndexState
 from aurora_dev.indexing.process_lock import is_held, try_lock
+from aurora_dev.indexing.snapshot import ProjectSnapshot
 from aurora_dev.memory import Memory
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
@@ -45,7 +47,7 @@ async def memory(project: Path) -> AsyncIterator[Memory]:
 
 
 def opened(project: Path, folder: Path | None = None, **settings: object) -> Memory:
-    store = VectorStore(FAISSLocalStore(folder or project / ".aurora"), embedder=HashingEmbedder(), reranker="none")
+    store = VectorStore(path=folder or project / ".aurora", embedder=HashingEmbedder(), reranker="none")
 
     class Owning(Memory):
         async def close(self) -> None:
@@ -71,16 +73,16 @@ def codes(results: SearchResults) -> list[str]:
 
 
 async def found(memory: Memory, query: str) -> tuple[list[str], str]:
-    """The text of the results that hold the query, and of the notices."""
+    """Search; return the contents of the results that contain the query, and the joined text of the notices."""
     results = await memory.search(query, top_k=10)
     assert results.degraded is None
     return [r.content for r in results if query in r.content], " ".join(notice.text for notice in results.notices)
 
 
-# --- what a search finds ----------------------------------------------------------------------------------------------
+# --- results ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_file_that_was_saved_is_found_by_the_next_search(memory: Memory, project: Path) -> None:
+async def test_a_saved_file_is_found_by_the_next_search(memory: Memory, project: Path) -> None:
     await memory.index()
     assert await found(memory, "pomegranate") == ([], "")
     for number in range(5):
@@ -89,7 +91,7 @@ async def test_a_file_that_was_saved_is_found_by_the_next_search(memory: Memory,
         assert (len(texts), notices) == (1, "")
 
 
-async def test_a_file_that_is_written_twice_within_one_tick_of_the_clock_is_found_as_it_is(
+async def test_a_file_written_twice_within_one_clock_tick_is_found_in_its_last_state(
     memory: Memory, project: Path
 ) -> None:
     await memory.index()
@@ -115,7 +117,7 @@ async def test_new_files_and_folders_are_found_and_removed_ones_are_not(memory: 
         assert await found(memory, word) == ([], "")
 
 
-async def test_a_folder_that_is_renamed_takes_its_files_along(memory: Memory, project: Path) -> None:
+async def test_the_files_of_a_renamed_folder_are_found_at_their_new_paths(memory: Memory, project: Path) -> None:
     await memory.index()
     (project / "src").rename(project / "lib")
     results = await memory.search("alpha fruit", top_k=10)
@@ -123,7 +125,7 @@ async def test_a_folder_that_is_renamed_takes_its_files_along(memory: Memory, pr
     assert await memory.store.count({"path": "src/alpha.py"}) == 0
 
 
-async def test_what_is_ignored_from_now_on_goes_and_what_no_longer_is_comes(memory: Memory, project: Path) -> None:
+async def test_a_change_of_ignore_rules_removes_and_adds_files(memory: Memory, project: Path) -> None:
     put(project, ".gitignore", "beta.py\n")
     await memory.index()
     assert "src/beta.py" not in paths(await memory.search("beta fruit", top_k=10))
@@ -135,7 +137,7 @@ async def test_what_is_ignored_from_now_on_goes_and_what_no_longer_is_comes(memo
     assert "src/alpha.py" not in paths(await memory.search("fruit", top_k=10))
 
 
-async def test_contexts_and_recalls_see_what_was_saved_too(memory: Memory, project: Path) -> None:
+async def test_contexts_and_recalls_include_saved_changes(memory: Memory, project: Path) -> None:
     await memory.index()
     put(project, "src/alpha.py", "def alpha():\n    return 'tamarind'\n")
     context = await memory.context("tamarind", 2_000)
@@ -147,7 +149,7 @@ async def test_contexts_and_recalls_see_what_was_saved_too(memory: Memory, proje
         assert [notice.code for notice in (await other.context("physalis", 2_000)).notices] == [freshness.STALE_INDEX]
 
 
-async def test_another_process_finds_what_was_saved_between_two_commands(project: Path) -> None:
+async def test_another_process_finds_changes_saved_between_two_commands(project: Path) -> None:
     async with opened(project) as first:
         await first.index()
     put(project, "src/alpha.py", "WORD = 'rambutan'\n")
@@ -189,17 +191,17 @@ async def test_a_commit_is_found_by_the_next_search(memory: Memory, project: Pat
     assert results[0].content.startswith("Prefer cherimoya")
 
 
-# --- what it says -----------------------------------------------------------------------------------------------------
+# --- notices ----------------------------------------------------------------------------------------------------------
 
 
-async def test_in_notice_mode_nothing_is_read_and_the_search_says_how_much_is_stale(project: Path) -> None:
+async def test_in_notice_mode_nothing_is_read_and_a_notice_counts_the_stale_files(project: Path) -> None:
     async with opened(project, freshness="notice") as memory:
         await memory.index()
         assert codes(await memory.search("fruit")) == []
         put(project, "src/alpha.py", "WORD = 'new'\n")
         put(project, "src/delta.py", "WORD = 'new'\n")
         (project / "src/beta.py").unlink()
-        for _ in range(2):  # it stays true
+        for _ in range(2):  # the second search reports it too
             results = await memory.search("fruit")
             assert results.degraded is None
             (notice,) = results.notices
@@ -208,20 +210,20 @@ async def test_in_notice_mode_nothing_is_read_and_the_search_says_how_much_is_st
         assert await memory.store.count({"path": "src/delta.py"}) == 0
 
 
-async def test_when_it_is_off_nothing_is_looked_at(project: Path) -> None:
+async def test_with_freshness_off_nothing_is_checked(project: Path) -> None:
     async with opened(project, freshness="off") as memory:
         await memory.index()
         put(project, "src/alpha.py", "WORD = 'new'\n")
         assert codes(await memory.search("fruit")) == []
 
 
-async def test_what_does_not_fit_into_the_budget_is_announced_and_the_rest_is_indexed(project: Path) -> None:
+async def test_files_beyond_the_budget_are_announced_and_the_others_indexed(project: Path) -> None:
     async with opened(project, freshness_budget=0.5) as memory:
         await memory.index()
-        seen = memory.project_index.state.seen()
-        assert seen is not None
-        seen.costs.update, seen.costs.update_byte = 0.01, 1e-5
-        memory.project_index.state.save(seen)
+        snapshot = memory.project_index.state.snapshot()
+        assert snapshot is not None
+        snapshot.costs.update, snapshot.costs.update_byte = 0.01, 1e-5
+        memory.project_index.state.save(snapshot)
         put(project, "src/big.py", "".join(f"value_{n} = {n}\n" for n in range(5_000)))
         put(project, "src/small.py", "WORD = 'salak'\n")
         texts, notices = await found(memory, "salak")
@@ -233,13 +235,13 @@ async def test_what_does_not_fit_into_the_budget_is_announced_and_the_rest_is_in
         assert (await memory.status()).index.stale_files == 0
 
 
-async def test_what_was_measured_on_a_busy_machine_is_forgotten_search_by_search(project: Path) -> None:
+async def test_costs_measured_on_a_busy_machine_decay_with_every_search(project: Path) -> None:
     async with opened(project, freshness_budget=2.0) as memory:
         await memory.index()
-        seen = memory.project_index.state.seen()
-        assert seen is not None
-        seen.costs.update = 5.0
-        memory.project_index.state.save(seen)
+        snapshot = memory.project_index.state.snapshot()
+        assert snapshot is not None
+        snapshot.costs.update = 5.0
+        memory.project_index.state.save(snapshot)
         put(project, "src/alpha.py", "WORD = 'bilberry'\n")
     stale = 0
     for _ in range(12):  # each in a process of its own, as commands are
@@ -250,16 +252,14 @@ async def test_what_was_measured_on_a_busy_machine_is_forgotten_search_by_search
     assert 3 <= stale < 12
 
 
-async def test_a_budget_of_nothing_reads_nothing(project: Path) -> None:
+async def test_a_budget_of_zero_reads_nothing(project: Path) -> None:
     async with opened(project, freshness_budget=0.0) as memory:
         await memory.index()
         put(project, "src/alpha.py", "WORD = 'new'\n")
         assert codes(await memory.search("fruit")) == ["stale_index"]
 
 
-async def test_an_update_that_takes_longer_than_expected_goes_on_behind_the_search(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_slow_update_continues_in_the_background(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with opened(project, freshness_budget=0.2) as memory:
         await memory.index()
         monkeypatch.setattr(freshness, "_PATIENCE", 0.0)
@@ -283,7 +283,7 @@ async def test_an_update_that_takes_longer_than_expected_goes_on_behind_the_sear
             assert time.monotonic() < deadline
 
 
-async def test_an_update_that_fails_behind_a_search_is_said_by_the_next(
+async def test_a_failed_background_update_is_reported_by_the_next_search(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with opened(project, freshness_budget=0.2) as memory:
@@ -304,12 +304,12 @@ async def test_an_update_that_fails_behind_a_search_is_said_by_the_next(
             assert time.monotonic() < deadline
 
 
-async def test_a_project_that_was_never_indexed_has_no_old_index(memory: Memory) -> None:
+async def test_a_project_that_was_never_indexed_is_not_stale(memory: Memory) -> None:
     await memory.remember("The tests need a loopback address.", kind="lesson")
     assert codes(await memory.search("loopback")) == []
 
 
-async def test_an_index_that_nobody_made_a_note_of_is_of_unknown_age(memory: Memory, project: Path) -> None:
+async def test_the_age_of_an_index_without_state_files_is_unknown(memory: Memory, project: Path) -> None:
     await memory.index()
     shutil.rmtree(project / ".aurora" / "state")
     async with opened(project) as other:
@@ -321,7 +321,7 @@ async def test_an_index_that_nobody_made_a_note_of_is_of_unknown_age(memory: Mem
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", "null", '{"format":1}', '{"format":99}', "\x00\xff"])
-async def test_a_damaged_note_counts_as_none(memory: Memory, project: Path, damage: str) -> None:
+async def test_a_damaged_state_file_counts_as_missing(memory: Memory, project: Path, damage: str) -> None:
     await memory.index()
     for file in (project / ".aurora" / "state").glob("*.json"):
         file.write_bytes(damage.encode("latin-1"))
@@ -347,11 +347,11 @@ async def test_an_older_copy_of_the_store_is_noticed(project: Path, tmp_path: Pa
         assert "not known how old" in (await found(memory, "fruit"))[1]
 
 
-async def test_another_way_of_making_documents_makes_every_file_stale(
+async def test_a_new_chunk_version_makes_every_file_stale(
     memory: Memory, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await memory.index()
-    monkeypatch.setattr(recipe, "CHUNKING_VERSION", 999)
+    monkeypatch.setattr(chunk_version, "CHUNKING_VERSION", 999)
     async with opened(project, freshness="notice") as newer:
         assert (await found(newer, "fruit"))[1].startswith("stale: 4 files;")
     async with opened(project) as newer:
@@ -359,10 +359,10 @@ async def test_another_way_of_making_documents_makes_every_file_stale(
         assert await newer.project_index.freshness.count_stale() is not None
 
 
-# --- what it survives -------------------------------------------------------------------------------------------------
+# --- failures ---------------------------------------------------------------------------------------------------------
 
 
-async def test_a_project_folder_that_is_gone_does_not_empty_the_index(project: Path, tmp_path: Path) -> None:
+async def test_a_missing_project_folder_does_not_empty_the_index(project: Path, tmp_path: Path) -> None:
     async with opened(project, tmp_path / "store") as memory:
         await memory.index()
         project.rename(tmp_path / "elsewhere")
@@ -375,7 +375,7 @@ async def test_a_project_folder_that_is_gone_does_not_empty_the_index(project: P
         assert (await found(memory, "alpha fruit"))[1] == ""
 
 
-async def test_files_that_vanish_in_masses_are_left_to_the_next_index_run(memory: Memory, project: Path) -> None:
+async def test_the_removal_of_most_files_is_left_to_the_next_index_run(memory: Memory, project: Path) -> None:
     for number in range(30):
         put(project, f"many/f{number}.py", f"VALUE_{number} = 'jackfruit'\n")
     await memory.index()
@@ -388,7 +388,7 @@ async def test_files_that_vanish_in_masses_are_left_to_the_next_index_run(memory
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root writes everything")
-async def test_a_store_that_cannot_be_written_is_searched_all_the_same(project: Path, tmp_path: Path) -> None:
+async def test_a_store_that_cannot_be_written_is_still_searched(project: Path, tmp_path: Path) -> None:
     async with opened(project, tmp_path / "store") as memory:
         await memory.index()
     put(project, "src/alpha.py", "WORD = 'new'\n")
@@ -398,28 +398,15 @@ async def test_a_store_that_cannot_be_written_is_searched_all_the_same(project: 
         assert (await found(memory, "fruit"))[1].startswith("stale: 1 file")
 
 
-async def test_a_store_that_refuses_to_be_written_costs_one_try(
-    memory: Memory, project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from aurora_dev.errors import StoreUnwritableError
-
-    await memory.index()
-    tries = 0
-
-    async def refuse(*_arguments: object, **_named: object) -> list[str]:
-        nonlocal tries
-        tries += 1
-        raise StoreUnwritableError("read-only")
-
-    monkeypatch.setattr(memory.store, "write", refuse)
-    put(project, "src/alpha.py", "WORD = 'new'\n")
-    for _ in range(3):
-        assert (await found(memory, "fruit"))[1].startswith("stale: 1 file; run")
-    assert tries == 1
-
-
-async def test_an_update_that_fails_is_said_and_not_tried_again_at_once(
-    memory: Memory, project: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "notice"),
+    [
+        (StoreUnwritableError("read-only"), "stale: 1 file; run"),
+        (StoreError("the disk is on fire"), "the index may be older than the project: the disk is on fire"),
+    ],
+)
+async def test_a_failed_update_is_reported_and_not_retried_at_once(
+    memory: Memory, project: Path, monkeypatch: pytest.MonkeyPatch, error: StoreError, notice: str
 ) -> None:
     await memory.index()
     tries = 0
@@ -427,16 +414,16 @@ async def test_an_update_that_fails_is_said_and_not_tried_again_at_once(
     async def fail(*_arguments: object, **_named: object) -> list[str]:
         nonlocal tries
         tries += 1
-        raise StoreError("the disk is on fire")
+        raise error
 
     monkeypatch.setattr(memory.store, "write", fail)
     put(project, "src/alpha.py", "WORD = 'new'\n")
     for _ in range(3):
-        assert "the disk is on fire" in (await found(memory, "fruit"))[1]
+        assert (await found(memory, "fruit"))[1].startswith(notice)
     assert tries == 1
 
 
-async def test_while_another_process_indexes_a_search_leaves_it_to_that(memory: Memory, project: Path) -> None:
+async def test_a_search_does_not_index_while_another_process_does(memory: Memory, project: Path) -> None:
     await memory.index()
     put(project, "src/alpha.py", "WORD = 'new'\n")
     with try_lock(memory.project_index.state.lock) as held:
@@ -447,39 +434,40 @@ async def test_while_another_process_indexes_a_search_leaves_it_to_that(memory: 
     assert len((await found(memory, "WORD = 'new'"))[0]) == 1
 
 
-async def test_searches_at_the_same_time_share_one_look(memory: Memory, project: Path) -> None:
+async def test_concurrent_searches_share_one_check(memory: Memory, project: Path) -> None:
     await memory.index()
     put(project, "src/alpha.py", "WORD = 'sapodilla'\n")
     results = await asyncio.gather(*(found(memory, "sapodilla") for _ in range(8)))
     assert all(len(texts) == 1 and notices == "" for texts, notices in results)
 
 
-@pytest.mark.usefixtures("project")
-async def test_a_slow_look_is_not_taken_before_every_search(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_check_does_not_precede_every_search(
+    memory: Memory, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await memory.index()
     looks = 0
-    look_at = look.look_at
+    find_changes = freshness.find_changes
 
-    def counted(*arguments: object, **named: object) -> look.Changes:
+    def counted(*arguments: object, **named: object) -> Changes:
         nonlocal looks
         looks += 1
-        return look_at(*arguments, **named)  # type: ignore[arg-type]
+        return find_changes(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(freshness, "look_at", counted)
+    monkeypatch.setattr(freshness, "find_changes", counted)
     for _ in range(3):
         await memory.search("fruit")
     assert looks == 3
-    monkeypatch.setattr(freshness, "_FREE_LOOK", 0.0)
-    monkeypatch.setattr(freshness, "_REST_AFTER_LOOK", 1e9)
+    monkeypatch.setattr(freshness, "_FREE_CHECK", 0.0)
+    monkeypatch.setattr(freshness, "_REST_AFTER_CHECK", 1e9)
     for _ in range(3):
         await memory.search("fruit")
     assert looks == 4
 
 
-# --- looks ------------------------------------------------------------------------------------------------------------
+# --- checks -----------------------------------------------------------------------------------------------------------
 
 
-async def test_looks_find_what_a_new_index_would_whatever_was_done(memory: Memory, project: Path) -> None:
+async def test_checks_find_the_same_changes_as_a_new_index_after_random_edits(memory: Memory, project: Path) -> None:
     import random
 
     chance = random.Random(7)
@@ -516,7 +504,7 @@ async def test_looks_find_what_a_new_index_would_whatever_was_done(memory: Memor
         assert stored == expected, f"after step {step}, action {action}"
 
 
-# --- runs that do not end ---------------------------------------------------------------------------------------------
+# --- runs that are killed, cancelled or fail --------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -534,7 +522,7 @@ def start() -> Iterator[Callable[[Path], subprocess.Popen[str]]]:
         process.communicate()
 
 
-async def test_a_killed_run_is_known_as_interrupted_until_the_next_one_ends(
+async def test_a_killed_run_is_interrupted_until_the_next_one_completes(
     project: Path, start: Callable[[Path], subprocess.Popen[str]]
 ) -> None:
     process = start(project)
@@ -560,7 +548,7 @@ async def test_a_killed_run_is_known_as_interrupted_until_the_next_one_ends(
         assert not [problem for problem in status.problems if problem.code == "run_incomplete"]
 
 
-def test_a_run_that_ends_while_its_note_is_read_was_not_interrupted(
+def test_a_run_that_ends_while_its_record_is_read_is_not_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = IndexState(tmp_path / "index", "main", tmp_path)
@@ -576,7 +564,7 @@ def test_a_run_that_ends_while_its_note_is_read_was_not_interrupted(
     assert run.outcome == "cancelled"
 
 
-async def test_a_run_that_fails_or_is_cancelled_says_so(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_or_cancelled_run_is_recorded_as_such(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     reached = asyncio.Event()
     write = memory.store.write
 
@@ -605,16 +593,16 @@ async def test_a_run_that_fails_or_is_cancelled_says_so(memory: Memory, monkeypa
     assert not is_held(memory.project_index.state.lock)
 
 
-async def test_the_state_of_two_projects_in_one_store_is_kept_apart(project: Path, tmp_path: Path) -> None:
+async def test_two_projects_in_one_store_have_separate_states(project: Path, tmp_path: Path) -> None:
     first = IndexState(tmp_path / "state", "default", project)
     second = IndexState(tmp_path / "state", "default", tmp_path)
-    first.save(index_state.Seen("1/1"))
-    assert first.seen() is not None
-    assert second.seen() is None
-    assert IndexState(tmp_path / "state", "other", project).seen() is None
+    first.save(ProjectSnapshot("1/1"))
+    assert first.snapshot() is not None
+    assert second.snapshot() is None
+    assert IndexState(tmp_path / "state", "other", project).snapshot() is None
 
 
-async def test_a_project_that_is_moved_with_its_store_stays_known(project: Path, tmp_path: Path) -> None:
+async def test_a_project_moved_with_its_store_keeps_its_state(project: Path, tmp_path: Path) -> None:
     async with opened(project) as memory:
         await memory.index()
     project.rename(tmp_path / "moved")
@@ -622,18 +610,18 @@ async def test_a_project_that_is_moved_with_its_store_stays_known(project: Path,
         assert await found(memory, "alpha fruit") == (["def alpha():\n    return 'alpha fruit'"], "")
 
 
-async def test_a_state_without_a_folder_lives_in_the_process(project: Path) -> None:
+async def test_a_state_without_a_folder_is_kept_in_memory(project: Path) -> None:
     state = IndexState(None, "default", project)
     state.begin()
     state.end("complete")
-    state.save(index_state.Seen("1/1"))
+    state.save(ProjectSnapshot("1/1"))
     run = state.last_run()
     assert run is not None
     assert run.outcome == "complete"
-    assert state.seen() is not None
+    assert state.snapshot() is not None
 
 
-async def test_the_state_is_readable_json_of_the_owner_alone(memory: Memory, project: Path) -> None:
+async def test_the_state_is_json_that_only_the_owner_can_read(memory: Memory, project: Path) -> None:
     await memory.index()
     (path,) = (project / ".aurora" / "state").glob("*.files.json")
     assert set(json.loads(path.read_text("utf-8"))["files"]) == {

@@ -1,3 +1,5 @@
+"""The indexer of files: incremental runs, interruptions, concurrent runs, batches and progress."""
+
 from __future__ import annotations
 
 import asyncio
@@ -9,21 +11,20 @@ from typing import Any
 
 import pytest
 
-from aurora_dev.core.faiss_store import FAISSLocalStore
+from aurora_dev.core.contracts import DocumentStore
 from aurora_dev.core.types import Document, Record
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import IndexingError, InvalidRequestError
+from aurora_dev.indexing import chunk_version
 from aurora_dev.indexing import file_reader as reading
-from aurora_dev.indexing import recipe
-from aurora_dev.indexing.chunking.chunker import chunk_text
-from aurora_dev.indexing.indexer import DocumentStore, Indexer, IndexOptions, IndexProgress, IndexReport
+from aurora_dev.indexing.indexer import Indexer, IndexOptions, IndexProgress, IndexReport
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
 TOKEN = "ghp_" + "a8Kd03mPq7Zt5LwXc1Rv9BnY2sHjF6gUeQ4i"
 
 
 class DictStore:
-    """A store in a dictionary, with the semantics of the protocol: a write is all or nothing, and takes its time."""
+    """A store in a dictionary, with the semantics of the protocol: writes are atomic and yield to other tasks."""
 
     namespace = "tests"
 
@@ -60,7 +61,7 @@ class DictStore:
 
 
 def faiss(folder: Path) -> VectorStore:
-    return VectorStore(FAISSLocalStore(folder), namespace="tests", embedder=HashingEmbedder(), reranker="none")
+    return VectorStore(path=folder, namespace="tests", embedder=HashingEmbedder(), reranker="none")
 
 
 @pytest.fixture(params=["dict", "faiss"])
@@ -103,7 +104,7 @@ async def contents(store: DictStore | VectorStore) -> dict[str, list[str]]:
 
 
 async def fresh(root: Path) -> dict[str, list[str]]:
-    """What a store holds that has never held anything else."""
+    """Return the contents of a new store after one run."""
     empty = DictStore()
     await index(empty, root)
     return await contents(empty)
@@ -113,7 +114,7 @@ def files(report: IndexReport) -> tuple[int, int, int, int]:
     return report.files_added, report.files_updated, report.files_removed, report.files_unchanged
 
 
-async def test_a_first_run_stores_every_file_and_says_so(store: DictStore | VectorStore, root: Path) -> None:
+async def test_a_first_run_stores_and_reports_every_file(store: DictStore | VectorStore, root: Path) -> None:
     report = await index(store, root)
     records = await store.scan(None, content=True)
     assert files(report) == (3, 0, 0, 0)
@@ -152,7 +153,9 @@ async def test_a_changed_file_is_replaced_in_one_write(root: Path) -> None:
     assert await contents(store) == await fresh(root)
 
 
-async def test_a_line_inserted_above_moves_no_id_but_the_lines(store: DictStore | VectorStore, root: Path) -> None:
+async def test_a_line_inserted_above_changes_line_numbers_but_no_ids(
+    store: DictStore | VectorStore, root: Path
+) -> None:
     await index(store, root)
     before = {r.id: r.metadata["start_line"] for r in await store.scan(None) if r.metadata["path"] == "pkg/b.py"}
     put(root, "pkg/b.py", "\n\n" + function("gamma"))
@@ -163,7 +166,7 @@ async def test_a_line_inserted_above_moves_no_id_but_the_lines(store: DictStore 
     assert any(after[id_] != before[id_] for id_ in kept)
 
 
-async def test_files_that_vanish_or_are_ignored_leave(store: DictStore | VectorStore, root: Path) -> None:
+async def test_deleted_and_ignored_files_are_removed(store: DictStore | VectorStore, root: Path) -> None:
     await index(store, root)
     (root / "a.py").unlink()
     put(root, ".auroraignore", "pkg/\n.auroraignore\n")
@@ -174,7 +177,7 @@ async def test_files_that_vanish_or_are_ignored_leave(store: DictStore | VectorS
     assert report.skipped_reasons == {"ignored": 2}
 
 
-async def test_a_file_that_becomes_binary_or_empty_leaves(store: DictStore | VectorStore, root: Path) -> None:
+async def test_a_file_that_becomes_binary_or_empty_is_removed(store: DictStore | VectorStore, root: Path) -> None:
     await index(store, root)
     put(root, "a.py", b"\0\1\2")
     put(root, "pkg/b.py", "\n \n")
@@ -184,9 +187,7 @@ async def test_a_file_that_becomes_binary_or_empty_leaves(store: DictStore | Vec
     assert report.files_removed == 2
 
 
-async def test_notes_of_agents_are_left_alone_even_where_they_name_a_path(
-    store: DictStore | VectorStore, root: Path
-) -> None:
+async def test_notes_stay_even_if_they_name_a_path(store: DictStore | VectorStore, root: Path) -> None:
     notes = [Document("a note", {"path": "a.py"}, "n1"), Document("another", {"path": "gone.py", "kind": "x"}, "n2")]
     await store.write(notes, masked=True)
     await index(store, root)
@@ -205,7 +206,7 @@ async def test_exact_repeats_in_one_file_are_all_stored(store: DictStore | Vecto
     assert files(await index(store, root)) == (0, 0, 0, 4)
 
 
-async def test_an_interrupted_run_continues_where_it_was(root: Path) -> None:
+async def test_an_interrupted_run_continues(root: Path) -> None:
     for number in range(20):
         put(root, f"m{number:02}.py", function(f"f{number}"))
     store = DictStore()
@@ -229,7 +230,7 @@ async def test_an_interrupted_run_continues_where_it_was(root: Path) -> None:
     assert await contents(store) == await fresh(root)
 
 
-async def test_a_file_of_which_a_part_is_missing_is_stored_anew(store: DictStore | VectorStore, root: Path) -> None:
+async def test_a_file_with_a_missing_chunk_is_stored_again(store: DictStore | VectorStore, root: Path) -> None:
     await index(store, root)
     victim = next(record.id for record in await store.scan(None) if record.metadata["path"] == "a.py")
     await store.write([], [victim], masked=True)
@@ -238,12 +239,12 @@ async def test_a_file_of_which_a_part_is_missing_is_stored_anew(store: DictStore
     assert await contents(store) == await fresh(root)
 
 
-async def test_a_file_whose_records_are_of_two_versions_is_stored_anew(root: Path) -> None:
+async def test_a_file_with_chunks_of_two_versions_is_stored_again(root: Path) -> None:
     store = DictStore()
     await index(store, root)
     ids = [record.id for record in await store.scan(None) if record.metadata["path"] == "a.py"]
     assert len(ids) > 1
-    for id_ in (ids[0], ids[-1]):  # whichever comes first
+    for id_ in (ids[0], ids[-1]):  # in any order
         record = store.records[id_]
         store.records[id_] = Record(id_, record.content, {**record.metadata, "file_hash": "another"})
         assert files(await index(store, root)) == (0, 1, 0, 2)
@@ -259,10 +260,10 @@ async def test_a_full_run_stores_everything_again(root: Path) -> None:
     assert report.chunks_added == report.chunks_removed == 0
 
 
-async def test_a_new_way_of_cutting_reads_every_file_anew(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_new_chunking_version_reads_every_file_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = DictStore()
     await index(store, root)
-    monkeypatch.setattr(recipe, "CHUNKING_VERSION", 999)
+    monkeypatch.setattr(chunk_version, "CHUNKING_VERSION", 999)
     assert files(await index(store, root)) == (0, 3, 0, 0)
 
 
@@ -277,7 +278,7 @@ async def test_secrets_are_masked_unless_switched_off(store: DictStore | VectorS
     assert (await contents(store))["c.py"] == [f'token = "{TOKEN}"']
 
 
-async def test_what_cannot_be_read_this_time_stays(
+async def test_chunks_of_unreadable_files_stay(
     store: DictStore | VectorStore, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await index(store, root)
@@ -302,7 +303,7 @@ async def test_what_cannot_be_read_this_time_stays(
     assert report.files_removed == 0
 
 
-async def test_a_file_that_no_grammar_can_cut_is_reported_and_ends_nothing(
+async def test_a_file_that_cannot_be_cut_is_reported_without_failing_the_run(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = chunk_text
@@ -319,7 +320,7 @@ async def test_a_file_that_no_grammar_can_cut_is_reported_and_ends_nothing(
     assert set(await contents(store)) == {"README.md", "a.py"}
 
 
-async def test_batches_are_bounded_and_split_no_file(root: Path) -> None:
+async def test_batches_are_bounded_and_contain_whole_files(root: Path) -> None:
     for number in range(30):
         put(root, f"m{number:02}.py", "\n\n".join(function(f"f{number}_{n}") for n in range(number % 4 + 1)))
     put(root, "zz_large.py", "\n\n".join(function(f"large{n}") for n in range(30)))
@@ -348,7 +349,7 @@ async def test_progress_grows_to_the_number_of_files(root: Path) -> None:
     assert len(steps) > 4
 
 
-async def test_files_are_cut_while_the_batch_before_is_written_and_never_on_the_event_loop(
+async def test_files_are_cut_in_a_thread_while_the_previous_batch_is_written(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(6):
@@ -362,12 +363,12 @@ async def test_files_are_cut_while_the_batch_before_is_written_and_never_on_the_
     def watched(text: str, path: str) -> list[Document]:
         threads.add(threading.get_ident())
         cut.append(path)
-        if len(cut) == 3:  # the first batch has one file, and one more was read to see that it is full
+        if len(cut) == 3:  # the first batch has one file, and another was read to see that the batch is full
             second_is_cut.set()
         return real(text, path)
 
     async def wait_for_the_reader() -> None:
-        # Ends only where the reader goes on during the write.
+        # This ends only if the reader continues during the write.
         assert await asyncio.to_thread(second_is_cut.wait, 10)
 
     monkeypatch.setattr(reading, "chunk_text", watched)
@@ -401,7 +402,7 @@ async def test_the_reader_is_never_more_than_a_batch_ahead(root: Path, monkeypat
     assert max(ahead) <= 2 * 4 + 1
 
 
-async def test_cancelling_leaves_whole_files_and_the_next_run_does_the_rest(root: Path) -> None:
+async def test_a_cancelled_run_leaves_whole_files_and_the_next_run_continues(root: Path) -> None:
     for number in range(20):
         put(root, f"m{number:02}.py", "\n\n".join(function(f"f{number}_{n}") for n in range(3)))
     store = DictStore()
@@ -428,7 +429,7 @@ async def test_cancelling_leaves_whole_files_and_the_next_run_does_the_rest(root
     assert await contents(store) == expected
 
 
-async def test_two_runs_at_once_end_with_the_right_content(tmp_path: Path, root: Path) -> None:
+async def test_two_concurrent_runs_end_with_the_right_content(tmp_path: Path, root: Path) -> None:
     for number in range(12):
         put(root, f"m{number:02}.py", function(f"f{number}"))
     stores = [faiss(tmp_path / "store") for _ in range(2)]
@@ -445,7 +446,7 @@ async def test_two_runs_at_once_end_with_the_right_content(tmp_path: Path, root:
 
 
 @pytest.mark.parametrize("adds_a_file", [False, True])
-async def test_a_run_that_read_an_older_version_repairs_what_it_mixed(root: Path, adds_a_file: bool) -> None:
+async def test_a_run_repairs_files_that_it_mixed_with_a_concurrent_one(root: Path, adds_a_file: bool) -> None:
     store = DictStore()
     await index(store, root)
     put(root, "a.py", function("older"))
@@ -475,6 +476,6 @@ async def test_a_missing_folder_and_a_file_are_refused(root: Path) -> None:
 
 @pytest.mark.parametrize("name", ["batch_chunks", "first_batch_chunks", "batch_files"])
 @pytest.mark.parametrize("value", [0, -1, 1.5, True, "9"])
-def test_options_that_make_no_sense_are_refused(name: str, value: object) -> None:
+def test_options_out_of_range_are_refused(name: str, value: object) -> None:
     with pytest.raises(InvalidRequestError, match=name):
         IndexOptions(**{name: value})  # type: ignore[arg-type]

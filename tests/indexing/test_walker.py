@@ -1,3 +1,5 @@
+"""The walk: ignore rules, skipped files and folders with their reasons, links, encodings."""
+
 from __future__ import annotations
 
 import os
@@ -49,7 +51,7 @@ def reasons(root: Path) -> dict[str, str]:
     return {entry.path: entry.reason for entry in skipped}
 
 
-def test_files_come_sorted_by_path_with_their_size_and_place(tmp_path: Path) -> None:
+def test_files_are_sorted_by_path_and_have_their_size_and_absolute_path(tmp_path: Path) -> None:
     write(tmp_path, "b.py", "a/z.py", "a.py", "a-b/x.py", "a/b/c.py", "A.py")
     files = list(walk(tmp_path))
     assert [file.path for file in files] == sorted(["b.py", "a/z.py", "a.py", "a-b/x.py", "a/b/c.py", "A.py"])
@@ -67,7 +69,7 @@ def test_gitignore_excludes_and_negates_in_order(tmp_path: Path) -> None:
     assert paths(tmp_path) == ["docs/in/a.txt", "keep.log", "sub/only_root.txt"]
 
 
-def test_a_nested_gitignore_counts_for_its_folder_and_wins_over_the_one_above(tmp_path: Path) -> None:
+def test_a_nested_gitignore_applies_to_its_folder_before_the_one_above(tmp_path: Path) -> None:
     put(tmp_path, ".gitignore", "*.gen\n")
     put(tmp_path, "sub/.gitignore", "!wanted.gen\n/here.py\n")
     write(tmp_path, "wanted.gen", "sub/wanted.gen", "sub/other.gen", "sub/here.py", "sub/in/here.py", "here.py")
@@ -80,7 +82,7 @@ def test_nothing_comes_back_below_an_excluded_folder(tmp_path: Path) -> None:
     assert paths(tmp_path) == ["open/kept.py"]
 
 
-def test_the_repositorys_exclude_file_and_folders_above_the_root_count(tmp_path: Path) -> None:
+def test_the_exclude_file_and_gitignores_above_the_root_apply(tmp_path: Path) -> None:
     put(tmp_path, ".git/info/exclude", "excluded.py\n/part/anchored.py\n")
     put(tmp_path, ".gitignore", "*.above\npart/deep/*.txt\n")
     write(tmp_path, "part/excluded.py", "part/anchored.py", "part/a.above", "part/deep/a.txt", "part/deep/a.py")
@@ -96,7 +98,7 @@ def test_a_linked_worktree_uses_the_exclude_file_of_its_repository(tmp_path: Pat
     assert paths(tmp_path / "w") == ["a.py"]
 
 
-def test_auroraignore_wins_and_brings_back(tmp_path: Path) -> None:
+def test_auroraignore_takes_precedence_and_brings_back(tmp_path: Path) -> None:
     put(tmp_path, ".gitignore", "*.gen\nbuild/\nlogs/\n")
     put(tmp_path, ".auroraignore", "!api.gen\n!build/\n!vendor/\n!bundle.min.js\nlegacy/\n")
     write(
@@ -106,7 +108,7 @@ def test_auroraignore_wins_and_brings_back(tmp_path: Path) -> None:
     assert paths(tmp_path) == ["a.py", "api.gen", "build/in/y.py", "build/x.py", "bundle.min.js", "vendor/v.py"]
 
 
-def test_what_auroraignore_brings_back_is_not_excluded_again_inside(tmp_path: Path) -> None:
+def test_a_folder_brought_back_by_auroraignore_is_listed_completely(tmp_path: Path) -> None:
     put(tmp_path, ".gitignore", "out/gen/\n*/skipped.py\n")
     put(tmp_path, ".auroraignore", "!gen/\n")
     write(tmp_path, "out/gen/a.py", "out/gen/in/b.py", "out/skipped.py")
@@ -119,7 +121,7 @@ def test_no_pattern_brings_back_secrets_or_version_control(tmp_path: Path) -> No
     assert paths(tmp_path) == ["a.py"]
 
 
-def test_folders_that_others_wrote_or_tools_made_are_left_out(tmp_path: Path) -> None:
+def test_vendored_and_generated_folders_are_left_out(tmp_path: Path) -> None:
     left_out = ["node_modules", "vendor", "third_party", ".venv", "venv", "__pycache__", ".tox", ".mypy_cache", "dist"]
     left_out += ["build", "target", "lib/site-packages", "x.egg-info", "sub/node_modules"]
     write(tmp_path, *(f"{folder}/a.py" for folder in left_out), "src/a.py", "myenv/pyvenv.cfg", "myenv/lib/a.py")
@@ -183,7 +185,7 @@ def test_templates_and_code_about_secrets_are_read(name: str) -> None:
 
 
 @posix_only
-def test_links_are_read_once_and_never_lead_out(tmp_path: Path) -> None:
+def test_links_are_read_once_and_never_outside_the_root(tmp_path: Path) -> None:
     root = tmp_path / "root"
     write(root, "src/a.py", ".git/config", ".env", "node_modules/m/index.js")
     write(tmp_path, "outside.py")
@@ -230,7 +232,7 @@ def test_pipes_and_sockets_are_reported_and_not_opened(tmp_path: Path, monkeypat
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads everything")
-def test_what_cannot_be_read_is_reported_and_ends_nothing(tmp_path: Path) -> None:
+def test_unreadable_files_and_folders_are_reported_without_ending_the_walk(tmp_path: Path) -> None:
     write(tmp_path, "a.py", "locked/b.py", "c.py")
     (tmp_path / "locked").chmod(0)
     (tmp_path / "c.py").chmod(0)
@@ -241,7 +243,7 @@ def test_what_cannot_be_read_is_reported_and_ends_nothing(tmp_path: Path) -> Non
         (tmp_path / "locked").chmod(0o700)
 
 
-def test_a_folder_that_fails_to_list_is_reported_and_ends_nothing(
+def test_a_folder_that_cannot_be_listed_is_reported_without_ending_the_walk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, "a.py", "broken/b.py", "c.py")
@@ -265,7 +267,7 @@ def test_a_name_that_is_not_utf8_is_reported(tmp_path: Path) -> None:
     assert reasons(tmp_path) == {"bad\\udcff.py": "name is not valid UTF-8"}
 
 
-def test_a_missing_root_and_a_file_as_root_say_what_to_do(tmp_path: Path) -> None:
+def test_a_missing_root_or_a_file_as_root_is_an_error(tmp_path: Path) -> None:
     put(tmp_path, "file.py", "x")
     with pytest.raises(IndexingError, match=r"There is no folder .*missing"):
         walk(tmp_path / "missing")
@@ -275,13 +277,13 @@ def test_a_missing_root_and_a_file_as_root_say_what_to_do(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("text", ["", "plain\n", "a\r\nb\rc\n", "ünïcödé 😀\n", "\u2028line"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
-def test_text_comes_back_as_it_was_written(text: str, encoding: str, tmp_path: Path) -> None:
+def test_read_text_returns_the_text_unchanged(text: str, encoding: str, tmp_path: Path) -> None:
     put(tmp_path, "a.txt", text.encode(encoding))
     (file,) = walk(tmp_path)
     assert read_text(file) == text
 
 
-def test_other_encodings_are_guessed_and_never_fail() -> None:
+def test_other_encodings_are_guessed_without_errors(tmp_path: Path) -> None:
     assert decode("café – “x”\r\n".encode("cp1252")) == "café – “x”\r\n"
     assert decode(b"\x81\x8d caf\xe9") == "\x81\x8d café"
     assert decode(b"\xff\xfea") is not None  # half a UTF-16 character
@@ -332,7 +334,7 @@ def test_ignore_rules_agree_with_git(
     assert paths(root) == expected
 
 
-def test_a_hundred_patterns_cost_little_more_than_none(tmp_path: Path) -> None:
+def test_a_hundred_ignore_patterns_cost_little_more_than_none(tmp_path: Path) -> None:
     patterns = [f"*.x{n}" for n in range(60)] + [f"name{n}/" for n in range(40)] + ["/a/**/b", "*.py[cod]", "!keep.py"]
     for folder in range(20):
         (tmp_path / f"d{folder}").mkdir()

@@ -1,3 +1,5 @@
+"""The watch: batches after file changes, branch switches and commits; polling; errors."""
+
 from __future__ import annotations
 
 import asyncio
@@ -12,7 +14,6 @@ import pytest
 from git_repository import Repository
 
 from aurora_dev.config import Settings
-from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import StoreError
 from aurora_dev.indexing import watch
@@ -20,7 +21,13 @@ from aurora_dev.indexing.watch import WatchBatch
 from aurora_dev.memory import Memory
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
-PATIENCE = 30.0  # seconds, of a busy machine
+sys.path.insert(0, str(Path(__file__).parent.parent / "history"))
+try:
+    from repository import Repository
+finally:
+    sys.path.pop(0)
+
+PATIENCE = 30.0  # seconds, for a busy machine
 
 
 @pytest.fixture
@@ -37,7 +44,7 @@ def put(root: Path, path: str, text: str) -> None:
 
 
 class Watching:
-    """A watch in the background whose batches can be waited for."""
+    """A watch in a background task, with a queue of its batches."""
 
     def __init__(self, memory: Memory, **options: Any) -> None:
         self.memory = memory
@@ -54,14 +61,14 @@ class Watching:
         waiting = asyncio.ensure_future(self.batches.get())
         await asyncio.wait({waiting, self.task}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
         if self.task.done() and not waiting.done():
-            await self.task  # raises what ended it
+            await self.task  # raises its error
         assert waiting.done(), "no batch came"
         batch = waiting.result()
         assert batch is not None, "the watch ended"
         return batch
 
     async def until(self, path: str, count: int = 1) -> list[WatchBatch]:
-        """Return the batches up to the one after which a path has so many documents."""
+        """Return the batches up to the one after which a path has ``count`` chunks."""
         batches: list[WatchBatch] = []
         while await self.memory.store.count({"path": path}) != count:
             batches.append(await self.next())
@@ -70,7 +77,7 @@ class Watching:
 
 @asynccontextmanager
 async def watching(project: Path, **options: Any) -> AsyncIterator[Watching]:
-    store = VectorStore(FAISSLocalStore(project / ".aurora"), embedder=HashingEmbedder(), reranker="none")
+    store = VectorStore(path=project / ".aurora", embedder=HashingEmbedder(), reranker="none")
     async with Memory.open(project, settings=Settings(reranker="none", user_store="none"), store=store) as memory:
         started = Watching(memory, **options)
         try:
@@ -81,7 +88,7 @@ async def watching(project: Path, **options: Any) -> AsyncIterator[Watching]:
             await store.close()
 
 
-async def test_a_watch_begins_by_indexing_and_follows_what_is_saved(project: Path) -> None:
+async def test_a_watch_indexes_the_project_and_then_every_change(project: Path) -> None:
     async with watching(project) as started:
         first = await started.next()
         assert (first.first, first.files_updated, first.polling, first.error) == (True, 1, None, None)
@@ -97,7 +104,7 @@ async def test_a_watch_begins_by_indexing_and_follows_what_is_saved(project: Pat
         assert await started.memory.store.count({"path": "src/new/deep/beta.py"}) == 0
 
 
-async def test_what_no_walk_lists_makes_no_batch(project: Path) -> None:
+async def test_files_that_no_walk_lists_cause_no_batch(project: Path) -> None:
     put(project, ".gitignore", "ignored/\n*.log\n")
     put(project, "ignored/a.py", "A = 1\n")
     put(project, "node_modules/b.py", "B = 1\n")
@@ -135,7 +142,7 @@ async def test_a_branch_switch_is_one_batch(tmp_path: Path) -> None:
         assert (batch.files_updated, batch.files_removed, batch.commits) == (50, 0, 1)
 
 
-async def test_a_commit_is_noticed_though_no_file_of_the_project_changes(tmp_path: Path) -> None:
+async def test_a_commit_without_changed_files_is_noticed(tmp_path: Path) -> None:
     repository = Repository(tmp_path / "project")
     repository.commit("Begin", a__py="A = 1\n", __gitignore=".aurora\n")
     async with watching(repository.root) as started:
@@ -144,7 +151,9 @@ async def test_a_commit_is_noticed_though_no_file_of_the_project_changes(tmp_pat
         assert (await started.next()).commits == 1
 
 
-async def test_an_error_is_told_once_and_survived(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_error_is_reported_once_and_the_watch_continues(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with watching(project) as started:
         await started.next()
         store = started.memory.store
@@ -167,7 +176,7 @@ async def test_an_error_is_told_once_and_survived(project: Path, monkeypatch: py
         assert failures >= 3
 
 
-async def test_where_the_system_cannot_watch_the_project_is_polled_and_that_is_said(
+async def test_a_project_that_cannot_be_watched_is_polled_and_the_batch_says_why(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import watchfiles
@@ -176,7 +185,7 @@ async def test_where_the_system_cannot_watch_the_project_is_polled_and_that_is_s
         raise OSError(errno.ENOSPC, "OS file watch limit reached")
 
     monkeypatch.setattr(watchfiles, "awatch", refuse)
-    monkeypatch.setattr(watch, "_POLL_EVERY", 0.05)
+    monkeypatch.setattr(watch, "_POLL_INTERVAL", 0.05)
     async with watching(project) as started:
         assert (await started.next()).polling is None
         batch = await started.next()
@@ -187,21 +196,21 @@ async def test_where_the_system_cannot_watch_the_project_is_polled_and_that_is_s
         assert batch.files_updated == 1
 
 
-async def test_polling_can_be_asked_for(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "_POLL_EVERY", 0.05)
+async def test_polling_can_be_requested(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "_POLL_INTERVAL", 0.05)
     async with watching(project, poll=True) as started:
         assert (await started.next()).polling == "asked to"
         put(project, "src/beta.py", "BETA = 1\n")
         assert (await started.next()).files_updated == 1
 
 
-async def test_a_watch_waits_until_git_is_done(tmp_path: Path) -> None:
+async def test_a_watch_waits_until_wait_for_git(tmp_path: Path) -> None:
     repository = Repository(tmp_path / "project")
     repository.commit("Begin", a__py="A = 1\n", __gitignore=".aurora\n")
     stop = asyncio.Event()
     lock = repository.root / ".git" / "index.lock"
     lock.touch()
-    waiting = asyncio.create_task(watch._git_is_done(repository.root, stop))
+    waiting = asyncio.create_task(watch._wait_for_git(repository.root, stop))
     done, _ = await asyncio.wait({waiting}, timeout=0.3)
     assert not done
     lock.unlink()
@@ -209,7 +218,7 @@ async def test_a_watch_waits_until_git_is_done(tmp_path: Path) -> None:
 
 
 async def test_closing_a_watch_ends_it(project: Path) -> None:
-    store = VectorStore(FAISSLocalStore(project / ".aurora"), embedder=HashingEmbedder(), reranker="none")
+    store = VectorStore(path=project / ".aurora", embedder=HashingEmbedder(), reranker="none")
     async with Memory.open(project, settings=Settings(reranker="none", user_store="none"), store=store) as memory:
         batches = memory.watch()
         assert (await anext(batches)).first

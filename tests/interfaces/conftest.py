@@ -1,4 +1,4 @@
-"""What these tests share: the command line in this process, and ways to reach an MCP server over a small project."""
+"""Shared fixtures: the command line in this process, and clients of an MCP server over a small project."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def clean_environment(**extra: str) -> dict[str, str]:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Result]]:
-    """The command line inside this process, with no settings but those that are given."""
+    """Run the command line in this process, with only the settings that a test passes."""
     logger = logging.getLogger("aurora_dev")
     handlers, level = list(logger.handlers), logger.level
     for name in list(os.environ):
@@ -76,15 +76,31 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Result]]:
     logger.setLevel(level)
 
 
+@pytest.fixture(scope="session")
+def write_two_files() -> Callable[[Path], None]:
+    """Write a project of two files, one of which contains terminal escape sequences."""
+
+    def write(root: Path) -> None:
+        (root / "src").mkdir(parents=True)
+        (root / "src" / "auth.py").write_text(
+            'def verify_token(token):\n    """Check a signature."""\n    return token == "ok"\n\n\n'
+            "def paint():\n    return '\x1b[31mred\x1b]0;owned\x07'\n",
+            encoding="utf-8",
+        )
+        (root / "README.md").write_text("# Sample\n\nTokens are verified in one place.\n", encoding="utf-8")
+
+    return write
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project that nobody has indexed."""
+    """A project without an index."""
     return write_project(tmp_path / "project")
 
 
 @pytest.fixture(scope="session")
 def indexed_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with an index, which tests may search and add memories to, but whose files they leave alone."""
+    """A project with an index. Tests may search it and add notes, but must not change its files."""
     from aurora_dev import Memory
 
     root = write_project(tmp_path_factory.mktemp("mcp") / "project")
@@ -119,10 +135,10 @@ def mcp_client() -> Callable[..., AbstractAsyncContextManager[Any]]:
 
 
 class RawServer:
-    """A server process, spoken to in bytes.
+    """A server process, driven with raw bytes.
 
     Args:
-        arguments: After ``aurora mcp``; or, with ``code``, of that program.
+        arguments: The arguments of ``aurora mcp``, or of the program in ``code``.
     """
 
     def __init__(self, *arguments: str, code: str | None = None, cwd: Path | None = None, **environment: str) -> None:
@@ -158,7 +174,7 @@ class RawServer:
         return message
 
     def ask(self, identifier: int | str, method: str, **params: Any) -> dict[str, Any]:
-        """Send a request and return its answer; what comes in between is dropped."""
+        """Send a request and return its answer; messages in between are dropped."""
         self.send({"jsonrpc": "2.0", "id": identifier, "method": method, "params": params})
         while (message := self.receive()).get("id") != identifier:
             pass
@@ -171,9 +187,8 @@ class RawServer:
         return answer
 
     def end(self, number: int | None = None) -> tuple[int, bytes, bytes]:
-        """Close its input, or send it a signal; return its exit code and what was left on both streams."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
+        """Close its input or send it a signal; return the exit code and the rest of both streams."""
+        assert self.process.stdin is not None and self.process.stdout is not None
         if number is not None:
             self.process.send_signal(number)
             code = self.process.wait(60)
@@ -197,7 +212,7 @@ class RawServer:
 
 @pytest.fixture
 def raw_server() -> Iterator[Callable[..., RawServer]]:
-    """Start server processes that are gone when the test is."""
+    """Start server processes that are killed after the test."""
     servers: list[RawServer] = []
 
     def start(*arguments: str, **options: Any) -> RawServer:
@@ -210,7 +225,7 @@ def raw_server() -> Iterator[Callable[..., RawServer]]:
 
 
 class HTTPServer:
-    """A server process that listens; ``url`` and ``token`` are what it said on standard error."""
+    """A server process that listens; ``url`` and ``token`` are read from its standard error."""
 
     def __init__(self, root: Path, *arguments: str, **environment: str) -> None:
         self.process = subprocess.Popen(
@@ -221,15 +236,14 @@ class HTTPServer:
             env=clean_environment(**environment),
         )
         assert self.process.stderr is not None
-        self.said = ""
-        while "token: " not in self.said:
+        self.output = ""
+        while "token: " not in self.output:
             line = self.process.stderr.readline()
-            assert line, f"the server ended: {self.said}"
-            self.said += line
-        found = re.search(r"at (http://\S+/mcp)\n", self.said)
-        token = re.search(r"aurora: token: (\S+)\n", self.said)
-        assert found, self.said
-        assert token, self.said
+            assert line, f"the server ended: {self.output}"
+            self.output += line
+        found = re.search(r"at (http://\S+/mcp)\n", self.output)
+        token = re.search(r"aurora: token: (\S+)\n", self.output)
+        assert found and token, self.output
         self.url, self.token = found[1], token[1]
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""Memory: notes are kept and found, what is stored is told, and a memory that is not open says so."""
+"""`Memory`: notes, indexing, status, and errors of a memory that is not open."""
 
 import asyncio
 from pathlib import Path
@@ -31,7 +31,7 @@ async def test_a_note_is_found_by_a_later_process_with_its_kind_and_tags(tmp_pat
         assert [result.id for result in tagged] == [note.id]
 
 
-async def test_the_store_lies_in_the_project(tmp_path: Path) -> None:
+async def test_the_store_is_in_the_project(tmp_path: Path) -> None:
     async with Memory.open(tmp_path) as memory:
         await memory.remember("x is y")
     assert (tmp_path / ".aurora").is_dir()
@@ -65,7 +65,7 @@ async def test_a_credential_in_a_note_is_masked_unless_that_is_switched_off(tmp_
         ({"content": "x", "tags": ["ok", "y" * 65]}, "tag"),
         ({"content": "x", "tags": None}, "list of names"),
         ({"content": "x", "metadata": 3}, "mapping"),
-        ({"content": "x", "metadata": {"file_hash": "a"}}, "would go with the next index"),
+        ({"content": "x", "metadata": {"file_hash": "a"}}, "which the next index run would remove"),
     ],
 )
 async def test_a_note_that_cannot_be_kept_says_why_and_stores_nothing(
@@ -150,7 +150,7 @@ async def test_status_says_what_is_degraded_and_how_to_fix_it(tmp_path: Path, mo
         assert status.stored_embedder.startswith("bundled/")
 
 
-async def test_reembedding_brings_vectors_of_another_embedder_back(tmp_path: Path) -> None:
+async def test_reembedding_replaces_vectors_of_another_embedder(tmp_path: Path) -> None:
     async with VectorStore(path=tmp_path / ".aurora", embedder=HashingEmbedder(), reranker="none") as store:
         await store.upsert([Document("x is y", {"kind": "note"})])
     async with Memory.open(tmp_path) as memory:
@@ -162,7 +162,7 @@ async def test_reembedding_brings_vectors_of_another_embedder_back(tmp_path: Pat
         assert (status.vectors, status.records) == (1, 1)
 
 
-async def test_a_changed_bundled_model_is_brought_up_to_date_by_indexing(tmp_path: Path) -> None:
+async def test_indexing_reembeds_after_a_change_of_the_bundled_model(tmp_path: Path) -> None:
     class EarlierBundled(HashingEmbedder):
         @property
         def name(self) -> str:

@@ -1,4 +1,4 @@
-"""Several projects are searched at once, and each result says which one it is of."""
+"""Searching several projects at once; each result names its project."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def made(folder: Path, *texts: str) -> Path:
     return folder
 
 
-async def test_the_best_of_all_come_first_and_name_their_project(tmp_path: Path) -> None:
+async def test_the_best_results_of_all_projects_come_first_and_name_their_project(tmp_path: Path) -> None:
     shop = await made(tmp_path / "shop", "def refund_payment(order): return order", "def paint(): return 1")
     blog = await made(tmp_path / "blog", "def publish_article(text): return text", "def paint_wall(): return 2")
     results = await search_projects([shop, blog], "how are payments refunded", top_k=3, rerank=False)
@@ -31,7 +31,7 @@ async def test_the_best_of_all_come_first_and_name_their_project(tmp_path: Path)
     assert back[0].metadata["project"] == str(blog)
 
 
-async def test_memories_that_are_open_stay_open(tmp_path: Path) -> None:
+async def test_open_memories_stay_open(tmp_path: Path) -> None:
     shop = await made(tmp_path / "shop", "def refund_payment(order): return order")
     blog = await made(tmp_path / "blog", "def publish_article(text): return text")
     async with Memory.open(shop) as memory:
@@ -39,7 +39,7 @@ async def test_memories_that_are_open_stay_open(tmp_path: Path) -> None:
         assert await memory.store.count() == 1
 
 
-async def test_the_users_own_memories_join_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_notes_of_the_user_are_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AURORA_USER_STORE", str(tmp_path / "own"))
     shop = await made(tmp_path / "shop", "def refund_payment(order): return order")
     blog = await made(tmp_path / "blog", "def publish_article(text): return text")

@@ -1,4 +1,4 @@
-"""A memory of a small project whose clock the tests turn."""
+"""A memory of an empty project whose clock tests can set ahead."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def memory(project: Path) -> AsyncIterator[Memory]:
 
 @pytest.fixture
 def turn(memory: Memory) -> Turn:
-    """Return a function that sets the clock of the memory and of its store so many seconds ahead."""
+    """Return a function that sets the clock of the notes and of the store ahead by some seconds."""
 
     def ahead(seconds: float) -> None:
         def clock() -> float:

@@ -1,4 +1,4 @@
-"""A process that remembers, for tests: ``sharing_notes.py PROJECT NAME COUNT SENTENCE``; it begins when told to."""
+"""A process that stores notes: ``sharing_notes.py PROJECT NAME COUNT SENTENCE``. It begins at a line on its input."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def main(project: str, name: str, count: int, shared: str) -> None:
             def tagged(note: Note, tag: str = f"{name}-{number}") -> Note:
                 return replace(note, tags=(*note.tags, tag))
 
-            # Tags are only added here: a correction that overwrites another one loses some.
+            # Each correction adds a tag: if one overwrites another, tags are missing in the end.
             await memory.notes.project.change(counter.id, tagged)
         await memory.remember(f"Sessions live with {name}.", kind="successor", supersedes=earlier.id)
 

@@ -1,4 +1,4 @@
-"""The life of a memory: said, said again, contradicted, corrected, replaced, over, forgotten."""
+"""The life of a note: stored, repeated, contradicted, superseded, expired, corrected, forgotten, found."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ async def contents(memory: Memory, query: str) -> list[str]:
     return [result.content for result in await memory.search(query, top_k=10, rerank=False)]
 
 
-# -- said again -------------------------------------------------------------------------------------------------------
+# -- repeated ---------------------------------------------------------------------------------------------------------
 
 
-async def test_the_same_words_are_one_memory_that_is_counted(memory: Memory) -> None:
+async def test_the_same_words_are_one_note_that_is_counted(memory: Memory) -> None:
     first = await memory.remember("Retry three times.", kind="decision", tags=["http"], importance=4)
     again = await memory.remember("  retry THREE\ttimes ", kind="decision", tags=["net"], importance=7)
     assert (first.is_new, again.is_new) == (True, False)
@@ -40,13 +40,13 @@ async def test_the_same_words_are_one_memory_that_is_counted(memory: Memory) -> 
     assert (await memory.list()).total == 1
 
 
-async def test_other_words_for_the_same_are_one_memory_too(memory: Memory) -> None:
+async def test_other_words_with_the_same_meaning_are_one_note(memory: Memory) -> None:
     first = await memory.remember("We use pytest for all tests.", kind="convention")
     again = await memory.remember("All tests use pytest.", kind="convention")
     assert (again.id, again.is_new) == (first.id, False)
 
 
-async def test_what_is_said_with_more_detail_replaces_the_text_and_keeps_the_id(memory: Memory) -> None:
+async def test_a_repetition_with_more_detail_replaces_the_text_and_keeps_the_id(memory: Memory) -> None:
     first = await memory.remember("Access tokens are signed with the EdDSA algorithm by the auth service.")
     more = await memory.remember("Access tokens are signed with the EdDSA algorithm by the auth service hourly.")
     assert (more.id, more.is_new) == (first.id, False)
@@ -54,7 +54,7 @@ async def test_what_is_said_with_more_detail_replaces_the_text_and_keeps_the_id(
     assert [note.content for note in await memory.history(first.id)] == [first.content]
 
 
-async def test_another_number_name_or_negation_is_another_memory(memory: Memory) -> None:
+async def test_another_number_name_order_or_negation_is_another_note(memory: Memory) -> None:
     texts = [
         "Sessions expire after 30 minutes.",
         "Sessions expire after 60 minutes.",
@@ -67,13 +67,13 @@ async def test_another_number_name_or_negation_is_another_memory(memory: Memory)
     assert len({(await memory.remember(text)).id for text in texts}) == len(texts)
 
 
-async def test_another_kind_is_another_memory(memory: Memory) -> None:
+async def test_another_kind_is_another_note(memory: Memory) -> None:
     one = await memory.remember("Retry thrice.", kind="pattern")
     other = await memory.remember("Retry thrice.", kind="lesson")
     assert one.id != other.id
 
 
-async def test_a_memory_of_an_earlier_version_is_recognised_and_keeps_working(memory: Memory) -> None:
+async def test_a_note_of_an_older_release_is_recognised_and_keeps_working(memory: Memory) -> None:
     old = Document("Retry  THREE times.", {"kind": "note", "created_at": 5.0, "tags": ["http"], "path": "not/a/file"})
     (identifier,) = await memory.store.upsert([old])
     plain = document_id(memory.store.namespace, Document(old.content, {"kind": "note", "path": "not/a/file"}))
@@ -88,14 +88,14 @@ async def test_a_memory_of_an_earlier_version_is_recognised_and_keeps_working(me
     assert await memory.forget(identifier) == 1
 
 
-async def test_the_exact_id_of_an_earlier_version_is_found_without_a_search(project: Path) -> None:
+async def test_the_id_of_an_older_release_is_found_without_vectors(project: Path) -> None:
     async with VectorStore(path=project / ".aurora", embedder=HashingEmbedder(), reranker="none") as store:
         (identifier,) = await store.upsert([Document("Retry  THREE times.", {"kind": "note", "created_at": 5.0})])
         async with Memory.open(project, store=store) as memory:
             assert (await memory.remember("Retry  THREE times.")).id == identifier
 
 
-async def test_without_vectors_words_alone_tell_what_is_the_same(project: Path) -> None:
+async def test_without_vectors_words_alone_decide_about_duplicates_and_conflicts(project: Path) -> None:
     async with Memory.open(project) as memory:
         first = await memory.remember("We use pytest for all tests.", kind="decision")
     store = VectorStore(path=project / ".aurora", embedder=HashingEmbedder(), reranker="none")
@@ -106,7 +106,7 @@ async def test_without_vectors_words_alone_tell_what_is_the_same(project: Path) 
         assert [conflict.id for conflict in other.conflicts] == [first.id]
 
 
-async def test_an_expiry_that_one_of_two_does_not_have_is_dropped(memory: Memory) -> None:
+async def test_a_repetition_without_expiry_makes_a_note_permanent(memory: Memory) -> None:
     await memory.remember("Staging is down.", expires_in=60)
     assert (await memory.remember("Staging is down.", expires_in=timedelta(hours=1))).expires_at is not None
     assert (await memory.remember("Staging is down.")).expires_at is None
@@ -123,7 +123,7 @@ async def test_an_expiry_that_one_of_two_does_not_have_is_dropped(memory: Memory
             "Sessions expire after 60 minutes.",
             "says 60 where the earlier one says 30",
         ),
-        ("Use global variables in handlers.", "Do not use global variables in handlers.", "says no to"),
+        ("Use global variables in handlers.", "Do not use global variables in handlers.", "negates what"),
         ("Always run the linter.", "Never run the linter.", "says 'never' where the earlier one says 'always'"),
         (
             "Tokens are signed with HS256.",
@@ -133,7 +133,7 @@ async def test_an_expiry_that_one_of_two_does_not_have_is_dropped(memory: Memory
         ("Prefer composition over inheritance.", "Prefer inheritance over composition.", "puts 'composition' where"),
     ],
 )
-async def test_a_contradiction_is_returned_with_its_reason_and_settled_by_nobody(
+async def test_a_contradiction_is_returned_with_its_reason_and_both_notes_are_kept(
     memory: Memory, old: str, new: str, reason: str
 ) -> None:
     first = await memory.remember(old, kind="decision")
@@ -145,15 +145,15 @@ async def test_a_contradiction_is_returned_with_its_reason_and_settled_by_nobody
     assert {note.content for note in (await memory.list()).notes} == {old, new}
 
 
-async def test_what_is_noted_in_passing_binds_nobody(memory: Memory) -> None:
+async def test_only_decisions_and_conventions_cause_conflicts(memory: Memory) -> None:
     await memory.remember("Sessions expire after 30 minutes.", kind="note")
     assert (await memory.remember("Sessions expire after 60 minutes.", kind="decision")).conflicts == ()
 
 
-# -- replaced ---------------------------------------------------------------------------------------------------------
+# -- superseded -------------------------------------------------------------------------------------------------------
 
 
-async def test_what_is_replaced_is_found_by_history_alone(memory: Memory) -> None:
+async def test_a_superseded_note_is_found_only_by_history(memory: Memory) -> None:
     one = await memory.remember("Sessions live in Postgres.", kind="decision")
     two = await memory.remember("Sessions live in Redis.", kind="decision", supersedes=one.id)
     three = await memory.remember("Sessions live in Valkey.", kind="decision", supersedes=[two.id[:8]])
@@ -168,7 +168,7 @@ async def test_what_is_replaced_is_found_by_history_alone(memory: Memory) -> Non
     assert old.superseded_by == two.id
 
 
-async def test_a_hidden_memory_takes_no_place_in_a_search(memory: Memory) -> None:
+async def test_superseded_notes_do_not_reduce_the_number_of_results(memory: Memory) -> None:
     await memory.store.upsert([Document(f"apples number {number}", {"file_hash": "x"}) for number in range(8)])
     newest = await memory.remember("apples apples apples")
     for number in range(4):
@@ -178,7 +178,7 @@ async def test_a_hidden_memory_takes_no_place_in_a_search(memory: Memory) -> Non
     assert [r.id for r in results if "file_hash" not in r.metadata] == [newest.id]
 
 
-async def test_two_that_replace_the_same_are_both_kept_and_told(memory: Memory) -> None:
+async def test_two_notes_that_supersede_the_same_one_are_a_conflict(memory: Memory) -> None:
     old = await memory.remember("Sessions live in Postgres.")
     redis = await memory.remember("Sessions live in Redis.", supersedes=old.id)
     valkey = await memory.remember("Keep every session in Valkey clusters.", supersedes=old.id)
@@ -189,22 +189,22 @@ async def test_two_that_replace_the_same_are_both_kept_and_told(memory: Memory) 
     assert stored.superseded_by == redis.id
 
 
-async def test_what_another_process_says_between_looking_and_writing_is_said_again(
+async def test_a_note_that_another_process_stores_meanwhile_is_counted(
     memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    book = memory.notes.project
+    notes = memory.notes.project
     first = await memory.remember("Tokens are signed with HMAC.")
 
-    async def looked_before_that(*_: Any) -> tuple[None, list[Any]]:
+    async def finds_nothing(*_: Any) -> tuple[None, list[Any]]:
         return None, []
 
-    monkeypatch.setattr(book, "_same", looked_before_that)
+    monkeypatch.setattr(notes, "_find_same", finds_nothing)
     again = await memory.remember("Tokens are signed with HMAC.")
     assert (again.id, again.is_new, again.said) == (first.id, False, 2)
     assert (await memory.list()).total == 1
 
 
-async def test_saying_a_replaced_memory_again_is_a_new_memory(memory: Memory) -> None:
+async def test_repeating_a_superseded_note_stores_a_new_one(memory: Memory) -> None:
     old = await memory.remember("Sessions live in Postgres.", kind="decision")
     new = await memory.remember("Sessions live in Redis.", kind="decision", supersedes=old.id)
     back = await memory.remember("Sessions live in Postgres.", kind="decision", supersedes=new.id)
@@ -213,16 +213,16 @@ async def test_saying_a_replaced_memory_again_is_a_new_memory(memory: Memory) ->
     assert await contents(memory, "sessions") == ["Sessions live in Postgres."]
 
 
-async def test_what_replaces_what_does_not_exist_is_refused(memory: Memory) -> None:
-    with pytest.raises(InvalidRequestError, match="no memory 'missing'"):
+async def test_superseding_a_missing_note_is_refused(memory: Memory) -> None:
+    with pytest.raises(InvalidRequestError, match="no note 'missing'"):
         await memory.remember("x is y", supersedes="missing")
     assert (await memory.list()).total == 0
 
 
-# -- over -------------------------------------------------------------------------------------------------------------
+# -- expired ----------------------------------------------------------------------------------------------------------
 
 
-async def test_what_has_expired_is_found_by_nobody(memory: Memory, turn: Turn) -> None:
+async def test_an_expired_note_is_not_found(memory: Memory, turn: Turn) -> None:
     await memory.remember("Staging is down.", expires_in=timedelta(hours=1))
     note = await memory.remember("Staging runs on two nodes.")
     turn(3_599)
@@ -235,7 +235,7 @@ async def test_what_has_expired_is_found_by_nobody(memory: Memory, turn: Turn) -
     assert (await memory.remember("Staging is up.", kind="decision")).conflicts == ()
 
 
-async def test_saying_what_has_expired_makes_it_valid_again(memory: Memory, turn: Turn) -> None:
+async def test_repeating_an_expired_note_makes_it_current_again(memory: Memory, turn: Turn) -> None:
     first = await memory.remember("Staging is down.", expires_in=60)
     turn(120)
     again = await memory.remember("Staging is down.", expires_in=60)
@@ -243,7 +243,7 @@ async def test_saying_what_has_expired_makes_it_valid_again(memory: Memory, turn
     assert await contents(memory, "staging") == ["Staging is down."]
 
 
-async def test_prune_says_what_it_would_remove_and_then_does(memory: Memory, turn: Turn) -> None:
+async def test_prune_returns_the_notes_first_and_removes_them_without_dry_run(memory: Memory, turn: Turn) -> None:
     await memory.remember("Staging is down.", expires_in=60)
     old = await memory.remember("Sessions live in Postgres.")
     new = await memory.remember("Sessions live in Redis.", supersedes=old.id)
@@ -262,7 +262,7 @@ async def test_prune_says_what_it_would_remove_and_then_does(memory: Memory, tur
 # -- corrected --------------------------------------------------------------------------------------------------------
 
 
-async def test_a_correction_keeps_the_id_and_the_earlier_wording(memory: Memory) -> None:
+async def test_a_correction_keeps_the_id_and_the_earlier_version(memory: Memory) -> None:
     note = await memory.remember("Sessions live in Postgres.", tags=["db"])
     changed = await memory.update(note.id, content="Sessions live in Redis.", importance=9, tags=[], source="Ada")
     assert (changed.id, changed.content, changed.importance, changed.tags, changed.source) == (
@@ -275,16 +275,16 @@ async def test_a_correction_keeps_the_id_and_the_earlier_wording(memory: Memory)
     assert again.id != note.id
 
 
-async def test_what_is_not_said_stays(memory: Memory) -> None:
+async def test_fields_that_are_not_given_stay(memory: Memory) -> None:
     note = await memory.remember("x is y", kind="lesson", tags=["a"], source="s", expires_in=60, metadata={"k": 1})
     changed = await memory.update(note.id, importance=6)
-    same = {"content", "kind", "tags", "source", "expires_at", "metadata", "created_at"}
-    assert all(getattr(changed, name) == getattr(note, name) for name in same)
+    unchanged = {"content", "kind", "tags", "source", "expires_at", "metadata", "created_at"}
+    assert all(getattr(changed, name) == getattr(note, name) for name in unchanged)
     assert (await memory.update(note.id, expires_in=0, source="", metadata={})).expires_at is None
     assert await memory.history(note.id) == []
 
 
-async def test_corrections_at_the_same_time_are_all_kept(memory: Memory) -> None:
+async def test_simultaneous_corrections_are_all_kept(memory: Memory) -> None:
     note = await memory.remember("x is y")
     await asyncio.gather(
         memory.update(note.id, importance=9),
@@ -297,7 +297,7 @@ async def test_corrections_at_the_same_time_are_all_kept(memory: Memory) -> None
     assert (stored.importance, stored.tags, stored.source, stored.kind) == (9, ("a",), "s", "lesson")
 
 
-async def test_an_id_may_be_shortened_as_long_as_it_says_which(memory: Memory) -> None:
+async def test_an_id_may_be_shortened_as_long_as_it_is_unambiguous(memory: Memory) -> None:
     note = await memory.remember("x is y")
     found = await memory.get(note.id[:6])
     assert found is not None
@@ -307,14 +307,14 @@ async def test_an_id_may_be_shortened_as_long_as_it_says_which(memory: Memory) -
     await memory.store.upsert(
         [Document("one", {"kind": "note"}, "samesame-1"), Document("two", {"kind": "note"}, "samesame-2")]
     )
-    with pytest.raises(InvalidRequestError, match="2 memories have ids that begin with 'samesame-'"):
+    with pytest.raises(InvalidRequestError, match="2 notes have ids that begin with 'samesame-'"):
         await memory.update("samesame-", importance=1)
 
 
 # -- forgotten --------------------------------------------------------------------------------------------------------
 
 
-async def test_forgetting_removes_wordings_and_lets_what_was_replaced_hold_again(memory: Memory) -> None:
+async def test_forgetting_removes_earlier_versions_and_restores_superseded_notes(memory: Memory) -> None:
     old = await memory.remember("Sessions live in Postgres.")
     new = await memory.remember("Sessions live in Redis.", supersedes=old.id)
     await memory.update(new.id, content="Sessions live in Valkey.")
@@ -323,7 +323,7 @@ async def test_forgetting_removes_wordings_and_lets_what_was_replaced_hold_again
     assert await memory.store.count() == 1
 
 
-async def test_forgetting_the_middle_of_a_chain_leaves_the_oldest_replaced(memory: Memory) -> None:
+async def test_forgetting_the_middle_of_a_chain_leaves_the_oldest_note_superseded(memory: Memory) -> None:
     one = await memory.remember("Sessions live in Postgres.")
     two = await memory.remember("Sessions live in Redis.", supersedes=one.id)
     three = await memory.remember("Sessions live in Valkey.", supersedes=two.id)
@@ -332,23 +332,23 @@ async def test_forgetting_the_middle_of_a_chain_leaves_the_oldest_replaced(memor
     assert [note.id for note in await memory.history(three.id)] == [one.id]
 
 
-async def test_forgetting_by_filter_touches_no_file(memory: Memory) -> None:
+async def test_forgetting_by_filter_removes_no_chunk_of_a_file(memory: Memory) -> None:
     await memory.store.upsert([Document("code", {"path": "a.py", "file_hash": "x", "tags": ["scratch"]})])
     await memory.remember("x is y", tags=["scratch"])
     await memory.remember("y is z")
     assert await memory.forget(filter={"tags": "scratch"}) == 1
     assert await memory.store.count() == 2
-    wrong: tuple[dict[str, Any], ...] = ({}, {"ids": ["a"], "filter": {"a": 1}}, {"filter": {}}, {"ids": 3})
+    wrong: list[dict[str, Any]] = [{}, {"ids": ["a"], "filter": {"a": 1}}, {"filter": {}}, {"ids": 3}]
     for arguments in wrong:
         with pytest.raises(InvalidRequestError, match=r"nothing was (removed|done)"):
             await memory.forget(**arguments)
     assert await memory.store.count() == 2
 
 
-# -- read -------------------------------------------------------------------------------------------------------------
+# -- found ------------------------------------------------------------------------------------------------------------
 
 
-async def test_pages_are_newest_first_and_neither_lose_nor_repeat(memory: Memory) -> None:
+async def test_pages_are_newest_first_without_gaps_or_repetitions(memory: Memory) -> None:
     words = ["apples", "bridges", "candles", "deserts", "engines", "forests", "gardens"]
     for word in words:
         await memory.remember(f"{word} are {len(word)}", kind="lesson", tags=[word[0]])
@@ -367,11 +367,11 @@ async def test_pages_are_newest_first_and_neither_lose_nor_repeat(memory: Memory
     assert (await memory.list(tags=["a", "b"])).total == 2
 
 
-async def test_recall_prefers_what_is_recent_important_and_used(memory: Memory) -> None:
+async def test_recall_prefers_recent_important_and_used_notes(memory: Memory) -> None:
     long_ago = time.time() - 200 * DAY
 
     async def first_of(change: dict[str, Any]) -> bool:
-        # Two that are equally relevant, and differ in one thing.
+        # Two equally relevant notes that differ in one field.
         for name in ("one", "two"):
             metadata: dict[str, Any] = {"kind": "lesson", "importance": 5, "created_at": long_ago}
             await memory.store.upsert([Document("Deploys need a green build.", {**metadata, "who": name}, name)])
@@ -386,13 +386,13 @@ async def test_recall_prefers_what_is_recent_important_and_used(memory: Memory) 
     assert await first_of({"said": 6})
 
 
-async def test_what_has_nothing_to_do_with_a_query_is_not_lifted_by_importance(memory: Memory) -> None:
+async def test_importance_does_not_lift_an_irrelevant_note(memory: Memory) -> None:
     right = await memory.remember("Passwords are hashed with argon2id.", importance=1)
     await memory.remember("Invoices are numbered without gaps.", importance=10)
     assert (await memory.recall("how are passwords hashed"))[0].id == right.id
 
 
-async def test_what_is_recalled_is_counted_and_the_counts_outlive_the_process(project: Path) -> None:
+async def test_recalled_notes_are_counted_and_the_counts_survive_the_process(project: Path) -> None:
     async with Memory.open(project) as memory:
         note = await memory.remember("x is y")
         for _ in range(3):
@@ -446,7 +446,7 @@ async def test_recall_filters_by_kind_tag_and_time(memory: Memory) -> None:
         ({"metadata": {"a": None}}, "metadata values are"),
     ],
 )
-async def test_what_cannot_be_remembered_says_why_and_stores_nothing(
+async def test_a_malformed_note_is_refused_with_the_reason_and_not_stored(
     memory: Memory, arguments: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(InvalidRequestError, match=words) as caught:
@@ -455,7 +455,7 @@ async def test_what_cannot_be_remembered_says_why_and_stores_nothing(
     assert await memory.store.count() == 0
 
 
-async def test_credentials_are_masked_wherever_they_are_said(memory: Memory) -> None:
+async def test_credentials_are_masked_in_every_field(memory: Memory) -> None:
     secret = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
     note = await memory.remember(f"x {secret}", source=f"by {secret}", metadata={"a": f"{secret}", "b": [f"{secret}"]})
     await memory.update(note.id, content=f"y {secret}", source=f"of {secret}", metadata={"c": [f"{secret}"]})
@@ -464,11 +464,11 @@ async def test_credentials_are_masked_wherever_they_are_said(memory: Memory) -> 
     assert secret not in str(note) + str(records)
 
 
-async def test_pieces_of_files_are_no_memories(memory: Memory) -> None:
+async def test_chunks_of_files_are_not_notes(memory: Memory) -> None:
     (identifier,) = await memory.store.upsert([Document("code", {"path": "a.py", "file_hash": "x"})])
     assert await memory.get(identifier) is None
     assert await memory.forget(identifier) == 0
     assert (await memory.list()).notes == ()
-    with pytest.raises(InvalidRequestError, match="no memory"):
+    with pytest.raises(InvalidRequestError, match="no note"):
         await memory.update(identifier, content="other")
     assert isinstance(await memory.remember("code"), Note)

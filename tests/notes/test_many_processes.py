@@ -1,4 +1,4 @@
-"""Several processes remember in one store at once: nothing is lost, and nothing is there twice."""
+"""Several processes store notes at the same time: none is lost, and none is stored twice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROCESSES = 3
 COUNT = 5
 
 
-async def test_processes_that_remember_at_once_lose_nothing_and_double_nothing(project: Path) -> None:
+async def test_processes_that_store_notes_at_once_lose_and_duplicate_none(project: Path) -> None:
     async with Memory.open(project, reranker="none") as memory:
         counter = await memory.remember("Counted by everybody.", kind="counter")
         earlier = await memory.remember("Sessions live in Postgres.", kind="earlier")

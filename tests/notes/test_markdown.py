@@ -1,4 +1,4 @@
-"""Memories as Markdown: what is written is read back exactly, and what is broken is named by file and line."""
+"""Notes as Markdown: reading gives back exactly what was written, and errors name the file and the line."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 
 from aurora_dev import Memory, Note
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.notes.markdown import MarkdownError, formatted, joined, note_of, parsed
+from aurora_dev.notes.markdown import MarkdownError, join_markdown, note_from_markdown, parse_markdown, to_markdown
 from aurora_dev.notes.model.types import Scope
 
-ENCODABLE = st.characters(exclude_categories=["Cs"])  # no surrogates
-TEXT = st.text(ENCODABLE, min_size=1, max_size=300).filter(lambda text: text.strip())
+TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=300).filter(lambda text: text.strip())
 LINES = st.lists(
     st.sampled_from(
         ["---", "<!-- next memory -->", "\\<!-- next memory -->", "id: x", "", "  text", "\ttab", "<<<<<<<"]
@@ -24,11 +23,11 @@ LINES = st.lists(
 NAME = st.text(min_size=1, max_size=64).filter(lambda text: text.isprintable() and text == text.strip())
 MOMENT = st.one_of(st.floats(0, 4e9), st.integers(0, 4 * 10**15).map(lambda micros: micros / 1e6))
 VALUE = st.one_of(
-    st.text(ENCODABLE, max_size=20),
+    st.text(st.characters(codec="utf-8"), max_size=20),
     st.booleans(),
     st.integers(-(2**62), 2**62),
     st.floats(allow_nan=False, allow_infinity=False),
-    st.lists(st.text(ENCODABLE, max_size=10), max_size=3),
+    st.lists(st.text(st.characters(codec="utf-8"), max_size=10), max_size=3),
 )
 
 
@@ -57,26 +56,25 @@ def notes(draw: st.DrawFn) -> Note:
 
 
 def read_back(text: str, notes: list[Note]) -> list[Note]:
-    written = parsed(text)
+    written = parse_markdown(text)
     assert len(written) == len(notes)
     assert all(one.intact for one in written)
-    return [note_of(one, None, id=note.id, now=0.0) for one, note in zip(written, notes, strict=True)]
+    return [note_from_markdown(one, None, id=note.id, now=0.0) for one, note in zip(written, notes, strict=True)]
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(notes(), min_size=1, max_size=3))
-def test_whatever_is_written_is_read_back_exactly(several: list[Note]) -> None:
-    assert read_back(joined([formatted(note) for note in several]), several) == several
+def test_written_notes_are_read_back_exactly(several: list[Note]) -> None:
+    assert read_back(join_markdown([to_markdown(note) for note in several]), several) == several
     for note in several:
-        assert read_back(formatted(note), [note]) == [note]
+        assert read_back(to_markdown(note), [note]) == [note]
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.text(max_size=400) | LINES.map(lambda text: f"---\n{text}"))
-def test_any_text_is_read_or_refused_with_a_line_that_exists(text: str) -> None:
-    problem = None
+def test_any_text_is_parsed_or_refused_with_an_existing_line(text: str) -> None:
     try:
-        assert parsed(text)
+        assert parse_markdown(text)
     except MarkdownError as error:
         problem = error.problem
     if problem is not None:
@@ -84,22 +82,24 @@ def test_any_text_is_read_or_refused_with_a_line_that_exists(text: str) -> None:
         assert problem.text
 
 
-def test_a_checkout_with_other_line_ends_says_the_same() -> None:
+def test_windows_line_ends_are_read_as_the_same_note() -> None:
     note = Note("abcdef", "One.\n\nTwo.", "note", ("a",), 1.5)
-    assert read_back(formatted(note).replace("\n", "\r\n"), [note]) == [note]
+    assert read_back(to_markdown(note).replace("\n", "\r\n"), [note]) == [note]
 
 
-def test_what_yaml_takes_for_something_else_is_quoted() -> None:
+def test_texts_that_yaml_would_read_as_other_types_are_quoted() -> None:
     note = Note("1234", "x", "no", ("true", "1.5"), 0.0, source="- a: b")
-    text = formatted(note)
+    text = to_markdown(note)
     assert 'id: "1234"' in text
     assert 'kind: "no"' in text
     assert 'tags: ["true", "1.5"]' in text
     assert 'source: "- a: b"' in text
 
 
-def test_a_memory_written_by_hand_needs_a_kind_and_a_text_alone() -> None:
-    (written,) = parsed("---\nkind: lesson\ntags: one, two\n# a remark\ncreated: 2026-11-21\n---\nMind the gap.\n")
+def test_a_note_written_by_hand_needs_only_a_kind_and_a_text() -> None:
+    (written,) = parse_markdown(
+        "---\nkind: lesson\ntags: one, two\n# a remark\ncreated: 2026-11-21\n---\nMind the gap.\n"
+    )
     assert (written.content, written.values["tags"], written.intact) == ("Mind the gap.", ("one", "two"), False)
 
 
@@ -122,38 +122,38 @@ def test_a_memory_written_by_hand_needs_a_kind_and_a_text_alone() -> None:
         ("---\nkind: note\n---\n\n", 4, "no text"),
         ("---\nkind: note\n---\n<<<<<<< HEAD\nx\n", 4, "merge conflict"),
         ("---\nkind: note\n---\nx\n<!-- next memory -->\nkind: note\n", 6, "begins with a line"),
-        ("---\nkind: note\n---\nx\n<!-- next memory -->", 5, "no memory follows"),
-        ("---\nkind: note\n---\nx\n<!-- next memory -->\n", 5, "no memory follows"),
+        ("---\nkind: note\n---\nx\n<!-- next memory -->", 5, "no note follows"),
+        ("---\nkind: note\n---\nx\n<!-- next memory -->\n", 5, "no note follows"),
     ],
 )
-def test_what_is_broken_is_named_with_its_line(text: str, line: int, words: str) -> None:
+def test_a_malformed_note_is_refused_with_its_line(text: str, line: int, words: str) -> None:
     with pytest.raises(MarkdownError, match=words) as caught:
-        parsed(text)
+        parse_markdown(text)
     assert caught.value.problem.line == line
 
 
-# -- through the memory -----------------------------------------------------------------------------------------------
+# -- through `Memory` ------------------------------------------------------------------------------------------------
 
 
-async def filled(memory: Memory) -> list[Note]:
+async def add_notes(memory: Memory) -> list[Note]:
     first = await memory.remember("Tokens are signed with HS256.", kind="decision", tags=["auth"], importance=8)
     await memory.remember("Tokens are signed with EdDSA.", kind="decision", source="review", supersedes=first.id)
     other = await memory.remember("Mind the\n---\ngap.\r\n", metadata={"ticket": "A-1"}, expires_in=86_400)
     await memory.update(other.id, content="Mind the step.")
-    return await everything(memory)
+    return await all_notes(memory)
 
 
-async def everything(memory: Memory, scope: Scope = "project") -> list[Note]:
-    book = memory.notes.project if scope == "project" else await memory.notes.user.writable()
-    return [stored.note for stored in await book.every()]
+async def all_notes(memory: Memory, scope: Scope = "project") -> list[Note]:
+    store = memory.notes.project if scope == "project" else await memory.notes.user.writable()
+    return [stored.note for stored in await store.scan()]
 
 
 @pytest.mark.parametrize("target", ["folder", "all.md"])
-async def test_a_store_that_was_exported_is_imported_into_another_without_loss(tmp_path: Path, target: str) -> None:
+async def test_an_exported_store_is_imported_into_another_one_without_loss(tmp_path: Path, target: str) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
     async with Memory.open(tmp_path / "one") as memory:
-        before = await filled(memory)
+        before = await add_notes(memory)
         report = await memory.export_notes(tmp_path / target)
         assert report.notes == len(before) == 4
         again = await memory.import_notes(tmp_path / target)
@@ -161,13 +161,13 @@ async def test_a_store_that_was_exported_is_imported_into_another_without_loss(t
     async with Memory.open(tmp_path / "two") as memory:
         done = await memory.import_notes(tmp_path / target)
         assert sorted(done.added) == sorted(note.id for note in before)
-        assert await everything(memory) == before
+        assert await all_notes(memory) == before
         current = [note.content for note in (await memory.list()).notes]
         assert sorted(current) == ["Mind the step.", "Tokens are signed with EdDSA."]
         assert len((await memory.import_notes(tmp_path / target)).unchanged) == 4
 
 
-async def test_a_text_edited_by_hand_becomes_an_update_that_keeps_the_earlier_wording(tmp_path: Path) -> None:
+async def test_an_edited_file_updates_the_note_and_keeps_the_earlier_version(tmp_path: Path) -> None:
     async with Memory.open(tmp_path) as memory:
         note = await memory.remember("Tests run on Python 3.10.", kind="convention", tags=["ci"])
         (file,) = (await memory.export_notes(tmp_path / "memories")).files
@@ -183,7 +183,7 @@ async def test_a_text_edited_by_hand_becomes_an_update_that_keeps_the_earlier_wo
         assert [result.content for result in results] == ["Tests run on Python 3.13."]
 
 
-async def test_an_export_overwrites_no_edit_that_was_not_imported(tmp_path: Path) -> None:
+async def test_an_export_never_overwrites_an_edit_that_was_not_imported(tmp_path: Path) -> None:
     async with Memory.open(tmp_path) as memory:
         await memory.remember("Tests run on Python 3.10.")
         (file,) = (await memory.export_notes(tmp_path / "memories")).files
@@ -196,7 +196,7 @@ async def test_an_export_overwrites_no_edit_that_was_not_imported(tmp_path: Path
         assert file in (await memory.export_notes(tmp_path / "memories")).files
 
 
-async def test_an_old_export_takes_back_nothing_that_was_changed_since(tmp_path: Path) -> None:
+async def test_importing_an_old_export_does_not_undo_later_changes(tmp_path: Path) -> None:
     async with Memory.open(tmp_path) as memory:
         note = await memory.remember("Tests run on Python 3.10.")
         await memory.export_notes(tmp_path / "memories")
@@ -207,7 +207,7 @@ async def test_an_old_export_takes_back_nothing_that_was_changed_since(tmp_path:
         assert stored.content == "Tests run on Python 3.13."
 
 
-async def test_one_broken_file_stops_the_import_with_its_name_and_line_and_changes_nothing(tmp_path: Path) -> None:
+async def test_a_malformed_file_stops_the_import_and_changes_nothing(tmp_path: Path) -> None:
     async with Memory.open(tmp_path) as memory:
         await memory.remember("Tests run on Python 3.10.")
         (file,) = (await memory.export_notes(tmp_path / "memories")).files
@@ -222,7 +222,7 @@ async def test_one_broken_file_stops_the_import_with_its_name_and_line_and_chang
         assert [note.content for note in (await memory.list()).notes] == ["Tests run on Python 3.10."]
 
 
-async def test_files_without_an_id_are_remembered_once(tmp_path: Path) -> None:
+async def test_a_file_without_an_id_is_remembered_once(tmp_path: Path) -> None:
     folder = tmp_path / "memories"
     folder.mkdir()
     (folder / "gap.md").write_text("---\nkind: lesson\ntags: [trains]\n---\nMind the gap.\n", "utf-8")
@@ -234,7 +234,7 @@ async def test_files_without_an_id_are_remembered_once(tmp_path: Path) -> None:
         assert (note.content, note.kind, note.tags) == ("Mind the gap.", "lesson", ("trains",))
 
 
-async def test_a_file_that_holds_the_memories_of_others_is_not_overwritten(tmp_path: Path) -> None:
+async def test_a_file_with_notes_that_are_not_in_the_store_is_not_overwritten(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
     async with Memory.open(tmp_path / "one") as memory:
@@ -243,7 +243,7 @@ async def test_a_file_that_holds_the_memories_of_others_is_not_overwritten(tmp_p
         await memory.export_notes(tmp_path / "folder")
     async with Memory.open(tmp_path / "two") as memory:
         await memory.remember("Yours.")
-        with pytest.raises(InvalidRequestError, match="would lose them"):
+        with pytest.raises(InvalidRequestError, match="1 note that is not in the store and would be lost"):
             await memory.export_notes(tmp_path / "all.md")
         assert len((await memory.export_notes(tmp_path / "folder")).left) == 1
         assert len(list((tmp_path / "folder").glob("*.md"))) == 2
@@ -254,5 +254,5 @@ async def test_the_same_id_in_two_files_is_refused(tmp_path: Path) -> None:
         await memory.remember("Mind the gap.")
         (file,) = (await memory.export_notes(tmp_path / "memories")).files
         (tmp_path / "memories" / "copy.md").write_bytes(Path(file).read_bytes())
-        with pytest.raises(InvalidRequestError, match="remove the id of a copy"):
+        with pytest.raises(InvalidRequestError, match="remove the id of the copy"):
             await memory.import_notes(tmp_path / "memories")

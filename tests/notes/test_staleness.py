@@ -1,4 +1,4 @@
-"""Memories about code: stale from the moment in which the code changes, wherever they are shown."""
+"""Notes about code: stale as soon as the code changes, wherever they are shown."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def stale_of(results: SearchResults) -> list[str | None]:
     return [result.metadata.get("stale") for result in results if "file_hash" not in result.metadata]
 
 
-async def test_a_change_of_the_file_is_told_wherever_the_memory_is_shown(memory: Memory, source: Path) -> None:
+async def test_a_note_is_stale_wherever_it_is_shown_once_its_file_changes(memory: Memory, source: Path) -> None:
     note = await memory.remember("verify compares in constant time.", kind="decision", path="src/auth.py")
     assert note.stale is None
     await memory.index()
@@ -55,7 +55,7 @@ async def test_a_change_of_the_file_is_told_wherever_the_memory_is_shown(memory:
     assert stale_of(await memory.recall("constant time")) == [None]
 
 
-async def test_indexing_notes_down_what_is_stale_so_that_it_can_be_filtered(memory: Memory, source: Path) -> None:
+async def test_indexing_marks_stale_notes_in_the_store_and_unmarks_them(memory: Memory, source: Path) -> None:
     note = await memory.remember("verify compares in constant time.", path="src/auth.py", symbol="verify")
     await memory.remember("send returns the body.", path="src/auth.py", symbol="Client.send")
     source.write_text(SOURCE.replace('"x"', '"y"'), "utf-8")
@@ -80,7 +80,7 @@ async def test_indexing_notes_down_what_is_stale_so_that_it_can_be_filtered(memo
         (lambda text: text.replace("def verify", "def check"), "verify is no longer in src/auth.py"),
     ],
 )
-async def test_only_the_definition_that_is_named_counts(
+async def test_a_note_about_a_definition_is_stale_only_if_that_definition_changes(
     memory: Memory, source: Path, change: object, why: str | None
 ) -> None:
     note = await memory.remember("It compares in constant time.", path="src/auth.py", symbol="verify")
@@ -90,7 +90,7 @@ async def test_only_the_definition_that_is_named_counts(
     assert stored.stale == why
 
 
-async def test_other_line_ends_of_a_file_change_nothing(memory: Memory, source: Path) -> None:
+async def test_other_line_ends_of_a_file_make_no_note_stale(memory: Memory, source: Path) -> None:
     note = await memory.remember("It compares in constant time.", path="src/auth.py")
     source.write_bytes(SOURCE.replace("\n", "\r\n").encode())
     stored = await memory.get(note.id)
@@ -98,7 +98,7 @@ async def test_other_line_ends_of_a_file_change_nothing(memory: Memory, source: 
     assert stored.stale is None
 
 
-async def test_a_file_or_folder_that_goes_makes_its_memories_stale(memory: Memory, source: Path) -> None:
+async def test_a_removed_file_or_folder_makes_its_notes_stale(memory: Memory, source: Path) -> None:
     one = await memory.remember("Tokens are compared in constant time.", path="src/auth.py")
     other = await memory.remember("Everything about users is in there.", path="src")
     (source.parent / "more.py").write_text("x = 1\n")
@@ -111,7 +111,7 @@ async def test_a_file_or_folder_that_goes_makes_its_memories_stale(memory: Memor
     }  # fmt: skip
 
 
-async def test_naming_the_code_again_takes_it_as_it_is_now(memory: Memory, source: Path) -> None:
+async def test_naming_the_same_path_again_makes_a_stale_note_current(memory: Memory, source: Path) -> None:
     note = await memory.remember("It compares in constant time.", path="src/auth.py", symbol="verify")
     source.write_text(SOURCE.replace('"x"', '"y"'), "utf-8")
     assert (await memory.update(note.id, path="src/auth.py")).stale is None
@@ -143,29 +143,31 @@ async def test_a_symbol_alone_is_looked_up_in_the_index(memory: Memory) -> None:
         ({"path": "src/auth.py", "scope": "user"}, "across projects"),
     ],
 )
-async def test_code_that_is_not_there_is_refused(memory: Memory, arguments: dict[str, str], words: str) -> None:
+async def test_a_note_about_missing_code_is_refused(
+    memory: Memory, source: Path, arguments: dict[str, str], words: str
+) -> None:
     with pytest.raises(InvalidRequestError, match=words):
         await memory.remember("x is y", **arguments)  # type: ignore[arg-type]
     assert await memory.store.count() == 0
 
 
-@pytest.mark.skipif(not hasattr(Path, "symlink_to"), reason="no links")
+@pytest.mark.skipif(not hasattr(Path, "symlink_to"), reason="no symbolic links")
 def test_a_link_that_leads_out_of_the_project_is_refused(project: Path, tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("x")
     try:
         (project / "link.txt").symlink_to(tmp_path / "secret.txt")
     except OSError:
-        pytest.skip("links cannot be made here")
+        pytest.skip("this system does not allow symbolic links")
     with pytest.raises(InvalidRequestError, match="leads out of the project"):
         StalenessCheck(project).capture("link.txt", None)
 
 
 def test_a_language_without_a_grammar_is_compared_as_a_whole(project: Path) -> None:
     (project / "notes.txt").write_text("one\ntwo\n")
-    watch = StalenessCheck(project)
-    hashed = watch.capture("notes.txt", "two")
-    assert watch.stale("notes.txt", "two", hashed) is None
+    check = StalenessCheck(project)
+    hashed = check.capture("notes.txt", "two")
+    assert check.why_changed("notes.txt", "two", hashed) is None
     (project / "notes.txt").write_text("one\ntwo\nthree\n")
-    assert watch.stale("notes.txt", "two", hashed) == "two in notes.txt has changed since"
+    assert check.why_changed("notes.txt", "two", hashed) == "two in notes.txt has changed since"
     (project / "notes.txt").write_text("one\n")
-    assert watch.stale("notes.txt", "two", hashed) == "two is no longer in notes.txt"
+    assert check.why_changed("notes.txt", "two", hashed) == "two is no longer in notes.txt"

@@ -1,4 +1,4 @@
-"""The user's own memories: in every project, marked, and never in its way."""
+"""The user's own notes: found in every project, marked as such, and never a reason for a search to fail."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aurora_dev.notes.user_store import USER_NAMESPACE, UserNotes
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
 
-async def test_what_is_remembered_for_the_user_is_found_in_another_project_and_marked(tmp_path: Path) -> None:
+async def test_a_note_of_the_user_is_found_in_another_project_and_marked(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
     async with Memory.open(tmp_path / "one") as memory:
@@ -39,14 +39,14 @@ async def test_what_is_remembered_for_the_user_is_found_in_another_project_and_m
         assert await memory.forget([own.id, project.id]) == 2
 
 
-async def test_what_has_nothing_to_do_with_a_search_does_not_join_it(memory: Memory) -> None:
+async def test_irrelevant_notes_of_the_user_are_left_out_of_a_search(memory: Memory) -> None:
     await memory.remember("I prefer tabs to spaces.", scope="user")
     await memory.store.upsert([Document("def parse_invoice(): pass", {"path": "a.py", "file_hash": "x"})])
     results = await memory.search("parse_invoice", top_k=5, rerank=False)
     assert [result.metadata.get("scope") for result in results] == [None]
 
 
-async def test_the_order_of_results_and_of_their_scores_agree(memory: Memory) -> None:
+async def test_results_with_notes_of_the_user_are_ordered_by_score(memory: Memory) -> None:
     for number in range(6):
         await memory.remember(f"Deploy number {number} needs a green build.")
     await memory.remember("I never deploy without a green build.", scope="user")
@@ -57,7 +57,7 @@ async def test_the_order_of_results_and_of_their_scores_agree(memory: Memory) ->
     assert all(0.0 <= score <= 1.0 for score in scores)
 
 
-async def test_a_search_makes_no_store_for_a_user_who_has_none(memory: Memory, own_user_store: Path) -> None:
+async def test_a_search_does_not_create_the_users_store(memory: Memory, own_user_store: Path) -> None:
     await memory.remember("x is y")
     await memory.search("x", rerank=False)
     await memory.recall("x")
@@ -77,7 +77,7 @@ async def test_a_damaged_store_of_the_user_becomes_a_notice(memory: Memory, own_
         await memory.remember("mine", scope="user")
 
 
-async def test_a_store_of_the_user_that_does_not_answer_is_waited_for_once() -> None:
+async def test_searches_wait_only_once_for_a_users_store_that_does_not_answer() -> None:
     release = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -85,24 +85,24 @@ async def test_a_store_of_the_user_that_does_not_answer_is_waited_for_once() -> 
         asyncio.run_coroutine_threadsafe(release.wait(), loop).result()
         raise OSError("released")
 
-    book = UserNotes(Path(__file__).parent, hanging, patience=0.05)  # type: ignore[arg-type]
-    book.exists = lambda: True  # type: ignore[method-assign]
+    user = UserNotes(Path(__file__).parent, hanging, patience=0.05)  # type: ignore[arg-type]
+    user.exists = lambda: True  # type: ignore[method-assign]
 
     async def call(_: object) -> int:
         return 1
 
     notices: list[object] = []
     started = time.perf_counter()
-    assert await book.tried(call, notices) is None  # type: ignore[arg-type]
+    assert await user.read_or_skip(call, notices) is None  # type: ignore[arg-type]
     for _ in range(50):
-        assert await book.tried(call, notices) is None  # type: ignore[arg-type]
+        assert await user.read_or_skip(call, notices) is None  # type: ignore[arg-type]
     assert time.perf_counter() - started < 2.0
     assert len(notices) == 51
     release.set()
-    await book.close()
+    await user.close()
 
 
-async def test_a_decision_against_what_the_user_holds_everywhere_is_pointed_out(memory: Memory) -> None:
+async def test_a_decision_that_contradicts_a_note_of_the_user_is_a_conflict(memory: Memory) -> None:
     own = await memory.remember("Indent with tabs.", kind="convention", scope="user")
     new = await memory.remember("Indent with spaces.", kind="convention")
     (conflict,) = new.conflicts
@@ -110,7 +110,7 @@ async def test_a_decision_against_what_the_user_holds_everywhere_is_pointed_out(
     assert "says 'spaces' where the earlier one says 'tabs'" in conflict.reason
 
 
-async def test_reading_what_a_user_does_not_have_makes_nothing(
+async def test_reading_a_missing_users_store_does_not_create_it(
     memory: Memory, own_user_store: Path, tmp_path: Path
 ) -> None:
     assert (await memory.list(scope="user")).total == 0
@@ -121,7 +121,7 @@ async def test_reading_what_a_user_does_not_have_makes_nothing(
     assert not own_user_store.exists()
 
 
-async def test_a_store_of_an_earlier_bundled_model_gets_its_vectors_back(memory: Memory, own_user_store: Path) -> None:
+async def test_a_users_store_of_an_earlier_bundled_model_gets_new_vectors(memory: Memory, own_user_store: Path) -> None:
     class EarlierBundled(HashingEmbedder):
         @property
         def name(self) -> str:
@@ -137,7 +137,7 @@ async def test_a_store_of_an_earlier_bundled_model_gets_its_vectors_back(memory:
     assert results.notices == ()
 
 
-async def test_it_can_be_switched_off(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_users_store_can_be_switched_off(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AURORA_USER_STORE", "none")
     async with Memory.open(project) as memory:
         await memory.remember("x is y")
@@ -146,16 +146,16 @@ async def test_it_can_be_switched_off(project: Path, monkeypatch: pytest.MonkeyP
             await memory.remember("mine", scope="user")
 
 
-def test_a_projects_file_may_not_say_where_the_users_memories_are(
+def test_a_settings_file_of_a_project_cannot_move_the_users_store(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AURORA_USER_STORE")
     (project / "aurora.toml").write_text('user_store = "elsewhere"\n')
-    with pytest.raises(ConfigurationError, match="would decide where your own memories are"):
+    with pytest.raises(ConfigurationError, match="would decide where your own notes are"):
         Settings.load(project)
 
 
-def test_the_data_folder_is_that_of_the_platform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_users_data_folder_follows_the_platform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))

@@ -1,4 +1,4 @@
-"""A server on the loopback interface that stands in for Pinecone in tests; `PineconeServer` is all that one needs."""
+"""A fake of Pinecone for tests, on the loopback interface; tests use `PineconeServer`."""
 
 from .differences import DIFFERENCES, Difference
 from .faults import Fault

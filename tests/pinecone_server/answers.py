@@ -1,4 +1,4 @@
-"""Answers and refusals, in the bodies that the description gives them."""
+"""Answers and refusals, with the bodies of the published description."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Answer:
 
 
 class Refusal(Exception):
-    """The service says no.
+    """The service refuses a request.
 
     Args:
-        violation: Whether a caller that knows the documentation would never have asked this; the test then fails.
+        violation: Whether the documentation forbids the request; the test then fails.
     """
 
     def __init__(self, status: int, text: str, *, violation: bool = False) -> None:
@@ -42,7 +42,7 @@ class Refusal(Exception):
 
 
 def error(api: str, status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
-    """Return an error in the shape of the part of the API that answers."""
+    """Return an error in the format of one part of the API."""
     code, number = _CODES.get(status, ("UNKNOWN", 2))
     if api == "data":
         return Answer(status, {"code": number, "message": text, "details": []}, headers or {})

@@ -1,4 +1,4 @@
-"""What api.pinecone.io answers: indexes, and reranking."""
+"""The answers of api.pinecone.io: indexes and reranking."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Handler = Callable[["PineconeServer", Given, Given], Answer]  # (server, path pa
 
 @dataclass
 class Known:
-    """An index as the control plane knows it."""
+    """An index in the control plane."""
 
     records: Index
     fields: dict[str, Any]

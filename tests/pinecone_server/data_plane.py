@@ -1,4 +1,4 @@
-"""What the host of one index answers."""
+"""The answers of the host of one index."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def fetch(index: Index, given: Given, _path: Given, _body: Given) -> Answer:
         if " " in id:
             raise _bad(f"fetch takes no id with a space, such as {id!r:.80}")
     visible, _ = index.seen(given.get("namespace", ""))
-    # The order of a map says nothing; this one is the opposite of what was asked for.
+    # The order of a map has no meaning; this one is the opposite of the request.
     found = {id: visible[id].as_json() for id in reversed(ids) if id in visible}
     return Answer(200, {"vectors": found, "namespace": given.get("namespace", ""), "usage": {"readUnits": 1}})
 
@@ -297,7 +297,7 @@ def _written(lsn: int) -> dict[str, str]:
 
 
 def _token(token: str | None) -> str:
-    """Return the last id or name of the page before."""
+    """Return the last id or name of the previous page."""
     if token is None:
         return ""
     try:

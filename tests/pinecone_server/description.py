@@ -22,7 +22,7 @@ _NUMBERS: dict[str, set[type]] = {"number": {int, float}, "integer": {int}}
 
 
 def _items(validator: Any, items: Any, instance: Any, schema: Any) -> Iterator[Any]:
-    """Check the items of an array; one of plain numbers is checked at once, by the same rule."""
+    """Check the items of an array; an array of plain numbers is checked in one step, by the same rule."""
     wanted = _NUMBERS.get(items.get("type", ""), set())
     plain = wanted and isinstance(instance, list) and set(items) <= {"type", "format"}
     if plain and set(map(type, instance)) <= wanted:
@@ -35,7 +35,7 @@ _Validator = validators.extend(OAS30Validator, {"items": _items})
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation of the description: its name, and what its parts must look like."""
+    """One operation of the description: its name and the schemas of its parts."""
 
     name: str
     api: str
@@ -64,7 +64,7 @@ def _said(validator: Any, instance: Any) -> list[str]:
 
 
 def _short(text: str) -> str:
-    """Keep both ends: what was found stands first, and what is wrong with it last."""
+    """Shorten a message, and keep both ends: the value is at the beginning, the fault at the end."""
     return text if len(text) <= 300 else f"{text[:150]} … {text[-150:]}"
 
 
@@ -127,7 +127,7 @@ def find(apis: tuple[str, ...], method: str, path: str) -> tuple[Operation, dict
 def problems_of_parameters(
     operation: Operation, headers: Mapping[str, str], query: Mapping[str, list[str]], path: Mapping[str, str]
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the query parameters in the types that are described, and what is wrong with any parameter."""
+    """Return the query parameters in their described types, and the faults of all parameters."""
     given: dict[str, Any] = {}
     problems: list[str] = []
     known = set()

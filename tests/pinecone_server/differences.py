@@ -1,7 +1,7 @@
-"""Where the client 10.x (2026-07) and the published description (2026-04) part, and what the server holds to.
+"""The differences between the client 10.x (2026-07) and the published description (2026-04), and the server's choice.
 
-Each row says what was published, what is held to instead and why, and carries the change itself, so that the table and
-the server cannot part. Everything that is not listed here is validated exactly as published.
+Each row names the published rule, the rule that the server follows instead and the reason, and contains the change
+itself, so that the table and the server agree. Everything that is not listed here is validated as published.
 """
 
 from __future__ import annotations

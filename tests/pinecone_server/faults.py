@@ -1,4 +1,4 @@
-"""What the server can be told to do wrong."""
+"""The faults that tests can switch on."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ Action = Literal["status", "reset", "hang", "truncate", "slow", "reorder"]
 
 @dataclass
 class Fault:
-    """One thing that goes wrong, and when.
+    """One kind of failure, and the requests that meet it.
 
     Attributes:
-        operations: Names of the operations that it strikes (see ``server.OPERATIONS``); empty: all.
-        status: What is answered (with ``action="status"``).
+        operations: Names of the operations that fail (see ``server.OPERATIONS``); empty for all.
+        status: The status of the answer (with ``action="status"``).
         retry_after: Seconds in the header Retry-After.
-        first: Whether it strikes before the request is carried out; otherwise it is carried out and the answer is lost.
-        times: How often it strikes; ``None``: for ever.
+        first: Whether the request fails before it is carried out; else it is carried out, and the answer is lost.
+        times: How many requests fail; ``None`` for all.
         skip: How many requests that match pass first.
-        every: Of the requests that match, every n-th is struck.
-        probability: How likely each request that matches is struck.
-        seconds: How long a slow answer takes, or the longest that one that is out of order waits.
-        group: How many answers come in the opposite order.
+        every: Every n-th of the matching requests fails.
+        probability: The probability that a matching request fails.
+        seconds: How long a slow answer takes, or the longest wait of an answer that is out of order.
+        group: How many answers are reversed together.
     """
 
     action: Action = "status"
@@ -48,7 +48,7 @@ class Fault:
         self._random = random.Random(self.seed)
 
     def strikes(self, operation: str) -> bool:
-        """Say whether this request is struck; called once for each, under a lock."""
+        """Return whether this request fails; called once for each request, under a lock."""
         if (self.operations and operation not in self.operations) or (
             self.times is not None and self.struck >= self.times
         ):
@@ -62,7 +62,7 @@ class Fault:
 
 
 class Turnstile:
-    """Lets waiting answers go in the opposite order of their arrival, in groups."""
+    """Releases waiting answers in groups, each in the reverse order of arrival."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()

@@ -1,4 +1,4 @@
-"""Pinecone's metadata filters, evaluated as its guide says; written apart from Aurora's own evaluator on purpose.
+"""Pinecone's metadata filters, evaluated as its guide says; deliberately independent of Aurora's own evaluator.
 
 A record without the field matches ``$ne``, ``$nin`` and ``{"$exists": false}``. A list of strings matches ``$eq`` and
 ``$in`` when one of its elements does. ``$in`` and ``$nin`` take strings and numbers, and no booleans: the guide lists
@@ -14,7 +14,7 @@ _LISTED = {"$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$exists"}
 
 
 class FilterError(ValueError):
-    """What the service answers with 400."""
+    """A filter that the service answers with 400."""
 
 
 def check(node: Any, place: str = "filter") -> None:

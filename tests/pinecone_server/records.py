@@ -1,4 +1,4 @@
-"""The records of one index: namespaces, what is visible yet, and exact search."""
+"""The records of one index: namespaces, visibility of writes, and exact search."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEFAULT_NAMESPACE = "__default__"
 
 @dataclass(frozen=True)
 class Stored:
-    """A record as the service keeps it: float32 values, and every number of the metadata as a 64-bit float."""
+    """A stored record: float32 values, and every number of the metadata as a 64-bit float."""
 
     id: str
     values: npt.NDArray[np.float32] | None
@@ -40,7 +40,7 @@ class Stored:
 
 @dataclass
 class Delay:
-    """How long a write stays invisible: for so many reads of its namespace, and for so many seconds."""
+    """The delay until a write shows: a number of reads of its namespace, and a number of seconds."""
 
     reads: int = 0
     seconds: float = 0.0
@@ -56,7 +56,7 @@ class _Change:
 
 @dataclass
 class Namespace:
-    """One namespace: what was written (``latest``), and what reads see (``visible``)."""
+    """One namespace: the written records (``latest``), and those that reads see (``visible``)."""
 
     latest: dict[str, Stored] = field(default_factory=dict)
     visible: dict[str, Stored] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class Namespace:
         return self.written
 
     def read(self) -> dict[str, Stored]:
-        """Return what a read sees now; each read brings what is waiting one step nearer."""
+        """Return the records that a read sees; each read brings pending writes one step nearer."""
         self._advance()
         for change in self.pending:
             change.reads_left -= 1
@@ -103,7 +103,7 @@ class Namespace:
 
 
 class _Ranked:
-    """The visible records as arrays. Among equal scores the order is fixed and is not that of the ids."""
+    """The visible records as arrays. The order of equal scores is fixed, and not that of the ids."""
 
     def __init__(self, records: list[Stored]) -> None:
         self.records = records
@@ -171,7 +171,7 @@ class Index:
     # -- what tests look at --------------------------------------------------------------------------------------------
 
     def records(self, namespace: str) -> dict[str, Stored]:
-        """Return what was written to a namespace, visible or not."""
+        """Return the written records of a namespace, visible or not."""
         with self.lock:
             found = self.get(namespace)
             return dict(found.latest) if found else {}
@@ -186,7 +186,7 @@ class Index:
     # -- reading and writing -------------------------------------------------------------------------------------------
 
     def seen(self, namespace: str) -> tuple[dict[str, Stored], int]:
-        """Return a copy of what a read of a namespace sees, and the log sequence number that it has reached."""
+        """Return a copy of the records that a read of a namespace sees, and the log sequence number of that read."""
         with self.lock:
             found = self.get(namespace)
             if found is None:
@@ -209,7 +209,7 @@ class Index:
     def update(
         self, namespace: str, chosen: Callable[[Stored], bool], change: dict[str, Any], dry_run: bool
     ) -> tuple[int, int]:
-        """Return how many records matched, and the log sequence number."""
+        """Return the number of matching records, and the log sequence number."""
         with self.lock:
             found = self.get(namespace)
             if found is None:

@@ -1,4 +1,4 @@
-"""The loopback server that stands in for Pinecone."""
+"""The fake of Pinecone: a server on the loopback interface."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _numbers = itertools.count(os.getpid() * 7)
 
 @dataclass(frozen=True)
 class Seen:
-    """A request that was answered, or was struck by a fault (then ``status`` is 0 or the fault's)."""
+    """A request with the status of its answer; after a fault, ``status`` is 0 or that of the fault."""
 
     operation: str
     index: str
@@ -47,13 +47,13 @@ class PineconeServer:
 
     Attributes:
         url: The address of the control plane (``Pinecone(host=…)`` or ``PINECONE_CONTROLLER_HOST``).
-        api_key: The one key that it knows.
+        api_key: The only key that it accepts.
         violations: Requests that the description or the documented limits do not allow, and answers of the server
             that its own description does not allow.
-        requests: What was asked, in the order of the answers.
-        delay: How long writes stay invisible, for indexes that are made from now on.
+        requests: The requests, in the order of their answers.
+        delay: The delay until writes show, in indexes that are made from now on.
         ready_after: How often a new index is described before it is ready.
-        latency: Seconds that every request takes at least.
+        latency: Least seconds of every request.
     """
 
     def __init__(self, *, api_key: str = "pc-test-key", latency: float = 0.0, ready_after: int = 0) -> None:
@@ -91,7 +91,7 @@ class PineconeServer:
         return self.make_index(name, fields, deployment, polls=0).records
 
     def index(self, name: str) -> Index:
-        """Return the records of an index, to look at them behind the client's back."""
+        """Return the records of an index, for checks that bypass the client."""
         return self.known[name].records
 
     def host(self, name: str) -> str:
@@ -103,7 +103,7 @@ class PineconeServer:
         self.delay.reads, self.delay.seconds = reads, seconds
 
     def fail(self, action: Action = "status", *operations: str, **options: Any) -> Fault:
-        """Let requests fail; see `Fault` for the options. The faults that were told first strike first."""
+        """Let requests fail; see `Fault` for the options. Earlier faults come first."""
         unknown = set(operations) - set(OPERATIONS)
         if unknown:
             raise ValueError(f"no such operations: {sorted(unknown)}; there are {OPERATIONS}")
@@ -113,19 +113,19 @@ class PineconeServer:
         return fault
 
     def heal(self) -> None:
-        """Forget every fault, and let go what hangs."""
+        """Remove every fault, and release hanging requests."""
         with self._lock:
             self._faults.clear()
             released, self._released = self._released, threading.Event()
         released.set()
 
     def asked(self, *operations: str) -> list[Seen]:
-        """Return what was asked of these operations (of all without)."""
+        """Return the requests of these operations; of all operations if none is named."""
         with self._lock:
             return [one for one in self.requests if not operations or one.operation in operations]
 
     def forget(self) -> None:
-        """Forget the requests and the marks of concurrency so far."""
+        """Forget the requests and the peak of concurrency so far."""
         with self._lock:
             self.requests.clear()
             self.most_at_once.clear()
@@ -278,7 +278,7 @@ class PineconeServer:
         return body
 
     def _struck(self, exchange: Exchange, fault: Fault, api: str, answer: Answer | None) -> Answer | None:
-        """Return what a fault makes of an answer; ``None``: the connection breaks."""
+        """Return the answer that a fault leaves, or ``None`` if the connection breaks."""
         if fault.action == "reorder":
             self._turnstile.wait(fault.group, fault.seconds)
             return answer

@@ -16,7 +16,7 @@ Serve = Callable[["Exchange"], None]
 
 
 class Exchange(BaseHTTPRequestHandler):
-    """One connection and the request that it carries now."""
+    """One connection and its current request."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -48,7 +48,7 @@ class Exchange(BaseHTTPRequestHandler):
         self.connection.close()
 
     def truncate(self, status: int, body: bytes) -> None:
-        """Promise a whole answer and close half way."""
+        """Announce a whole answer, and close half way."""
         self.close_connection = True
         head = f"HTTP/1.1 {status} OK\r\nContent-Type: application/json\r\nContent-Length: {len(body) + 100}\r\n\r\n"
         self.wfile.write(head.encode() + body[: len(body) // 2])
@@ -104,7 +104,7 @@ class Listener:
 
     def _talk(self, connection: socket.socket, address: Any) -> None:
         try:
-            # A client that resets the connection while a request is read is no news.
+            # Clients may reset the connection while a request is read.
             with contextlib.suppress(OSError):
                 Exchange(connection, address, self)  # type: ignore[arg-type]
         finally:
@@ -128,7 +128,7 @@ class Listener:
 
 
 def loopback_address(number: int) -> str:
-    """Return a loopback address of its own for each server where the system has more than one.
+    """Return a separate loopback address for each server, if the system has more than one.
 
     The client keeps, for each host name and as long as the process lives, a budget of retries and a limit of
     concurrency; servers that share an address would share what an earlier test has used up.

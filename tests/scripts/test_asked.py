@@ -1,4 +1,4 @@
-"""The queries that were written for whole files, and the lists that training makes of them."""
+"""The queries written for whole files, and the training lists made from them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WRITTEN = sorted(asked.FOLDER.glob("*.json"))
 
 
 def files() -> list[tuple[str, str]]:
-    """Return a small source in which ten files say much the same of ten things."""
+    """Return a small source of ten files with almost the same text."""
     things = ["key", "lock", "queue", "cache", "timer", "socket", "thread", "buffer", "cursor", "channel"]
     return [
         (
@@ -42,7 +42,7 @@ def files() -> list[tuple[str, str]]:
 
 @pytest.fixture
 def rows_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
-    """Return what makes lists of queries about the small source: those of passages, then those of outlines."""
+    """Return a function that makes training lists from queries on the small source: chunks first, then outlines."""
     monkeypatch.setattr(asked, "FOLDER", tmp_path)
 
     def make(queries: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -53,7 +53,7 @@ def rows_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     return make
 
 
-def test_a_query_is_answered_by_the_first_found_chunk_of_its_files_and_by_no_other_file(rows_of: Make) -> None:
+def test_the_answer_is_the_first_found_chunk_of_the_querys_files(rows_of: Make) -> None:
     row, _ = rows_of([{"query": "closing a socket of the pool", "kind": "phrase", "files": ["pool/socket.py"]}])
     assert row["kind"] == asked.KIND
     assert row["form"] == "phrase"
@@ -63,14 +63,14 @@ def test_a_query_is_answered_by_the_first_found_chunk_of_its_files_and_by_no_oth
     assert not any(text.startswith("pool/socket.py") for text in row["negatives"])
 
 
-def test_what_answers_as_well_is_no_negative(rows_of: Make) -> None:
+def test_other_files_that_answer_are_not_negatives(rows_of: Make) -> None:
     rows = rows_of([{"query": "a lock or a key", "kind": "phrase", "files": ["pool/lock.py", "pool/key.py"]}])
     assert len(rows) == 2
     for row in rows:
         assert not any(text.startswith(("pool/lock.py", "pool/key.py")) for text in row["negatives"])
 
 
-def test_an_outline_is_the_path_and_the_names_that_a_file_defines(rows_of: Make) -> None:
+def test_an_outline_is_the_path_of_a_file_and_the_names_that_it_defines(rows_of: Make) -> None:
     _, row = rows_of([{"query": "closing a socket of the pool", "kind": "phrase", "files": ["pool/socket.py"]}])
     assert row["form"] == "outline"
     assert row["positive"]["text"] == "pool/socket.py\nopen_socket, close_socket"
@@ -78,12 +78,12 @@ def test_an_outline_is_the_path_and_the_names_that_a_file_defines(rows_of: Make)
     assert row["positive"]["text"] not in row["negatives"]
 
 
-def test_a_query_whose_files_are_not_there_is_left_out(rows_of: Make) -> None:
+def test_a_query_whose_files_do_not_exist_is_left_out(rows_of: Make) -> None:
     assert rows_of([{"query": "closing a door", "kind": "phrase", "files": ["pool/door.py"]}]) == []
 
 
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.stem)
-def test_the_written_queries_belong_to_sources_of_training(path: Path) -> None:
+def test_the_written_queries_belong_to_training_sources(path: Path) -> None:
     (source,) = [source for source in source_table.SOURCES if source.name == path.stem]
     assert source.role == "train"
     queries = json.loads(path.read_text("utf-8"))
@@ -96,22 +96,20 @@ def test_the_written_queries_belong_to_sources_of_training(path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["repositories", "written"])
-def test_what_is_measured_is_among_what_stays_out(folder: str) -> None:
+def test_benchmark_packages_are_excluded_from_training(folder: str) -> None:
     manifest = json.loads((ROOT / "benchmarks" / folder / "manifest.json").read_text("utf-8"))
     assert {package["name"].lower() for package in manifest} <= sources.EXCLUDED
     names = {path.stem for path in (ROOT / "benchmarks" / folder / "annotations").glob("*.json")}
     assert names == {package["name"] for package in manifest}
 
 
-def test_queries_for_single_files_are_whole() -> None:
+def test_the_queries_for_single_files_are_complete() -> None:
     folder = ROOT / "benchmarks" / "written" / "annotations"
     queries = [query for path in folder.glob("*.json") for query in json.loads(path.read_text("utf-8"))]
     assert len({query["query"].lower() for query in queries}) == len(queries) == 717
     for query in queries:
-        assert query["category"] in ("phrase", "question")
-        assert query["relevant"]
-        assert query["secondary"] == []
-        # A name without a folder would stand for every file of that name.
+        assert query["category"] in ("phrase", "question") and query["relevant"] and query["secondary"] == []
+        # A bare name would match every file of that name.
         assert all("/" in path and not path.startswith("/") for path in query["relevant"])
 
 
@@ -124,19 +122,19 @@ def test_lists_are_mixed_by_share() -> None:
         )
         for number in range(200)
     ]
-    mixed = data.mixed(lists, 0.6, seed=3)
+    mixed = data.mix_by_share(lists, 0.6, seed=3)
     assert sum(each.kind == "asked" for each in mixed) == 30
     assert len(mixed) == 50
-    assert mixed == data.mixed(lists, 0.6, seed=3)
-    assert len(data.mixed(lists, 0.01, seed=3)) == 200
+    assert mixed == data.mix_by_share(lists, 0.6, seed=3)
+    assert len(data.mix_by_share(lists, 0.01, seed=3)) == 200
     for share in (0.0, 1.5):
         with pytest.raises(ValueError, match="above 0 and at most 1"):
-            data.mixed(lists, share, seed=3)
+            data.mix_by_share(lists, share, seed=3)
     with pytest.raises(ValueError, match="no list of the kind"):
-        data.mixed(lists[30:], 0.6, seed=3)
+        data.mix_by_share(lists[30:], 0.6, seed=3)
 
 
-def test_both_lists_of_a_query_are_kept_and_no_query_of_the_held_out_part(tmp_path: Path) -> None:
+def test_joining_keeps_both_lists_of_a_query_and_drops_held_out_queries_from_training(tmp_path: Path) -> None:
     build = importlib.import_module("build_data")
     rows = [{"query": query, "form": form} for query in "ab" for form in ("phrase", "outline", "sentence")]
     build._write(tmp_path / "train-small.jsonl.gz", rows)

@@ -1,3 +1,5 @@
+"""The script that distils the bundled embedder: rounding, the written folder, and the bundled files."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -24,7 +26,7 @@ def script() -> ModuleType:
     return module
 
 
-def test_rounding_keeps_every_direction(script: ModuleType) -> None:
+def test_rounding_errors_stay_within_half_a_step(script: ModuleType) -> None:
     vectors = np.random.default_rng(5).normal(size=(500, 256)).astype(np.float32)
     vectors *= np.geomspace(1e-3, 10, 500, dtype=np.float32)[:, None]
     vectors[3] = 0
@@ -37,7 +39,7 @@ def test_rounding_keeps_every_direction(script: ModuleType) -> None:
     assert not rounded[3].any()
 
 
-def test_other_weights_than_the_named_ones_are_refused(script: ModuleType, tmp_path: Path) -> None:
+def test_source_weights_with_another_checksum_are_refused(script: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"other weights")
     with pytest.raises(SystemExit, match="Nothing was written"):
         script.main(["--source", str(tmp_path), "--output", str(tmp_path / "out")])
@@ -50,7 +52,7 @@ def test_a_missing_source_package_names_the_requirements(script: ModuleType, mon
         script.find_source()
 
 
-def test_a_written_folder_loads_and_names_no_path(
+def test_a_written_folder_is_reproducible_loads_and_contains_no_local_path(
     script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tokenizers import Tokenizer
@@ -61,16 +63,16 @@ def test_a_written_folder_loads_and_names_no_path(
     vectors = np.random.default_rng(3).normal(size=(tokenizer.get_vocab_size(), 256)).astype(np.float32)
     for name in ("one", "two"):
         script.write_model(tmp_path / name, vectors, tokenizer)
-    one, two = StaticEmbedder(tmp_path / "one"), StaticEmbedder(tmp_path / "two")
-    assert one.fingerprint == two.fingerprint
+    first, second = StaticEmbedder(tmp_path / "one"), StaticEmbedder(tmp_path / "two")
+    assert first.fingerprint == second.fingerprint
     token = tokenizer.token_to_id("token")
-    assert one.embed_query("token") @ (vectors[token] / np.linalg.norm(vectors[token])) > 0.9999
+    assert first.embed_query("token") @ (vectors[token] / np.linalg.norm(vectors[token])) > 0.9999
     for file in sorted((tmp_path / "one").iterdir()):
         assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
         assert str(tmp_path).encode() not in file.read_bytes()
 
 
-def test_the_bundled_folder_is_one_that_the_script_could_have_written(script: ModuleType) -> None:
+def test_the_bundled_folder_has_the_scripts_configuration_and_checksums(script: ModuleType) -> None:
     assert json.loads((BUNDLED_PATH / "config.json").read_text(encoding="utf-8")) == script.config_of(256)
     sums = (BUNDLED_PATH / "SHA256SUMS").read_text(encoding="ascii").splitlines()
     assert sums == [f"{script.sha256_of(BUNDLED_PATH / name)}  {name}" for name in sorted(line[66:] for line in sums)]
@@ -81,7 +83,7 @@ def test_the_bundled_folder_is_one_that_the_script_could_have_written(script: Mo
 
 
 @pytest.mark.slow
-def test_the_bundled_vectors_were_trained_from_the_distilled_ones_and_stayed_close(script: ModuleType) -> None:
+def test_the_bundled_vectors_are_close_to_the_distilled_ones_but_not_equal(script: ModuleType) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("skeletoken")
     pytest.importorskip(script.SOURCE_PACKAGE)
@@ -92,7 +94,7 @@ def test_the_bundled_vectors_were_trained_from_the_distilled_ones_and_stayed_clo
     restored = bundled["embeddings"] * bundled["weights"][:, None]
     lengths = np.linalg.norm(restored, axis=1) * np.linalg.norm(vectors, axis=1)
     cosines = (restored * vectors).sum(axis=1) / np.where(lengths > 0, lengths, 1)
-    # Most tokens are rare in training and keep their direction; a few common ones in code have moved.
+    # Most tokens are rare in training and keep their direction; some that are common in code have moved.
     assert np.quantile(cosines, 0.05) > 0.95
     assert np.median(cosines) < 0.9999
     stored = json.loads((BUNDLED_PATH / "tokenizer.json").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Training the reranker: the same seed gives the same losses, a run resumes as if it had not stopped, masks mask."""
+"""Training of the reranker: reproducible losses, resumed runs, masks, data and export."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHAPE = model.ModelShape(layers=2, hidden=16, heads=2, feed_forward=32, vocabula
 
 
 class Words:
-    """A tokenizer of whole words, whose numbers are a function of their letters."""
+    """A tokenizer of whole words that computes each id from the letters."""
 
     def encode_batch(self, texts: list[str], add_special_tokens: bool = False) -> list[Any]:  # noqa: ARG002
         return [SimpleNamespace(ids=[sum(word.encode()) % 290 + 3 for word in text.split()]) for text in texts]
@@ -72,11 +72,11 @@ def test_the_same_seed_gives_the_same_losses_for_twenty_steps() -> None:
     assert len(set(first)) == 20
 
 
-def test_another_seed_gives_other_losses() -> None:
+def test_a_different_seed_gives_different_losses() -> None:
     assert losses(trainer(seed=1), 3) != losses(trainer(), 3)
 
 
-def test_a_resumed_run_goes_on_as_if_it_had_not_stopped(tmp_path: Path) -> None:
+def test_a_resumed_run_gives_the_losses_of_an_uninterrupted_one(tmp_path: Path) -> None:
     whole = losses(trainer(), 16)
     stopped = trainer()
     before = losses(stopped, 9)
@@ -86,12 +86,12 @@ def test_a_resumed_run_goes_on_as_if_it_had_not_stopped(tmp_path: Path) -> None:
     assert before + losses(resumed, 7) == whole
 
 
-def test_losses_fall() -> None:
+def test_the_loss_falls_during_training() -> None:
     found = losses(trainer(), 40)
     assert sum(found[-5:]) < 0.8 * sum(found[:5])
 
 
-def test_frozen_layers_and_token_vectors_stay_as_they_were() -> None:
+def test_frozen_layers_and_token_vectors_do_not_change() -> None:
     running = trainer()
     before = {name: value.clone() for name, value in running.model.state_dict().items()}
     losses(running, 3)
@@ -100,14 +100,14 @@ def test_frozen_layers_and_token_vectors_stay_as_they_were() -> None:
     assert any(name.startswith("layers.1") for name in changed)
 
 
-def test_other_data_starts_at_its_beginning() -> None:
+def test_changed_data_is_read_from_its_beginning() -> None:
     running = trainer()
     losses(running, 5)
     next(iter(running.batches(lists(20))))
     assert running.state.data_start == 5
 
 
-def test_the_rate_rises_stays_and_falls_to_nothing() -> None:
+def test_the_learning_rate_rises_stays_and_falls_to_zero() -> None:
     plan = train.Plan(steps=100, warm_up=10, decay=0.4)
     shares = [plan.rate_at(step) for step in range(101)]
     assert shares[0] == pytest.approx(0.1)
@@ -116,7 +116,7 @@ def test_the_rate_rises_stays_and_falls_to_nothing() -> None:
     assert shares[100] == 0.0
 
 
-def test_a_masked_place_changes_no_loss() -> None:
+def test_a_masked_place_does_not_affect_the_loss() -> None:
     logits = torch.tensor([[2.0, 1.0, 5.0]])
     positive, valid = torch.tensor([[True, False, False]]), torch.tensor([[True, True, False]])
     other = logits.clone()
@@ -124,19 +124,19 @@ def test_a_masked_place_changes_no_loss() -> None:
     assert listwise.listwise_loss(logits, positive, valid) == listwise.listwise_loss(other, positive, valid)
 
 
-def test_the_ordering_part_is_the_cross_entropy_of_the_answer() -> None:
+def test_without_the_pointwise_part_the_loss_is_the_cross_entropy_of_the_answer() -> None:
     logits = torch.tensor([[2.0, 1.0, 0.0]])
     positive, valid = torch.tensor([[True, False, False]]), torch.ones(1, 3, dtype=torch.bool)
     expected = torch.nn.functional.cross_entropy(logits, torch.tensor([0]))
     assert listwise.listwise_loss(logits, positive, valid, pointwise=0.0).item() == pytest.approx(expected.item())
 
 
-def test_a_list_with_nothing_but_an_answer_teaches_nothing() -> None:
+def test_a_list_without_negatives_has_no_loss() -> None:
     only = torch.tensor([[True, False]])
     assert listwise.listwise_loss(torch.tensor([[2.0, 1.0]]), only, only).item() == 0.0
 
 
-def test_what_is_learnt_from_a_teacher_is_how_it_shares_a_list_out() -> None:
+def test_distillation_compares_distributions_over_a_list_and_not_logits() -> None:
     valid = torch.tensor([[True, True, True, False]])
     teacher = torch.tensor([[2.0, 0.0, 1.0, 9.0]])
     least = listwise.distillation_loss(teacher + 5.0, teacher, valid)
@@ -144,7 +144,7 @@ def test_what_is_learnt_from_a_teacher_is_how_it_shares_a_list_out() -> None:
     assert listwise.distillation_loss(torch.tensor([[7.0, 5.0, 6.0, -3.0]]), teacher, valid) == pytest.approx(least)
 
 
-def test_a_model_comes_nearer_to_its_teacher() -> None:
+def test_training_brings_a_model_nearer_to_its_teacher() -> None:
     running = trainer()
     torch.manual_seed(8)
     running.teacher = model.CrossEncoder(SHAPE).eval()
@@ -166,14 +166,14 @@ def test_an_answer_that_ties_with_all_has_the_last_rank() -> None:
     assert listwise.reciprocal_rank([3.0, 1.0, 2.0]) == 1.0
 
 
-def test_a_copy_of_the_answer_is_masked_and_so_is_another_definition_of_a_name() -> None:
+def test_a_copy_of_the_answer_and_another_definition_of_a_name_may_be_answers() -> None:
     answer = "a.py > Cache.get\ndef get self key return self store key"
     assert data.may_answer(answer, "b.py > Other.fetch\ndef get self key return self store key", by_name=False)
     assert not data.may_answer(answer, "b.py > Pool.get\nclass of another kind entirely", by_name=False)
     assert data.may_answer(answer, "b.py > Pool.get\nclass of another kind entirely", by_name=True)
 
 
-def test_lists_are_read_as_they_were_written(tmp_path: Path) -> None:
+def test_lists_are_read_without_those_whose_negatives_are_all_masked(tmp_path: Path) -> None:
     rows = [
         {
             "query": "q",
@@ -190,12 +190,12 @@ def test_lists_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert [(each.query, each.masked, each.language) for each in read] == [("q", (False,), "go")]
 
 
-def test_an_epoch_visits_every_list_once_in_an_order_of_its_own() -> None:
+def test_each_epoch_visits_every_list_once_in_a_different_order() -> None:
     assert sorted(data.order_of(50, 0, 0)) == list(range(50))
     assert data.order_of(50, 0, 0) != data.order_of(50, 0, 1)
 
 
-def test_the_heading_is_kept_where_a_passage_is_cut() -> None:
+def test_a_text_that_is_cut_keeps_its_heading() -> None:
     text = "core/a.py > Cache.get\n" + "filler line\n" * 100 + "the needle is here\n"
     found = data.passage("needle", text, 120)
     assert found.startswith("core/a.py > Cache.get\n")
@@ -217,7 +217,7 @@ def test_the_exported_graph_gives_the_logits_of_the_trained_model() -> None:
     assert np.allclose(given, expected.numpy(), atol=1e-4)
 
 
-def test_the_tokenizer_cuts_names_and_no_plurals_of_acronyms(tmp_path: Path) -> None:
+def test_the_tokenizer_splits_names_but_not_plurals_of_acronyms(tmp_path: Path) -> None:
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
     words = ["[UNK]", "get", "user", "http", "server", "##s", "i", "##d"]

@@ -1,4 +1,4 @@
-"""The training of the static embedding: the same seed gives the same curve, and what is written loads."""
+"""Training of the static embedding: reproducible losses, and a written folder that loads."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def start(script: Any) -> tuple[Any, Any]:
     return table, tokenizer
 
 
-def test_a_bag_holds_the_tokens_of_the_texts_that_are_asked_for(script: Any, start: tuple[Any, Any]) -> None:
+def test_a_bag_holds_the_tokens_of_the_chosen_texts(script: Any, start: tuple[Any, Any]) -> None:
     texts = ["read the file", "lock", "write a long record to disk"]
     tokens = script.tokenise(start[1], texts)
     ids, offsets = tokens.bag(np.array([2, 0]))
@@ -41,8 +41,7 @@ def test_a_bag_holds_the_tokens_of_the_texts_that_are_asked_for(script: Any, sta
     assert offsets.tolist() == [0, len(expected[0])]
 
 
-@pytest.mark.usefixtures("script")
-def test_the_table_is_what_the_embedder_computes_with(start: tuple[Any, Any]) -> None:
+def test_the_loaded_table_gives_the_vectors_of_the_embedder(script: Any, start: tuple[Any, Any]) -> None:
     table, tokenizer = start
     mean = table[tokenizer.encode("where is the lock released", add_special_tokens=False).ids].mean(axis=0)
     assert np.allclose(
@@ -50,7 +49,7 @@ def test_the_table_is_what_the_embedder_computes_with(start: tuple[Any, Any]) ->
     )
 
 
-def test_a_blend_that_keeps_all_writes_the_model_it_started_from(
+def test_a_blend_that_keeps_everything_writes_the_start_model(
     script: Any, start: tuple[Any, Any], tmp_path: Path
 ) -> None:
     table, _ = start
@@ -60,7 +59,7 @@ def test_a_blend_that_keeps_all_writes_the_model_it_started_from(
     assert float(model.embed_query(text) @ StaticEmbedder.bundled().embed_query(text)) > 0.999
 
 
-def test_an_embedding_reads_the_name_of_a_heading_and_no_path(script: Any) -> None:
+def test_the_embedded_text_has_the_symbol_of_the_heading_but_no_path(script: Any) -> None:
     assert script.embedded("a/b.py > Lock.acquire\nbody") == "Lock.acquire\nbody"
     assert script.embedded("a/b.py\nbody") == "body"
 
@@ -73,7 +72,7 @@ def test_pairs_are_read_with_the_hardest_negative(script: Any, tmp_path: Path) -
     assert list(script.read_pairs(path)) == [("q", "f\nx", "g\ny")]
 
 
-def test_twenty_steps_twice_give_the_same_losses_and_learn(script: Any, start: tuple[Any, Any]) -> None:
+def test_two_runs_give_the_same_losses_and_the_loss_falls(script: Any, start: tuple[Any, Any]) -> None:
     pytest.importorskip("torch")
     table, tokenizer = start[0][:, :32].copy(), start[1]  # a slice is enough, and eight times faster
     rng = np.random.default_rng(2)

@@ -1,4 +1,4 @@
-"""The mining of training pairs, on small sources that are written here."""
+"""The mining of training pairs, on small sources defined here."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ MEASURED = [
 ]
 
 
-def room(name: str) -> Any:
-    """Import one of the scripts' modules, which find each other beside themselves."""
+def script(name: str) -> Any:
+    """Import a module of scripts/train, with its folder on the import path."""
     if str(SCRIPTS) not in sys.path:
         sys.path.insert(0, str(SCRIPTS))
     return importlib.import_module(name)
@@ -43,35 +43,35 @@ def room(name: str) -> Any:
 
 @pytest.fixture(scope="module")
 def sources() -> Any:
-    return room("sources")
+    return script("sources")
 
 
 @pytest.fixture(scope="module")
 def descriptions() -> Any:
-    return room("descriptions")
+    return script("descriptions")
 
 
 @pytest.fixture(scope="module")
 def phrasing() -> Any:
-    return room("phrasing")
+    return script("phrasing")
 
 
 def only(found: list[Any], kind: str) -> list[str]:
     return [description.sentence for description in found if description.kind == kind]
 
 
-# -- what may be trained on ----------------------------------------------------------------------------------------
+# -- sources -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", MEASURED)
-def test_a_package_that_is_measured_on_is_refused(sources: Any, name: str) -> None:
+def test_an_evaluation_package_is_refused(sources: Any, name: str) -> None:
     source = sources.Source("x", "python", "train", "MIT", (sources.Package("pypi", name, "1.0"),), (".py",))
     with pytest.raises(ValueError, match="must not be trained on"):
         sources.check_sources([source])
 
 
-def test_the_table_holds_nothing_that_is_measured_on_and_no_open_version(sources: Any) -> None:
-    table = room("source_table").SOURCES
+def test_the_table_has_no_evaluation_package_and_only_exact_versions(sources: Any) -> None:
+    table = script("source_table").SOURCES
     sources.check_sources(table)
     names = {package.name for source in table for package in source.packages}
     assert not names.intersection(MEASURED)
@@ -80,16 +80,15 @@ def test_the_table_holds_nothing_that_is_measured_on_and_no_open_version(sources
     assert len({source.language for source in table if source.role == "heldout"}) >= 8
 
 
-@pytest.mark.usefixtures("sources")
-def test_no_package_of_the_held_out_part_is_trained_on_but_for_other_folders_of_it() -> None:
-    table = room("source_table").SOURCES
+def test_the_held_out_part_shares_no_folder_of_a_package_with_training(sources: Any) -> None:
+    table = script("source_table").SOURCES
     trained = {(p.name, p.roots) for s in table if s.role == "train" for p in s.packages}
     for source in table:
         if source.role == "heldout":
             assert not trained.intersection((package.name, package.roots) for package in source.packages)
 
 
-def test_one_package_in_two_roles_is_refused(sources: Any) -> None:
+def test_a_package_in_two_roles_is_refused(sources: Any) -> None:
     first = sources.Source("a", "go", "train", "MIT", (sources.Package("debian", "golang", "1"),), (".go",))
     second = dataclasses.replace(first, name="b", role="heldout")
     with pytest.raises(ValueError, match=r"golang is in a \(train\) and b \(heldout\)"):
@@ -116,11 +115,11 @@ def test_a_package_without_an_exact_version_is_refused(sources: Any) -> None:
         ("asyncio/express.py", True),
     ],
 )
-def test_vendored_copies_and_compiled_files_stay_out(sources: Any, path: str, kept: bool) -> None:
+def test_vendored_copies_and_compiled_files_are_left_out(sources: Any, path: str, kept: bool) -> None:
     assert sources.keeps(path) is kept
 
 
-# -- what files say of themselves ----------------------------------------------------------------------------------
+# -- descriptions --------------------------------------------------------------------------------------------------
 
 PYTHON = '''"""Locks that several processes share.
 
@@ -140,7 +139,7 @@ class FileLock:
 '''
 
 
-def test_python_docstrings_name_their_definitions(descriptions: Any) -> None:
+def test_python_docstrings_and_comments_are_found_with_the_lines_they_describe(descriptions: Any) -> None:
     found = descriptions.describe(PYTHON, "python")
     assert only(found, "module") == ["Locks that several processes share"]
     assert only(found, "docstring") == [
@@ -189,11 +188,11 @@ def test_comments_of_other_languages_belong_to_the_definition_below(
         "1 = {2} ** 3 == 4 // 5",
     ],
 )
-def test_what_says_nothing_is_no_query(descriptions: Any, words: str) -> None:
+def test_a_sentence_without_information_is_not_a_query(descriptions: Any, words: str) -> None:
     assert descriptions.first_sentence(words) is None
 
 
-def test_a_sentence_is_taken_out_of_a_paragraph_of_prose(descriptions: Any) -> None:
+def test_a_sentence_is_removed_from_a_paragraph_of_prose(descriptions: Any) -> None:
     text = (
         "Title\n=====\n\nThe cache keeps what was read before. Entries leave it when they were not used for an hour. "
         "A process that\nwrites to the store tells every other process, so that nothing stale is shown to anybody. "
@@ -207,7 +206,7 @@ def test_a_sentence_is_taken_out_of_a_paragraph_of_prose(descriptions: Any) -> N
     assert len(words) > 150
 
 
-def test_edits_move_every_line_that_stays_to_where_it_is_said_to_be(descriptions: Any) -> None:
+def test_moved_gives_the_new_row_of_every_line_that_edits_keep(descriptions: Any) -> None:
     rng = random.Random(4)
     lines = [f"line {number}" for number in range(60)]
     for _ in range(50):
@@ -217,9 +216,9 @@ def test_edits_move_every_line_that_stays_to_where_it_is_said_to_be(descriptions
             for first, last in zip(cuts[::2], cuts[1::2], strict=True)
         ]
         changed, shifts = descriptions.apply("\n".join(lines), edits)
-        gone = {row for edit in edits for row in range(edit.first, edit.last)}
+        removed = {row for edit in edits for row in range(edit.first, edit.last)}
         after = changed.split("\n")
-        for row in set(range(60)) - gone:
+        for row in set(range(60)) - removed:
             assert after[descriptions.moved(row, shifts)] == lines[row]
 
 
@@ -228,13 +227,13 @@ def test_edits_that_overlap_are_refused(descriptions: Any) -> None:
         descriptions.apply("a\nb\nc", [descriptions.Edit(0, 2), descriptions.Edit(1, 3)])
 
 
-# -- how developers ask --------------------------------------------------------------------------------------------
+# -- phrasing ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("word", "verb"), [("Returns", "return"), ("copies", "copy"), ("Removing", "remove"), ("Getting", "get"), ("lock", "lock"), ("window", None)]  # noqa: E501
 )  # fmt: skip
-def test_the_verb_that_a_comment_begins_with_is_found(phrasing: Any, word: str, verb: str | None) -> None:
+def test_the_base_form_of_a_verb_is_found(phrasing: Any, word: str, verb: str | None) -> None:
     assert phrasing.verb_of(word) == verb
 
 
@@ -267,7 +266,7 @@ def test_a_sentence_becomes_questions_sentences_and_keywords(phrasing: Any) -> N
 
 
 def project() -> list[tuple[str, str]]:
-    """Return twelve files with four documented functions each."""
+    """Return eight files with four documented functions each."""
     verbs, things = (
         ["remove", "copy", "count", "sort"],
         ["lock", "cache", "queue", "token", "header", "packet", "window", "record"],
@@ -286,7 +285,7 @@ def project() -> list[tuple[str, str]]:
 
 
 def mine(seed: int) -> list[dict[str, Any]]:
-    pairs, negatives = room("pairs"), room("negatives")
+    pairs, negatives = script("pairs"), script("negatives")
     rng = random.Random(seed)
     stripped = [pairs.strip_file(path, text, rng) for path, text in project()]
     rows: list[dict[str, Any]] = asyncio.run(
@@ -300,7 +299,7 @@ def rows() -> list[dict[str, Any]]:
     return mine(3)
 
 
-def test_a_row_has_its_answer_apart_from_its_negatives(rows: list[dict[str, Any]]) -> None:
+def test_the_answer_of_a_row_is_not_among_its_negatives(rows: list[dict[str, Any]]) -> None:
     assert len(rows) >= 15
     for row in rows:
         assert 7 <= len(row["negatives"]) == len(row["negative_ranks"]) == len(row["negative_scores"]) <= 12
@@ -311,7 +310,7 @@ def test_a_row_has_its_answer_apart_from_its_negatives(rows: list[dict[str, Any]
         assert row["positive"]["text"].split("\n")[0].startswith(row["positive"]["path"])
 
 
-def test_a_symbol_is_answered_by_its_definition(rows: list[dict[str, Any]]) -> None:
+def test_the_answer_to_a_symbol_is_its_definition(rows: list[dict[str, Any]]) -> None:
     found = [row for row in rows if row["kind"] == "symbol" and row["form"] == "name" and "_" in row["query"]]
     assert found
     for row in found:
@@ -319,7 +318,7 @@ def test_a_symbol_is_answered_by_its_definition(rows: list[dict[str, Any]]) -> N
         assert f"def {name}(" in row["positive"]["text"]
 
 
-def test_no_query_is_there_twice(rows: list[dict[str, Any]]) -> None:
+def test_queries_are_distinct(rows: list[dict[str, Any]]) -> None:
     assert len({row["query"].lower() for row in rows}) == len(rows)
 
 
@@ -327,20 +326,20 @@ def test_the_same_sources_give_the_same_rows(rows: list[dict[str, Any]]) -> None
     assert mine(3) == rows
 
 
-def test_most_sentences_that_are_asked_for_are_taken_out_of_their_files() -> None:
-    pairs = room("pairs")
+def test_most_described_sentences_are_removed_from_their_files() -> None:
+    pairs = script("pairs")
     rng = random.Random(8)
     stripped = [pairs.strip_file(path, text, rng) for path, text in project()]
     places = [(file, place) for file in stripped for place in file.places if place[0].kind == "docstring"]
-    gone = sum(place[0].sentence not in file.text for file, place in places)
+    removed = sum(place[0].sentence not in file.text for file, place in places)
     assert len(places) == 32
-    assert 0.5 < gone / len(places) < 0.95
+    assert 0.5 < removed / len(places) < 0.95
     for file, (description, row, _) in places:
         assert f"def {description.name}(" in file.text.split("\n")[row]
 
 
-def test_the_chunks_of_validation_and_of_the_held_out_part_are_written_beside_their_pairs(tmp_path: Path) -> None:
-    build = room("build_data")
+def test_validation_and_held_out_chunks_are_written_next_to_their_pairs(tmp_path: Path) -> None:
+    build = script("build_data")
     parts = tmp_path / "parts"
     parts.mkdir()
     for role in ("valid", "heldout"):

@@ -1,4 +1,4 @@
-"""Child processes that are talked to line by line, and killed."""
+"""Child processes that talk to a test line by line, and can be killed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TIMEOUT = 60.0  # seconds; only reached where something hangs
 
 
 class Child:
-    """A script beside this file that runs in a process of its own."""
+    """A script of this folder that runs in its own process."""
 
     def __init__(self, script: str, *arguments: object) -> None:
         command = [sys.executable, str(Path(__file__).with_name(script)), *map(str, arguments)]
@@ -108,7 +108,7 @@ class Child:
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Child]]:
-    """Starts children, and leaves none behind."""
+    """Start child processes; all of them are ended after the test."""
     children: list[Child] = []
 
     def start(script: str, *arguments: object) -> Child:
@@ -122,7 +122,7 @@ def start() -> Iterator[Callable[..., Child]]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Some forty files of this package, where they may be changed."""
+    """A copy of some forty files of this package, which a test may change."""
     package = Path(derived_index.__file__).parents[2]
     root = tmp_path / "project"
     for folder in ("core", "indexing"):
@@ -132,7 +132,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def contents() -> Callable[[Path], dict[str, Any]]:
-    """Reads all that a store holds: by id the text, the metadata and the vector."""
+    """Return everything that a store holds: by id, the text, the metadata and the vector."""
 
     def contents(folder: Path) -> dict[str, Any]:
         store = FAISSLocalStore(folder)

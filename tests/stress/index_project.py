@@ -1,8 +1,8 @@
-"""Indexes a project and says how far it is: ``at FILES`` for each batch, ``done`` at the end.
+"""Index a project and print the progress: ``at FILES`` for each batch, ``done`` at the end.
 
     python index_project.py PROJECT STORE
 
-It says ``ready`` when everything is imported and waits for a line before it begins.
+It prints ``ready`` when everything is imported, and waits for a line before it begins.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Moves data until it is killed, and says how far it is.
+"""Export, import, copy, back up or restore a store until killed, and print the progress.
 
     python killed_mover.py ACTION STORE PLACE
 
-It waits for a line. Actions are ``export``, ``import``, ``copy``, ``backup`` and ``restore``; PLACE is a file, or the
-folder of the other store. The last line is ``done``.
+It waits for a line before it begins. Actions are ``export``, ``import``, ``copy``, ``backup`` and ``restore``; PLACE is
+a file, or the folder of the other store. The last line is ``done``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def say(*values: object) -> None:
 
 
 def move(action: str, folder: str, place: str) -> None:
-    sqlite_backup._PAGES_AT_ONCE = 64  # more steps to be killed in
+    sqlite_backup._BATCH_PAGES = 64  # more steps to be killed in
     say("ready")
     sys.stdin.readline()
     store = FAISSLocalStore(folder)

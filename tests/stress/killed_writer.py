@@ -1,8 +1,8 @@
-"""Changes a store at random until it is killed: announces every change before, acknowledges it after.
+"""Change a store at random until killed: announce every change before it, and acknowledge it after.
 
     python killed_writer.py FOLDER SEED
 
-It waits for a line, then says one JSON object for a change that begins, and ``ok`` when it is acknowledged. Changes are
+It waits for a line, then prints one JSON object before each change, and ``ok`` when it is acknowledged. Changes are
 ``{"put": [[id, version], …], "delete": [id, …]}``, ``{"group": n}`` (a deletion by filter) and ``{"do": "refresh"}``,
 ``"reopen"`` or ``"search"``, which change no record.
 """
@@ -29,7 +29,7 @@ def word(*numbers: int) -> str:
 
 
 def document(number: int, version: int) -> Document:
-    """Return what a version of a record holds: a word of its own, one of its version, one that all share."""
+    """Return a version of a record, with a word of the record, a word of the version, and a word that all share."""
     content = f"common {word(number)} {word(number, version)} {word(version % 50)} group {word(number % GROUPS)}"
     return Document(content, {"number": number, "version": version, "group": (number + version) % GROUPS}, word(number))
 

@@ -1,9 +1,9 @@
-"""Writes under a file-size limit, as on a full disk, and says what happened. POSIX only.
+"""Write under a file-size limit, as on a full disk, and print what happened. POSIX only.
 
     python limited_writer.py FOLDER
 
-A file-size limit stands for a full disk: SQLite meets the same failing write in the middle of a transaction. Each line
-is the outcome of one step; the test reads them in order.
+A file-size limit simulates a full disk: a write of SQLite fails in the middle of a transaction. Each line is the
+outcome of one step; the test reads them in order.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def limited(size: int) -> Iterator[None]:
 
 
 async def found(store: VectorStore) -> dict[str, Any]:
-    """Return what a scan, a vector search and a keyword search find: number → version."""
+    """Return the records that a scan, a vector search and a keyword search find, as number → version."""
     everything = {record.metadata["number"]: record.metadata["version"] for record in await store.scan()}
     results = await store.search("common", top_k=5_000, rerank=False)
     searched = {result.metadata["number"]: result.metadata["version"] for result in results}

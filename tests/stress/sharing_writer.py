@@ -1,11 +1,11 @@
-"""Writes to a store that others write to at the same time, and looks for what the others say they have written.
+"""Write to a store together with other processes, and look for the records that they report.
 
     python sharing_writer.py FOLDER WHO CHANGES
 
-It says what it has written, ``{"put": [[number, version], …], "gone": [number, …]}``, when that is acknowledged, and
-takes the same lines of others: each is looked for, by id and by a search, the next time round. ``settle`` on its input
-means that everybody has written everything: it then says ``{"looked": n, "vector": {number: version}, "keyword": …}``,
-all that its searches find.
+It prints each acknowledged write, ``{"put": [[number, version], …], "gone": [number, …]}``, and reads the same lines of
+other processes: it looks for each of these records, by id and by a search, in its next round. The line ``settle`` means
+that all processes have finished writing: it then prints everything that its searches find,
+``{"looked": n, "vector": {number: version}, "keyword": …}``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ async def read(store: VectorStore, number: int, mode: SearchMode) -> tuple[int, 
 
 
 async def look(store: VectorStore, told: dict[str, Any]) -> None:
-    """Find what another process wrote or removed; of its own records only it makes new versions."""
+    """Look for the records that another process wrote or removed; only that process writes new versions of them."""
     for number, version in told["put"]:
         if number in SHARED or number % 2 == 0:
             continue  # replaced by another or deleted by its owner, perhaps, since this was said

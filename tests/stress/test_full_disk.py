@@ -1,4 +1,4 @@
-"""A full disk, a store that cannot be written and a damaged database give the named error and keep what is there."""
+"""A full disk, an unwritable store and a damaged database raise the documented error and keep the stored data."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ RECORDS = {
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a file-size limit")
-def test_a_full_disk_refuses_writes_keeps_all_and_takes_them_again_when_there_is_room(
+def test_a_full_disk_refuses_writes_and_keeps_all_until_there_is_space_again(
     tmp_path: Path, start: Callable[..., Any]
 ) -> None:
     full, unsaved, roomy = map(json.loads, start("limited_writer.py", tmp_path / "store").end())
@@ -63,7 +63,7 @@ def _folder_for_database(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [_file_for_folder, _folder_for_database])
-def test_a_store_whose_place_is_taken_says_so(tmp_path: Path, make: Callable[[Path], None]) -> None:
+def test_a_file_or_folder_in_the_way_of_a_store_is_named(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path / "store")
     with pytest.raises(StoreUnwritableError, match="choose another path") as caught:
         FAISSLocalStore(tmp_path / "store")
@@ -72,7 +72,7 @@ def test_a_store_whose_place_is_taken_says_so(tmp_path: Path, make: Callable[[Pa
 
 @dataclass(frozen=True)
 class ReadOnly:
-    """A folder with a saved store that not even root may write to, and how others still can."""
+    """A folder with a saved store that this process cannot write, even as root, and a way to write it from outside."""
 
     folder: Path
     writable: Callable[[], AbstractContextManager[Path]]
@@ -125,7 +125,7 @@ def _without_permissions(folder: Path) -> Iterator[ReadOnly]:
         change(writable=True)
 
 
-def test_a_store_that_may_only_be_read_is_searched_and_refuses_writes_by_name(
+def test_a_read_only_store_is_searched_and_refuses_writes(
     read_only: ReadOnly, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(derived_index, "SAVE_AFTER_REFRESH", 0.0)
@@ -151,7 +151,7 @@ def test_a_store_that_may_only_be_read_is_searched_and_refuses_writes_by_name(
     assert sorted(read_only.folder.iterdir()) == before
 
 
-async def test_a_project_that_may_only_be_read_is_searched(read_only: ReadOnly) -> None:
+async def test_a_read_only_project_is_searched(read_only: ReadOnly) -> None:
     async with VectorStore(path=read_only.folder, namespace="n", embedder=HashingEmbedder(), reranker="none") as store:
         found = await store.search("common text", top_k=3)
         assert len(found) == 3
@@ -159,7 +159,7 @@ async def test_a_project_that_may_only_be_read_is_searched(read_only: ReadOnly) 
             await store.upsert([Document("new")])
 
 
-def test_a_reader_that_cannot_write_sees_what_others_write(read_only: ReadOnly) -> None:
+def test_a_read_only_reader_sees_the_writes_of_others(read_only: ReadOnly) -> None:
     reader = FAISSLocalStore(read_only.folder)
     assert reader.count("n") == len(RECORDS)
     for number in range(3):  # each of them opens the store, writes and closes it
@@ -174,7 +174,7 @@ def test_a_reader_that_cannot_write_sees_what_others_write(read_only: ReadOnly) 
     reader.close()
 
 
-def test_a_change_in_the_middle_of_a_reading_without_locks_is_noticed(read_only: ReadOnly) -> None:
+def test_a_change_during_a_read_without_locks_is_noticed(read_only: ReadOnly) -> None:
     reader = FAISSLocalStore(read_only.folder)
     with pytest.raises(StoreLockedError, match="Try again"), reader._connections.reader() as connection:  # noqa: PT012
         connection.execute("SELECT count(*) FROM records").fetchone()
@@ -186,7 +186,7 @@ def test_a_change_in_the_middle_of_a_reading_without_locks_is_noticed(read_only:
     reader.close()
 
 
-def test_what_a_killed_process_left_in_the_log_is_not_passed_over(read_only: ReadOnly) -> None:
+def test_writes_of_a_killed_process_in_the_log_are_not_ignored(read_only: ReadOnly) -> None:
     with read_only.writable() as folder:
         writer = FAISSLocalStore(folder)
         writer.write("n", [record("new", "another")])
@@ -221,7 +221,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def _answers(folder: Path, *, write: bool) -> dict[str, dict[str, Record] | None]:
-    """Use every part of a store: what each reading gave, ``None`` where the damage was reported."""
+    """Use every part of a store; return the result of each read, ``None`` where damage was reported."""
     calls: dict[str, Callable[[FAISSLocalStore], Any]] = {
         "scan": lambda store: list(store.scan("n", vectors=True)),
         "fetch": lambda store: store.fetch("n", list(RECORDS), vectors=True).values(),
@@ -284,7 +284,7 @@ def test_a_database_of_no_bytes_is_a_new_store(tmp_path: Path) -> None:
     store.close()
 
 
-def test_noise_within_the_database_is_reported_and_never_another_error(tmp_path: Path, healthy: bytes) -> None:
+def test_noise_in_the_database_raises_no_other_error_than_that_of_damage(tmp_path: Path, healthy: bytes) -> None:
     chance = random.Random(4)
     reported = answered = 0
     for number in range(60):
@@ -301,7 +301,7 @@ def test_noise_within_the_database_is_reported_and_never_another_error(tmp_path:
     assert answered > 10
 
 
-def test_a_damaged_page_of_records_is_never_answered_from(tmp_path: Path, healthy: bytes) -> None:
+def test_a_damaged_page_of_records_never_gives_results(tmp_path: Path, healthy: bytes) -> None:
     pages = len(healthy) // 8192
     reported = 0
     for page in range(pages):
@@ -322,7 +322,7 @@ def test_a_damaged_page_of_records_is_never_answered_from(tmp_path: Path, health
 
 
 @pytest.mark.parametrize("table", ["vectors", "records"])
-def test_rows_that_are_counted_and_not_there_are_missed(tmp_path: Path, healthy: bytes, table: str) -> None:
+def test_counted_rows_that_do_not_exist_are_reported(tmp_path: Path, healthy: bytes, table: str) -> None:
     folder = _put(tmp_path / "store", healthy)
     with sqlite3.connect(folder / "memory.db") as connection:
         connection.execute(f"DELETE FROM {table} WHERE row = 7")

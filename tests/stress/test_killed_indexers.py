@@ -1,4 +1,4 @@
-"""An index run that was killed is continued by the next one, as if nothing had happened."""
+"""The next index run continues a killed one, with the same result."""
 
 from __future__ import annotations
 

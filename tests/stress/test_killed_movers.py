@@ -1,4 +1,4 @@
-"""Exports, imports, copies, backups and restores whose process is killed: begun again, they end as if undisturbed."""
+"""Killed exports, imports, copies, backups and restores end with the same result when they are run again."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_killed_export_is_continued_to_the_same_file(source: Path, tmp_path: P
     assert not file.with_name(f"{name}.part").exists()
 
 
-def test_a_killed_import_loses_and_doubles_nothing(source: Path, tmp_path: Path, start: Start) -> None:
+def test_a_killed_import_loses_and_duplicates_nothing(source: Path, tmp_path: Path, start: Start) -> None:
     with closing(FAISSLocalStore(source)) as store:
         export_records(store, "n", tmp_path / "memory.jsonl")
     expected = held(source)
@@ -104,7 +104,7 @@ def test_a_killed_import_loses_and_doubles_nothing(source: Path, tmp_path: Path,
     assert held(tmp_path / "target") == expected
 
 
-def test_a_killed_copy_loses_and_doubles_nothing(source: Path, tmp_path: Path, start: Start) -> None:
+def test_a_killed_copy_loses_and_duplicates_nothing(source: Path, tmp_path: Path, start: Start) -> None:
     expected = held(source)
 
     def every_record_is_right() -> None:
@@ -114,7 +114,7 @@ def test_a_killed_copy_loses_and_doubles_nothing(source: Path, tmp_path: Path, s
     assert held(tmp_path / "target") == expected
 
 
-def test_a_killed_backup_leaves_the_older_one(source: Path, tmp_path: Path, start: Start) -> None:
+def test_a_killed_backup_keeps_the_previous_one(source: Path, tmp_path: Path, start: Start) -> None:
     file = tmp_path / "backup.db"
     with closing(FAISSLocalStore(tmp_path / "small")) as store:
         store.write("n", [record("a", "alpha")])

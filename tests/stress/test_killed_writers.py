@@ -1,4 +1,4 @@
-"""Whatever was acknowledged before a process was killed is there afterwards, and nothing else is."""
+"""After a process is killed, the store holds every write that was acknowledged, and nothing else."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ State = dict[int, int]  # number of a record → its version
 
 
 def applied(state: State, change: dict[str, Any], newest: int) -> State:
-    """Return what a change makes of the records."""
+    """Return the records after a change."""
     if "group" in change:
         return {n: v for n, v in state.items() if n >= newest or (n + v) % writer.GROUPS != change["group"]}
     gone = set(change.get("delete", ()))
@@ -40,7 +40,7 @@ def applied(state: State, change: dict[str, Any], newest: int) -> State:
 
 
 def follow(state: State, lines: list[str], newest: int) -> tuple[State, State, str | None]:
-    """Return the acknowledged records, those with the change that was under way, and what that change was."""
+    """Return the acknowledged records, the records with the change in progress, and that change."""
     under_way: dict[str, Any] | None = None
     after = state
     for line in lines:
@@ -55,7 +55,7 @@ def follow(state: State, lines: list[str], newest: int) -> tuple[State, State, s
 
 
 def check(folder: Path, acknowledged: State, possible: State, chance: random.Random) -> State:
-    """Hold a store against what it must contain and return that: one of two states, in records and in every search."""
+    """Check that records and every search of a store agree with one of two states, and return that state."""
     store = FAISSLocalStore(folder)
     try:
         records = {record.id: record for record in store.scan("n", vectors=True)}

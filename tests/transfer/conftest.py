@@ -1,4 +1,4 @@
-"""Two local stores, and what they hold."""
+"""Two local stores, and helpers that make records and read a namespace."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def target(tmp_path: Path) -> Iterator[FAISSLocalStore]:
 
 @pytest.fixture
 def some() -> Callable[..., list[Record]]:
-    """Makes records: with vectors (the last of ten without), texts with line ends and emoji, every kind of metadata."""
+    """Make records with vectors (every tenth has none), line breaks and emoji in texts, and all types of metadata."""
 
     def some(count: int, *, seed: int = 0, prefix: str = "r") -> list[Record]:
         rng = np.random.default_rng(seed)
@@ -55,16 +55,16 @@ def some() -> Callable[..., list[Record]]:
 
 @pytest.fixture
 def contents() -> Callable[[VectorBackend, str], Contents]:
-    """Reads a namespace; types of metadata count, since 1 and 1.0 and True are equal to Python."""
+    """Read a namespace, with the types of metadata values, because in Python 1, 1.0 and True are equal."""
 
     def contents(store: VectorBackend, namespace: str = "n") -> Contents:
         return {
-            one.id: (
-                one.content,
-                {key: (type(value).__name__, value) for key, value in one.metadata.items()},
-                None if one.vector is None else one.vector.tolist(),
+            stored.id: (
+                stored.content,
+                {key: (type(value).__name__, value) for key, value in stored.metadata.items()},
+                None if stored.vector is None else stored.vector.tolist(),
             )
-            for one in store.scan(namespace, vectors=True)
+            for stored in store.scan(namespace, vectors=True)
         }
 
     return contents

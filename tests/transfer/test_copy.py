@@ -1,4 +1,4 @@
-"""From store to store without embedding again: local to local, local to Pinecone and back."""
+"""Copies between stores without embedding again: local to local, local to Pinecone and back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aurora_dev.core.types import Match, Record
 from aurora_dev.errors import BackendUnavailableError, EmbedderMismatchError, InvalidRequestError, StoreError
 from aurora_dev.testing.contract_support import EMBEDDER, OTHER_EMBEDDER, ids, record, unit
 from aurora_dev.transfer import copy_records
-from aurora_dev.transfer.copying import _share
+from aurora_dev.transfer.copying import _share_found
 
 if TYPE_CHECKING:
     from pinecone_server import PineconeServer
@@ -29,7 +29,7 @@ class Interrupted(Exception):
     pass
 
 
-def test_a_copy_is_exact_and_compared(
+def test_a_copy_is_exact_and_verified(
     source: FAISSLocalStore, target: FAISSLocalStore, some: Some, contents: Read
 ) -> None:
     source.write("n", some(1_500))
@@ -58,7 +58,7 @@ def test_a_copy_goes_to_another_namespace_of_the_same_store(
     again.close()
 
 
-def test_an_interrupted_copy_goes_on_and_writes_only_what_is_missing(
+def test_an_interrupted_copy_continues_with_the_missing_records(
     source: FAISSLocalStore, target: FAISSLocalStore, some: Some, contents: Read
 ) -> None:
     source.write("n", some(2_500))
@@ -74,7 +74,7 @@ def test_an_interrupted_copy_goes_on_and_writes_only_what_is_missing(
     assert copy_records(source, target, "n").written == 0
 
 
-def test_what_only_the_target_holds_stays_and_spoils_no_comparison(
+def test_records_only_in_the_target_stay_and_do_not_affect_the_comparison(
     source: FAISSLocalStore, target: FAISSLocalStore, some: Some
 ) -> None:
     records = some(60)
@@ -87,7 +87,7 @@ def test_what_only_the_target_holds_stays_and_spoils_no_comparison(
     assert target.count("n") == 120
 
 
-def test_vectors_of_another_embedder_are_refused_or_left_out(
+def test_vectors_of_a_different_embedder_are_refused_or_left_out(
     source: FAISSLocalStore, target: FAISSLocalStore, some: Some
 ) -> None:
     source.write("n", some(30))
@@ -100,7 +100,7 @@ def test_vectors_of_another_embedder_are_refused_or_left_out(
     assert target.stats("n").vectors == 0
 
 
-def test_a_target_that_finds_other_records_is_not_called_verified(
+def test_a_target_with_different_search_results_is_an_error(
     source: FAISSLocalStore, target: FAISSLocalStore, some: Some, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source.write("n", some(200))
@@ -110,11 +110,11 @@ def test_a_target_that_finds_other_records_is_not_called_verified(
         return honest(namespace, -vector, top_k, filter)
 
     monkeypatch.setattr(target, "vector_query", worst)
-    with pytest.raises(StoreError, match=r"all 200 records are in the target, but .* keep the source"):
+    with pytest.raises(StoreError, match=r"all 200 records are in the target, but .* Keep the source"):
         copy_records(source, target, "n")
 
 
-def test_a_record_that_another_process_changes_meanwhile_is_noticed(
+def test_a_record_changed_by_another_process_during_a_copy_is_noticed(
     source: FAISSLocalStore, target: FAISSLocalStore, some: Some
 ) -> None:
     source.write("n", some(10))
@@ -123,11 +123,11 @@ def test_a_record_that_another_process_changes_meanwhile_is_noticed(
         if stage == "copying":
             target.write("n", [record("r00003", "somebody else's")])
 
-    with pytest.raises(StoreError, match="1 of 10 sampled records are not in the target"):
+    with pytest.raises(StoreError, match="1 of 10 sampled records in the target differ"):
         copy_records(source, target, "n", progress=interfere)
 
 
-def test_a_source_that_changes_meanwhile_is_reported(
+def test_a_source_that_changes_during_a_copy_is_reported(
     source: FAISSLocalStore, target: FAISSLocalStore, some: Some
 ) -> None:
     source.write("n", some(1_200))
@@ -144,11 +144,10 @@ def test_agreement_counts_ties_as_found() -> None:
         return [Match(Record(name, "x", {}), score) for name, score in pairs]
 
     best = matches(("a", 0.9), ("b", 0.5), ("c", 0.5))
-    assert _share(best, best) == 1.0
-    assert _share(best, matches(("a", 0.9), ("d", 0.50001), ("b", 0.5))) == 1.0
-    assert _share(best, matches(("x", 0.9), ("y", 0.8), ("z", 0.7))) == 0.0
-    assert _share(best, []) == 0.0
-    assert _share([], best) == 1.0
+    assert _share_found(best, best) == 1.0
+    assert _share_found(best, matches(("a", 0.9), ("d", 0.50001), ("b", 0.5))) == 1.0
+    assert _share_found(best, matches(("x", 0.9), ("y", 0.8), ("z", 0.7))) == 0.0
+    assert _share_found(best, []) == 0.0 and _share_found([], best) == 1.0
 
 
 # -- Pinecone ----------------------------------------------------------------------------------------------------------
@@ -159,7 +158,7 @@ def pinecone(pinecone_store: Callable[..., PineconeStore]) -> PineconeStore:
     return pinecone_store()
 
 
-def test_local_to_pinecone_and_back_gives_the_same_store(
+def test_a_copy_to_pinecone_and_back_gives_the_same_store(
     source: FAISSLocalStore, target: FAISSLocalStore, pinecone: PineconeStore, some: Some, contents: Read
 ) -> None:
     source.write("n", some(700))
@@ -174,7 +173,7 @@ def test_local_to_pinecone_and_back_gives_the_same_store(
     assert copy_records(source, pinecone, "n", to_namespace="team").written == 0
 
 
-def test_a_copy_to_pinecone_goes_on_after_an_outage(
+def test_a_copy_to_pinecone_continues_after_an_outage(
     source: FAISSLocalStore,
     pinecone_server: PineconeServer,
     pinecone: PineconeStore,
@@ -199,7 +198,7 @@ def test_a_copy_to_pinecone_goes_on_after_an_outage(
     assert contents(pinecone, "team") == contents(source)
 
 
-def test_a_copy_waits_until_pinecone_shows_what_was_written(
+def test_a_copy_waits_until_pinecone_shows_its_writes(
     source: FAISSLocalStore, pinecone_server: PineconeServer, pinecone: PineconeStore, some: Some, contents: Read
 ) -> None:
     pinecone_server.delay_visibility(reads=3)
@@ -208,7 +207,7 @@ def test_a_copy_waits_until_pinecone_shows_what_was_written(
     assert contents(pinecone, "team") == contents(source)
 
 
-def test_an_export_from_pinecone_is_the_export_of_the_local_store(
+def test_an_export_from_pinecone_equals_that_of_the_local_store(
     source: FAISSLocalStore, pinecone: PineconeStore, some: Some, tmp_path: Path
 ) -> None:
     from aurora_dev.transfer import export_records, import_records
@@ -225,7 +224,7 @@ def test_an_export_from_pinecone_is_the_export_of_the_local_store(
     assert remote == local
 
 
-def test_an_outage_that_lasts_is_an_error_of_the_store(
+def test_a_lasting_outage_is_a_store_error(
     source: FAISSLocalStore, pinecone_server: PineconeServer, pinecone: PineconeStore
 ) -> None:
     source.write("n", [record("a", "alpha", {}, np.ones(8, dtype=np.float32) / np.sqrt(8).astype(np.float32))])

@@ -1,4 +1,4 @@
-"""Into a file and back: everything, once, or nothing and a reason."""
+"""Exports and imports: complete and without duplicates, or an error and nothing written."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def lines_of(file: Path) -> list[bytes]:
 
 
 @pytest.mark.parametrize("name", ["memory.jsonl", "memory.jsonl.gz"])
-def test_what_was_exported_comes_back_exactly(
+def test_an_import_restores_the_export_exactly(
     source: FAISSLocalStore, target: FAISSLocalStore, some: Some, contents: Read, tmp_path: Path, name: str
 ) -> None:
     source.write("n", some(1_300))
@@ -71,7 +71,7 @@ def test_what_was_exported_comes_back_exactly(
     ]
 
 
-def test_an_export_is_private_and_replaces_the_file_in_one_step(
+def test_an_export_is_private_and_replaces_the_file_atomically(
     source: FAISSLocalStore, some: Some, tmp_path: Path
 ) -> None:
     source.write("n", some(600))
@@ -89,7 +89,7 @@ def test_an_export_is_private_and_replaces_the_file_in_one_step(
 
 @pytest.mark.parametrize("name", ["memory.jsonl", "memory.jsonl.gz"])
 @pytest.mark.parametrize("cut", [0, 1, 700])
-def test_an_interrupted_export_goes_on_where_it_was(
+def test_an_interrupted_export_continues(
     source: FAISSLocalStore, some: Some, tmp_path: Path, name: str, cut: int
 ) -> None:
     source.write("n", some(2_000))
@@ -110,7 +110,7 @@ def test_an_interrupted_export_goes_on_where_it_was(
     assert check_file(file).records == 2_000
 
 
-def test_an_interrupted_export_begins_anew_where_the_store_has_changed(
+def test_an_interrupted_export_starts_over_if_the_store_has_changed(
     source: FAISSLocalStore, target: FAISSLocalStore, some: Some, contents: Read, tmp_path: Path
 ) -> None:
     source.write("n", some(2_000))
@@ -125,7 +125,7 @@ def test_an_interrupted_export_begins_anew_where_the_store_has_changed(
 
 
 @pytest.mark.parametrize("rest", [b"", b"\x00\x01", b'{"aurora_export": 1}\n', b"\x1f\x8bbroken"])
-def test_a_part_that_is_no_part_is_written_over(
+def test_a_part_file_with_foreign_content_is_overwritten(
     source: FAISSLocalStore, some: Some, tmp_path: Path, rest: bytes
 ) -> None:
     source.write("n", some(10))
@@ -134,7 +134,7 @@ def test_a_part_that_is_no_part_is_written_over(
     assert check_file(tmp_path / "memory.jsonl").records == 10
 
 
-def test_a_store_that_is_written_to_meanwhile_is_reported(source: FAISSLocalStore, some: Some, tmp_path: Path) -> None:
+def test_a_write_to_the_store_during_an_export_is_reported(source: FAISSLocalStore, some: Some, tmp_path: Path) -> None:
     source.write("n", some(1_200))
 
     def progress(_stage: str, done: int, _total: int) -> None:
@@ -145,7 +145,7 @@ def test_a_store_that_is_written_to_meanwhile_is_reported(source: FAISSLocalStor
     assert check_file(tmp_path / "memory.jsonl").records == report.records
 
 
-def test_memory_does_not_grow_with_the_records(
+def test_memory_does_not_grow_with_the_number_of_records(
     source: FAISSLocalStore, target: FAISSLocalStore, tmp_path: Path
 ) -> None:
     vector = unit(1)
@@ -166,7 +166,7 @@ def test_memory_does_not_grow_with_the_records(
     assert peak_of_import < size / 3
 
 
-def test_an_interrupted_import_goes_on_and_doubles_nothing(
+def test_an_interrupted_import_continues_without_duplicates(
     source: FAISSLocalStore, target: FAISSLocalStore, some: Some, contents: Read, tmp_path: Path
 ) -> None:
     source.write("n", some(3_500))
@@ -184,7 +184,7 @@ def test_an_interrupted_import_goes_on_and_doubles_nothing(
     assert target.stats("n").sequence == sequence
 
 
-def test_an_import_replaces_what_differs_and_leaves_the_rest(
+def test_an_import_replaces_different_records_and_keeps_the_others(
     source: FAISSLocalStore, target: FAISSLocalStore, contents: Read, tmp_path: Path
 ) -> None:
     source.write("n", [record("a", "same", {"v": 1}), record("b", "new", {"v": 1}), record("c", "x", {"v": 1})])
@@ -203,21 +203,25 @@ def test_an_import_replaces_what_differs_and_leaves_the_rest(
     assert found["c"][1] == {"v": ("int", 1)}
 
 
-def test_another_namespace_can_be_named(source: FAISSLocalStore, target: FAISSLocalStore, tmp_path: Path) -> None:
+def test_an_import_can_write_to_another_namespace(
+    source: FAISSLocalStore, target: FAISSLocalStore, tmp_path: Path
+) -> None:
     source.write("n", [record("a", "alpha")])
     export_records(source, "n", tmp_path / "m.jsonl")
     assert import_records(target, tmp_path / "m.jsonl", namespace="other").namespace == "other"
     assert target.namespaces() == ["other"]
 
 
-def test_an_empty_namespace_can_be_moved(source: FAISSLocalStore, target: FAISSLocalStore, tmp_path: Path) -> None:
+def test_an_empty_namespace_can_be_exported_and_imported(
+    source: FAISSLocalStore, target: FAISSLocalStore, tmp_path: Path
+) -> None:
     assert export_records(source, "n", tmp_path / "m.jsonl.gz").records == 0
     assert import_records(target, tmp_path / "m.jsonl.gz").records == 0
     assert target.namespaces() == []
 
 
 @pytest.mark.parametrize("embedder", [OTHER_EMBEDDER, WIDER_EMBEDDER])
-def test_vectors_of_another_embedder_are_refused_or_left_out(
+def test_vectors_of_a_different_embedder_are_refused_or_left_out(
     source: FAISSLocalStore, target: FAISSLocalStore, some: Some, tmp_path: Path, embedder: Any
 ) -> None:
     source.write("n", some(30))
@@ -277,7 +281,7 @@ def _change(lines: list[bytes], number: int, change: Callable[[dict[str, Any]], 
     [
         (lambda lines: [*lines[:4], b'{"id": "r0\n', *lines[5:]], "line 5 is damaged"),
         (lambda lines: [*lines[:4], b"\xff\xfe\n", *lines[5:]], "line 5 is damaged"),
-        (lambda lines: [*lines[:4], b"[1]\n", *lines[5:]], "line 5 holds no JSON object"),
+        (lambda lines: [*lines[:4], b"[1]\n", *lines[5:]], "line 5 is not a JSON object"),
         (lambda lines: [*lines[:4], b"\n", *lines[4:]], "line 5 is damaged"),
         (lambda lines: lines[:-1], "ends with line 21, before the last line of an export: it was cut off"),
         (lambda lines: [*lines[:-1], lines[-1][:9]], "line 22 is damaged"),
@@ -287,7 +291,7 @@ def _change(lines: list[bytes], number: int, change: Callable[[dict[str, Any]], 
             "line 5: the id 'r00002' does not come after 'r00003'",
         ),
         (lambda lines: [*lines[:4], *lines[3:]], "line 5: the id 'r00002' does not come after 'r00002'"),
-        (lambda lines: [*lines, lines[-2]], "line 23 stands behind the last line"),
+        (lambda lines: [*lines, lines[-2]], "line 23 follows the last line"),
         (lambda lines: lines[1:], "line 1 is not the header"),
         (lambda _lines: [], "the file is empty"),
         (lambda lines: _change(lines, 1, lambda v: v.update(aurora_export=2)), "format version 2"),
@@ -303,9 +307,9 @@ def _change(lines: list[bytes], number: int, change: Callable[[dict[str, Any]], 
             lambda lines: _change(lines, 3, lambda v: v.update(metadata={"k": None})),
             "line 3: record 'r00001' has the value",
         ),
-        (lambda lines: _change(lines, 3, lambda v: v.update(content="")), "line 3: record 'r00001' needs a content"),
+        (lambda lines: _change(lines, 3, lambda v: v.update(content="")), "line 3: record 'r00001' needs content"),
         (lambda lines: _change(lines, 3, lambda v: v.pop("id")), "line 3: the id must be a string"),
-        (lambda lines: _change(lines, 3, lambda v: v.update(content="edited")), "changed after it was written"),
+        (lambda lines: _change(lines, 3, lambda v: v.update(content="edited")), "changed after the export"),
     ],
 )
 @pytest.mark.parametrize("name", ["memory.jsonl", "memory.jsonl.gz"])
@@ -332,7 +336,7 @@ def test_a_damaged_file_is_refused_with_its_line_and_nothing_is_written(
 
 
 @pytest.mark.parametrize("cut", [1, 8, 2_000])
-def test_a_compressed_file_that_was_cut_off_is_refused(
+def test_a_truncated_compressed_file_is_refused(
     source: FAISSLocalStore, target: FAISSLocalStore, some: Some, tmp_path: Path, cut: int
 ) -> None:
     source.write("n", some(200))
@@ -344,7 +348,7 @@ def test_a_compressed_file_that_was_cut_off_is_refused(
     assert target.namespaces() == []
 
 
-def test_a_file_that_is_something_else_is_refused(target: FAISSLocalStore, tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_export_is_refused(target: FAISSLocalStore, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8" + bytes(100_000))
     with pytest.raises(ExportFileError, match="line 1"):
         import_records(target, tmp_path / "photo.jpg")
@@ -354,14 +358,14 @@ def test_a_file_that_is_something_else_is_refused(target: FAISSLocalStore, tmp_p
         import_records(target, tmp_path)
 
 
-def test_an_export_goes_to_a_file_that_can_be_written(source: FAISSLocalStore, tmp_path: Path) -> None:
+def test_an_export_to_an_unwritable_file_is_an_error(source: FAISSLocalStore, tmp_path: Path) -> None:
     with pytest.raises(InvalidRequestError, match="is a folder"):
         export_records(source, "n", tmp_path)
     with pytest.raises(StoreUnwritableError, match="cannot be written"):
         export_records(source, "n", tmp_path / "nowhere" / "m.jsonl")
 
 
-def test_records_that_vanish_meanwhile_are_noticed(
+def test_records_deleted_during_an_import_are_noticed(
     source: FAISSLocalStore, target: FAISSLocalStore, some: Some, tmp_path: Path
 ) -> None:
     source.write("n", some(2_500))
@@ -371,5 +375,5 @@ def test_records_that_vanish_meanwhile_are_noticed(
         if stage == "importing" and done == 2_000:
             target.delete_namespace("n")
 
-    with pytest.raises(StoreError, match="500 records, and 2,500 should be there"):
+    with pytest.raises(StoreError, match="500 records instead of 2,500"):
         import_records(target, tmp_path / "m.jsonl", progress=progress)

@@ -1,4 +1,4 @@
-"""A conversation within its share of the budget: newest turns first, tool outputs shortened before turns are cut."""
+"""The conversation within its share of the budget: tool outputs are shortened first, then the oldest turns dropped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aurora_dev.errors import InvalidRequestError
 
 __all__ = ["Conversation", "Message", "fit_conversation", "read_history"]
 
-# Tokens that each tool output may keep, tried in this order until everything fits.
+# Most tokens of each tool output, tried in this order until everything fits.
 _TOOL_LIMITS: Final = (None, 2_000, 800, 300, 100, 30)
 _CHAT_ROLES: Final = frozenset({"user", "assistant", "system"})
 _OTHER_NAMES: Final = {"developer": "system", "human": "user", "ai": "assistant", "model": "assistant"}
@@ -26,8 +26,8 @@ class Message:
 
     Attributes:
         role: ``user``, ``assistant``, ``system`` or ``tool``.
-        content: Safe to show.
-        turn: 1-based; a turn begins with a message of the user.
+        content: Its text, safe to show.
+        turn: 1-based; a turn begins with a user message.
     """
 
     role: str
@@ -36,12 +36,12 @@ class Message:
 
     @property
     def as_text(self) -> str:
-        """The message as a block of the one string."""
+        """The message as a block of the context's text."""
         return fenced(f"conversation, turn {self.turn}, {label(self.role)}", self.content)
 
     @property
     def as_message(self) -> dict[str, str]:
-        """The message for a chat; outputs of tools come as the user's, since their calls are not repeated."""
+        """The message for a chat client. Tool outputs become user messages, since their calls are not repeated."""
         if self.role in _CHAT_ROLES:
             return {"role": self.role, "content": self.content}
         return {"role": "user", "content": fenced("tool output", self.content)}
@@ -49,13 +49,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What is kept of a history.
+    """The part of a history that is kept.
 
     Attributes:
-        messages: In their own order.
-        tokens: What it takes, as text or as chat messages, whichever is more.
-        shortened: Turns of which tool outputs were shortened.
-        dropped: Turns that are not kept.
+        messages: In their original order.
+        tokens: Its tokens as text or as chat messages, whichever is more.
+        shortened: Turns with shortened tool outputs.
+        dropped: Turns that are left out.
     """
 
     messages: tuple[Message, ...] = ()
@@ -68,21 +68,21 @@ def read_history(history: Sequence[Mapping[str, Any]], *, mask: bool = True) -> 
     """Check the messages of a history and number its turns.
 
     Args:
-        history: ``{"role": …, "content": …}``, oldest first; contents may be strings, or lists of parts as the clients
-            of OpenAI and Anthropic know them.
+        history: ``{"role": …, "content": …}``, oldest first. A content is a string, or a list of parts in the format
+            of OpenAI or Anthropic.
         mask: Whether credentials are masked.
 
     Raises:
-        InvalidRequestError: It is not a list of such messages; nothing was built.
+        InvalidRequestError: ``history`` is not a list of such messages.
     """
     if isinstance(history, str | Mapping):
-        raise InvalidRequestError("history must be a list of messages with role and content: nothing was built")
+        raise InvalidRequestError("history must be a list of messages with a role and a content: nothing was built")
     messages: list[Message] = []
     turn = 0
-    for place, entry in enumerate(history):
+    for position, entry in enumerate(history):
         role = entry.get("role") if isinstance(entry, Mapping) else None
         if not isinstance(role, str) or not role:
-            raise InvalidRequestError(f"history[{place}] must have a role and a content: nothing was built")
+            raise InvalidRequestError(f"history[{position}] must have a role and a content: nothing was built")
         role = _OTHER_NAMES.get(role, role)
         text, from_tool = _text(entry.get("content"))
         if entry.get("tool_calls"):
@@ -91,7 +91,7 @@ def read_history(history: Sequence[Mapping[str, Any]], *, mask: bool = True) -> 
             role = "tool"
         elif role not in _CHAT_ROLES:
             raise InvalidRequestError(
-                f"history[{place}] has the role {role!r}; use user, assistant, system or tool: nothing was built"
+                f"history[{position}] has the role {role!r}; use user, assistant, system or tool: nothing was built"
             )
         if role == "user" or turn == 0:
             turn += 1
@@ -101,7 +101,7 @@ def read_history(history: Sequence[Mapping[str, Any]], *, mask: bool = True) -> 
 
 
 def _text(content: Any) -> tuple[str, bool]:
-    """Return a content as text, and whether it is the output of a tool."""
+    """Return a content as text, and whether it is a tool output."""
     if content is None:
         return "", False
     if isinstance(content, str):
@@ -122,14 +122,14 @@ def _part(part: Any) -> tuple[str, bool]:
             return _text(part.get("content"))[0], True
         if part.get("type") == "tool_use":
             return json.dumps({"tool": part.get("name"), "input": part.get("input")}, default=str), False
-    return "", False  # pictures and the like have no text
+    return "", False  # images and the like have no text
 
 
 def fit_conversation(messages: Sequence[Message], limit: int, counter: TokenCounter) -> Conversation:
-    """Keep the newest turns within a limit.
+    """Keep the newest turns within a token limit.
 
-    Tool outputs are shortened in the middle first, all to the same length; where the shortest are still too long, the
-    oldest turns go, whole.
+    First, tool outputs are shortened in the middle, all to the same length. If that is not enough, the oldest turns are
+    dropped whole.
     """
     if not messages:
         return Conversation()
@@ -140,7 +140,7 @@ def fit_conversation(messages: Sequence[Message], limit: int, counter: TokenCoun
     kept: list[int] = []
     chosen: dict[int, list[Message]] = turns
     for tool_limit in _TOOL_LIMITS:
-        chosen = {turn: [_shorter(one, tool_limit, counter) for one in group] for turn, group in turns.items()}
+        chosen = {turn: [_shorten(m, tool_limit, counter) for m in group] for turn, group in turns.items()}
         kept = _newest(chosen, limit, counter, costs)
         if len(kept) == len(turns):
             break
@@ -174,13 +174,13 @@ def _cost(message: Message, counter: TokenCounter) -> int:
     return max(counter.count(message.as_text), as_message)
 
 
-def _shorter(message: Message, limit: int | None, counter: TokenCounter) -> Message:
-    """Cut the middle out of a tool output, at line breaks where it has some."""
+def _shorten(message: Message, limit: int | None, counter: TokenCounter) -> Message:
+    """Cut the middle out of a tool output, at line breaks if it has any."""
     if message.role != "tool" or limit is None or counter.count(message.content) <= limit:
         return message
     text = message.content
     head = counter.truncate(text, limit // 2)
-    # The tail's length is judged by characters of the head: exact counts are made of the whole afterwards.
+    # The tail gets as many characters as the head. The exact count of the whole is made afterwards.
     tail = text[max(len(head), len(text) - len(head)) :]
     if "\n" in head:
         head = head[: head.rfind("\n") + 1]
@@ -188,5 +188,5 @@ def _shorter(message: Message, limit: int | None, counter: TokenCounter) -> Mess
         tail = tail[tail.find("\n") + 1 :]
     lines = text.count("\n", len(head), len(text) - len(tail))
     left_out = f"{lines} lines" if lines else f"{len(text) - len(head) - len(tail)} characters"
-    # A cut may have joined what only together looks like a credential; each half was masked as part of the whole.
+    # No second masking is needed: both halves were masked as part of the whole.
     return Message("tool", f"{head.rstrip()}\n[{ELISION} {left_out} left out {ELISION}]\n{tail.lstrip()}", message.turn)

@@ -1,30 +1,37 @@
-"""Which files of a project import which, from the stored records alone: paths, symbols and import statements."""
+"""The import graph of a project, read from stored records alone: their paths, symbols and import statements."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from aurora_dev.core.record_kinds import FILE_KEY
+from aurora_dev.core.record_kinds import FILE_KEY, IS_CHUNK
 from aurora_dev.core.types import Record
 from aurora_dev.syntax.imports import Import, imports
 
-__all__ = ["ChunkRef", "FileEntry", "ImportGraph", "build_graph"]
+if TYPE_CHECKING:
+    from aurora_dev.core.contracts import SearchableStore
 
-# The file of a folder or a package that stands for the whole.
+__all__ = ["ChunkRef", "FileEntry", "GraphCache", "ImportGraph", "build_graph"]
+
+# A scan takes 15 ms per thousand records. Beyond this size, neighbours are not worth the wait.
+MOST_RECORDS: Final = 50_000
+
+# A file with one of these names stands for its whole folder or package.
 _INDEX_STEMS: Final = frozenset({"__init__", "index", "mod", "lib", "init"})
 _SPLIT: Final = re.compile(r"::|\\|/|\.")
 _SCRIPT_SUFFIX: Final = re.compile(r"\.(?:[cm]?[jt]sx?|vue|svelte|d\.ts)$")
 _RELATIVE_ROOTS: Final = frozenset({"crate", "self", "@", "~", "src"})
-_MOST_TARGETS: Final = 12  # of one import: a Go package is a folder of files
+_MOST_TARGETS: Final = 12  # files per import; a Go package is a folder of files
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkRef:
-    """Where a record stands in its file; lines are 1-based and inclusive."""
+    """The position of a chunk in its file; lines are 1-based and inclusive."""
 
     id: str
     start: int
@@ -34,7 +41,12 @@ class ChunkRef:
 
 @dataclass(slots=True)
 class FileEntry:
-    """A file as its records describe it; ``chunks`` in the order of the lines."""
+    """A file as its records describe it.
+
+    Attributes:
+        stamp: Hash of the file; equal stamps mean equal imports.
+        chunks: In line order.
+    """
 
     path: str
     language: str
@@ -49,12 +61,13 @@ class FileEntry:
 
 @dataclass(slots=True)
 class ImportGraph:
-    """The files of a namespace and what they import of each other.
+    """The files of a namespace and their imports of each other.
 
     Attributes:
-        depends: By path: the files that it imports, with the names that it takes from each (empty: the whole).
-        dependents: By path: the files that import it.
-        cut_lines: Path and number of the lines that several records share, because they are so long.
+        files: By path.
+        depends: By path, the files that it imports, each with the names that it takes (none: the whole module).
+        dependents: By path, the files that import it.
+        cut_lines: Path and number of each line that is so long that several records share it.
     """
 
     files: dict[str, FileEntry] = field(default_factory=dict)
@@ -64,11 +77,11 @@ class ImportGraph:
 
 
 def build_graph(records: Iterable[Record], old: ImportGraph | None = None) -> ImportGraph:
-    """Read the graph out of records with contents; those without a ``file_hash`` (notes) are passed over.
+    """Build the graph from records with contents; those without a ``file_hash`` (notes, commits) are skipped.
 
     Args:
-        records: Any order.
-        old: An earlier graph; files whose hash is the same are not read for imports again.
+        records: In any order.
+        old: An earlier graph. Files whose hash is unchanged are not parsed for imports again.
     """
     graph = ImportGraph()
     texts: dict[str, list[tuple[int, str]]] = defaultdict(list)
@@ -100,9 +113,28 @@ def build_graph(records: Iterable[Record], old: ImportGraph | None = None) -> Im
     singles = Counter(
         (e.path, chunk.start) for e in graph.files.values() for chunk in e.chunks if chunk.start == chunk.end
     )
-    graph.cut_lines = frozenset(place for place, count in singles.items() if count > 1)
+    graph.cut_lines = frozenset(line for line, count in singles.items() if count > 1)
     _connect(graph)
     return graph
+
+
+class GraphCache:
+    """The import graph of a store, rebuilt when the store has changed."""
+
+    def __init__(self) -> None:
+        self._sequence = -1
+        self._graph = ImportGraph()
+
+    async def get(self, store: SearchableStore) -> ImportGraph | None:
+        """Return the graph, or ``None`` if the store has more than `MOST_RECORDS` records."""
+        stats = await store.stats()
+        if stats.records > MOST_RECORDS:
+            return None
+        if stats.sequence != self._sequence:
+            records = await store.scan(IS_CHUNK, content=True)
+            self._graph = await asyncio.to_thread(build_graph, records, self._graph)
+            self._sequence = stats.sequence
+        return self._graph
 
 
 def _line(metadata: Mapping[str, Any], name: str) -> int:
@@ -111,12 +143,12 @@ def _line(metadata: Mapping[str, Any], name: str) -> int:
 
 
 def _connect(graph: ImportGraph) -> None:
-    places = _Places(graph.files)
+    resolver = _Resolver(graph.files)
     dependents: dict[str, set[str]] = defaultdict(set)
     for path, entry in graph.files.items():
         targets: dict[str, tuple[str, ...]] = {}
         for statement in entry.imports:
-            for target, names in places.resolve(statement, entry):
+            for target, names in resolver.resolve(statement, entry):
                 if target != path:
                     targets[target] = tuple(dict.fromkeys((*targets.get(target, ()), *names)))
         graph.depends[path] = targets
@@ -125,8 +157,8 @@ def _connect(graph: ImportGraph) -> None:
     graph.dependents = {path: sorted(found) for path, found in dependents.items()}
 
 
-class _Places:
-    """Finds the files that an import may mean."""
+class _Resolver:
+    """Finds the files that an import statement can mean."""
 
     def __init__(self, files: Mapping[str, FileEntry]) -> None:
         self.files = files
@@ -141,7 +173,7 @@ class _Places:
                 self.folders[folder[-1]].append((folder, path))
 
     def resolve(self, statement: Import, importer: FileEntry) -> list[tuple[str, tuple[str, ...]]]:
-        """Return files with the names that are taken from each."""
+        """Return the files that a statement imports, with the names that it takes from each."""
         module, names = statement
         here = importer.path.split("/")[:-1]
         taken = () if names == ("*",) else names
@@ -162,7 +194,7 @@ class _Places:
             return [(path, taken) for path in self._folder(parts)]
         found = self._ending(parts, here)
         if not found and len(parts) > 1:
-            # The last part may be a name in the module, and the first the package that was indexed as the root.
+            # The last part may be a name in the module, and the first one the package that is the project's root.
             found = self._ending(parts[:-1], here)
             taken = taken or ((parts[-1],) if found else ())
             found = found or self._exact(parts[1:])
@@ -173,7 +205,7 @@ class _Places:
         return result[:_MOST_TARGETS]
 
     def _relative(self, module: str, here: Sequence[str], language: str) -> list[str] | None:
-        """Return the place that a relative import names, or ``None`` where it is not relative."""
+        """Return the path, in parts, that a relative import names, or ``None`` if it is not relative."""
         if language == "python":
             if not module.startswith("."):
                 return None
@@ -186,23 +218,23 @@ class _Places:
             return [*here, *module.split("::")[1:]]
         if not module.startswith("."):
             return None
-        place = list(here)
+        parts = list(here)
         for part in module.split("/"):
             if part == "..":
-                place = place[:-1]
+                parts = parts[:-1]
             elif part not in ("", "."):
-                place.append(part)
-        return place
+                parts.append(part)
+        return parts
 
-    def _at(self, place: list[str], names: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
-        path = "/".join(place)
+    def _at(self, parts: list[str], names: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
+        path = "/".join(parts)
         if path in self.files:
             return [(path, names)]
-        if place:
-            place = [*place[:-1], _SCRIPT_SUFFIX.sub("", place[-1])]
-        result = [(found, names) for found in self._exact(place)]
+        if parts:
+            parts = [*parts[:-1], _SCRIPT_SUFFIX.sub("", parts[-1])]
+        result = [(found, names) for found in self._exact(parts)]
         for name in names:
-            result += [(found, ()) for found in self._exact([*place, name])]
+            result += [(found, ()) for found in self._exact([*parts, name])]
         return result[:_MOST_TARGETS]
 
     def _exact(self, parts: Sequence[str]) -> list[str]:
@@ -210,12 +242,12 @@ class _Places:
         return [path for have, path in self.by_last.get(wanted[-1], ()) if have == wanted] if wanted else []
 
     def _ending(self, parts: Sequence[str], here: Sequence[str]) -> list[str]:
-        """Return the file whose place ends with these parts, the nearest to the importer where there are several."""
+        """Return the file whose path ends with these parts, or the one nearest to the importer if there are several."""
         wanted = tuple(parts)
         if not wanted:
             return []
         found = [
-            (_shared(have, here), -len(have), path)
+            (_common_prefix_length(have, here), -len(have), path)
             for have, path in self.by_last.get(wanted[-1], ())
             if have[-len(wanted) :] == wanted and (len(wanted) > 1 or len(have) == 1 or have[:-1] == tuple(here))
         ]
@@ -238,10 +270,10 @@ def _module_parts(path: str) -> tuple[str, ...]:
     return (*folders, stem)
 
 
-def _shared(have: Sequence[str], here: Sequence[str]) -> int:
+def _common_prefix_length(left: Sequence[str], right: Sequence[str]) -> int:
     count = 0
-    for one, other in zip(have, here, strict=False):
-        if one != other:
+    for left_part, right_part in zip(left, right, strict=False):
+        if left_part != right_part:
             break
         count += 1
     return count

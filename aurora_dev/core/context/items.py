@@ -1,4 +1,4 @@
-"""What a context is made of: candidates before the choice, items and the whole after it; no I/O."""
+"""The types of the context manager: candidates before the selection, items and the whole context after it; no I/O."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from aurora_dev.core.types import Notice
 
@@ -14,9 +14,11 @@ Lines: TypeAlias = tuple[int, int]
 LevelName: TypeAlias = Literal["full", "interface", "pointer"]
 Section: TypeAlias = Literal["pinned", "notes", "map", "history", "reference", "task"]
 
+_LONGEST_TASK_IN_REPR: Final = 60  # characters
+
 
 class Level(IntEnum):
-    """How much of a candidate is shown."""
+    """The level of detail at which a candidate is shown."""
 
     NONE = 0
     POINTER = 1
@@ -32,20 +34,21 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """Something that may go in.
+    """A record that may go into a context.
 
     Attributes:
-        id: Of the record; unique among the candidates of one context.
-        source: The path, or the name of a note.
-        start: First line (1-based); 0 where it has no lines.
+        id: Id of the record; unique among the candidates of one context.
+        source: The path, or the name of a note or commit.
+        start: First line (1-based); 0 if it has no lines.
         rows: The lines of its content, safe to show.
-        head: Positions in ``rows`` of its interface; empty where it has none that is shorter.
+        head: Positions in ``rows`` (0-based) of its interface; empty if it has none that is shorter.
         relevance: Above 0; the best hit of the search has 1.
-        why: For people, as in ``hit 3``.
-        whole_lines: Whether ``rows`` are exactly the lines from ``start`` on, so that it may merge with neighbours.
-        repeats: Whether a better candidate says the same, so that it never goes in in full.
-        created: Seconds since the epoch, of a note.
-        aside: Whether its file says again what others say (`aurora_dev.core.text.path_kinds.stands_aside`).
+        why: The reason for including it, for people, as in ``hit 3``.
+        whole_lines: Whether ``rows`` are exactly the lines from ``start`` on, so that it can merge with neighbours.
+        created: Creation time of a note, in seconds since the epoch.
+        repeats: Whether it is a near-duplicate of a better candidate, and so is never shown in full.
+        is_secondary: Whether its file is a test, example, copy or shim that the task does not ask for
+            (`aurora_dev.core.text.path_kinds.is_secondary`).
     """
 
     id: str
@@ -60,7 +63,7 @@ class Candidate:
     is_note: bool = False
     created: float = 0.0
     repeats: bool = False
-    aside: bool = False
+    is_secondary: bool = False
 
     @property
     def end(self) -> int:
@@ -70,17 +73,20 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class ContextItem:
-    """One thing that is in a context.
+    """One block of a context.
 
     Attributes:
         source: Path, note, ``pinned 1``, ``turn 3``, ``task`` or ``symbol map``.
-        lines: First and last line (1-based, inclusive) of what it stands for; ``None`` where there are none.
-        shown: The lines that really are in the text, as ascending ranges; empty for a pointer.
-        level: ``full``, ``interface`` (only its signatures and the heads of its docstrings) or ``pointer`` (one line).
-        tokens: What it takes in the text, its fence and label included.
-        why: How it came in.
-        relevance: The best hit of the search has 1; 0 for what was not searched.
-        text: What it looks like in the text.
+        lines: First and last line (1-based, inclusive) that it stands for; ``None`` if it has no lines.
+        shown: The lines that are really in the text, as ascending ranges; empty for a pointer.
+        level: ``full``, ``interface`` (only signatures and the first lines of docstrings) or ``pointer`` (one line).
+        section: The section of the context that it belongs to.
+        tokens: Tokens that it takes in the text, its fence and label included.
+        why: The reason for including it.
+        relevance: 1 for the best hit of the search; 0 for items that the search did not find.
+        symbol: Qualified name of its best part; the kind of a note.
+        text: The block as it appears in the context's text.
+        ids: Ids of the records in it.
     """
 
     source: str
@@ -95,10 +101,19 @@ class ContextItem:
     text: str
     ids: tuple[str, ...] = ()
 
+    @property
+    def location(self) -> str:
+        """The source, with its lines if it has some: ``src/auth.py:12-40``."""
+        return f"{self.source}:{self.lines[0]}-{self.lines[1]}" if self.lines else self.source
+
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Something that was considered and is not in a context, or only in part."""
+    """A candidate that is not in a context, or only in part, and the reason.
+
+    Attributes:
+        lines: First and last line (1-based, inclusive); ``None`` if it has no lines.
+    """
 
     source: str
     lines: Lines | None
@@ -107,19 +122,23 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The best of what is stored for a task, within a token budget.
+    """The stored text that is most relevant to a task, within a token budget.
+
+    ``str(context)`` is its text; in a notebook it is displayed as a table of its items.
 
     Attributes:
-        text: All of it as one string.
+        text: The whole context as one string.
         messages: The same as chat messages: ``system`` (what stays the same from call to call), the history, ``user``.
         tokens: Exact count of ``text``.
-        message_tokens: Exact count of ``messages``, with what chat messages cost besides.
-        token_budget: As asked for; neither count exceeds it less ``reserve``.
-        counter: What tokens were counted with.
+        message_tokens: Exact count of ``messages``, chat overhead included.
+        token_budget: As requested; neither count exceeds ``token_budget - reserve``.
+        counter: Name of the token counter.
         items: In the order of the text.
-        search_method: Of the search behind it, as in `SearchResults`.
+        left_out: Candidates that are not in the context, with reasons.
+        search_method: The method of the search behind it, as in `SearchResults`.
         degraded: The notice of a stage that was asked for and could not run, else ``None``.
-        timings: Seconds: ``search``, ``assemble``. They are no part of the JSON, which is the same for the same input.
+        notices: All notices of the search.
+        timings: Seconds of ``search`` and ``assemble``. They are not in the JSON, which is the same for the same input.
     """
 
     task: str
@@ -140,12 +159,29 @@ class Context:
     def __str__(self) -> str:
         return self.text
 
+    def __repr__(self) -> str:
+        return (
+            f"Context(task={self.task[:_LONGEST_TASK_IN_REPR]!r}, tokens={self.tokens}, "
+            f"token_budget={self.token_budget}, items={len(self.items)}, left_out={len(self.left_out)})"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return a table of the items for a notebook, everything escaped."""
+        from aurora_dev.core.display import html_table
+
+        heading = f"{self.tokens:,} of {self.token_budget:,} tokens ({self.counter}) for: {self.task}"
+        rows = [(item.section, item.location, item.level, item.tokens, item.why) for item in self.items]
+        notes = [notice.text for notice in self.notices]
+        if self.left_out:
+            notes.append(f"{len(self.left_out)} left out")
+        return html_table(heading, ("section", "source", "level", "tokens", "why"), rows, notes)
+
     def to_messages(self) -> list[dict[str, str]]:
-        """Return the chat messages as dictionaries of their own, as clients want them."""
+        """Return the chat messages as new dictionaries, ready for a chat client."""
         return [dict(message) for message in self.messages]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as JSON types, without timings."""
+        """Return the whole context as JSON types, without timings."""
         return {
             "task": self.task,
             "token_budget": self.token_budget,
@@ -157,13 +193,13 @@ class Context:
             "degraded": self.degraded,
             "notices": [{"code": notice.code, "text": notice.text} for notice in self.notices],
             "items": [_plain(asdict(item)) for item in self.items],
-            "left_out": [_plain(asdict(one)) for one in self.left_out],
+            "left_out": [_plain(asdict(left_out)) for left_out in self.left_out],
             "messages": self.to_messages(),
             "text": self.text,
         }
 
     def to_json(self) -> str:
-        """Return `to_dict` as indented JSON in ASCII; the same input gives the same bytes."""
+        """Return `to_dict` as indented ASCII JSON; the same input gives the same bytes."""
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=True)
 
 

@@ -1,4 +1,4 @@
-"""The interface of a piece of a file: signatures, heads of docstrings, outlines of classes, headings of prose."""
+"""The interface of a chunk: signatures, first lines of docstrings, outlines of classes, headings of prose."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from aurora_dev.syntax import definitions
 
 __all__ = ["interface_rows"]
 
-# A docstring's or comment's first lines say what a definition is for; the rest says how.
+# The first lines of a docstring or comment say what a definition is for; the rest says how.
 _DOC_LINES: Final = 2
 _DECORATORS: Final = 3
 _SIGNATURE_LINES: Final = 8
 _OUTERMOST_LINES: Final = 4
-# Where nothing else stands out, the first lines are better than nothing: they say what the piece goes on with.
+# The fallback for a chunk without an interface: its first lines suggest what follows.
 _FIRST_LINES: Final = 3
-# A piece of fewer lines than this is hardly longer than its first ones and the label.
+# A shorter chunk is hardly longer than its first lines and the label.
 _LEAST_ROWS: Final = 2 * _FIRST_LINES + 2
-# An interface that leaves out less than this is not worth a second look at the file.
-_LEAST_SAVED: Final = 0.3  # of the characters
+# An interface must leave out at least this share of the characters: less is not worth reading the file a second time.
+_LEAST_SAVED: Final = 0.3
 _PROSE: Final = frozenset({"markdown", "rst", "text", ""})
 _HEADING: Final = re.compile(r"\s*#{1,6}\s|[=\-~^\"']{3,}\s*$")
 _DOC_START: Final = re.compile(r"[rRbBuUfF]{0,2}(\"\"\"|'''|\"|')")
@@ -32,15 +32,16 @@ _DECORATOR_START: Final = ("@", "#[", "[")
 
 @lru_cache(maxsize=8192)
 def interface_rows(content: str, language: str, symbols: tuple[str, ...] = ()) -> tuple[int, ...]:
-    """Return the rows (0-based, ascending) of a piece of a file that are its interface.
+    """Return the rows (0-based, ascending) of a chunk that are its interface.
 
     Args:
         content: Lines of a file, possibly from the middle of it.
-        language: As `language_of` names it; prose has its headings and the first line under each.
-        symbols: What the piece is known to define; in a fragment other things only look like definitions.
+        language: A name from `language_of`. The interface of prose is its headings and the first line under each.
+        symbols: The names that the chunk is known to define; in a fragment other text can look like a definition.
 
     Returns:
-        Its first lines where it has none, or one that leaves out too little; empty where these do too.
+        The rows of the interface. If there is none, or it leaves out too little: the first lines. Empty if these leave
+        out too little as well.
     """
     rows = content.split("\n")
     keep = _prose_rows(rows) if language in _PROSE else _code_rows(content, rows, language, frozenset(symbols))
@@ -56,7 +57,7 @@ def _saves(rows: list[str], keep: Collection[int], content: str) -> bool:
 
 def _prose_rows(rows: list[str]) -> set[int]:
     keep: set[int] = set()
-    wanted = True  # the first line of text after a heading, and of the piece
+    wanted = True  # the next line of text is the first one after a heading or of the chunk
     for number, row in enumerate(rows):
         if _HEADING.match(row):
             keep.add(number)
@@ -70,7 +71,7 @@ def _prose_rows(rows: list[str]) -> set[int]:
 def _code_rows(content: str, rows: list[str], language: str, symbols: frozenset[str]) -> set[int]:
     if not symbols:
         return _outermost_rows(rows)
-    # Methods are cut out of their class with their indentation, which in Python is an error of syntax by itself.
+    # A method keeps the indentation of its class, which by itself is a syntax error in Python.
     source = textwrap.dedent(content).encode("utf-8", "surrogatepass")
     keep: set[int] = set()
     for definition in definitions(source, language):
@@ -86,7 +87,7 @@ def _code_rows(content: str, rows: list[str], language: str, symbols: frozenset[
 
 
 def _outermost_rows(rows: list[str]) -> set[int]:
-    """The first statements that nothing in the piece encloses: what a piece without definitions is an outline of."""
+    """Return the first rows with the least indentation: the outline of a chunk without definitions."""
     indents = {n: len(row) - len(row.lstrip()) for n, row in enumerate(rows) if any(c.isalnum() for c in row)}
     least = min(indents.values(), default=0)
     outermost = [n for n, indent in indents.items() if indent == least]
@@ -94,7 +95,7 @@ def _outermost_rows(rows: list[str]) -> set[int]:
 
 
 def _lead_rows(rows: list[str], first: int, line: int) -> set[int]:
-    """The decorators and the first lines of the comment above a definition."""
+    """Return the rows of the decorators above a definition and of the first lines of its comment."""
     decorators = [n for n in range(first, line) if rows[n].lstrip().startswith(_DECORATOR_START)]
     comments = [
         n

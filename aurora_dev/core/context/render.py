@@ -1,8 +1,8 @@
-"""Candidates as text: fences that their content cannot close, labels with source and lines.
+"""Rendering of candidates: fenced blocks that their content cannot close, labelled with source and lines.
 
-Every block begins with a fence and ends with a line break. The patterns of OpenAI's encodings never join what stands
-before such a place with what stands behind it, so that counts of blocks add up exactly; for other tokenizers they
-nearly do, and the whole is counted again in the end.
+Every block begins with a fence and ends with a line break. OpenAI's encodings never merge tokens across such a
+boundary, so the counts of blocks add up exactly. For other tokenizers they nearly do, and
+`aurora_dev.core.context.budget` counts the finished text again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,12 @@ PREAMBLE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced piece of text and what is in it."""
+    """A fenced block of text and the candidates in it.
+
+    Attributes:
+        lines: First and last line (1-based, inclusive) that it stands for; ``None`` if it has no lines.
+        shown: The lines that are really in the text, as ascending ranges.
+    """
 
     text: str
     source: str
@@ -34,23 +39,23 @@ class Block:
 
     @property
     def relevance(self) -> float:
-        """That of its best part."""
+        """The relevance of its best part; 0 without parts."""
         return max((part.relevance for part in self.parts), default=0.0)
 
 
 def _title(source: str, start: int, end: int, symbol: str, level: Level) -> str:
-    place = f"{label(source)}:{start}-{end}" if start else label(source)
+    location = f"{label(source)}:{start}-{end}" if start else label(source)
     name = f" {label(symbol)}" if symbol else ""
-    return f"{place}{name}{' (interface)' if level is Level.INTERFACE else ''}"
+    return f"{location}{name}{' (interface)' if level is Level.INTERFACE else ''}"
 
 
 def pointer_line(candidate: Candidate) -> str:
-    """Return ``path:lines symbol`` with a line break."""
+    """Return ``path:start-end symbol`` and a line break."""
     return _title(candidate.source, candidate.start, candidate.end, candidate.symbol, Level.POINTER) + "\n"
 
 
 def pointer_block(candidates: Sequence[Candidate]) -> str:
-    """Return the block of everything that is only pointed at."""
+    """Return the block that lists all pointers; empty without any."""
     return fenced("see also", "".join(map(pointer_line, candidates))) if candidates else ""
 
 
@@ -58,29 +63,30 @@ def render_file(levels: Mapping[Candidate, Level], fill: Mapping[int, str], most
     """Render the candidates of one source.
 
     Args:
-        levels: What is chosen of the source, and how much of each; pointers are not rendered here.
-        fill: Text by line number of lines that no candidate has; with it small gaps are closed.
-        most_fill: A gap of more lines than this is never closed; a smaller one is where its text is shorter than the
-            second fence and label that it saves.
+        levels: The chosen candidates of the source with their levels; no pointers.
+        fill: Lines of text by line number that no candidate holds, to close small gaps with.
+        most_fill: Most lines of a gap that may be closed. It is closed if its text is shorter than the second fence
+            and label that this saves.
 
     Returns:
-        Blocks in the order of the lines: neighbouring candidates in full are merged, and all interfaces are one block.
+        Blocks in line order: neighbouring candidates in full are merged, and all interfaces form one block.
     """
-    full = sorted((c for c, level in levels.items() if level is Level.FULL), key=_place)
-    heads = sorted((c for c, level in levels.items() if level is Level.INTERFACE), key=_place)
+    full = sorted((c for c, level in levels.items() if level is Level.FULL), key=_line_order)
+    heads = sorted((c for c, level in levels.items() if level is Level.INTERFACE), key=_line_order)
     blocks = [_full_block(group, lines) for group, lines in _merged(full, fill, most_fill)]
     if heads:
         blocks.append(_interface_block(heads, {n for block in blocks for a, b in block.shown for n in range(a, b + 1)}))
     return sorted(blocks, key=lambda block: (block.lines or (0, 0), block.level))
 
 
-def _place(candidate: Candidate) -> tuple[int, int, str]:
+def _line_order(candidate: Candidate) -> tuple[int, int, str]:
     return candidate.start, candidate.end, candidate.id
 
 
 def _merged(
     full: Iterable[Candidate], fill: Mapping[int, str], most_fill: int
 ) -> list[tuple[list[Candidate], dict[int, str]]]:
+    """Group candidates that follow each other, each group with its lines by number (none if they are unknown)."""
     groups: list[tuple[list[Candidate], dict[int, str]]] = []
     for candidate in full:
         own = {candidate.start + n: row for n, row in enumerate(candidate.rows)} if candidate.whole_lines else {}
@@ -125,7 +131,7 @@ def _full_block(group: list[Candidate], lines: dict[int, str]) -> Block:
 def _interface_block(group: list[Candidate], taken: set[int]) -> Block:
     first = group[0]
     start, end = min(c.start for c in group), max(c.end for c in group)
-    if not first.start:  # a note: its first lines
+    if not first.start:  # a note shows its first lines
         content = "\n".join([*(first.rows[n] for n in first.head), ELISION])
         title = _title(first.source, 0, 0, first.symbol, Level.INTERFACE)
         return Block(fenced(title, content), first.source, None, (), Level.INTERFACE, tuple(group))

@@ -1,4 +1,4 @@
-"""A map of a project's symbols: its definitions, those first chosen that the rest refers to most."""
+"""The symbol map: the definitions of a project that the rest of it refers to most."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 __all__ = ["Symbol", "SymbolMap", "rank_symbols", "render_map"]
 
 _WORD: Final = re.compile(r"[A-Za-z_$][\w$]{2,}")
-_MOST_SYMBOLS: Final = 600  # a map of more than 10,000 tokens is no map any more
+_MOST_SYMBOLS: Final = 600  # about 10,000 tokens; a longer map is no overview
 _LONGEST_LINE: Final = 160
-# ``read`` and ``close`` are methods of many things that are not defined in the project.
+# Names such as ``read`` and ``close`` are mostly methods of objects that are not defined in the project.
 _METHOD_WEIGHT: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A definition.
+    """A definition in the map.
 
     Attributes:
-        line: 1-based, where it begins.
-        signature: Its header in one line.
-        score: How many other files refer to its name, shared among all that define it.
+        line: The line where it begins, 1-based.
+        signature: Its header on one line.
+        score: Number of other files that mention its name, divided by the number of files that define it.
     """
 
     path: str
@@ -46,7 +46,7 @@ class Symbol:
 
 
 class SymbolMap:
-    """The symbols of a store, read again when it has changed."""
+    """The ranked symbols of a store, read again when it has changed."""
 
     def __init__(self, counter: TokenCounter, *, mask: bool = True) -> None:
         self._counter = counter
@@ -55,7 +55,7 @@ class SymbolMap:
         self._symbols: tuple[Symbol, ...] = ()
 
     async def entries(self, store: SearchableStore) -> tuple[Symbol, ...]:
-        """Return the symbols that are referred to most, best first."""
+        """Return the symbols that are referred to most, best first; at most 600."""
         sequence = (await store.stats()).sequence
         if sequence != self._sequence:
             records = await store.scan(IS_CHUNK, content=True)
@@ -64,15 +64,15 @@ class SymbolMap:
         return self._symbols
 
     def render(self, symbols: Sequence[Symbol], limit: int) -> str:
-        """Return the map within a limit."""
+        """Return a map of at most ``limit`` tokens."""
         return render_map(symbols, limit, self._counter.count)
 
 
 def rank_symbols(records: Sequence[Record], mask: bool = True) -> tuple[Symbol, ...]:
-    """Rank the definitions in records by how many files mention their name.
+    """Rank the definitions in records by the number of files that mention their name.
 
     Args:
-        records: With contents and the metadata of the chunker.
+        records: Chunks with contents and the chunker's metadata.
         mask: Whether credentials in signatures are masked.
     """
     words_of: dict[str, set[str]] = defaultdict(set)
@@ -133,12 +133,12 @@ def _symbol(name: str, record: Record, score: float, mask: bool) -> Symbol | Non
 
 
 def render_map(symbols: Sequence[Symbol], limit: int, count: Callable[[str], int]) -> str:
-    """Return as many of the best symbols as fit into a limit, by file and line, in a fence.
+    """Return a fenced block of as many of the best symbols as fit into a limit, sorted by file and line.
 
     Returns:
-        The empty string where not even one fits.
+        The empty string if not even one fits.
     """
-    # By halving: the text grows with every symbol, and a count of the whole is exact.
+    # Bisection works because the text grows with every symbol.
     low, high = 0, len(symbols)
     while low < high:
         middle = (low + high + 1) // 2
@@ -156,5 +156,5 @@ def _text(symbols: Sequence[Symbol]) -> str:
     lines: list[str] = []
     for path in sorted(files):
         lines.append(label(path))
-        lines += [f"  {one.line}: {one.signature}" for one in sorted(files[path], key=lambda one: one.line)]
+        lines += [f"  {symbol.line}: {symbol.signature}" for symbol in sorted(files[path], key=lambda s: s.line)]
     return fenced("symbol map", "\n".join(lines))

@@ -1,1 +1,1 @@
-"""Embedders: text to vectors."""
+"""Embedders: they turn texts into vectors."""

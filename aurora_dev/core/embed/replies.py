@@ -1,4 +1,4 @@
-"""What an OpenAI-compatible embeddings endpoint may answer, and what of it is believed."""
+"""Reads and checks the replies of OpenAI-compatible embeddings endpoints."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-_LARGEST = 1e150  # the square of more is no float64 any longer, and no embedding is near it
+_LARGEST = 1e150  # the square of a larger number overflows float64, and no embedding is near it
 
 
 class ReplyError(ValueError):
-    """A reply cannot be used; the text completes the sentence "The service …"."""
+    """A reply cannot be used; the text completes a sentence that begins with "The service"."""
 
 
 def parse_vectors(body: bytes, count: int) -> npt.NDArray[np.float64]:
-    """Read the vectors out of a reply and put them into the order of the inputs.
+    """Read the vectors of a reply, and put them into the order of the inputs.
 
     Args:
         body: The reply: ``{"data": [{"index": 0, "embedding": [0.1, …]}, …]}``, in any order.
-        count: How many texts were sent.
+        count: The number of texts that were sent.
 
     Returns:
         Shape ``(count, dimension)``, float64, finite, as the service scaled them.
 
     Raises:
-        ReplyError: Anything else came back; nothing is guessed.
+        ReplyError: The reply is anything else; nothing is guessed.
     """
     items = _items(body)
     if len(items) != count:
@@ -68,7 +68,7 @@ def _vector(value: Any, index: int) -> npt.NDArray[np.float64]:
     if not isinstance(value, list) or not value:
         raise ReplyError(f"answered with no vector for index {index}")
     if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in value):
-        raise ReplyError(f"answered with a vector that holds something else than numbers (index {index})")
+        raise ReplyError(f"answered with a vector that holds something other than numbers (index {index})")
     try:
         vector = np.array(value, dtype=np.float64)
     except OverflowError:  # a whole number beyond float64

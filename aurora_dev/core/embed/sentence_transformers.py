@@ -1,4 +1,4 @@
-"""The embedder on sentence-transformers."""
+"""The embedder for models of sentence-transformers."""
 
 from __future__ import annotations
 
@@ -15,23 +15,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from aurora_dev.core.arguments import check_whole
 from aurora_dev.core.contracts import Embedder, Role
+from aurora_dev.core.embed.checks import checked_texts
 from aurora_dev.errors import EmbeddingError, InvalidRequestError, MissingDependencyError, ModelLoadError
 
-_VECTORS_AT_ONCE = 32  # texts in one forward pass: on a CPU more only add padding and memory
+_BATCH_SIZE = 32  # texts in one forward pass: on a CPU, more only add padding and memory
 
 
 class SentenceTransformerEmbedder(Embedder):
     """Embeds with any model of sentence-transformers (Reimers & Gurevych, 2019).
 
     The model loads on first use, once per process for each (model, device, cache folder), and its users take turns. A
-    Hub model is taken from the local cache where it is there, without asking the network. The prompts that a model
-    defines for queries and documents are put before the texts.
+    Hub model is taken from the local cache if it is there, without asking the network. The prompts that a model defines
+    for queries and documents are put before the texts. There is nothing to close: `close` does nothing, and the model
+    stays loaded.
 
     Args:
         model: A folder, or a name on the Hugging Face Hub.
         device: ``cpu``, ``cuda``, ``mps``, …; ``None`` is the CPU.
-        cache_folder: Where Hub models are kept; ``None`` is what sentence-transformers uses.
+        cache_folder: The folder of Hub models; ``None`` is the default of sentence-transformers.
         batch_size: Texts in one forward pass.
 
     Raises:
@@ -44,12 +47,11 @@ class SentenceTransformerEmbedder(Embedder):
         *,
         device: str | None = None,
         cache_folder: str | Path | None = None,
-        batch_size: int = _VECTORS_AT_ONCE,
+        batch_size: int = _BATCH_SIZE,
     ) -> None:
         if not isinstance(model, str | Path) or not str(model).strip():
             raise InvalidRequestError(f"model must be a folder or the name of a model, not {model!r}")
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-            raise InvalidRequestError(f"batch_size must be a whole number of at least 1, not {batch_size!r}")
+        check_whole(batch_size=batch_size)
         self._name = str(model)
         self._device = device or "cpu"
         self._batch_size = batch_size
@@ -71,7 +73,7 @@ class SentenceTransformerEmbedder(Embedder):
 
     @property
     def fingerprint(self) -> str:
-        """32 hexadecimal digits over modules, weights, vocabulary and prompts; loads the model.
+        """32 hexadecimal digits of modules, weights, vocabulary and prompts; loads the model.
 
         Raises:
             MissingDependencyError, ModelLoadError: See `embed_documents`.
@@ -79,20 +81,18 @@ class SentenceTransformerEmbedder(Embedder):
         return self._slot.get(self._name).fingerprint
 
     def embed_documents(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Embed texts that are stored; what is longer than the model reads is cut off.
+        """Embed texts that are stored; text beyond the model's length is cut off.
 
         Returns:
             Shape ``(len(texts), dimension)``, float32, rows L2-normalised.
 
         Raises:
-            InvalidRequestError: ``texts`` is a single string, or holds something else than strings.
+            InvalidRequestError: ``texts`` is a single string, or holds something other than strings.
             MissingDependencyError: sentence-transformers is not installed.
             ModelLoadError: The model could not be loaded.
             EmbeddingError: The model failed, or gave numbers that are not finite.
         """
-        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
-            raise InvalidRequestError("texts must be a list of strings; nothing was embedded")
-        return self._embed(list(texts), "document")
+        return self._embed(checked_texts(texts), "document")
 
     def embed_query(self, text: str) -> npt.NDArray[np.float32]:
         """Embed one query: shape ``(dimension,)``, float32, L2-normalised; raises as `embed_documents` does."""
@@ -108,7 +108,7 @@ class SentenceTransformerEmbedder(Embedder):
         try:
             with self._slot.lock:  # tokenizers refuse two threads at once, and two passes on one CPU are no faster
                 vectors = _encode(loaded.model, texts, role, self._batch_size)
-        except Exception as error:  # torch raises RuntimeError, and models whatever their own code raises
+        except Exception as error:  # torch raises RuntimeError, and the code of models any error
             raise EmbeddingError(
                 f"The embedding model {self._name} failed on {len(texts)} texts: {type(error).__name__}: {error}. "
                 "Nothing was written. Try a smaller batch_size, or another model."
@@ -129,7 +129,7 @@ class _Loaded:
 
 
 class _Slot:
-    """A model that is loaded when it is first needed; a load that failed is tried again by the next caller."""
+    """A model that is loaded on first use; after a load that failed, the next caller tries again."""
 
     def __init__(self, source: str, device: str, cache_folder: str | None) -> None:
         self.lock = threading.Lock()
@@ -151,7 +151,7 @@ def _slot(source: str, device: str, cache_folder: str | None) -> _Slot:
 
 
 def _located(model: str | Path) -> str:
-    """Return the absolute folder where there is one (the working directory may change), else the Hub name."""
+    """Return the absolute folder if there is one (the working directory may change), else the Hub name."""
     folder = Path(model).expanduser()
     return str(folder.resolve()) if isinstance(model, Path) or folder.is_dir() else model
 
@@ -162,7 +162,7 @@ def _load(name: str, source: str, device: str, cache_folder: str | None) -> _Loa
     try:
         model = _open(source, device, cache_folder)
         dimension = _dimension(model)
-    except Exception as error:  # sentence-transformers raises whatever its parts raise; all of it means: no model
+    except Exception as error:  # sentence-transformers raises the errors of all its parts
         cause = " ".join(str(error).split()).rstrip(".")  # these libraries write paragraphs
         raise ModelLoadError(
             f"The embedding model {name} could not be loaded on {device}: {type(error).__name__}: {cause}. "
@@ -181,15 +181,15 @@ def _open(source: str, device: str, cache_folder: str | None) -> Any:
             raise FileNotFoundError(f"there is no folder {source}")
         return SentenceTransformer(source, local_files_only=True, **options)
     try:
-        # Without this a model in the cache would still ask the network, and without one wait for it.
+        # Else a model in the cache would still ask the network, and wait if there is none.
         return SentenceTransformer(source, local_files_only=True, **options)
-    except Exception:  # whatever is missing on this disk, the Hub may have
+    except Exception:  # files that are missing on this disk may be on the Hub
         return SentenceTransformer(source, **options)
 
 
 def _dimension(model: Any) -> int:
-    ask = getattr(model, "get_embedding_dimension", None) or model.get_sentence_embedding_dimension
-    dimension = ask()
+    read = getattr(model, "get_embedding_dimension", None) or model.get_sentence_embedding_dimension
+    dimension = read()
     return int(dimension) if dimension else len(model.encode("", show_progress_bar=False))
 
 
@@ -200,16 +200,16 @@ def _encode(model: Any, texts: list[str], role: Role, batch_size: int) -> npt.ND
         "convert_to_numpy": True,
         "show_progress_bar": False,
     }
-    own = getattr(model, f"encode_{role}", None)  # since sentence-transformers 5; it finds prompt and route itself
-    if own is not None:
-        return np.asarray(own(texts, **options), dtype=np.float32)
+    encode = getattr(model, f"encode_{role}", None)  # since sentence-transformers 5; finds prompt and route itself
+    if encode is not None:
+        return np.asarray(encode(texts, **options), dtype=np.float32)
     names = ("query",) if role == "query" else ("document", "passage", "corpus")
     prompt = next((model.prompts[key] for key in names if model.prompts.get(key)), None)
     return np.asarray(model.encode(texts, prompt=prompt, **options), dtype=np.float32)
 
 
 def _fingerprint(model: Any) -> str:
-    """Hash what decides the numbers; a model's name alone says nothing about its next revision."""
+    """Return a digest of everything that decides the vectors; the name alone would miss another revision."""
     import torch
 
     digest = hashlib.sha256()

@@ -1,7 +1,7 @@
 """Static embeddings: a text is the normalised mean of the vectors of its tokens; no neural network runs.
 
-The format and the method are model2vec's (https://github.com/MinishLab/model2vec); the bundled model was made by
-``scripts/distil_embedder.py``. See its card in ``aurora_dev/models/minilm-static-256``.
+Format and method are those of model2vec (https://github.com/MinishLab/model2vec). ``scripts/distil_embedder.py`` made
+the bundled model; see its card in ``aurora_dev/models/minilm-static-256``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from aurora_dev.core.contracts import Embedder
+from aurora_dev.core.embed.checks import checked_texts
 from aurora_dev.core.embed.word_tokens import TokenGroup, WordTokens
-from aurora_dev.errors import InvalidRequestError, ModelLoadError
+from aurora_dev.errors import ModelLoadError
 
 BUNDLED_NAME = "bundled/minilm-static-256"
 BUNDLED_PATH = Path(__file__).resolve().parents[2] / "models" / "minilm-static-256"
@@ -26,7 +27,7 @@ BUNDLED_PATH = Path(__file__).resolve().parents[2] / "models" / "minilm-static-2
 _CHECKSUMS = "SHA256SUMS"
 _WEIGHTS, _TOKENIZER, _CONFIG = "model.safetensors", "tokenizer.json", "config.json"
 _VECTOR_TENSORS = ("embeddings", "embedding.weight")  # model2vec's name, and that of sentence-transformers
-_POOLING_VERSION = "mean-1"  # part of the fingerprint: changes when this module would give other numbers
+_POOLING_VERSION = "mean-1"  # part of the fingerprint: to be raised when this module gives other numbers
 _BLOCK_ROWS = 32  # texts whose vectors are gathered together: neighbours share most of their tokens
 
 
@@ -34,15 +35,16 @@ class StaticEmbedder(Embedder):
     """Embeds with a table of token vectors.
 
     Equal to ``model2vec.StaticModel.encode(texts, max_length=None)`` with normalisation, up to float32 rounding: all
-    tokens of a text count, unknown ones are left out. Several times faster, since it works on bags of words.
+    tokens of a text count, except unknown ones. Several times faster, since it works on bags of words. There is nothing
+    to close: `close` does nothing.
 
     Args:
         path: A model2vec folder: ``model.safetensors``, ``tokenizer.json``, ``config.json``, and optionally
             ``SHA256SUMS``, which is verified.
-        name: What a person calls it; the folder's name by default.
+        name: The name of the embedder; the folder's name by default.
 
     Raises:
-        ModelLoadError: The folder is not there, incomplete, damaged, or holds tensors that this class cannot read.
+        ModelLoadError: The folder is missing, incomplete or damaged, or holds tensors that this class cannot read.
     """
 
     def __init__(self, path: str | Path, *, name: str | None = None) -> None:
@@ -69,7 +71,7 @@ class StaticEmbedder(Embedder):
 
     @property
     def name(self) -> str:
-        """What a person calls it."""
+        """The name that was given, else the folder's name."""
         return self._name
 
     @property
@@ -79,20 +81,19 @@ class StaticEmbedder(Embedder):
 
     @property
     def fingerprint(self) -> str:
-        """32 hexadecimal digits over the contents of weights and tokenizer, wherever they lie."""
+        """32 hexadecimal digits of the contents of weights and tokenizer, independent of their folder."""
         return self._fingerprint
 
     def embed_documents(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Embed texts of any length, in bounded memory beside the result.
+        """Embed texts of any length; needs bounded memory besides the result.
 
         Returns:
-            Shape ``(len(texts), dimension)``, float32, rows L2-normalised; zeros where a text has no known token.
+            Shape ``(len(texts), dimension)``, float32, rows L2-normalised; zeros for a text without a known token.
 
         Raises:
-            InvalidRequestError: ``texts`` is a single string, or holds something else than strings.
+            InvalidRequestError: ``texts`` is a single string, or holds something other than strings.
         """
-        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
-            raise InvalidRequestError("texts must be a list of strings; nothing was embedded")
+        texts = checked_texts(texts)
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for group in self._tokens.groups(texts):
             self._add(vectors, group)
@@ -106,10 +107,10 @@ class StaticEmbedder(Embedder):
         return vector
 
     def _add(self, vectors: npt.NDArray[np.float32], group: TokenGroup) -> None:
-        """Add up the vectors of a group's tokens, each distinct one of a text once, times how often it occurs.
+        """Add up the vectors of a group's tokens: each distinct token of a text once, times its number in the text.
 
-        Not as matrix products: BLAS splits them among all cores however small they are, and waits for the slowest. On
-        a machine that does other work too, that took 40 times as long as the sums.
+        These are sums and not matrix products: BLAS splits even small products among all cores and waits for the
+        slowest. On a machine with other work, that took 40 times as long.
         """
         order = np.argsort(group.rows, kind="stable")  # radix sort: linear
         rows, ids = group.rows[order], group.ids[order]
@@ -124,9 +125,9 @@ class StaticEmbedder(Embedder):
             cells = (rows[low:high] - first) * len(distinct) + column_of[block]
             counts = np.bincount(cells, minlength=(stop - first) * len(distinct)).astype(np.float32)
             gathered = self._gather(distinct)
-            for row, how_often in enumerate(counts.reshape(stop - first, len(distinct)), start=first):
-                present = np.flatnonzero(how_often)
-                vectors[row] += np.einsum("i,ij->j", how_often[present], gathered[present])
+            for row, occurrences in enumerate(counts.reshape(stop - first, len(distinct)), start=first):
+                present = np.flatnonzero(occurrences)
+                vectors[row] += np.einsum("i,ij->j", occurrences[present], gathered[present])
             column_of[distinct] = 0
 
     def _gather(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
@@ -161,7 +162,7 @@ def _unusable(folder: Path, why: str) -> ModelLoadError:
 
 
 def _verify(folder: Path, digests: Mapping[str, str]) -> None:
-    """Compare with ``SHA256SUMS`` where there is one (lines as sha256sum writes them)."""
+    """Compare the files with ``SHA256SUMS``, in the format of sha256sum; the bundled model must have one."""
     path = folder / _CHECKSUMS
     try:
         lines = path.read_text(encoding="ascii").splitlines()
@@ -191,7 +192,7 @@ def _tensors(folder: Path, data: bytes) -> dict[str, npt.NDArray[Any]]:
 def _table_of(
     folder: Path, tensors: Mapping[str, npt.NDArray[Any]]
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32] | None, npt.NDArray[np.int64] | None]:
-    """Return the vectors (in their stored type), the scale of each token, and the vector's row of each token."""
+    """Return the vectors (in their stored type), the scale of each token, and the row of each token's vector."""
     table = next((tensors[name] for name in _VECTOR_TENSORS if name in tensors), None)
     if table is None:
         raise _unusable(folder, f"{_WEIGHTS} has no tensor named {' or '.join(_VECTOR_TENSORS)}")
@@ -223,7 +224,7 @@ def _tokenizer(folder: Path, data: bytes) -> Any:
 
     try:
         return Tokenizer.from_str(data.decode("utf-8"))
-    except Exception as error:  # tokenizers raises plain Exception for whatever is wrong with the file
+    except Exception as error:  # tokenizers raises plain Exception for any fault of the file
         raise _unusable(folder, f"{_TOKENIZER} cannot be read ({error})") from error
 
 
@@ -233,4 +234,4 @@ def _check_config(folder: Path, data: bytes) -> None:
     except ValueError as error:
         raise _unusable(folder, f"{_CONFIG} cannot be read ({error})") from error
     if not isinstance(config, dict):
-        raise _unusable(folder, f"{_CONFIG} is no JSON object")
+        raise _unusable(folder, f"{_CONFIG} is not a JSON object")

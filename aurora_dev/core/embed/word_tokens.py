@@ -1,6 +1,6 @@
-"""Which tokens does a text hold? Bags of tokens, equal to the real tokenizer's and several times faster.
+"""Bags of tokens, equal to those of the real tokenizer and several times faster.
 
-A static embedding needs no order, no offsets and no special tokens, only how often each token occurs. The words of a
+A static embedding needs no order, no offsets and no special tokens, only the number of each token. The words of a
 project repeat, so a cache from word to token ids in front of the real tokenizer does most of its work.
 """
 
@@ -19,11 +19,11 @@ import numpy.typing as npt
 
 Ids = npt.NDArray[np.int64]
 
-_GROUP_CHARS = 1 << 19  # texts that are read together: at least 512 KiB, so that new words meet the tokenizer in bulk
+_GROUP_CHARS = 1 << 19  # characters of texts that are read together, so that new words reach the tokenizer in bulk
 _GROUP_TEXTS = 4096
-_SEGMENT_CHARS = 1 << 16  # bounds what is held for one text at a few MB, however long the text
+_SEGMENT_CHARS = 1 << 16  # bounds the memory for one text at a few MB, however long the text
 _CACHED_WORDS = 1 << 16  # about 10 MB; 1,200 chunks of code have about 5,000
-_CACHED_WORD_CHARS = 128  # longer ones are data that is seldom seen twice
+_CACHED_WORD_CHARS = 128  # longer words are data, and seldom occur twice
 
 # BERT's cleaning turns these four into spaces and removes every other ASCII control character.
 _WHITESPACE = " \t\n\r"
@@ -37,12 +37,13 @@ _CUT_AT_PUNCTUATION = re.compile(r"[,;{}()]")  # not brackets: special tokens su
 
 @dataclass(frozen=True, slots=True)
 class TokenGroup:
-    """The tokens of some texts that follow each other.
+    """The tokens of some consecutive texts.
 
     Attributes:
         first: Index of the first text (0-based).
-        stop: One above the index of the last text; a long text may go on in the next group.
-        rows: int64, shape ``(tokens,)``: the text of each token, ``first <= row < stop``; each of ``parts`` ascends.
+        stop: One above the index of the last text; a long text may continue in the next group.
+        rows: int64, shape ``(tokens,)``: the index of the text of each token, ``first <= row < stop``; ascending for
+            words, and again for punctuation.
         ids: int64, shape ``(tokens,)``: the id of each token; unknown tokens are left out.
     """
 
@@ -55,14 +56,14 @@ class TokenGroup:
 class WordTokens:
     """Turns texts into bags of token ids; thread-safe.
 
-    The fast way is taken where the tokenizer is BERT's (``BertNormalizer``, ``BertPreTokenizer``, ``WordPiece``); with
-    any other, the tokenizer itself reads each text.
+    The cache is used with BERT's tokenizer (``BertNormalizer``, ``BertPreTokenizer``, ``WordPiece``); any other
+    tokenizer reads each text itself.
 
     Args:
         tokenizer: A ``tokenizers.Tokenizer``. Its truncation and padding are switched off.
 
     Attributes:
-        highest_id: The highest token id that can come out, -1 where there is none.
+        highest_id: The highest token id that can occur, -1 if there is none.
     """
 
     def __init__(self, tokenizer: Any) -> None:
@@ -81,7 +82,7 @@ class WordTokens:
 
     @property
     def is_fast(self) -> bool:
-        """Whether the cache of words stands in front of this tokenizer."""
+        """Whether the cache of words is used with this tokenizer."""
         return self._words_only is not None
 
     def groups(self, texts: Sequence[str]) -> Iterator[TokenGroup]:
@@ -115,7 +116,7 @@ class WordTokens:
         )
 
     def _split(self, segments: list[str], table: bytes) -> tuple[list[bytes], list[list[bytes | str]]]:
-        """Return, for each segment, its plain ASCII part, and its words with whatever the tokenizer must see whole."""
+        """Return the plain ASCII part of each segment, and its words with the parts for the tokenizer itself."""
         plain: list[bytes] = []
         words: list[list[bytes | str]] = []
         for segment in segments:
@@ -134,7 +135,7 @@ class WordTokens:
             encoded = segment.encode("ascii")
             if not encoded.translate(None, _PLAIN_BYTES):
                 return encoded, []
-        # Cleaning, lower case and the stripping of accents look at one character each, never across whitespace.
+        # Cleaning, lower-casing and the stripping of accents never look across whitespace.
         plain: list[str] = []
         unusual: list[str] = []
         for chunk in _SPLIT.split(segment):
@@ -165,26 +166,26 @@ class WordTokens:
         return np.repeat(row_of, lengths)[known], ids[known].astype(np.int64)
 
     def _lookup(self, words: list[bytes | str]) -> list[list[int]]:
-        """Return the token ids of each word, from the cache where it has them.
+        """Return the token ids of each word, from the cache if it has them.
 
-        Single operations on a dict are atomic, so threads share the cache without a lock; at worst two of them ask the
+        Single operations on a dict are atomic, so threads share the cache without a lock. At worst, two of them ask the
         tokenizer for the same word.
         """
         cached = [self._cache.get(word) for word in words]
-        missing = [place for place, ids in enumerate(cached) if ids is None]
+        missing = [index for index, ids in enumerate(cached) if ids is None]
         if not missing:
             return [ids for ids in cached if ids is not None]
-        fresh = self._tokenize([_as_text(words[place]) for place in missing])
+        fresh = self._tokenize([_as_text(words[index]) for index in missing])
         filled = dict(zip(missing, fresh, strict=True))
         if len(self._cache) + len(missing) > _CACHED_WORDS:
             self._cache.clear()
-        short = ((words[place], ids) for place, ids in filled.items() if len(words[place]) <= _CACHED_WORD_CHARS)
+        short = ((words[index], ids) for index, ids in filled.items() if len(words[index]) <= _CACHED_WORD_CHARS)
         for _, (word, ids) in zip(range(_CACHED_WORDS), short, strict=False):
             self._cache[word] = ids
-        return [filled[place] if ids is None else ids for place, ids in enumerate(cached)]
+        return [filled[index] if ids is None else ids for index, ids in enumerate(cached)]
 
     def _tokenize(self, texts: list[str]) -> list[list[int]]:
-        """Return the token ids of each text as the tokenizer has them, unknown tokens left out as model2vec does."""
+        """Return the token ids of each text from the tokenizer; unknown tokens are left out, as in model2vec."""
         clean = [text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8") for text in texts]
         encodings = self._tokenizer.encode_batch_fast(clean, add_special_tokens=False)
         if self._unknown is None:
@@ -205,7 +206,7 @@ def _as_text(word: bytes | str) -> str:
 
 
 def _unknown_id(tokenizer: Any, model: dict[str, Any]) -> int | None:
-    """Return the id of the tokenizer's unknown token: named by its text, or (Unigram) by its number."""
+    """Return the id of the unknown token, which the tokenizer names by its text or (Unigram) by its number."""
     if "unk_id" in model:
         number: int | None = model["unk_id"]
         return number
@@ -222,7 +223,7 @@ def _highest_id(layout: dict[str, Any]) -> int:
 
 
 def _is_bert(layout: dict[str, Any]) -> bool:
-    """Return whether words and ASCII punctuation can be looked up one by one with the same outcome."""
+    """Return whether looking up words and ASCII punctuation one by one gives the tokens of the whole text."""
     normalizer, splitter = layout.get("normalizer") or {}, layout.get("pre_tokenizer") or {}
     return (
         normalizer.get("type") == "BertNormalizer"
@@ -237,7 +238,7 @@ def _is_bert(layout: dict[str, Any]) -> bool:
 
 
 def _word_table(*, lowercase: bool) -> bytes:
-    """Return a translation of bytes that leaves words: punctuation becomes a space, letters lower case if asked for."""
+    """Return a translation of bytes that turns punctuation into spaces, and letters into lower case if asked for."""
     characters = [chr(code) for code in range(128)]
     for code, character in enumerate(characters):
         if character in string.punctuation:
@@ -248,7 +249,7 @@ def _word_table(*, lowercase: bool) -> bytes:
 
 
 def _segments(text: str) -> Iterator[str]:
-    """Cut a long text where no word is cut: after whitespace, else after punctuation, else not at all."""
+    """Cut a long text between words: after whitespace, else after punctuation, else not at all."""
     start = 0
     while len(text) - start > _SEGMENT_CHARS:
         near = start + _SEGMENT_CHARS

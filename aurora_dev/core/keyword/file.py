@@ -1,8 +1,8 @@
-"""The file that holds a keyword index: a line of JSON and raw arrays, under one digest.
+"""The file format of a keyword index: a JSON header and raw arrays, protected by a digest.
 
-Layout, all numbers little-endian: 8 bytes magic; 32 bytes BLAKE2b of everything after them; 8 bytes length of the JSON;
-the JSON (versions, caller's header, length of each array), padded with spaces to a multiple of 8; then the arrays, each
-padded with zeros to a multiple of 8.
+Layout, all numbers little-endian: 8 bytes magic; 32 bytes BLAKE2b digest of the rest; 8 bytes length of the JSON; the
+JSON (versions, the caller's header, the length of each array), padded with spaces to a multiple of 8 bytes; then the
+arrays, each padded with zeros to a multiple of 8 bytes.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ import numpy.typing as npt
 from aurora_dev.core.keyword.segments import Segment
 from aurora_dev.core.text.terms import terms_fingerprint
 
-FORMAT_VERSION = 1  # raise it whenever the key of a term or the layout changes: older files are then built anew
+FORMAT_VERSION = 1  # raise it whenever term keys or the layout change; older files are then rebuilt
 
 _MAGIC = b"AURORAKW"
 _DIGEST_BYTES = 32
-_ALIGNMENT = 8  # bytes; arrays are used where they lie
+_ALIGNMENT = 8  # bytes; arrays are used in place, without copying
 _PREFIX = len(_MAGIC) + _DIGEST_BYTES
 _FIELDS = (
     ("rows", "<i8"),
@@ -39,12 +39,12 @@ _FIELDS = (
 
 
 def write_segment(path: Path, segment: Segment, header: Mapping[str, int | str]) -> None:
-    """Write a segment and a header, replacing the file in one step.
+    """Write a segment and a header, replacing the file atomically.
 
-    Nothing is forced to the disk: the file can be built anew, and the digest tells whether it has to be.
+    The file is not synced to disk: the digest detects an incomplete one, and the index can be rebuilt.
 
     Raises:
-        OSError: It could not be written; an earlier file is untouched.
+        OSError: The file could not be written; the earlier one is unchanged.
     """
     arrays = [np.ascontiguousarray(getattr(segment, name), dtype) for name, dtype in _FIELDS]
     sizes = {name: len(array) for (name, _), array in zip(_FIELDS, arrays, strict=True)}
@@ -52,43 +52,46 @@ def write_segment(path: Path, segment: Segment, header: Mapping[str, int | str])
         {"version": FORMAT_VERSION, "terms": terms_fingerprint(), "header": dict(header), "sizes": sizes}
     ).encode()
     about += b" " * (-len(about) % _ALIGNMENT)
-    pieces: list[Any] = [len(about).to_bytes(8, "little"), about]
+    parts: list[Any] = [len(about).to_bytes(8, "little"), about]
     for array in arrays:
-        pieces += [array.data.cast("B") if len(array) else b"", b"\0" * (-array.nbytes % _ALIGNMENT)]
+        parts += [array.data.cast("B") if len(array) else b"", b"\0" * (-array.nbytes % _ALIGNMENT)]
     digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-    for piece in pieces:
-        digest.update(piece)
+    for part in parts:
+        digest.update(part)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(_MAGIC + digest.digest())
-            for piece in pieces:
-                file.write(piece)
+            for part in parts:
+                file.write(part)
         Path(name).replace(path)
-    except BaseException:  # also when interrupted: no half-written file stays behind
+    except BaseException:  # an interrupt must not leave a half-written file either
         with contextlib.suppress(OSError):
             Path(name).unlink()
         raise
 
 
 def read_segment(path: Path) -> tuple[Segment, dict[str, int | str]]:
-    """Read what `write_segment` wrote.
+    """Read a file of `write_segment`.
+
+    Returns:
+        The segment and the header.
 
     Raises:
-        ValueError: Anything about the file is not as it was written, or it is of another version.
-        OSError: It cannot be read.
+        ValueError: The file is not a keyword index, is damaged, or has another format or other terms.
+        OSError: The file cannot be read.
     """
     data = path.read_bytes()
     body = memoryview(data)[_PREFIX:]
     if data[: len(_MAGIC)] != _MAGIC or len(body) < 8:
-        raise ValueError(f"{path} is no keyword index")
+        raise ValueError(f"{path} is not a keyword index")
     if hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest() != data[len(_MAGIC) : _PREFIX]:
         raise ValueError(f"{path} is damaged: its digest does not match")
-    # From here on the bytes are those that some version of Aurora wrote.
+    # The digest matches, so some version of Aurora wrote these bytes.
     end = 8 + int.from_bytes(body[:8], "little")
     about = json.loads(bytes(body[8:end]))
     if about.get("version") != FORMAT_VERSION:
-        raise ValueError(f"{path} has format {about.get('version')}, and {FORMAT_VERSION} is read here")
+        raise ValueError(f"{path} has format {about.get('version')}, but only {FORMAT_VERSION} can be read")
     if about.get("terms") != terms_fingerprint():
         raise ValueError(f"{path} holds terms of another version")
     arrays: dict[str, npt.NDArray[Any]] = {}

@@ -1,8 +1,8 @@
-"""An incremental BM25 index in memory, with a snapshot on disk.
+"""An incremental BM25 index in memory, with snapshots on disk.
 
-Log-structured, as in Lucene: compact segments that never change, a small buffer for the latest documents, and marks on
-removed ones; segments are merged when they become many or mostly dead. Document frequencies and the mean length are
-those of the living documents at every moment, so that scores equal those of an index built afresh.
+Log-structured like Lucene: immutable segments, a small buffer for the latest documents, and deletion marks. Segments
+are merged when there are too many or when they are mostly deleted. Document frequencies and the mean length always
+count live documents only, so scores equal those of an index built from scratch.
 
 Scores are Robertson's BM25 with Lucene's inverse document frequency, which is never negative:
 ``idf(t) = ln(1 + (N - n + 0.5) / (n + 0.5))`` and, for a document of length ``l`` that holds ``t`` with frequency
@@ -33,24 +33,24 @@ from aurora_dev.core.keyword.segments import (
 )
 
 K1 = 1.2  # how fast repetition saturates; Lucene's value
-B = 0.75  # how much long documents are held back; Lucene's value
+B = 0.75  # how strongly long documents are penalised; Lucene's value
 
-_BUFFER_DOCUMENTS = 256  # documents; below, lists are searched faster than another segment would be
-_MERGE_RATIO = 4  # a segment is merged with the newer ones once they hold a fourth of its documents
-_SPARSE = 16  # times fewer allowed rows than documents, and looking them up is faster than a mask
-_BLOCK = 64  # scores of which only the best is looked at first
-_DEAD_SHARE = 0.25  # of a segment's documents; above, it is rewritten without them
+_BUFFER_DOCUMENTS = 256  # below this size, searching lists is faster than searching one more segment
+_MERGE_RATIO = 4  # a segment is merged with the newer ones once they hold a quarter of its documents
+_SPARSE = 16  # with this many times fewer allowed rows than documents, looking them up is faster than a mask
+_BLOCK = 64  # scores per block; `_best` compares the maxima of blocks first
+_DEAD_SHARE = 0.25  # a segment with a larger share of deleted documents is rewritten
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _State:
-    """What a search sees: replaced as a whole by every change, never modified.
+    """An immutable snapshot that a search reads; every change replaces it as a whole.
 
     Attributes:
         parts: Segments, oldest first.
-        buffer: The latest documents; of them the first ``buffered`` count, without those in ``buffer_dead``.
-        documents: Living documents.
-        length: Sum of their lengths. Lengths are float32 and the sum float64, so that subtraction restores it exactly.
+        buffer: The latest documents. Only its first ``buffered`` belong to this state, without ``buffer_dead``.
+        documents: Number of live documents.
+        length: Sum of their lengths. Lengths are float32 and the sum is float64, so subtracting one is exact.
     """
 
     parts: tuple[Part, ...]
@@ -62,9 +62,9 @@ class _State:
 
 
 class KeywordIndex:
-    """BM25 over weighted terms of documents that the caller numbers.
+    """A BM25 index over weighted terms, of documents that the caller numbers.
 
-    Searches may run at any time, also while another thread changes the index: they see it before or after the change.
+    Thread-safe. A search that runs during a change sees the index before or after it, never in between.
     """
 
     def __init__(self) -> None:
@@ -72,22 +72,22 @@ class KeywordIndex:
         self._state = _State((), Buffer(), 0, frozenset(), 0, 0.0)
 
     def __len__(self) -> int:
-        """Return how many documents there are."""
+        """Return the number of documents."""
         return self._state.documents
 
     def add(self, rows: Sequence[int], terms: Sequence[Mapping[str, float]]) -> None:
-        """Add documents; one whose row is there already is replaced.
+        """Add documents. A document whose row is already present is replaced.
 
         Args:
-            rows: Their numbers (int64), in any order; of equal ones the last wins.
-            terms: Term to frequency of each; frequencies outside 1e-6..1e9 are left out. Terms that begin with
-                ``def:`` do not count to a document's length.
+            rows: Numbers of the documents (int64), in any order. If a number repeats, the last document wins.
+            terms: The frequency of each term, per document. Frequencies outside 1e-6..1e9 are ignored. Terms that
+                begin with ``def:`` do not count towards a document's length.
 
         Raises:
-            ValueError: There are not as many rows as terms; nothing was added.
+            ValueError: ``rows`` and ``terms`` differ in length; nothing was added.
         """
         if len(rows) != len(terms):
-            raise ValueError(f"{len(rows)} rows but {len(terms)} documents were given; nothing was added")
+            raise ValueError(f"{len(rows)} rows were given for {len(terms)} documents; nothing was added")
         latest = dict(zip(map(int, rows), terms, strict=True))
         if not latest:
             return
@@ -102,7 +102,7 @@ class KeywordIndex:
                 segment = build_segment(list(latest), list(latest.values()))
                 length = float(segment.lengths.sum(dtype=np.float64))
                 state = _flushed(replace(state, length=state.length + length))
-                state = replace(state, parts=_tidied((*state.parts, Part(segment, None, len(latest)))))
+                state = replace(state, parts=_compacted((*state.parts, Part(segment, None, len(latest)))))
             self._state = replace(state, documents=state.documents + len(latest))
 
     def remove(self, rows: Iterable[int]) -> None:
@@ -113,16 +113,16 @@ class KeywordIndex:
     def search(
         self, terms: Mapping[str, float], top_k: int, allowed: npt.NDArray[np.int64] | None = None
     ) -> tuple[Rows, npt.NDArray[np.float32]]:
-        """Return the documents that score best.
+        """Return the documents with the best scores.
 
         Args:
-            terms: Term to weight; weights outside 1e-6..1e9 are left out.
-            top_k: At most so many.
-            allowed: Shape ``(m,)``, int64, in any order: only these rows are considered. Statistics stay those of
-                the whole index. ``None``: all.
+            terms: The weight of each term. Weights outside 1e-6..1e9 are ignored.
+            top_k: Most documents to return.
+            allowed: The rows to consider: shape ``(m,)``, int64, in any order; ``None``: all. The statistics are
+                those of the whole index either way.
 
         Returns:
-            Rows, int64, and scores, float32, above 0; best first, equal scores by ascending row.
+            Rows (int64) and scores (float32, above 0), best first; equal scores in ascending order of rows.
         """
         state = self._state
         wanted = [(term, weight) for term, weight in terms.items() if LEAST_WEIGHT <= weight <= MOST_WEIGHT]
@@ -140,14 +140,14 @@ class KeywordIndex:
         return rows[order], scores[order]
 
     def save(self, path: Path, header: Mapping[str, int | str]) -> None:
-        """Write a snapshot, which takes the place of an earlier one in a single step.
+        """Write a snapshot, replacing an earlier one atomically.
 
         Args:
-            path: A file; it is written beside it first, so that a crash leaves the earlier one.
-            header: Anything small that the caller wants back from `load`.
+            path: The file. A temporary file beside it is written first, so a crash leaves the earlier snapshot.
+            header: Small values that `load` returns.
 
         Raises:
-            OSError: It could not be written; an earlier snapshot is untouched.
+            OSError: The file could not be written; the earlier snapshot is unchanged.
         """
         with self._lock:
             state = _flushed(self._state)
@@ -165,8 +165,8 @@ class KeywordIndex:
             The index, and the header that was given to `save`.
 
         Raises:
-            ValueError: The file is damaged, cut short, no snapshot, or of another version: build the index anew.
-            OSError: It cannot be read, or is not there.
+            ValueError: The file is damaged, truncated, not a snapshot, or of another version: rebuild the index.
+            OSError: The file is missing or cannot be read.
         """
         segment, header = read_segment(path)
         index = cls()
@@ -178,13 +178,13 @@ class KeywordIndex:
 
     @staticmethod
     def _without(state: _State, rows: Iterable[int]) -> _State:
-        """Return the state without some documents."""
-        gone = np.unique(np.fromiter(map(int, rows), np.int64))
-        if not len(gone) or not state.documents:
+        """Return the state without the documents of some rows."""
+        unwanted = np.unique(np.fromiter(map(int, rows), np.int64))
+        if not len(unwanted) or not state.documents:
             return state
         parts, removed, length = [], 0, state.length
         for part in state.parts:
-            at = _positions(part.segment.rows, gone)
+            at = _positions(part.segment.rows, unwanted)
             if part.alive is not None:
                 at = at[part.alive[at]]
             if len(at):
@@ -194,23 +194,23 @@ class KeywordIndex:
                 removed += len(at)
                 length -= float(part.segment.lengths[at].sum(dtype=np.float64))
             parts.append(part)
-        dead = _buffered_among(state, gone)
+        dead = _buffered_numbers(state, unwanted)
         length -= sum(state.buffer.lengths[number] for number in dead)
         removed += len(dead)
         if not removed:
             return state
         return replace(
             state,
-            parts=_tidied(tuple(parts)) if removed > len(dead) else state.parts,
+            parts=_compacted(tuple(parts)) if removed > len(dead) else state.parts,
             buffer_dead=state.buffer_dead | dead,
             documents=state.documents - removed,
             length=length,
         )
 
 
-def _buffered_among(state: _State, gone: Rows) -> frozenset[int]:
-    """Return the numbers of the living buffered documents whose rows are among those given."""
-    wanted = set(gone.tolist())
+def _buffered_numbers(state: _State, rows: Rows) -> frozenset[int]:
+    """Return the positions in the buffer of the live documents with the given rows."""
+    wanted = set(rows.tolist())
     return frozenset(
         number
         for number, row in enumerate(state.buffer.rows[: state.buffered])
@@ -219,26 +219,26 @@ def _buffered_among(state: _State, gone: Rows) -> frozenset[int]:
 
 
 def _flushed(state: _State) -> _State:
-    """Return the state with an empty buffer."""
+    """Return the state with the buffer turned into a segment."""
     if not state.buffered:
         return state
     segment = state.buffer.segment()
     part = Part(segment, None, len(segment.rows))
     if state.buffer_dead:
         alive = np.ones(len(segment.rows), np.bool_)
-        # The segment is sorted by row, and a row that was replaced stands in the buffer twice.
+        # The segment is sorted by row, and a replaced row is in the buffer twice.
         order = np.argsort(np.array(state.buffer.rows, np.int64), kind="stable")
         alive[np.isin(order, list(state.buffer_dead))] = False
         part = Part(segment, alive, int(alive.sum()))
         part = Part(merge([part]), None, part.count)
-    return replace(state, parts=_tidied((*state.parts, part)), buffer=Buffer(), buffered=0, buffer_dead=frozenset())
+    return replace(state, parts=_compacted((*state.parts, part)), buffer=Buffer(), buffered=0, buffer_dead=frozenset())
 
 
-def _tidied(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    """Return segments that are few and mostly alive: each at least `_MERGE_RATIO` times as large as all newer ones."""
+def _compacted(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Merge segments until each is at least `_MERGE_RATIO` times as large as all newer ones, and mostly alive."""
     parts = tuple(part for part in parts if part.count)
     newer = 0
-    cut = len(parts)  # from here on everything becomes one
+    cut = len(parts)  # all parts from here on are merged into one
     for position in range(len(parts) - 1, -1, -1):
         if newer and parts[position].count < _MERGE_RATIO * newer:
             cut = position
@@ -256,7 +256,7 @@ def _rewritten(part: Part) -> Part:
 
 
 def _positions(rows: Rows, wanted: Rows) -> npt.NDArray[np.int64]:
-    """Return where the wanted rows stand; both strictly ascending, unknown ones left out."""
+    """Return the positions of the wanted rows that exist; both arrays are strictly ascending."""
     at = rows.searchsorted(wanted)
     known = at < len(rows)
     at, wanted = at[known], wanted[known]
@@ -267,7 +267,7 @@ def _positions(rows: Rows, wanted: Rows) -> npt.NDArray[np.int64]:
 def _scored(
     state: _State, terms: list[tuple[str, float]], allowed: Rows | None
 ) -> Iterable[tuple[Rows, npt.NDArray[np.float32]]]:
-    """Yield rows and scores, segment by segment; both of equal shape, scores of 0 included."""
+    """Yield rows and scores of equal shape, segment by segment, including scores of 0."""
     keys = np.array([term_key(term) for term, _ in terms], np.uint64)
     held = [part.segment.postings(keys) for part in state.parts]
     for part, found in zip(state.parts, held, strict=True):
@@ -295,12 +295,12 @@ def _scored(
             if allowed is None:
                 yield rows, scores
             else:
-                among = _among(rows, allowed, ordered)
-                yield rows[among], scores[among]
+                chosen = _allowed_rows(rows, allowed, ordered)
+                yield rows[chosen], scores[chosen]
 
 
-def _among(rows: Rows, allowed: Rows, ordered: bool) -> npt.NDArray[np.bool_] | npt.NDArray[np.int64]:
-    """Return a mask or the positions of the rows that are allowed."""
+def _allowed_rows(rows: Rows, allowed: Rows, ordered: bool) -> npt.NDArray[np.bool_] | npt.NDArray[np.int64]:
+    """Return the positions of the allowed rows, or a mask of them."""
     if ordered and _SPARSE * len(allowed) < len(rows):
         return _positions(rows, np.unique(allowed))
     return np.isin(rows, allowed)
@@ -312,8 +312,8 @@ def _scores(
     weights: list[float],
     mean: float,
 ) -> npt.NDArray[np.float32]:
-    """Return BM25 of every document of a segment: shape ``(n,)``, float32."""
-    # Term by term in float32: more than twice as fast as one np.bincount over all postings, whose weights are float64.
+    """Return the BM25 score of each document of a segment: shape ``(n,)``, float32."""
+    # Term by term in float32 is more than twice as fast as one np.bincount over all postings, which works in float64.
     norms = np.float32(K1 * (1.0 - B)) + np.float32(K1 * B / mean) * lengths
     scores = np.zeros(len(lengths), np.float32)
     for (documents, frequencies), weight in zip(found, weights, strict=True):
@@ -321,14 +321,14 @@ def _scores(
         share += frequencies
         np.divide(frequencies, share, out=share)
         share *= np.float32(weight)
-        scores[documents] += share  # a document stands at most once in a term's postings
+        scores[documents] += share  # a document is at most once in the postings of a term
     return scores
 
 
 def _best(rows: Rows, scores: npt.NDArray[np.float32], top_k: int) -> tuple[Rows, npt.NDArray[np.float32]]:
-    """Return at least the ``top_k`` best, ties with the last of them included, without scores of 0."""
-    # Partitioning all scores costs more than computing them. At least top_k blocks reach the top_k-th best maximum of
-    # a block, hence at least top_k scores do: what lies below it can be left out first.
+    """Return at least the ``top_k`` best, including ties with the last of them, without scores of 0."""
+    # Partitioning all scores costs more than computing them. At least top_k scores reach the top_k-th best block
+    # maximum, since that many blocks do, so everything below it can be dropped first.
     blocks = len(scores) // _BLOCK
     least = np.float32(0)
     if blocks > top_k:
@@ -336,6 +336,6 @@ def _best(rows: Rows, scores: npt.NDArray[np.float32], top_k: int) -> tuple[Rows
         least = np.partition(maxima, blocks - top_k)[blocks - top_k]
     at = np.flatnonzero(scores >= least) if least > 0 else np.flatnonzero(scores)
     if len(at) > top_k:
-        among = scores[at]
-        at = at[among >= np.partition(among, len(at) - top_k)[len(at) - top_k]]
+        remaining = scores[at]
+        at = at[remaining >= np.partition(remaining, len(at) - top_k)[len(at) - top_k]]
     return rows[at], scores[at]

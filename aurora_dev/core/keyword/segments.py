@@ -1,8 +1,8 @@
-"""The parts that a keyword index is made of: compact segments that never change, and a small growing buffer.
+"""The parts of a keyword index: immutable segments, and a small buffer that only grows.
 
-Terms are kept as 64-bit digests instead of strings. Vocabularies then load, merge and look up as NumPy arrays, and a
-million terms take 8 MB. Two terms share a digest with a probability below 10^-6 at five million terms, and what would
-follow is that one is found for the other.
+Terms are kept as 64-bit digests instead of strings, so that vocabularies load, merge and look up as NumPy arrays; a
+million terms take 8 MB. At five million terms, two share a digest with a probability below 10^-6, and then a search for
+one also finds the other.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from aurora_dev.core.text.terms import DEFINITION_PREFIX
 Rows = npt.NDArray[np.int64]
 Postings = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]  # document numbers within the segment, frequencies
 
-# Weights outside are left out: nothing sensible lies there, and float32 would overflow or vanish.
+# Weights outside this range are ignored: they make no sense, and float32 would overflow or underflow.
 LEAST_WEIGHT = 1e-6
 MOST_WEIGHT = 1e9
 
@@ -29,20 +29,20 @@ _NO_POSTINGS: Postings = (np.empty(0, np.int32), np.empty(0, np.float32))
 
 
 def term_key(term: str) -> int:
-    """Return the 64-bit digest that stands for a term, the same in every process."""
+    """Return the 64-bit digest of a term, the same in every process."""
     return int.from_bytes(hashlib.blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segment:
-    """An inverted index of ``n`` documents in compressed rows; immutable, so that searches need no lock.
+    """An inverted index of ``n`` documents in compressed sparse rows; immutable, so searches need no lock.
 
     Attributes:
-        rows: Shape ``(n,)``, int64, strictly ascending: the caller's numbers of the documents.
-        lengths: Shape ``(n,)``, float32: sum of the frequencies, definitions left out.
-        keys: Shape ``(v,)``, uint64, strictly ascending: `term_key` of each term.
-        starts: Shape ``(v + 1,)``, int64: the postings of term ``i`` are ``starts[i]:starts[i + 1]``.
-        documents: Shape ``(p,)``, int32: index into ``rows``; each at most once per term, in no particular order.
+        rows: The caller's numbers of the documents: shape ``(n,)``, int64, strictly ascending.
+        lengths: Sum of the frequencies of each document, without definitions: shape ``(n,)``, float32.
+        keys: `term_key` of each term: shape ``(v,)``, uint64, strictly ascending.
+        starts: The postings of term ``i`` are ``starts[i]:starts[i + 1]``: shape ``(v + 1,)``, int64.
+        documents: Positions in ``rows``, each at most once per term, in no particular order: shape ``(p,)``, int32.
         frequencies: Shape ``(p,)``, float32, above 0.
     """
 
@@ -54,7 +54,11 @@ class Segment:
     frequencies: npt.NDArray[np.float32]
 
     def postings(self, keys: npt.NDArray[np.uint64]) -> list[Postings]:
-        """Return the documents that hold each of some terms, dead ones included."""
+        """Return the postings of each term, including deleted documents.
+
+        Args:
+            keys: `term_key` of each term: uint64, in any order.
+        """
         if not len(self.keys):
             return [_NO_POSTINGS] * len(keys)
         at = np.minimum(self.keys.searchsorted(keys), len(self.keys) - 1)
@@ -68,11 +72,11 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """A segment and which of its documents are alive.
+    """A segment with deletion marks.
 
     Attributes:
-        alive: Shape ``(n,)``, bool, or ``None`` while all are.
-        count: How many are.
+        alive: Shape ``(n,)``, bool; ``None`` while no document is deleted.
+        count: Number of live documents.
     """
 
     segment: Segment
@@ -81,10 +85,10 @@ class Part:
 
 
 class Buffer:
-    """The latest documents, term by term in lists, so that adding one costs microseconds.
+    """The latest documents as lists of postings per term, so that adding one takes microseconds.
 
-    It only ever grows. A reader passes the number of documents that it knows of and sees nothing that was appended
-    after; one writer may append meanwhile.
+    It only grows. A reader passes the number of documents that it knows of and sees nothing appended later, so one
+    writer can append during searches.
     """
 
     def __init__(self) -> None:
@@ -94,7 +98,7 @@ class Buffer:
 
     def extend(self, documents: Mapping[int, Mapping[str, float]]) -> float:
         """Add documents by row and return the sum of their lengths."""
-        # What may fail comes first: a document that is half in would be found as part of the next one.
+        # Whatever can fail comes first: the postings of a half-added document would count for the next one.
         checked = [
             [(term, float(value)) for term, value in terms.items() if LEAST_WEIGHT <= value <= MOST_WEIGHT]
             for terms in documents.values()
@@ -116,7 +120,7 @@ class Buffer:
         return total
 
     def postings(self, term: str, size: int) -> Postings:
-        """Return which of the first ``size`` documents hold a term."""
+        """Return the postings of a term among the first ``size`` documents."""
         found = self._postings.get(term)
         if found is None:
             return _NO_POSTINGS
@@ -124,7 +128,7 @@ class Buffer:
         return np.array(found[0][:count], np.int32), np.array(found[1][:count], np.float32)
 
     def segment(self) -> Segment:
-        """Return everything as a segment, its documents in the order of their rows."""
+        """Return all documents as a segment, sorted by row."""
         counts = [len(documents) for documents, _ in self._postings.values()]
         documents = np.array([number for found, _ in self._postings.values() for number in found], np.int32)
         frequencies = np.array([value for _, found in self._postings.values() for value in found], np.float32)
@@ -134,7 +138,7 @@ class Buffer:
 
 
 class _Numbers(dict[str, int]):
-    """Numbers terms in the order in which they are first seen."""
+    """A dictionary that numbers terms in the order of first use."""
 
     def __missing__(self, term: str) -> int:
         self[term] = number = len(self)
@@ -145,8 +149,8 @@ def build_segment(rows: Sequence[int], terms: Sequence[Mapping[str, float]]) -> 
     """Index many documents at once.
 
     Args:
-        rows: Their numbers, each once.
-        terms: Term to frequency of each; frequencies outside `LEAST_WEIGHT`..`MOST_WEIGHT` are left out.
+        rows: Numbers of the documents, each once.
+        terms: The frequency of each term, per document. Frequencies outside `LEAST_WEIGHT`..`MOST_WEIGHT` are ignored.
     """
     numbers = _Numbers()
     number = numbers.__getitem__
@@ -190,28 +194,28 @@ def _assemble(
 
 
 def merge(parts: Sequence[Part]) -> Segment:
-    """Join segments into one and leave their dead documents out.
+    """Merge segments into one without their deleted documents.
 
     Args:
-        parts: No row is alive in two of them.
+        parts: No row may be live in two of them.
     """
-    living = [_compacted(part) for part in parts]
-    rows = np.concatenate([segment.rows for segment in living] or [np.empty(0, np.int64)])
+    live = [_live_segment(part) for part in parts]
+    rows = np.concatenate([segment.rows for segment in live] or [np.empty(0, np.int64)])
     order = np.argsort(rows, kind="stable")
     place = np.empty(len(rows), np.int32)
     place[order] = np.arange(len(rows), dtype=np.int32)
-    keys = np.unique(np.concatenate([segment.keys for segment in living] or [np.empty(0, np.uint64)]))
+    keys = np.unique(np.concatenate([segment.keys for segment in live] or [np.empty(0, np.uint64)]))
     counts = np.zeros(len(keys), np.int64)
-    positions = [keys.searchsorted(segment.keys) for segment in living]
-    for segment, position in zip(living, positions, strict=True):
+    positions = [keys.searchsorted(segment.keys) for segment in live]
+    for segment, position in zip(live, positions, strict=True):
         counts[position] += np.diff(segment.starts)
     starts = np.zeros(len(keys) + 1, np.int64)
     np.cumsum(counts, out=starts[1:])
-    free = starts[:-1].copy()  # where the next segment's postings of each term go
+    free = starts[:-1].copy()  # the next free position in the postings of each term
     documents = np.empty(int(starts[-1]), np.int32)
     frequencies = np.empty(int(starts[-1]), np.float32)
     base = 0
-    for segment, position in zip(living, positions, strict=True):
+    for segment, position in zip(live, positions, strict=True):
         sizes = np.diff(segment.starts)
         target = np.repeat(free[position] - segment.starts[:-1], sizes)
         target += np.arange(len(target))
@@ -219,11 +223,12 @@ def merge(parts: Sequence[Part]) -> Segment:
         frequencies[target] = segment.frequencies
         free[position] += sizes
         base += len(segment.rows)
-    lengths = np.concatenate([segment.lengths for segment in living] or [np.empty(0, np.float32)])
+    lengths = np.concatenate([segment.lengths for segment in live] or [np.empty(0, np.float32)])
     return Segment(rows[order], lengths[order], keys, starts, documents, frequencies)
 
 
-def _compacted(part: Part) -> Segment:
+def _live_segment(part: Part) -> Segment:
+    """Return the segment of a part without its deleted documents."""
     segment, alive = part.segment, part.alive
     if alive is None:
         return segment

@@ -14,9 +14,9 @@ from aurora_dev.core.local.connections import DATABASE, Connections
 from aurora_dev.core.local.schema import APPLICATION_ID, SCHEMA_VERSION, translated
 from aurora_dev.errors import InvalidRequestError, SchemaVersionError, StoreCorruptError, StoreUnwritableError
 
-_PAGES_AT_ONCE = 2_048  # 16 MB of 8 KiB pages: a call of the progress every few tens of milliseconds
-_RECORDS_AT_ONCE = 1_000
-_SUFFIX = ".part"
+_BATCH_PAGES = 2_048  # 16 MB of 8 KiB pages: progress is reported every few tens of milliseconds
+_BATCH_RECORDS = 1_000
+_PART_SUFFIX = ".part"
 _MAGIC = b"SQLite format 3\0"  # https://sqlite.org/fileformat.html
 
 Progress = Callable[[int, int], None]  # (done, to do)
@@ -24,12 +24,12 @@ Progress = Callable[[int, int], None]  # (done, to do)
 
 @dataclass(frozen=True, slots=True)
 class RestoreReport:
-    """What a restore put in place.
+    """The result of a restore.
 
     Attributes:
-        namespaces: The names and how many records each has now.
-        records: All of them.
-        replaced: How many records the store held before; they are gone.
+        namespaces: The number of records by namespace.
+        records: The number of all records.
+        replaced: The number of records that the store held before, which were deleted.
     """
 
     namespaces: dict[str, int]
@@ -38,19 +38,19 @@ class RestoreReport:
 
 
 class LocalBackups:
-    """The part of a local store that makes and restores backups."""
+    """A mixin for local stores that makes and restores backups."""
 
     _path: Path
     _connections: Connections
 
     def back_up(self, file: str | Path, progress: Progress | None = None) -> int:
-        """Write one commit of the whole store to a file while it is in use; readers and writers go on.
+        """Write one commit of the whole store to a file, while others read and write the store.
 
-        The copy is checked and then moved to its place in one step.
+        The copy is checked, and then moved into place in one step.
 
         Args:
-            file: Where to; one of that name is replaced.
-            progress: Called with how many of how many pages are done.
+            file: The file to write; an existing one is replaced.
+            progress: Called with (pages done, pages to do).
 
         Returns:
             The size of the file in bytes.
@@ -62,9 +62,9 @@ class LocalBackups:
         """
         target = Path(file).expanduser()
         _check_target(target, self._path)
-        part = target.with_name(target.name + _SUFFIX)
+        part = target.with_name(target.name + _PART_SUFFIX)
         try:
-            # As private as the store; what a killed backup left is written over.
+            # As private as the store; the rest of a killed backup is overwritten.
             os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
         except OSError as error:
             raise StoreUnwritableError(
@@ -72,30 +72,30 @@ class LocalBackups:
             ) from error
         try:
             with self._connections.reader(snapshot=True) as source, closing(sqlite3.connect(part)) as copy:
-                sql.read_names(source)  # the first read fixes the commit that is copied, whatever is written meanwhile
+                sql.read_names(source)  # the first read fixes the commit that is copied
                 with translated(part, "write"):
                     _copy(source, copy, progress)
-            _bring_to_disk(part, target)
-        except BaseException:  # also when interrupted: half a backup must not stay
+            _move_into_place(part, target)
+        except BaseException:  # includes an interrupt: half a backup must not stay
             with suppress(OSError):
                 part.unlink()
             raise
         return target.stat().st_size
 
     def restore(self, file: str | Path, progress: Progress | None = None) -> RestoreReport:
-        """Replace everything in the store by what a backup holds, in one transaction, while the store is in use.
+        """Replace everything in the store by a backup, in one transaction, while the store is in use.
 
-        Other processes see the old state until it is done, then the new one. Where it fails, nothing has changed.
+        Other processes see the old state until it is done, then the new one. If it fails, nothing has changed.
 
         Args:
-            file: A backup; it is only read.
-            progress: Called with how many of how many records are done.
+            file: The backup; it is only read.
+            progress: Called with (records done, records to do).
 
         Raises:
-            InvalidRequestError: ``file`` is no backup of a store, or the store itself.
-            SchemaVersionError: A newer Aurora made it.
-            StoreCorruptError: It is damaged.
-            StoreFullError: The disk is full, or the size limit reached.
+            InvalidRequestError: ``file`` is not a backup of a store, or is the store itself.
+            SchemaVersionError: The backup has another schema version.
+            StoreCorruptError: The backup is damaged.
+            StoreFullError: The disk is full, or the size limit is reached.
         """
         source = Path(file).expanduser()
         if not source.is_file():
@@ -117,18 +117,18 @@ class LocalBackups:
 
 
 def _copy(source: sqlite3.Connection, copy: sqlite3.Connection, progress: Progress | None) -> None:
-    def said(_status: int, left: int, total: int) -> None:
+    def report(_status: int, left: int, total: int) -> None:
         if progress is not None:
             progress(total - left, total)
 
-    source.backup(copy, pages=_PAGES_AT_ONCE, progress=said)
-    copy.execute("PRAGMA journal_mode = DELETE").fetchone()  # one file, with nothing beside it
+    source.backup(copy, pages=_BATCH_PAGES, progress=report)
+    copy.execute("PRAGMA journal_mode = DELETE").fetchone()  # a single file
     (result,) = copy.execute("PRAGMA quick_check(1)").fetchone()
     if result != "ok":
         raise sqlite3.DatabaseError(f"the copy is malformed: {result}")
 
 
-def _bring_to_disk(part: Path, target: Path) -> None:
+def _move_into_place(part: Path, target: Path) -> None:
     try:
         with part.open("r+b") as stream:
             os.fsync(stream.fileno())
@@ -140,12 +140,12 @@ def _bring_to_disk(part: Path, target: Path) -> None:
 
 
 def _fill(backup: sqlite3.Connection, connection: sqlite3.Connection, progress: Progress | None) -> dict[str, int]:
-    """Insert what a backup holds; rows get new numbers, so that nothing that others remember of rows turns wrong."""
+    """Insert the records of a backup, with new row numbers, so that no index or cache confuses them with old rows."""
     states = {name: state for name in sql.read_names(backup) if (state := sql.read_state(backup, name)) is not None}
     total, done = sum(state.records for state in states.values()), 0
     for name, state in states.items():
         after = ""
-        while page := sql.read_page(backup, state, after, _RECORDS_AT_ONCE, content=True):
+        while page := sql.read_page(backup, state, after, _BATCH_RECORDS, content=True):
             vectors = sql.read_vectors(backup, [row for row, *_ in page], state.generation)
             sql.insert(connection, name, [line[1:] for line in page], [vectors.get(line[0]) for line in page], ())
             after, done = page[-1][1], done + len(page)
@@ -153,15 +153,15 @@ def _fill(backup: sqlite3.Connection, connection: sqlite3.Connection, progress: 
                 progress(done, total)
     if done != total:
         raise StoreCorruptError(
-            f"the backup says that it holds {total:,} records, and {done:,} can be read: it is damaged, and the store "
-            "was not changed. Take another backup"
+            f"the backup should hold {total:,} records, but {done:,} can be read: it is damaged, and the store was not "
+            "changed. Take another backup"
         )
     return {name: state.records for name, state in states.items()}
 
 
 @contextmanager
 def _opened(file: Path) -> Iterator[sqlite3.Connection]:
-    """Open a backup for reading, all of it in one commit, and check that it is whole."""
+    """Open a backup for reading in one transaction, and check that it is undamaged."""
     _check_is_database(file)
     with translated(file, "read"):
         connection = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
@@ -169,7 +169,7 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection]:
             (application,) = connection.execute("PRAGMA application_id").fetchone()
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if application != APPLICATION_ID:
-                raise InvalidRequestError(f"'{file}' is no backup of a store: nothing was changed")
+                raise InvalidRequestError(f"'{file}' is not a backup of a store: nothing was changed")
             if version != SCHEMA_VERSION:
                 raise SchemaVersionError(
                     f"{file} has the schema version {version}, and this Aurora restores {SCHEMA_VERSION}; nothing was "
@@ -189,7 +189,7 @@ def _check_is_database(file: Path) -> None:
     except OSError as error:
         raise InvalidRequestError(f"'{file}' cannot be read ({error.strerror}): nothing was changed") from error
     if not found:
-        raise InvalidRequestError(f"'{file}' is no backup of a store: nothing was changed")
+        raise InvalidRequestError(f"'{file}' is not a backup of a store: nothing was changed")
 
 
 def _check_target(file: Path, folder: Path) -> None:

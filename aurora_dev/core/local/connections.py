@@ -1,4 +1,4 @@
-"""Connections to the database of a local store: a pool for readers, one at a time for the writer."""
+"""Connections to the database of a local store: a pool for readers, and one writer at a time."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from aurora_dev.errors import (
 )
 
 DATABASE = "memory.db"
-LEAST_MAX_BYTES = 1 << 20  # less would hold the empty tables and little else
-_IDLE_CONNECTIONS = 8  # more threads than this at once are served, but their connections are not kept
+LEAST_MAX_BYTES = 1 << 20  # a smaller database holds little more than the empty tables
+_IDLE_CONNECTIONS = 8  # further connections are opened for more threads at once, and closed after use
 
 
 class Connections:
-    """Opens the store's folder and database and lends connections; safe from any thread, and after a fork.
+    """Opens the folder and the database of a store, and lends connections. Safe in any thread, and after a fork.
 
     Args:
-        folder: The store's folder; created, readable by its owner only and ignored by git, where it is missing.
-        busy_timeout: Seconds to wait for another writer, of this process or another.
-        max_bytes: How large the database may become; ``None``: as large as the disk allows.
+        folder: The store's folder. If it is missing, it is created, readable by its owner only and ignored by git.
+        busy_timeout: Seconds to wait for another writer, in this process or another one.
+        max_bytes: The greatest size of the database in bytes; ``None`` is no limit.
 
     Raises:
-        StoreUnwritableError: The folder cannot be created, or the database cannot be opened. A database that can be
-            read opens for reading where its folder cannot be written.
+        StoreUnwritableError: The folder cannot be created, or the database cannot be opened. If only the folder cannot
+            be written, the database opens for reading.
         SchemaVersionError: A newer Aurora wrote the database.
         StoreCorruptError: The database is damaged, or another program's.
         StoreLockedError: Another process kept the database locked.
@@ -53,7 +53,7 @@ class Connections:
             first = self._connect()
             try:
                 prepare(first, self.database)
-            except BaseException:  # also when interrupted: the file must not stay open
+            except BaseException:  # includes an interrupt: the file must not stay open
                 first.close()
                 raise
         self._idle.append(first)
@@ -69,7 +69,7 @@ class Connections:
         """Lend a connection for reading.
 
         Args:
-            snapshot: Whether all reads must see the same commit.
+            snapshot: Whether all reads see the same commit.
         """
         with translated(self.database, "read"):
             connection = self._take()
@@ -81,16 +81,16 @@ class Connections:
                     connection.execute("COMMIT")
             except BaseException as error:
                 if roll_back(connection):
-                    self._give_back(connection)
+                    self._release(connection)
                 if isinstance(error, sqlite3.Error):
                     check_unchanged(connection)
                 raise
-            self._give_back(connection)
+            self._release(connection)
             check_unchanged(connection)
 
     @contextmanager
     def writer(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection inside a write transaction: committed at the end, rolled back by an exception."""
+        """Lend a connection in a write transaction, which is committed at the end and rolled back on an exception."""
         self._check_process()
         if not self._write_lock.acquire(timeout=self._busy_timeout):
             raise StoreLockedError(
@@ -104,24 +104,24 @@ class Connections:
                     connection.execute("BEGIN IMMEDIATE")
                     yield connection
                     connection.execute("COMMIT")
-                except BaseException:  # also when interrupted: the write lock must not stay taken
+                except BaseException:  # includes an interrupt: the write lock must not stay taken
                     if roll_back(connection):
-                        self._give_back(connection)
+                        self._release(connection)
                     raise
-                self._give_back(connection)
+                self._release(connection)
         except StoreFullError as error:
             if self._max_bytes is None:
                 raise
             raise StoreFullError(
                 f"{self.database} would have become larger than max_store_bytes ({self._max_bytes:,}), or the disk is "
-                "full; nothing of this write was kept and earlier data are intact. Raise the setting, forget what is "
-                "not needed any more, or free disk space, then write again"
+                "full; nothing of this write was kept and earlier data are intact. Raise the setting, delete records, "
+                "or free disk space, then write again"
             ) from error
         finally:
             self._write_lock.release()
 
     def close(self) -> None:
-        """Close every connection; those lent out are closed when they come back."""
+        """Close every connection; those that are lent are closed when they come back."""
         self._check_process()
         self._closed = True
         while self._idle:
@@ -129,7 +129,7 @@ class Connections:
 
     @property
     def folder_is_writable(self) -> bool:
-        """Whether files can be created in the folder, as far as the system tells."""
+        """Whether files can be created in the folder, according to the system."""
         return is_writable(self.database)
 
     @property
@@ -142,9 +142,9 @@ class Connections:
         if self._max_bytes is not None:
             try:
                 (page_size,) = connection.execute("PRAGMA page_size").fetchone()
-                # A write that needs a page more fails as on a full disk. SQLite never goes below the present size.
+                # Beyond this, a write fails as on a full disk. SQLite never sets it below the present size.
                 connection.execute(f"PRAGMA max_page_count = {max(1, self._max_bytes // int(page_size))}").fetchone()
-            except BaseException:  # also when interrupted: the file must not stay open
+            except BaseException:  # includes an interrupt: the file must not stay open
                 connection.close()
                 raise
         return connection
@@ -162,7 +162,7 @@ class Connections:
                 return connection
             connection.close()
 
-    def _give_back(self, connection: sqlite3.Connection) -> None:
+    def _release(self, connection: sqlite3.Connection) -> None:
         if self._closed or len(self._idle) >= _IDLE_CONNECTIONS:
             connection.close()
         else:
@@ -170,8 +170,8 @@ class Connections:
 
     def _check_process(self) -> None:
         if self._process != os.getpid():
-            # SQLite forbids to carry a connection over a fork, and to close one there: closing would drop the parent's
-            # locks. The child keeps them unused and opens its own.
+            # A connection must not be used or closed after a fork (closing it would drop the locks of the parent). The
+            # child keeps the inherited ones unused, and opens its own.
             self._inherited = self._idle
             closed = self._closed
             self._start()
@@ -182,7 +182,7 @@ def checked_folder(path: str | os.PathLike[str]) -> Path:
     """Return the path of a store's folder; nothing is created.
 
     Raises:
-        InvalidRequestError: It is no path, is empty (which would be the working directory), or holds a NUL character.
+        InvalidRequestError: It is not a path, is empty (which would be the working directory), or has a NUL character.
     """
     if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
         raise InvalidRequestError(
@@ -194,10 +194,10 @@ def checked_folder(path: str | os.PathLike[str]) -> Path:
 
 
 def checked_limit(max_bytes: object) -> int | None:
-    """Return a size limit of the database.
+    """Return the size limit of a database in bytes; ``None`` is no limit.
 
     Raises:
-        ConfigurationError: It is no number of bytes of at least `LEAST_MAX_BYTES`.
+        ConfigurationError: It is not a whole number of at least `LEAST_MAX_BYTES`.
     """
     if max_bytes is None:
         return None
@@ -214,8 +214,8 @@ def _make_folder(folder: Path) -> None:
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
     except OSError as error:
-        if os.access(folder / DATABASE, os.F_OK):  # where the folder may not be searched, Path.exists raises
-            return  # a store that may only be read
+        if os.access(folder / DATABASE, os.F_OK):  # Path.exists raises if the folder may not be searched
+            return  # a store that can only be read
         raise StoreUnwritableError(
             f"the store's folder {folder} cannot be created or written ({error}); nothing was kept. Check its "
             "permissions, or choose another path"

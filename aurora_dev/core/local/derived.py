@@ -1,12 +1,12 @@
-"""Indexes that are derived from the records: kept in memory, brought up to date from SQLite, saved as snapshots.
+"""Indexes derived from the records: kept in memory, caught up from SQLite, saved as snapshots.
 
-A derived index knows the sequence number that it has reached. Before every search it compares that number with the
-namespace's; where they differ it takes out the rows deleted since and adds the rows with higher numbers, or is built
-again where the log of deletions no longer reaches back. A snapshot on disk only saves the time of building: one that is
-missing, stale or damaged costs that time again, and never an error.
+A derived index knows the sequence that it has reached, and compares it with the namespace's before every search. Where
+they differ, it removes the rows that were deleted since and adds the rows with higher numbers. If the log of deletions
+does not reach back so far, it is rebuilt. A snapshot on disk only saves the time of building: a missing, outdated or
+damaged one costs that time again, and never causes an error.
 
-A snapshot also knows the random mark of the commit that it has reached: one of a history that the database does not
-have, because it was restored from a backup, is not used.
+A snapshot also holds the random mark of the commit that it has reached. A snapshot of a commit that the database does
+not have, because a backup was restored, is not used.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ from aurora_dev.log import get_logger
 _log = get_logger(__name__)
 
 FOLDER = "index"
-# Seconds that another process would have to repeat without a snapshot. Searches save only what took noticeably long,
-# because the caller waits; `refresh` and `close` save what a later process would notice.
+# Seconds of catching up that another process would repeat without a snapshot. A search saves only after a noticeably
+# long time, because its caller waits; `refresh` and `close` save whatever a later process would notice.
 SAVE_AFTER_SEARCH = 1.0
 SAVE_AFTER_REFRESH = 0.05
 
 
 def check_folder(folder: Path) -> str | None:
-    """Say why no snapshot can be kept in a store's folder though it may be written; ``None`` where that is possible."""
+    """Return the reason why a writable folder of a store cannot hold snapshots, or ``None`` if it can."""
     snapshots = folder / FOLDER
     if snapshots.is_dir() or not os.access(snapshots, os.F_OK):
         return None
-    return f"{snapshots} is not a folder: every process builds its indexes anew. Move it away or delete it"
+    return f"{snapshots} is not a folder: every process has to build its indexes again. Move it away or delete it"
 
 
 class Searchable(Protocol):
-    """What this module needs of an index."""
+    """An index that can be derived."""
 
     def __len__(self) -> int: ...
 
     def remove(self, rows: npt.NDArray[np.int64]) -> None:
-        """Take rows out; unknown ones are ignored."""
+        """Remove rows; unknown ones are ignored."""
 
     def save(self, path: Path, header: Mapping[str, int | str]) -> None:
         """Write a snapshot atomically."""
@@ -61,38 +61,43 @@ Index = TypeVar("Index", bound=Searchable)
 
 
 class Kind(Protocol[Index]):
-    """How one kind of index is loaded and filled; it has no state of its own."""
+    """The way to load and fill one kind of index; it has no state."""
 
     @property
     def name(self) -> str:
-        """Part of the snapshot's file name."""
+        """The suffix of the snapshot's file name."""
 
     @property
     def version(self) -> str:
-        """Changes when the same records would give another index."""
+        """A version that changes whenever the same records would give a different index."""
 
     @property
     def follows_embedder(self) -> bool:
-        """Whether another embedder makes the index worthless."""
+        """Whether the index is invalid once the store has another embedder."""
 
     def load(self, path: Path) -> tuple[Index, Mapping[str, Any]]:
-        """Read a snapshot; `OSError` or `ValueError` where that is not possible."""
+        """Read a snapshot and its header.
+
+        Raises:
+            OSError: It cannot be read.
+            ValueError: It is damaged, or of another format.
+        """
 
     def build(self, connection: sqlite3.Connection, state: NamespaceState) -> Index:
-        """Return an index for a namespace that `extend` will fill from its first row."""
+        """Return an empty index for a namespace, which `extend` fills from the first row on."""
 
     def extend(self, index: Index, connection: sqlite3.Connection, state: NamespaceState, after: int) -> int:
-        """Add the rows above ``after`` and return the highest one, ``after`` where there are none."""
+        """Add the rows above ``after``, and return the highest of them, or ``after`` if there are none."""
 
     def outgrown(self, index: Index, state: NamespaceState) -> bool:
-        """Whether the index should be built anew for the present number of rows."""
+        """Return whether the index should be rebuilt for the present number of rows."""
 
     def expected(self, state: NamespaceState) -> int:
-        """Return how many rows an index of the whole namespace has."""
+        """Return the number of rows of an index of the whole namespace."""
 
 
 class DerivedIndex(Generic[Index]):
-    """One index of one namespace; one thread at a time uses it."""
+    """One index of one namespace, used by one thread at a time."""
 
     def __init__(self, connections: Connections, namespace: str, kind: Kind[Index]) -> None:
         self._connections = connections
@@ -111,9 +116,9 @@ class DerivedIndex(Generic[Index]):
 
     @contextmanager
     def current(self) -> Iterator[tuple[Index, NamespaceState] | None]:
-        """Lend the index, at the namespace's present sequence; ``None`` where the namespace holds nothing.
+        """Lend the index, caught up, with the state of the namespace that it has reached.
 
-        The state tells the sequence that the index has reached.
+        Yields ``None`` if the namespace is empty.
         """
         with self._lock:
             with self._connections.reader() as connection:
@@ -128,17 +133,17 @@ class DerivedIndex(Generic[Index]):
             yield self._index, state
 
     def refresh(self) -> None:
-        """Bring the index up to date now, and save it where that spares the next process time."""
+        """Catch the index up, and save it if that saves the next process time."""
         with self.current():
             self.save()
 
     def save(self) -> None:
-        """Write a snapshot where catching up without it would take long; a failure is logged, not raised."""
+        """Write a snapshot if catching up without it would take long; a failure is logged, not raised."""
         with self._lock:
             self._save(SAVE_AFTER_REFRESH)
 
     def discard(self) -> None:
-        """Forget the index and its snapshot: the next use builds it from the records."""
+        """Drop the index and ignore its snapshot: the next use builds it from the records."""
         with self._lock:
             self._index = None
             self._use_snapshot = False
@@ -156,7 +161,7 @@ class DerivedIndex(Generic[Index]):
             assert state is not None  # namespaces are emptied, never removed
             if self._index is None and self._use_snapshot:
                 self._load(connection, state)
-            # Whatever goes wrong from here on leaves no half-changed index behind.
+            # An error from here on must leave no half-changed index behind.
             index, self._index = self._index, None
             removed = None
             if index is not None and self._generation == self._generation_of(state):
@@ -173,7 +178,7 @@ class DerivedIndex(Generic[Index]):
                 index = self._kind.build(connection, state)
                 self._last_row = self._kind.extend(index, connection, state, 0)
             if len(index) != self._kind.expected(state):
-                # Answers would lack records without a word.
+                # Searching it would silently miss records.
                 raise sqlite3.DatabaseError(f"the {self._kind.name} rows that the namespace counts are malformed")
             mark = read_mark(connection, state, state.sequence)
         self._index = index
@@ -188,7 +193,7 @@ class DerivedIndex(Generic[Index]):
         store = store_identity(connection)
         try:
             index, header = self._kind.load(self._path)
-            facts = {"mark": 0, **header}  # stores of the first versions have no marks
+            facts = {"mark": 0, **header}  # snapshots of the first versions have no mark
             facts = {key: facts[key] for key in self._header(store)}
             sequence, last_row = int(facts["sequence"]), int(facts["last_row"])
         except (FileNotFoundError, NotADirectoryError):
@@ -217,7 +222,7 @@ class DerivedIndex(Generic[Index]):
     def _save(self, threshold: float) -> None:
         if self._index is None or self._unsaved_seconds < threshold:
             return
-        self._unsaved_seconds = 0.0  # also where saving fails: it is not tried again before the next larger change
+        self._unsaved_seconds = 0.0  # also if saving fails: the next attempt follows the next larger change
         if not self._connections.folder_is_writable or check_folder(self._connections.folder):
             _log.debug("index.snapshot_not_saved", path=str(self._path))
             return

@@ -1,4 +1,4 @@
-"""The rows that a filter allows, remembered between searches and brought up to date like an index."""
+"""A cache of the rows that match a filter, caught up like an index when the namespace changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Entry:
 
 
 class FilterCache:
-    """Evaluates filters over a store; thread-safe."""
+    """Evaluates filters over a store, and caches the rows. Thread-safe."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
@@ -33,7 +33,7 @@ class FilterCache:
         self._total = 0
 
     def rows(self, namespace: str, node: FilterNode) -> tuple[Rows, int]:
-        """Return the rows that match, ascending, and the namespace's sequence at which they do."""
+        """Return the rows that match, ascending and read-only, and the sequence of the namespace at that point."""
         key = (namespace, repr(node))
         with self._lock:
             entry = self._entries.get(key)
@@ -47,7 +47,7 @@ class FilterCache:
                 return entry.rows, entry.sequence
             removed = None if entry is None else removed_since(connection, state, entry.sequence)
             last_row = highest_row(connection)
-            if entry is None or removed is None:
+            if entry is None or removed is None:  # not cached, or the log of deletions does not reach back far enough
                 rows = matching_rows(connection, state, node)
             else:
                 kept = entry.rows[~np.isin(entry.rows, removed)] if len(removed) else entry.rows

@@ -1,4 +1,4 @@
-"""The two indexes that a local store derives from its records: by vector and by keyword."""
+"""The two kinds of indexes that a local store derives from its records: vector and keyword."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from aurora_dev.core.text.terms import document_terms, terms_fingerprint
 
 
 class VectorKind:
-    """Vectors of the present embedder, in FAISS."""
+    """The FAISS index over the vectors of the current embedder."""
 
     name = "vector"
     version = "1"
@@ -35,13 +35,13 @@ class VectorKind:
         return VectorIndex.load(path)
 
     def build(self, connection: sqlite3.Connection, state: NamespaceState) -> VectorIndex:
-        """Return an empty index, trained where the namespace is large."""
+        """Return an empty index, trained on a sample if the namespace is large."""
         embedder = read_embedder(connection)
         dimension = embedder.dimension if embedder else 1
         if VectorIndex.should_be_exact(state.vectors):
             return VectorIndex(dimension)
         rows = vector_rows(connection, state)
-        # Evenly spread: neighbours in a file are alike, and the first files are not like the last.
+        # The sample is spread evenly: neighbours in a file are similar, and the first files differ from the last.
         spread = np.linspace(0, len(rows) - 1, num=VectorIndex.sample_size(len(rows))).astype(np.int64)
         sample = read_vectors(connection, np.unique(rows[spread]).tolist(), state.generation)
         return VectorIndex(dimension, sample=np.stack(list(sample.values())), expected=len(rows))
@@ -54,23 +54,23 @@ class VectorKind:
         return after
 
     def outgrown(self, index: VectorIndex, state: NamespaceState) -> bool:
-        """Whether another kind of index serves the present number of vectors better."""
+        """Return whether another kind of index suits the present number of vectors better."""
         return index.outgrown(state.vectors)
 
     def expected(self, state: NamespaceState) -> int:
-        """Return the number of vectors of the present embedder."""
+        """Return the number of vectors of the current embedder."""
         return state.vectors
 
 
 class KeywordKind:
-    """Contents and what metadata say about them, in a BM25 index."""
+    """The BM25 index over contents and their searchable metadata."""
 
     name = "keyword"
     follows_embedder = False
 
     @property
     def version(self) -> str:
-        """Changes with the rules that cut texts into terms."""
+        """The version of the rules that split texts into terms."""
         return str(terms_fingerprint())
 
     def load(self, path: Path) -> tuple[KeywordIndex, Mapping[str, Any]]:
@@ -90,7 +90,7 @@ class KeywordKind:
         return after
 
     def outgrown(self, index: KeywordIndex, state: NamespaceState) -> bool:
-        """Never: it tidies up after itself."""
+        """Return false: a keyword index adapts to any size."""
         return False
 
     def expected(self, state: NamespaceState) -> int:

@@ -1,8 +1,8 @@
 """Reading a database in a folder that cannot be written: a read-only mount, or another user's folder.
 
-SQLite keeps the map of the write-ahead log in a file beside the database, and creates it even to read. While another
-process has the store open, that file is there and is shared as usual. Where it is not, and no log holds anything, the
-database alone is the truth and can be read as a file that nobody changes (https://sqlite.org/wal.html#read_only_databases,
+SQLite keeps an index of the write-ahead log in a file beside the database, and creates it even to read. While another
+process has the store open, that file exists and is shared as usual. If it does not exist and no log holds writes, the
+database file is complete and can be read as immutable (https://sqlite.org/wal.html#read_only_databases,
 https://sqlite.org/uri.html#uriimmutable).
 """
 
@@ -15,19 +15,19 @@ from pathlib import Path
 
 from aurora_dev.errors import StoreLockedError, StoreUnwritableError
 
-_UNREADABLE = ("unable to open", "readonly")  # what SQLite says where it could not create its files
+_UNREADABLE = ("unable to open", "readonly")  # in SQLite's message when it cannot create its files
 _Stamp = tuple[int, int, int]
 
 
 class FrozenConnection(sqlite3.Connection):
-    """A connection that takes its file for unchangeable: it locks nothing, and sees no change that others make."""
+    """A connection that treats its file as immutable: it takes no locks, and does not see changes by others."""
 
     database: Path
     stamp: _Stamp
 
 
 def is_writable(database: Path) -> bool:
-    """Whether files can be created beside a database, as far as the system tells."""
+    """Return whether files can be created beside a database, according to the system."""
     return os.access(_real(database).parent, os.W_OK)
 
 
@@ -38,13 +38,13 @@ def open_unwritable(
 
     Args:
         database: The file.
-        open: Opens a connection to a URI, of a class.
+        open: Opens a connection, given a URI and the class of the connection.
 
     Raises:
-        StoreUnwritableError: Its log holds writes, and cannot be read without writing.
-        sqlite3.Error: It cannot be read at all.
+        StoreUnwritableError: The log of the database holds writes, which cannot be read without writing.
+        sqlite3.Error: The database cannot be read at all.
     """
-    # A stamp of before the first read: what changes meanwhile is noticed.
+    # The stamp is taken before the first read, so that a change during it is noticed.
     stamp = _stamp(database)
     uri = _real(database).as_uri()
     connection = open(uri, sqlite3.Connection)
@@ -58,11 +58,11 @@ def open_unwritable(
         log = _full_log(database)
         if log is not None:
             raise StoreUnwritableError(
-                f"{database} cannot be read: {log.name} beside it holds writes of a process that was killed, and they "
-                f"cannot be brought in because the folder cannot be written ({error}); nothing is lost. Open the store "
+                f"{database} cannot be read: {log.name} beside it holds writes of a process that was killed, which "
+                f"cannot be recovered because the folder cannot be written ({error}); nothing is lost. Open the store "
                 "once from where its folder can be written, for example with 'aurora status'"
             ) from error
-    except BaseException:  # also when interrupted: the file must not stay open
+    except BaseException:  # includes an interrupt: the file must not stay open
         connection.close()
         raise
     frozen = open(f"{uri}?mode=ro&immutable=1", FrozenConnection)
@@ -72,28 +72,28 @@ def open_unwritable(
 
 
 def is_outdated(connection: sqlite3.Connection) -> bool:
-    """Whether a connection no longer sees what is stored, and another one has to be opened."""
+    """Return whether a connection no longer sees the stored data, so that another one has to be opened."""
     return isinstance(connection, FrozenConnection) and (
         connection.stamp != _stamp(connection.database) or _full_log(connection.database) is not None
     )
 
 
 def check_unchanged(connection: sqlite3.Connection) -> None:
-    """Refuse what was read while another process wrote to the file: without locks it may be of two commits.
+    """Refuse a read during which another process wrote to the file: without locks it may mix two commits.
 
     Raises:
-        StoreLockedError: Another process, which may write to the folder, changed the database.
+        StoreLockedError: Another process changed the database.
     """
     if isinstance(connection, FrozenConnection) and connection.stamp != _stamp(connection.database):
         raise StoreLockedError(
-            f"another process changed {connection.database} while it was read, and the folder cannot be written, so "
-            "that the two could not take turns; the stored data are intact. Try again"
+            f"another process changed {connection.database} while it was read; the folder cannot be written, so the "
+            "reader could not lock it. The stored data are intact. Try again"
         )
 
 
 def _real(database: Path) -> Path:
-    """Follow links as SQLite does: its files lie beside the one that a link leads to."""
-    return Path(os.path.realpath(database))  # Path.resolve raises where links lead in a circle
+    """Follow links as SQLite does: its files are beside the target of the link."""
+    return Path(os.path.realpath(database))  # Path.resolve raises on a circle of links
 
 
 def _stamp(database: Path) -> _Stamp | None:
@@ -105,7 +105,7 @@ def _stamp(database: Path) -> _Stamp | None:
 
 
 def _full_log(database: Path) -> Path | None:
-    """Return the write-ahead log or rollback journal beside a database that is not empty."""
+    """Return the write-ahead log or rollback journal beside a database if it is not empty."""
     database = _real(database)
     for suffix in ("-wal", "-journal"):
         log = database.with_name(database.name + suffix)

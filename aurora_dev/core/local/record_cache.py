@@ -1,4 +1,4 @@
-"""Records by row, remembered between searches: rows never change, so that nothing here can be out of date."""
+"""A cache of records by row. A row never changes, so an entry is never out of date."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from aurora_dev.core.local.records import read_records
 from aurora_dev.core.types import Record
 
 _MAX_RECORDS = 8192
-_MAX_CHARACTERS = 32_000_000  # of contents: about 64 MB at the worst
+_MAX_CHARACTERS = 32_000_000  # of contents; 64 MB at the most
 
 
 class RecordCache:
-    """Reads records by row and keeps the latest ones; thread-safe."""
+    """Reads records by row, and caches the most recently used ones. Thread-safe."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
@@ -26,7 +26,7 @@ class RecordCache:
         self._characters = 0
 
     def read(self, rows: Sequence[int]) -> dict[int, Record]:
-        """Return the records of the rows that exist, without vectors; each with metadata of its own."""
+        """Return the records of the rows that exist, without vectors; each has its own copy of the metadata."""
         found: dict[int, tuple[str, str, dict[str, Any]]] = {}
         missing: list[int] = []
         with self._lock:
@@ -59,7 +59,7 @@ class RecordCache:
 
 
 def _copied(metadata: dict[str, Any]) -> dict[str, Any]:
-    # What a caller does to a result's metadata must not show in the next search's.
+    # A caller may change the metadata of a result; that must not change the cached record.
     copy = metadata.copy()
     for key, value in metadata.items():
         if type(value) is list:

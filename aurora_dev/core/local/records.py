@@ -1,6 +1,6 @@
-"""Records, vectors and the change log of a local store: every statement that reads or writes them.
+"""Records, vectors and the log of deletions of a local store: every SQL statement that reads or writes them.
 
-The functions work on a connection that the caller lends; those that write expect an open write transaction.
+The functions use the caller's connection; those that write expect an open write transaction.
 """
 
 from __future__ import annotations
@@ -20,24 +20,27 @@ from aurora_dev.core.types import EmbedderInfo, Record, Vector
 
 Rows = npt.NDArray[np.int64]
 
-# Derived indexes that are further behind than this many deletions are rebuilt; at 20 bytes each the log stays small.
+# A derived index that is further behind than this many deletions is rebuilt. At 20 bytes each, the log stays small.
 DELETION_LOG_LIMIT = 100_000
-_PARAMETERS = 900  # SQLite before 3.32 takes 999 in a statement
-_TESTED_AT_ONCE = 16_384  # rows of metadata per round of a filter
-_REMEMBERED_VERDICTS = 200_000  # some tens of megabytes; a field with more values repeats few of them
-_FETCHED_AT_ONCE = 4096  # rows per round trip: some megabytes of vectors or text
+_MAX_PARAMETERS = 900  # SQLite before 3.32 allows 999 in a statement
+_FILTER_BATCH = 16_384  # rows of metadata that a filter tests at a time
+_MAX_VERDICTS = 200_000  # some tens of megabytes; a field with more values repeats few of them
+_FETCH_BATCH = 4096  # rows at a time: some megabytes of vectors or text
 _NO_ROWS: Rows = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class NamespaceState:
-    """Where a namespace stands.
+    """The state of a namespace at one commit.
 
     Attributes:
-        number: Its key in the tables.
+        number: The key of the namespace in the tables.
         sequence: Grows by one with every committed change.
-        pruned: The log knows the deletions after this sequence only.
-        generation: The present embedder of the store, 0 where none was set.
+        records: The number of records.
+        vectors: The number of records with a vector of the current embedder.
+        logged: The number of entries in the log of deletions, marks included.
+        pruned: The log holds only the deletions after this sequence.
+        generation: The number of the store's current embedder; 0 if none was set.
     """
 
     number: int
@@ -50,7 +53,7 @@ class NamespaceState:
 
 
 def read_state(connection: sqlite3.Connection, namespace: str) -> NamespaceState | None:
-    """Return where a namespace stands, ``None`` where nothing was ever written to it."""
+    """Return the state of a namespace; ``None`` if nothing was ever written to it."""
     found = connection.execute(
         "SELECT number, sequence, records, vectors, logged, pruned,"
         " coalesce((SELECT max(generation) FROM embedders), 0) FROM namespaces WHERE name = ?",
@@ -68,7 +71,7 @@ def read_names(connection: sqlite3.Connection) -> list[str]:
 
 
 def read_embedder(connection: sqlite3.Connection) -> EmbedderInfo | None:
-    """Return the present embedder."""
+    """Return the current embedder; ``None`` if none was set."""
     found = connection.execute(
         "SELECT name, dimension, fingerprint, metric FROM embedders ORDER BY generation DESC LIMIT 1"
     ).fetchone()
@@ -79,7 +82,7 @@ def read_embedder(connection: sqlite3.Connection) -> EmbedderInfo | None:
 
 
 def write_embedder(connection: sqlite3.Connection, info: EmbedderInfo) -> None:
-    """Begin a new generation of vectors: those of earlier ones are stale without being touched."""
+    """Record an embedder. It begins a new generation of vectors; earlier ones become invalid without being changed."""
     connection.execute(
         "INSERT INTO embedders(name, dimension, fingerprint, metric) VALUES (?, ?, ?, ?)",
         (info.name, info.dimension, info.fingerprint, info.metric),
@@ -89,10 +92,10 @@ def write_embedder(connection: sqlite3.Connection, info: EmbedderInfo) -> None:
 
 
 def read_mark(connection: sqlite3.Connection, state: NamespaceState, sequence: int) -> int:
-    """Return the mark of a commit, 0 where it has none or is no longer in the log.
+    """Return the mark of a commit; 0 if it has none, or is no longer in the log.
 
-    Equal sequence numbers do not mean equal content where a backup was restored and written to: the commits after it
-    have the numbers of those that it lost. Their marks differ, since each is drawn at random.
+    After a backup was restored and written to, equal sequences do not mean equal content: the new commits have the
+    sequences of the lost ones. Their marks differ, because each is a random number.
     """
     found = connection.execute(
         "SELECT row FROM deletions WHERE namespace = ? AND sequence = ? AND row < 0", (state.number, sequence)
@@ -101,9 +104,9 @@ def read_mark(connection: sqlite3.Connection, state: NamespaceState, sequence: i
 
 
 def _mark(connection: sqlite3.Connection, commits: Iterable[tuple[int, int]]) -> None:
-    """Log the present commit of namespaces, given as number and sequence, as the deletion of a row below 0.
+    """Log the current commit of namespaces, given as number and sequence, as the deletion of a random row below 0.
 
-    No record has such a row, so that versions of Aurora that know no marks take it out of their indexes to no effect.
+    No record has such a row. A version of Aurora that does not know marks removes it from its indexes without effect.
     """
     for number, sequence in commits:
         connection.execute("INSERT INTO deletions VALUES (?, ?, ?)", (number, sequence, -1 - secrets.randbits(62)))
@@ -111,7 +114,7 @@ def _mark(connection: sqlite3.Connection, commits: Iterable[tuple[int, int]]) ->
 
 
 def store_identity(connection: sqlite3.Connection) -> str:
-    """Return the random name that the database got when it was created."""
+    """Return the random identifier that the database got when it was created."""
     found = connection.execute("SELECT value FROM meta WHERE key = 'store'").fetchone()
     _check_types(found or (None,), str)
     return str(found[0])
@@ -127,14 +130,14 @@ def insert(
     """Delete records and insert or replace others, in the caller's transaction.
 
     Args:
-        connection: Inside a write transaction.
-        namespace: Created where it is missing.
+        connection: A connection in a write transaction.
+        namespace: The namespace; created if it does not exist.
         records: Id, content and metadata as JSON; each id once.
-        vectors: One for each record, of the present embedder.
+        vectors: One for each record, of the current embedder; ``None`` for a record without a vector.
         deletes: Ids to delete; unknown ones are ignored.
 
     Returns:
-        How many rows were deleted or inserted; 0 means that nothing changed.
+        The number of rows that were deleted or inserted; 0 if nothing changed.
     """
     state = read_state(connection, namespace)
     if state is None:
@@ -143,10 +146,10 @@ def insert(
         connection.execute("INSERT INTO namespaces(name) VALUES (?)", (namespace,))
         state = read_state(connection, namespace)
         assert state is not None
-    gone = rows_of_ids(connection, state, [*deletes, *(record[0] for record in records)]) if state.records else {}
-    if not gone and not records:
+    replaced = rows_of_ids(connection, state, [*deletes, *(record[0] for record in records)]) if state.records else {}
+    if not replaced and not records:
         return 0
-    removed = np.fromiter(gone.values(), dtype=np.int64, count=len(gone))
+    removed = np.fromiter(replaced.values(), dtype=np.int64, count=len(replaced))
     delete_rows(connection, state, removed)
     last = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'records'").fetchone()
     first = (last[0] if last else 0) + 1
@@ -167,14 +170,14 @@ def insert(
 
 
 def delete_rows(connection: sqlite3.Connection, state: NamespaceState, rows: Rows) -> None:
-    """Begin the namespace's next sequence with the deletion of rows; they must exist."""
-    stale_vectors = 0
-    for chunk in _chunks(rows.tolist()):
-        marks = _marks(chunk)
-        stale_vectors += connection.execute(
-            f"SELECT count(*) FROM vectors WHERE generation = ? AND row IN ({marks})", (state.generation, *chunk)
+    """Delete rows, which must exist, and begin the namespace's next sequence."""
+    deleted_vectors = 0
+    for batch in _batches(rows.tolist()):
+        placeholders = _placeholders(batch)
+        deleted_vectors += connection.execute(
+            f"SELECT count(*) FROM vectors WHERE generation = ? AND row IN ({placeholders})", (state.generation, *batch)
         ).fetchone()[0]
-        connection.execute(f"DELETE FROM records WHERE row IN ({marks})", chunk)
+        connection.execute(f"DELETE FROM records WHERE row IN ({placeholders})", batch)
     sequence = state.sequence + 1
     logged, pruned = state.logged, state.pruned
     if len(rows) >= DELETION_LOG_LIMIT:
@@ -186,7 +189,7 @@ def delete_rows(connection: sqlite3.Connection, state: NamespaceState, rows: Row
         )
         logged += len(rows)
         if logged > DELETION_LOG_LIMIT:
-            # Down to half, so that not every later write has to prune.
+            # Pruned down to half, so that not every later write has to prune.
             (pruned,) = connection.execute(
                 "SELECT sequence FROM deletions WHERE namespace = ? ORDER BY sequence LIMIT 1 OFFSET ?",
                 (state.number, logged - DELETION_LOG_LIMIT // 2 - 1),
@@ -197,13 +200,13 @@ def delete_rows(connection: sqlite3.Connection, state: NamespaceState, rows: Row
     connection.execute(
         "UPDATE namespaces SET sequence = ?, records = records - ?, vectors = vectors - ?, logged = ?, pruned = ?"
         " WHERE number = ?",
-        (sequence, len(rows), stale_vectors, logged, pruned, state.number),
+        (sequence, len(rows), deleted_vectors, logged, pruned, state.number),
     )
     _mark(connection, [(state.number, sequence)])
 
 
 def delete_all(connection: sqlite3.Connection, state: NamespaceState) -> None:
-    """Delete every record of a namespace; its sequence stays, so that it never runs backwards."""
+    """Delete every record of a namespace; the namespace stays, so that its sequence never decreases."""
     connection.execute("DELETE FROM records WHERE namespace = ?", (state.number,))
     connection.execute("DELETE FROM deletions WHERE namespace = ?", (state.number,))
     connection.execute(
@@ -215,12 +218,13 @@ def delete_all(connection: sqlite3.Connection, state: NamespaceState) -> None:
 
 
 def rows_of_ids(connection: sqlite3.Connection, state: NamespaceState, ids: Iterable[str]) -> dict[str, int]:
-    """Return the rows of the ids that exist."""
+    """Return the rows of the ids that exist, by id."""
     found: dict[str, int] = {}
-    for chunk in _chunks(list(dict.fromkeys(ids))):
+    for batch in _batches(list(dict.fromkeys(ids))):
         found.update(
             connection.execute(
-                f"SELECT id, row FROM records WHERE namespace = ? AND id IN ({_marks(chunk)})", (state.number, *chunk)
+                f"SELECT id, row FROM records WHERE namespace = ? AND id IN ({_placeholders(batch)})",
+                (state.number, *batch),
             )
         )
     return found
@@ -228,15 +232,17 @@ def rows_of_ids(connection: sqlite3.Connection, state: NamespaceState, ids: Iter
 
 def read_records(connection: sqlite3.Connection, rows: Sequence[int]) -> Iterator[tuple[int, str, str, str]]:
     """Yield row, id, content and metadata of the rows that exist, in any order."""
-    for chunk in _chunks(rows):
+    for batch in _batches(rows):
         yield from connection.execute(
-            f"SELECT row, id, content, metadata FROM records WHERE row IN ({_marks(chunk)})", chunk
+            f"SELECT row, id, content, metadata FROM records WHERE row IN ({_placeholders(batch)})", batch
         )
 
 
-def as_read(connection: sqlite3.Connection, state: NamespaceState | None, records: Iterable[Record]) -> list[Record]:
-    """Return those of some records whose content and metadata are stored exactly so."""
-    given = {record.id: record for record in records}  # of several with one id the last
+def unchanged_records(
+    connection: sqlite3.Connection, state: NamespaceState | None, records: Iterable[Record]
+) -> list[Record]:
+    """Return the records whose stored content and metadata are equal to the given ones."""
+    given = {record.id: record for record in records}  # of several with one id, the last
     if state is None or not given:
         return []
     rows = rows_of_ids(connection, state, given)
@@ -248,11 +254,12 @@ def as_read(connection: sqlite3.Connection, state: NamespaceState | None, record
 
 
 def read_vectors(connection: sqlite3.Connection, rows: Sequence[int], generation: int) -> dict[int, Vector]:
-    """Return the vectors of a generation that rows have."""
+    """Return the vectors of rows, by row; a row without a vector of the generation is absent."""
     found: dict[int, Vector] = {}
-    for chunk in _chunks(rows):
+    for batch in _batches(rows):
         cursor = connection.execute(
-            f"SELECT row, vector FROM vectors WHERE generation = ? AND row IN ({_marks(chunk)})", (generation, *chunk)
+            f"SELECT row, vector FROM vectors WHERE generation = ? AND row IN ({_placeholders(batch)})",
+            (generation, *batch),
         )
         pairs = cursor.fetchall()
         vectors = _stacked([blob for _, blob in pairs])
@@ -263,7 +270,7 @@ def read_vectors(connection: sqlite3.Connection, rows: Sequence[int], generation
 def read_page(
     connection: sqlite3.Connection, state: NamespaceState, after_id: str, limit: int, *, content: bool
 ) -> list[tuple[int, str, str, str]]:
-    """Return the next rows in the order of ids: row, id, content (or an empty string) and metadata."""
+    """Return the next records in the order of ids: row, id, content (or an empty string) and metadata."""
     column = "content" if content else "''"
     return connection.execute(
         f"SELECT row, id, {column}, metadata FROM records WHERE namespace = ? AND id > ? ORDER BY id LIMIT ?",
@@ -271,18 +278,10 @@ def read_page(
     ).fetchall()
 
 
-def read_by_ids(
-    connection: sqlite3.Connection, state: NamespaceState, ids: Sequence[str]
-) -> list[tuple[int, str, str, str]]:
-    """Return the rows of the ids that exist, in the order of ids: row, id, content and metadata."""
-    rows = rows_of_ids(connection, state, ids)
-    return sorted(read_records(connection, list(rows.values())), key=lambda row: row[1])
-
-
 def read_without_vector(
     connection: sqlite3.Connection, state: NamespaceState, limit: int
 ) -> list[tuple[int, str, str, str]]:
-    """Return the oldest rows without a vector of the present embedder: row, id, content and metadata."""
+    """Return the oldest records without a vector of the current embedder: row, id, content and metadata."""
     return connection.execute(
         "SELECT r.row, r.id, r.content, r.metadata FROM records r INDEXED BY records_of_namespace"
         " LEFT JOIN vectors v ON v.row = r.row AND v.generation = ?"
@@ -292,15 +291,15 @@ def read_without_vector(
 
 
 def ids_of_rows(connection: sqlite3.Connection, rows: Sequence[int]) -> dict[int, str]:
-    """Return the ids of the rows that exist."""
+    """Return the ids of the rows that exist, by row."""
     found: dict[int, str] = {}
-    for chunk in _chunks(rows):
-        found.update(connection.execute(f"SELECT row, id FROM records WHERE row IN ({_marks(chunk)})", chunk))
+    for batch in _batches(rows):
+        found.update(connection.execute(f"SELECT row, id FROM records WHERE row IN ({_placeholders(batch)})", batch))
     return found
 
 
 def embedded_rows_by_id(connection: sqlite3.Connection, state: NamespaceState) -> Iterator[int]:
-    """Yield the rows that have a vector of the present embedder, in the order of their ids."""
+    """Yield the rows that have a vector of the current embedder, in the order of ids."""
     for (row,) in connection.execute(
         "SELECT r.row FROM records r JOIN vectors v ON v.row = r.row AND v.generation = ?"
         " WHERE r.namespace = ? ORDER BY r.id",
@@ -310,12 +309,17 @@ def embedded_rows_by_id(connection: sqlite3.Connection, state: NamespaceState) -
 
 
 def highest_row(connection: sqlite3.Connection) -> int:
-    """Return the highest row of all namespaces; every later one is higher."""
+    """Return the highest row of all namespaces; every later row is higher."""
     return int(connection.execute("SELECT coalesce(max(row), 0) FROM records").fetchone()[0])
 
 
 def removed_since(connection: sqlite3.Connection, state: NamespaceState, sequence: int) -> Rows | None:
-    """Return the rows deleted after a sequence, or ``None`` where the log does not reach back so far."""
+    """Return the rows that were deleted after a sequence.
+
+    Returns:
+        ``None`` if the log does not reach back so far, or if the namespace has not reached the sequence (its database
+        was exchanged for an older one): what is derived must be built again.
+    """
     if sequence < state.pruned or sequence > state.sequence:
         return None
     return _column(
@@ -328,32 +332,32 @@ def removed_since(connection: sqlite3.Connection, state: NamespaceState, sequenc
 def texts_after(
     connection: sqlite3.Connection, state: NamespaceState, row: int
 ) -> Iterator[list[tuple[int, str, str]]]:
-    """Yield batches of row, content and metadata (JSON) of the rows with a higher number, ascending."""
+    """Yield batches of row, content and metadata (as JSON) of the rows above a row, ascending."""
     cursor = connection.execute(
         "SELECT row, content, metadata FROM records INDEXED BY records_of_namespace"
         " WHERE namespace = ? AND row > ? ORDER BY row",
         (state.number, row),
     )
-    while batch := cursor.fetchmany(_FETCHED_AT_ONCE):
+    while batch := cursor.fetchmany(_FETCH_BATCH):
         yield batch
 
 
 def vectors_after(
     connection: sqlite3.Connection, state: NamespaceState, row: int
 ) -> Iterator[tuple[Rows, npt.NDArray[np.float32]]]:
-    """Yield batches of rows (ascending) and their vectors, for the rows with a higher number that have one."""
+    """Yield batches of the rows above a row that have a vector, ascending, and their vectors."""
     cursor = connection.execute(
         "SELECT v.row, v.vector FROM records r INDEXED BY records_of_namespace JOIN vectors v ON v.row = r.row"
         " WHERE r.namespace = ? AND r.row > ? AND v.generation = ? ORDER BY r.row",
         (state.number, row, state.generation),
     )
-    while batch := cursor.fetchmany(_FETCHED_AT_ONCE):
+    while batch := cursor.fetchmany(_FETCH_BATCH):
         rows = np.fromiter((row for row, _ in batch), dtype=np.int64, count=len(batch))
         yield rows, _stacked([blob for _, blob in batch])
 
 
 def vector_rows(connection: sqlite3.Connection, state: NamespaceState) -> Rows:
-    """Return the rows that have a vector of the present embedder, ascending."""
+    """Return the rows that have a vector of the current embedder, ascending."""
     return _column(
         connection.execute(
             "SELECT r.row FROM records r INDEXED BY records_of_namespace JOIN vectors v ON v.row = r.row"
@@ -366,9 +370,9 @@ def vector_rows(connection: sqlite3.Connection, state: NamespaceState) -> Rows:
 def matching_rows(connection: sqlite3.Connection, state: NamespaceState, node: FilterNode, after: int = 0) -> Rows:
     """Return the rows above ``after`` whose metadata match, ascending.
 
-    SQLite cuts the fields that the filter reads out of the metadata, as JSON text, and each distinct combination is
-    tested once in Python: so numbers keep their digits, NUL characters and types are seen as they were stored, and a
-    filter over a field with few values is cheap.
+    SQLite extracts the fields that the filter reads from the metadata, as JSON text, and Python tests each distinct
+    combination once. So numbers keep their digits, NUL characters and types are as they were stored, and a filter on a
+    field with few values is cheap.
     """
     where = "FROM records INDEXED BY records_of_namespace WHERE namespace = ? AND row > ? ORDER BY row"
     if is_everything(node):
@@ -378,27 +382,27 @@ def matching_rows(connection: sqlite3.Connection, state: NamespaceState, node: F
     if len(paths) < len(names):
         cursor = connection.execute(f"SELECT metadata, row {where}", (state.number, after))
     else:
-        # With a single path SQLite gives the bare value, which does not tell "1" from 1; two give a JSON array.
+        # For a single path SQLite returns the bare value, in which "1" and 1 are the same; two paths give a JSON array.
         paths += paths[: 2 - len(paths)]
-        marks = _marks(paths)
+        placeholders = _placeholders(paths)
         cursor = connection.execute(
-            f"SELECT json_extract(metadata, {marks}), row {where}", (*paths, state.number, after)
+            f"SELECT json_extract(metadata, {placeholders}), row {where}", (*paths, state.number, after)
         )
     test = compile_filter(node, names if len(paths) >= len(names) else None)
     verdicts: dict[str, bool] = {}
     rows: list[int] = []
-    while batch := cursor.fetchmany(_TESTED_AT_ONCE):
+    while batch := cursor.fetchmany(_FILTER_BATCH):
         fresh = list({text: None for text, _ in batch if text not in verdicts})
-        # One document is decoded several times faster than many small ones.
+        # Decoding one document is several times faster than decoding many small ones.
         verdicts.update(zip(fresh, map(test, json.loads(f"[{','.join(fresh)}]")), strict=True))
         rows += [row for text, row in batch if verdicts[text]]
-        if len(verdicts) > _REMEMBERED_VERDICTS:
+        if len(verdicts) > _MAX_VERDICTS:
             verdicts.clear()
     return np.asarray(rows, dtype=np.int64)
 
 
 def _is_plain(name: str) -> bool:
-    """Whether a name can stand in quotes in a JSON path just as it stands in the stored JSON."""
+    """Return whether a name, in quotes, is the same in a JSON path as in the stored JSON."""
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
@@ -407,7 +411,7 @@ def _is_plain(name: str) -> bool:
 
 
 def _check_types(row: Sequence[Any], *types: type) -> None:
-    """Refuse a row whose values are not what was written: in SQLite a damaged byte may turn a number into NULL."""
+    """Refuse a row with values of other types than were written: a damaged byte may turn a number into NULL."""
     if not all(map(isinstance, row, types)):
         raise sqlite3.DatabaseError("a row of names and counts is malformed")
 
@@ -423,12 +427,12 @@ def _stacked(blobs: Sequence[bytes]) -> npt.NDArray[np.float32]:
         raise sqlite3.DatabaseError(f"stored vectors are malformed: {error}") from error
 
 
-def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), _PARAMETERS):
-        yield items[start : start + _PARAMETERS]
+def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), _MAX_PARAMETERS):
+        yield items[start : start + _MAX_PARAMETERS]
 
 
-def _marks(items: Sequence[Any]) -> str:
+def _placeholders(items: Sequence[Any]) -> str:
     return ",".join("?" * len(items))
 
 

@@ -1,4 +1,4 @@
-"""The tables of a local store, their versions, and what SQLite's errors mean to a caller."""
+"""The tables of a local store, their schema versions, and the translation of SQLite's errors."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _log = get_logger(__name__)
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x41524F52  # "AROR": tells our files from any other SQLite database
-# A record and its neighbours are read together; 8 KiB pages hold seven vectors of 256 dimensions with 11 % unused, the
-# usual 4 KiB pages three with 24 %.
+# Neighbouring records are read together. Pages of 8 KiB hold seven vectors of 256 dimensions and leave 11 % unused; the
+# usual 4 KiB hold three and leave 24 %.
 _PAGE_SIZE = 8192
 
-# Rows are immutable: replacing a record deletes its row and inserts another with a higher number (AUTOINCREMENT never
-# hands a number out again), so that a derived index only ever adds and removes rows. Vectors lie in a table of their
-# own, so that reading metadata does not drag them through the cache.
+# Rows are immutable: replacing a record deletes its row and inserts one with a higher number (AUTOINCREMENT never
+# reuses a number), so that a derived index only adds and removes rows. Vectors have their own table, so that reading
+# metadata does not pull them through the page cache.
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE embedders (
@@ -68,8 +68,8 @@ CREATE TABLE deletions (
 ) WITHOUT ROWID;
 """
 
-# What SQLite's messages say where the file is not as it was written. No statement breaks a constraint or misses a table
-# on its own: it replaces what an index knows, in tables that its version of the schema has.
+# Signs in SQLite's messages that the file is damaged. No statement of ours breaks a constraint or lacks a table by
+# itself, so these errors also mean damage.
 _DAMAGE = (
     "malformed",
     "not a database",
@@ -82,18 +82,18 @@ _DAMAGE = (
     "unsupported file format",
 )
 
-# The statements that lead from version n to n + 1 stand under n; all of them run in one transaction.
+# By schema version n, the statements that migrate from n to n + 1. All of them run in one transaction.
 _MIGRATIONS: dict[int, str] = {}
 
 
 def prepare(connection: sqlite3.Connection, database: Path) -> None:
-    """Create the tables of a new database, or bring an older one up to date, in one transaction.
+    """Create the tables of a new database, or migrate an older one, in one transaction.
 
     Raises:
-        SchemaVersionError: A newer Aurora wrote it; it was not touched.
-        StoreCorruptError: It is a database of another program.
+        SchemaVersionError: A newer Aurora wrote the database; it was not changed.
+        StoreCorruptError: The database belongs to another program.
     """
-    connection.execute("BEGIN")  # what is read belongs together, though another process may create the tables just now
+    connection.execute("BEGIN")  # one consistent read: another process may be creating the tables
     try:
         version = _version(connection, database)
     finally:
@@ -104,7 +104,7 @@ def prepare(connection: sqlite3.Connection, database: Path) -> None:
     _use_wal(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:
-        # Another process may have done it while this one waited for the lock.
+        # Another process may have created or migrated them while this one waited for the lock.
         version = _version(connection, database)
         statements = _TABLES if version == 0 else "".join(_MIGRATIONS[n] for n in range(version, SCHEMA_VERSION))
         if version < SCHEMA_VERSION:
@@ -116,18 +116,18 @@ def prepare(connection: sqlite3.Connection, database: Path) -> None:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
-    except BaseException:  # also when interrupted: no connection or transaction stays open
+    except BaseException:  # includes an interrupt: no transaction stays open
         roll_back(connection)
         raise
 
 
 def connect(database: Path, busy_timeout: float) -> sqlite3.Connection:
-    """Open a connection in autocommit mode that any one thread at a time may use.
+    """Open a connection in autocommit mode, for one thread at a time.
 
-    Where the folder cannot be written, it may be one that only reads.
+    If the folder cannot be written, the connection may be read-only.
     """
 
-    def opened(target: str, kind: type[sqlite3.Connection]) -> sqlite3.Connection:
+    def open_target(target: str, kind: type[sqlite3.Connection]) -> sqlite3.Connection:
         return sqlite3.connect(
             target,
             timeout=busy_timeout,
@@ -139,31 +139,31 @@ def connect(database: Path, busy_timeout: float) -> sqlite3.Connection:
         )
 
     if is_writable(database):
-        connection = opened(str(database.absolute()), sqlite3.Connection)
+        connection = open_target(str(database.absolute()), sqlite3.Connection)
     else:
-        connection = open_unwritable(database, opened)
+        connection = open_unwritable(database, open_target)
     try:
-        connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")  # has an effect on a new database only
+        connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")  # only affects a new database
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA synchronous = FULL")  # a write is acknowledged when it survives a power cut
-        connection.execute("PRAGMA journal_size_limit = 67108864")  # a bulk load's log does not stay on the disk
-    except BaseException:  # also when interrupted: no connection or transaction stays open
+        connection.execute("PRAGMA synchronous = FULL")  # an acknowledged write survives a power cut
+        connection.execute("PRAGMA journal_size_limit = 67108864")  # the log of a bulk load does not stay on disk
+    except BaseException:  # includes an interrupt: the connection must not stay open
         connection.close()
         raise
     return connection
 
 
 def roll_back(connection: sqlite3.Connection) -> bool:
-    """End a transaction without its changes; on a full disk SQLite may have done so already.
+    """Roll back a transaction, if one is open; on a full disk SQLite may have done so already.
 
     Returns:
-        Whether the connection can be used again; otherwise it was closed, which discards the transaction as well.
+        Whether the connection can be used again. If not, it was closed, which discards the transaction as well.
     """
     try:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
     except sqlite3.Error:
-        # The error that led here is the one to report.
+        # The caller reports the error that made it roll back.
         connection.close()
         return False
     return True
@@ -171,18 +171,18 @@ def roll_back(connection: sqlite3.Connection) -> bool:
 
 @contextmanager
 def translated(database: Path, doing: str) -> Iterator[None]:
-    """Raise SQLite's errors as ours, and what damaged text raises where it is decoded.
+    """Translate SQLite's errors, and errors of decoding damaged text, to errors of Aurora.
 
     Args:
-        database: The file, for the text of the error.
-        doing: What was under way: ``read``, ``write`` or ``open``.
+        database: The file, for the message.
+        doing: The operation: ``read``, ``write`` or ``open``.
     """
     try:
         yield
     except sqlite3.Error as error:
         raise _translate(error, database, doing) from error
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        # Only what is stored is decoded in here, and it was valid when it was stored.
+        # Only stored text is decoded inside this block, and it was valid when it was stored.
         raise _corrupt(error, database) from error
 
 
@@ -215,7 +215,7 @@ def _translate(error: sqlite3.Error, database: Path, doing: str) -> StoreError:
 
 
 def _without_quotes(error: Exception) -> str:
-    # Text that cannot be decoded is quoted in the message, and a record may be long, private, and say anything.
+    # SQLite quotes text that it cannot decode; the text of a record may be long or private.
     return str(error).partition(" with text ")[0]
 
 
@@ -245,29 +245,30 @@ def _version(connection: sqlite3.Connection, database: Path) -> int:
 
 
 def _return_to_wal(connection: sqlite3.Connection) -> None:
-    """Switch a database back that lost its write-ahead log on the way, as ``VACUUM INTO`` copies do.
+    """Switch a database back to a write-ahead log if it lost that mode, as copies by ``VACUUM INTO`` do.
 
-    Only where that is possible at once: without it all is as safe, and readers and writers wait for each other.
+    Only if that is possible at once. Without the log the store is just as safe, but readers and writers wait for each
+    other.
     """
     (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
     if mode == "wal":
         return
-    (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    (timeout,) = connection.execute("PRAGMA busy_timeout").fetchone()
     try:
         connection.execute("PRAGMA busy_timeout = 0")
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
     except sqlite3.OperationalError as error:
-        # In use by another process, or in a folder that cannot be written; the next one to open it tries again.
+        # In use by another process, or in a folder that cannot be written; the next process that opens it tries again.
         _log.debug("store.write_ahead_log_not_switched_on", error=error)
     finally:
-        connection.execute(f"PRAGMA busy_timeout = {int(patience)}")
+        connection.execute(f"PRAGMA busy_timeout = {int(timeout)}")
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch the database to a write-ahead log: readers and the writer do not wait for each other.
+    """Switch the database to a write-ahead log, so that readers and the writer do not wait for each other.
 
-    SQLite does not wait for a lock while it changes the mode, so processes that create one store at the same time would
-    meet "database is locked". Taking the lock does wait: the loop lets whoever has it finish, then tries again.
+    SQLite does not wait for a lock while it changes the mode: processes that create one store at the same time would
+    get "database is locked". Taking the lock does wait, so the loop waits for the other process and tries again.
     """
     while True:
         try:

@@ -1,7 +1,7 @@
 """The vector index: FAISS in memory, exact up to about 100,000 vectors and approximate beyond.
 
 Exact: a flat inner-product index. Approximate: an inverted file (Jégou et al., "Product quantization for nearest
-neighbor search", 2011) over float16 vectors, whose number of probed lists is measured on the data when it is built.
+neighbor search", 2011) over float16 vectors. The number of lists to probe is measured on the data.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ _log = get_logger(__name__)
 Rows = npt.NDArray[np.int64]
 Matrix = npt.NDArray[np.float32]
 
-EXACT_LIMIT = 100_000  # a flat scan of 100,000 × 256 takes about 10 ms on one core; the next search may be longer
-_HYSTERESIS = 1.1  # an index that hovers about the limit is not rebuilt again and again
-_OUTGROWN = 4  # lists four times as long as planned: a scan takes four times as long
-_LISTS_PER_ROOT = 2.0  # lists = 2 × √n: 2,000 at 1M; more would double the training for little speed
-_TRAINING_PER_LIST = 40  # FAISS warns below 39 points a centroid; more only makes the training longer
+EXACT_LIMIT = 100_000  # a flat scan of 100,000 × 256 takes about 10 ms on one core
+_HYSTERESIS = 1.1  # an index near the limit is not rebuilt again and again
+_OUTGROWN = 4  # with lists four times as long as planned, a scan takes four times as long
+_LISTS_PER_ROOT = 2.0  # lists = 2 × √n, 2,000 for a million vectors; more lists train longer for little speed
+_TRAINING_PER_LIST = 40  # FAISS warns below 39 points for each centroid; more points only train longer
 _KMEANS_ROUNDS = 10
 _SEED = 20_211
-_TARGET_RECALL = 0.98  # measured on stored vectors, which are easier to find than queries; promised is 0.95
+_TARGET_RECALL = 0.98  # measured on stored vectors, which are easier to find than queries; we promise 0.95
 _CALIBRATION_QUERIES = 48
 _CALIBRATION_DEPTH = 10
-_MAX_THREADS = 8  # training and adding; searches use one, so that concurrent ones do not fight for cores
-_BRUTE_FORCE_SHARE = 4  # with a quarter of the rows allowed or fewer, a product over them alone is faster
+_MAX_THREADS = 8  # for training and adding; a search uses one, so that concurrent searches do not compete for cores
+_BRUTE_FORCE_SHARE = 4  # if at most a quarter of the rows is allowed, a product over these alone is faster
 
 _MAGIC = b"AURORAV1"
 _PREFIX = struct.Struct("<8sII")  # magic, length of the header, checksum of the header
-_ABANDONED_SECONDS = 3600.0  # a temporary file this old belongs to a process that died
+_ABANDONED_SECONDS = 3600.0  # a temporary file of this age was left by a process that died
 
 
 class VectorIndex:
     """Rows and their vectors, searched by inner product. Not thread-safe.
 
     Args:
-        dimension: Length of every vector.
-        sample: Shape ``(n, dimension)``: makes the index approximate, trained on these vectors.
-        expected: How many vectors an approximate index is planned for.
+        dimension: The length of every vector.
+        sample: Shape ``(n, dimension)``, float32. With a sample, the index is approximate and trained on it.
+        expected: The number of vectors that an approximate index is planned for.
     """
 
     def __init__(self, dimension: int, *, sample: Matrix | None = None, expected: int = 0) -> None:
@@ -82,27 +82,27 @@ class VectorIndex:
 
     @property
     def is_exact(self) -> bool:
-        """Whether every search looks at every vector."""
+        """Whether every search compares every vector."""
         return self._planned == 0
 
     @staticmethod
     def sample_size(expected: int) -> int:
-        """Return how many vectors the training for ``expected`` ones wants."""
+        """Return the size of the sample to train an index for ``expected`` vectors."""
         return min(expected, int(_LISTS_PER_ROOT * expected**0.5) * _TRAINING_PER_LIST)
 
     @staticmethod
     def should_be_exact(count: int) -> bool:
-        """Whether an index that is built now for ``count`` vectors is exact."""
+        """Return whether a new index for ``count`` vectors is exact."""
         return count <= EXACT_LIMIT
 
     def outgrown(self, count: int) -> bool:
-        """Whether another kind or size of index serves ``count`` vectors better."""
+        """Return whether an index of another kind or size suits ``count`` vectors better."""
         if self.is_exact:
             return count > EXACT_LIMIT * _HYSTERESIS
         return count * _HYSTERESIS < EXACT_LIMIT or count > self._planned * _OUTGROWN
 
     def add(self, rows: Rows, vectors: Matrix) -> None:
-        """Add vectors of shape ``(n, dimension)`` under rows that ascend and are higher than any before."""
+        """Add vectors of shape ``(n, dimension)``; their rows ascend and are higher than all earlier ones."""
         if not len(rows):
             return
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
@@ -114,7 +114,7 @@ class VectorIndex:
             self._index.add_with_ids(vectors, np.asarray(rows, dtype=np.int64))
 
     def remove(self, rows: Rows) -> None:
-        """Take rows out; unknown ones are ignored."""
+        """Remove rows; unknown ones are ignored."""
         faiss = _faiss()
         rows = np.asarray(rows, dtype=np.int64)
         if not self.is_exact:
@@ -127,7 +127,7 @@ class VectorIndex:
         self._rows = self._rows[keep]
 
     def vectors(self, rows: Rows) -> Matrix | None:
-        """Return the float32 vectors of rows that `search` found, ``None`` where only rounded ones are kept."""
+        """Return the float32 vectors of rows that `search` found; ``None`` if the index holds only rounded ones."""
         if not self.is_exact:
             return None
         found: Matrix = self._matrix()[np.searchsorted(self._rows, rows)]
@@ -138,12 +138,12 @@ class VectorIndex:
 
         Args:
             query: Shape ``(dimension,)``.
-            top_k: At least 1.
-            allowed: The rows that may be found, ascending; unknown ones are ignored. ``None``: all.
+            top_k: The number of rows, at least 1.
+            allowed: The rows that may be found, ascending; unknown ones are ignored. ``None`` allows all.
 
         Returns:
-            Up to ``top_k`` rows and their inner products, best first; fewer only where no more are allowed. The order
-            of equal scores is arbitrary, and scores carry the rounding of float32 (of float16 where approximate).
+            Up to ``top_k`` rows and their inner products, best first; fewer only if fewer are allowed. The order of
+            equal scores is arbitrary. Scores are rounded as float32 sums are (as float16 vectors if approximate).
         """
         top_k = min(top_k, len(self))
         if top_k == 0 or (allowed is not None and not len(allowed)):
@@ -158,13 +158,13 @@ class VectorIndex:
         if allowed is None:
             scores, positions = self._index.search(query[None, :], top_k)
             return self._rows[positions[0]], scores[0]
-        places = np.searchsorted(self._rows, allowed)
-        places = places[self._rows[np.minimum(places, len(self._rows) - 1)] == allowed]
-        if len(places) * _BRUTE_FORCE_SHARE <= len(self._rows):
-            found = self._matrix()[places] @ query
+        slots = np.searchsorted(self._rows, allowed)
+        slots = slots[self._rows[np.minimum(slots, len(self._rows) - 1)] == allowed]
+        if len(slots) * _BRUTE_FORCE_SHARE <= len(self._rows):
+            found = self._matrix()[slots] @ query
             best = np.argsort(-found, kind="stable")[:top_k]
-            return self._rows[places[best]], found[best]
-        selector = _bitmap(places, len(self._rows))
+            return self._rows[slots[best]], found[best]
+        selector = _bitmap(slots, len(self._rows))
         scores, positions = self._index.search(query[None, :], top_k, params=faiss.SearchParameters(sel=selector))
         hits = positions[0] >= 0
         return self._rows[positions[0][hits]], scores[0][hits]
@@ -174,7 +174,7 @@ class VectorIndex:
         lists = int(self._index.nlist)
         reachable = len(self) if allowed is None else len(allowed)
         selector = None if allowed is None else _bitmap(allowed, int(allowed[-1]) + 1)
-        # A filter thins the lists out: as many more are probed, all of them where few rows are allowed.
+        # A filter leaves fewer rows in each list, so proportionally more lists are probed.
         probes = min(lists, -(-self._probed() * len(self) // max(reachable, 1)))
         while True:
             parameters = faiss.SearchParametersIVF(nprobe=int(probes), sel=selector)
@@ -190,7 +190,7 @@ class VectorIndex:
         return self._probes
 
     def _calibrate(self) -> None:
-        """Choose the fewest probed lists that find what probing all of them finds."""
+        """Choose the smallest number of probed lists that reaches the target recall."""
         faiss = _faiss()
         started = time.perf_counter()
         _use_threads(_MAX_THREADS)
@@ -202,7 +202,7 @@ class VectorIndex:
         recall = 0.0
         while probes < lists:
             _, found = self._index.search(queries, depth, params=faiss.SearchParametersIVF(nprobe=probes))
-            # The vector itself is always found and tells nothing.
+            # Each query is a stored vector, which always finds itself.
             shared = [len(np.intersect1d(a, b)) - 1 for a, b in zip(truth, found, strict=True)]
             recall = sum(shared) / max(1, len(queries) * (depth - 1))
             if recall >= _TARGET_RECALL:
@@ -216,23 +216,23 @@ class VectorIndex:
         )
 
     def _stored_vectors(self, count: int) -> Matrix:
-        """Return some stored vectors, spread over the lists, as they were rounded."""
+        """Return some stored vectors, spread over the lists, rounded to float16."""
         faiss = _faiss()
         lists = self._index.invlists
         sizes = np.array([lists.list_size(i) for i in range(int(self._index.nlist))])
         ends = np.cumsum(sizes)
         picked = np.linspace(0, len(self) - 1, num=min(count, len(self))).astype(np.int64)
         found = np.empty((len(picked), self.dimension), dtype=np.float32)
-        for i, place in enumerate(picked):
-            which = int(np.searchsorted(ends, place, side="right"))
-            offset = int(place - (ends[which] - sizes[which]))
-            codes = faiss.rev_swig_ptr(lists.get_codes(which), int(sizes[which]) * self.dimension * 2)
+        for i, position in enumerate(picked):
+            number = int(np.searchsorted(ends, position, side="right"))
+            offset = int(position - (ends[number] - sizes[number]))
+            codes = faiss.rev_swig_ptr(lists.get_codes(number), int(sizes[number]) * self.dimension * 2)
             halves = codes.reshape(-1, self.dimension * 2)[offset].copy().view("<f2")
             found[i] = halves.astype(np.float32)
         return found
 
     def _matrix(self) -> Matrix:
-        """Return the flat index's own memory; it is only valid until the next change."""
+        """Return the memory of the flat index as an array, which is valid until the next change."""
         n = len(self)
         if n == 0:
             return np.empty((0, self.dimension), dtype=np.float32)
@@ -240,10 +240,14 @@ class VectorIndex:
         return view
 
     def save(self, path: Path, header: Mapping[str, int | str]) -> None:
-        """Write a snapshot beside ``path``, then put it in its place: readers see the old one or the new one.
+        """Write a snapshot atomically: readers see the old one or the new one.
+
+        Args:
+            path: The file.
+            header: Facts that `load` returns.
 
         Raises:
-            OSError: It could not be written; an earlier snapshot is untouched.
+            OSError: It could not be written; an earlier snapshot is unchanged.
         """
         if self.is_exact:
             parts = [self._rows.data.cast("B"), self._matrix().data.cast("B")] if len(self) else []
@@ -273,7 +277,7 @@ class VectorIndex:
                 for part in parts:
                     file.write(part)
             temporary.replace(path)
-        except BaseException:  # also when interrupted: no half-written file stays behind
+        except BaseException:  # includes an interrupt: no half-written file stays behind
             temporary.unlink(missing_ok=True)
             raise
 
@@ -315,7 +319,7 @@ class VectorIndex:
 
 
 def _faiss() -> Any:
-    # Imported late: it costs 0.1 s, which no caller pays who only counts or lists.
+    # Imported late: it costs 0.1 s, which counting and listing do not need.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # its SWIG types warn on Python 3.12 and later
         import faiss
@@ -323,7 +327,7 @@ def _faiss() -> Any:
 
 
 def _use_threads(count: int) -> None:
-    # OpenMP keeps this number for each thread of the program.
+    # OpenMP keeps this number by thread.
     _faiss().omp_set_num_threads(max(1, min(count, os.cpu_count() or 1)))
 
 
@@ -340,4 +344,4 @@ def _remove_abandoned(folder: Path) -> None:
             if now - leftover.stat().st_mtime > _ABANDONED_SECONDS:
                 leftover.unlink(missing_ok=True)
         except OSError:
-            continue  # another process was faster, or may not be disturbed
+            continue  # another process has removed it, or still uses it

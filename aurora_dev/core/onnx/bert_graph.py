@@ -1,18 +1,19 @@
-"""From the weights of a BERT cross-encoder to an ONNX graph that is fast on CPUs.
+"""Writes the weights of a BERT cross-encoder as an ONNX graph that is fast on CPUs.
 
-Written from the weights rather than exported from torch, because what matters for speed is decided here (measured with
-6 layers of 384 on 2 cores with AVX-512 VNNI, 124 tokens a pair):
+The graph is written from the weights and not exported from torch, because its form decides its speed (measured with 6
+layers of 384 on 2 cores with AVX-512 VNNI, 124 tokens a pair):
 
 - One pair to a run and no padding, so that no mask is needed and dynamic scales belong to one pair alone: a score is
-  the same to the last bit whatever else is scored. Batches of 4 and 8 pairs were 10 to 20 % slower.
-- The last layer computes the queries, the output and the feed-forward part of the first token only, whose vector is all
-  that the score reads: the same numbers, 14 % of the time less with 6 layers, 28 % with 3.
+  the same to the last bit, whatever else is scored. Batches of 4 and 8 pairs were 10 to 20 % slower.
+- The last layer computes the queries, the output and the feed-forward part of the first token only, since the score
+  reads no other vector: the same numbers in 14 % less time with 6 layers, 28 % with 3.
 - Residuals are added, then normalised, with two operators: the fused one of ONNX Runtime took six times as long.
 - int8 weights have 7 bits, so that processors without VNNI, which add two products in 16 bits, cannot overflow.
 
-int8 activations have one scale for each matrix product, which the few channels of large values in a transformer make
-coarse. `input_maxima` are what moves part of their range into the weights: Xiao et al., "SmoothQuant: Accurate and
-Efficient Post-Training Quantization for Large Language Models" (2022). It halves the error for 3 % of the time.
+int8 activations have one scale for each matrix product, and the few channels with large values in a transformer make it
+coarse. `aurora_dev.core.onnx.calibration.input_maxima` measures those channels, and part of their range moves into the
+weights: Xiao et al., "SmoothQuant: Accurate and Efficient Post-Training Quantization for Large Language Models" (2022).
+It halves the error for 3 % of the time.
 """
 
 from __future__ import annotations
@@ -24,24 +25,24 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from aurora_dev.core.onnx.errors import UnsupportedModelError
+from aurora_dev.core.onnx.session import INPUT_IDS, LOGITS, TOKEN_TYPES
 from aurora_dev.core.onnx.writer import CONTRIB, FLOAT, INT64, OnnxGraph, Value
 
 Weights: TypeAlias = Mapping[str, npt.NDArray[Any]]
 Precision: TypeAlias = Literal["float32", "int8"]
 
-INPUT_IDS, TOKEN_TYPES = "input_ids", "token_type_ids"
-LOGITS = "logits"
 MAXIMA_SUFFIX = ".maxima"
 
-# Of the exponents that share a range between activations (0.75) and weights (0.25): of 0.5, 0.6, 0.7, 0.75, 0.8 and 0.9
-# it agreed best with float32 (correlation 0.998, without smoothing 0.986; random head on all-MiniLM-L6-v2's layers).
+# The exponent that shares a range between activations (0.75) and weights (0.25). Of 0.5, 0.6, 0.7, 0.75, 0.8 and 0.9 it
+# agreed best with float32 (correlation 0.998, without smoothing 0.986; random head on the layers of all-MiniLM-L6-v2).
 _SMOOTHING = 0.75
-# A channel that was quiet while it was measured may be loud later: it is taken for this part of the mean at least.
+# The least range of a channel, as a part of the mean: one that was quiet while it was measured may be loud later.
 _QUIETEST = 0.5
 _LARGEST_WEIGHT = 63  # 7 bits and a sign: 255 * 63 * 2 < 2 ** 15
 _LARGEST_EMBEDDING = 127  # embeddings are looked up, not multiplied
 _SMALLEST_SCALE = 1e-8
-# transformers' names; "gelu" is the exact one.
+# Operators by the names of transformers; "gelu" is the exact one.
 _ACTIVATIONS = {
     "gelu": ("Gelu", CONTRIB),
     "gelu_new": ("FastGelu", CONTRIB),
@@ -49,7 +50,7 @@ _ACTIVATIONS = {
     "gelu_fast": ("FastGelu", CONTRIB),
     "relu": ("Relu", ""),
 }
-# The score of Aurora's own model begins as the cosine of two means; then all tokens of the last layer are read.
+# A weight of Aurora's own model, whose score is the cosine of two means and more: it reads the whole last layer.
 _SIMILARITY = "similarity.weight"
 _FAMILIES = {
     "BertForSequenceClassification": "bert",
@@ -58,20 +59,16 @@ _FAMILIES = {
 }
 
 
-class UnsupportedModelError(ValueError):
-    """A model is of a kind, or in a state, that is not written as a graph here."""
-
-
 @dataclass(frozen=True, slots=True)
 class BertShape:
-    """What the weights alone do not say.
+    """The shape of a model, as far as its weights do not show it.
 
     Attributes:
-        family: ``bert``, or ``roberta`` (also XLM-RoBERTa): where positions start, and what stands before the score.
-        layers: At least 1.
-        heads: Of attention; they divide the width.
-        epsilon: Of the layer norms.
-        activation: A key of transformers' ``hidden_act``.
+        family: ``bert``, or ``roberta`` (also XLM-RoBERTa); decides where positions start, and the layers of the score.
+        layers: Number of layers, at least 1.
+        heads: Number of attention heads; it divides the width.
+        epsilon: The epsilon of the layer norms.
+        activation: A value of transformers' ``hidden_act``.
         first_position: The row of the position table that the first token takes.
     """
 
@@ -84,10 +81,10 @@ class BertShape:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> BertShape:
-        """Read what transformers saved as ``config.json``.
+        """Read the shape from a ``config.json`` of transformers.
 
         Raises:
-            UnsupportedModelError: It is another architecture, or has what is not covered here.
+            UnsupportedModelError: The architecture or a part of it is not covered here.
         """
         architectures = config.get("architectures") or []
         family = _FAMILIES.get(architectures[0] if architectures else "")
@@ -108,7 +105,7 @@ class BertShape:
 
 
 def most_tokens(weights: Weights, shape: BertShape) -> int:
-    """Return how many tokens the position table has room for."""
+    """Return the most tokens that the position table has room for."""
     return len(_named(weights, shape)["embeddings.position_embeddings.weight"]) - shape.first_position
 
 
@@ -129,23 +126,23 @@ def bert_graph(
         weights: The state dictionary of a ``…ForSequenceClassification`` with one output; or with the score of Aurora's
             own model, ``similarity.weight`` (width,), ``first.weight`` (1, width) and ``first.bias`` (1,), in place of
             pooler and classifier (see ``scripts/train/reranker_model.py``).
-        shape: Of the model.
-        precision: Of weights and of the matrix products with them; attention itself is float32.
-        maxima: From `calibration_graph`, for int8.
+        shape: The shape of the model.
+        precision: The precision of the weights and of the matrix products with them; attention itself is float32.
+        maxima: The ranges of `aurora_dev.core.onnx.calibration.input_maxima`, for int8.
 
     Raises:
-        UnsupportedModelError: A weight is missing, or of another shape.
-        ModelTooLargeError: It is larger than 2 GiB.
+        UnsupportedModelError: A weight is missing, or has another shape.
+        ModelTooLargeError: The file would be larger than 2 GiB.
     """
-    return _Builder(weights, shape, precision, maxima or {}).build(give_maxima=False)
+    return _Builder(weights, shape, precision, maxima or {}).build(with_maxima=False)
 
 
 def calibration_graph(weights: Weights, shape: BertShape) -> bytes:
     """Return the float32 model with more outputs: the largest absolute value of each channel before each product.
 
-    They are named ``layer.N.PLACE.maxima``, float32 of shape (width,); over several pairs, take the largest.
+    They are named ``layer.N.PRODUCT.maxima``, float32 of shape (width,). Over several pairs, the largest counts.
     """
-    return _Builder(weights, shape, "float32", {}, small_embeddings=True).build(give_maxima=True)
+    return _Builder(weights, shape, "float32", {}, small_embeddings=True).build(with_maxima=True)
 
 
 class _Builder:
@@ -164,12 +161,12 @@ class _Builder:
         self.maxima = maxima
         self.small_embeddings = small_embeddings or precision == "int8"
         self.graph = OnnxGraph("cross-encoder")
-        self.read: dict[str, Value] = {}  # what each place of products reads
+        self.inputs: dict[str, Value] = {}  # the input of each matrix product, by its name
         self.width = self._weight("embeddings.word_embeddings.weight").shape[1]
         if self.width % shape.heads:
             raise UnsupportedModelError(f"{shape.heads} heads do not divide its width of {self.width}")
 
-    def build(self, *, give_maxima: bool) -> bytes:
+    def build(self, *, with_maxima: bool) -> bytes:
         state = self._embedded()
         compares = _SIMILARITY in self.weights
         for layer in range(self.shape.layers):
@@ -177,7 +174,7 @@ class _Builder:
         given = self._similarity(state) if compares else self._score(state)
         score = self.graph.add("Reshape", given, self._shape_of("flat", [-1]))
         self.graph.output(score, LOGITS, FLOAT, ["pairs"])
-        for place, value in self.read.items() if give_maxima else ():
+        for place, value in self.inputs.items() if with_maxima else ():
             largest = self.graph.add(
                 "ReduceMax", self.graph.add("Abs", value), self._shape_of("rows", [0, 1]), keepdims=0
             )
@@ -203,15 +200,15 @@ class _Builder:
         here = graph.add("Slice", graph.constant("positions", positions), starts, length, axis)
         words = graph.add("Add", words, here)
         if len(types) > 1:
-            which = graph.input(TOKEN_TYPES, INT64, ["pairs", "tokens"])
-            words = graph.add("Add", words, graph.add("Gather", graph.constant("types", types), which))
+            ids_of_types = graph.input(TOKEN_TYPES, INT64, ["pairs", "tokens"])
+            words = graph.add("Add", words, graph.add("Gather", graph.constant("types", types), ids_of_types))
         return self._norm(words, "embeddings.LayerNorm")
 
     def _layer(self, state: Value, layer: int, *, last: bool) -> Value:
         graph, prefix, place = self.graph, f"encoder.layer.{layer}.", f"layer.{layer}."
         names = [f"{prefix}attention.self.{part}" for part in ("query", "key", "value")]
         matrices, biases = [self._matrix(name) for name in names], [self._weight(f"{name}.bias") for name in names]
-        # Attention mixes rows, not channels: what evens out its output's channels can be done to the values' weights.
+        # Attention mixes rows, not channels, so the values' weights can take the factors of its output's channels.
         out = self._matrix(f"{prefix}attention.output.dense")
         factors = self._factors(out, place + "output")
         matrices[2], biases[2] = matrices[2] / factors, biases[2] / factors
@@ -221,12 +218,12 @@ class _Builder:
         if last:
             state = self._first_token(state)
             query = self._product(self._first_token(given), matrix[:, :width], bias[:width], place + "query")
-            both = self._product(given, matrix[:, width:], bias[width:], place + "key-value")
-            key, value = graph.split(both, 2, axis=2)
+            joined = self._product(given, matrix[:, width:], bias[width:], place + "key-value")
+            key, value = graph.split(joined, 2, axis=2)
         else:
             query, key, value = graph.split(self._product(given, matrix, bias, place + "attention"), 3, axis=2)
         mixed = graph.add("MultiHeadAttention", query, key, value, domain=CONTRIB, num_heads=self.shape.heads)
-        self.read[place + "output"] = mixed
+        self.inputs[place + "output"] = mixed
         bias = self._weight(f"{prefix}attention.output.dense.bias")
         mixed = self._product(mixed, out * factors[:, None], bias, place + "output")
         state = self._norm(graph.add("Add", mixed, state), f"{prefix}attention.output.LayerNorm")
@@ -250,9 +247,9 @@ class _Builder:
         return first
 
     def _similarity(self, state: Value) -> Value:
-        """Weigh the cosine of the query's and the document's mean vectors, and add the first token's projection.
+        """Return the weighed cosine of the mean vectors of query and document, plus the projection of the first token.
 
-        Sums stand for means: a cosine does not change with lengths.
+        Sums take the place of means: a cosine does not change with lengths.
         """
         graph = self.graph
         of_document = graph.add("Unsqueeze", graph.add("Cast", Value(TOKEN_TYPES), to=FLOAT), self._shape_of("1", [1]))
@@ -273,8 +270,8 @@ class _Builder:
     def _smoothed(
         self, value: Value, matrix: npt.NDArray[np.float32], place: str
     ) -> tuple[Value, npt.NDArray[np.float32]]:
-        """Divide the input's channels by a factor each, and multiply the matrix's rows by it."""
-        self.read[place] = value
+        """Divide each channel of the input by a factor, and multiply the row of the matrix by it (SmoothQuant)."""
+        self.inputs[place] = value
         factors = self._factors(matrix, place)
         if (factors == 1.0).all():
             return value, matrix
@@ -284,7 +281,7 @@ class _Builder:
         return divided, matrix * factors[:, None]
 
     def _factors(self, matrix: npt.NDArray[np.float32], place: str) -> npt.NDArray[np.float32]:
-        """Return what each channel of a matrix's input is divided by: ones where nothing is known of it."""
+        """Return the divisor of each channel of a product's input; ones if its range was not measured."""
         largest = self.maxima.get(place)
         if self.precision == "float32" or largest is None:
             return np.ones(len(matrix), np.float32)
@@ -328,7 +325,7 @@ class _Builder:
         return self.graph.constant(f"numbers {name}", np.array(numbers, np.int64))
 
     def _matrix(self, name: str) -> npt.NDArray[np.float32]:
-        """Return a weight as it is multiplied from the right: (inputs, outputs)."""
+        """Return a weight for multiplication from the right: shape (inputs, outputs)."""
         return np.ascontiguousarray(self._weight(f"{name}.weight").T)
 
     def _weight(self, name: str) -> npt.NDArray[np.float32]:
@@ -338,7 +335,7 @@ class _Builder:
 
 
 def _named(weights: Weights, shape: BertShape) -> dict[str, npt.NDArray[Any]]:
-    """Return the weights by their names inside of the encoder; older files call a norm's parts gamma and beta."""
+    """Return the weights by their names inside the encoder; older files call the parts of a norm gamma and beta."""
     prefix = f"{shape.family}."
     return {
         name.removeprefix(prefix).replace(".gamma", ".weight").replace(".beta", ".bias"): weight

@@ -1,6 +1,6 @@
-"""Where models that were quantised on this machine are kept: made once, found by what they were made from.
+"""The cache of models that were quantised on this machine: each is made once, and found by what it was made from.
 
-Only files and folders are handled here; what makes a model is passed in.
+This module handles only files and folders; the function that makes a model is passed in.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-# Beside the models of the Hub's cache, which has folders named models--… only.
+# The folder beside the models in the Hub's cache, whose own folders are all named models--….
 CACHE_FOLDER = "aurora-int8"
-# In the fingerprint: raise it when what is written changes.
+# Part of the fingerprint: to be raised when the files that are written change.
 _FORMAT = "1"
-# What optimum's way turns weights into other figures with; each one's version is in the fingerprint.
+# The packages that quantise through optimum, where another version may give other figures; part of the fingerprint.
 MAKERS = ("onnxruntime", "optimum", "optimum-onnx", "sentence-transformers", "torch", "transformers")
 _PARTIAL = ".partial-"
 _FINGERPRINT_BYTES = 8
@@ -27,10 +27,10 @@ _LONGEST_LABEL = 60
 
 
 def quantization_scheme(*, vnni: bool) -> str:
-    """Return the name of sentence-transformers for int8 weights that this processor multiplies without overflow.
+    """Return sentence-transformers' name of the int8 scheme that this processor multiplies without overflow.
 
-    Without VNNI, x86 adds two products of signed by unsigned 8 bits in 16, which saturates; ``avx2`` has unsigned
-    weights, for which ONNX Runtime widens first.
+    Without VNNI, x86 adds two products of signed by unsigned 8 bits in 16 bits, which saturates. ``avx2`` has unsigned
+    weights, which ONNX Runtime widens first.
 
     Args:
         vnni: Whether an x86 processor has AVX-512 VNNI.
@@ -48,21 +48,21 @@ def quantized_folder(
     make: Callable[[Path], None],
     makers: Sequence[str] = MAKERS,
 ) -> Path:
-    """Return the folder of a quantised model, making it first where it is not there.
+    """Return the folder of a quantised model, and make it first if it does not exist.
 
-    It appears under its name only when it is whole: it is made beside it and moved. Of two processes that make it at
-    once, one wins, and both use that one's. A folder that was left half-made is never used.
+    The model is made in another folder and renamed, so the folder appears only when it is complete. If two processes
+    make it at once, both use the first. A folder that was left half-made is never used.
 
     Args:
-        cache: Holds the folders of all models; created where it is missing.
-        name: Of the model, for a person who looks into ``cache``.
+        cache: The folder of all quantised models; created if it is missing.
+        name: The name of the model, for a person who looks into ``cache``.
         revision: Changes whenever the weights do (`aurora_dev.core.rerank.cross_encoder.model_revision`).
-        settings: Whatever else the result depends on, such as the scheme.
+        settings: Everything else that the result depends on, such as the scheme.
         make: Writes the model into an empty folder.
-        makers: Packages whose versions the result depends on.
+        makers: The packages whose versions the result depends on.
 
     Raises:
-        OSError: The folder cannot be written; what was made so far is removed.
+        OSError: The folder cannot be written; the files made so far are removed.
     """
     digest = hashlib.blake2b(digest_size=_FINGERPRINT_BYTES)
     for part in (_FORMAT, revision, *settings, *map(_version, makers)):
@@ -76,9 +76,7 @@ def quantized_folder(
     try:
         make(partial)
         partial.chmod(0o755)  # mkdtemp's 0o700 would shut out the other users of a shared cache
-        with contextlib.suppress(
-            OSError
-        ):  # another process was first, or it is a real failure, which the next line shows
+        with contextlib.suppress(OSError):  # another process was first; a real failure is raised by the second attempt
             partial.rename(folder)
         if not folder.is_dir():
             partial.rename(folder)
@@ -88,14 +86,16 @@ def quantized_folder(
 
 
 def onnx_file(folder: Path) -> str:
-    """Return the one ONNX file of a folder, relative to it.
+    """Return the path of the only ONNX file of a folder, relative to the folder.
 
     Raises:
-        FileNotFoundError: There is none, or more than one.
+        FileNotFoundError: The folder holds no ONNX file, or more than one.
     """
     files = sorted(folder.rglob("*.onnx"))
     if len(files) != 1:
-        raise FileNotFoundError(f"{folder} holds {len(files)} .onnx files instead of one; delete it to make it anew")
+        raise FileNotFoundError(
+            f"{folder} holds {len(files)} .onnx files instead of one; delete it, and it is made again"
+        )
     return files[0].relative_to(folder).as_posix()
 
 

@@ -1,11 +1,11 @@
-"""Runs ONNX models of cross-encoders: the only module that knows ONNX Runtime, which it imports late."""
+"""Runs ONNX models of cross-encoders. The only module that imports ONNX Runtime, and only when a model is loaded."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import queue
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,53 +13,48 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from aurora_dev.core.onnx.bert_graph import (
-    INPUT_IDS,
-    LOGITS,
-    MAXIMA_SUFFIX,
-    TOKEN_TYPES,
-    BertShape,
-    Weights,
-    calibration_graph,
-)
+__all__ = ["ATTENTION_MASK", "INPUT_IDS", "LOGITS", "TOKEN_TYPES", "Pair", "PairScorer", "usable_threads"]
 
 Pair: TypeAlias = tuple[str, str]
+"""A query and a document."""
 
-ATTENTION_MASK = "attention_mask"
-# More than four cores for the few candidates of a search are taken from whatever else runs; a setting allows more.
+INPUT_IDS, TOKEN_TYPES, ATTENTION_MASK = "input_ids", "token_type_ids", "attention_mask"
+LOGITS = "logits"
+
+# More than four cores for the few candidates of a search are taken from other work; a setting allows more.
 _MOST_THREADS = 4
-# Fuses what is added with the norm after it into one operator, which takes six times as long on CPUs as the two.
+# Fuses an addition with the norm after it into one operator, which takes six times as long on CPUs as the two.
 _SLOW_FUSION = "SkipLayerNormFusion"
-_ERRORS_ONLY = 3  # of ONNX Runtime's log, which goes to standard error
+_ERRORS_ONLY = 3  # the level of ONNX Runtime's own log, which goes to standard error
 
 
-def usable_threads(asked: int | None = None) -> int:
-    """Return how many threads score: as many as asked, else one for each core that this process may use, at most 4."""
-    if asked is not None:
-        return asked
-    with contextlib.suppress(AttributeError):  # only Linux tells what a process may use
+def usable_threads(threads: int | None = None) -> int:
+    """Return a number of threads: the given one, else one for each core that this process may use, at most 4."""
+    if threads is not None:
+        return threads
+    with contextlib.suppress(AttributeError):  # only Linux tells which cores a process may use
         return min(len(os.sched_getaffinity(0)), _MOST_THREADS)
     return min(os.cpu_count() or 1, _MOST_THREADS)
 
 
 class PairScorer:
-    """A cross-encoder and its tokenizer: pairs in, figures out.
+    """A cross-encoder with its tokenizer; gives one figure for each pair.
 
-    Each pair is a run of its own, without padding, on one thread; several threads run pairs side by side. That is
-    faster on a CPU than batches and than several threads for one pair (see `aurora_dev.core.onnx.bert_graph`), and the
-    figure of a pair depends on nothing but the pair.
+    Each pair is a run of its own, without padding, on one thread; several threads run pairs side by side. On a CPU this
+    is faster than batches and than several threads for one pair (see `aurora_dev.core.onnx.bert_graph`), and the figure
+    of a pair depends on nothing but the pair.
 
     Args:
         model: The file, or its bytes.
-        tokenizer: A ``tokenizers.Tokenizer`` that puts pairs together as the model was trained.
-        max_tokens: Of query and document together; the longer of the two is cut first.
+        tokenizer: A ``tokenizers.Tokenizer`` that joins pairs as in training.
+        max_tokens: Most tokens of query and document together; the longer of the two is cut first.
         threads: How many pairs are scored at once, at least 1.
         token_types: Whether the tokenizer tells the model which tokens are the document's; else all are alike.
-        optimise: Whether ONNX Runtime rewrites the graph first; what Aurora wrote itself is fast as it is.
+        optimise: Whether ONNX Runtime rewrites the graph first; a graph that Aurora wrote is fast as it is.
 
     Raises:
         ImportError: onnxruntime is not installed, or does not load.
-        Exception: Whatever ONNX Runtime raises for a file that is no model, or one that it cannot run.
+        Exception: Any error of ONNX Runtime for a file that is no model, or one that it cannot run.
     """
 
     def __init__(
@@ -77,7 +72,7 @@ class PairScorer:
         unknown = self._inputs - {INPUT_IDS, TOKEN_TYPES, ATTENTION_MASK}
         if unknown or INPUT_IDS not in self._inputs:
             raise ValueError(f"the inputs of the model are {', '.join(sorted(self._inputs))}")
-        self._output = self._session.get_outputs()[0].name
+        self._outputs = [each.name for each in self._session.get_outputs()]
         self._tokenizer = tokenizer
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens, strategy="longest_first")
@@ -108,37 +103,23 @@ class PairScorer:
                     done.result()
         return figures
 
-    def feed(self, pair: Pair) -> dict[str, npt.NDArray[np.int64]]:
-        """Return what the model reads for a pair: each of shape (1, tokens)."""
+    def outputs(self, pair: Pair) -> dict[str, npt.NDArray[Any]]:
+        """Return all outputs of the model for one pair, by name."""
+        return dict(zip(self._outputs, self._session.run(self._outputs, self._inputs_of(pair)), strict=True))
+
+    def _inputs_of(self, pair: Pair) -> dict[str, npt.NDArray[np.int64]]:
+        """Return the inputs of the model for a pair: each int64 of shape (1, tokens)."""
         # One by one: tokenizing a batch takes every core there is, and warns in the child of a later fork.
         encoded = self._tokenizer.encode(*pair)
         types = encoded.type_ids if self._token_types else [0] * len(encoded.ids)
-        given = {INPUT_IDS: encoded.ids, TOKEN_TYPES: types, ATTENTION_MASK: encoded.attention_mask}
-        return {name: np.array([given[name]], dtype=np.int64) for name in self._inputs}
+        values = {INPUT_IDS: encoded.ids, TOKEN_TYPES: types, ATTENTION_MASK: encoded.attention_mask}
+        return {name: np.array([values[name]], dtype=np.int64) for name in self._inputs}
 
     def _figure(self, pair: Pair) -> float:
-        output = self._session.run([self._output], self.feed(pair))[0]
+        output = self._session.run(self._outputs[:1], self._inputs_of(pair))[0]
         if output.size != 1:
             raise ValueError(f"it gave {output.size} figures for one pair")
         return float(output.reshape(()))
-
-
-def input_maxima(
-    weights: Weights, shape: BertShape, tokenizer: Any, max_tokens: int, pairs: Sequence[Pair]
-) -> Mapping[str, npt.NDArray[np.float32]]:
-    """Measure what the int8 model needs to know of its inputs, by scoring pairs with the float32 one.
-
-    Returns:
-        For each place of matrix products, the largest absolute value of each of its input's channels.
-    """
-    scorer = PairScorer(calibration_graph(weights, shape), tokenizer, max_tokens, 1)
-    places = [each.name for each in scorer._session.get_outputs() if each.name != LOGITS]
-    maxima: dict[str, npt.NDArray[np.float32]] = {}
-    for pair in pairs:
-        for place, largest in zip(places, scorer._session.run(places, scorer.feed(pair)), strict=True):
-            name = place.removesuffix(MAXIMA_SUFFIX)
-            maxima[name] = np.maximum(maxima.get(name, 0.0), largest)
-    return maxima
 
 
 def _session(model: Path | bytes, *, optimise: bool) -> Any:
@@ -153,6 +134,6 @@ def _session(model: Path | bytes, *, optimise: bool) -> Any:
     session = onnxruntime.InferenceSession(
         given, options, providers=["CPUExecutionProvider"], disabled_optimizers=[_SLOW_FUSION]
     )
-    # It keeps the bytes for a change of providers, which never comes: as much memory as the model, once more.
+    # The session keeps the bytes for a change of providers, which never comes: as much memory as the model once more.
     session._model_bytes = None
     return session

@@ -1,7 +1,7 @@
-"""Writes ONNX models: nodes and constants in, the bytes of a file out; needs nothing but NumPy.
+"""Writes ONNX files from nodes and constants; needs nothing but NumPy.
 
-The format is a protocol buffer (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3), of which a graph without
-control flow uses a small part. Writing that part here spares every installation a package that only quantising needs.
+The format is a protocol buffer (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3), and a graph without control
+flow uses a small part of it. Writing that part here saves every installation a package that only quantising needs.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from typing import Any, NewType
 
 import numpy.typing as npt
 
+from aurora_dev.core.onnx.errors import ModelTooLargeError
+
 Value = NewType("Value", str)
-"""What a node gives, or a constant or an input: named, since the format refers to it by name."""
+"""The name of a node's output, a constant or an input; the format refers to each by its name."""
 
 CONTRIB = "com.microsoft"
 """The domain of ONNX Runtime's own operators."""
@@ -21,25 +23,21 @@ CONTRIB = "com.microsoft"
 FLOAT, UINT8, INT8, INT64 = 1, 2, 3, 7
 _TYPES = {"float32": FLOAT, "uint8": UINT8, "int8": INT8, "int64": INT64}
 
-# The first version whose Split says how many parts it makes; every ONNX Runtime since 1.14 knows it.
+# The first version of the operators whose Split has a number of parts; every ONNX Runtime since 1.14 has it.
 _OPERATORS = 18
 _CONTRIB_OPERATORS = 1
 _FORMAT = 8  # the version of the file format that came with those operators
-_LARGEST_FILE = 2**31 - 1  # of any protocol buffer
+_LARGEST_FILE = 2**31 - 1  # bytes of any protocol buffer
 
 _VARINT, _LENGTH, _FIXED32 = 0, 2, 5
 _ATTRIBUTE_FLOAT, _ATTRIBUTE_INT, _ATTRIBUTE_INTS = 1, 2, 7
-
-
-class ModelTooLargeError(ValueError):
-    """The model is larger than an ONNX file may be (2 GiB)."""
 
 
 class OnnxGraph:
     """A graph that grows node by node.
 
     Args:
-        name: Of the graph.
+        name: The name of the graph.
     """
 
     def __init__(self, name: str) -> None:
@@ -50,12 +48,12 @@ class OnnxGraph:
         self._outputs: list[bytes] = []
 
     def input(self, name: str, element: int, shape: Sequence[str | int]) -> Value:
-        """Declare an input; a text in the shape names a length that varies."""
+        """Declare an input; a string in the shape names a length that varies."""
         self._inputs.append(_value_info(name, element, shape))
         return Value(name)
 
     def constant(self, name: str, array: npt.NDArray[Any]) -> Value:
-        """Keep an array (float32, uint8, int8 or int64) under a name; the first array of a name stays."""
+        """Add an array (float32, uint8, int8 or int64) under a name; a second array of that name is ignored."""
         if name not in self._constants:
             fields = [_number(1, length) for length in array.shape]
             fields += [_number(2, _TYPES[array.dtype.name]), _text(8, name)]
@@ -64,12 +62,12 @@ class OnnxGraph:
         return Value(name)
 
     def add(self, operator: str, *inputs: Value | None, domain: str = "", **attributes: Any) -> Value:
-        """Add a node and return what it gives; see `split` for one with several outputs.
+        """Add a node and return its output; see `split` for a node with several outputs.
 
         Args:
-            operator: Its name in ONNX, or in ONNX Runtime's domain.
-            *inputs: ``None`` leaves an optional one out.
-            domain: `CONTRIB`, or the standard one.
+            operator: Its name in ONNX, or in the domain of ONNX Runtime.
+            *inputs: ``None`` leaves an optional input out.
+            domain: `CONTRIB`, or the standard domain.
             **attributes: Whole numbers, floats, and lists of whole numbers.
         """
         return self._node(operator, inputs, 1, domain, attributes)[0]
@@ -79,15 +77,15 @@ class OnnxGraph:
         return self._node("Split", (value,), parts, "", {"axis": axis, "num_outputs": parts})
 
     def output(self, value: Value, name: str, element: int, shape: Sequence[str | int]) -> None:
-        """Give a value out under a name."""
+        """Declare an output of the graph under a name."""
         self._nodes.append(_node_bytes("Identity", f"give {name}", (value,), (name,), "", {}))
         self._outputs.append(_value_info(name, element, shape))
 
     def to_bytes(self) -> bytes:
-        """Return the file.
+        """Return the bytes of the file.
 
         Raises:
-            ModelTooLargeError: It would be larger than ONNX files may be.
+            ModelTooLargeError: The file would be larger than ONNX files may be (2 GiB).
         """
         size = sum(map(len, (*self._nodes, *self._constants.values())))
         if size > _LARGEST_FILE - 2**20:

@@ -1,4 +1,4 @@
-"""What the store knows about itself, as records in a namespace of its own: embedder, sequences, term statistics."""
+"""The facts that a store keeps about itself in a separate namespace: embedder, sequences, term statistics."""
 
 from __future__ import annotations
 
@@ -24,26 +24,27 @@ _log = get_logger(__name__)
 
 SCHEMA_VERSION = 1
 
-_NOTE = "aurora_note"
+_ENTRY = "aurora_note"
 _EMBEDDER = "embedder"
 _SEQUENCE = "sequence/"
 _FREQUENCIES = "frequencies/"
-# How long a process trusts what it has read of the embedder: another machine rarely switches it, and a search would
-# otherwise wait for two answers instead of one. Writes that name their embedder always read it anew.
+# Seconds for which a process trusts the embedder that it read: another machine rarely switches it, and a search would
+# otherwise wait for two answers instead of one. Writes that name their embedder always read it again.
 _TRUSTED_SECONDS = 10.0
-_VISIBLE_SECONDS = 15.0  # how long a switch waits until it is read back
+_VISIBLE_SECONDS = 15.0  # how long a switch of the embedder waits until it is read back
 _PAUSE = 0.1
-_NOISE_BITS = 10  # low bits of a sequence: two machines that write in the same microsecond still differ
+_NOISE_BITS = 10  # low bits of a sequence that differ for two machines that write in the same microsecond
 
 
 @dataclass(frozen=True, slots=True)
 class EmbedderState:
-    """The recorded embedder, and where its vectors are.
+    """The recorded embedder, and the place of its vectors.
 
     Attributes:
+        info: The embedder.
         index: Name of the dense index.
-        generation: Names the namespaces that hold its vectors. Switching the embedder makes another one, so that
-            vectors of two embedders cannot mix, and all old ones are stale with one write.
+        generation: Part of the names of the namespaces that hold its vectors. Switching the embedder makes a new one,
+            so that vectors of two embedders cannot mix, and one write makes all old vectors stale.
         switches: How often the embedder was switched.
     """
 
@@ -54,21 +55,21 @@ class EmbedderState:
 
     @classmethod
     def of(cls, info: EmbedderInfo, index: str, switches: int) -> EmbedderState:
-        """Return the state of an embedder after so many switches; two machines that set the same one agree."""
-        said = json.dumps([*asdict(info).values(), switches])
-        return cls(info, index, hashlib.sha256(said.encode()).hexdigest()[:10], switches)
+        """Return the state of an embedder after so many switches; the same on every machine that sets it."""
+        text = json.dumps([*asdict(info).values(), switches])
+        return cls(info, index, hashlib.sha256(text.encode()).hexdigest()[:10], switches)
 
 
-class Notes:
-    """Reads and writes the notes. Thread-safe.
+class Bookkeeping:
+    """Reads and writes the entries. Thread-safe.
 
     Args:
         index: The index that holds the records.
-        vector: The values of every note, if the index is dense.
+        vector: The values of every entry, if the index is dense.
         sparse: The same, if it is sparse.
-        sleep: Waits so many seconds; true where the store was closed.
-        clock: Monotonic seconds.
-        wall: Seconds since the epoch.
+        sleep: Waits so many seconds; returns true if the store was closed meanwhile.
+        clock: Returns monotonic seconds.
+        wall: Returns seconds since the epoch.
     """
 
     def __init__(
@@ -89,30 +90,33 @@ class Notes:
 
     # -- the embedder ------------------------------------------------------------------------------------------
 
-    def embedder(self, *, anew: bool = False) -> EmbedderState | None:
-        """Return the recorded embedder.
+    def embedder(self, *, reread: bool = False) -> EmbedderState | None:
+        """Return the recorded embedder, or ``None`` before the first was set.
+
+        Args:
+            reread: Whether to read it again, however recently it was read.
 
         Raises:
             SchemaVersionError: A newer Aurora wrote the store.
         """
         known = self._embedder
-        if known is not None and not anew and self._clock() < known[1]:
+        if known is not None and not reread and self._clock() < known[1]:
             return known[0]
         try:
             state = _embedder_of(self._read([_EMBEDDER]).get(_EMBEDDER))
         except (BackendUnavailableError, RateLimitedError) as error:
-            if known is None or known[0] is None or anew:
+            if known is None or known[0] is None or reread:
                 raise
-            # A search that needs the dense index alone goes on with what was true a moment ago.
+            # The dense index alone may still answer: the search goes on with the embedder of a moment ago.
             _log.warning("pinecone_embedder_not_read", error=error)
             return known[0]
         self._remember(state)
         return state
 
     def set_embedder(self, state: EmbedderState) -> None:
-        """Record an embedder and wait until it is read back; what this process then knows is what it wrote."""
-        note = {"schema": SCHEMA_VERSION, "index": state.index, "switches": state.switches, **asdict(state.info)}
-        self._write(_EMBEDDER, note)
+        """Record an embedder, and wait until it is read back; this process trusts what it wrote in any case."""
+        entry = {"schema": SCHEMA_VERSION, "index": state.index, "switches": state.switches, **asdict(state.info)}
+        self._write(_EMBEDDER, entry)
         until = self._clock() + _VISIBLE_SECONDS
         while _embedder_of(self._read([_EMBEDDER]).get(_EMBEDDER)) != state and self._clock() < until:
             if self._sleep(_PAUSE):
@@ -125,17 +129,17 @@ class Notes:
     # -- sequences ---------------------------------------------------------------------------------------------
 
     def sequence(self, namespace: str) -> int:
-        """Return the sequence of a namespace; 0 where it never had a record."""
-        note = self._read([_SEQUENCE + namespace]).get(_SEQUENCE + namespace)
-        stored = int(note["sequence"]) if note else 0
+        """Return the sequence of a namespace; 0 if it never had a record."""
+        entry = self._read([_SEQUENCE + namespace]).get(_SEQUENCE + namespace)
+        stored = int(entry["sequence"]) if entry else 0
         with self._lock:
             return max(stored, self._sequences.get(namespace, 0))
 
     def changed(self, namespace: str) -> None:
-        """Move the sequence of a namespace.
+        """Advance the sequence of a namespace.
 
-        It is a time with some noise rather than a count: machines that change a namespace at once then leave different
-        numbers behind, so that equal numbers still mean equal content.
+        The sequence is a time with some noise and not a count: machines that change a namespace at once then write
+        different numbers, so that equal numbers still mean equal content.
         """
         before = self.sequence(namespace)
         stamp = (int(self._wall() * 1e6) << _NOISE_BITS) | random.getrandbits(_NOISE_BITS)
@@ -148,8 +152,8 @@ class Notes:
 
     def frequencies(self, namespace: str) -> str | None:
         """Return the term statistics of a namespace as they were written, or ``None``."""
-        note = self._read([_FREQUENCIES + namespace]).get(_FREQUENCIES + namespace)
-        return str(note["text"]) if note else None
+        entry = self._read([_FREQUENCIES + namespace]).get(_FREQUENCIES + namespace)
+        return str(entry["text"]) if entry else None
 
     def set_frequencies(self, namespace: str, text: str) -> None:
         """Write the term statistics of a namespace."""
@@ -160,24 +164,24 @@ class Notes:
         found: dict[str, dict[str, Any]] = {}
         for batch in fetch_batches(list(encoded)):
             for identifier, stored in self._index.fetch(META_NAMESPACE, batch).items():
-                if stored.metadata and _NOTE in stored.metadata:
-                    found[encoded[identifier]] = json.loads(stored.metadata[_NOTE])
+                if stored.metadata and _ENTRY in stored.metadata:
+                    found[encoded[identifier]] = json.loads(stored.metadata[_ENTRY])
         return found
 
-    def _write(self, name: str, note: Mapping[str, Any]) -> None:
-        metadata = {_NOTE: json.dumps(note, ensure_ascii=False, separators=(",", ":"))}
+    def _write(self, name: str, entry: Mapping[str, Any]) -> None:
+        metadata = {_ENTRY: json.dumps(entry, ensure_ascii=False, separators=(",", ":"))}
         values = list(self._vector) if self._vector is not None else None
-        one = Upsert(encode_id(name), metadata, values, self._sparse, metadata_bytes(metadata))
-        self._index.upsert(META_NAMESPACE, [one])
+        vector = Upsert(encode_id(name), metadata, values, self._sparse, metadata_bytes(metadata))
+        self._index.upsert(META_NAMESPACE, [vector])
 
 
-def _embedder_of(note: Mapping[str, Any] | None) -> EmbedderState | None:
-    if note is None:
+def _embedder_of(entry: Mapping[str, Any] | None) -> EmbedderState | None:
+    if entry is None:
         return None
-    if int(note["schema"]) > SCHEMA_VERSION:
+    if int(entry["schema"]) > SCHEMA_VERSION:
         raise SchemaVersionError(
-            f"the index was written by a newer Aurora (schema {note['schema']}, this one knows {SCHEMA_VERSION}); "
+            f"the index was written by a newer Aurora (schema {entry['schema']}, this one knows {SCHEMA_VERSION}); "
             "nothing was changed. Update: pip install --upgrade aurora-dev"
         )
-    info = EmbedderInfo(note["name"], int(note["dimension"]), note["fingerprint"], note["metric"])
-    return EmbedderState.of(info, note["index"], int(note["switches"]))
+    info = EmbedderInfo(entry["name"], int(entry["dimension"]), entry["fingerprint"], entry["metric"])
+    return EmbedderState.of(info, entry["index"], int(entry["switches"]))

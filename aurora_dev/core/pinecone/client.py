@@ -1,4 +1,4 @@
-"""The one module that talks to Pinecone's client: indexes are made and opened here, and every call is guarded."""
+"""The only module that uses Pinecone's client: makes and opens indexes, and guards every call."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from aurora_dev.core.pinecone import errors
+from aurora_dev.core.pinecone.options import ClientOptions
 from aurora_dev.core.pinecone.requests import MAX_TOP_K, Retries, Upsert
 from aurora_dev.core.pinecone.sparse import Sparse
 from aurora_dev.errors import (
@@ -24,23 +25,26 @@ from aurora_dev.log import get_logger
 _log = get_logger(__name__)
 _T = TypeVar("_T")
 
-DENSE_FIELD = "_values"  # what an index calls its vectors where the plain vector calls serve it
+DENSE_FIELD = "_values"  # the name of the vectors in an index that serves the plain vector calls
 SPARSE_FIELD = "_sparse_values"
 _READY_SECONDS = 300  # a serverless index is ready in seconds; minutes mean that it never will be
-_READY_PAUSE = 1.0  # seconds between two looks
+_READY_PAUSE = 1.0  # seconds between two checks
 _PAGE = 500  # records of one page of a filtered listing: about a megabyte of text
 _SPARE_CONNECTIONS = 4
-_READ_SHARE = 0.5  # of the time for an upsert: reads send little, and somebody waits for them
+_READ_SHARE = 0.5  # reads get this part of the time for an upsert: they send little, and a search waits for them
 
 
 @dataclass(frozen=True, slots=True)
 class IndexFacts:
-    """What Pinecone says of an index.
+    """Pinecone's description of an index.
 
     Attributes:
+        name: Its name.
+        host: Its address, once it has one.
         kind: ``dense``, ``sparse`` or, for an index of documents or several vectors, ``other``.
-        dimension: Of a dense one, else ``None``.
-        metric: Of a dense one, else ``None``.
+        dimension: The dimension of a dense index, else ``None``.
+        metric: The metric of a dense index, else ``None``.
+        ready: Whether it can be used.
     """
 
     name: str
@@ -53,7 +57,7 @@ class IndexFacts:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A vector as it came back; without its values where they were not asked for."""
+    """A vector that Pinecone returned; without values unless they were asked for."""
 
     id: str
     metadata: Mapping[str, Any] | None
@@ -64,21 +68,21 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a query found.
+    """The answer to a query.
 
     Attributes:
-        hits: Best first.
-        seen: The number of the last write to the namespace that it has seen; ``None`` where the service does not say.
+        hits: The matches, best first.
+        seen: The number of the last write to the namespace that the query saw; ``None`` if the service does not say.
     """
 
     hits: list[Stored]
     seen: int | None
 
 
-class _Held:
-    """A client's connections: they are closed by `close`, or where requests are under way by the last one that ends.
+class _Connections:
+    """The connections of a client, which `close` closes as soon as no request is under way.
 
-    The HTTP client would open a connection again for a request that it repeats after it was closed, and leave it open.
+    Closed earlier, the HTTP client would open a connection again for a request that it repeats, and leave it open.
     """
 
     def __init__(self, close: Callable[[], None]) -> None:
@@ -115,33 +119,28 @@ class PineconeClient:
 
     Args:
         key: The API key.
-        control_host: Address of the control plane; ``None`` for Pinecone's own.
-        timeout: Seconds for one attempt of a write; reads have half of them.
-        concurrency: Most requests at a time to one index.
-        reads: How reads are repeated.
-        writes: How writes are repeated.
+        options: Timeout, address of the control plane, and most requests at a time to one index.
+        reads: Repeats reads.
+        writes: Repeats writes.
 
     Raises:
         MissingDependencyError: The extra ``pinecone`` is not installed.
     """
 
-    def __init__(
-        self, key: str, *, control_host: str | None, timeout: float, concurrency: int, reads: Retries, writes: Retries
-    ) -> None:
+    def __init__(self, key: str, options: ClientOptions, reads: Retries, writes: Retries) -> None:
         if importlib.util.find_spec("pinecone") is None:
             raise MissingDependencyError("backend 'pinecone'", extra="pinecone", package="pinecone")
         self._key = key
-        self._control_host = control_host
-        self._timeout = timeout
-        self._concurrency = concurrency
+        self._options = options
         self._reads, self._writes = reads, writes
         self._lock = threading.Lock()
         self._client: Any = None
-        self._held = _Held(self._disconnect)
+        self._connections = _Connections(self._disconnect)
         self._opened: list[PineconeIndex] = []
+        self._closed = False
 
     def describe(self, name: str) -> IndexFacts | None:
-        """Return what Pinecone says of an index, or ``None`` where there is none of that name."""
+        """Return Pinecone's description of an index, or ``None`` if there is none of that name."""
         try:
             return _facts(self._guarded(lambda: self._connected().indexes.describe(name), name))
         except IndexNotFoundError:
@@ -150,14 +149,14 @@ class PineconeClient:
     def create(
         self, name: str, dimension: int | None, cloud: str, region: str, sleep: Callable[[float], bool]
     ) -> IndexFacts:
-        """Make a serverless index, or find the one that another process makes just now, and wait until it is ready.
+        """Make a serverless index, unless another process is making it, and wait until it is ready.
 
         Args:
             name: Its name.
-            dimension: Of a dense index (its metric is cosine); ``None`` makes a sparse one.
-            cloud: Such as ``aws``.
-            region: Such as ``us-east-1``.
-            sleep: Waits so many seconds; true where the store was closed.
+            dimension: The dimension of a dense index (its metric is cosine); ``None`` makes a sparse one.
+            cloud: The cloud, such as ``aws``.
+            region: The region, such as ``us-east-1``.
+            sleep: Waits so many seconds; returns true if the store was closed meanwhile.
         """
         vector: dict[str, Any] = {SPARSE_FIELD: {"type": "sparse_vector"}}
         if dimension is not None:
@@ -166,11 +165,11 @@ class PineconeClient:
 
         def make() -> None:
             try:
-                # Without waiting: two processes that make it at once then wait for it in the same way.
+                # Without the client's own waiting: two processes that make it at once then wait in the same way.
                 self._connected().indexes.create(
                     name=name, schema={"fields": vector}, deployment=deployment, timeout=-1
                 )
-            except Exception as error:  # only what says that it exists already is passed over
+            except Exception as error:  # only an index that exists already is ignored
                 if not (errors.is_clients(error) and errors.is_conflict(error)):
                     raise
 
@@ -199,15 +198,19 @@ class PineconeClient:
     def open(self, name: str, host: str) -> PineconeIndex:
         """Return an index to read and write, by its host."""
         index = self._guarded(lambda: self._connected().index(host=host), name)
-        opened = PineconeIndex(index, name, self._key, self._reads, self._writes, self._timeout * _READ_SHARE)
+        opened = PineconeIndex(index, name, self._key, self._reads, self._writes, self._options.timeout * _READ_SHARE)
         with self._lock:
-            self._opened.append(opened)
+            closed = self._closed
+            if not closed:
+                self._opened.append(opened)
+        if closed:  # after `close` took the list of opened indexes
+            opened.close()
         return opened
 
     def rerank(
         self, model: str, query: str, documents: Sequence[str], parameters: Mapping[str, Any] | None = None
     ) -> list[tuple[int, float]]:
-        """Return place and score of documents, by Pinecone's inference service."""
+        """Return position (0-based) and score of documents, from Pinecone's inference service."""
 
         def ask() -> Any:
             return self._connected().inference.rerank(
@@ -223,12 +226,13 @@ class PineconeClient:
         return [(row.index, row.score) for row in reply.data]
 
     def close(self) -> None:
-        """End the connections, those of requests that are under way when they end."""
+        """Close the connections, after the requests that are under way."""
         with self._lock:
+            self._closed = True
             opened, self._opened = self._opened, []
         for index in opened:
             index.close()
-        self._held.close()
+        self._connections.close()
 
     def _disconnect(self) -> None:
         with self._lock:
@@ -243,27 +247,27 @@ class PineconeClient:
 
                 self._client = Pinecone(
                     api_key=self._key,
-                    host=self._control_host,
-                    timeout=self._timeout,
+                    host=self._options.control_host,
+                    timeout=float(self._options.timeout),
                     source_tag="aurora_dev",
-                    connection_pool_maxsize=self._concurrency + _SPARE_CONNECTIONS,
+                    connection_pool_maxsize=self._options.concurrency + _SPARE_CONNECTIONS,
                 )
             return self._client
 
     def _guarded(self, request: Callable[[], _T], name: str, doing: str = "opening the index") -> _T:
         def held() -> _T:
-            with self._held():
+            with self._connections():
                 return request()
 
         return self._reads.run(held, self._key, f"{doing} {name!r}")
 
 
 class PineconeIndex:
-    """One index: the calls that the store needs, with limits, retries and errors seen to. Thread-safe."""
+    """One index: the calls that the store needs, within limits, with retries, and with our errors. Thread-safe."""
 
     def __init__(self, index: Any, name: str, key: str, reads: Retries, writes: Retries, read_timeout: float) -> None:
         self._index = index
-        self._held = _Held(index.close)
+        self._connections = _Connections(index.close)
         self._timeout = read_timeout
         self.name = name
         self._key = key
@@ -275,32 +279,32 @@ class PineconeIndex:
         return str(self._index.host)
 
     def close(self) -> None:
-        """End its connections, those of requests that are under way when they end."""
-        self._held.close()
+        """Close its connections, after the requests that are under way."""
+        self._connections.close()
 
     def facts(self) -> tuple[IndexFacts, dict[str, int]]:
-        """Return what the index says of itself, and how many vectors each namespace holds (which may lag behind)."""
+        """Return the description of the index, and the number of vectors by namespace (which may lag behind)."""
         stats = self._read(lambda: self._index.describe_index_stats(timeout=self._timeout))
         kind: Literal["dense", "sparse", "other"] = "sparse" if stats.vector_type == "sparse" else "dense"
         facts = IndexFacts(self.name, self.host, kind, stats.dimension, stats.metric, True)
         return facts, {name: summary.vector_count for name, summary in stats.namespaces.items()}
 
     def upsert(self, namespace: str, vectors: Sequence[Upsert]) -> int | None:
-        """Write one batch and return its place in the namespace's log, where the service says it."""
+        """Write one batch, and return its number in the log of the namespace, if the service names one."""
         body = [vector.as_vector() for vector in vectors]
         reply = self._write(lambda: self._index.upsert(vectors=body, namespace=namespace, show_progress=False))
         return reply.response_info.lsn_committed if reply.response_info else None
 
     def delete(self, namespace: str, ids: Sequence[str]) -> None:
-        """Delete one batch; unknown ids and an unknown namespace are passed over."""
-        self._forgiving(lambda: self._index.delete(ids=list(ids), namespace=namespace))
+        """Delete one batch; unknown ids and an unknown namespace are ignored."""
+        self._delete(lambda: self._index.delete(ids=list(ids), namespace=namespace))
 
     def delete_all(self, namespace: str) -> None:
         """Delete everything in a namespace."""
-        self._forgiving(lambda: self._index.delete(delete_all=True, namespace=namespace))
+        self._delete(lambda: self._index.delete(delete_all=True, namespace=namespace))
 
     def fetch(self, namespace: str, ids: Sequence[str]) -> dict[str, Stored]:
-        """Return those of some ids that exist; in one request, see `fetch_batches`."""
+        """Return the vectors that exist among ``ids``, in one request; see `fetch_batches`."""
 
         def ask() -> dict[str, Stored]:
             reply = self._index.fetch(ids=list(ids), namespace=namespace, timeout=self._timeout)
@@ -309,7 +313,7 @@ class PineconeIndex:
         return self._read(ask, missing=dict)
 
     def find(self, namespace: str, filter: Mapping[str, Any]) -> Iterator[list[Stored]]:
-        """Yield what matches a filter, page by page, in no particular order."""
+        """Yield the matches of a filter, page by page, in no particular order."""
         token: str | None = None
         while True:
             reply = self._find_page(namespace, filter, token)
@@ -343,7 +347,7 @@ class PineconeIndex:
         filter: Mapping[str, Any] | None = None,
         metadata: bool = True,
     ) -> Answer:
-        """Return the best matches, with metadata where asked for and where the answer does not grow too large."""
+        """Return the best matches, with metadata if asked for, unless the answer would be too large."""
 
         def ask() -> Answer:
             reply = self._index.query(
@@ -364,7 +368,7 @@ class PineconeIndex:
         except InvalidRequestError:
             if not metadata:
                 raise
-            # An answer ends at 4 MB: a hundred records of full size are more. Anything else is refused again.
+            # An answer has at most 4 MB: a hundred records of full size are more. Any other refusal is raised again.
             with_metadata = False
             return self._read(ask, missing=lambda: Answer([], None))
 
@@ -384,11 +388,11 @@ class PineconeIndex:
 
         return self._read(ask, missing=lambda: None)
 
-    def _forgiving(self, request: Callable[[], Any]) -> None:
+    def _delete(self, request: Callable[[], Any]) -> None:
         def ask() -> None:
             try:
                 request()
-            except Exception as error:  # only a namespace that holds nothing is passed over
+            except Exception as error:  # only a namespace that holds nothing is ignored
                 if not (errors.is_clients(error) and errors.is_missing_namespace(error)):
                     raise
 
@@ -397,9 +401,9 @@ class PineconeIndex:
     def _read(self, request: Callable[[], _T], missing: Callable[[], _T] | None = None) -> _T:
         def ask() -> _T:
             try:
-                with self._held():
+                with self._connections():
                     return request()
-            except Exception as error:  # only a namespace that holds nothing is passed over
+            except Exception as error:  # only a namespace that holds nothing is ignored
                 if missing is None or not (errors.is_clients(error) and errors.is_missing_namespace(error)):
                     raise
                 return missing()
@@ -408,7 +412,7 @@ class PineconeIndex:
 
     def _write(self, request: Callable[[], _T]) -> _T:
         def held() -> _T:
-            with self._held():
+            with self._connections():
                 return request()
 
         return self._writes.run(held, self._key, f"writing to the index {self.name!r}")

@@ -1,7 +1,7 @@
-"""From the exceptions of Pinecone's client to Aurora's.
+"""Maps the exceptions of Pinecone's client to Aurora's.
 
-The client's classes are known by their names, so that this table needs no client; a test holds it against the client
-that is installed.
+The table knows the client's classes by their names, so that it needs no client. A test compares it with the installed
+client.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from aurora_dev.core.services.addresses import redacted
+from aurora_dev.core.services.retry import RETRIED_STATUS
 from aurora_dev.errors import (
     AuthenticationError,
     BackendUnavailableError,
@@ -19,27 +20,27 @@ from aurora_dev.errors import (
     StoreError,
 )
 
-_LONGEST_MESSAGE = 300  # characters of what the service said
+_LONGEST_MESSAGE = 300  # characters of the service's own message
 
-# What a 404 says that is about a namespace; one about an index says the index's name, which may hold the word too.
+# Matches the message of a 404 about a namespace. One about an index has the name of the index, which may hold the word.
 _MISSING_NAMESPACE = re.compile(r"^(?:the )?namespace\b.*\bnot\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """What an exception of the client becomes.
+    """The error of Aurora that stands for an exception of the client.
 
     Attributes:
-        error: Ours.
-        said: What happened, before the service's own words.
-        advice: What to do, after them.
-        passing: Whether another attempt may succeed.
+        error: Its class.
+        text: What happened; comes before the service's own message.
+        advice: What to do; comes after it.
+        retried: Whether another attempt may succeed, for exceptions without a status code.
     """
 
     error: type[Exception]
-    said: str
+    text: str
     advice: str
-    passing: bool = False
+    retried: bool = False
 
 
 MAPPINGS: dict[str, Mapping] = {
@@ -72,27 +73,27 @@ MAPPINGS: dict[str, Mapping] = {
         RateLimitedError,
         "Pinecone asks to slow down (429), and went on asking through every attempt",
         "try again later, or lower pinecone_concurrency",
-        passing=True,
+        retried=True,
     ),
     "ServiceError": Mapping(
-        BackendUnavailableError, "Pinecone failed", "try again later; its status page may say why", passing=True
+        BackendUnavailableError, "Pinecone failed", "try again later; its status page may say why", retried=True
     ),
     "ApiError": Mapping(InvalidRequestError, "Pinecone refused the request", "correct what it names"),
     "PineconeTimeoutError": Mapping(
         BackendUnavailableError,
         "Pinecone did not answer in time",
         "check the network, or raise pinecone_timeout",
-        passing=True,
+        retried=True,
     ),
     "PineconeConnectionError": Mapping(
         BackendUnavailableError,
         "Pinecone cannot be reached",
         "check the network and its proxy settings",
-        passing=True,
+        retried=True,
     ),
     "ResponseParsingError": Mapping(
         BackendUnavailableError,
-        "Pinecone answered with what its client cannot read",
+        "Pinecone's client cannot read the answer",
         "update the client: pip install --upgrade 'aurora-dev[pinecone]'",
     ),
     "IndexInitFailedError": Mapping(
@@ -104,41 +105,38 @@ MAPPINGS: dict[str, Mapping] = {
     "PineconeValueError": Mapping(InvalidRequestError, "Pinecone's client refused a value", "correct what it names"),
     "PineconeTypeError": Mapping(InvalidRequestError, "Pinecone's client refused a type", "correct what it names"),
     "HTTPError": Mapping(
-        BackendUnavailableError, "the connection to Pinecone failed", "check the network and its proxy", passing=True
+        BackendUnavailableError, "the connection to Pinecone failed", "check the network and its proxy", retried=True
     ),
-    "InvalidURL": Mapping(InvalidRequestError, "the address is none", "correct pinecone_host"),
+    "InvalidURL": Mapping(InvalidRequestError, "the address is not valid", "correct pinecone_host"),
     "PineconeError": Mapping(StoreError, "Pinecone's client failed", "try again"),
 }
-"""The client's exceptions, by name, and the two of httpx that it lets through. A subclass that is not here is what its
-nearest base is."""
+"""The client's exceptions by name, and the two of httpx that it lets through. A subclass that is missing here is mapped
+as its nearest base."""
 
 _BASES = {("pinecone", "PineconeError"), ("httpx", "HTTPError"), ("httpx", "InvalidURL")}
 
-# What a proxy, a load balancer or an overloaded service answers with a bare status.
-_PASSING_STATUS = frozenset({408, 425, 500, 502, 503, 504, 529})
-
 
 def is_clients(error: BaseException) -> bool:
-    """Return whether an exception is one of Pinecone's client, or of the HTTP client in it."""
+    """Return whether an exception comes from Pinecone's client, or from the HTTP client in it."""
     return any((kind.__module__.partition(".")[0], kind.__name__) in _BASES for kind in type(error).__mro__)
 
 
 def mapping_of(error: BaseException) -> Mapping:
-    """Return what the nearest known base of an exception becomes."""
+    """Return the mapping of the nearest known base of an exception."""
     for kind in type(error).__mro__:
         if kind.__name__ in MAPPINGS:
             return MAPPINGS[kind.__name__]
     return MAPPINGS["PineconeError"]
 
 
-def is_passing(error: BaseException) -> bool:
-    """Return whether another attempt may succeed."""
+def is_retried(error: BaseException) -> bool:
+    """Return whether another attempt may succeed: by the status code if there is one, else by the class."""
     status = getattr(error, "status_code", None)
-    return mapping_of(error).passing or status in _PASSING_STATUS
+    return status in RETRIED_STATUS if isinstance(status, int) else mapping_of(error).retried
 
 
 def is_missing_namespace(error: BaseException) -> bool:
-    """Return whether a 404 is about a namespace that holds nothing, which is no error for us."""
+    """Return whether a 404 is about a namespace that holds nothing, which is not an error here."""
     status = getattr(error, "status_code", None)
     return status == 404 and _MISSING_NAMESPACE.match(str(getattr(error, "message", ""))) is not None
 
@@ -153,8 +151,8 @@ def is_conflict(error: BaseException) -> bool:
     return getattr(error, "status_code", None) == 409
 
 
-def wait_asked(error: BaseException) -> float | None:
-    """Return the seconds that the service asks to wait, where it does."""
+def retry_after(error: BaseException) -> float | None:
+    """Return the seconds that the service asks to wait, or ``None``."""
     seconds = getattr(error, "retry_after", None)
     return float(seconds) if isinstance(seconds, int | float) else None
 
@@ -163,16 +161,16 @@ def translated(error: BaseException, key: str, doing: str) -> Exception:
     """Return our error for one of the client's.
 
     Args:
-        error: The client's.
-        key: The API key, which is taken out of whatever the service repeats.
-        doing: What was going on, as in ``reading from the index 'aurora'``.
+        error: The client's error.
+        key: The API key, which is removed from the service's message.
+        doing: The call that failed, as in ``reading from the index 'aurora'``.
     """
     found = mapping_of(error)
-    said = redacted(str(getattr(error, "message", "") or error), key)
-    said = " ".join(said.split())[:_LONGEST_MESSAGE]
+    message = redacted(str(getattr(error, "message", "") or error), key)
+    message = " ".join(message.split())[:_LONGEST_MESSAGE]
     status = getattr(error, "status_code", None)
-    number = f" (HTTP {status})" if status and f"({status})" not in found.said else ""
+    number = f" (HTTP {status})" if status and f"({status})" not in found.text else ""
     kind = found.error
-    if kind is InvalidRequestError and status in _PASSING_STATUS:
+    if kind is InvalidRequestError and status in RETRIED_STATUS:
         kind = BackendUnavailableError
-    return kind(f"{doing}: {found.said}{number}: {said}; {found.advice}")
+    return kind(f"{doing}: {found.text}{number}: {message}; {found.advice}")

@@ -1,8 +1,8 @@
-"""Our filters as Pinecone's: never narrower than the filter means, so that `matches` can have the last word.
+"""Translates our filters to Pinecone's, never narrower than they are: `matches` checks every record again.
 
-The grammars look alike, but Pinecone's documentation leaves open what ``$ne`` and ``$nin`` do with missing fields, it
-takes no empty list and no booleans in ``$in``, and it rounds whole numbers beyond 2^53. So a condition is written such
-that the open questions do not arise, and every record that comes back is checked again on this machine.
+The grammars look alike, but Pinecone's documentation does not say how ``$ne`` and ``$nin`` treat missing fields, it
+takes no empty list and no booleans in ``$in``, and it rounds whole numbers beyond 2^53. Conditions are therefore
+written so that these cases do not arise, and every record that comes back is checked on this machine.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from aurora_dev.core.filters import AnyOf, Condition, FilterNode, Scalar
 from aurora_dev.core.pinecone.records import encode_key, encode_text
 
 _LARGEST_EXACT = 2**53
-_MOST_VALUES = 10_000  # of an $in; Pinecone's limit
+_MOST_VALUES = 10_000  # Pinecone's limit for the values of an $in
 
 
 class _Everything:
-    """Says nothing: every record may match."""
+    """A filter that every record may match."""
 
 
 class _Nothing:
-    """No record can match."""
+    """A filter that no record can match."""
 
 
 EVERYTHING: Final = _Everything()
@@ -30,7 +30,7 @@ Translated: TypeAlias = "dict[str, Any] | _Everything | _Nothing"
 
 
 def translate(node: FilterNode | None) -> Translated:
-    """Return a filter of Pinecone that lets through every record that matches, and few others.
+    """Return a filter of Pinecone that every matching record passes, and few others do.
 
     Args:
         node: A checked filter; ``None`` matches everything.
@@ -47,23 +47,23 @@ def translate(node: FilterNode | None) -> Translated:
 
 
 def all_of(parts: list[Translated]) -> Translated:
-    """Join filters of which every one must match."""
+    """Join filters that must all match."""
     if any(part is NOTHING for part in parts):
         return NOTHING
-    said = [part for part in parts if isinstance(part, dict)]
-    if not said:
+    conditions = [part for part in parts if isinstance(part, dict)]
+    if not conditions:
         return EVERYTHING
-    return said[0] if len(said) == 1 else {"$and": said}
+    return conditions[0] if len(conditions) == 1 else {"$and": conditions}
 
 
 def any_of(parts: list[Translated]) -> Translated:
-    """Join filters of which one must match."""
+    """Join filters of which at least one must match."""
     if any(part is EVERYTHING for part in parts):
         return EVERYTHING
-    said = [part for part in parts if isinstance(part, dict)]
-    if not said:
+    conditions = [part for part in parts if isinstance(part, dict)]
+    if not conditions:
         return NOTHING
-    return said[0] if len(said) == 1 else {"$or": said}
+    return conditions[0] if len(conditions) == 1 else {"$or": conditions}
 
 
 def _condition(condition: Condition) -> Translated:
@@ -87,7 +87,7 @@ def _condition(condition: Condition) -> Translated:
 
 def _among(field: str, operand: tuple[Scalar, ...]) -> Translated:
     parts: list[Translated] = [{field: {"$eq": value}} for value in _booleans(operand)]
-    # One list for each type: Pinecone's documentation shows no mixed ones.
+    # One list for each type: Pinecone's documentation shows no mixed lists.
     for values in (_texts(operand), _numbers(operand)):
         for start in range(0, len(values), _MOST_VALUES):
             some = values[start : start + _MOST_VALUES]
@@ -97,7 +97,7 @@ def _among(field: str, operand: tuple[Scalar, ...]) -> Translated:
 
 def _not_among(field: str, operand: tuple[Scalar, ...]) -> Translated:
     parts: list[Translated] = [{field: {"$ne": value}} for value in _booleans(operand)]
-    # A number that was rounded may equal one that it is not: such operands are left to the check on this machine.
+    # A rounded number may equal another one, so large operands are left to the check on this machine.
     numbers = [value for value in _numbers(operand) if abs(value) < _LARGEST_EXACT]
     for values in (_texts(operand), numbers):
         if 0 < len(values) <= _MOST_VALUES:

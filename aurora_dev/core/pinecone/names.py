@@ -1,7 +1,7 @@
-"""Ids and namespaces on Pinecone, which takes ASCII without NUL, and no space in an id that is fetched.
+"""Ids and namespaces in the form that Pinecone accepts: ASCII without NUL, and no space in an id that is fetched.
 
-Names of printable ASCII stand as they are. Any other is escaped: ``~`` and its UTF-8, percent-encoded. What would be
-longer than Pinecone's limit is a digest, ``~#`` and 64 hexadecimal digits; the record keeps the id itself.
+Names of printable ASCII stay as they are. Any other name is escaped: ``~`` and its UTF-8, percent-encoded. An id that
+would be longer than Pinecone's limit becomes a digest, ``~#`` and 64 hexadecimal digits; the record keeps the id.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MAX_NAME = 512  # characters of an id or a namespace
 ESCAPE = "~"
 _DIGEST = "~#"
 _VECTORS = "~v"
-META_NAMESPACE = "__aurora__"  # what the store knows about itself
+META_NAMESPACE = "__aurora__"  # holds the facts that the store keeps about itself
 _PLAIN = re.compile(r"[!-}]{1,512}")  # printable ASCII without the space and without "~"
 _RESERVED = "__"  # "__default__" is Pinecone's own, "__aurora__" is ours
 
@@ -33,19 +33,19 @@ def encode_id(identifier: str) -> str:
 
 
 def decode_id(encoded: str) -> str | None:
-    """Return the id that was encoded, or ``None`` where the record itself has to say it."""
+    """Return the id that was encoded, or ``None`` for a digest, whose record holds the id."""
     if not encoded.startswith(ESCAPE):
         return encoded
     return None if is_digest(encoded) else unquote(encoded[len(ESCAPE) :], errors="strict")
 
 
 def is_digest(encoded: str) -> bool:
-    """Return whether an encoded id stands for one that is too long for Pinecone."""
+    """Return whether an encoded id is the digest of one that is too long for Pinecone."""
     return encoded.startswith(_DIGEST)
 
 
 def encode_namespace(namespace: str) -> str:
-    """Return the namespace of Pinecone that holds the records of one of ours.
+    """Return the namespace of Pinecone that holds the records of one of our namespaces.
 
     Raises:
         InvalidRequestError: Its escaped form is longer than Pinecone allows.
@@ -67,7 +67,7 @@ def vectors_namespace(encoded: str, generation: str) -> str:
 
 
 def decode_namespace(name: str) -> str | None:
-    """Return our namespace, or ``None`` for one that holds vectors or the store's own notes, or is not ours."""
+    """Return our namespace; ``None`` for one that holds vectors or the bookkeeping, or that is not ours."""
     if name in ("", META_NAMESPACE) or _VECTORS in name[1:]:
         return None
     if name.startswith(ESCAPE):

@@ -1,8 +1,8 @@
-"""Read-your-writes on a service that shows writes after a while.
+"""Read-your-writes consistency on a service that is eventually consistent.
 
-Pinecone numbers the writes of a namespace: the answer to an upsert names the number, and the answer to a query names
-the last one that it has seen. Where either is missing, and for deletes, whose answer the client does not hand out, a
-few of the ids that were written are fetched instead.
+Pinecone numbers the writes of a namespace: the answer to an upsert has its number, and the answer to a query the number
+of the last write that it saw. If either is missing, and for deletes, whose answer the client does not return, some of
+the written ids are fetched instead.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from aurora_dev.core.pinecone.records import REVISION
 from aurora_dev.core.pinecone.requests import Upsert
 from aurora_dev.core.pinecone.sparse import Sparse
 
-_MOST_WITNESSES = 100  # ids that are looked at; one for each batch that was written lately
+_MOST_WITNESSES = 100  # ids that are fetched; the last one of each recent batch
 _FIRST_PAUSE = 0.05  # seconds
 _LONGEST_PAUSE = 1.0  # seconds
-_MOST_IDS = 100_000  # about 10 MB; beyond, a process that never waits forgets which ids it wrote
+_MOST_IDS = 100_000  # about 10 MB; a process that writes more without waiting forgets the ids
 
 
 @dataclass(slots=True)
 class _Pending:
-    """What a namespace of one index is to show.
+    """The writes to one namespace of an index that may not show yet.
 
     Attributes:
-        number: Of the last upsert; 0 where the service named none.
-        witnesses: Encoded id to the revision that it must show, or ``None`` where it must be gone.
+        number: The number of the last upsert; 0 if the service named none.
         ids: All encoded ids that were written or deleted.
+        witnesses: Encoded ids with the revision that they must show, ``None`` for an id that must be gone.
     """
 
     number: int = 0
@@ -39,11 +39,11 @@ class _Pending:
 
 
 class Freshness:
-    """What this process has written and not yet seen. Thread-safe.
+    """The writes of this process that it has not seen yet. Thread-safe.
 
     Args:
-        sleep: Waits so many seconds; true where the store was closed.
-        clock: Monotonic seconds.
+        sleep: Waits so many seconds; returns true if the store was closed meanwhile.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(self, sleep: Callable[[float], bool], clock: Callable[[], float] = time.monotonic) -> None:
@@ -52,7 +52,7 @@ class Freshness:
         self._pending: dict[tuple[str, str], _Pending] = {}
 
     def wrote(self, index: PineconeIndex, namespace: str, number: int | None, vectors: Sequence[Upsert]) -> None:
-        """Note an upsert by its number and the last of its records."""
+        """Record an upsert by its number and its last vector."""
         last = vectors[-1]
         with self._lock:
             pending = self._pending.setdefault((index.name, namespace), _Pending())
@@ -60,23 +60,23 @@ class Freshness:
             _remember(pending, [vector.id for vector in vectors], str(last.metadata[REVISION]))
 
     def deleted(self, index: PineconeIndex, namespace: str, ids: Sequence[str]) -> None:
-        """Note a delete by the last of its ids."""
+        """Record a delete by its last id."""
         if ids:
             with self._lock:
                 _remember(self._pending.setdefault((index.name, namespace), _Pending()), ids, None)
 
     def forget(self, index: PineconeIndex, namespace: str) -> None:
-        """Note that a namespace was deleted: nothing that was written before is to show."""
+        """Record that a namespace was deleted, so that no earlier write will show."""
         with self._lock:
             self._pending.pop((index.name, namespace), None)
 
     def is_pending(self, index: PineconeIndex, namespace: str) -> bool:
-        """Return whether there are writes of this process that nobody has waited for."""
+        """Return whether a namespace has writes of this process that may not show yet."""
         with self._lock:
             return (index.name, namespace) in self._pending
 
     def touches(self, index: PineconeIndex, namespace: str, ids: Sequence[str]) -> bool:
-        """Return whether some of these ids are among such writes."""
+        """Return whether some of these ids were written and may not show yet."""
         with self._lock:
             pending = self._pending.get((index.name, namespace))
             return pending is not None and not pending.ids.isdisjoint(ids)
@@ -90,18 +90,18 @@ class Freshness:
         vector: Sequence[float] | None,
         sparse: Sparse | None,
     ) -> bool:
-        """Wait until a namespace shows what this process has written there.
+        """Wait until a namespace shows the writes of this process.
 
         Args:
             index: The index.
             namespace: Pinecone's name of the namespace.
-            seconds: At most so long.
-            vector: A query that the index takes, if it is a dense one.
-            sparse: The same, if it is a sparse one.
+            seconds: Most seconds to wait.
+            vector: A query that the index accepts, if it is dense.
+            sparse: The same, if it is sparse.
 
         Returns:
-            Whether it does. Where it does not, nobody waits for the same writes again: another machine may have
-            changed those records since.
+            Whether they show. If they do not, no later call waits for them again: another machine may have changed
+            those records since.
         """
         key = (index.name, namespace)
         with self._lock:
@@ -118,7 +118,7 @@ class Freshness:
                 break
             pause = min(2 * pause, _LONGEST_PAUSE)
         with self._lock:
-            # What was written meanwhile stays pending.
+            # Writes that came meanwhile stay pending.
             now = self._pending.get(key)
             if now is not None and now.number == number and now.witnesses == witnesses:
                 del self._pending[key]
@@ -126,7 +126,7 @@ class Freshness:
 
 
 def _remember(pending: _Pending, ids: Sequence[str], revision: str | None) -> None:
-    for identifier in ids:  # what was noted of them before is over
+    for identifier in ids:  # a later write replaces what an earlier one would show
         pending.witnesses.pop(identifier, None)
     if len(pending.ids) > _MOST_IDS:
         pending.ids.clear()
@@ -150,7 +150,7 @@ def _shows(
         if seen is not None:
             if seen < number:
                 return False
-            # Deletes have no number: those that came after the last upsert are looked at by themselves.
+            # Deletes have no number, so the ids that were deleted and not written again are fetched.
             return not (gone and index.fetch(namespace, gone))
     found = index.fetch(namespace, list(witnesses)) if witnesses else {}
     return all(

@@ -1,4 +1,4 @@
-"""The read side of the store on Pinecone: searches as full and as ordered as the contract asks, and listings."""
+"""The read side of the store on Pinecone: listings, and searches as complete and ordered as the contract asks."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from aurora_dev.core.pinecone.requests import MAX_FETCH, MAX_TOP_K, Workers, fet
 from aurora_dev.core.pinecone.sparse import Sparse
 from aurora_dev.core.types import Match, Record, Vector
 
-# Candidates beyond top_k: enough to see that nothing outside the list can tie with its last element.
+# Candidates beyond top_k, to see whether a record outside the list ties with its last element.
 _MARGIN = 16
-_INLINE = 200  # matches whose text comes with them; more would answer with megabytes, and are fetched as needed
+_INLINE = 200  # matches that come with their text; more would be megabytes, and are fetched as needed
 _GROWTH = 4
 
 Found = tuple[Record, Stored]
@@ -32,7 +32,7 @@ class Reader:
         self._workers = workers
 
     def fetch(self, index: PineconeIndex, namespace: str, ids: Sequence[str]) -> dict[str, Stored]:
-        """Return those of some encoded ids that exist."""
+        """Return the vectors that exist among some encoded ids."""
         parts = list(fetch_batches(ids))
         found: dict[str, Stored] = {}
         for answer in self._workers.map(lambda part: index.fetch(namespace, part), parts):
@@ -72,9 +72,9 @@ class Reader:
         generation: str,
         dimension: int,
     ) -> list[Record]:
-        """Return records with the vectors that they have of one generation.
+        """Return records with their vectors of one generation.
 
-        A vector whose text is not the record's, because a machine stopped between writing the two, counts as none.
+        A vector whose text is not that of the record, because a machine stopped between the two writes, counts as none.
         """
         embedded = [stored for _, stored in found if (stored.metadata or {}).get(VECTOR) == generation]
         asked = [stored.id for stored in embedded if not (stored.metadata or {}).get(ZERO)]
@@ -102,10 +102,10 @@ class Reader:
         vector: Sequence[float] | None = None,
         sparse: Sparse | None = None,
     ) -> list[Match]:
-        """Return the best matches; sparse ones only with a score above 0.
+        """Return the best matches; with a sparse vector, only those with a score above 0.
 
-        It asks for more until it is certain that no other record belongs into the list: because Pinecone has no more,
-        or because the last one that it gave is worse than the last of the list.
+        Asks for more until no other record can belong in the list: either Pinecone has no more, or its last hit scores
+        below the last of the list.
         """
         wanted = translate(node)
         if wanted is NOTHING:
@@ -124,7 +124,7 @@ class Reader:
             want = min(want * _GROWTH, MAX_TOP_K)
 
     def first_by_id(self, index: PineconeIndex, namespace: str, top_k: int, node: FilterNode | None) -> list[Match]:
-        """Answer a query of zeros, to which every vector is equally near."""
+        """Return the first records by id, with the score 0: the answer to a query of zeros."""
         first: list[Match] = []
         if node is not None and translate(node) is not EVERYTHING:
             found = self.matching(index, namespace, node, content=True)
@@ -138,7 +138,7 @@ class Reader:
     def _checked(
         self, index: PineconeIndex, namespace: str, hits: Sequence[Stored], top_k: int, node: FilterNode | None
     ) -> list[Match]:
-        """Return the first hits that really match, with their records."""
+        """Return the first hits that match the filter exactly, with their records."""
         found: list[Match] = []
         for start in range(0, len(hits), MAX_FETCH):
             part = hits[start : start + MAX_FETCH]
@@ -162,7 +162,7 @@ class Reader:
                     yield name, name
 
     def _escaped(self, index: PineconeIndex, namespace: str) -> Iterator[tuple[str, str]]:
-        """Yield ids and their encoded forms; those that only the record knows are asked for."""
+        """Yield ids that are not plain with their encoded forms, in order; fetches the ids behind digests."""
         encoded = [name for page in index.list_ids(namespace, names.ESCAPE) for name in page]
         known = {name: names.decode_id(name) for name in encoded}
         unknown = [name for name, identifier in known.items() if identifier is None]
@@ -177,12 +177,12 @@ def _metadata(stored: Stored | None) -> Mapping[str, object] | None:
 
 
 def _in_order(plain: Iterator[tuple[str, str]], escaped: Iterator[tuple[str, str]]) -> Iterator[str]:
-    """Merge ids that Pinecone lists in their order with those whose escaped forms have another one."""
+    """Merge plain ids, which Pinecone lists in order, with escaped ones, which it lists in another order."""
     return (name for _, name in heapq.merge(plain, escaped))
 
 
 def _chunks(ids: Iterator[str]) -> Iterator[Sequence[str]]:
-    """Cut a stream of ids in runs for one fetch each."""
+    """Cut a stream of ids in runs of one fetch each."""
     chunk: list[str] = []
     for name in ids:
         chunk.append(name)

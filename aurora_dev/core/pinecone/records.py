@@ -1,18 +1,18 @@
-"""Records as Pinecone keeps them: everything but the vector travels in the metadata.
+"""The form of records on Pinecone: everything but the vector is in the metadata.
 
 Pinecone holds strings, booleans, lists of strings, and numbers as 64-bit floats; it strips null, and keys cannot begin
-with ``$``. So keys of Aurora's own begin with ``aurora_``:
+with ``$``. Keys of Aurora's own begin with ``aurora_``:
 
 - ``aurora_content``: the text;
-- ``aurora_rev``: a digest of text and metadata, by which two machines and two indexes see whether they agree;
-- ``aurora_vector``: the generation of embedder whose vector the record has; absent where it has none;
+- ``aurora_rev``: a digest of text and metadata, for comparing two indexes, or the reads of two machines;
+- ``aurora_vector``: the generation of the embedder whose vector the record has; absent without a vector;
 - ``aurora_zero``: whether that vector is all zeros, which Pinecone cannot hold;
-- ``aurora_types``: what the metadata's own types cannot say, as JSON: whole numbers that were floats, whole numbers
-  beyond 2^53, empty lists;
-- ``aurora_id``: the id, where it is longer than Pinecone's.
+- ``aurora_types``: the types that Pinecone loses, as JSON: floats with whole values, whole numbers beyond 2^53, empty
+  lists;
+- ``aurora_id``: the id, if it is longer than Pinecone's limit.
 
-A key that Pinecone cannot take, or that would look like one of these, is ``aurora_key_`` and its UTF-8 in hexadecimal.
-NUL, which not every store takes within a text, is kept as two characters of Unicode's private use area.
+A key that Pinecone cannot take, or that would look like one of these, becomes ``aurora_key_`` and its UTF-8 in
+hexadecimal. NUL, which Pinecone may not keep in a text, becomes two characters of Unicode's private use area.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ def encode_text(text: str) -> str:
 
 
 def encode_metadata(record: Record) -> dict[str, Any]:
-    """Check a record and return the metadata that stand for it on Pinecone, without those of its vector.
+    """Check a record, and return its metadata on Pinecone, without the keys of its vector.
 
     Raises:
-        InvalidRequestError: It cannot be stored anywhere (see `aurora_dev.core.record_checks`), or it is larger than
-            Pinecone allows; the text names the record.
+        InvalidRequestError: No store takes it (see `aurora_dev.core.record_checks`), or it is larger than Pinecone
+            allows; the text names the record.
     """
     identifier, content, text = encode_record(record)
     encoded: dict[str, Any] = {}
@@ -101,21 +101,21 @@ def encode_metadata(record: Record) -> dict[str, Any]:
     if size > MAX_METADATA_BYTES:
         raise InvalidRequestError(
             f"record {identifier!r} has {size:,} bytes of text and metadata, and Pinecone holds "
-            f"{MAX_METADATA_BYTES:,} a record; nothing was written. Cut its text in parts"
+            f"{MAX_METADATA_BYTES:,} a record; nothing was written. Split its text"
         )
     return encoded
 
 
 def decode_record(encoded_id: str, metadata: Mapping[str, Any] | None, *, content: bool = True) -> Record:
-    """Return the record that metadata of Pinecone stand for, without its vector.
+    """Return the record of an id and its metadata on Pinecone, without its vector.
 
     Args:
         encoded_id: Pinecone's id.
-        metadata: As it came back.
-        content: Whether the text is wanted; else it is an empty string.
+        metadata: The metadata that Pinecone returned.
+        content: Whether to decode the text; else it is an empty string.
 
     Raises:
-        StoreCorruptError: Aurora did not write it.
+        StoreCorruptError: Aurora did not write the record.
     """
     if not metadata or CONTENT not in metadata:
         raise StoreCorruptError(
@@ -153,7 +153,7 @@ def metadata_bytes(metadata: Mapping[str, Any]) -> int:
 
 
 def _number(value: float, *, is_float: bool) -> float | int:
-    # Every number comes back as a 64-bit float; most of them (lines, counts) were whole ones.
+    # Every number comes back as a 64-bit float; most of them (lines, counts) were whole numbers.
     if is_float:
         return float(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -172,7 +172,7 @@ def _decode_text(text: str) -> str:
 
 
 def _revision(content: str, metadata_text: str) -> str:
-    # Sorted, so that the order in which metadata were given says nothing.
+    # Sorted, so that the order of the keys does not matter.
     canonical = json.dumps(json.loads(metadata_text), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256()
     for part in (content, canonical):

@@ -1,4 +1,8 @@
-"""How requests to Pinecone go out: in batches within its limits, several at a time, and again where that may help."""
+"""Batches, retries and worker threads for the requests of a store: within Pinecone's limits, several at a time.
+
+`Retries`, `Workers` and `Failure` know nothing of Pinecone but its errors, and would serve another remote store;
+`Upsert`, `upsert_batches` and `fetch_batches` are about its requests.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,15 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from aurora_dev.core.pinecone import errors
 from aurora_dev.core.pinecone.sparse import Sparse
+from aurora_dev.core.services.batching import batches
+from aurora_dev.core.services.retry import RetryPolicy
 from aurora_dev.errors import BackendUnavailableError, RateLimitedError, StoreClosedError
 from aurora_dev.log import get_logger
 
@@ -20,27 +26,25 @@ _log = get_logger(__name__)
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
-# Pinecone's limits of one request.
+# The limits of one request.
 MAX_BATCH = 1000  # records of an upsert, ids of a delete
 MAX_REQUEST_BYTES = 2_000_000  # "2 MB"; the smaller of its two meanings
 MAX_FETCH_URL = 6_000  # bytes of ids in one address: proxies refuse addresses of 8 KB
-MAX_FETCH = 100  # ids of one fetch: more would answer with megabytes
+MAX_FETCH = 100  # ids of one fetch: the answer to more would be megabytes
 MAX_TOP_K = 10_000
 
 DEFAULT_BATCH = 100
-MAX_CONCURRENCY = 64  # more would only meet Pinecone's limit of 100 writes a second and namespace
+MAX_CONCURRENCY = 64  # more would only reach Pinecone's limit of 100 writes a second and namespace
 DEFAULT_CONCURRENCY = 16  # requests at a time; the client's own ceiling of connections is at least 20
 
 _FLOAT_BYTES = 25  # the longest that JSON writes a 64-bit float, with its comma
 _INDEX_BYTES = 11
 _ENVELOPE_BYTES = 700  # names of the fields, an id and a namespace of full length
-_FIRST_WAIT = 0.5  # seconds
-_LONGEST_WAIT = 20.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Upsert:
-    """One vector of an upsert, dense or sparse, and how many bytes of JSON it takes at most."""
+    """One vector of an upsert, dense or sparse, with an upper bound of its size in JSON."""
 
     id: str
     metadata: dict[str, Any]
@@ -50,13 +54,13 @@ class Upsert:
 
     @property
     def size(self) -> int:
-        """Bytes of JSON, estimated from above."""
+        """Upper bound of its bytes in JSON."""
         dense = _FLOAT_BYTES * len(self.values) if self.values else 0
         sparse = (_FLOAT_BYTES + _INDEX_BYTES) * len(self.sparse["indices"]) if self.sparse else 0
         return self.metadata_bytes + dense + sparse + len(self.id) + _ENVELOPE_BYTES
 
     def as_vector(self) -> dict[str, Any]:
-        """Return it as the client takes it."""
+        """Return the vector in the client's format."""
         vector: dict[str, Any] = {"id": self.id, "metadata": self.metadata}
         if self.values is not None:
             vector["values"] = self.values
@@ -65,20 +69,13 @@ class Upsert:
         return vector
 
 
-def batches(sizes: Sequence[int], most: int, most_bytes: int = MAX_REQUEST_BYTES - _ENVELOPE_BYTES) -> Iterator[slice]:
-    """Cut a sequence in runs of at most ``most`` elements and ``most_bytes`` bytes; one that is larger stands alone."""
-    start, total = 0, 0
-    for place, size in enumerate(sizes):
-        if place > start and (place - start >= most or total + size > most_bytes):
-            yield slice(start, place)
-            start, total = place, 0
-        total += size
-    if start < len(sizes):
-        yield slice(start, len(sizes))
+def upsert_batches(sizes: Sequence[int], most: int) -> Iterator[slice]:
+    """Cut records of so many bytes into upserts of at most ``most`` records and Pinecone's number of bytes."""
+    return batches(sizes, most, MAX_REQUEST_BYTES - _ENVELOPE_BYTES)
 
 
 def fetch_batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Cut ids in runs that fit into the address of one request."""
+    """Cut ids in runs that fit into the address of one fetch."""
     sizes = [len(quote(identifier, safe="")) + len("&ids=") for identifier in ids]
     for part in batches(sizes, MAX_FETCH, MAX_FETCH_URL):
         yield ids[part]
@@ -86,30 +83,31 @@ def fetch_batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """When a request goes out again after the client itself gave up.
+    """Repeats a request after the client itself gave up.
 
     The client tries a request up to four times, with jitter and after the time that ``Retry-After`` asks for; but it
     stops doing so while more than a tenth of its requests to a host fail. These attempts come after that, and none
-    begins later than ``deadline`` seconds after the first: together they bound how long a call takes.
+    begins later than ``deadline`` seconds after the first: together they bound the time of a call.
 
     Attributes:
-        attempts: Further attempts after the first.
+        policy: How many further attempts there are, and the waits between them.
         deadline: Seconds from the start of the call.
-        sleep: Waits so many seconds; true where the store was closed meanwhile.
-        clock: Monotonic seconds.
-        jitter: Numbers in 0..1.
+        sleep: Waits so many seconds; returns true if the store was closed meanwhile.
+        clock: Returns monotonic seconds.
+        jitter: Returns random numbers in 0..1.
     """
 
-    attempts: int
+    policy: RetryPolicy
     deadline: float
     sleep: Callable[[float], bool]
     clock: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = random.random
 
     def run(self, request: Callable[[], _T], key: str, doing: str) -> _T:
-        """Send a request, and again where that may help.
+        """Send a request, and repeat it while another attempt may succeed.
 
         Raises:
+            StoreClosedError: The store was closed meanwhile.
             StoreError, InvalidRequestError: Our error for the client's; see `aurora_dev.core.pinecone.errors`.
         """
         started = self.clock()
@@ -117,39 +115,40 @@ class Retries:
         while True:
             try:
                 return request()
-            except Exception as error:  # the client's own are translated, any other goes on as it is
+            except Exception as error:  # the client's own errors are translated, any other is raised as it is
                 if isinstance(error, RuntimeError) and self.sleep(0):
-                    raise StoreClosedError("the store was closed during a request to Pinecone") from None
+                    raise _closed() from None
                 if not errors.is_clients(error):
                     raise
-                pause = self._pause(error, attempt)
+                pause = self.policy.pause(attempt, errors.retry_after(error), self.jitter())
                 late = self.clock() + pause - started >= self.deadline
-                if attempt >= self.attempts or late or not errors.is_passing(error):
-                    raise errors.translated(error, key, doing) from None  # the client's repeats headers
+                if attempt >= self.policy.max_retries or late or not errors.is_retried(error):
+                    raise errors.translated(error, key, doing) from None  # the client's error repeats headers
                 reason = type(error).__name__
             attempt += 1
             _log.debug("pinecone_retry", attempt=attempt, seconds=round(pause, 3), reason=reason)
             if self.sleep(pause):
                 raise StoreClosedError("the store was closed while a request to Pinecone was being repeated")
 
-    def _pause(self, error: Exception, attempt: int) -> float:
-        asked = errors.wait_asked(error)
-        wait_for = min(_FIRST_WAIT * 2.0**attempt, _LONGEST_WAIT) * (0.5 + 0.5 * self.jitter())
-        return wait_for if asked is None else asked + wait_for * 0.1
-
 
 @dataclass(slots=True)
 class Workers:
-    """Threads for the requests of one store; made with the first one, ended by `close`."""
+    """The worker threads of one store; started with the first request, ended by `close`. Thread-safe.
+
+    Attributes:
+        concurrency: Most requests at a time.
+    """
 
     concurrency: int
     _pool: ThreadPoolExecutor | None = None
+    _closed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def map(self, work: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
         """Apply a function to every item, several at a time, and return the results in the order of the items.
 
-        The first exception is raised when all have ended; what is not begun by then is not begun.
+        Raises:
+            Exception: The first error, after all calls have ended; see `settle` for the calls that are not begun.
         """
         results = self.settle(work, items)
         for result in results:
@@ -158,7 +157,7 @@ class Workers:
         return results  # type: ignore[return-value]  # no failures are among them
 
     def settle(self, work: Callable[[_T], _R], items: Sequence[_T]) -> list[_R | Failure]:
-        """Apply a function to every item; an exception of ours stands in the place of a result.
+        """Apply a function to every item, and return a `Failure` in the place of each result that has failed.
 
         After a failure that every other item would share (a refused key, a missing index), the rest is not begun.
         """
@@ -173,56 +172,80 @@ class Workers:
                 place = next(places, None)
                 if place is None:
                     break
-                pending[self._executor().submit(_attempt, work, items[place])] = place
+                pending[self._submit(_attempt, work, items[place])] = place
             if not pending:
                 break
             for future in wait(pending, return_when=FIRST_COMPLETED).done:
                 place = pending.pop(future)
-                result = results[place] = future.result()
-                stopped = stopped or (isinstance(result, Failure) and not result.passing)
+                result = results[place] = Failure(_closed(), temporary=False) if future.cancelled() else future.result()
+                stopped = stopped or (isinstance(result, Failure) and not result.temporary)
         return results
 
     def ahead(self, work: Callable[[_T], _R], items: Iterator[_T]) -> Iterator[_R]:
-        """Yield the results in the order of the items, with several being worked on ahead."""
+        """Yield the results in the order of the items, with several calls running ahead."""
         queue: list[Future[_R]] = []
         try:
             for item in items:
-                queue.append(self._executor().submit(work, item))
+                queue.append(self._submit(work, item))
                 if len(queue) >= self.concurrency:
-                    yield queue.pop(0).result()
+                    yield _result(queue.pop(0))
             while queue:
-                yield queue.pop(0).result()
+                yield _result(queue.pop(0))
         finally:
             for future in queue:
                 future.cancel()
 
     def close(self) -> None:
-        """End the threads after what they are doing; a later call makes new ones."""
+        """End the threads after their current calls, and drop the calls that wait; later calls are errors."""
         with self._lock:
+            self._closed = True
             pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _executor(self) -> ThreadPoolExecutor:
-        with self._lock:
+    def _submit(self, work: Callable[..., _R], *arguments: Any) -> Future[_R]:
+        """Start a call.
+
+        Raises:
+            StoreClosedError: `close` was called.
+        """
+        with self._lock:  # held until the call is queued: a pool that is shut down takes no calls
+            if self._closed:
+                raise _closed()
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix="aurora-pinecone")
-            return self._pool
+            return self._pool.submit(work, *arguments)
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What went wrong with one item; ``passing`` says whether it may go better with the others."""
+    """The error of one item.
+
+    Attributes:
+        error: The error.
+        temporary: Whether the other items may still succeed.
+    """
 
     error: Exception
-    passing: bool = True
+    temporary: bool = True
 
 
-_NOT_BEGUN = Failure(StoreClosedError("not begun, since another request had failed for good"))
+_NOT_BEGUN = Failure(StoreClosedError("the request was not sent, since another one had failed for good"))
+
+
+def _closed() -> StoreClosedError:
+    return StoreClosedError("the store was closed during a request to Pinecone")
+
+
+def _result(future: Future[_R]) -> _R:
+    try:
+        return future.result()
+    except CancelledError:  # `close` dropped it
+        raise _closed() from None
 
 
 def _attempt(work: Callable[[_T], _R], item: _T) -> _R | Failure:
     try:
         return work(item)
-    except Exception as error:  # kept for the caller, who raises it or tells what was stored
+    except Exception as error:  # kept for the caller, which raises it or reports what was stored
         return Failure(error, isinstance(error, BackendUnavailableError | RateLimitedError))

@@ -1,4 +1,4 @@
-"""A store on Pinecone once it is connected: its indexes, its notes, and what this process waits for."""
+"""A connected store on Pinecone: its indexes, its bookkeeping, and the writes that this process waits for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 
 from aurora_dev.core.pinecone import names
-from aurora_dev.core.pinecone.bookkeeping import EmbedderState, Notes
+from aurora_dev.core.pinecone.bookkeeping import Bookkeeping, EmbedderState
 from aurora_dev.core.pinecone.client import PineconeIndex
 from aurora_dev.core.pinecone.frequencies import FrequencyCache
 from aurora_dev.core.pinecone.layout import Layout
@@ -29,35 +29,37 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What is there once the store is connected.
+    """The parts of a connected store.
 
     Attributes:
         records: The index that is the truth.
-        vector: Values that this index takes for a record without a vector, if it is a dense one.
-        sparse: The same, if it is a sparse one.
+        bookkeeping: The facts that the store keeps about itself.
+        frequencies: The term statistics for keyword search.
+        vector: The values of a record without a vector in ``records``, if that index is dense.
+        sparse: The same, if it is sparse.
     """
 
     records: PineconeIndex
-    notes: Notes
+    bookkeeping: Bookkeeping
     frequencies: FrequencyCache
     vector: list[float] | None
     sparse: Sparse | None
 
     def changed(self, namespace: str, documents: int) -> None:
-        """Note that a namespace (Pinecone's name) was changed, and by how many documents."""
+        """Record that so many documents of a namespace (Pinecone's name) were changed."""
         self.frequencies.changed(namespace, documents)
-        self.notes.changed(namespace)
+        self.bookkeeping.changed(namespace)
 
 
 class Session:
-    """Connects a store once, and knows where each namespace is. Thread-safe.
+    """Connects a store once, and knows the indexes of each namespace. Thread-safe.
 
     Args:
         layout: Finds the indexes.
-        workers: For requests.
-        freshness: What this process has written.
+        workers: Runs the requests.
+        freshness: Knows the writes of this process that may not show yet.
         closed: Set when the store is closed.
-        visibility: Seconds to wait until what was written shows.
+        visibility: Seconds to wait until a write shows.
     """
 
     def __init__(
@@ -69,7 +71,11 @@ class Session:
         self._store: Opened | None = None
 
     def opened(self) -> Opened | None:
-        """Connect, once; ``None`` where there is no index yet and none can be made before an embedder is known."""
+        """Connect, once; ``None`` if there is no index yet, and none can be made before an embedder is known.
+
+        Raises:
+            StoreClosedError: The store is closed.
+        """
         if self._closed.is_set():
             raise StoreClosedError("the store is closed; everything acknowledged is kept. Open it again to use it")
         with self._lock:
@@ -78,9 +84,9 @@ class Session:
                 if records is None:
                     return None
                 vector, sparse = self._layout.probe()
-                notes = Notes(records, vector=vector, sparse=sparse, sleep=self._closed.wait)
-                frequencies = FrequencyCache(records, notes, self._workers)
-                self._store = Opened(records, notes, frequencies, vector, sparse)
+                bookkeeping = Bookkeeping(records, vector=vector, sparse=sparse, sleep=self._closed.wait)
+                frequencies = FrequencyCache(records, bookkeeping, self._workers)
+                self._store = Opened(records, bookkeeping, frequencies, vector, sparse)
             return self._store
 
     def recorded(self, embedder: EmbedderInfo) -> tuple[Opened, EmbedderState]:
@@ -90,13 +96,13 @@ class Session:
             EmbedderMismatchError: Another embedder is recorded, or none.
         """
         store = self.opened()
-        state = store.notes.embedder(anew=True) if store else None
+        state = store.bookkeeping.embedder(reread=True) if store else None
         if store is None or state is None or state.info != embedder:
-            raise switched(embedder, state)
+            raise embedder_switched(embedder, state)
         return store, state
 
     def target(self, store: Opened, namespace: str, state: EmbedderState | None) -> Target:
-        """Return where a namespace is read and written under an embedder."""
+        """Return the indexes and namespaces that hold one of our namespaces under an embedder."""
         encoded = names.encode_namespace(namespace)
         if state is None:
             return Target(store.records, encoded, None, "", "")
@@ -106,30 +112,30 @@ class Session:
         )
 
     def writable(self, store: Opened, namespace: str, state: EmbedderState | None) -> Target:
-        """Return where a namespace is written; a dense index that is gone is made anew, and all vectors are missing.
+        """Return the target of writes to a namespace; makes a dense index that was deleted again, without its vectors.
 
         Raises:
-            IndexNotFoundError: It is gone, and is not to be made.
+            IndexNotFoundError: The dense index was deleted, and may not be made.
         """
         target = self.target(store, namespace, state)
         if state is None or target.vectors is not None:
             return target
         index = self._layout.vectors_for(state.info.dimension)
         _log.warning("pinecone_vectors_lost", index=state.index, made=index)
-        anew = EmbedderState.of(state.info, index, state.switches + 1)
-        store.notes.set_embedder(anew)
-        return self.target(store, namespace, anew)
+        moved = EmbedderState.of(state.info, index, state.switches + 1)
+        store.bookkeeping.set_embedder(moved)
+        return self.target(store, namespace, moved)
 
-    def settled(self, namespace: str, *, strict: bool = False) -> Opened | None:
-        """Return the store when a namespace shows what this process has written to it.
+    def wait_visible(self, namespace: str, *, strict: bool = False) -> Opened | None:
+        """Wait until a namespace shows the writes of this process, and return the store.
 
         Raises:
-            BackendUnavailableError: It does not, for too long; only with ``strict``, else a line is logged.
+            BackendUnavailableError: They do not show in time; only with ``strict``, else a line is logged.
         """
         store = self.opened()
         if store is None:
             return None
-        target = self.target(store, namespace, store.notes.embedder())
+        target = self.target(store, namespace, store.bookkeeping.embedder())
         shown = self._freshness.wait(
             store.records, target.namespace, self._visibility, vector=store.vector, sparse=store.sparse
         )
@@ -145,14 +151,14 @@ class Session:
         if not shown:
             if strict:
                 raise BackendUnavailableError(
-                    f"what was written does not show after {self._visibility:g} s; it is stored all the same, and "
-                    "will show. Search again later, or raise visibility_timeout"
+                    f"the last writes do not show after {self._visibility:g} s. They are stored, and will show later. "
+                    "Search again, or raise visibility_timeout"
                 )
             _log.warning("pinecone_not_fresh", namespace=namespace, seconds=self._visibility)
         return store
 
     def discard_vectors(self, state: EmbedderState) -> None:
-        """Delete the vectors of an embedder that is not used any more; what stays behind is found by nobody."""
+        """Delete the vectors of an embedder that is no longer used; vectors that remain are found by no search."""
         try:
             index = self._layout.vectors(state.index, state.info.dimension)
             for name in index.facts()[1] if index is not None else ():
@@ -163,8 +169,8 @@ class Session:
             _log.warning("pinecone_old_vectors_left", index=state.index, error=error)
 
 
-def switched(embedder: EmbedderInfo, state: EmbedderState | None) -> EmbedderMismatchError:
-    """Return the error of who brings vectors of an embedder that is not the recorded one."""
+def embedder_switched(embedder: EmbedderInfo, state: EmbedderState | None) -> EmbedderMismatchError:
+    """Return the error for vectors made by a different embedder."""
     return EmbedderMismatchError(
         f"another process has switched the store from the embedder {embedder.name!r} to "
         f"{state.info.name if state else None!r}: nothing was written"

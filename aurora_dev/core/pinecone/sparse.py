@@ -1,11 +1,11 @@
 """Keyword search on Pinecone: BM25 as the inner product of two sparse vectors.
 
-A document's vector holds, for each of its terms, the saturated frequency ``f · (k1 + 1) / (f + k1 · (1 - b + b · l /
-mean))``; a query's holds the term's weight times its inverse document frequency (Robertson & Zaragoza, 2009). Terms are
-those of `aurora_dev.core.text.terms`, so that names are found as in the local index.
+The vector of a document holds, for each of its terms, the saturated frequency ``f · (k1 + 1) / (f + k1 · (1 - b + b · l
+/ mean))``. The vector of a query holds the weight of each term times its inverse document frequency (Robertson &
+Zaragoza, 2009). The terms are those of `aurora_dev.core.text.terms`, so that names are found as in the local index.
 
-Two things are approximate there. The mean length is a constant, because a document's vector must not depend on who
-wrote it and when. And document frequencies are those of a sample of the namespace (of all of it, while it is small).
+Two values are approximations. The mean length is a constant, because the vector of a document must not depend on the
+machine and the moment of its writing. Document frequencies come from a sample of the namespace (all of a small one).
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ import numpy as np
 from aurora_dev.core.keyword.index import K1, B
 from aurora_dev.core.text.terms import DEFINITION_PREFIX, document_terms, query_terms
 
-# What `document_terms` counts in a chunk of code or prose, on average: measured on this package and its documentation
-# with the chunker's default sizes.
+# The mean number of terms that `document_terms` counts in a chunk of code or prose, measured on this package and its
+# documentation with the chunker's default sizes.
 MEAN_LENGTH = 126.0
-MAX_TERMS = 1000  # non-zero values of a sparse vector that Pinecone takes
-SAMPLE_DOCUMENTS = 1000  # 100 read units; a term that none of them holds is rare enough
-_MOST_FREQUENCIES = 4500  # 8 characters each in base64: a record's metadata end at 40 KB
-# A document without any term still needs one non-zero value; no query asks for this one.
+MAX_TERMS = 1000  # most non-zero values of a sparse vector on Pinecone
+SAMPLE_DOCUMENTS = 1000  # 100 read units; a term that is in none of them is rare
+_MOST_FREQUENCIES = 4500  # 8 characters each in base64, within the 40 KB of a record's metadata
+# The dimension of a document without any term, which still needs one non-zero value; no query has it.
 _PLACEHOLDER = 0
 _LARGEST_INDEX = 2**32 - 1
 _CACHED_TERMS = 65_536
@@ -41,7 +41,7 @@ Sparse = dict[str, list[Any]]  # {"indices": whole numbers of 32 bits, "values":
 
 @lru_cache(maxsize=_CACHED_TERMS)
 def term_index(term: str) -> int:
-    """Return the dimension that stands for a term, 1..2^32 - 1, the same on every machine."""
+    """Return the dimension of a term, 1..2^32 - 1, the same on every machine."""
     digest = hashlib.blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "little") % _LARGEST_INDEX + 1
 
@@ -54,18 +54,18 @@ def document_vector(content: str, metadata: Mapping[str, Any]) -> Sparse:
     weights: dict[int, float] = {}
     for term, count in terms.items():
         index = term_index(term)
-        # Two terms that share a dimension (one pair in 2^32) count as one.
+        # Two terms with one dimension (one pair in 2^32) count as one term.
         weights[index] = weights.get(index, 0.0) + count * (K1 + 1.0) / (count + norm)
     return _sparse(weights or {_PLACEHOLDER: 1.0})
 
 
 def placeholder() -> Sparse:
-    """Return the sparse vector of a record that no query is to find."""
+    """Return a sparse vector that no query finds."""
     return _sparse({_PLACEHOLDER: 1.0})
 
 
 def query_vector(text: str, frequencies: Frequencies) -> Sparse | None:
-    """Return the sparse vector of a query, or ``None`` where it has no term."""
+    """Return the sparse vector of a query, or ``None`` if it has no term."""
     weights: dict[int, float] = {}
     for term, weight in query_terms(text).items():
         index = term_index(term)
@@ -78,18 +78,18 @@ def _sparse(weights: Mapping[int, float]) -> Sparse:
         kept = sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:MAX_TERMS]
         weights = dict(kept)
     indices = sorted(weights)
-    # Six digits: a float of 32 bits, which is what Pinecone keeps, holds seven.
+    # Six digits: Pinecone keeps floats of 32 bits, which hold seven.
     return {"indices": indices, "values": [float(f"{weights[index]:.6g}") for index in indices]}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frequencies:
-    """In how many documents of a namespace each dimension occurs, estimated from a sample.
+    """The document frequency of each dimension in a namespace, estimated from a sample.
 
     Attributes:
-        documents: Documents in the namespace when the sample was taken.
-        sampled: Documents in the sample.
-        counts: Dimension to the number of sampled documents that hold it.
+        documents: Number of documents in the namespace when the sample was taken.
+        sampled: Number of documents in the sample.
+        counts: Number of sampled documents that hold a dimension, by dimension.
     """
 
     documents: int
@@ -107,17 +107,17 @@ class Frequencies:
         return cls(max(documents, sampled), sampled, counts)
 
     def inverse(self, index: int) -> float:
-        """Return the inverse document frequency of a dimension, as Lucene's: above 0, the rarer the higher."""
+        """Return the inverse document frequency of a dimension by Lucene's formula: above 0, higher for rarer ones."""
         if not self.sampled:
-            return 1.0  # nothing is known: every term counts alike
+            return 1.0  # no sample: every term counts alike
         share = self.documents / self.sampled
-        # Whom no sampled document holds, about half a sampled document would: the sample only bounds it from above.
+        # A dimension in no sampled document counts as half a document: the sample only bounds its frequency from above.
         unseen = 0.5 if share > 1.0 else 0.0
         holders = min(self.counts.get(index, unseen) * share, float(self.documents))
         return math.log1p((self.documents - holders + 0.5) / (holders + 0.5))
 
     def to_text(self) -> str:
-        """Return the figures as text that fits into the metadata of one record; the rarest are left out."""
+        """Return the frequencies as text that fits into the metadata of one record; the rarest are left out."""
         kept = sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))[:_MOST_FREQUENCIES]
         indices = np.array([index for index, _ in kept], "<u4").tobytes()
         counts = np.array([min(count, 0xFFFF) for _, count in kept], "<u2").tobytes()
@@ -126,10 +126,10 @@ class Frequencies:
 
     @classmethod
     def from_text(cls, text: str) -> Frequencies:
-        """Read what `to_text` wrote.
+        """Read the text of `to_text`.
 
         Raises:
-            ValueError: It is damaged, or of another version.
+            ValueError: The text is damaged, or of another version.
         """
         try:
             figures = json.loads(text)

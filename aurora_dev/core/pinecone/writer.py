@@ -1,4 +1,4 @@
-"""The write side of the store on Pinecone: what is checked, in which order the indexes are written, what is told."""
+"""The write side of the store on Pinecone: checks of records, the order of writes, and reports of partial ones."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from aurora_dev.core.pinecone import names
 from aurora_dev.core.pinecone.client import PineconeIndex
 from aurora_dev.core.pinecone.read_your_writes import Freshness
 from aurora_dev.core.pinecone.records import VECTOR, ZERO, encode_metadata, metadata_bytes
-from aurora_dev.core.pinecone.requests import MAX_BATCH, Failure, Upsert, Workers, batches
+from aurora_dev.core.pinecone.requests import MAX_BATCH, Failure, Upsert, Workers, upsert_batches
 from aurora_dev.core.pinecone.sparse import document_vector
 from aurora_dev.core.record_checks import encode_vectors
 from aurora_dev.core.types import Record
 from aurora_dev.errors import PartialWriteError
 
-_DECIMALS = 9  # nine of ten values of a normalised vector are told apart by so many
+_DECIMALS = 9  # enough for nine of ten values of a normalised vector to stay the same float of 32 bits
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A record that was checked, as it goes out.
+    """A record that was checked, with the vectors that are sent for it.
 
     Attributes:
-        truth: For the index that holds the records.
-        vector: For the dense index; ``None`` where the record has no vector, or one of zeros.
+        id: Its id.
+        truth: The vector for the index that holds the records.
+        vector: The vector for the dense index; ``None`` if the record has no vector, or one of zeros.
     """
 
     id: str
@@ -36,18 +37,18 @@ class Prepared:
 
     @property
     def size(self) -> int:
-        """Bytes of the larger of its requests."""
+        """Upper bound of the bytes of the larger of its vectors in JSON."""
         return max(self.truth.size, self.vector.size if self.vector is not None else 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where one namespace is written.
+    """The indexes and namespaces of Pinecone that hold one of our namespaces.
 
     Attributes:
         records: The index that is the truth.
         namespace: Pinecone's name of the namespace there.
-        vectors: The dense index; ``None`` where no embedder is recorded yet.
+        vectors: The dense index; ``None`` if no embedder is recorded yet.
         vectors_namespace: The namespace of its present generation.
         generation: That generation.
     """
@@ -62,17 +63,17 @@ class Target:
 def prepare(
     records: Sequence[Record], *, dimension: int | None, generation: str, sparse: bool, probe: list[float] | None
 ) -> list[Prepared]:
-    """Check records, and make of them what goes out; of several with one id the last stays.
+    """Check records, and make the vectors that are sent for them; of several records with one id, the last counts.
 
     Args:
-        records: As the caller gave them.
-        dimension: Of the recorded embedder; ``None`` before there is one.
-        generation: Of that embedder.
+        records: The records of the caller.
+        dimension: The dimension of the recorded embedder; ``None`` before there is one.
+        generation: The generation of that embedder.
         sparse: Whether the index of the records is sparse.
-        probe: Values for a record in an index of records that is dense.
+        probe: The values of every record in a dense index of records.
 
     Raises:
-        InvalidRequestError: One cannot be stored; nothing was sent.
+        InvalidRequestError: A record cannot be stored; nothing was sent.
         DimensionMismatchError: A vector has another length; nothing was sent.
     """
     latest = {record.id: (record, encode_metadata(record)) for record in records}
@@ -92,16 +93,22 @@ def prepare(
             if row.any():
                 vector = Upsert(encoded, metadata, numbers[identifier], None, size)
             else:
-                truth[ZERO] = True  # Pinecone holds no vector of zeros, which is near to nothing anyway
+                truth[ZERO] = True  # Pinecone cannot hold a vector of zeros
         terms = document_vector(record.content, record.metadata) if sparse else None
         prepared.append(Prepared(identifier, Upsert(encoded, truth, probe, terms, size), vector))
     return prepared
 
 
 def short_numbers(matrix: npt.NDArray[np.float32]) -> list[list[float]]:
-    """Return floats of 64 bits that JSON writes in few digits, and that are the same floats of 32 bits.
+    """Round floats to few digits, such that each is the same float of 32 bits as before.
 
-    A request is billed by its size, and a float of 32 bits written out as one of 64 takes 20 characters instead of 11.
+    A request is billed by its size, and a float of 32 bits in the digits of 64 bits takes 20 characters instead of 11.
+
+    Args:
+        matrix: Shape (rows, columns), float32.
+
+    Returns:
+        The rows, as Python floats.
     """
     exact = matrix.astype(np.float64)
     rounded = np.round(exact, _DECIMALS)
@@ -112,12 +119,12 @@ def short_numbers(matrix: npt.NDArray[np.float32]) -> list[list[float]]:
 class Writer:
     """Writes batches, several at a time. Thread-safe.
 
-    Within a batch the vectors go first and the record last: whoever stops in between leaves a record as it was, which
-    an indexer then sees to be out of date and writes again.
+    Within a batch the vectors go first and the records last. A process that stops in between leaves the old records,
+    which an indexer then finds to be out of date and writes again.
 
     Args:
-        workers: For the requests.
-        freshness: Is told what was written.
+        workers: Runs the requests.
+        freshness: Records the writes.
         batch: Most records of a request.
     """
 
@@ -128,10 +135,10 @@ class Writer:
         """Store records.
 
         Raises:
-            PartialWriteError: Some were stored and some were not; it says which.
-            StoreError: None was.
+            PartialWriteError: Some were stored and some were not; the error names both.
+            StoreError: None was stored.
         """
-        slices = list(batches([one.size for one in prepared], self._batch))
+        slices = list(upsert_batches([record.size for record in prepared], self._batch))
         results = self._workers.settle(lambda part: self._store(target, prepared[part]), slices)
         failures = [result.error for result in results if isinstance(result, Failure)]
         if not failures:
@@ -139,7 +146,7 @@ class Writer:
         stored: list[str] = []
         failed: list[str] = []
         for part, result in zip(slices, results, strict=True):
-            (failed if isinstance(result, Failure) else stored).extend(one.id for one in prepared[part])
+            (failed if isinstance(result, Failure) else stored).extend(record.id for record in prepared[part])
         if not stored:
             raise failures[0]
         raise PartialWriteError(
@@ -150,7 +157,7 @@ class Writer:
         ) from failures[0]
 
     def delete(self, target: Target, ids: Sequence[str]) -> None:
-        """Delete by encoded id; whoever stops in between leaves records that are there as a whole or not at all.
+        """Delete records by encoded id; a process that stops in between leaves each record whole or deleted.
 
         Raises:
             StoreError: Some may have been deleted; deleting them again is safe.
@@ -161,15 +168,15 @@ class Writer:
 
     def _store(self, target: Target, batch: Sequence[Prepared]) -> None:
         if target.vectors is not None:
-            vectors = [one.vector for one in batch if one.vector is not None]
+            vectors = [record.vector for record in batch if record.vector is not None]
             if vectors:
                 number = target.vectors.upsert(target.vectors_namespace, vectors)
                 self._freshness.wrote(target.vectors, target.vectors_namespace, number, vectors)
-            without = [one.truth.id for one in batch if one.vector is None]
+            without = [record.truth.id for record in batch if record.vector is None]
             if without:
                 target.vectors.delete(target.vectors_namespace, without)
                 self._freshness.deleted(target.vectors, target.vectors_namespace, without)
-        truths = [one.truth for one in batch]
+        truths = [record.truth for record in batch]
         number = target.records.upsert(target.namespace, truths)
         self._freshness.wrote(target.records, target.namespace, number, truths)
 

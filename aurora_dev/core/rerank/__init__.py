@@ -1,1 +1,1 @@
-"""Rerankers and what they share."""
+"""Rerankers and their shared parts."""

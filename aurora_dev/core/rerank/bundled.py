@@ -1,9 +1,9 @@
 """The bundled cross-encoder: a small model, trained on code and prose, that ONNX Runtime runs without torch.
 
-A model's folder holds ``model.onnx`` (see `aurora_dev.core.onnx.bert_graph`), ``tokenizer.json``, ``config.json`` and
-``SHA256SUMS``. The configuration says what the model was trained on: ``max_tokens``, and ``text_format``, the version
-of the text that stands for a document (`aurora_dev.core.text.document_text.reranker_text`); ``positions`` is the most
-tokens that it can read at all, where those are more.
+The folder of a model holds ``model.onnx`` (see `aurora_dev.core.onnx.bert_graph`), ``tokenizer.json``, ``config.json``
+and ``SHA256SUMS``. The configuration says how the model was trained: ``max_tokens``, and ``text_format``, the version
+of the text of a document (`aurora_dev.core.text.document_text.reranker_text`). ``positions`` is the most tokens that it
+can read at all, if that is more.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aurora_dev.core.onnx.session import PairScorer, usable_threads
+from aurora_dev.core.arguments import check_whole
+from aurora_dev.core.onnx.session import Pair, PairScorer, usable_threads
 from aurora_dev.core.rerank import results as rerank_results
-from aurora_dev.core.rerank.cross_encoder import CrossEncoderModel, Pair, described
-from aurora_dev.core.rerank.local import DEFAULT_CACHE_SIZE, LocalReranker, check_whole, installed
+from aurora_dev.core.rerank.cross_encoder import CrossEncoderModel, described
+from aurora_dev.core.rerank.local import DEFAULT_CACHE_SIZE, LocalReranker, Reading, installed
 from aurora_dev.core.rerank.model_files import CHECKSUMS, DamagedModelError, read_verified
 from aurora_dev.core.rerank.results import Rerankable
 from aurora_dev.core.rerank.shared_model import SharedModel, shared_model
-from aurora_dev.core.rerank.window import Window, select_passage
+from aurora_dev.core.rerank.window import Window, select_window
 from aurora_dev.core.text.document_text import reranker_text
 from aurora_dev.core.types import RerankFusion, RerankWeights, SearchResult
 from aurora_dev.errors import AuroraError, InvalidRequestError, MissingDependencyError, ModelLoadError
@@ -37,14 +38,14 @@ _log = get_logger(__name__)
 BUNDLED_RERANKER = Path(__file__).resolve().parents[2] / "models" / "minilm-reranker"
 """The folder of the model in the wheel."""
 
-# The heading says what a document is, so that the window can be spent on why it was found. On held-back pairs, MRR
-# 0.78 against 0.73 of "head+best"; on packages, NDCG as high or higher (benchmarks/rerank_window.py).
+# The heading says what a document is, so the window can show why it was found. On held-back pairs, MRR 0.78 against
+# 0.73 of "head+best"; on packages, NDCG as high or higher (benchmarks/rerank_window.py).
 DEFAULT_WINDOW: Window = "best"
-# As many as keep a pair at a fifth of the time that torch takes for 400 characters with a model of MiniLM-L-6's shape.
+# Keeps a pair at a fifth of the time that torch takes for 400 characters with a model of MiniLM-L-6's shape.
 DEFAULT_MAX_DOCUMENT_CHARS = 256
-# A heading has up to four parts of a path and a symbol, each shortened; a longer first line is text.
+# Characters. A heading has up to four parts of a path and a symbol, each shortened; a longer first line is text.
 _LONGEST_HEADING = 250
-# Pairs between two looks whether anybody still waits: a tenth of a second, and long enough to keep all threads busy.
+# Pairs between two checks whether a caller still waits: a tenth of a second, and enough to keep all threads busy.
 _BATCH_SIZE = 32
 _MODEL, _TOKENIZER, _CONFIG = "model.onnx", "tokenizer.json", "config.json"
 _FORMAT = 1
@@ -54,19 +55,19 @@ _TEXT_FORMAT = 1
 class ONNXReranker(LocalReranker):
     """Scores with a cross-encoder in Aurora's own format.
 
-    The model was trained on documents that begin with a line that says where they stand, which `rerank` writes and a
-    search gives: that line is always read, and the window is taken of the text below it.
+    The model was trained on documents whose first line is a heading: their path and symbol. `rerank` and searches add
+    that line. It is always read, and the window is taken from the text below it.
 
-    The model loads on first use, once per process for each (folder, max_tokens, threads), and its users queue for it;
-    while it loads or scores, an event loop runs on. Each pair is scored alone, so that its score depends on nothing
+    The model loads on first use, once per process for each (folder, max_tokens, threads), and its users queue for it.
+    While it loads or scores, an event loop runs on. Each pair is scored alone, so that its score depends on nothing
     else, to the last bit; several threads score side by side.
 
     Args:
-        folder: Of the model.
-        max_tokens: Most tokens of query and document together, as far as the model can read so many; ``None`` is what
-            it was trained on.
+        folder: The folder of the model.
+        max_tokens: Most tokens of query and document together, up to the number that the model can read; ``None`` is
+            the number that it was trained on.
         max_document_chars: Most characters of a document that are read, below its heading.
-        window: Which part of a longer document is read; see `aurora_dev.core.rerank.window`.
+        window: The part of a longer document that is read; see `aurora_dev.core.rerank.window`.
         threads: How many pairs are scored at once; ``None`` is one for each core that the process may use, at most 4.
         cache_size: Scores that are kept for repeated queries, about 250 bytes each; 0 keeps none.
 
@@ -98,14 +99,8 @@ class ONNXReranker(LocalReranker):
         load = functools.partial(_load, self.folder, max_tokens, self.threads)
         key = ("onnx", self.folder, max_tokens, self.threads)
         shared: SharedModel[CrossEncoderModel] = shared_model(key, load, "aurora-reranker")
-        super().__init__(
-            f"bundled/{self.folder.name}" if bundled else str(folder),
-            shared,
-            window=window,
-            max_document_chars=max_document_chars,
-            batch_size=_BATCH_SIZE,
-            cache_size=cache_size,
-        )
+        reading = Reading(max_document_chars, window, cache_size=cache_size)
+        super().__init__(f"bundled/{self.folder.name}" if bundled else str(folder), shared, reading, _BATCH_SIZE)
 
     def prefetch(self) -> None:
         """Begin to load the model in the background, as a search does while its first stage runs."""
@@ -123,11 +118,11 @@ class ONNXReranker(LocalReranker):
         texts = rerank_results.contents(results)
         return [reranker_text(text, _metadata(result)) for text, result in zip(texts, results, strict=True)]
 
-    def _passage(self, query: str, text: str) -> str:
+    def _window_of(self, query: str, text: str) -> str:
         heading, line_break, content = text.partition("\n")
         if len(heading) > _LONGEST_HEADING:
             heading, line_break, content = "", "", text
-        return heading + line_break + select_passage(query, content, self.max_document_chars, self.window)
+        return heading + line_break + select_window(query, content, self.max_document_chars, self.window)
 
 
 BUNDLED_FUSION = RerankFusion(
@@ -140,11 +135,11 @@ BUNDLED_FUSION = RerankFusion(
     by_keyword=3,
     outlines=8,
 )
-"""For `aurora_dev.core.rerank.bundled.BundledReranker`.
+"""The weights of `BundledReranker` in a blend with the first stage.
 
-NDCG@10 on the 18 tuning packages and repositories is 0.854 beside 0.821 of the first stage, and 0.847 where each is
-judged with the weights that were best on the others; MRR@10 on 681 validation pairs is 0.542 beside 0.445. ``name`` is
-hardly measured, since nearly all such queries there are settled; ``notes`` is no more than a start.
+NDCG@10 on the 18 tuning packages and repositories is 0.854 against 0.821 of the first stage, and 0.847 if each is
+judged with the weights that were best on the others. MRR@10 on 681 validation pairs is 0.542 against 0.445. ``name`` is
+hardly measured, since the first stage settles nearly all such queries there; ``notes`` is only a first guess.
 """
 
 
@@ -152,7 +147,7 @@ class BundledReranker(ONNXReranker):
     """The model that ships with Aurora; see its card in ``aurora_dev/models/minilm-reranker``.
 
     Args:
-        **options: Those of `ONNXReranker`, without the folder.
+        **options: The options of `ONNXReranker`, without the folder.
     """
 
     fusion = BUNDLED_FUSION
@@ -162,7 +157,7 @@ class BundledReranker(ONNXReranker):
 
 
 class MissingRuntimeError(MissingDependencyError):
-    """ONNX Runtime is a dependency of Aurora itself, not of an extra."""
+    """ONNX Runtime is not installed; it is a dependency of Aurora itself, not of an extra."""
 
     def __init__(self) -> None:
         super().__init__("The bundled reranker", extra="", package="onnxruntime")
@@ -175,7 +170,7 @@ class MissingRuntimeError(MissingDependencyError):
 
 
 def has_bundled_reranker() -> bool:
-    """Whether this installation has the model; one without it was built without, or is damaged."""
+    """Return whether this installation has the model; a build may leave it out."""
     return (BUNDLED_RERANKER / _MODEL).is_file()
 
 
@@ -183,7 +178,7 @@ def _load(folder: Path, max_tokens: int | None, threads: int) -> CrossEncoderMod
     begun = time.perf_counter()
     try:
         model = _open(folder, max_tokens, threads)
-    except Exception as error:  # ONNX Runtime and tokenizers raise errors of their own; all of it means: no model
+    except Exception as error:  # ONNX Runtime and tokenizers raise errors of many kinds
         reason = str(error) if isinstance(error, DamagedModelError) else described(error)
         _log.warning("reranker_load_failed", model=str(folder), reason=reason)
         raise ModelLoadError(_cannot(folder, reason)) from error

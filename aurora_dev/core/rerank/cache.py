@@ -1,4 +1,4 @@
-"""A bounded memory of scores, so that a repeated query costs a look-up."""
+"""A cache of scores with least-recently-used eviction, so that a repeated query needs no model."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 
-_KEY_BYTES = 16  # 128 bits: no two pairs of any project share a key
+_KEY_BYTES = 16  # 128 bits, so that keys do not collide
 
 
 def pair_keys(settings: Sequence[str], query: str, texts: Iterable[str]) -> list[bytes]:
-    """Return one key for each (settings, query, text): what may change a score is in it.
+    """Return one key for each (settings, query, text).
 
     Args:
-        settings: Model revision, backend, window, lengths: whatever else the score depends on.
+        settings: Everything else that a score depends on: model revision, backend, window, lengths.
         query: The query.
-        texts: Whole documents, so that a key costs no choice of a window.
+        texts: Whole documents, so that a key needs no choice of a window.
 
     Returns:
         16 bytes each, in input order.
@@ -35,7 +35,7 @@ def pair_keys(settings: Sequence[str], query: str, texts: Iterable[str]) -> list
 
 
 class ScoreCache:
-    """The most recently used scores by key; thread-safe.
+    """The most recently used scores, by key; thread-safe.
 
     Args:
         size: Most entries that are kept (about 250 bytes each); 0 keeps none.
@@ -50,7 +50,7 @@ class ScoreCache:
         return len(self._scores)
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, float]:
-        """Return the scores that are known, and count them as used now."""
+        """Return the known scores, and mark them as used now."""
         with self._lock:
             found = {}
             for key in keys:
@@ -61,7 +61,7 @@ class ScoreCache:
             return found
 
     def put_many(self, scores: Mapping[bytes, float]) -> None:
-        """Keep scores, and forget the least recently used beyond the size."""
+        """Keep scores, and evict the least recently used ones beyond the size."""
         with self._lock:
             for key, score in scores.items():
                 self._scores[key] = score
@@ -70,6 +70,6 @@ class ScoreCache:
                 self._scores.popitem(last=False)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all scores."""
         with self._lock:
             self._scores.clear()

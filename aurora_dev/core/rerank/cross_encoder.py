@@ -1,6 +1,6 @@
-"""What a loaded cross-encoder is and how it is asked: batches, memory, the meaning of its figures.
+"""A loaded cross-encoder: batches, memory, the meaning of its figures; and checks of models before and after loading.
 
-Loading itself is in `aurora_dev.core.reranker`, the only module of this stage that imports torch; here it is passed in.
+The loading itself is in `aurora_dev.core.reranker`, the only module of this stage that imports torch.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from aurora_dev.core.onnx.session import Pair
 from aurora_dev.core.rerank.known_models import DEFAULT_MODEL
 from aurora_dev.core.rerank.shared_model import Cancelled
 from aurora_dev.errors import RerankError
@@ -22,21 +23,18 @@ from aurora_dev.log import get_logger
 
 _log = get_logger(__name__)
 
-Pair: TypeAlias = tuple[str, str]
-
-# Kernels round differently for other batch shapes: by 1e-8 for a model of toy size, by up to 1e-5 of a logit for one of
-# MiniLM's. Fewer digits would hide more of that, and tie what a model tells apart.
+# Digits of a figure that are kept. Kernels round differently for other batch shapes: by 1e-8 for a toy model, by up to
+# 1e-5 of a logit for one of MiniLM's size. Fewer digits would hide more of that, and tie documents that the model tells
+# apart.
 _DECIMALS = 6
 # Beyond this a sigmoid is 0 or 1 in float64; keeps exp() from overflowing.
 _LARGEST_LOGIT = 700.0
-
-
-# What transformers calls a network that ends in a layer for labels.
-_HEADED = "ForSequenceClassification"
+# The end of transformers' names for networks with a layer for labels.
+LABELLED = "ForSequenceClassification"
 
 
 class NotARerankerError(Exception):
-    """A model loaded, and its output is no relevance."""
+    """A model loaded, but its output is not a relevance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +42,11 @@ class CrossEncoderModel:
     """A loaded model.
 
     Attributes:
-        name: What a person calls it.
-        predict: Takes (query, text) pairs as one batch, gives one figure for each, higher is better.
+        name: The model's name or folder, for messages.
+        predict: Takes (query, text) pairs as one batch and gives one figure for each, higher is better.
         revision: Changes whenever the same pair may get another figure.
         probabilities: Whether the figures are in 0..1 already; else they are logits.
-        free_memory: Gives an accelerator's cached memory back.
+        free_memory: Frees the cached memory of an accelerator.
     """
 
     name: str
@@ -58,14 +56,14 @@ class CrossEncoderModel:
     free_memory: Callable[[], None]
 
     def raw_scores(self, pairs: list[Pair], batch_size: int, abandoned: threading.Event) -> list[float]:
-        """Return the figure of each pair; what else is in its batch changes it by 1e-5 at most.
+        """Return the figure of each pair; the other pairs of its batch change it by 1e-5 at most.
 
         An out-of-memory error is retried once with half the batch.
 
         Args:
-            pairs: Neighbours share a batch, and are padded to its longest.
+            pairs: Pairs of (query, text). Neighbours share a batch, and are padded to its longest.
             batch_size: Most pairs of a batch.
-            abandoned: Looked at between two batches; once set, the work stops.
+            abandoned: Stops the work between two batches once it is set.
 
         Raises:
             RerankError: Out of memory again, another failure, a wrong number of figures, or one that is not finite.
@@ -93,13 +91,13 @@ class CrossEncoderModel:
         return (1.0 / (1.0 + np.exp(-np.clip(raw, -_LARGEST_LOGIT, _LARGEST_LOGIT)))).astype(np.float32)
 
     def _figures(self, batch: list[Pair], *, may_retry: bool) -> npt.NDArray[np.float64] | None:
-        """Return the figures of one batch; ``None`` where memory ran out and a smaller batch may do.
+        """Return the figures of one batch; ``None`` if memory ran out and a smaller batch may do.
 
         The exception ends here, since its traceback keeps the tensors of the batch alive.
         """
         try:
             values = np.asarray(self.predict(batch), dtype=np.float64)
-        except Exception as error:  # whatever a model raises is reported as one kind of error
+        except Exception as error:  # models raise any kind of error
             if may_retry and _is_out_of_memory(error):
                 return None
             hint = "; a smaller batch_size or max_length needs less" if _is_out_of_memory(error) else ""
@@ -117,27 +115,14 @@ class CrossEncoderModel:
         return RerankError(f"Reranking failed for model {self.name}: {cause}")
 
 
-class Scored(NamedTuple):
-    """The figures of a call's texts, in input order, and how many of them the cache knew."""
-
-    raw: npt.NDArray[np.float64]
-    relevance: npt.NDArray[np.float32]
-    cache_hits: int
-
-    @classmethod
-    def none(cls) -> Scored:
-        """Return what no text gives."""
-        return cls(np.zeros(0), np.zeros(0, np.float32), 0)
-
-
 def described(error: BaseException) -> str:
-    """Return an exception's type and text in one line of prose."""
+    """Return the type and text of an exception in one line."""
     text = " ".join(str(error).split()).rstrip(".")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    # torch raises OutOfMemoryError on accelerators and a plain RuntimeError from its CPU allocator.
+    # torch raises OutOfMemoryError on accelerators, and a plain RuntimeError from its CPU allocator.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     text = str(error).lower()
@@ -145,9 +130,9 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 
 def model_folder(model_name: str) -> Path | None:
-    """Return the local folder that a name means (which may not exist), or ``None`` for a name on the Hub."""
+    """Return the local folder that a name stands for (it may not exist), or ``None`` for a name on the Hub."""
     path = Path(model_name).expanduser()
-    with contextlib.suppress(OSError):  # a name that is no path on this system is none of ours
+    with contextlib.suppress(OSError):  # a name that cannot be a path on this system
         if path.exists():
             return path.resolve()
     looks_local = path.is_absolute() or model_name.startswith((".", "~")) or "\\" in model_name
@@ -155,7 +140,7 @@ def model_folder(model_name: str) -> Path | None:
 
 
 def load_advice(model_name: str, error: Exception) -> str:
-    """Return what to try after a load that failed."""
+    """Return the advice for a load that failed."""
     if isinstance(error, NotARerankerError):
         return f"Choose a cross-encoder with one output, such as {DEFAULT_MODEL}."
     if isinstance(error, ImportError):
@@ -169,8 +154,8 @@ def load_advice(model_name: str, error: Exception) -> str:
     )
 
 
-def refuse_what_is_no_reranker(model: Any) -> None:
-    """Raise `NotARerankerError` where a loaded ``CrossEncoder`` does not give one trained figure for each pair."""
+def require_reranker(model: Any) -> None:
+    """Raise `NotARerankerError` if a loaded ``CrossEncoder`` does not give one trained figure for each pair."""
     labels = int(getattr(model, "num_labels", 1) or 1)
     if labels != 1:
         raise NotARerankerError(
@@ -178,19 +163,19 @@ def refuse_what_is_no_reranker(model: Any) -> None:
         )
     network = getattr(model, "model", None)
     saved = getattr(getattr(network, "config", None), "architectures", None) or []
-    if type(network).__name__.endswith(_HEADED) and saved and not any(name.endswith(_HEADED) for name in saved):
+    if type(network).__name__.endswith(LABELLED) and saved and not any(name.endswith(LABELLED) for name in saved):
         raise NotARerankerError(
-            f"it was saved as {saved[0]}, without the layer that gives a score, and transformers has made one up, of "
-            "random numbers"
+            f"it was saved as {saved[0]}, without the layer that gives a score, and transformers has filled that layer "
+            "with random numbers"
         )
 
 
 def output_activation(model: Any, nn: Any) -> tuple[Any, bool]:
-    """Return the activation to ask a ``CrossEncoder`` for, and whether what comes out is a probability already.
+    """Return the activation to ask a ``CrossEncoder`` for, and whether its output is a probability already.
 
-    Decided from what the model is, never from the figures of a batch: where the last stage of the network is a
-    sigmoid, its output is used as it is; where sentence-transformers is configured to put ``Identity`` or ``Sigmoid``
-    on top, that is taken off and the logits are used; any other activation belongs to the model and stays.
+    Decided from the model, never from the figures of a batch. If the last stage of the network is a sigmoid, its output
+    is used as it is. If sentence-transformers is configured to put ``Identity`` or ``Sigmoid`` on top, that is taken
+    off, and the logits are used. Any other activation belongs to the model and stays.
 
     Args:
         model: A loaded ``CrossEncoder``.
@@ -205,14 +190,14 @@ def output_activation(model: Any, nn: Any) -> tuple[Any, bool]:
 
 
 def _ends_in_sigmoid(model: Any, nn: Any) -> bool:
-    """Whether the last stage is a sigmoid: a module of its own, or the activation of a dense layer."""
+    """Return whether the last stage is a sigmoid: a module of its own, or the activation of a dense layer."""
     stages = list(model.children())
     last = stages[-1] if stages else None
     return isinstance(last, nn.Sigmoid) or isinstance(getattr(last, "activation_function", None), nn.Sigmoid)
 
 
 def model_revision(model: Any, name: str, folder: Path | None) -> str:
-    """Return the name and commit of a Hub model; of another folder, its path and its files' sizes and times."""
+    """Return the name and commit of a Hub model; for another folder its path, and the sizes and times of its files."""
     if folder is not None and folder.parent.name == "snapshots":
         return f"{name}@{folder.name}"  # the layout of the Hub's cache: a folder for each commit
     if folder is None:
@@ -223,7 +208,7 @@ def model_revision(model: Any, name: str, folder: Path | None) -> str:
 
 
 def cached_snapshot(name: str, home: str | None) -> Path | None:
-    """Return the folder of a Hub model's latest revision that is on this disk; asks no network."""
+    """Return the folder of the latest revision of a Hub model on this disk; uses no network."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
@@ -235,23 +220,23 @@ def cached_snapshot(name: str, home: str | None) -> Path | None:
 
 
 def onnx_options(device: str) -> dict[str, Any]:
-    """Return how an ONNX Runtime session is to be built: where, and with threads that do not spin."""
-    # ONNX Runtime's own class, by way of what builds the session.
+    """Return the options for a session that optimum builds: the provider, and threads that do not spin."""
+    # The class of ONNX Runtime, imported through optimum: `core.onnx.session` alone imports ONNX Runtime.
     from optimum.onnxruntime.modeling import SessionOptions  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
     session = SessionOptions()
-    # Threads that spin while they wait take the cores from whoever works: on 2 cores that others use as well, a pair
-    # took 53 ms with spinning and 18 ms without (benchmarks/results/rerank.md).
+    # Threads that spin while they wait take cores from other work: on 2 cores that others use as well, a pair took
+    # 53 ms with spinning and 18 ms without (benchmarks/results/rerank.md).
     session.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options: dict[str, Any] = {"session_options": session}
     if device == "cpu":
-        # The default is the first of the list: with an accelerator at hand, not the CPU that was asked for.
+        # By default, the first of the list runs the model: with an accelerator, not the CPU that was asked for.
         options["provider"] = "CPUExecutionProvider"
     return options
 
 
 def require_file(folder: Path | None, file: str | None) -> None:
-    """Raise `FileNotFoundError` where a model has no such file: optimum would export the float32 model in its place."""
+    """Raise `FileNotFoundError` if a model has no such file: optimum would export the float32 model in its place."""
     if folder is None or file is None or (folder / file).is_file():
         return
     others = [path for pattern in ("*.onnx", "*.xml") for path in folder.rglob(pattern)]

@@ -1,6 +1,7 @@
-"""What reranking services want to be asked and what they answer; pure functions.
+"""The formats of rerank services: requests, replies, limits, and the addresses that tell them; pure functions.
 
-Shapes, limits and kinds of score are those that each service documents:
+A new service is one `RerankFormat` in `FORMATS`; no other module names a format. Shapes, limits and kinds of score are
+those that each service documents:
 
 - Cohere v1 and v2: https://docs.cohere.com/v1/reference/rerank and https://docs.cohere.com/reference/rerank
 - Jina: https://api.jina.ai/redoc (``/v1/rerank``)
@@ -24,16 +25,17 @@ import httpx
 import numpy as np
 import numpy.typing as npt
 
+from aurora_dev.core.services.batching import batches
 from aurora_dev.errors import InvalidRequestError
 
 ScoreKind: TypeAlias = Literal["probability", "logit", "similarity"]
 SCORE_KINDS: tuple[ScoreKind, ...] = get_args(ScoreKind)
 
-# Half precision rounds a probability of 1 to at most this much above it; more is no rounding.
+# Half precision rounds a probability of 1 up by at most this much.
 _TOLERANCE = 1e-3
 _SCORE_FIELDS = ("relevance_score", "score")
-_BARE = ""  # the reply itself is the list
-_LISTED_NAMES = 5
+_BARE = ""  # the field name of a reply that is itself the list
+_LISTED_NAMES = 5  # fields of a wrong reply that an error names
 
 
 class ReplyError(ValueError):
@@ -42,24 +44,29 @@ class ReplyError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RerankFormat:
-    """How one kind of service is asked and read.
+    """The format of one kind of service.
 
     Attributes:
-        name: What ``api_format`` calls it.
-        path: Of its endpoint; completes an address without one.
-        text_fields: Where the documents stand in a request.
-        top_field: Where the number of results to return stands; empty where the service has no such number.
-        extra: What else a request holds.
-        score_field: The setting that asks for logits where the service can give both, else empty.
-        reply_fields: Lists that a reply may be: of objects with ``index`` and a score, or of plain scores; the
-            empty name is the reply itself.
-        scores: What its scores are unless the caller says otherwise.
+        name: Its name in ``api_format``.
+        path: The path of its endpoint; completes an address without one.
+        text_fields: The fields of a request that hold the documents.
+        top_field: The field for the number of results; empty if the service has no such field.
+        extra: Further fields of a request.
+        score_field: The field that asks for logits; empty if the service gives one kind of score only.
+        reply_fields: The fields of a reply that may hold the list of scores: objects with ``index`` and a score, or
+            plain scores. The empty name is the reply itself.
+        scores: The kind of its scores.
         max_documents: Most documents in a request.
-        max_request_bytes: Most UTF-8 bytes of a request's texts, the query counted once for each document.
-        max_pair_bytes: Most UTF-8 bytes of query and document together; ``None`` where the service cuts by itself.
+        max_request_bytes: Most UTF-8 bytes of the texts in a request, the query counted once for each document.
+        max_pair_bytes: Most UTF-8 bytes of query and document together; ``None`` if the service cuts by itself.
         max_document_chars: Most characters of a document that are sent.
-        default_model: For the vendor's own host, where a model has to be named.
+        default_model: The model for the vendor's own host, which has to be named.
         takes_model: Whether a request may name a model; a server of one model has no such field.
+        aliases: Other names in ``api_format``.
+        hosts: Domains of the vendor; ``auto`` tells the format by them.
+        host_path: The beginning of the path at these hosts; of several formats of a host, the first that fits counts.
+        paths: Paths that only this kind of server has; ``auto`` tells the format by them.
+        port: A port that only this kind of server listens on; ``auto`` tells the format by it.
     """
 
     name: str
@@ -76,12 +83,27 @@ class RerankFormat:
     max_document_chars: int = 8_000
     default_model: str = ""
     takes_model: bool = True
+    aliases: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    host_path: str = ""
+    paths: tuple[str, ...] = ()
+    port: int | None = None
 
 
 # Cohere recommends no more than 1,000 documents in a request and cuts documents itself (v2: max_tokens_per_doc, 4,096).
 # Its scores are normalised to 0..1.
-COHERE_V2 = RerankFormat("cohere-v2", "/v2/rerank", default_model="rerank-v3.5")
-COHERE_V1 = RerankFormat("cohere-v1", "/v1/rerank", extra={"return_documents": False}, default_model="rerank-v3.5")
+_COHERE_HOSTS = ("cohere.com", "cohere.ai")
+COHERE_V1 = RerankFormat(
+    "cohere-v1",
+    "/v1/rerank",
+    extra={"return_documents": False},
+    default_model="rerank-v3.5",
+    hosts=_COHERE_HOSTS,
+    host_path="/v1",
+)
+COHERE_V2 = RerankFormat(
+    "cohere-v2", "/v2/rerank", default_model="rerank-v3.5", aliases=("cohere",), hosts=_COHERE_HOSTS
+)
 # Jina documents no number of documents; requests of 100 run at the same time. return_documents is true by default.
 JINA = RerankFormat(
     "jina",
@@ -89,9 +111,10 @@ JINA = RerankFormat(
     extra={"return_documents": False},
     max_documents=100,
     default_model="jina-reranker-v2-base-multilingual",
+    hosts=("jina.ai",),
 )
-# Voyage takes 1,000 documents, and 100,000 tokens (query × documents + documents) for the smallest of its limits; at
-# about three bytes a token.
+# Voyage takes 1,000 documents, and 100,000 tokens (query × documents + documents) in the smallest of its limits, of
+# about three bytes each.
 VOYAGE = RerankFormat(
     "voyage",
     "/v1/rerank",
@@ -100,6 +123,7 @@ VOYAGE = RerankFormat(
     reply_fields=("data",),
     max_request_bytes=300_000,
     default_model="rerank-2.5",
+    hosts=("voyageai.com",),
 )
 # --max-client-batch-size is 32 and --payload-limit 2 MB by default; without truncate, a long text is refused (413).
 TEI = RerankFormat(
@@ -112,21 +136,28 @@ TEI = RerankFormat(
     reply_fields=(_BARE, "scores"),
     max_documents=32,
     takes_model=False,
+    aliases=("huggingface",),
 )
 # A pair has to fit into the physical batch (--ubatch-size, 512 tokens by default), else the whole request is refused
 # ("input is too large to process"); code has about two and a half bytes a token. Scores are the model's logits.
 LLAMACPP = RerankFormat(
-    "llamacpp", "/v1/rerank", scores="logit", max_documents=64, max_pair_bytes=1_280, max_document_chars=1_200
+    "llamacpp",
+    "/v1/rerank",
+    scores="logit",
+    max_documents=64,
+    max_pair_bytes=1_280,
+    max_document_chars=1_200,
+    paths=("/reranking", "/v1/reranking"),
 )
-# No limit of its own; -1 cuts at the model's length, where longer input would be refused (400). The activation of the
-# model, a sigmoid for one output, is applied by default. It returns every text, hence the smaller requests.
+# No limit of its own; -1 cuts at the model's length, since longer input is refused (400). The activation of the model,
+# a sigmoid for one output, is applied by default. Requests are smaller because it returns every text.
 VLLM = RerankFormat("vllm", "/rerank", extra={"truncate_prompt_tokens": -1}, max_documents=256)
 # INFINITY_MAX_CLIENT_BATCH_SIZE is 2,048; it runs 32 pairs at a time by default.
 INFINITY = RerankFormat(
-    "infinity", "/rerank", extra={"return_documents": False}, score_field="raw_scores", max_documents=256
+    "infinity", "/rerank", extra={"return_documents": False}, score_field="raw_scores", max_documents=256, port=7997
 )
-# For a service that is not known by its address: the smallest of the limits, and every shape of reply. TEI wants
-# "texts", all the others "documents"; each ignores the field that it does not know.
+# For a service that its address does not tell: the smallest of the limits, and every shape of reply. TEI reads "texts",
+# all others "documents", and each ignores the field that it does not know.
 PLAIN = RerankFormat(
     "plain",
     "/rerank",
@@ -134,25 +165,21 @@ PLAIN = RerankFormat(
     extra={"truncate": True},
     reply_fields=("rankings", "results", "data", "scores", _BARE),
     max_documents=32,
+    aliases=("rankings", "generic"),
 )
 
 FORMATS: Mapping[str, RerankFormat] = {
     each.name: each for each in (COHERE_V1, COHERE_V2, JINA, VOYAGE, TEI, LLAMACPP, VLLM, INFINITY, PLAIN)
 }
-_OTHER_NAMES = {"cohere": COHERE_V2, "huggingface": TEI, "rankings": PLAIN, "generic": PLAIN}
-_HOSTS = {"cohere.com": COHERE_V2, "cohere.ai": COHERE_V2, "jina.ai": JINA, "voyageai.com": VOYAGE}
-_INFINITY_PORT = 7997
-# Where only one of the services listens.
-_PATHS = {"/reranking": LLAMACPP, "/v1/reranking": LLAMACPP}
-# Of Jina's models these give the cosine of query and document, which may be below 0.
+# Models, whatever serves them, whose score is the cosine of query and document, which may be below 0.
 _SIMILARITY_MODELS = re.compile(r"jina-reranker-v3")
 
 
 def choose_format(api_format: str, url: httpx.URL) -> RerankFormat:
-    """Return the format of that name; for ``auto`` the one that the address tells, whatever the service may answer.
+    """Return the format of a name; for ``auto`` the one that the address tells, never an answer of the service.
 
-    Vendors are known by their host (Cohere's version by its path), infinity by its port 7997, llama.cpp by the path
-    ``/reranking``; anything else is ``plain``.
+    Vendors are known by their host (Cohere's version by its path), llama.cpp by the path ``/reranking``, infinity by
+    its port 7997; anything else is ``plain``.
 
     Raises:
         InvalidRequestError: There is no format of that name.
@@ -162,8 +189,8 @@ def choose_format(api_format: str, url: httpx.URL) -> RerankFormat:
     if api_format == "auto":
         return _format_of(url)
     wanted = _plain_name(api_format)
-    for name, found in {**FORMATS, **_OTHER_NAMES}.items():
-        if _plain_name(name) == wanted:
+    for found in FORMATS.values():
+        if wanted in map(_plain_name, (found.name, *found.aliases)):
             return found
     raise InvalidRequestError(f"api_format must be auto or one of {', '.join(FORMATS)}, not {api_format!r}")
 
@@ -173,23 +200,24 @@ def _plain_name(name: str) -> str:
 
 
 def _format_of(url: httpx.URL) -> RerankFormat:
-    vendor = _vendor(url)
-    if vendor is not None:
-        return COHERE_V1 if vendor is COHERE_V2 and url.path.startswith("/v1") else vendor
-    if url.path.rstrip("/") in _PATHS:
-        return _PATHS[url.path.rstrip("/")]
-    return INFINITY if url.port == _INFINITY_PORT else PLAIN
+    path = url.path.rstrip("/")
+    by_path = [found for found in FORMATS.values() if path in found.paths]
+    by_port = [found for found in FORMATS.values() if found.port is not None and found.port == url.port]
+    return next(iter([*_vendor_formats(url), *by_path, *by_port]), PLAIN)
 
 
-def _vendor(url: httpx.URL) -> RerankFormat | None:
-    for domain, vendor in _HOSTS.items():
-        if url.host == domain or url.host.endswith("." + domain):
-            return vendor
-    return None
+def _vendor_formats(url: httpx.URL) -> list[RerankFormat]:
+    """Return the formats of the vendor at an address, the most fitting first; none for another host."""
+    return [
+        found
+        for found in FORMATS.values()
+        if any(url.host == domain or url.host.endswith("." + domain) for domain in found.hosts)
+        and url.path.startswith(found.host_path)
+    ]
 
 
 def endpoint_of(url: httpx.URL, chosen: RerankFormat) -> httpx.URL:
-    """Complete an address: one without a path gets the format's, one that ends in a version gets ``/rerank``."""
+    """Complete an address: without a path it gets the format's, after a version ``/rerank``."""
     path = url.path.rstrip("/")
     if not path:
         return url.copy_with(path=chosen.path)
@@ -197,19 +225,19 @@ def endpoint_of(url: httpx.URL, chosen: RerankFormat) -> httpx.URL:
 
 
 def default_model(chosen: RerankFormat, url: httpx.URL) -> str:
-    """Return the model that a vendor's own host is asked for, empty elsewhere: other servers serve what they loaded."""
-    return chosen.default_model if _vendor(url) is not None else ""
+    """Return the format's model at a vendor's own host; empty elsewhere, since other servers have loaded one."""
+    return chosen.default_model if _vendor_formats(url) else ""
 
 
 def default_scores(chosen: RerankFormat, model: str) -> ScoreKind:
-    """Return what the scores of a service and model are, as documented."""
+    """Return the kind of score that a service documents for a model."""
     if chosen.scores == "probability" and _SIMILARITY_MODELS.search(model):
         return "similarity"
     return chosen.scores
 
 
 def split(sizes: Sequence[int], query_size: int, max_documents: int, max_bytes: int) -> Iterator[list[int]]:
-    """Yield the positions of the documents of each request, in order; one that is too large goes alone.
+    """Yield the positions of the documents of each request, in order; a document that is too large goes alone.
 
     Args:
         sizes: UTF-8 bytes of each document.
@@ -217,27 +245,18 @@ def split(sizes: Sequence[int], query_size: int, max_documents: int, max_bytes: 
         max_documents: Most documents in a request.
         max_bytes: Most bytes in a request.
     """
-    batch: list[int] = []
-    total = 0
-    for position, size in enumerate(sizes):
-        size += query_size
-        if batch and (len(batch) >= max_documents or total + size > max_bytes):
-            yield batch
-            batch, total = [], 0
-        batch.append(position)
-        total += size
-    if batch:
-        yield batch
+    for part in batches([size + query_size for size in sizes], max_documents, max_bytes):
+        yield list(range(part.start, part.stop))
 
 
 def request_body(chosen: RerankFormat, model: str, query: str, texts: Sequence[str], scores: ScoreKind) -> bytes:
-    """Return the JSON of a request; what UTF-8 cannot hold (lone surrogates) becomes a question mark."""
+    """Return the JSON of a request; lone surrogates, which UTF-8 cannot hold, become question marks."""
     body: dict[str, Any] = {"model": model} if model and chosen.takes_model else {}
     body["query"] = _clean(query)
     documents = [_clean(text) for text in texts]
     body.update(dict.fromkeys(chosen.text_fields, documents))
     if chosen.top_field:
-        body[chosen.top_field] = len(texts)  # all: some servers return fewer unless they are told
+        body[chosen.top_field] = len(texts)  # all: some servers return fewer by default
     body.update(chosen.extra)
     if chosen.score_field:
         body[chosen.score_field] = scores == "logit"
@@ -249,19 +268,19 @@ def _clean(text: str) -> str:
 
 
 def read_scores(chosen: RerankFormat, reply: bytes, count: int) -> npt.NDArray[np.float64]:
-    """Read the scores out of a reply and put them into the order of the documents.
+    """Read the scores of a reply, and put them into the order of the documents.
 
     Args:
         chosen: The format of the service.
         reply: The body of the answer.
-        count: How many documents were sent.
+        count: The number of documents that were sent.
 
     Returns:
-        Shape ``(count,)``, float64, as the service scaled them; NaN where it left a document out, which it may where
-        it names what it scored.
+        Shape ``(count,)``, float64, as the service scaled them; NaN for a document that the service left out, which it
+        may do if each of its scores names its document.
 
     Raises:
-        ReplyError: Anything else came back; nothing is guessed.
+        ReplyError: The reply is anything else; nothing is guessed.
     """
     name, items = _items(chosen, reply)
     plain = bool(items) and not any(isinstance(item, dict) for item in items)
@@ -321,18 +340,18 @@ def _score(value: Any, index: int) -> float:
 
 
 def relevance(raw: npt.NDArray[np.float64], scores: ScoreKind) -> npt.NDArray[np.float32]:
-    """Return the relevance that a service's scores mean.
+    """Map the scores of a service to 0..1.
 
     Args:
-        raw: Finite, or NaN where a document was not scored.
-        scores: What they are: ``probability`` (0..1, used as they are), ``logit`` (any number, through a sigmoid) or
+        raw: Finite numbers, or NaN for a document that was not scored.
+        scores: Their kind: ``probability`` (0..1, used as they are), ``logit`` (any number, through a sigmoid) or
             ``similarity`` (a cosine of -1..1, moved to 0..1 so that the order below 0 is kept).
 
     Returns:
         The same shape, float32 in 0..1 or NaN.
 
     Raises:
-        ReplyError: A score is outside of what such scores can be.
+        ReplyError: A score is outside the range of its kind.
     """
     if scores == "logit":
         values = 0.5 * (1.0 + np.tanh(0.5 * raw))  # the sigmoid, without overflow

@@ -1,4 +1,4 @@
-"""Cross-encoders and reranking services that are known to work, with what they cost."""
+"""Cross-encoders and models of services that are known to work, with their sizes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ BYTES_PER_PARAMETER = 4  # float32, as sentence-transformers loads them on a CPU
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
-    """A row of the table in the guide.
+    """One row of the table of models in the guide.
 
     Attributes:
-        name: What ``model_name`` (or a service's ``model``) takes.
+        name: The value of ``model_name``, or of ``model`` for a service.
         runs: ``local`` through `CrossEncoderReranker`, ``service`` through an HTTP API.
-        parameters: In millions; ``None`` where the maker does not say.
+        parameters: Millions of parameters; ``None`` if they are not published.
         max_tokens: Longest query and document together that the model reads.
-        use: When to choose it.
+        use: A few words on when to choose it.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Reads the files of a model, and makes sure that they are the ones that were published."""
+"""Reads the files of a model, and verifies their checksums."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ CHECKSUMS = "SHA256SUMS"
 
 
 class DamagedModelError(Exception):
-    """A model's folder is incomplete, or a file is not the one that was published; the text says which."""
+    """The folder of a model is incomplete, or a file is not the published one; the text names it."""
 
 
 def read_verified(folder: Path, names: Sequence[str]) -> dict[str, bytes]:
-    """Return the bytes of some files of a folder, each compared with its line in ``SHA256SUMS``, and of that file.
+    """Read files of a folder, and compare each with its line in ``SHA256SUMS``.
 
     Args:
         folder: Holds the files, and ``SHA256SUMS`` in the format of sha256sum.
-        names: Of files in the folder.
+        names: The names of the files.
+
+    Returns:
+        The bytes of each file by its name, and those of ``SHA256SUMS``.
 
     Raises:
         DamagedModelError: A file or its line is missing, cannot be read, or has another checksum.

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from aurora_dev.core.contracts import Reranker
 from aurora_dev.core.pinecone.client import PineconeClient
-from aurora_dev.core.pinecone.requests import Retries, batches
+from aurora_dev.core.pinecone.options import ClientOptions
+from aurora_dev.core.pinecone.requests import Retries
+from aurora_dev.core.rerank.base import Scored
+from aurora_dev.core.rerank.service import RerankerClosedError, ServiceReranker
 from aurora_dev.core.services.addresses import checked_key
-from aurora_dev.core.services.circuit_breaker import CircuitBreaker
+from aurora_dev.core.services.batching import batches
+from aurora_dev.core.services.circuit_breaker import Circuit
+from aurora_dev.core.services.retry import RetryPolicy
 from aurora_dev.errors import (
     AuthenticationError,
     ConfigurationError,
     IndexNotFoundError,
-    InvalidRequestError,
     RerankError,
+    StoreClosedError,
     StoreError,
 )
 
@@ -29,19 +32,27 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "bge-reranker-v2-m3"
 DEFAULT_TIMEOUT = 10.0  # seconds for one attempt
-# What the hosted models take in one request: 100 documents, and 512 or 1,024 tokens of query and document, of which
-# 2,000 characters of code are about 600. The rest of a longer document is cut off by the service.
+# The hosted models take 100 documents in one request, and 512 or 1,024 tokens of query and document; 2,000 characters
+# of code are about 600 tokens. The service cuts off the rest.
 _MAX_DOCUMENTS = 100
 _MAX_CHARS = 2_000
 _CUTS_BY_ITSELF = ("bge-reranker-v2-m3", "pinecone-rerank-v0")
-_ATTEMPTS, _DEADLINE = 0, 10.0  # the client tries four times by itself, and a search waits
-_THRESHOLD, _COOLDOWN = 3, 30.0  # failures in a row after which the service is left alone, and for how long
+_DEADLINE = 10.0  # seconds; the client itself tries four times, and a search waits, so nothing is added to that
+_CONCURRENCY = 4
 
 
-class PineconeReranker(Reranker):
+@dataclass(frozen=True, slots=True)
+class _Connection:
+    client: PineconeClient
+    closed: threading.Event
+
+
+class PineconeReranker(ServiceReranker):
     """A `Reranker` that asks Pinecone's inference service. Thread-safe; connects with the first call.
 
-    The query and the texts of the best candidates go to Pinecone, which bills each request.
+    The query and the texts of the best candidates go to Pinecone, which bills each request. After repeated failures the
+    circuit is open: for a while `is_available` is False and nothing is sent. A refused key and an unknown model open it
+    at once.
 
     Args:
         api_key: Pinecone's; never shown.
@@ -50,7 +61,7 @@ class PineconeReranker(Reranker):
         control_host: Address of Pinecone's control plane, where it is not the public one.
 
     Raises:
-        ConfigurationError: There is no key, or no model is named.
+        ConfigurationError: There is no key, no model is named, or ``timeout`` is not above 0.
         MissingDependencyError: The extra ``pinecone`` is not installed.
     """
 
@@ -67,13 +78,10 @@ class PineconeReranker(Reranker):
             raise ConfigurationError("reranker 'pinecone' needs a key: set the environment variable PINECONE_API_KEY")
         if not model:
             raise ConfigurationError("reranker 'pinecone' needs a model, as in pinecone:bge-reranker-v2-m3")
-        self._model = model
-        self._closed = threading.Event()
-        retries = Retries(_ATTEMPTS, _DEADLINE, self._closed.wait)
-        self._client = PineconeClient(
-            key, control_host=control_host, timeout=timeout, concurrency=4, reads=retries, writes=retries
-        )
-        self._breaker = CircuitBreaker(_THRESHOLD, _COOLDOWN)
+        super().__init__(model, "Pinecone", Circuit())
+        self._key, self._options = key, ClientOptions(timeout, _CONCURRENCY, control_host)
+        self._lock = threading.Lock()
+        self._connection: _Connection | None = self._connect()
 
     def __repr__(self) -> str:
         return f"PineconeReranker({self._model!r})"
@@ -83,50 +91,46 @@ class PineconeReranker(Reranker):
         """``pinecone/`` and the model's name."""
         return f"pinecone/{self._model}"
 
-    @property
-    def is_available(self) -> bool:
-        """Whether the service may be asked now: not for a while after it has failed several times in a row."""
-        return self._breaker.allows
-
-    @property
-    def unavailable_reason(self) -> str | None:
-        """What the last failures were, while the service is left alone."""
-        if self._breaker.allows:
-            return None
-        return f"{self._breaker.reason}; it is asked again in {self._breaker.seconds_left:.0f} s"
-
-    async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Score each text for the query: shape ``(len(texts),)``, float32 in 0..1, in input order.
-
-        Raises:
-            InvalidRequestError: The query is empty, or the model does not take the request.
-            RerankError: The service did not score; the text says why.
-        """
-        if not isinstance(query, str) or not query.strip():
-            raise InvalidRequestError("the query is empty: say in words what to look for")
-        if not texts:
-            return np.zeros(0, np.float32)
-        return await asyncio.to_thread(self._score, query, list(texts))
-
     def close(self) -> None:
-        """End the connections; a second call does nothing."""
-        self._closed.set()
-        self._client.close()
+        """Close the connections; a later call opens new ones. A call under way may raise `RerankError`."""
+        with self._lock:
+            connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.closed.set()
+            connection.client.close()
 
-    def _score(self, query: str, texts: list[str]) -> npt.NDArray[np.float32]:
-        scores = np.full(len(texts), np.nan, np.float32)
-        # A text of nothing but space is refused by the service, and answers nothing.
-        places = [place for place, text in enumerate(texts) if text.strip()]
+    def _connect(self) -> _Connection:
+        closed = threading.Event()
+        retries = Retries(RetryPolicy(0), _DEADLINE, closed.wait)
+        return _Connection(PineconeClient(self._key, self._options, reads=retries, writes=retries), closed)
+
+    def _opened(self) -> PineconeClient:
+        with self._lock:
+            if self._connection is None:
+                self._connection = self._connect()
+            return self._connection.client
+
+    async def _ask_async(self, query: str, texts: list[str]) -> Scored:
+        return await asyncio.to_thread(self._ask, query, texts)
+
+    def _ask(self, query: str, texts: list[str]) -> Scored:
+        client = self._opened()
+        raw = np.full(len(texts), np.nan)
+        # The service refuses a blank text.
+        positions = [position for position, text in enumerate(texts) if text.strip()]
+        parameters = {"truncate": "END"} if self._model in _CUTS_BY_ITSELF else None
         try:
-            for part in batches([1] * len(places), _MAX_DOCUMENTS):
-                chosen = places[part]
-                documents = [texts[place][:_MAX_CHARS] for place in chosen]
-                parameters = {"truncate": "END"} if self._model in _CUTS_BY_ITSELF else None
-                for place, score in self._client.rerank(self._model, query[:_MAX_CHARS], documents, parameters):
-                    scores[chosen[place]] = min(1.0, max(0.0, score))
+            for part in batches([1] * len(positions), _MAX_DOCUMENTS):
+                chosen = positions[part]
+                documents = [texts[position][:_MAX_CHARS] for position in chosen]
+                for index, score in client.rerank(self._model, query[:_MAX_CHARS], documents, parameters):
+                    raw[chosen[index]] = score
+        except StoreClosedError:
+            what = "the reranker was closed while it waited for Pinecone. Call it again."
+            raise RerankerClosedError(self._failure_text(what)) from None
         except (StoreError, IndexError) as error:
-            hopeless = isinstance(error, AuthenticationError | IndexNotFoundError)
-            self._breaker.failed(str(error), at_once=hopeless)
-            raise RerankError(f"{self.name} did not score: {error}") from error
-        self._breaker.succeeded()
-        return scores
+            raise RerankError(self._failure_text(str(error))) from error
+        return Scored(raw, np.clip(raw, 0.0, 1.0).astype(np.float32))
+
+    def _opens_circuit(self, error: RerankError) -> bool:
+        return isinstance(error.__cause__, AuthenticationError | IndexNotFoundError)

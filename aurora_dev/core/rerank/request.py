@@ -1,9 +1,10 @@
-"""Which cross-encoder is asked for, in which form, and what is missing for it; imports nothing heavy."""
+"""The request for a cross-encoder: the model, its form and its device; imports nothing heavy."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 from aurora_dev.errors import InvalidRequestError, MissingDependencyError, ModelLoadError
 
@@ -12,7 +13,7 @@ Quantize: TypeAlias = Literal["int8"]
 
 
 class MissingBackendError(MissingDependencyError, ModelLoadError):
-    """What brings a backend is an extra of sentence-transformers, not one of Aurora."""
+    """The package of a backend is not installed; it comes with an extra of sentence-transformers, not of Aurora."""
 
     def __init__(self, backend: str, package: str) -> None:
         super().__init__(f"The {backend} backend of cross-encoders", extra="rerank", package=package)
@@ -25,8 +26,19 @@ class MissingBackendError(MissingDependencyError, ModelLoadError):
         return str(self.args[0])
 
 
-class ModelRequest(NamedTuple):
-    """What a loaded model depends on."""
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """Everything that a loaded model depends on; equal requests share a model.
+
+    Attributes:
+        name: A name on the Hub, or a folder.
+        backend: What runs it.
+        quantize: ``int8``, or ``None`` for the weights as they are.
+        model_file: A file of the model, relative to its folder; ``None`` for the usual one.
+        device: Such as ``cpu``.
+        max_length: Most tokens of query and document together.
+        home: The folder of Hub models; ``None`` for Hugging Face's own cache.
+    """
 
     name: str
     backend: str
@@ -38,7 +50,7 @@ class ModelRequest(NamedTuple):
 
 
 def check_model_file(backend: str, quantize: str | None, model_file: str | None) -> None:
-    """Check what names or makes an int8 model.
+    """Check the arguments that name or make an int8 model.
 
     Raises:
         InvalidRequestError: A value is wrong, or contradicts the backend.

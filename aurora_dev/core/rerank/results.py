@@ -1,4 +1,4 @@
-"""From scores to reordered results: the part of reranking that every reranker shares; pure functions."""
+"""Turns scores into reordered results, and checks the arguments of every reranker; pure functions."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any, TypeAlias
 from aurora_dev.core.types import SearchResult, SearchResults
 from aurora_dev.errors import InvalidRequestError
 
-# What can be reranked: results of a search, plain strings, and mappings with a "content".
 Rerankable: TypeAlias = SearchResult | str | Mapping[str, Any]
+"""A result of a search, a string, or a mapping with a string under ``content``."""
 
 METHOD_SUFFIX = "+rerank"
 MESSAGE = "Cross-Encoder Reranking"
 
 
 def checked_query(query: str) -> str:
-    """Return the query, or raise `InvalidRequestError` where it is no string."""
+    """Return the query, or raise `InvalidRequestError` if it is no string."""
     if not isinstance(query, str):
         raise InvalidRequestError(f"query must be a string, not {type(query).__name__}")
     return query
 
 
 def checked_texts(texts: Sequence[str]) -> list[str]:
-    """Return the texts as a list, or raise `InvalidRequestError` where they are not strings."""
+    """Return the texts as a list, or raise `InvalidRequestError` if they are not strings."""
     if isinstance(texts, str | bytes):
         raise InvalidRequestError("texts must be a sequence of strings, not one string: put it in a list")
     listed = list(texts)
@@ -36,7 +36,7 @@ def checked_texts(texts: Sequence[str]) -> list[str]:
 
 
 def checked_top_k(top_k: int | None, available: int) -> int:
-    """Return how many results come back; ``None`` and more than there are mean all.
+    """Return the number of results; ``None`` and a number above ``available`` mean all.
 
     Raises:
         InvalidRequestError: ``top_k`` is no whole number, or below 1.
@@ -56,7 +56,7 @@ def contents(results: Sequence[Rerankable]) -> list[str]:
     """Return the text of each result, in input order.
 
     Raises:
-        InvalidRequestError: One is neither a `SearchResult` nor a string nor a mapping with a string ``content``.
+        InvalidRequestError: A result is neither a `SearchResult` nor a string nor a mapping with a string ``content``.
     """
     if isinstance(results, str | bytes | Mapping):
         raise InvalidRequestError(f"results must be a sequence, not one {type(results).__name__}: put it in a list")
@@ -88,22 +88,22 @@ def reordered(
     """Return copies of the best results, best first.
 
     Args:
-        results: What was scored, in the order of the earlier stage; not changed.
-        relevance: 0..1 each; becomes ``score`` and ``scores["rerank"]``.
-        raw: The model's own figures, of the same order; they decide the order, and become ``scores["rerank_raw"]``.
-        top_k: At least 0.
-        seconds: What scoring took, for ``timings``.
+        results: The scored results, in the order of the earlier stage; not changed.
+        relevance: One number in 0..1 for each; becomes ``score`` and ``scores["rerank"]``.
+        raw: The figures of the model, in the same order; they decide the order, and become ``scores["rerank_raw"]``.
+        top_k: Most results, at least 0.
+        seconds: The seconds that scoring took, for ``timings``.
 
     Returns:
-        A `SearchResult` for a `SearchResult` (its metadata and its earlier scores kept), a dictionary for a string
-        or mapping. The earlier score, where there was one, is ``scores["stage1"]``. Ties keep the input order.
+        A `SearchResult` for a `SearchResult` (with its metadata and its earlier scores), a dictionary for a string or
+        mapping. ``scores["stage1"]`` is the earlier score, if there was one. Ties keep the input order.
         `SearchResults` in, `SearchResults` out, with ``+rerank`` in its method.
     """
     order = sorted(range(len(results)), key=lambda index: -raw[index])[:top_k]
     best = [_rescored(results[index], float(relevance[index]), float(raw[index])) for index in order]
     if not isinstance(results, SearchResults):
         return best
-    whole = results.replace(result for result in best if isinstance(result, SearchResult))  # all of them are
+    whole = results.replace(result for result in best if isinstance(result, SearchResult))  # for mypy: all are
     if not best:
         return whole
     if not whole.search_method.endswith(METHOD_SUFFIX):

@@ -1,4 +1,4 @@
-"""Models that are loaded once per process and used from one thread."""
+"""Models that are loaded once per process, and used from one thread."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 
 class Cancelled(Exception):
-    """The caller of a job went away; what the job had left to do is not done."""
+    """The caller of a job went away, so the rest of the job is dropped."""
 
 
 class SharedModel(Generic[Model]):
@@ -27,44 +27,50 @@ class SharedModel(Generic[Model]):
 
     A model uses every core by itself: two threads in it at once are slower than one after the other, and most
     tokenizers forbid it. The thread is not a daemon: a process that ends lets a load or a batch finish, since stopping
-    native code half-way crashes the interpreter; what waits in the queue for a caller who went away is dropped.
+    native code half-way crashes the interpreter. Queued jobs of callers that went away are dropped.
 
     Args:
-        load: Builds the model; called again only where an earlier call failed.
-        name: Of the thread.
+        load: Builds the model; called again only if an earlier call failed.
+        name: The name of the thread.
+
+    Attributes:
+        attempts: Finished attempts to load.
+        failure: The text of the error of the last attempt, ``None`` after a success. Only the text: an exception would
+            keep the frames of the load alive.
+        load_seconds: The seconds that loading took; ``None`` while the model is not loaded.
     """
 
     def __init__(self, load: Callable[[], Model], name: str) -> None:
         self._load = load
         self._name = name
         self._model: Model | None = None
-        self.attempts = 0  # finished attempts to load
-        self.failure: str | None = None  # text only: an exception would keep the frames of the load alive
+        self.attempts = 0
+        self.failure: str | None = None
         self.load_seconds: float | None = None
         self._prefetched = False
         self._renew()
         _renewed_after_fork.add(self)
 
     def _renew(self) -> None:
-        # The child of a fork has none of its parent's threads, and may have inherited a lock that one of them held.
+        # The child of a fork has no threads of its parent, and may have inherited a lock that one of them held.
         self._lock = threading.Lock()
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=self._name)
 
     @property
     def loaded(self) -> Model | None:
-        """The model where it is loaded; never loads."""
+        """The model if it is loaded, else ``None``; never loads it."""
         return self._model
 
     def get(self, seen: int | None = None) -> Model:
-        """Return the model, loading it first where that was not done or failed.
+        """Return the model, and load it first if it is not loaded.
 
         Args:
-            seen: `attempts` when the caller began to wait. Whoever waited for an attempt gets its error, so that
-                fifty searches that wait for a server that cannot be reached do not ask it one after the other.
+            seen: `attempts` when the caller began to wait. A caller that waited for an attempt gets its error, so that
+                fifty searches do not try a server that cannot be reached one after the other.
 
         Raises:
             ModelLoadError: An attempt failed while the caller waited.
-            Exception: Whatever ``load`` raised; its text is kept in ``failure`` until an attempt works.
+            Exception: The error of ``load``; its text is kept in ``failure`` until an attempt succeeds.
         """
         if self._model is not None:
             return self._model
@@ -77,7 +83,7 @@ class SharedModel(Generic[Model]):
             begun = time.perf_counter()
             try:
                 self._model = self._load()
-            except Exception as error:  # its text is kept for `failure`, and it goes on to the caller
+            except Exception as error:  # raised again: only the text is kept
                 self.failure = str(error)
                 raise
             finally:
@@ -87,17 +93,17 @@ class SharedModel(Generic[Model]):
             return self._model
 
     def prefetch(self) -> None:
-        """Begin to load the model in its thread, unless that was begun before; who needs it meets what goes wrong."""
+        """Begin to load the model in its thread, once; errors reach the callers of `get`."""
         if not self._prefetched and self._model is None:
             self._prefetched = True
             self._executor.submit(self.get)
 
     def run(self, job: Callable[[threading.Event], Result]) -> Result:
-        """Run a job in the model's thread and wait for it; the event is set when nobody waits any longer."""
+        """Run a job in the model's thread and wait for it; the job's event is set when the caller stops waiting."""
         abandoned = threading.Event()
         try:
             return self._executor.submit(job, abandoned).result()
-        except BaseException:  # also when interrupted: the job must learn that nobody waits
+        except BaseException:  # an interrupt, too, has to stop the job
             abandoned.set()
             raise
 
@@ -117,7 +123,7 @@ _models_lock = threading.Lock()
 
 
 def shared_model(key: Hashable, load: Callable[[], Model], name: str) -> SharedModel[Model]:
-    """Return the process's model of that key; ``load`` is kept from the first call that names it."""
+    """Return the model of a key, shared by the process; ``load`` is that of the first call with the key."""
     with _models_lock:
         if key not in _models:
             _models[key] = SharedModel(load, name)
@@ -125,7 +131,7 @@ def shared_model(key: Hashable, load: Callable[[], Model], name: str) -> SharedM
 
 
 def forget_models() -> None:
-    """Forget every shared model, so that the next user loads anew; instances keep the one that they hold."""
+    """Forget every shared model, so that the next instance loads its own; instances keep the one that they hold."""
     with _models_lock:
         _models.clear()
 

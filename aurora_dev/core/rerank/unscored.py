@@ -1,4 +1,4 @@
-"""Results of which a service scored only some: they come first, best first; the others follow as they stood."""
+"""Orders results of which some have no score: scored results first, best first, then the others in their order."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def followed_by_unscored(
     """Return copies of the best results, best first.
 
     Args:
-        results: In the order of the earlier stage; not changed.
-        relevance: Shape ``(len(results),)``, 0..1, NaN where one was not scored.
-        raw: The service's own figures, of the same order, NaN in the same places.
+        results: Results in the order of the earlier stage; not changed.
+        relevance: Shape ``(len(results),)``, 0..1, NaN for a result that was not scored.
+        raw: The figures of the model or service, in the same order, with NaN in the same positions.
         top_k: Most results.
-        min_score: Scored results below are left out; above 0, so is what was not scored.
-        seconds: What scoring took, for ``timings``.
+        min_score: Scored results below this are left out; above 0, so are results that were not scored.
+        seconds: The seconds that scoring took, for ``timings``.
 
     Returns:
         As `aurora_dev.core.rerank.results.reordered`. Unscored results follow in the order of the earlier stage, with
-        their own scores, lowered where needed so that scores never rise down the list; strings and mappings without
-        a score get 0.0.
+        their own scores, lowered where needed so that scores never rise down the list. Strings and mappings without a
+        score get 0.0.
     """
     scored = [position for position in range(len(results)) if relevance[position] >= min_score]
     subset: Sequence[Rerankable] = [results[position] for position in scored]

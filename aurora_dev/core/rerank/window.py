@@ -1,15 +1,15 @@
-"""Which part of a long document a cross-encoder reads: pure functions over text.
+"""The window of a long document that a cross-encoder reads: pure functions over text.
 
-A cross-encoder's time grows with the length of what it reads, and what is longer than its input is cut off. Windows:
+The time of a cross-encoder grows with the length of its input, and longer input is cut off. The windows:
 
-- ``head``: the first characters. Costs nothing to choose; blind to what stands further down.
-- ``best``: the passage with the most and the rarest words of the query.
-- ``head+best``: one third head, two thirds best passage, so that the model sees both what the document is (header,
-  signature) and why it was found. One pair for each document, like the other two.
+- ``head``: the first characters. Costs nothing to choose; misses an answer further down.
+- ``best``: the span with the most and the rarest words of the query.
+- ``head+best``: one third head, two thirds best span, so that the model sees both the nature of the document (header,
+  signature) and the reason why it was found. One pair for each document, like the other two.
 
-Scoring the best passage in place of the head follows Dai & Callan, "Deeper Text Understanding for IR with Contextual
-Neural Language Modeling" (SIGIR 2019); here the words of the query choose the passage, so that one
-pair is scored and not one for each passage.
+Scoring the best span in place of the head follows Dai & Callan, "Deeper Text Understanding for IR with Contextual
+Neural Language Modeling" (SIGIR 2019), who score each passage of a document. Here the words of the query choose the
+span, so that each document is one pair.
 """
 
 from __future__ import annotations
@@ -20,20 +20,22 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
+from aurora_dev.errors import InvalidRequestError
+
 Window: TypeAlias = Literal["head", "best", "head+best"]
 WINDOWS: tuple[Window, ...] = ("head", "best", "head+best")
 
-# Between two parts of one document; short, and no word that a model could match.
+# Stands between two parts of one document: short, and without a word that a model could match.
 GAP = "\n…\n"
-# Of a head+best window: a header or a signature rarely needs more.
+# The head's part of a head+best window: a header or a signature rarely needs more.
 _HEAD_SHARE = 1 / 3
-# Of the room that the matched words leave free, this part goes before them: an answer more often follows its keywords.
+# The part of the free room that goes before the matched words: an answer more often follows its keywords.
 _LEAD_SHARE = 0.25
-# A boundary is looked for in this last part of a passage; without one there it is cut hard (minified code, base64).
+# The last part of a span in which a boundary is looked for; without one (minified code, base64) the cut is hard.
 _BOUNDARY_SHARE = 0.25
-# Repeats of a word say less and less; they only order windows that cover the same words.
+# The weight of repeats, which say less and less: they only order windows that cover the same words.
 _REPEAT_WEIGHT = 0.05
-# Only this much of a document is searched for a passage, so that a 100 MB log costs milliseconds.
+# The characters of a document that are searched for the best span, so that a 100 MB log costs milliseconds.
 _SEARCHED_CHARS = 200_000
 
 # camelCase, snake_case and digits apart; one Chinese, Japanese or Korean character is a word of its own.
@@ -43,21 +45,27 @@ _WORD = re.compile(
 )
 _SUFFIXES = ("ing", "ies", "ied", "es", "ed", "s", "y", "e")
 _SHORTEST_STEM = 3
-# Words of a question that stand everywhere; matching them would draw the window to prose.
+# Words that occur in every text; matching them would draw the window to prose.
 _STOP_WORDS = frozenset(
     """a an and are as at be by can do does for from has have how i if in into is it its of on or that the their then
     there this to was we were what when where which who why will with you your""".split()  # noqa: SIM905
 )
 
 
-def select_passage(query: str, text: str, max_chars: int, window: Window) -> str:
+def check_window(window: object) -> None:
+    """Raise `InvalidRequestError` if there is no window of that name."""
+    if window not in WINDOWS:
+        raise InvalidRequestError(f"window must be one of {', '.join(WINDOWS)}, not {window!r}")
+
+
+def select_window(query: str, text: str, max_chars: int, window: Window) -> str:
     """Return the part of a document that is scored for a query.
 
     Args:
-        query: Its words choose the best passage.
+        query: The query, whose words choose the best span.
         text: The whole document.
         max_chars: Most characters of the result, at least 1; a text within it comes back whole.
-        window: See the module.
+        window: One of `WINDOWS`; see the module.
 
     Returns:
         Parts of ``text``, in its order, joined by `GAP` where something between them was left out. Without any
@@ -74,7 +82,7 @@ def select_passage(query: str, text: str, max_chars: int, window: Window) -> str
     best_chars = max_chars - head_chars - len(GAP)
     hits = _best_hits(query, text, best_chars) if best_chars > 0 else None
     whole_head = head(text, max_chars)
-    # What one piece from the beginning holds is read in one piece.
+    # Matches that the head holds anyway need no gap.
     if hits is None or hits[1] <= len(whole_head):
         return whole_head
     start, end = _around(text, *hits, best_chars)
@@ -84,15 +92,15 @@ def select_passage(query: str, text: str, max_chars: int, window: Window) -> str
 
 
 def head(text: str, max_chars: int) -> str:
-    """Return the first ``max_chars`` characters, cut at the end of a line or word where one is near."""
+    """Return the first ``max_chars`` characters, cut at the end of a near line or word."""
     return text[: _cut(text, 0, max_chars)]
 
 
 def best_span(query: str, text: str, max_chars: int) -> tuple[int, int] | None:
-    """Find the passage that covers the most of the query's words, rare ones first.
+    """Find the span that covers the most words of the query, rare ones first.
 
     Returns:
-        0-based start and exclusive end, ``end - start <= max_chars``; the earliest of equals; ``None`` where the text
+        0-based start and exclusive end, ``end - start <= max_chars``; the earliest of equals; ``None`` if the text
         holds no word of the query.
     """
     hits = _best_hits(query, text, max_chars)
@@ -106,7 +114,7 @@ def query_terms(query: str) -> frozenset[str]:
 
 
 def _best_hits(query: str, text: str, max_chars: int) -> tuple[int, int] | None:
-    """Return where the first matched word of the best passage starts, and where its last one ends."""
+    """Return the start of the first matched word of the best span, and the end of the last one."""
     wanted = query_terms(query)
     hits = [
         (match.start(), match.end(), stem)
@@ -121,7 +129,7 @@ def _best_hits(query: str, text: str, max_chars: int) -> tuple[int, int] | None:
 
 
 def _around(text: str, first: int, last: int, max_chars: int) -> tuple[int, int]:
-    """Return the passage that fills ``max_chars`` around ``first..last``, at lines or words where it can."""
+    """Return the span of ``max_chars`` around ``first..last``, cut at lines or words if possible."""
     slack = max_chars - (last - first)
     start = _line_start(text, max(0, first - int(slack * _LEAD_SHARE)), first)
     return start, _cut(text, start, max_chars, at_least=last)
@@ -146,7 +154,7 @@ def _densest(hits: list[tuple[int, int, str]], weight: Mapping[str, float], max_
 
 
 def _rarity(count: int) -> float:
-    """Weigh a word that the document repeats on every line less than one that it says once."""
+    """Return the weight of a word by its number in the document: repeated words weigh less."""
     return 1.0 / (1.0 + math.log(count))
 
 
@@ -160,7 +168,7 @@ def _stem(word: str) -> str:
 
 
 def _line_start(text: str, low: int, high: int) -> int:
-    """Return where the first line within ``low..high`` starts, else the first word, else ``low``."""
+    """Return the start of the first line within ``low..high``, else of the first word, else ``low``."""
     if low == 0:
         return 0
     for separator in ("\n", " "):
@@ -171,7 +179,7 @@ def _line_start(text: str, low: int, high: int) -> int:
 
 
 def _cut(text: str, start: int, max_chars: int, at_least: int = 0) -> int:
-    """Return an end of at most ``start + max_chars``, at a line's or word's end where one is near."""
+    """Return an end of at most ``start + max_chars``, at the end of a near line or word."""
     end = start + max_chars
     if end >= len(text):
         return len(text)

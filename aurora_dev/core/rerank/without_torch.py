@@ -1,7 +1,9 @@
-"""Cross-encoders in the format of transformers, run by ONNX Runtime without torch: float32, int8, or a file of theirs.
+"""Cross-encoders in the format of transformers, run by ONNX Runtime without torch: float32, int8, or an ONNX file.
 
-Covers what most rerankers are: BERT, RoBERTa and XLM-RoBERTa with one output, weights in safetensors. For anything
-else `UnsupportedModelError` says what is in the way.
+Covers most rerankers: BERT, RoBERTa and XLM-RoBERTa with one output, weights in safetensors. For any other model,
+`UnsupportedModelError` says which part is not covered.
+
+The modules that make a model are imported in the functions that need them.
 """
 
 from __future__ import annotations
@@ -10,42 +12,36 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from aurora_dev.core.onnx.bert_graph import (
-    TOKEN_TYPES,
-    BertShape,
-    UnsupportedModelError,
-    Weights,
-    bert_graph,
-    most_tokens,
-)
-from aurora_dev.core.onnx.quantized import CACHE_FOLDER, onnx_file, quantized_folder
-from aurora_dev.core.onnx.session import PairScorer, input_maxima, usable_threads
-from aurora_dev.core.rerank.cross_encoder import CrossEncoderModel, NotARerankerError, Pair, require_file
+from aurora_dev.core.onnx.errors import UnsupportedModelError
+from aurora_dev.core.onnx.session import TOKEN_TYPES, Pair, PairScorer, usable_threads
+from aurora_dev.core.rerank.cross_encoder import LABELLED, CrossEncoderModel, NotARerankerError, require_file
 from aurora_dev.core.rerank.request import ModelRequest
 from aurora_dev.log import get_logger
+
+if TYPE_CHECKING:
+    from aurora_dev.core.onnx.bert_graph import BertShape, Weights
 
 _log = get_logger(__name__)
 
 _CONFIG, _TOKENIZER, _WEIGHTS, _MODULES = "config.json", "tokenizer.json", "model.safetensors", "modules.json"
 _TOKENIZER_CONFIG = "tokenizer_config.json"
 _COPIED = (_CONFIG, _TOKENIZER, _TOKENIZER_CONFIG)
-# What is downloaded of a model on the Hub that is not here yet.
+# The files that are downloaded of a model on the Hub.
 DOWNLOADED = [_CONFIG, _TOKENIZER, _TOKENIZER_CONFIG, _WEIGHTS, _MODULES]
-_HEADED = "ForSequenceClassification"
-# Raise it when the same weights would give another int8 model.
+# To be raised when the same weights would give another int8 model.
 _INT8_VERSION = "int8-1"
-# The activations that sentence-transformers puts on top, and that are undone here by not putting them there.
+# The activations that sentence-transformers puts on top of the logits, and that are left out here.
 _LOGIT_ACTIVATIONS = {"Identity", "Sigmoid"}
-# Those that are of no model in particular give token types only where their configuration says so.
+# Tokenizer classes of no particular model: they give token types only if their configuration says so.
 _TYPELESS_TOKENIZERS = {"TokenizersBackend", "PreTrainedTokenizerFast"}
 
-# Something of each kind that a search reads, so that the channels with large values show: which they are depends on the
-# model far more than on the text.
+# A pair of each kind that a search reads, so that the channels with large values show: which channels these are depends
+# on the model far more than on the text.
 _CALIBRATION = (
     (
         "where are tokens verified",
@@ -96,21 +92,24 @@ def open_directly(
     """Load a model with ONNX Runtime.
 
     Args:
-        request: What was asked for: float32, int8, or a file of the model; on the CPU.
-        folder: Of the model, on this disk.
+        request: The model and its form: float32, int8, or a file of the model; on the CPU.
+        folder: The folder of the model on this disk.
         revision: Changes whenever the model's files do.
         load_weights: Reads weights that are not in safetensors.
 
     Raises:
-        UnsupportedModelError: It is of a kind that is not covered here.
-        NotARerankerError: It gives no single relevance.
-        Exception: Whatever its parts raise for files that are missing or damaged.
+        UnsupportedModelError: The model is of a kind that is not covered here.
+        NotARerankerError: The model gives no single relevance.
+        Exception: Any error of the libraries for files that are missing or damaged.
     """
     config = _checked_config(folder)
     if request.model_file is not None:
         require_file(folder, request.model_file)
         scorer = _scorer(folder / request.model_file, folder, request.max_length, optimise=True)
         return _model(request.name, scorer, f"{revision}#{request.model_file}")
+    from aurora_dev.core.onnx.bert_graph import BertShape, bert_graph, most_tokens
+    from aurora_dev.core.onnx.quantized import onnx_file, quantized_folder
+
     shape = BertShape.from_config(config)
     if request.quantize is None:
         weights = _read_weights(folder, load_weights)
@@ -131,7 +130,10 @@ def open_directly(
 
 
 def write_int8(folder: Path, target: Path, shape: BertShape, load_weights: Callable[[], Weights] | None = None) -> None:
-    """Write the int8 model of a folder's weights."""
+    """Write the int8 model of the weights in a folder."""
+    from aurora_dev.core.onnx.bert_graph import bert_graph, most_tokens
+    from aurora_dev.core.onnx.calibration import input_maxima
+
     weights = _read_weights(folder, load_weights)
     maxima = input_maxima(weights, shape, _tokenizer(folder), most_tokens(weights, shape), _CALIBRATION)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -151,7 +153,7 @@ def _scorer(model: Path | bytes, folder: Path, max_tokens: int, *, optimise: boo
 
 
 def _token_types(folder: Path) -> bool:
-    """Whether transformers would give the model token types with this tokenizer."""
+    """Return whether transformers would give the model token types with this tokenizer."""
     path = folder / _TOKENIZER_CONFIG
     config = json.loads(path.read_bytes()) if path.is_file() else {}
     if names := config.get("model_input_names"):
@@ -165,7 +167,7 @@ def _checked_config(folder: Path) -> dict[str, Any]:
     if architectures[0].endswith("Model"):
         raise NotARerankerError(f"it was saved as {architectures[0]}, without the layer that gives a score")
     labels = len(config.get("id2label") or {}) or int(config.get("num_labels", 2))  # transformers' default is 2
-    if architectures[0].endswith(_HEADED) and labels != 1:
+    if architectures[0].endswith(LABELLED) and labels != 1:
         raise NotARerankerError(
             f"it has {labels} outputs: it is a classifier, and no single one of them is a relevance"
         )
@@ -187,7 +189,7 @@ def _read_weights(folder: Path, load_weights: Callable[[], Weights] | None) -> W
         try:
             weights: Weights = load_file(folder / _WEIGHTS)
         except (KeyError, TypeError) as error:  # NumPy has no bfloat16
-            raise UnsupportedModelError(f"its weights have a type that NumPy has not ({error})") from error
+            raise UnsupportedModelError(f"its weights have a type that NumPy does not have ({error})") from error
         return weights
     if load_weights is None:
         raise UnsupportedModelError(f"it has no {_WEIGHTS}")
@@ -202,5 +204,7 @@ def _tokenizer(folder: Path) -> Any:
 
 def _cache(home: str | None) -> Path:
     from huggingface_hub.constants import HF_HOME
+
+    from aurora_dev.core.onnx.quantized import CACHE_FOLDER
 
     return Path(home or HF_HOME) / CACHE_FOLDER

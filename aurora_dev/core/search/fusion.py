@@ -1,64 +1,78 @@
-"""Fusing and diversifying ranked lists: pure functions over NumPy arrays."""
+"""Turning the candidate lists of one search into results: reciprocal rank fusion, then the code-aware signals."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-# Cormack, Clarke and Büttcher chose 60 on TREC runs; on code, where one list often has the answer in front, less is
-# a little better. Results move little between 20 and 60.
-RRF_K = 40
+from aurora_dev.core.record_kinds import is_commit
+from aurora_dev.core.search.ranking import rrf
+from aurora_dev.core.search.signals import VECTOR_WEIGHT, QueryProfile, apply_signals
+from aurora_dev.core.types import Match, SearchOptions, SearchResult
 
-
-def rrf(rankings: Sequence[Sequence[str]], weights: Sequence[float], k: int = RRF_K) -> dict[str, float]:
-    """Fuse ranked lists by weighted reciprocal rank (Cormack, Clarke and Büttcher, SIGIR 2009).
-
-    Args:
-        rankings: Lists of ids, best first; an id appears at most once in each.
-        weights: One weight of at least 0 for each list; only their ratios matter, and not all are 0.
-        k: Damping constant, at least 0; larger flattens the difference between ranks.
-
-    Returns:
-        Id to score in 0..1, best first: 1 is first place in every list. Ties are in the order of ids.
-    """
-    # Σ w / (k + rank), over its value for first place in every list.
-    total = sum(weights)
-    scores: dict[str, float] = {}
-    for ranking, weight in zip(rankings, weights, strict=True):
-        if weight <= 0:
-            continue
-        for rank, identifier in enumerate(ranking, start=1):
-            scores[identifier] = scores.get(identifier, 0.0) + weight / total * (k + 1) / (k + rank)
-    return dict(sorted(scores.items(), key=lambda item: (-item[1], item[0])))
+__all__ = ["fuse_lists", "keyword_results", "vector_results"]
 
 
-def mmr(
-    relevance: npt.NDArray[np.float32], vectors: npt.NDArray[np.float32], top_k: int, lambda_: float
-) -> list[tuple[int, float]]:
-    """Choose by maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998).
+def fuse_lists(
+    query: str, vector_list: Sequence[Match], keyword_list: Sequence[Match], options: SearchOptions
+) -> list[SearchResult]:
+    """Fuse the two candidate lists of a hybrid search.
 
     Args:
-        relevance: Shape ``(n,)``, 0..1.
-        vectors: Shape ``(n, dimension)``, L2-normalised; a row of zeros resembles nothing.
-        top_k: How many to choose, at least 1.
-        lambda_: 1.0 is relevance alone, 0.0 is diversity alone.
+        query: The query; the signals compare it with paths and definitions.
+        vector_list: Best first.
+        keyword_list: Best first.
+        options: ``vector_weight`` and ``signals``.
 
     Returns:
-        Up to ``top_k`` pairs (index, marginal value in 0..1). The values never rise: what is left only grows more
-        similar to what was chosen. Ties go to the lower index.
+        Every candidate of either list, best first, with the figures of each stage in ``scores``.
     """
-    count = len(relevance)
-    closest = np.zeros(count, dtype=np.float64)  # similarity to the nearest chosen one, opposite counts as unrelated
-    left = np.ones(count, dtype=bool)
-    chosen: list[tuple[int, float]] = []
-    for _ in range(min(top_k, count)):
-        value = lambda_ * relevance.astype(np.float64) + (1.0 - lambda_) * (1.0 - closest)
-        value[~left] = -1.0
-        best = int(np.argmax(value))
-        chosen.append((best, float(min(1.0, max(0.0, value[best])))))
-        left[best] = False
-        similarity = np.clip(vectors @ vectors[best], 0.0, 1.0)
-        np.maximum(closest, similarity, out=closest)
-    return chosen
+    lists = (vector_list, keyword_list)
+    weight = VECTOR_WEIGHT if options.vector_weight is None else options.vector_weight
+    # Commits are ranked among themselves, so that their number does not move the ranks of everything else.
+    fused: dict[str, float] = {}
+    for commits in (False, True):
+        ids = [[m.record.id for m in matches if is_commit(m.record.metadata) is commits] for matches in lists]
+        fused.update(rrf(ids, (weight, 1.0 - weight)))
+    vector_scores = {match.record.id: match.score for match in vector_list}
+    keyword_scores = {match.record.id: match.score for match in keyword_list}
+    records = {match.record.id: match.record for matches in lists for match in matches}
+    fused_scores = np.fromiter(fused.values(), dtype=np.float64, count=len(fused))
+    final = fused_scores
+    if options.signals:
+        best = max(keyword_scores.values(), default=0.0) or 1.0
+        shares = np.array([keyword_scores.get(identifier, 0.0) / best for identifier in fused])
+        metadata = [records[identifier].metadata for identifier in fused]
+        final = apply_signals(QueryProfile.of(query), metadata, fused_scores, shares)
+    identifiers = list(fused)
+    results = []
+    for row in np.argsort(-final, kind="stable"):
+        identifier = identifiers[row]
+        scores: dict[str, float] = {}
+        if identifier in vector_scores:
+            scores["vector"] = vector_scores[identifier]
+        if identifier in keyword_scores:
+            scores["keyword"] = keyword_scores[identifier]
+        scores["rrf"] = float(fused_scores[row])
+        if options.signals:
+            scores["signals"] = float(final[row])
+        record = records[identifier]
+        results.append(SearchResult(identifier, record.content, float(final[row]), record.metadata, scores))
+    return results
+
+
+def vector_results(matches: Sequence[Match]) -> list[SearchResult]:
+    """Return a vector list as results; the cosine is clipped to 0..1."""
+    return [_result(match, max(0.0, min(1.0, match.score)), "vector") for match in matches]
+
+
+def keyword_results(matches: Sequence[Match]) -> list[SearchResult]:
+    """Return a keyword list as results; the score is BM25 divided by the best match's."""
+    best = matches[0].score if matches else 1.0
+    return [_result(match, match.score / best, "keyword") for match in matches]
+
+
+def _result(match: Match, score: float, stage: str) -> SearchResult:
+    record = match.record
+    return SearchResult(record.id, record.content, score, record.metadata, {stage: match.score})

@@ -1,8 +1,9 @@
-"""Records that searches leave out: those that another one has superseded, and those whose time is over.
+"""Superseded and expired records, which searches leave out.
 
-Two keys of the metadata say so: ``superseded_by`` (the id of what replaced it) and ``expires_at`` (seconds since the
-epoch). Most stores have none of them, and nearly no store has many. A few are taken out of the candidates, of which as
-many more are asked for: at 10,000 records that costs nothing that can be measured, while a filter costs a search 6 %.
+A superseded record has the metadata key ``superseded_by`` (the id of its replacement), an expired one has an
+``expires_at`` in the past (seconds since the epoch). Most stores have no such records, and hardly any store has many. A
+few are removed from the candidates, of which as many more are fetched: at 10,000 records this has no measurable cost,
+while a filter makes a search 6 % slower.
 """
 
 from __future__ import annotations
@@ -15,24 +16,24 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from aurora_dev.core.contracts import Filter, VectorBackend
-from aurora_dev.core.filters import fields, parse_filter
+from aurora_dev.core.filters import all_of, fields, parse_filter
 from aurora_dev.core.types import Match
 
 SUPERSEDED: Final = "superseded_by"
 EXPIRES: Final = "expires_at"
-_MARKED: Final[Filter] = {"$or": [{SUPERSEDED: {"$exists": True}}, {EXPIRES: {"$exists": True}}]}
-_MOST_TAKEN_OUT: Final = 64  # of more, a filter is the cheaper way
+_IS_MARKED: Final[Filter] = {"$or": [{SUPERSEDED: {"$exists": True}}, {EXPIRES: {"$exists": True}}]}
+_MOST_REMOVED: Final = 64  # with more of them, a filter is cheaper
 _NOT_SUPERSEDED: Final[Filter] = {SUPERSEDED: {"$exists": False}}
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """What one state of the namespace hides.
+class _Marked:
+    """The superseded and expiring records of a namespace at one sequence.
 
     Attributes:
-        sequence: Of the namespace.
-        superseded: How many records are.
-        expiries: When records expire, ascending.
+        sequence: The sequence of the namespace when they were read.
+        superseded: The number of superseded records.
+        expiries: The moments at which records expire, ascending.
     """
 
     sequence: int
@@ -42,32 +43,33 @@ class _Seen:
 
 @dataclass(frozen=True, slots=True)
 class Visible:
-    """What one search may find.
+    """The records that one search may find.
 
     Attributes:
-        filter: For the backend.
-        hidden: How many records that the filter lets through must be taken out, at most.
-        now: Seconds since the epoch.
+        filter: The filter for the backend.
+        hidden: The greatest number of hidden records that match the filter.
+        now: The time of the search, in seconds since the epoch.
     """
 
     filter: Filter | None
     hidden: int = 0
     now: float = 0.0
 
-    def query(self, call: Callable[[int, Filter | None], list[Match]]) -> Callable[[int], list[Match]]:
-        """Return a backend's query, as a function of how many matches are wanted, without what is hidden."""
+    def fetch(self, query: Callable[[int, Filter | None], list[Match]], wanted: int) -> list[Match]:
+        """Return up to ``wanted`` matches of a backend's query, without what is hidden.
+
+        Args:
+            query: Called with a number of matches and a filter.
+            wanted: How many matches to return.
+        """
         if not self.hidden:
-            return lambda wanted: call(wanted, self.filter)
-
-        def visible(wanted: int) -> list[Match]:
-            found = call(wanted + self.hidden, self.filter)
-            return [match for match in found if not is_hidden(match.record.metadata, self.now)][:wanted]
-
-        return visible
+            return query(wanted, self.filter)
+        found = query(wanted + self.hidden, self.filter)
+        return [match for match in found if not is_hidden(match.record.metadata, self.now)][:wanted]
 
 
 def is_hidden(metadata: Mapping[str, Any], now: float) -> bool:
-    """Whether a record is superseded, or its time is over."""
+    """Return whether a record is superseded or expired."""
     expires = metadata.get(EXPIRES)
     return SUPERSEDED in metadata or (
         isinstance(expires, int | float) and not isinstance(expires, bool) and expires <= now
@@ -75,12 +77,12 @@ def is_hidden(metadata: Mapping[str, Any], now: float) -> bool:
 
 
 class HiddenRecords:
-    """Knows what searches must not find. Thread-safe.
+    """Knows which records of a namespace searches leave out. Thread-safe.
 
     Args:
-        backend: Where the records are.
-        namespace: Which of them.
-        clock: Seconds since the epoch; for tests.
+        backend: The backend that holds the records.
+        namespace: The namespace.
+        clock: Returns seconds since the epoch; tests replace it.
     """
 
     def __init__(self, backend: VectorBackend, namespace: str, clock: Callable[[], float] = time.time) -> None:
@@ -88,54 +90,49 @@ class HiddenRecords:
         self._namespace = namespace
         self._clock = clock
         self._lock = threading.Lock()
-        self._seen: _Seen | None = None
+        self._marked: _Marked | None = None
 
     def visible(self, filter: Filter | None) -> Visible:
         """Return what a search with a filter may find.
 
-        Where the filter names ``superseded_by`` or ``expires_at`` itself, its author asks for just those records, and
-        nothing is hidden.
+        A filter that names ``superseded_by`` or ``expires_at`` asks for such records, so nothing is hidden from it.
         """
         if filter and not {SUPERSEDED, EXPIRES}.isdisjoint(fields(parse_filter(filter))):
             return Visible(filter)
         now = self._clock()
         if not self._backend.capabilities.local:
-            # Asking first would take as long as the search itself.
-            return Visible(_joined(filter, _NOT_SUPERSEDED, _expires_after(now)))
-        seen = self._current()
-        passed = bisect_right(seen.expiries, now)
-        if seen.superseded + passed <= _MOST_TAKEN_OUT:
-            return Visible(filter, seen.superseded + passed, now)
-        parts: list[Filter] = [_NOT_SUPERSEDED] if seen.superseded else []
-        if passed:
-            # The last moment that has passed stands for now: the filter stays the same until the next one comes, and
-            # what the backend has worked out for it stays useful.
-            parts.append(_expires_after(seen.expiries[passed - 1]))
-        return Visible(_joined(filter, *parts))
+            # Counting them first would take as long as the search itself.
+            return Visible(all_of(filter, _NOT_SUPERSEDED, _expires_after(now)))
+        marked = self._current()
+        expired = bisect_right(marked.expiries, now)
+        if marked.superseded + expired <= _MOST_REMOVED:
+            return Visible(filter, marked.superseded + expired, now)
+        parts: list[Filter] = [_NOT_SUPERSEDED] if marked.superseded else []
+        if expired:
+            # The latest expiry stands for the present time. The filter then stays the same until the next record
+            # expires, and the backend's cache of filters keeps working.
+            parts.append(_expires_after(marked.expiries[expired - 1]))
+        return Visible(all_of(filter, *parts))
 
-    def _current(self) -> _Seen:
+    def _current(self) -> _Marked:
         sequence = self._backend.stats(self._namespace).sequence
         with self._lock:
-            seen = self._seen
-        if seen is not None and seen.sequence == sequence:
-            return seen
+            marked = self._marked
+        if marked is not None and marked.sequence == sequence:
+            return marked
         superseded, expiries = 0, []
-        if self._backend.count(self._namespace, _MARKED):
-            for record in self._backend.scan(self._namespace, _MARKED, content=False):
+        if self._backend.count(self._namespace, _IS_MARKED):
+            for record in self._backend.scan(self._namespace, _IS_MARKED, content=False):
                 superseded += SUPERSEDED in record.metadata
                 expires = record.metadata.get(EXPIRES)
                 if isinstance(expires, int | float) and not isinstance(expires, bool):
                     expiries.append(float(expires))
-        # Written meanwhile or not: what was read is at least as new as the sequence that is noted down.
-        seen = _Seen(sequence, superseded, tuple(sorted(expiries)))
+        # The sequence was read first: these records are at least as new as it is.
+        marked = _Marked(sequence, superseded, tuple(sorted(expiries)))
         with self._lock:
-            self._seen = seen
-        return seen
+            self._marked = marked
+        return marked
 
 
 def _expires_after(moment: float) -> Filter:
     return {"$or": [{EXPIRES: {"$exists": False}}, {EXPIRES: {"$gt": moment}}]}
-
-
-def _joined(*filters: Filter | None) -> Filter:
-    return {"$and": [filter for filter in filters if filter]}

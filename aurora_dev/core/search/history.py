@@ -1,4 +1,4 @@
-"""Commits among the records: how they are told from files and notes, and which questions ask for them."""
+"""The place of commits among other records, and the questions that ask for them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from aurora_dev.core.contracts import Filter
 from aurora_dev.core.record_kinds import NOT_A_COMMIT, is_chunk, is_commit
 from aurora_dev.core.types import Match, SearchResult
 
-# A commit's message says in a few dense words what the code says in many lines, and would stand above the code that a
+# A commit message says in a few dense words what the code says in many lines, and would rank above the code that a
 # question is about. Measured by benchmarks/history.py.
 COMMIT_WEIGHT: Final = 0.3
-# Where a question asks for reasons or for the past, what was learned and commits come first, and the code that it names
-# follows soon: each further commit counts so much less. Measured there as well: 1.5 finds 4 of 10 in the first place,
-# 2.5 nearly 9, and more is no better.
+# Where a question asks for reasons or for the past, notes and commits come first, and the code that it names follows
+# soon, because each further commit counts less. Measured there as well: with 1.5, 4 of 10 answers come first, with 2.5
+# nearly 9, and more is no better.
 ASKED_COMMIT_WEIGHT: Final = 2.5
 COMMIT_DECAY: Final = 0.9
 
-# "When" and "who" only where they ask about the past: "when is the cache emptied" and "who calls this" are about code.
-# "Commit" and "history" are words of databases and browsers too, and count in the company that they keep.
+# "When" and "who" count only where they ask about the past: "when is the cache emptied" and "who calls this" are about
+# code. "Commit" and "history" are words of databases and browsers too, and count only in certain phrases.
 _ASKS: Final = re.compile(
     r"^\W*(?:why|how come|since when|(?:the )?history of)\b"
     r"|\b(?:why (?:is|are|was|were|do|does|did|don't|doesn't|didn't|not|no|the|we|it|this|there)"
@@ -36,23 +36,23 @@ _ASKS: Final = re.compile(
 
 
 def asks_for_history(query: str) -> bool:
-    """Whether a question asks why something is so, when it changed or who did it."""
+    """Return whether a question asks why something is so, when it changed or who changed it."""
     return _ASKS.search(query) is not None
 
 
 def history_weight(metadata: Mapping[str, Any], *, asked: bool) -> float:
-    """Return the factor for a record's score: of commits, and where the past is asked for of memories as well."""
+    """Return the factor for the score of a record: not 1 for commits, and for notes where the past is asked for."""
     if is_commit(metadata):
         return ASKED_COMMIT_WEIGHT if asked else COMMIT_WEIGHT
     return ASKED_COMMIT_WEIGHT if asked and not is_chunk(metadata) else 1.0
 
 
-def enough(query: Callable[[int, Filter | None], list[Match]], wanted: int) -> list[Match]:
-    """Return a candidate list with as many places for everything else as it would have without commits.
+def with_room_for_commits(query: Callable[[int, Filter | None], list[Match]], wanted: int) -> list[Match]:
+    """Return a candidate list that holds as much of everything else as it would without commits.
 
     Args:
-        query: Returns that many matches, best first, that meet another condition beside those of the search.
-        wanted: How many candidates the list is to hold beside commits, and of commits at most.
+        query: Returns up to that many matches, best first, that also meet another condition.
+        wanted: How many candidates the list holds beside commits, and how many commits at most.
     """
     found = query(wanted, None)
     commits = [match for match in found if is_commit(match.record.metadata)]
@@ -63,15 +63,8 @@ def enough(query: Callable[[int, Filter | None], list[Match]], wanted: int) -> l
         others = [match for match in more if not is_commit(match.record.metadata)]
         if len(others) >= wanted or len(more) < wanted + 2 * len(commits):
             return _merged(others[:wanted], commits)
-    # Commits are most of what matches: a filter costs more than a longer list, and is sure.
+    # Most of what matches are commits. A filter costs more than a longer list, and always gives enough.
     return _merged(query(wanted, NOT_A_COMMIT), commits)
-
-
-def both(first: Filter | None, second: Filter | None) -> Filter | None:
-    """Return the filter that two filters make together."""
-    if first is None or second is None:
-        return second if first is None else first
-    return {"$and": [first, second]}
 
 
 def _merged(others: Sequence[Match], commits: Sequence[Match]) -> list[Match]:
@@ -79,20 +72,20 @@ def _merged(others: Sequence[Match], commits: Sequence[Match]) -> list[Match]:
 
 
 def without_commits_to_read(results: Sequence[SearchResult], pool: int, read: int) -> tuple[list[SearchResult], int]:
-    """Put commits behind what a reranker reads, unless there is nothing else: nobody asked for them.
+    """Move commits behind everything else, so that the reranker does not read them; without others they stay.
 
     Args:
         results: Best first.
-        pool: How many of them count.
-        read: How many of them the reranker is to read.
+        pool: The number of first results that matter; without a commit among them, nothing changes.
+        read: The number of results that the reranker would read.
 
     Returns:
-        The results, and how many of them the reranker is to read.
+        The results, and the number of them that the reranker reads.
     """
     others = [result for result in results if not is_commit(result.metadata)]
     if not others or not any(is_commit(result.metadata) for result in results[:pool]):
         return list(results), read
-    # Results stay in the order of their scores, also where the reranker then does not run.
+    # Scores are lowered so that they stay in the order of the results even if the reranker does not run.
     lowest = others[-1].score
-    commits = [replace(one, score=min(one.score, lowest)) for one in results if is_commit(one.metadata)]
+    commits = [replace(result, score=min(result.score, lowest)) for result in results if is_commit(result.metadata)]
     return [*others, *commits], min(read, len(others))

@@ -1,4 +1,4 @@
-"""Which of the notes that a search finds are about the subject of a task."""
+"""The choice of the found notes that are about the subject of a task."""
 
 from __future__ import annotations
 
@@ -10,24 +10,29 @@ from aurora_dev.core.types import SearchResult
 
 __all__ = ["relevant_notes"]
 
-# A note is about the task where it shares words with it, or where its meaning is near. Measured on the bundled
-# embedder: unrelated sentences of one project are below 0.3, related ones mostly above 0.4.
+# A note is about a task if it shares words with it or is near in meaning. Measured with the bundled embedder: the
+# cosine of unrelated sentences of one project is below 0.3, that of related ones mostly above 0.4.
 _NOTE_COSINE: Final = 0.4
 _NOTE_COSINE_WITH_WORDS: Final = 0.2
 _MOST_NOTES: Final = 20
 
 
 def relevant_notes(task: str, found: Sequence[SearchResult]) -> list[SearchResult]:
-    """Keep the notes that are about a task's subject, best first."""
+    """Return the notes that are about the subject of a task, best first.
+
+    Args:
+        task: The task in words.
+        found: Notes that a search for the task found, best first; only the first 20 are considered.
+    """
     words = QueryProfile.of(task).words
     kept = []
     for result in found[:_MOST_NOTES]:
         shared = words & QueryProfile.of(result.content).words
         cosine = result.scores.get("vector")
         if cosine is None:
-            near = len(shared) >= 2 or (bool(shared) and len(words) <= 3)
+            relevant = len(shared) >= 2 or (bool(shared) and len(words) <= 3)
         else:
-            near = cosine >= (_NOTE_COSINE_WITH_WORDS if shared else _NOTE_COSINE)
-        if near:
+            relevant = cosine >= (_NOTE_COSINE_WITH_WORDS if shared else _NOTE_COSINE)
+        if relevant:
             kept.append(result)
     return kept

@@ -1,4 +1,4 @@
-"""The last stage of a search: ask a reranker, and carry on without it when it cannot answer."""
+"""The last stage of a search: reranking, which is skipped with a notice if the reranker cannot score."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aurora_dev.core.contracts import Reranker
-from aurora_dev.core.search.rerank_blend import fuse, is_description, is_settled, kind_of, outlines_of, reading
+from aurora_dev.core.search.rerank_blend import fuse, is_description, is_settled, kind_of, outlines_of, rows_to_read
 from aurora_dev.core.search.trace import SearchTrace, with_score
 from aurora_dev.core.text.document_text import reranker_text
 from aurora_dev.core.types import RerankFusion, SearchOptions, SearchResult
@@ -33,23 +33,24 @@ async def rerank_candidates(
     """Order candidates by a reranker's scores.
 
     Args:
-        query: What was asked.
-        candidates: The results of the earlier stages, best first; with ``fusion`` all of them, since it chooses.
-        reranker: Asked for one score for each text.
-        read: How many of them the reranker reads; the others follow in their order.
+        query: The query.
+        candidates: The results of the earlier stages, best first; with ``fusion`` all of them, since it chooses among
+            them.
+        reranker: Scores one text for each candidate that it reads.
+        read: The number of candidates that the reranker reads; the others follow in their order.
         options: ``rerank_timeout``, ``rerank_min_score`` and ``rerank_weight``.
-        trace: Told of the stage, or of the reason why it did not run.
-        fusion: What was measured for this reranker; counts where ``rerank_weight`` is not given.
+        trace: Takes the stage, or a notice why it did not run.
+        fusion: The measured weights of this reranker; ignored if ``rerank_weight`` or ``rerank_min_score`` is given.
 
     Returns:
-        New results, best first; the candidates themselves where the reranker could not run, or where ``fusion`` counts
-        and the first stage is sure (`aurora_dev.core.search.rerank_blend.is_settled`).
+        New results, best first. The candidates themselves if the reranker could not run, or if ``fusion`` applies and
+        the first stage has settled the search (`aurora_dev.core.search.rerank_blend.is_settled`).
     """
     candidates = list(candidates)
     if not candidates:
         return candidates
     if options.rerank_weight is not None or options.rerank_min_score > 0.0:
-        fusion = None  # a threshold is one for the reranker's own score, and so is the order then
+        fusion = None  # a threshold applies to the reranker's own scores, so they give the order too
     if fusion is not None and is_settled(query, candidates):
         return candidates
     if not reranker.is_available:
@@ -58,7 +59,7 @@ async def rerank_candidates(
     kind = kind_of(query, candidates[:read])
     rows: Sequence[int] = range(min(read, len(candidates)))
     if fusion is not None and is_description(kind) and not options.mmr:
-        rows = reading(candidates, read, fusion.by_keyword)
+        rows = rows_to_read(candidates, read, fusion.by_keyword)
     chosen = set(rows)
     head = [candidates[row] for row in rows]
     tail = [result for row, result in enumerate(candidates) if row not in chosen]
@@ -71,7 +72,7 @@ async def rerank_candidates(
     except (asyncio.TimeoutError, TimeoutError):
         text = f"{reranker.name} did not answer within {options.rerank_timeout:g} s"
         return _unchanged(candidates, trace, "rerank_timeout", text)
-    except Exception as error:  # whatever a reranker of any maker does, the search has its stage-1 results
+    except Exception as error:  # a custom reranker may raise anything; the search still has its first-stage results
         return _unchanged(candidates, trace, "rerank_failed", f"{reranker.name} failed: {error}")
     scores = np.asarray(scores)
     if scores.shape != (len(texts),):
@@ -92,14 +93,14 @@ async def rerank_candidates(
 
 
 def _text(reranker: Reranker, result: SearchResult) -> str:
-    """Return what a reranker is asked about: with the line that says where it stands for models trained on it."""
+    """Return the text that a reranker scores, with a heading line for models trained on such lines."""
     if reranker.reads_headings:
         return reranker_text(result.content, result.metadata)
     return result.content
 
 
 def _with_outline(result: SearchResult, of_outlines: Mapping[str, float]) -> SearchResult:
-    """Note what the outline of a result's file scored; the result's own score stays."""
+    """Add the score of the outline of a result's file to ``scores``; the result's own score stays."""
     score = of_outlines.get(str(result.metadata.get("path")))
     return result if score is None else replace(result, scores={**result.scores, "outline": score})
 
@@ -113,7 +114,7 @@ def _ordered(
     *,
     by_blend: bool,
 ) -> list[SearchResult]:
-    """Order what the reranker read, and put what it did not read behind."""
+    """Order the results that the reranker read, followed by those that it did not read."""
     scored: list[SearchResult] = []
     unscored: list[SearchResult] = []
     for result, score, blend in zip(head, scores.tolist(), blended.tolist(), strict=True):
@@ -124,8 +125,8 @@ def _ordered(
             scored.append(with_score(noted, "blend", blend) if by_blend else noted)
     scored.sort(key=lambda result: -result.score)  # stable: ties keep the order of the earlier stages
     if least > 0.0:
-        return scored  # a threshold on the reranker's score leaves nothing to say for what has none
-    # What was not read follows; its score is lowered where needed, so that the order of scores is that of results.
+        return scored  # a result without a score cannot meet the threshold
+    # Scores of unread results are lowered where needed, so that scores never rise down the list.
     ceiling = scored[-1].score if scored else 1.0
     followers = []
     for result in [*unscored, *tail]:

@@ -1,16 +1,17 @@
-"""How a reranker's scores and the first stage's are put together: by kind of query, measured for each model.
+"""Blending a reranker's scores with the first stage's, with weights measured for each model and kind of query.
 
-A small cross-encoder reads a passage and the line above it. What the number of hits in a file and the rarity of words
-say, it cannot see, so on code its score is one piece of evidence, and the first stage's another. Which file answers,
-and which passage of it, are two questions. So a file's passages keep the places that the first stage gave to the file,
-the best of these places moves by what the reranker finds in the whole file, and within the file the passages trade
-places by what it finds in each. Where a query describes one place, a passage also moves among those of other files. A
-passage of a few lines seldom says what its file is about, so the reranker also reads outlines: the path of a file and
-the names in it.
+A small cross-encoder reads a chunk and a heading line. It does not see how many chunks of a file match or how rare the
+words are, so on code its score is one piece of evidence and the first stage's is another.
 
-Its probabilities are calibrated for no single project; what carries over from one to the next is which candidates of a
-query it prefers and by how much, so logits are compared within a query. `BUNDLED_FUSION` was found by
-``benchmarks/tune_reranking.py``.
+Which file answers and which of its chunks answers are two questions. The chunks of a file keep the places that the
+first stage gave to the file. The best of these places moves by the reranker's evidence for the whole file, and within
+the file the chunks trade places by the evidence for each. If a query describes one span, a chunk also moves among those
+of other files. A chunk of a few lines seldom tells what its file is about, so the reranker also reads outlines: the
+path of a file and the names in it.
+
+Its probabilities are not calibrated for any one project. What carries over between projects is which candidates of a
+query it prefers and by how much, so logits are compared within a query. ``benchmarks/tune_reranking.py`` found
+`BUNDLED_FUSION`.
 """
 
 from __future__ import annotations
@@ -28,28 +29,33 @@ from aurora_dev.core.types import QueryKind, RerankWeights, SearchResult
 
 Figures = npt.NDArray[np.float64]
 
-# A probability of 0 or 1 has no finite logit; nothing beyond these says more.
+# A probability of 0 or 1 has no finite logit; probabilities are clipped by this much.
 _SMALLEST_PROBABILITY = 1e-6
-# Candidates of nearly equal logits are not pulled apart: where they differ by less than this, the model is not sure.
+# The least standard deviation, in logits. Where candidates differ by less, the model is not sure, and they stay close.
 _LEAST_SPREAD = 2.0
-# Nobody stands further than this many deviations from the mean.
-_FURTHEST = 3.0
-# Within a file, the share of the first stage's best passage that another one has counts so much beside deviations.
+# Deviations from the mean are clipped to this.
+_MOST_DEVIATIONS = 3.0
+# Within a file, the weight of a chunk's first-stage score (as a share of the best chunk's) beside deviations.
 _STAGE1_WITHIN = 1.0
 
-# First-stage scores of 0..1 and this much to both sides become a score of 0..1; what moves further makes room. With
-# more, scores lie closer together, and contexts show less of the best files in full (benchmarks/results/context.md).
-_ROOM = 0.4
+# Blended scores from -_MARGIN to 1 + _MARGIN are mapped to 0..1; a score further out widens the range. With a larger
+# margin, scores lie closer together, and contexts show less of the best files in full (benchmarks/results/context.md).
+_MARGIN = 0.4
 
-# "Where", "which" and "what" ask for a place, as a description does.
+# "Where", "which" and "what" ask for a span of code, as a description does.
 _QUESTION = re.compile(r"(?:how|why)\b", re.IGNORECASE)
-# So many words name particulars, of a question as of anything else; so few of a description name a concern.
+# A question of this many words names particulars; a description of at most this many words names a concern.
 _LONG_QUESTION = 12
 _SHORT_DESCRIPTION = 5
 
 
 def kind_of(query: str, candidates: Sequence[SearchResult]) -> QueryKind:
-    """Return which weights of a `RerankFusion` count for a query and its first candidates."""
+    """Return the kind of a query, which selects the weights of a `RerankFusion`.
+
+    Args:
+        query: The query.
+        candidates: Its first candidates; where most of them are not in files, the kind is ``notes``.
+    """
     in_files = sum(1 for result in candidates if _path(result) is not None)
     if 2 * in_files < len(candidates):
         return "notes"
@@ -62,15 +68,15 @@ def kind_of(query: str, candidates: Sequence[SearchResult]) -> QueryKind:
 
 
 def is_description(kind: QueryKind) -> bool:
-    """Return whether a kind of query describes what is looked for: keywords choose some of what is read then."""
+    """Return whether a kind of query describes its answer, so that keyword scores choose some of the candidates."""
     return kind in ("topic", "words")
 
 
 def is_settled(query: str, candidates: Sequence[SearchResult]) -> bool:
-    """Return whether the first stage is sure: the query is a symbol, and the best candidate defines it.
+    """Return whether the first stage has settled a search: the query is a symbol, and the best candidate defines it.
 
-    Reading text adds nothing then: a definition of the very name that was asked for is the answer, and among several
-    of them file names decide better.
+    Reranking adds nothing then: a definition of exactly that name is the answer, and among several of them file names
+    decide better than text.
     """
     profile = QueryProfile.of(query)
     if not profile.is_symbol or not candidates:
@@ -78,14 +84,14 @@ def is_settled(query: str, candidates: Sequence[SearchResult]) -> bool:
     return bool(definition_signal(profile, [candidates[0].metadata])[0] >= 1.0)
 
 
-def reading(candidates: Sequence[SearchResult], read: int, by_keyword: int) -> list[int]:
-    """Choose what is read: the first candidates, and of the others those with the best keyword scores.
+def rows_to_read(candidates: Sequence[SearchResult], read: int, by_keyword: int) -> list[int]:
+    """Choose the candidates to rerank: the first ones, and of the others those with the best keyword scores.
 
     Args:
         candidates: In the order of the first stage.
-        read: How many are read.
-        by_keyword: How many of these keywords choose, at most a fifth; commits are none of them, since they stand
-            among others only where nobody asked for them.
+        read: The number of candidates to choose.
+        by_keyword: The number of these to choose by keyword score, at most a fifth of ``read``. Commits are not chosen
+            by keyword: they are among other records only if the query does not ask for them.
 
     Returns:
         Rows of ``candidates``, ascending.
@@ -98,7 +104,7 @@ def reading(candidates: Sequence[SearchResult], read: int, by_keyword: int) -> l
 
 
 def outlines_of(candidates: Iterable[SearchResult], most: int) -> dict[str, str]:
-    """Return the outlines of the first files among candidates, by path; at most so many."""
+    """Return the outlines of the first files among candidates, by path; at most ``most`` of them."""
     found: dict[str, str] = {}
     for result in candidates:
         if len(found) == most:
@@ -115,16 +121,17 @@ def fuse(
     weights: RerankWeights,
     outlines: Mapping[str, float] | None = None,
 ) -> Figures:
-    """Return what read candidates are ordered by.
+    """Blend the reranker's scores with the first stage's.
 
     Args:
-        candidates: What was read, in the order of the first stage, at least one.
+        candidates: The candidates that were read, in the order of the first stage; at least one.
         scores: The reranker's probabilities, shape ``(n,)``, 0..1; NaN where it gave none.
-        weights: What was measured for the kind of query.
-        outlines: By path, the probabilities that it gave to outlines of files; no NaN.
+        weights: The measured weights for the kind of query.
+        outlines: The probabilities of the outlines of files, by path; no NaN.
 
     Returns:
-        Shape ``(n,)``, float64 in 0..1. A file's passages share the first stage's scores for that file.
+        Shape ``(n,)``, float64 in 0..1, to order the candidates by. The chunks of a file share out the first-stage
+        scores of that file.
     """
     logits = _logits(scores)
     best = max(result.score for result in candidates) or 1.0
@@ -133,27 +140,27 @@ def fuse(
     for row, result in enumerate(candidates):
         path = _path(result)
         rows.setdefault(row if path is None else path, []).append(row)
-    # The sum of odds: many passages that may answer speak for a file, one that does answer as well.
+    # The sum of odds: many chunks that may answer are evidence for a file, and so is one that surely answers.
     evidence = np.empty(len(candidates))
     for group in rows.values():
         evidence[group] = np.logaddexp.reduce(logits[group])
     own, of_file = _deviations(logits), _deviations(evidence)
     of_outline: dict[object, float] = {}
     if outlines:
-        # A file whose outline was not read stands where the average one does.
+        # A file whose outline was not read counts as average.
         of_outline = dict(zip(outlines, _deviations(_logits(list(outlines.values()))).tolist(), strict=True))
     decay = 1.0
     if "signals" in candidates[0].scores and "mmr" not in candidates[0].scores:
-        decay = REPEAT_DECAY  # as the first stage has it; about, where passages between were not read
+        decay = REPEAT_DECAY  # undo the decay of the first stage; approximate if chunks between were not read
     fused = np.empty(len(candidates))
     for file, group in rows.items():
         places = stage1[group]
         undiscounted = places / decay ** np.arange(len(group))
-        liked = _STAGE1_WITHIN * undiscounted / (undiscounted.max() or 1.0) + own[group]
+        preference = _STAGE1_WITHIN * undiscounted / (undiscounted.max() or 1.0) + own[group]
         places[0] += weights.file * of_file[group[0]] + weights.outline * of_outline.get(file, 0.0)
-        fused[np.array(group)[np.argsort(-liked, kind="stable")]] = np.sort(places)[::-1]
+        fused[np.array(group)[np.argsort(-preference, kind="stable")]] = np.sort(places)[::-1]
     fused += weights.passage * own
-    lowest, highest = min(-_ROOM, float(fused.min())), max(1.0 + _ROOM, float(fused.max()))
+    lowest, highest = min(-_MARGIN, float(fused.min())), max(1.0 + _MARGIN, float(fused.max()))
     scaled: Figures = (fused - lowest) / (highest - lowest)
     return scaled
 
@@ -162,13 +169,13 @@ def _logits(scores: npt.ArrayLike) -> Figures:
     given = np.clip(np.asarray(scores, dtype=np.float64), _SMALLEST_PROBABILITY, 1.0 - _SMALLEST_PROBABILITY)
     logits: Figures = np.log(given / (1.0 - given))
     known = logits[~np.isnan(logits)]
-    # What has no score is ordered behind by the stage; here it must only not speak for its file.
+    # Results without a score are ordered last elsewhere; here they must only not count as evidence for their file.
     return np.where(np.isnan(logits), known.min() if len(known) else 0.0, logits)
 
 
 def _deviations(figures: Figures) -> Figures:
     spread = max(float(figures.std()), _LEAST_SPREAD)
-    deviations: Figures = np.clip((figures - figures.mean()) / spread, -_FURTHEST, _FURTHEST)
+    deviations: Figures = np.clip((figures - figures.mean()) / spread, -_MOST_DEVIATIONS, _MOST_DEVIATIONS)
     return deviations
 
 

@@ -1,9 +1,9 @@
-"""Code-aware ranking signals: what paths, definitions and neighbours say that vectors and keywords do not.
+"""Code-aware ranking signals: the evidence of paths, definitions and neighbouring chunks.
 
 Each signal is a pure function over the candidates of one query; `apply_signals` adds them to the fused scores. The
-ideas are those of code search engines (Sourcegraph's and GitHub's ranking by definitions, Zoekt's file scores, the
-boosts of MinishLab's semble); functions and numbers are our own. The numbers were set on what ``docs/evaluation.md``
-names for tuning; ``benchmarks/tune_ranking.py`` shows what each brings.
+ideas come from code search engines (ranking by definitions in Sourcegraph and GitHub, file scores in Zoekt, boosts in
+MinishLab's semble); the functions and numbers are our own. The numbers were tuned on the data that
+``docs/evaluation.md`` names for tuning; ``benchmarks/tune_ranking.py`` shows the gain of each.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from aurora_dev.core.text.terms import STOP_WORDS, is_symbol_query, split_identi
 
 Scores = npt.NDArray[np.float64]
 
-# Share of the vector list in the fusion: on code, words are the better evidence.
+# The share of the vector list in the fusion: on code, words are the better evidence.
 VECTOR_WEIGHT = 0.3
 
-# What each signal can add to a fused score of at most 1. A definition of the very symbol that was asked for beats any
-# list position. A single plain word may ask for one as well; a name inside a sentence is often there by the way, and
-# what it finds as a keyword is enough. A path is a strong hint, and several chunks that answer speak for a file.
+# The most that each signal adds to a fused score of at most 1. A definition of exactly the queried symbol beats any
+# list position. A single plain word may ask for a definition too. A name inside a sentence is often incidental, and
+# its keyword matches are enough. A path is a strong hint, and several matching chunks are evidence for a file.
 DEFINITION_GAIN = 2.0
 WORD_DEFINITION_GAIN = 0.75
 PATH_GAIN = 1.25
 COMPANY_GAIN = 0.3
-# Of a file's chunks, so many of the best ones speak for it: with all of them, the longest files would win.
+# The number of best chunks that count for a file: with all of them, the longest files would win.
 COMPANY = 4
-# A definition in a file that is named after it is the main one of its namesakes.
+# Of several definitions of a name, the one in a file of that name is the main one.
 NAMESAKE_FILE_GAIN = 0.5
-# `Client.send` asks for that one, and for another class's `send` only where there is none.
+# `Client.send` asks for that method, and for the `send` of another class only if there is none.
 OTHER_QUALIFIER_SHARE = 0.5
-# Each further chunk of one file counts half as much as the one before, so that one file does not fill the page.
+# Each further chunk of one file counts half as much as the one before, so that one file does not fill the results.
 REPEAT_DECAY = 0.5
-# Which file answers is for all signals to say, which of its chunks for the words in them: ranks, of which the fused
-# scores are made, tell the chunk that has all of a query's words hardly from one that has some. A definition, also one
-# that shares only the last name, comes before whatever says its name more often.
+# All signals together choose the file; within a file, mostly keywords choose the chunk. The fused scores come from
+# ranks, which hardly separate a chunk with all words of the query from one with some of them. A definition, even one
+# that shares only the last part of the name, comes before a chunk that mentions the name more often.
 KEYWORDS_WITHIN_FILE = 3.0
 DEFINITION_WITHIN_FILE = (1.0 + KEYWORDS_WITHIN_FILE) / OTHER_QUALIFIER_SHARE
 
@@ -57,16 +57,16 @@ _MIN_PREFIX = 3  # "auth" may stand for "authentication", "a" may not
 
 @dataclass(frozen=True, slots=True)
 class QueryProfile:
-    """What the signals need to know of a query.
+    """The features of a query that the signals use.
 
     Attributes:
         words: Folded content words, without stop words.
-        symbols: Identifiers that the query names, as they stand; of a qualified name the last part too.
-        is_symbol: Whether the query is nothing but one identifier, and reads like one: ``rrf`` names a symbol, but may
+        symbols: Identifiers in the query, as written; for a qualified name, its last part too.
+        is_symbol: Whether the query is a single identifier that cannot be a plain word. ``rrf`` names a symbol, but may
             be a word just as well.
-        is_word: Whether it is one plain word, which may be a name.
-        qualifiers: For the last part of a qualified name what stands right before it: ``Client`` for ``send``.
-        asks_for_history: Whether it asks why something is so, when it changed or who did it.
+        is_word: Whether the query is one plain word, which may be a name.
+        qualifiers: By the last part of a qualified name, the part right before it: ``Client`` for ``send``.
+        asks_for_history: Whether the query asks why something is so, when it changed or who changed it.
     """
 
     words: frozenset[str]
@@ -78,7 +78,7 @@ class QueryProfile:
 
     @classmethod
     def of(cls, query: str) -> QueryProfile:
-        """Read a query."""
+        """Return the profile of a query."""
         text = query.strip()
         is_symbol = is_symbol_query(text)
         named: list[str] = []
@@ -100,8 +100,8 @@ class QueryProfile:
 def definition_signal(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]]) -> Scores:
     """Return 1 for a chunk that defines a symbol of the query, more in a file of the same name, else 0.
 
-    What shares only the last part of a qualified name counts `OTHER_QUALIFIER_SHARE` of that, unless its file or folder
-    has the qualifier's name, as a module's functions have.
+    A definition that shares only the last part of a qualified name counts `OTHER_QUALIFIER_SHARE` of that, unless its
+    file or folder has the name of the qualifier, as for the functions of a module.
     """
     signal = np.zeros(len(metadata))
     if not profile.symbols:
@@ -121,24 +121,24 @@ def definition_signal(profile: QueryProfile, metadata: Sequence[Mapping[str, Any
 
 
 def path_signal(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]]) -> Scores:
-    """Return the share of the query's words that the file's name and its folder's name carry, 0..1.
+    """Return the share of the query's words that are in the name of the file or of its folder, 0..1.
 
-    A word counts the less, the more other files of the candidates carry it: in a test framework, ``test`` in a path
-    says nothing.
+    The more files among the candidates have a word in their names, the less it counts: in a test framework, ``test`` in
+    a path means nothing.
     """
     signal = np.zeros(len(metadata))
     if not profile.words:
         return signal
     given = [fields.get("path") for fields in metadata]
-    carried: dict[str, set[str]] = {}
+    path_words: dict[str, set[str]] = {}
     for path in given:
-        if isinstance(path, str) and path not in carried:
+        if isinstance(path, str) and path not in path_words:
             parts = _path_words(path)
-            carried[path] = {word for word in profile.words if any(_same_word(word, part) for part in parts)}
-    files = Counter(word for words in carried.values() for word in words)
+            path_words[path] = {word for word in profile.words if any(_same_word(word, part) for part in parts)}
+    files = Counter(word for words in path_words.values() for word in words)
     shares = {
-        path: sum(1.0 - (files[word] - 1) / len(carried) for word in words) / len(profile.words)
-        for path, words in carried.items()
+        path: sum(1.0 - (files[word] - 1) / len(path_words) for word in words) / len(profile.words)
+        for path, words in path_words.items()
     }
     for row, path in enumerate(given):
         if isinstance(path, str):
@@ -147,7 +147,10 @@ def path_signal(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]]) ->
 
 
 def company_signal(scores: Scores, metadata: Sequence[Mapping[str, Any]]) -> Scores:
-    """Return, for the best chunk of each file, what its best `COMPANY` chunks have over the best file's, 0..1."""
+    """Return, for the best chunk of each file, the sum of the file's best `COMPANY` scores over the best file's, 0..1.
+
+    Every other chunk gets 0.
+    """
     signal = np.zeros(len(scores))
     files: dict[str, list[int]] = {}
     for row in np.argsort(-scores, kind="stable"):
@@ -162,32 +165,35 @@ def company_signal(scores: Scores, metadata: Sequence[Mapping[str, Any]]) -> Sco
 
 
 def path_weights(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]]) -> Scores:
-    """Return 1 for ordinary code, less for tests, examples, copies, by-products and prose that nobody asked for.
+    """Return 1 for ordinary code, and less for tests, examples, copies, build output and prose, unless asked for.
 
-    Commits weigh less than code too, and more, with memories, where the question is about the past.
+    Commits weigh less than code too. Where the question is about the past, commits and notes weigh more.
     """
     asked_for = kinds_asked_for(profile.words)
-    defining = asked_for | {"reexport"}  # an __init__.py that defines what is asked for does not merely pass it on
+    defining = asked_for | {"reexport"}  # an __init__.py that defines the symbol does not merely re-export it
     wanted = frozenset(profile.symbols)
     weights = np.ones(len(metadata))
     for row, fields in enumerate(metadata):
         path = fields.get("path")
         if isinstance(path, str):
-            own = bool(wanted) and not wanted.isdisjoint(_symbols(fields))
-            weights[row] = path_weight(path, defining if own else asked_for)
+            defines = bool(wanted) and not wanted.isdisjoint(_symbols(fields))
+            weights[row] = path_weight(path, defining if defines else asked_for)
         weights[row] *= history_weight(fields, asked=profile.asks_for_history)
     return weights
 
 
-def repeat_decay(scores: Scores, metadata: Sequence[Mapping[str, Any]], within: Scores) -> Scores:
-    """Return scores in which each further chunk of one file counts `REPEAT_DECAY` times the one before.
+def repeat_decay(scores: Scores, metadata: Sequence[Mapping[str, Any]], order: Scores) -> Scores:
+    """Return scores in which the further chunks of a file, and further commits, count less and less.
 
-    Each further commit counts `COMMIT_DECAY` times the one before.
+    Each further chunk of a file counts `REPEAT_DECAY` times the one before, each further commit `COMMIT_DECAY` times.
 
     Args:
         scores: Shape ``(n,)``.
         metadata: One mapping for each score.
-        within: Shape ``(n,)``: the order in which the chunks of a file take the file's scores.
+        order: Shape ``(n,)``; the chunk of a file with the highest value here takes the file's highest score.
+
+    Returns:
+        Shape ``(n,)``.
     """
     decayed = scores.copy()
     files: dict[str, list[int]] = {}
@@ -202,26 +208,28 @@ def repeat_decay(scores: Scores, metadata: Sequence[Mapping[str, Any]], within: 
     for rows in files.values():
         if len(rows) > 1:
             slots = scores[rows] * REPEAT_DECAY ** np.arange(len(rows))
-            decayed[sorted(rows, key=lambda row: -within[row])] = slots
+            decayed[sorted(rows, key=lambda row: -order[row])] = slots
     return decayed
 
 
 def order_within_files(
     scores: Scores, metadata: Sequence[Mapping[str, Any]], keyword: Scores, definition: Scores
 ) -> Scores:
-    """Return what the chunks of one file are ordered by: the words of the query in them, before all.
+    """Return the figures that order the chunks of one file: mostly the words of the query in them.
 
     Args:
-        scores: Shape ``(n,)``: with all signals, before the decay of repeats.
+        scores: Shape ``(n,)``: scores with all signals, before the decay of repeats.
         metadata: One mapping for each score.
         keyword: Shape ``(n,)``: BM25 as a share of the best candidate's, 0..1.
-        definition: Shape ``(n,)``: as of `definition_signal`.
+        definition: Shape ``(n,)``: the result of `definition_signal`.
 
     Returns:
         Shape ``(n,)``; comparable within a file only.
     """
     given = [fields.get("path") for fields in metadata]
-    paths = [path if isinstance(path, str) else None for path in given]  # anybody's metadata may hold a list there
+    paths = [
+        path if isinstance(path, str) else None for path in given
+    ]  # metadata of other programs may hold a list there
     best: dict[str | None, float] = {}
     for path, score in zip(paths, scores, strict=True):
         best[path] = max(best.get(path, 0.0), score)
@@ -242,7 +250,7 @@ def apply_signals(
         keyword: Shape ``(n,)``: BM25 as a share of the best candidate's, 0..1.
 
     Returns:
-        Shape ``(n,)``, 0..1 (a share of the best attainable), in the order of ``fused``.
+        Shape ``(n,)``, 0..1 (a share of the highest possible score), in the order of ``fused``.
     """
     if not len(fused):
         return fused
@@ -259,18 +267,18 @@ def apply_signals(
     if profile.asks_for_history:
         attainable *= max(1.0, ASKED_COMMIT_WEIGHT)
     total *= path_weights(profile, metadata)
-    within = order_within_files(total, metadata, keyword, definition)
-    return np.clip(repeat_decay(total, metadata, within) / attainable, 0.0, 1.0)
+    order = order_within_files(total, metadata, keyword, definition)
+    return np.clip(repeat_decay(total, metadata, order) / attainable, 0.0, 1.0)
 
 
 def _symbols(fields: Mapping[str, Any]) -> list[str]:
-    """Return what a chunk defines; anybody's metadata may hold something else there."""
+    """Return the names that a chunk defines; metadata of other programs may hold another type there."""
     names = fields.get("symbols")
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def _is_in(path: str, qualifier: str) -> bool:
-    """Whether a file or its folder has the name of what qualifies a symbol: ``json/__init__.py`` in ``json.dumps``."""
+    """Return whether a file or its folder has the name of a qualifier, as ``json/__init__.py`` for ``json.dumps``."""
     folder = path.rpartition("/")[0].rpartition("/")[2]
     return _joined(qualifier) in (_joined(_stem(path)), _joined(folder))
 
@@ -287,7 +295,7 @@ def _stem(path: str) -> str:
 
 @lru_cache(maxsize=8192)
 def _path_words(path: str) -> frozenset[str]:
-    """Return the folded words of a file's stem and of the folder it is in."""
+    """Return the folded words in the stem of a file and in the name of its folder."""
     folders = path.split("/")[:-1]
     names = [_stem(path), *folders[-1:]]
     return frozenset(fold_word(part) for name in names for part in split_identifier(name))

@@ -1,4 +1,4 @@
-"""What a search notes down about itself while it runs."""
+"""The record of a running search: its stages, notices and timings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STAGE_NAMES = {
 
 @dataclass(slots=True)
 class SearchTrace:
-    """Collects stages, notices and timings; the worker threads of one search write different keys."""
+    """Collects stages, notices and timings. The worker threads of one search write different keys of ``timings``."""
 
     stages: list[str] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
@@ -29,7 +29,7 @@ class SearchTrace:
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Note the seconds that the block takes, also when it fails."""
+        """Add the seconds that the block takes to a stage, even if the block raises."""
         started = time.perf_counter()
         try:
             yield
@@ -37,12 +37,12 @@ class SearchTrace:
             self.timings[stage] = self.timings.get(stage, 0.0) + time.perf_counter() - started
 
     def degrade(self, code: str, text: str) -> None:
-        """Note that a stage which was asked for could not run; the first one is the search's ``degraded``."""
+        """Add a notice for a stage that was asked for and could not run; the first one becomes ``degraded``."""
         self.notices.append(Notice(code, text))
         self.degraded = self.degraded or text
 
     def results(self, found: Sequence[SearchResult]) -> SearchResults:
-        """Return the results with everything that was noted down."""
+        """Return results with everything that was collected."""
         return SearchResults(
             found,
             search_method="+".join(self.stages),
@@ -54,5 +54,5 @@ class SearchTrace:
 
 
 def with_score(result: SearchResult, stage: str, score: float) -> SearchResult:
-    """Return a copy whose score is this stage's."""
+    """Return a copy of a result with the score of a stage."""
     return replace(result, score=score, scores={**result.scores, stage: score})

@@ -1,4 +1,4 @@
-"""The write side of `VectorStore`: checks, masks, embeds what is new, and writes in one step."""
+"""The write side of `VectorStore`: check, mask and embed documents, and write them in one step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aurora_dev.log import get_logger
 
 _log = get_logger(__name__)
 
-# Bounds the memory of one step and gives a progress bar something to show.
+# Bounds the memory of one step, and makes a progress bar move.
 _REEMBED_BATCH = 1_000
 
 
@@ -39,37 +39,37 @@ class DocumentWriter:
         return EmbedderInfo(embedder.name, embedder.dimension, embedder.fingerprint)
 
     def embedder_matches(self) -> bool:
-        """Return whether the stored vectors, if any, are this embedder's."""
+        """Return whether the stored vectors, if any, were made by this embedder."""
         return self.mismatch() is None
 
-    def _is_mine(self, stored: EmbedderInfo) -> bool:
-        # The name is for people: the same model in another folder has another one.
-        mine = self._info()
-        return (stored.fingerprint, stored.dimension, stored.metric) == (mine.fingerprint, mine.dimension, mine.metric)
+    def _is_same(self, stored: EmbedderInfo) -> bool:
+        # The name does not count: the same model in another folder has another name.
+        own = self._info()
+        return (stored.fingerprint, stored.dimension, stored.metric) == (own.fingerprint, own.dimension, own.metric)
 
     def mismatch(self) -> str | None:
-        """Say why the stored vectors cannot be searched with this embedder; ``None`` where they can."""
+        """Return the reason why the stored vectors cannot be searched with this embedder, or ``None`` if they can."""
         stored = self._backend.embedder()
-        if stored is None or self._is_mine(stored):
+        if stored is None or self._is_same(stored):
             return None
         return (
-            f"the stored vectors are of the embedder {stored.name!r}, not of {self._embedder.name!r}: keywords alone "
-            f"were searched; nothing is lost. Run 'aurora index --reembed' to bring vectors back from the stored text"
+            f"the stored vectors were made by the embedder {stored.name!r}, not by {self._embedder.name!r}: keywords "
+            f"alone were searched; nothing is lost. Run 'aurora index --reembed' to make vectors from the stored text"
         )
 
-    def _bound(self, *, switch: bool) -> EmbedderInfo | None:
-        """Return the store's embedder as it is recorded, if it is this one; an empty store takes this one.
+    def _recorded(self, *, replace: bool) -> EmbedderInfo | None:
+        """Return the recorded embedder of the store if it is this one, else ``None``; an empty store records this one.
 
         Args:
-            switch: Whether a store with vectors of another embedder takes this one too, which makes them stale.
+            replace: Whether this embedder replaces another one, which invalidates the stored vectors.
         """
         stored = self._backend.embedder()
         if stored is None:
-            # Another process may set its own just now: the first one stays.
+            # Another process may set its embedder at the same time: the first one stays.
             stored = self._backend.set_embedder(self._info(), replace=False)
-        if self._is_mine(stored):
+        if self._is_same(stored):
             return stored
-        return self._backend.set_embedder(self._info()) if switch else None
+        return self._backend.set_embedder(self._info()) if replace else None
 
     # -- documents ---------------------------------------------------------------------------------------------
 
@@ -86,7 +86,7 @@ class DocumentWriter:
     def write_if(
         self, expected: Mapping[str, Document | None], upserts: Sequence[Document], deletes: Sequence[str], masked: bool
     ) -> bool:
-        """Write if nothing that was read has changed; see `VectorStore.write_if`."""
+        """Compare-and-swap; see `VectorStore.write_if`."""
         documents, ids = self._identified(upserts, masked)
         before = {i: None if d is None else Record(i, d.content, d.metadata) for i, d in expected.items()}
         with self._lock:
@@ -97,7 +97,7 @@ class DocumentWriter:
             raise InvalidRequestError(
                 f"documents must be a list of Documents, not {type(upserts).__name__}: nothing was stored"
             )
-        documents = [self._prepared(document, place, masked) for place, document in enumerate(upserts)]
+        documents = [self._prepared(document, position, masked) for position, document in enumerate(upserts)]
         return documents, [document_id(self._namespace, d) if d.id is None else d.id for d in documents]
 
     def _store(
@@ -107,14 +107,14 @@ class DocumentWriter:
         deletes: Sequence[str],
         expected: Mapping[str, Record | None] | None = None,
     ) -> bool:
-        embedder = self._bound(switch=False)
+        embedder = self._recorded(replace=False)
         plain = [Record(i, d.content, d.metadata) for i, d in zip(ids, documents, strict=True)]
         if embedder is not None:
             try:
                 return self._write(self._embedded(plain), deletes, expected, embedder)
-            except EmbedderMismatchError:  # another process switched it just now
+            except EmbedderMismatchError:  # another process has just switched it
                 pass
-        # Losing a memory is worse than finding it by keyword alone until the vectors are brought back.
+        # A record that is found by keyword alone, until its vector is made again, is better than a lost record.
         _log.warning("written_without_vectors", embedder=self._embedder.name, records=len(plain))
         return self._write(plain, deletes, expected, None)
 
@@ -131,33 +131,33 @@ class DocumentWriter:
         return self._backend.write_if(self._namespace, expected, records, deletes, embedder=embedder)
 
     def delete(self, ids: Sequence[str]) -> int:
-        """Delete by ids; return how many existed."""
+        """Delete by ids, and return the number of those that existed."""
         with self._lock:
             found = self._backend.fetch(self._namespace, ids)
             if not self._backend.capabilities.local:
-                self._backend.write(self._namespace, (), ids)  # what was just written may not show yet
+                self._backend.write(self._namespace, (), ids)  # a recent write may not be visible yet
             elif found:
                 self._backend.write(self._namespace, (), list(found))
         return len(found)
 
-    def _prepared(self, document: Document, place: int, masked: bool) -> Document:
+    def _prepared(self, document: Document, position: int, masked: bool) -> Document:
         if not isinstance(document, Document):
             raise InvalidRequestError(
-                f"documents[{place}] is a {type(document).__name__}, not a Document: nothing was stored"
+                f"documents[{position}] is a {type(document).__name__}, not a Document: nothing was stored"
             )
         if not isinstance(document.content, str) or not document.content.strip():
-            raise InvalidRequestError(f"documents[{place}] has no text: nothing was stored")
+            raise InvalidRequestError(f"documents[{position}] has no text: nothing was stored")
         if not isinstance(document.metadata, Mapping):
             raise InvalidRequestError(
-                f"documents[{place}] has a {type(document.metadata).__name__} for metadata, not a mapping: nothing was "
-                f"stored"
+                f"documents[{position}] has a {type(document.metadata).__name__} for metadata, not a mapping: nothing "
+                f"was stored"
             )
         if self._mask and not masked:
             return _masked(document)
         return document
 
     def _embedded(self, records: Sequence[Record]) -> list[Record]:
-        """Give records their vectors, embedding only texts whose vectors the store does not have yet."""
+        """Return records with vectors, embedding only the texts whose vectors the store does not have yet."""
         known = self._backend.fetch(self._namespace, [record.id for record in records], vectors=True)
         texts = [embedding_text(record.content, record.metadata) for record in records]
         vectors: list[Vector | None] = []
@@ -175,15 +175,15 @@ class DocumentWriter:
         expected = (len(texts), self._embedder.dimension)
         if vectors.shape != expected or not np.isfinite(vectors).all():
             raise EmbeddingError(
-                f"{self._embedder.name} gave an array of shape {vectors.shape} for {expected}, or numbers that are "
-                f"not finite: nothing was stored"
+                f"{self._embedder.name} gave an array of shape {vectors.shape} instead of {expected}, or numbers that "
+                f"are not finite: nothing was stored"
             )
         return vectors
 
     def reembed(self, progress: Callable[[int, int], None] | None) -> int:
-        """Bring back the vectors that are missing; see `VectorStore.reembed`."""
-        embedder = self._bound(switch=True)
-        assert embedder is not None  # it was switched where it had to be
+        """Make the missing vectors; see `VectorStore.reembed`."""
+        embedder = self._recorded(replace=True)
+        assert embedder is not None  # another one was replaced
         done = 0
         total = 0
         for namespace in self._backend.namespaces():
@@ -192,7 +192,7 @@ class DocumentWriter:
         for namespace in self._backend.namespaces():
             while records := self._backend.missing_vectors(namespace, _REEMBED_BATCH):
                 vectors = self._embed([embedding_text(record.content, record.metadata) for record in records])
-                # Records that were written meanwhile come again, as they are now, with the next batch.
+                # Records that change meanwhile come again in the next batch, in their new state.
                 embedded = [replace(r, vector=v) for r, v in zip(records, vectors, strict=True)]
                 self._backend.attach_vectors(namespace, embedded, embedder=embedder)
                 done += len(records)
@@ -202,7 +202,7 @@ class DocumentWriter:
 
 
 def _masked(document: Document) -> Document:
-    """Return a document without credentials: a URL with a password is as likely in metadata as in the text."""
+    """Return a document with credentials masked, in the metadata too: a URL with a password may be in either."""
     content, count = mask_secrets(document.content)
     metadata: dict[str, MetadataValue] = {}
     for key, value in document.metadata.items():

@@ -1,4 +1,4 @@
-"""What every client of an HTTP service needs: checked addresses and keys, what may be shown, when to ask again."""
+"""Addresses, keys and headers of HTTP services: checks, and forms that are safe to show."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def checked_url(url: str, argument: str = "url") -> httpx.URL:
     """Return the address of a service.
 
     Args:
-        url: As a person wrote it.
-        argument: What the caller calls it, for the error.
+        url: The address as a person wrote it.
+        argument: The caller's name for it, for the error.
 
     Raises:
         InvalidRequestError: It is no http(s) URL, or holds a user name or a password.
@@ -42,22 +42,22 @@ def checked_url(url: str, argument: str = "url") -> httpx.URL:
 
 
 def refuse_key_in(url: httpx.URL, argument: str = "url") -> None:
-    """Raise `InvalidRequestError` where a parameter of the address looks like a key: httpx logs whole addresses."""
+    """Raise `InvalidRequestError` if a parameter of the address looks like a key, since httpx logs whole addresses."""
     for name in url.params:
         if _SECRET_PARAMETER.search(name):
             raise InvalidRequestError(f"{argument} must hold no key (its parameter '{name}'); give it as api_key")
 
 
 def checked_key(api_key: SecretStr | str | None) -> str:
-    """Return a key without its surrounding space, empty for none.
+    """Return a key without surrounding space; empty for none.
 
     Raises:
-        InvalidRequestError: It cannot stand in a header; its text is not shown.
+        InvalidRequestError: A header cannot hold it; the error does not show it.
     """
     key = api_key if api_key is None or isinstance(api_key, str) else api_key.get_secret_value()
     key = (key or "").strip()
     if not (key.isascii() and key.isprintable()):
-        raise InvalidRequestError("api_key holds characters that no header may carry; was it copied whole?")
+        raise InvalidRequestError("api_key holds characters that a header cannot hold; was all of it copied?")
     return key
 
 
@@ -72,17 +72,17 @@ def shown_origin(url: httpx.URL) -> str:
 
 
 def redacted(text: str, key: str) -> str:
-    """Return a text of the service without the key, which some repeat."""
+    """Return a text of the service without the key, which some services repeat."""
     return text.replace(key, "[hidden]") if key else text
 
 
 def origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    """Return scheme, host and port: who would get the key."""
+    """Return scheme, host and port: whatever differs in them must not get the key."""
     return url.scheme, url.host, url.port
 
 
 def retry_after(headers: httpx.Headers) -> float | None:
-    """Read ``Retry-After``, in seconds or as a date (RFC 9110, section 10.2.3); ``None`` where there is none."""
+    """Return the seconds of ``Retry-After``, a number or a date (RFC 9110, section 10.2.3); ``None`` without one."""
     value = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value):
         return float(value)

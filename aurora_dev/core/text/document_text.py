@@ -1,37 +1,36 @@
-"""What of a document models read: its text, with the words that say where it stands."""
+"""The text of a document that embedders and rerankers read: its content with a heading from its metadata."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-# A file's name and the folders right above it say what it is about; the folders above those are alike for all files,
-# and a cross-encoder pays for each token of them.
+# The file name and the nearest folders say what a file is about. The folders above are alike for most files, and a
+# cross-encoder pays for each of their tokens.
 _PATH_PARTS = 4
-# Generated names may be longer than any passage; beyond this they say nothing more.
+# Generated names can be longer than a chunk; what exceeds this adds nothing.
 _LONGEST_NAME = 120
 _SEPARATOR = " > "
-# Of the names of a file, joined by commas: all that most files have.
 OUTLINE_CHARS = 300
+"""Most characters of the names in an outline, joined by commas; the names of most files fit."""
 
 
 def embedding_text(content: str, metadata: Mapping[str, Any]) -> str:
-    """Return the text that stands for a document in vector space.
+    """Return the text of a document that is embedded: the enclosing header lines (``context``), then the content.
 
-    A method's body says little without its class, and a function's name is often in its file's name too: the
-    enclosing header lines (``context``) go in front. The path stays out, since the path signals of `ranking` weigh it
-    apart and it would make every chunk of a file alike.
+    The body of a method says little without its class. The path is left out: it would make all chunks of a file alike,
+    and `aurora_dev.core.search.signals` weighs it separately.
     """
     context = metadata.get("context")
     return f"{context}\n{content}" if context else content
 
 
 def reranker_heading(metadata: Mapping[str, Any]) -> str:
-    """Return the line that tells a cross-encoder where a document stands: ``client/auth.py > Client.send``.
+    """Return the line that tells a cross-encoder where a document is: ``client/auth.py > Client.send``.
 
     Returns:
-        The last parts of the ``path`` and the qualified ``symbol``, each where the metadata has it; one line without
-        its line break, ``""`` for a note that has neither.
+        The last four parts of ``path`` and the qualified ``symbol``, as far as the metadata has them. One line without
+        a line break; ``""`` for a document that has neither.
     """
     path, symbol = metadata.get("path"), metadata.get("symbol")
     parts = ["/".join(path.split("/")[-_PATH_PARTS:])] if isinstance(path, str) and path else []
@@ -41,21 +40,21 @@ def reranker_heading(metadata: Mapping[str, Any]) -> str:
 
 
 def reranker_text(content: str, metadata: Mapping[str, Any]) -> str:
-    r"""Return what a cross-encoder reads of a document: `reranker_heading`, a line break, and the text.
+    r"""Return the text of a document that a cross-encoder reads: `reranker_heading`, a line break, and the content.
 
-    The bundled model was trained on exactly this. A caller that shortens a long text shortens ``content`` before, so
-    that the heading stays.
+    The bundled model was trained on exactly this form. To shorten a long text and keep the heading, shorten ``content``
+    first.
     """
     heading = reranker_heading(metadata)
     return f"{heading}\n{content}" if heading else content
 
 
 def outline_text(metadata: Mapping[str, Any]) -> str | None:
-    r"""Return what a cross-encoder reads of a whole file: the end of its path, a line break, and names that it defines.
+    r"""Return the outline of a file that a cross-encoder reads: the end of its path, a line break, and its names.
 
     Returns:
-        ``"client/auth.py\nAuth, BasicAuth, auth_flow"``; ``None`` for what stands in no file, or in one that defines
-        nothing.
+        ``"client/auth.py\nAuth, BasicAuth, auth_flow"``; ``None`` for a document that is in no file, or in a file that
+        defines nothing.
     """
     names = metadata.get("file_symbols")
     heading = reranker_heading({"path": metadata.get("path")})

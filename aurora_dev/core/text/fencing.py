@@ -1,4 +1,7 @@
-"""Text that a model reads as data: credentials masked, hidden characters shown, fences that cannot be closed."""
+"""Text for a model to read as data: credentials masked, hidden characters escaped, fences that cannot be closed.
+
+Everything in a context and in an MCP reply passes through `safe`, and through `fenced` with a `label`.
+"""
 
 from __future__ import annotations
 
@@ -12,26 +15,31 @@ __all__ = ["ELISION", "fenced", "label", "safe"]
 
 ELISION: Final = "…"
 _BACKTICKS: Final = re.compile("`+")
-_LONGEST_LABEL: Final = 300  # characters; longer paths and symbols are cut in the middle
+_LONGEST_LABEL: Final = 300  # characters; a longer path or symbol is cut in the middle
 
 
 def safe(text: str, *, mask: bool = True) -> str:
-    """Return text with credentials masked and with what hides in it made visible."""
+    """Return text with credentials masked and hidden characters escaped. Tabs and newlines stay."""
     shown = visible_source(text)
     return mask_secrets(shown)[0] if mask else shown
 
 
 def label(text: str) -> str:
-    """Return text that may stand in the line of a fence: one line, no backticks, not too long."""
-    one = visible(text).replace("`", "\\x60")
-    if len(one) > _LONGEST_LABEL:
+    """Return text that can stand on the line of a fence: one line, without backticks, cut to about 300 characters."""
+    line = visible(text).replace("`", "\\x60")
+    if len(line) > _LONGEST_LABEL:
         half = _LONGEST_LABEL // 2
-        one = f"{one[:half]}{ELISION}{one[-half:]}"
-    return one
+        line = f"{line[:half]}{ELISION}{line[-half:]}"
+    return line
 
 
 def fenced(title: str, content: str) -> str:
-    """Return a block that its content cannot close: its fence is longer than any run of backticks inside."""
+    """Return a fenced block that its content cannot close: the fence is longer than any run of backticks inside.
+
+    Args:
+        title: Follows the word ``data`` on the first line; pass untrusted text through `label` first.
+        content: Any text.
+    """
     longest = max(map(len, _BACKTICKS.findall(content)), default=0)
     fence = "`" * max(3, longest + 1)
     end = "" if content.endswith("\n") else "\n"

@@ -1,7 +1,7 @@
-"""Light folding of English endings, so that ``tokens`` finds ``token`` and ``routing`` finds ``route``.
+"""Light stemming of English endings, so that ``tokens`` finds ``token`` and ``routing`` finds ``route``.
 
-Far less than Porter's stemmer on purpose: names in code are short, and a stemmer that merges ``organization`` with
-``organ`` costs more there than it brings. Folded forms are index terms, never shown, and need not be words.
+It does far less than Porter's stemmer on purpose: names in code are short, and merging ``organization`` with ``organ``
+loses more there than it gains. Folded forms are index terms. They are never shown and need not be words.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ FOLD_PLURALS = True  # tokens, dependencies, classes
 FOLD_VERBS = True  # routing, parsed
 FOLD_NOUNS = True  # validate, validation, validator; router and route stay apart, which ranked better
 
-_LAST_LETTERS = frozenset("sgdentr")  # of all endings below; other words need no closer look
+_LAST_LETTERS = frozenset("sgdentr")  # the last letters of all endings below; other words are returned at once
 _VOWELS = frozenset("aeiouy")
-_SHORTEST = 4  # characters; shorter words are abbreviations (``ids`` alone is worth an exception) or stay apart
-_SHORTEST_STEM = 3  # characters that must remain after an ending is taken off
-_KEPT_DOUBLE = frozenset("lsz")  # call-ing, pass-ing, buzz-ing: doubled in the stem itself
+_SHORTEST = 4  # characters; shorter words are not folded, except ``ids``
+_SHORTEST_STEM = 3  # characters that must remain after an ending is removed
+_KEPT_DOUBLE = frozenset("lsz")  # call-ing, pass-ing, buzz-ing: the stem itself ends in a double letter
 _SHORTEST_NOUN_STEM = 5  # characters; create, format and relation stay whole
-_NOUN_ENDINGS = ("ation", "ator", "ate", "at")  # the first that fits; "at" is what "validating" has left
+_NOUN_ENDINGS = ("ation", "ator", "ate", "at")  # the first match counts; "at" is left over from "validating"
 _NOT_PLURAL = ("ss", "us", "is", "as", "os")  # class, status, axis, alias, chaos
 
 
@@ -24,11 +24,11 @@ def fold_word(word: str) -> str:
     """Return the form under which a word is indexed.
 
     Args:
-        word: In lower case. Only ASCII letters are folded; anything else is returned as it is.
+        word: In lower case. Words with anything but ASCII letters are returned unchanged.
 
     Returns:
-        The word without its plural, ``-ing``, ``-ed``, ``-ate`` or ``-ation`` ending and final ``e``,
-        as the module's constants allow.
+        The word without a plural, ``-ing``, ``-ed``, ``-ate`` or ``-ation`` ending and without a final ``e``. The
+        constants ``FOLD_…`` of this module switch each rule.
     """
     if len(word) < _SHORTEST or not (word.isascii() and word.isalpha()):
         return "id" if FOLD_PLURALS and word == "ids" else word
@@ -40,7 +40,7 @@ def fold_word(word: str) -> str:
         word = _without_verb_ending(word)
     if FOLD_NOUNS:
         word = _without_noun_ending(word)
-    # A final "e" goes, so that caches (cach-es), cache and caching meet; length spares "use" and "code".
+    # Drop a final "e", so that caches (cach-es), cache and caching meet. The length check spares "use" and "code".
     if word.endswith("e") and len(word) > _SHORTEST:
         word = word[:-1]
     return word
@@ -79,5 +79,5 @@ def _without_noun_ending(word: str) -> str:
 
 
 def _lost_an_e(stem: str) -> bool:
-    """Return whether three letters stand as in cod-ing (Porter's ``*o``), and not as in fix-ing and add-ing."""
+    """Return whether a stem of three letters lost an "e", as in cod-ing (Porter's ``*o``) but not in fix-ing."""
     return stem[0] not in _VOWELS and stem[1] in _VOWELS and stem[2] not in _VOWELS and stem[2] not in "wx"

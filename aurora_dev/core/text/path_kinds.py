@@ -1,4 +1,4 @@
-"""What a path says about a file: is it the code itself, or a test, an example, a copy, a by-product?"""
+"""Kinds of files, told from their paths: tests, examples, vendored copies, generated files, prose, data."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from functools import lru_cache
 
 from aurora_dev.core.text.folding import fold_word
 
-# A question about a project is rarely about its tests or examples, which repeat the words of the code that they use
-# more densely than the code itself.
+# Questions about a project are rarely about its tests or examples, which repeat the words of the code under test more
+# densely than the code itself.
 TEST_WEIGHT = 0.3
 EXAMPLE_WEIGHT = 0.3
 VENDORED_WEIGHT = 0.3
 COMPATIBILITY_WEIGHT = 0.3
-# Re-export files name everything and define nothing.
+# Re-export files mention every name and define none.
 REEXPORT_WEIGHT = 0.75
 GENERATED_WEIGHT = 0.5
 # Declarations without bodies still say what exists.
 DECLARATION_WEIGHT = 0.7
-# Prose repeats the words of a question more readily than the code that answers it.
+# Prose repeats the words of a question more often than the code that answers it.
 PROSE_WEIGHT = 0.6
 DATA_WEIGHT = 0.6
 
-# Words of a question that ask for such files, which then weigh in full.
+# Words in a question that ask for such files, which then keep their full weight.
 _WORDS_THAT_ASK = {
     "test": "test tests testing spec specs fixture fixtures mock mocks",
     "example": "example sample demo tutorial benchmark",
@@ -41,7 +41,7 @@ _TEST = re.compile(
 _EXAMPLE = re.compile(r"(^|/)(_?examples?|samples?|demos?|docs?_src|tutorials?|benchmarks?|bench|playground)/")
 _VENDORED = re.compile(r"(^|/)(vendor(ed)?|_vendor|third[_-]?party|external|deps|node_modules)/")
 _COMPATIBILITY = re.compile(r"(^|/)(_?compat|legacy|deprecated)(/|\.[a-z]+$)")
-# Not Rust's mod.rs, in which whole modules are written.
+# Rust's mod.rs is not one of them: it often holds a whole module.
 _REEXPORT = re.compile(r"(^|/)(__init__\.pyi?|package-info\.java)$")
 _GENERATED = re.compile(r"(^|/)(generated|gen|__generated__)/|(\.pb\.|_pb2|\.g\.|\.generated\.|\.gen\.)")
 _DECLARATION = re.compile(r"\.d\.[cm]?ts$|\.pyi$")
@@ -60,32 +60,36 @@ _RULES = (
     ("prose", _PROSE, PROSE_WEIGHT),
     ("data", _DATA, DATA_WEIGHT),
 )
-_AGAIN = frozenset({"test", "example", "vendored", "compatibility"})
+_SECONDARY = frozenset({"test", "example", "vendored", "compatibility"})
 
 
 def kinds_asked_for(words: Iterable[str]) -> frozenset[str]:
-    """Return the kinds of files that a question's folded words ask for by name."""
+    """Return the kinds of files that a question asks for by name.
+
+    Args:
+        words: The words of the question, folded with `fold_word`.
+    """
     return frozenset(kind for word in words if (kind := _ASKED_FOR.get(word)))
 
 
 @lru_cache(maxsize=65_536)
-def stands_aside(path: str, asked_for: frozenset[str] = frozenset()) -> bool:
-    """Return whether a file says again what other files say: a test, an example, a copy or a shim, not asked for.
+def is_secondary(path: str, asked_for: frozenset[str] = frozenset()) -> bool:
+    """Return whether a file mostly repeats other files: a test, example, vendored copy or compatibility shim.
 
     Args:
         path: POSIX, relative to the project.
-        asked_for: From `kinds_asked_for`.
+        asked_for: Kinds that do not count as secondary, from `kinds_asked_for`.
     """
-    return any(kind in _AGAIN and kind not in asked_for and pattern.search(path) for kind, pattern, _ in _RULES)
+    return any(kind in _SECONDARY and kind not in asked_for and pattern.search(path) for kind, pattern, _ in _RULES)
 
 
 @lru_cache(maxsize=65_536)
 def path_weight(path: str, asked_for: frozenset[str] = frozenset()) -> float:
-    """Return the factor for a chunk's score, above 0 and up to 1; where several rules hold, their product.
+    """Return the factor for the score of a file's chunks, above 0 and at most 1: the product of all rules that match.
 
     Args:
         path: POSIX, relative to the project.
-        asked_for: Kinds that weigh in full, from `kinds_asked_for`.
+        asked_for: Kinds that keep their full weight, from `kinds_asked_for`.
     """
     weight = 1.0
     for kind, pattern, factor in _RULES:

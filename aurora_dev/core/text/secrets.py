@@ -1,13 +1,19 @@
-"""Credentials out of text: rules that name their provider, behind a prefilter that makes clean text nearly free.
+"""Masking of credentials: one rule per credential and provider, behind a prefilter that makes clean text nearly free.
 
-What every token has in common is a run of at least twenty characters of base64. Such runs are found in a copy of the
-text in which each character is only its class, which costs a microsecond per kilobyte; ordinary code has one or two a
-kilobyte, and only they are looked at: for a literal *anchor* that a token cannot be written without (``ghp_``,
-``AKIA``), and at the anchor for the rule itself. The formats are those that the providers document and that the rule
-sets of gitleaks and detect-secrets collect. There is no rule for "any string that looks random": on source code such
-a rule marks hashes, test data and identifiers by the thousand.
+Where text is masked:
 
-What looks like a credential and is none stays: documented examples, ``user:pass@``, ``${VAR}``, runs of one letter.
+- before storing: files in ``indexing/file_reader.py``, all other documents and their metadata in
+  ``core/search/writer.py``, notes in ``notes/service.py``;
+- before a model reads it: everything in a context and in an MCP reply, in ``core/text/fencing.py`` (`safe`).
+
+Every token contains a run of at least twenty base64 characters. Such runs are found in a copy of the text that holds
+only the class of each character, which costs a microsecond per kilobyte. Ordinary code has one or two runs per
+kilobyte, and only these are searched for a literal *anchor* that the token must contain (``ghp_``, ``AKIA``); at the
+anchor the rule itself is matched. The formats are those that providers document and that the rule sets of gitleaks and
+detect-secrets collect. There is no rule for "any string that looks random": on source code such a rule marks hashes,
+test data and identifiers by the thousand.
+
+Placeholders are left alone: documented examples, ``user:pass@``, ``${VAR}``, runs of one letter.
 """
 
 from __future__ import annotations
@@ -23,16 +29,16 @@ from urllib.parse import unquote
 __all__ = ["MASKING_VERSION", "mask_secrets"]
 
 MASKING_VERSION: Final = 1
-"""Grows whenever the same text may be masked differently, so that stored files are read anew."""
+"""Raised whenever the same text may be masked differently, so that stored files are indexed again."""
 
-# A token starts where no word goes on, or behind an escape as in "…\nghp_…", whose letter is no part of it.
+# A token starts at a word boundary, or after an escape as in "…\nghp_…", whose letter is not part of it.
 _LEFT: Final = r"(?:(?<![A-Za-z0-9_])|(?<=\\[nrt]))"
 _LEFT_DASH: Final = r"(?:(?<![A-Za-z0-9_-])|(?<=\\[nrt]))"
 _END: Final = r"(?![A-Za-z0-9_])"
 _END_DASH: Final = r"(?![A-Za-z0-9_-])"
 
-# Bits per character. Random hexadecimal of 32 digits has about 3.6, sixteen random letters and digits about 3.5;
-# "aaaabbbb…" and "x…x" have less than 2.
+# Bits per character. 32 random hexadecimal digits have about 3.6, sixteen random letters and digits about 3.5,
+# "aaaabbbb…" and "x…x" less than 2.
 _MIN_ENTROPY: Final = 2.7
 # Forty random base64 characters have about 4.9, paths and identifiers of that length about 4.
 _MIN_ENTROPY_AWS: Final = 4.3
@@ -45,7 +51,7 @@ _PLACEHOLDER: Final = re.compile(
 
 
 class _Edit(NamedTuple):
-    """Replace ``text[start:end]`` by ``replacement``; ``number`` is 1 once per credential, else 0."""
+    """A replacement of ``text[start:end]``; ``number`` is 1 once per credential, else 0."""
 
     start: int
     end: int
@@ -63,22 +69,22 @@ def _is_random(token: str) -> bool:
 
 
 def _is_mixed(token: str) -> bool:
-    """Whether letters and digits both occur, as they do in nearly every random token and in few identifiers."""
+    """Return whether a token is random and has letters and digits, as nearly every real one and few identifiers do."""
     return _is_random(token) and any(c.isdigit() for c in token) and any(c.isalpha() for c in token)
 
 
 def _is_aws_secret(token: str) -> bool:
-    """Whether forty characters are random base64; a SHA-1 in hexadecimal and a path are not."""
+    """Return whether forty characters are random base64, which a hexadecimal SHA-1 or a path is not."""
     mixed = any(c.isupper() for c in token) and any(c.islower() for c in token)
     return mixed and _PLACEHOLDER.search(token) is None and _entropy(token) >= _MIN_ENTROPY_AWS
 
 
 def _is_token(token: str) -> bool:
-    """Whether a token whose own structure proves it is not a documented placeholder."""
+    """Return whether a token that is proven by its own structure is not a documented example."""
     return "example" not in token.lower()
 
 
-# {"sub":"1234567890", …: the payload that jwt.io shows and that documentation and tests copy from there.
+# {"sub":"1234567890", …: the payload of the example on jwt.io, which documentation and tests copy.
 _JWT_SAMPLE: Final = ".eyJzdWIiOiIxMjM0NTY3ODkwI"
 
 
@@ -88,13 +94,14 @@ def _is_jwt(token: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """One credential of one provider.
+    """A rule for one credential of one provider.
 
     Attributes:
-        label: What the marker says.
-        anchors: Literals of which one is always there.
-        pattern: Tried at ``back`` characters before an anchor; group 1 (or all, without groups) is the credential.
-        accept: Whether the credential is a real one.
+        label: The name in the marker.
+        anchors: Literals; the credential contains one of them.
+        pattern: Matched at ``back`` characters before an anchor. Group 1, or the whole match, is the credential.
+        accept: Returns whether a match is a real credential.
+        back: Characters between the start of the match and the anchor.
     """
 
     label: str
@@ -114,7 +121,7 @@ class _Rule:
 
 
 def _token(label: str, anchors: str, body: str, *, accept: Callable[[str], bool] = _is_random, back: int = 0) -> _Rule:
-    """A rule for a token that begins with one of several prefixes (separated by blanks) and ends with its word."""
+    """Return a rule for a token that is a whole word; ``anchors`` are separated by blanks."""
     dash = "-" in body
     pattern = (_LEFT_DASH if dash else _LEFT) + body + (_END_DASH if dash else _END)
     return _Rule(label, tuple(anchors.split()), re.compile(pattern), accept, back)
@@ -122,10 +129,17 @@ def _token(label: str, anchors: str, body: str, *, accept: Callable[[str], bool]
 
 @dataclass(frozen=True, slots=True)
 class _Near:
-    """A secret without a prefix of its own: a whole run that stands behind its provider's name, on the same line."""
+    """A rule for a secret without a prefix: a whole run that follows its provider's name on the same line.
+
+    Attributes:
+        label: The name in the marker.
+        name: The provider's name, in lower case.
+        secret: Matches the whole run.
+        accept: Returns whether a match is a real secret.
+    """
 
     label: str
-    name: str  # in lower case
+    name: str
     secret: re.Pattern[str]
     accept: Callable[[str], bool] = _is_random
 
@@ -137,9 +151,9 @@ class _Near:
             yield _Edit(start, end, f"[masked: {self.label}]", 1)
 
 
-_NEAR_REACH: Final = (
-    80  # characters; "AWS_SECRET_ACCESS_KEY: str = os.environ.get("…", " fits, another statement rarely
-)
+# Characters before a run in which the name may stand: enough for "AWS_SECRET_ACCESS_KEY: str = os.environ.get("…", ",
+# and rarely enough to reach another statement.
+_NEAR_REACH: Final = 80
 
 _NEAR_RULES: Final = (
     _Near("aws-secret-key", "aws", re.compile(r"[A-Za-z0-9/+]{40}"), _is_aws_secret),
@@ -196,7 +210,7 @@ _RULES: Final = (
 _URL: Final = re.compile(
     r"://(?P<user>[^\s:@/\"'`<>\\]{0,128}):(?P<password>[^\s@/\"'`<>\\]{1,256})@(?P<host>[A-Za-z0-9.\-\[]{1,255})"
 )
-# Names that RFC 2606 reserves for examples; no real account is there.
+# Hosts that RFC 2606 reserves for examples; no real account is there.
 _EXAMPLE_HOST: Final = re.compile(r"(?:^|\.)(?:example(?:\.[a-z.]+)?|test|invalid)\.?$", re.IGNORECASE)
 _VARIABLE: Final = re.compile(r"[${}%*\[\]()#]|\.\.\.")
 _PLACEHOLDER_PASSWORD: Final = re.compile(
@@ -208,7 +222,7 @@ _PLACEHOLDER_PASSWORD: Final = re.compile(
 )
 _PLACEHOLDER_WORD: Final = re.compile(r"(?:^| )(?:secret|password|passphrase)(?:$| )")  # "a%20secret"
 _LEET: Final = str.maketrans("013457@$", "oieastas")
-_MIN_PASSWORD: Final = 4  # "u:p@", "a:b@", "foo:bar@": nobody's password
+_MIN_PASSWORD: Final = 4  # "u:p@", "a:b@", "foo:bar@" are not real passwords
 
 
 def _is_placeholder_password(user: str, password: str, host: str) -> bool:
@@ -218,7 +232,7 @@ def _is_placeholder_password(user: str, password: str, host: str) -> bool:
     if _VARIABLE.search(password.replace("%40", "").replace("%21", "")) and plain == password:
         return True
     lower = plain.lower()
-    # postgres:postgres@, guest:guest@: what an image ships with
+    # postgres:postgres@, guest:guest@: the defaults of container images
     if lower == unquote(user).lower() or user.lower() == "anonymous":
         return True
     readable = lower.rstrip("0123456789").translate(_LEET)
@@ -246,21 +260,21 @@ _PEM_BODY_REACH: Final = 20_000  # a 16,384-bit RSA key is 12.7 KB of base64
 # The shortest private key (Ed25519 in PKCS #8) is one line of 64 characters.
 _PEM_LINE_LENGTH: Final = 40
 _PEM_LINE: Final = re.compile(rf"[A-Za-z0-9+/=]{{{_PEM_LINE_LENGTH},}}")
-# Inside a body: runs of base64, where the letter of an escaped line break is no part of a run.
+# Runs of base64 inside a body; the letter of an escaped line break is not part of a run.
 _PEM_RUN: Final = re.compile(r"(?:(?<=\\)[nr])?([A-Za-z0-9+/=]{16,})")
 _PEM_LAST: Final = re.compile(
     r"(?:(?<=\\[nr])|(?<![A-Za-z0-9+/=\\]))([A-Za-z0-9+/=]{1,15})(?:\\[nr]|[\s\"'`+,;>#*])*\Z"
 )
 
 
-def _pem_body(text: str, start: int) -> tuple[int, int]:
-    """Return where the key's text ends, and from where on a short last line belongs to it (0: it is cut off)."""
+def _pem_body(text: str, start: int) -> tuple[int, bool]:
+    """Return the end of a key's body, and whether the key is complete: not cut off before its END line."""
     reach = min(len(text), start + _PEM_BODY_REACH)
     end = text.find("-----END", start, reach)
     begin = text.find("-----BEGIN", start, reach)
     if end >= 0 and (begin < 0 or end < begin):
-        return end, 1
-    # Cut off: as far as lines go on to look like base64.
+        return end, True
+    # The key is cut off: take lines as long as they look like base64.
     stop = start
     found = False
     for line in text[start : begin if begin >= 0 else reach].splitlines(keepends=True):
@@ -269,22 +283,22 @@ def _pem_body(text: str, start: int) -> tuple[int, int]:
         elif found:
             break
         stop += len(line)
-    return stop, 0
+    return stop, False
 
 
 def _pem_edits(text: str, at: int) -> Iterator[_Edit]:
-    """The body of a private key: its first line becomes the marker, the others become empty."""
+    """Yield the edits that replace a private key's first line by the marker and empty its other lines."""
     if _PEM_BEGIN.search(text[max(0, at - _PEM_HEAD_REACH) : at]) is None:
         return
     start = text.find("-----", at)
     if start < 0 or start - at > len("PRIVATE KEY BLOCK"):
         return
     start += len("-----")
-    end, whole = _pem_body(text, start)
+    end, complete = _pem_body(text, start)
     if not any(_is_mixed_key(match[0]) for match in _PEM_LINE.finditer(text, start, end)):
         return
     spans = [match.span(1) for match in _PEM_RUN.finditer(text, start, end)]
-    if whole and (last := _PEM_LAST.search(text, spans[-1][1], end)):
+    if complete and (last := _PEM_LAST.search(text, spans[-1][1], end)):
         spans.append(last.span(1))
     for number, (left, right) in enumerate(spans):
         yield _Edit(left, right, "" if number else "[masked: private-key]", int(number == 0))
@@ -294,15 +308,15 @@ def _is_mixed_key(line: str) -> bool:
     return _PLACEHOLDER.search(line.replace("A", "")) is None and _entropy(line) >= _MIN_ENTROPY
 
 
-# --- all of it --------------------------------------------------------------------------------------------------------
+# --- applying the rules -----------------------------------------------------------------------------------------------
 
-_RUN: Final = 20  # characters; the shortest token here, an AWS access key, has as many
+_RUN: Final = 20  # characters; the length of the shortest token, an AWS access key
 _BEFORE: Final = 20  # characters before a run in which its anchor may stand ("SG.", "AccountKey=", "hooks.slack.com")
 _WORD: Final = bytes(
     ord("w") if chr(code) in "+/-_" or (code < 128 and chr(code).isalnum()) else ord(" ") for code in range(256)
 )
 _LONG: Final = b"w" * _RUN
-_AZURE_CLIENT: Final = "~"  # it breaks the runs, and is rare enough to be looked for by itself
+_AZURE_CLIENT: Final = "~"  # it interrupts runs, and is rare enough to search for separately
 
 
 def _rules_by_anchor() -> dict[str, tuple[_Rule, ...]]:
@@ -326,7 +340,7 @@ def _places(text: str, literal: str, start: int, end: int) -> Iterator[int]:
 
 def _runs(text: str) -> Iterator[tuple[int, int]]:
     """Yield the start and end of every run of base64 characters that is long enough for a token."""
-    # One byte per character, whatever the text holds, so that places in one are places in the other.
+    # One byte per character of any kind, so that positions in one are positions in the other.
     classes = text.encode("ascii", "replace").translate(_WORD)
     start = classes.find(_LONG)
     while start >= 0:
@@ -366,10 +380,10 @@ def _find(text: str) -> list[_Edit]:
 def _apply(text: str, edits: list[_Edit]) -> tuple[str, int]:
     parts: list[str] = []
     done = count = 0
-    # The longer of two that overlap covers the other (a token inside a password).
+    # Of two overlapping edits the longer one covers the other (a token inside a password).
     for edit in sorted(edits, key=lambda edit: (edit.start, -edit.end)):
         if edit.start < done:
-            if edit.end > done:  # overlaps by its tail: what is left of it goes too
+            if edit.end > done:  # overlaps only in part: remove its rest as well
                 done = edit.end
             continue
         parts += (text[done : edit.start], edit.replacement)
@@ -380,7 +394,7 @@ def _apply(text: str, edits: list[_Edit]) -> tuple[str, int]:
 
 
 def mask_secrets(text: str) -> tuple[str, int]:
-    """Replace credentials by markers such as ``[masked: aws-access-key]``.
+    """Replace credentials with markers such as ``[masked: aws-access-key]``.
 
     Masks access keys and tokens of AWS, GitHub, GitLab, Slack, Stripe, Google, OpenAI, Anthropic, npm, PyPI, SendGrid,
     Twilio, Telegram, Azure, DigitalOcean, Hugging Face, Heroku, Pinecone, Shopify, Groq, Vault and Databricks, private
@@ -390,12 +404,12 @@ def mask_secrets(text: str) -> tuple[str, int]:
         text: Any text. Clean text costs a few microseconds per kilobyte.
 
     Returns:
-        The text, with as many lines as before (a private key keeps its line breaks and its BEGIN and END lines), and
-        how many credentials were masked. Masking the result again changes nothing.
+        The masked text and the number of masked credentials. The number of lines stays the same (a private key keeps
+        its line breaks and its BEGIN and END lines). Masking the result again changes nothing.
     """
     total = 0
-    # Again until nothing is left: a marker is shorter than what it replaces, so that a provider's name may only now
-    # be near to its secret. Each round removes characters that no marker gives back, so that this ends.
+    # Repeat until nothing is found: a marker is shorter than the secret, so masking one secret can move a provider's
+    # name near another. It ends because each round removes characters that no marker adds back.
     while edits := _find(text):
         text, count = _apply(text, edits)
         total += count

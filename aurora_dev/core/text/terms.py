@@ -1,11 +1,11 @@
-"""Code-aware terms: what a text and a question are broken into for keyword search.
+"""Code-aware tokenization of texts and queries into terms for keyword search.
 
-A name is found in whichever style it is written. ``getUserByID``, ``get_user_by_id`` and ``get-user-by-id`` share the
-whole term ``getuserbyid`` and the parts ``get``, ``user``, ``by``, ``id``; ``std::vec::Vec`` and ``Client.send`` are
-found whole, by their last two names and by every part. A chunk also carries a ``def:`` term for each name that it
-defines, so that a query which names something finds its definition ahead of its uses.
+A name is found in any style. ``getUserByID``, ``get_user_by_id`` and ``get-user-by-id`` share the whole term
+``getuserbyid`` and the parts ``get``, ``user``, ``by``, ``id``. ``std::vec::Vec`` and ``Client.send`` are found whole,
+by their last two names and by each part. A chunk also has a ``def:`` term for each name that it defines, so that a
+query for a name finds its definition before its uses.
 
-Everything here is a pure function of its arguments (behind a bounded cache) and thread-safe.
+All functions are pure (with a bounded cache behind them) and thread-safe.
 """
 
 from __future__ import annotations
@@ -21,40 +21,40 @@ from typing import Any
 
 from aurora_dev.core.text.folding import fold_word
 
-# What one occurrence counts. In a document a plain word counts 1; the rest is relative to it.
-WHOLE_WEIGHT = 1.0  # the joined form of a compound name: rare, therefore already strong through its inverse frequency
+# Weights per occurrence in a document, relative to 1 for a plain word.
+WHOLE_WEIGHT = 1.0  # the joined form of a compound name; being rare, it is already strong by its inverse frequency
 PART_WEIGHT = 1.0  # each part of a compound name
-CHAIN_WEIGHT = (
-    0.5  # the joined form of a dotted path, and of its last two names: a text holds many that nobody asks for
-)
-CJK_CHARACTER_WEIGHT = 0.5  # single characters match much; their pairs say more and count 1
+# The joined form of a dotted path, and of its last two names; a text has many that are never searched for.
+CHAIN_WEIGHT = 0.5
+CJK_CHARACTER_WEIGHT = 0.5  # single characters match a lot; pairs are more specific and count 1
 
-# What the metadata adds to the content's own words.
+# Weights of terms from the metadata.
 FOLDER_WEIGHT = 0.5  # shared by all files of a folder
-STEM_WEIGHT = 2.0  # a file is named after what it is about
+STEM_WEIGHT = 2.0  # a file is named after its subject
 SYMBOL_WEIGHT = 2.0  # the qualified name of the chunk
-SYMBOLS_WEIGHT = 1.0  # every name that is defined in it; its text says them once already
-CONTEXT_WEIGHT = 0.5  # enclosing header lines: shared by all parts of a class
+SYMBOLS_WEIGHT = 1.0  # each name that the chunk defines; its text has them once already
+CONTEXT_WEIGHT = 0.5  # enclosing header lines; shared by all parts of a class
 TAG_WEIGHT = 1.0  # words that an agent chose for its note
-DEFINITION_WEIGHT = 1.0  # the ``def:`` terms; kept out of the document's length
+DEFINITION_WEIGHT = 1.0  # the ``def:`` terms; they do not count towards the document's length
 
-# What one occurrence counts in a query.
+# Weights per occurrence in a query.
 QUERY_WHOLE_WEIGHT = 1.0
 QUERY_PART_WEIGHT = 1.0  # each part of a compound name
 QUERY_DEFINITION_WEIGHT = 1.0  # a word that can only be an identifier, or a query of one word
-QUERY_CAPITALISED_WEIGHT = 0.5  # ``Router`` inside a sentence: probably a class, perhaps a name or a heading
+QUERY_CAPITALISED_WEIGHT = 0.5  # ``Router`` inside a sentence: probably a class, maybe a name or a heading
 
 DEFINITION_PREFIX = "def:"  # no ordinary term contains a colon
 
-_LONGEST_TERM = 64  # characters; longer ones are hashes and encoded data, and are cut
-_LONGEST_WORD = 256  # characters of a word or dotted path that are looked at
-_CACHE_ENTRIES = 100_000  # distinct words; about 40 MB; emptied when full
+_LONGEST_TERM = 64  # characters; longer terms are hashes or encoded data, and are cut
+_LONGEST_WORD = 256  # characters of a word or dotted path; the rest is ignored
+_CACHE_ENTRIES = 100_000  # distinct words, about 40 MB; cleared when full
 
-# Combining vowels and signs are part of a word in the scripts of India and South-East Asia, but not ``\w``.
+# Combining vowels and signs belong to words in the scripts of India and South-East Asia, but are not ``\w``.
 _MARKS = (
     "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0dff\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff"
 )
-# Scripts without spaces between words: Thai to Khmer, Han, Hiragana, Katakana; Hangul, whose particles stick to words.
+# Scripts without spaces between words (Thai to Khmer, Han, Hiragana, Katakana), and Hangul, whose particles are joined
+# to words.
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
     "\uf900-\ufaff\U00020000-\U0003ffff"
@@ -63,14 +63,14 @@ _LINK = r"(?:\.|::|->|[-#])"  # Python and JavaScript; Rust, C++, Ruby; C, PHP; 
 _find_words = re.compile(rf"\w+(?:{_LINK}\w+)*").findall
 _find_marked_words = re.compile(rf"[\w{_MARKS}]+(?:{_LINK}[\w{_MARKS}]+)*").findall
 _split_links = re.compile(r"[^\w" + _MARKS + "]+").split
-# ``#`` stands for a character of an unspaced script, see `_classes`.
+# ``#`` stands for a character of an unspaced script, see `_character_classes`.
 _find_humps = re.compile(r"#+|[A-Z]{2,}s(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+").finditer
 _is_unspaced = re.compile(f"[{_UNSPACED}]").match
 _SYMBOL = re.compile(r"[$@]?[^\W\d]\w*(?:(?:\.|::|->|#)[$@]?[^\W\d]\w*)*(?:\(\s*\))?[?!]?")
 _QUOTED = re.compile(r"`([^`\s]+)`")
 _CALLED = re.compile(r"([^\W\d]\w*)\(\s*\)")
 
-# Words of questions, not of subjects. Documents keep them, so that a query of nothing else (``with``) is answered.
+# Function words, left out of queries. Documents keep them, so that a query of nothing else (``with``) finds something.
 STOP_WORDS = frozenset(
     word
     for line in (
@@ -84,16 +84,16 @@ STOP_WORDS = frozenset(
 
 
 def split_identifier(name: str) -> list[str]:
-    """Split a name at underscores, humps, acronyms, digits and changes of script.
+    """Split a name at underscores, case changes, acronyms, digits and changes of script.
 
     Args:
         name: One identifier, in any style.
 
     Returns:
         Its parts in lower case, in order: ``getUserByID`` and ``get_user_by_id`` give ``get user by id``,
-        ``HTTPServer2`` gives ``http server 2``. Empty where there is no letter or digit.
+        ``HTTPServer2`` gives ``http server 2``. Empty if the name has no letter or digit.
     """
-    return [name[m.start() : m.end()].lower() for m in _find_humps(_classes(name))]
+    return [name[m.start() : m.end()].lower() for m in _find_humps(_character_classes(name))]
 
 
 def document_terms(content: str, metadata: Mapping[str, Any]) -> dict[str, float]:
@@ -101,11 +101,11 @@ def document_terms(content: str, metadata: Mapping[str, Any]) -> dict[str, float
 
     Args:
         content: The text.
-        metadata: Of it ``path``, ``symbol``, ``symbols``, ``context`` and ``tags`` are read; values of an unexpected
-            type are passed over.
+        metadata: ``path``, ``symbol``, ``symbols``, ``context`` and ``tags`` are read; values of an unexpected type
+            are ignored.
 
     Returns:
-        Term to weighted frequency, each above 0; ``def:`` terms (see `DEFINITION_PREFIX`) for what it defines.
+        Weighted frequency of each term, above 0, with a ``def:`` term (see `DEFINITION_PREFIX`) for each definition.
     """
     terms: dict[str, float] = {}
     _count(terms, content, 1.0)
@@ -133,16 +133,16 @@ def document_terms(content: str, metadata: Mapping[str, Any]) -> dict[str, float
 
 
 def query_terms(text: str) -> dict[str, float]:
-    """Return the terms of a question, to be searched among those of `document_terms`.
+    """Return the terms of a query, to match against those of `document_terms`.
 
-    Repeated words count as often as they stand. Words of questions (``where``, ``is``, ``the``) are left out unless
-    there is nothing else. Words that look like identifiers also ask for their definition.
+    Each repetition of a word counts. Function words (``where``, ``is``, ``the``) are left out unless there is nothing
+    else. Words that look like identifiers also get a ``def:`` term.
 
     Args:
         text: A question, or a bare symbol.
 
     Returns:
-        Term to weight, each above 0; empty where the text has no letter or digit.
+        Weight of each term, above 0; empty if the text has no letter or digit.
     """
     text = _normalised(text)
     words = _words(text)
@@ -154,9 +154,9 @@ def query_terms(text: str) -> dict[str, float]:
 
 
 def is_symbol_query(text: str) -> bool:
-    """Return whether a query is nothing but a name, as in ``foo_bar``, ``Foo``, ``Foo::bar``, ``_x`` or ``foo()``.
+    """Return whether a query is a bare name, such as ``foo_bar``, ``Foo``, ``Foo::bar``, ``_x`` or ``foo()``.
 
-    A plain lower-case word (``session``) is taken for a word of a sentence, since it reads like one.
+    A plain lower-case word (``session``) is not: it reads like a word of a sentence.
     """
     text = text.strip().strip("`")
     if _SYMBOL.fullmatch(text) is None:
@@ -166,10 +166,10 @@ def is_symbol_query(text: str) -> bool:
 
 @lru_cache(maxsize=1)
 def terms_fingerprint() -> str:
-    """Return a digest that changes whenever `document_terms` gives other terms or weights.
+    """Return a digest that changes whenever `document_terms` gives different terms or weights.
 
-    It is taken of a sample that every rule and weight has a share in, so that nobody has to remember to count up a
-    version: an index that was built with other terms is recognised and built anew.
+    It is computed from a sample that uses every rule and weight, so no version number has to be raised by hand. An
+    index with another fingerprint is rebuilt.
     """
     content = (
         "class HTTPServer2: getUserByIDs self.app.router.get std::vec::Vec a->b user-agent Foo#bar OAuth GraphQL utf8 "
@@ -182,7 +182,7 @@ def terms_fingerprint() -> str:
 
 
 class _Expansions(dict[str, tuple[tuple[str, float], ...]]):
-    """Word to its terms and what each counts; bounded, and safe to share among threads."""
+    """A cache of each word's terms and their weights; bounded, and safe to share among threads."""
 
     def __missing__(self, word: str) -> tuple[tuple[str, float], ...]:
         if len(self) >= _CACHE_ENTRIES:
@@ -205,7 +205,7 @@ class _Expansions(dict[str, tuple[tuple[str, float], ...]]):
 
 
 class _Folded(dict[str, str]):
-    """Lower-case piece to its term; words share these strings, so that the many with a "get" hold it once."""
+    """A cache of the term of each lower-case part; words share these strings, so "get" is in memory once."""
 
     def __missing__(self, piece: str) -> str:
         if len(self) >= 2 * _CACHE_ENTRIES:
@@ -219,7 +219,7 @@ _FOLDED = _Folded()
 
 
 def _normalised(text: str) -> str:
-    """Give composed and full-width characters the one form that keyboards produce."""
+    """Return the text in NFKC, the form that keyboards produce, for composed and full-width characters."""
     return text if text.isascii() else unicodedata.normalize("NFKC", text)
 
 
@@ -238,16 +238,16 @@ def _count(terms: dict[str, float], text: str, weight: float) -> None:
 
 
 def _names(word: str) -> list[str]:
-    """Return the identifiers of a word or dotted path, those without a letter or digit left out."""
+    """Return the identifiers in a word or dotted path that have a letter or digit."""
     return [name for name in _split_links(word[:_LONGEST_WORD]) if name.strip("_")]
 
 
 def _name_terms(name: str, whole: float, part: float) -> dict[str, float]:
-    """Return the terms of one identifier and what each counts."""
+    """Return the terms of one identifier with their weights."""
     if name.isascii() and name.isalpha() and (name.islower() or name.istitle()):
         return {_FOLDED[name.lower()]: 1.0}
     terms: dict[str, float] = {}
-    humps = [match.span() for match in _find_humps(_classes(name))]
+    humps = [match.span() for match in _find_humps(_character_classes(name))]
     pieces = [name[start:end] for start, end in humps]
     if len(pieces) == 1:
         _add_piece(terms, pieces[0].lower(), 1.0)
@@ -257,22 +257,22 @@ def _name_terms(name: str, whole: float, part: float) -> dict[str, float]:
     for piece in pieces:
         _add_piece(terms, piece.lower(), part)
     for (left, right), (first, second) in zip(pairwise(humps), pairwise(pieces), strict=True):
-        if left[1] == right[0] and _is_weak(first, second):
+        if left[1] == right[0] and _is_weak_boundary(first, second):
             pair = (first + second).lower()
             if pair != joined:
                 _add(terms, pair, part)
     return terms
 
 
-def _is_weak(first: str, second: str) -> bool:
-    """Return whether people also write two neighbours as one word: ``utf8``, ``OAuth``, ``GraphQL``, ``server2``."""
+def _is_weak_boundary(first: str, second: str) -> bool:
+    """Return whether two neighbouring parts are also written as one word: ``utf8``, ``OAuth``, ``GraphQL``."""
     if _is_unspaced(first) or _is_unspaced(second):
         return False
     return second.isdigit() or (len(first) == 1 and first.isalpha()) or (second.isupper() and len(second) <= 3)
 
 
 def _add_chain(terms: dict[str, float], names: list[str], weight: float) -> None:
-    """Count the joined form of a dotted path, and of its last two names; numbers such as ``3.11`` have none."""
+    """Add the joined forms of a dotted path and of its last two names, but not for numbers such as ``3.11``."""
     if len(names) < 2 or all(name.isdigit() for name in names):
         return
     _add(terms, _joined("".join(names)), weight)
@@ -286,7 +286,7 @@ def _add(terms: dict[str, float], term: str, weight: float) -> None:
 
 
 def _add_piece(terms: dict[str, float], piece: str, weight: float) -> None:
-    """Count a part; of an unspaced script its characters and their pairs, since there are no words to count."""
+    """Add a part; in an unspaced script, which has no words to count, its characters and their pairs."""
     if not _is_unspaced(piece):
         _add(terms, piece, weight)
         return
@@ -296,14 +296,14 @@ def _add_piece(terms: dict[str, float], piece: str, weight: float) -> None:
         _add(terms, first + second, weight)
 
 
-def _classes(name: str) -> str:
-    """Return a string of the same length that says what each character is, in ASCII: ``A``, ``a``, ``0``, ``#``."""
+def _character_classes(name: str) -> str:
+    """Return an ASCII string of the same length with the class of each character: ``A``, ``a``, ``0`` or ``#``."""
     if name.isascii():
         return name
-    return "".join(character if character.isascii() else _class(character) for character in name)
+    return "".join(character if character.isascii() else _character_class(character) for character in name)
 
 
-def _class(character: str) -> str:
+def _character_class(character: str) -> str:
     if _is_unspaced(character):
         return "#"
     if character.isupper() or character.istitle():
@@ -320,7 +320,7 @@ def _strings(value: Any) -> Iterable[str]:
 
 
 def _definition_terms(name: str) -> list[str]:
-    """Return the ``def:`` terms of a name, whole and, where it is qualified, for its last part alone."""
+    """Return the ``def:`` terms of a name: of the whole and, if it is qualified, of its last part."""
     names = _names(_normalised(name))
     wholes = {_joined("".join(names)), _joined(names[-1])} if names else set()
     return [DEFINITION_PREFIX + whole[:_LONGEST_TERM] for whole in sorted(wholes)]
@@ -344,7 +344,7 @@ def _query_terms(words: list[str], skip: frozenset[str]) -> dict[str, float]:
 
 
 def _identifiers(text: str, words: list[str]) -> dict[str, float]:
-    """Return the words of a query that look like identifiers, each with how much that says."""
+    """Return the words of a query that look like identifiers, with the weight of their ``def:`` terms."""
     found = dict.fromkeys(_QUOTED.findall(text) + _CALLED.findall(text), QUERY_DEFINITION_WEIGHT)
     for position, word in enumerate(words):
         name = word.replace("-", "")

@@ -1,14 +1,13 @@
-"""Text from files, notes and models, made safe to show to a person or a model: nothing in it hides or drives."""
+"""Escaping of control and hidden characters in untrusted text, before a person or a model sees it."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-# C0 and C1 control characters (escape sequences start with them), the line and paragraph separators, the marks that
-# reorder text or hide in it, annotations, halves of surrogate pairs, which no encoding can write, and the tag
-# characters and supplementary variation selectors, in which whole sentences can be hidden from a person but not from
-# a model.
+# C0 and C1 control characters (they begin escape sequences), line and paragraph separators, marks that reorder text or
+# are invisible, annotations, lone surrogates (which no encoding can write), and tag characters and supplementary
+# variation selectors, which can hide whole sentences from a person but not from a model.
 _HIDDEN: Final = (
     "\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e01ef"
@@ -20,13 +19,18 @@ _TAB: Final = "    "
 
 
 def visible(text: str, *, keep_newlines: bool = False) -> str:
-    r"""Return the text with tabs as four spaces and every other unsafe character as its escape, such as ``\x1b``."""
+    r"""Return the text with tabs as four spaces and every unsafe character escaped, as in ``\x1b``.
+
+    Args:
+        text: Any text.
+        keep_newlines: Whether ``\n`` stays. By default it is escaped too, so that the result is one line.
+    """
     pattern = _UNSAFE_WITHIN_LINES if keep_newlines else _UNSAFE
     return pattern.sub(_escape, text.replace("\t", _TAB))
 
 
 def visible_source(text: str) -> str:
-    r"""Return source text that a model may read: tabs and newlines stay, ``\r\n`` is a newline, the rest is escaped."""
+    r"""Return source text for a model: tabs and newlines stay, ``\r\n`` becomes ``\n``, the rest is escaped."""
     if "\r" in text:
         text = text.replace("\r\n", "\n")
     return _UNSAFE_IN_SOURCE.sub(_escape, text)

@@ -1,7 +1,7 @@
-"""Exact token counts of OpenAI's models, offline: tiktoken with the rank files that ship in the wheel.
+"""Exact token counts for OpenAI models, offline: tiktoken with the rank files that ship in the wheel.
 
-The patterns, the special tokens and the SHA-256 of each rank file are those of the installed tiktoken: its own
-definition of an encoding runs, with a loader that reads our files instead of the network.
+The split patterns, the special tokens and the SHA-256 of each rank file come from the installed tiktoken. Its own
+definition of an encoding runs, with a loader that reads the shipped files instead of the network.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["ENCODINGS", "RANKS_PATH", "TiktokenCounter", "encoding_of_model"]
 
 RANKS_PATH: Final = Path(__file__).resolve().parents[2] / "models" / "tiktoken"
-# o200k_harmony has the ranks of o200k_base and other special tokens.
+# o200k_harmony shares the ranks of o200k_base and differs in its special tokens.
 ENCODINGS: Final = ("o200k_base", "cl100k_base", "o200k_harmony")
-# OpenAI documents three tokens for each message and three for the opening of the reply; a role's name is one more.
+# OpenAI documents three tokens per message and three to open the reply. The role name takes one more.
 _CHAT: Final = ChatOverhead(per_message=4, per_reply=3)
-# Models that are newer than the installed tiktoken: each family has had one encoding since it exists.
+# For models newer than the installed tiktoken. No family has ever changed its encoding.
 _FAMILIES: Final = (
     ("gpt-oss", "o200k_harmony"),
     ("gpt-3.5", "cl100k_base"),
@@ -50,30 +50,26 @@ _loading = threading.Lock()
 
 
 def encoding_of_model(model: str) -> str | None:
-    """Return the name of a model's encoding, or ``None`` where the model is not one of OpenAI's.
-
-    Raises:
-        MissingDependencyError: never; tiktoken is a dependency of Aurora.
-    """
+    """Return the name of a model's encoding, or ``None`` if it is not an OpenAI model."""
     import tiktoken
 
     try:
         return tiktoken.encoding_name_for_model(model)
     except KeyError:
         pass
-    name = model.rpartition("/")[2].lower()  # "openai/gpt-5", as routers name it
+    name = model.rpartition("/")[2].lower()  # model routers write "openai/gpt-5"
     return next((encoding for prefix, encoding in _FAMILIES if name.startswith(prefix)), None)
 
 
 class TiktokenCounter(TokenCounter):
-    """Counts as tiktoken does; the text of a special token counts as ordinary text.
+    """Counts with tiktoken. The text of a special token, such as ``<|endoftext|>``, counts as ordinary text.
 
     Args:
-        encoding: One of `ENCODINGS`. The ranks are read with the first count, which takes 0.3 s, once per process.
+        encoding: One of `ENCODINGS`. The first count in a process reads the ranks, which takes 0.3 s.
 
     Raises:
         ConfigurationError: No encoding with shipped ranks has that name.
-        ModelLoadError: With the first count: a rank file is missing or damaged.
+        ModelLoadError: On the first count, if a rank file is missing or damaged.
     """
 
     chat = _CHAT
@@ -81,7 +77,7 @@ class TiktokenCounter(TokenCounter):
     def __init__(self, encoding: str = "o200k_base") -> None:
         if encoding not in ENCODINGS:
             raise ConfigurationError(
-                f"there are no ranks of the encoding {encoding!r}; nothing was counted. There are: "
+                f"no token ranks ship for the encoding {encoding!r}; nothing was counted. Use one of: "
                 + ", ".join(ENCODINGS)
             )
         self.encoding = encoding
@@ -96,14 +92,14 @@ class TiktokenCounter(TokenCounter):
         return len(_encoding(self.encoding).encode_ordinary(text)) if text else 0
 
     def truncate(self, text: str, limit: int) -> str:
-        """Return the longest prefix that ends with a whole token and whose own count is at most ``limit``."""
+        """Return the longest prefix that ends on a token boundary and counts at most ``limit`` tokens."""
         if limit <= 0:
             return ""
         encoder = _encoding(self.encoding)
         tokens = encoder.encode_ordinary(text)
         if len(tokens) <= limit:
             return text
-        # A cut within a character, or one after which the rest is split otherwise, moves back until both are right.
+        # The cut may fall inside a character, or change how the text before it is tokenized: move back until neither.
         for end in range(limit, max(0, limit - 16), -1):
             prefix = encoder.decode_bytes(tokens[:end]).decode("utf-8", "ignore")
             if text.startswith(prefix) and self.count(prefix) <= limit:
@@ -112,7 +108,7 @@ class TiktokenCounter(TokenCounter):
 
 
 def _encoding(name: str) -> Encoding:
-    # Two threads that ask at once must not both read the file: a lock around the cache, free of cost once it is there.
+    # The lock keeps two threads from both reading the file. It costs nothing once the encoding is cached.
     with _loading:
         return _load_encoding(name)
 
@@ -122,7 +118,7 @@ def _load_encoding(name: str) -> Encoding:
     import tiktoken
     from tiktoken_ext import openai_public
 
-    # The functions of the module, with our loader in place of the one that downloads.
+    # Rebuild the module's functions with our loader in place of the one that downloads.
     namespace: dict[str, Any] = dict(vars(openai_public))
     namespace["load_tiktoken_bpe"] = _load_ranks
     for key, value in vars(openai_public).items():
@@ -134,31 +130,31 @@ def _load_encoding(name: str) -> Encoding:
         raise ModelLoadError(
             f"the installed tiktoken has no encoding {error}; install a newer one: pip install -U tiktoken"
         ) from error
-    # It keeps the table for being pickled, which nobody does: 27 MB.
+    # tiktoken keeps this 27 MB table only so that an encoding can be pickled, which Aurora never does.
     encoding._mergeable_ranks = {}
     return encoding
 
 
 def _load_ranks(url: str, expected_hash: str | None = None) -> dict[bytes, int]:
-    """Read the shipped file that stands for a URL of tiktoken's, and check it.
+    """Read and verify the shipped copy of the rank file at one of tiktoken's URLs.
 
     Returns:
-        The rank of every token.
+        The rank of each token.
 
     Raises:
         ModelLoadError: The file is missing or is not the one that tiktoken expects.
     """
     name = url.rpartition("/")[2]
     path = RANKS_PATH / f"{name}.gz"
-    again = "Install aurora-dev again, or make the file with scripts/fetch_tokenizer_ranks.py"
+    advice = "Reinstall aurora-dev, or recreate the file with scripts/fetch_tokenizer_ranks.py"
     try:
         data = gzip.decompress(path.read_bytes())
     except (OSError, EOFError, gzip.BadGzipFile, ValueError) as error:
-        raise ModelLoadError(f"the token ranks {path} cannot be read ({error}). {again}") from error
+        raise ModelLoadError(f"the token ranks {path} cannot be read ({error}). {advice}") from error
     if expected_hash is None or hashlib.sha256(data).hexdigest() != expected_hash:
-        raise ModelLoadError(f"the token ranks {path} are not those that tiktoken expects (SHA-256). {again}")
+        raise ModelLoadError(f"the token ranks {path} are not those that tiktoken expects (SHA-256). {advice}")
     fields = data.split()
     try:
         return dict(zip(map(base64.b64decode, fields[::2]), map(int, fields[1::2]), strict=True))
     except (ValueError, binascii.Error) as error:
-        raise ModelLoadError(f"the token ranks {path} are not in tiktoken's format ({error}). {again}") from error
+        raise ModelLoadError(f"the token ranks {path} are not in tiktoken's format ({error}). {advice}") from error

@@ -1,9 +1,9 @@
-"""A file's text to documents with line spans: along syntax where the grammar is known.
+"""The chunker: cuts the text of a file into documents with line spans, along syntax if the grammar is known.
 
-The pieces are what semantic search of code wants them to be: whole functions and classes where they fit, methods (with
-their class's header as context) where a class does not, and no crumbs. Cutting along the syntax tree and merging small
-neighbours is the idea of cAST (Zhang et al., 2025, arXiv:2506.15655); here the tree is reduced to its definitions
-first, because visiting nodes from Python costs more than parsing.
+Chunks suit semantic search of code: whole functions and classes if they fit, methods (with the header of their class as
+context) if a class does not, and no tiny fragments. Cutting along the syntax tree and merging small neighbours is the
+method of cAST (Zhang et al., 2025, arXiv:2506.15655). Here the tree is first reduced to its definitions, because
+visiting nodes from Python costs more than parsing.
 """
 
 from __future__ import annotations
@@ -18,27 +18,26 @@ from aurora_dev.core.types import Document, MetadataValue
 from aurora_dev.indexing.chunking.cutting import Lines, cut_line, cut_rows
 from aurora_dev.indexing.chunking.markup import MARKUP, sections
 from aurora_dev.syntax import Definition, definitions, language_of
+from aurora_dev.syntax.file_languages import holds_data
 
-# About what a static embedding (a mean over tokens) still tells apart: smaller neighbours are merged up to this.
-# On the tuning packages 500 to 1,200 measured within 0.005 of each other, 1,600 lower.
+# Smaller neighbours are merged up to this size; a static embedding (a mean over tokens) blurs longer texts. On the
+# tuning packages 500 to 1,200 measured within 0.005 of each other, 1,600 lower.
 TARGET_CHARS = 750
-# One definition may be this large before it is cut: a function is worth more whole than evenly sized.
+# A single definition may be this large before it is cut: whole functions are worth more than even sizes.
 MAX_CHARS = 1_500
-# Less than this is a crumb (a closing bracket, one import): it joins a neighbour even beyond the target.
-_CRUMB_CHARS = 120
-# Plain text is cut where it happens to be full, so the end of one piece is repeated in the next: up to so many lines …
+# A fragment below this size (a closing bracket, one import) joins a neighbour even beyond the target.
+_FRAGMENT_CHARS = 120
+# Plain text is cut at arbitrary lines, so the end of a chunk is repeated in the next: up to this many lines …
 _OVERLAP_LINES = 2
 # … and characters.
 _OVERLAP_CHARS = 160
-# Where a definition is cut, so many lines of its body stay with the comment and the signature, if they fit.
+# If a definition is cut, this many lines of its body stay with the comment and the signature, if they fit.
 _HEAD_LINES = 3
-# Headers of more enclosing definitions than this are left out from the outside.
+# The context names this many enclosing definitions, the innermost ones.
 _MAX_CONTEXT = 4
 
-# Their lines say little by themselves and they hold no definitions: cut by indentation, without overlap.
-_DATA = frozenset({"json", "yaml", "toml", "xml", "ini", "css", "scss", "html", "csv", "properties"})
 
-# A header may be either; what no C header contains decides.
+# A .h file is C++ if it contains one of these, which no C header does.
 _CPP_ONLY = re.compile(r"^[ \t]*(?:class|namespace|template|public:|private:|using)\b", re.MULTILINE)
 
 
@@ -49,17 +48,17 @@ class _Piece:
     start: int
     end: int
     stack: tuple[int, ...] = ()
-    sealed: bool = False  # cut out of something larger: not to be merged with what surrounds that
+    sealed: bool = False  # part of a larger definition: not merged with the code around that
 
 
 @dataclass(slots=True)
 class _Outline:
-    """The definitions of a file, as the cutter needs them."""
+    """The definitions of a file with their nesting, and sorted by line."""
 
     all: list[Definition]
     children: dict[int, list[int]] = field(default_factory=dict)
     depth: list[int] = field(default_factory=list)
-    order: list[int] = field(default_factory=list)  # positions by the line on which they begin
+    order: list[int] = field(default_factory=list)  # positions, sorted by first line
     lines: list[int] = field(default_factory=list)  # those lines, ascending
 
     @classmethod
@@ -72,8 +71,8 @@ class _Outline:
         outline.lines = [found[position].line for position in outline.order]
         return outline
 
-    def within(self, start_line: int, end_line: int) -> list[int]:
-        """Positions of the definitions that begin on these lines (1-based, inclusive), in the order of the file."""
+    def beginning_on(self, start_line: int, end_line: int) -> list[int]:
+        """Return the positions of the definitions that begin on these lines (1-based, inclusive), sorted by line."""
         return self.order[bisect_left(self.lines, start_line) : bisect_right(self.lines, end_line)]
 
 
@@ -87,26 +86,26 @@ def chunk_text(
 ) -> list[Document]:
     r"""Cut a file into documents.
 
-    Code is cut into functions, classes and, where those are too large, methods and statements; Markdown and
-    reStructuredText along headings; everything else by lines, with a small overlap. Lines are split on ``\n`` alone.
-    A document's content is exactly the lines ``start_line`` to ``end_line`` of the file, without the last line's line
-    break; only of a line longer than ``max_chars`` it is a piece (then several documents share that line). Every line
-    that is not blank is in at least one document.
+    Code is cut into functions, classes and, if those are too large, methods and statements; Markdown and
+    reStructuredText along headings; everything else by lines, with a small overlap. Only ``\n`` ends a line. The
+    content of a document is exactly the lines ``start_line`` to ``end_line`` of the file, without the last line break.
+    Only a line longer than ``max_chars`` is cut, into several documents that share it. Every line that is not blank is
+    in at least one document.
 
     Args:
         text: The whole file, decoded.
         path: POSIX path, relative to the project.
-        language: As `language_of` names it; ``None`` asks `language_of`.
+        language: As returned by `language_of`; ``None`` calls `language_of`.
         target_chars: Small neighbours are merged up to about this many characters; at least 1.
-        max_chars: No document is larger; at least ``target_chars``, otherwise that is taken instead.
+        max_chars: The size of a document at most; if it is below ``target_chars``, that applies.
 
     Returns:
-        Documents in the order of the file, without ids; none where the text is blank. Their metadata: ``path``,
+        Documents in the order of the file, without ids; an empty list for a blank text. Their metadata: ``path``,
         ``start_line`` and ``end_line`` (1-based, inclusive), ``kind`` (function, method, class, …; ``section``;
-        ``module`` for code between definitions; ``text``), and where they apply ``language``, ``symbol`` (the main
-        definition in it, or the one that it is a part of), ``symbols`` (bare and qualified names that are defined in
-        it), ``context`` (headers of what encloses it, outermost first, one per line) and ``file_symbols`` (bare names
-        that the whole file defines, or its headings, in the order of the file, of about 300 characters together).
+        ``module`` for code between definitions; ``text``), and if applicable ``language``, ``symbol`` (the main
+        definition in it, or the one that it is part of), ``symbols`` (bare and qualified names defined in it),
+        ``context`` (headers of the enclosing definitions, outermost first, one per line) and ``file_symbols`` (bare
+        names defined in the whole file, or its headings, in the order of the file, about 300 characters in total).
     """
     if not text.strip("\ufeff \t\r\n\f\v") or not text.strip():
         return []
@@ -129,10 +128,10 @@ def chunk_text(
 
 
 def _with_file_symbols(documents: list[Document], separator: str) -> list[Document]:
-    """Add to each document what its whole file defines: a passage alone seldom says what its file is about.
+    """Add the names that the whole file defines to each document: a chunk alone seldom shows what its file is about.
 
     Args:
-        documents: Of one file, in its order.
+        documents: The documents of one file, in order.
         separator: Between the parts of a qualified name.
     """
     names: dict[str, int] = {}
@@ -141,7 +140,7 @@ def _with_file_symbols(documents: list[Document], separator: str) -> list[Docume
         for name in defined if isinstance(defined, list) else ():
             bare = name.rpartition(separator)[2]
             names[bare] = len(bare) + len(", ")
-    # A name that would take all the room (of a generated file, a paragraph that was made a heading) is none.
+    # Leave out a name that would fill the list (in a generated file, or a whole paragraph as a heading).
     usual = {name: size for name, size in names.items() if size <= OUTLINE_CHARS // 2}
     ends = accumulate(usual.values())
     kept = [name for name, end in zip(usual, ends, strict=True) if end <= OUTLINE_CHARS]
@@ -160,7 +159,7 @@ def _emit_code(
         start, end = lines.trim(piece.start, piece.end)
         if start >= end:
             continue
-        defined = outline.within(start + 1, end)
+        defined = outline.beginning_on(start + 1, end)
         documents += _documents(lines, base, start, end, limit, outline, defined, piece.stack)
     return documents
 
@@ -175,14 +174,14 @@ def _cut(
     limit: int,
     out: list[_Piece],
 ) -> None:
-    """Cut the rows of one definition (or of the file) into pieces and append them.
+    """Cut the rows of one definition (or of the file) into pieces and append them to ``out``.
 
-    Recursion is as deep as definitions nest in the list, which `definitions` bounds.
+    Recursion is as deep as the nesting of the definitions, which `definitions` limits.
     """
     merged: list[_Piece] = []
 
     def add(first: int, last: int) -> None:
-        """Add rows to the piece before them if both together stay near the target."""
+        """Merge rows into the previous piece if that stays below the target, else add a piece."""
         if merged and not merged[-1].sealed and lines.size(merged[-1].start, last) <= target:
             merged[-1].end = last
             return
@@ -207,7 +206,7 @@ def _cut(
         definition = outline.all[position]
         first, last = max(definition.start_line - 1, row), min(definition.end_line, end)
         if first >= last:
-            continue  # it shares its lines with what stands before it
+            continue  # it is on the lines of the previous definition
         add_gap(row, first)
         row = last
         if lines.size(first, last) <= limit:
@@ -219,21 +218,21 @@ def _cut(
             piece.sealed = True
         merged += inner
     add_gap(row, end)
-    out += _without_crumbs(lines, merged, limit)
+    out += _without_fragments(lines, merged, limit)
 
 
 def _cut_head(
     lines: Lines, definition: Definition, first: int, last: int, target: int, limit: int
 ) -> list[tuple[int, int]]:
-    """Cut rows that a definition begins in so that its comment, its signature and the lines after it stay together.
+    """Cut rows in which a definition begins; its comment, its signature and the next lines stay together.
 
-    Of a comment that does not fit, the end stays with the signature.
+    If the comment does not fit, its end stays with the signature.
     """
     row = definition.line - 1
     pieces: list[tuple[int, int]] = []
     signature = min(row + 1 + definition.header.count("\n"), last)
     if first < row and lines.size(first, signature) > limit:
-        # Larger than a chunk by itself: what is left of it beside the signature is about a chunk as well.
+        # The comment alone is larger than a chunk; its end, with the signature, is about one chunk as well.
         *pieces, (first, _) = cut_rows(lines, first, row, target, limit)
         begin = first
         while first < row and lines.size(first, signature) > limit:
@@ -245,22 +244,22 @@ def _cut_head(
         stop += 1
     ends = cut_rows(lines, first, last, target, limit)
     if ends[0][1] < stop:
-        # No less than the head, and as much more as there is room for: what follows is short of its signature.
+        # The head and as many more lines as fit: the next piece lacks the signature.
         stop = cut_rows(lines, first, last, 2 * lines.size(first, stop), limit)[0][1]
         ends = [(first, stop), *cut_rows(lines, stop, last, target, limit)]
     return pieces + ends
 
 
-def _without_crumbs(lines: Lines, pieces: list[_Piece], limit: int) -> list[_Piece]:
-    """Join what is too small to be found (a last bracket, a lone import) to the piece before it, or else after it."""
+def _without_fragments(lines: Lines, pieces: list[_Piece], limit: int) -> list[_Piece]:
+    """Merge fragments (a last bracket, a lone import) into the previous piece, or else into the next one."""
     result: list[_Piece] = []
     for piece in pieces:
         before = result[-1] if result else None
         if before is not None and lines.size(before.start, piece.end) <= limit:
-            if lines.size(piece.start, piece.end) < _CRUMB_CHARS:
-                before.end = piece.end  # what encloses the larger part is the context of both
+            if lines.size(piece.start, piece.end) < _FRAGMENT_CHARS:
+                before.end = piece.end  # the context is that of the larger part
                 continue
-            if lines.size(before.start, before.end) < _CRUMB_CHARS:
+            if lines.size(before.start, before.end) < _FRAGMENT_CHARS:
                 before.end = piece.end
                 before.sealed = piece.sealed
                 before.stack = piece.stack
@@ -279,14 +278,14 @@ def _documents(
     defined: list[int],
     stack: tuple[int, ...],
 ) -> list[Document]:
-    """Make the document of some rows; several where they are one line that is too long."""
+    """Return the document of some rows; several for a single line that is too long."""
     if end - start > 1 or len(lines.text[start]) <= limit:
         content = "\n".join(lines.text[start:end])
         return [_document(base, content, start, end, outline, defined, stack)]
     documents = []
     remaining = list(defined)
     for content in cut_line(lines.text[start], limit):
-        # Which piece of a minified line defines a name: the first that has it.
+        # The first piece of a minified line that contains a name defines it.
         here = [position for position in remaining if outline.all[position].name in content]
         remaining = [position for position in remaining if position not in here]
         if content.strip():
@@ -332,8 +331,7 @@ def _document(
 def _emit_plain(
     lines: Lines, base: dict[str, MetadataValue], language: str | None, target: int, limit: int
 ) -> list[Document]:
-    code = language is not None and language not in _DATA
-    kind = "module" if code else "text"
+    kind = "text" if language is None or holds_data(language) else "module"
     documents: list[Document] = []
     reached = 0
     for start, end in cut_rows(lines, 0, len(lines), target, limit):
@@ -355,7 +353,7 @@ def _emit_plain(
 
 
 def _overlap(lines: Lines, start: int, end: int, limit: int) -> int:
-    """Return the row at which a piece begins that takes the last lines before it along."""
+    """Return the first row of a piece that repeats the last lines before it."""
     row = start
     while (
         row > 0

@@ -1,4 +1,4 @@
-"""Where to cut lines that no definition cuts: shared by the chunkers of code, Markdown and plain text."""
+"""Cutting of lines between definitions, and of long lines; shared by code, Markdown and plain text."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from itertools import accumulate
 # A tab counts as this many columns, so that files that mix tabs and spaces still nest in the right order.
 _TAB = 4
 _NEVER = 1 << 20  # columns that no line has
-# What continues the statement above it, whatever its indentation: a closing bracket, or a further branch.
+# Beginnings of lines that continue the statement above at any indentation: a closing bracket, or a further branch.
 _CONTINUATIONS = (
     ")", "]", "}", "else", "elif", "elsif", "except", "finally", "catch", "end", "rescue", "ensure", "fi", "done",
     "esac", "then", ".", "&&", "||", "{",
 )  # fmt: skip
-# Pieces between this share and this multiple of the target are as good as each other: there the statement decides.
+# Pieces between this share and this multiple of the target are equally good; among them indentation decides.
 _LEAST_SHARE = 0.5
 _MOST_SHARE = 1.3
-# A line longer than a chunk is cut after one of these where there is one in the last fifth of the piece.
+# A line longer than a chunk is cut after one of these, if there is one in the last fifth of the piece.
 _SOFT_BREAKS = " \t,;}])>"
 _SOFT_SHARE = 0.8
 
@@ -27,9 +27,9 @@ def _length(line: str) -> int:
 
 
 class Lines:
-    r"""A text as its lines, split on ``\n`` alone, with the size of any range at hand.
+    r"""The lines of a text, split on ``\n`` alone, with the size of any range in constant time.
 
-    Rows are 0-based here; ranges are half-open. Sizes are characters with line breaks.
+    Rows are 0-based; ranges are half-open. Sizes are in characters, including line breaks.
     """
 
     __slots__ = ("_sums", "text")
@@ -37,24 +37,24 @@ class Lines:
     def __init__(self, source: str) -> None:
         self.text = source.split("\n")
         if self.text and not self.text[-1]:
-            self.text.pop()  # what follows the final line break is no line
+            self.text.pop()  # after a final line break
         self._sums = [0, *accumulate(map(_length, self.text))]
 
     def __len__(self) -> int:
         return len(self.text)
 
     def size(self, start: int, end: int) -> int:
-        """Characters in the rows ``start`` to ``end`` (exclusive)."""
+        """Return the number of characters in the rows ``start`` to ``end`` (exclusive)."""
         return self._sums[end] - self._sums[start]
 
     def window(self, start: int, end: int, least: int, most: int) -> tuple[int, int]:
-        """Rows (half-open) before which a piece from ``start`` on has ``least`` to ``most`` characters."""
+        """Return the rows (half-open) at which a piece from ``start`` may end with ``least`` to ``most`` characters."""
         base = self._sums[start]
         low = bisect_left(self._sums, base + least, start + 1, end)
         return low, bisect_right(self._sums, base + most, start + 1, end)
 
     def trim(self, start: int, end: int) -> tuple[int, int]:
-        """Leave out blank lines on both sides."""
+        """Return the range without blank lines at both ends."""
         text = self.text
         while start < end and not text[start].strip():
             start += 1
@@ -66,19 +66,19 @@ class Lines:
 def cut_rows(
     lines: Lines, start: int, end: int, target: int, limit: int, costs: Sequence[int] | None = None
 ) -> list[tuple[int, int]]:
-    """Cut rows into ranges of about ``target`` characters, at the statements that are nested least.
+    """Cut rows into ranges of about ``target`` characters, before the least nested statements.
 
-    Among the lines that would end a piece at 0.5 to 1.3 times the target, the one with the least indentation wins, then
-    one after a blank line, then the one that comes closest to the target; indentation stands for syntax, which holds
-    for every language that people format.
+    Among the lines that would end a piece at 0.5 to 1.3 times the target, the least indented one wins, then one after a
+    blank line, then the one closest to the target. Indentation stands in for syntax, in every language that people
+    format.
 
     Args:
         lines: The file.
         start: First row.
         end: Row after the last.
-        target: Wanted size of a piece in characters.
-        limit: No piece of several lines is larger than this.
-        costs: Instead of the indentation, what it costs to cut before each row of the file.
+        target: Desired size of a piece in characters.
+        limit: The size of a piece of several lines at most.
+        costs: Replaces the indentation: the cost of a cut before each row of the file.
 
     Returns:
         Ranges in order that cover ``start`` to ``end``; a line longer than ``limit`` is a range of its own.
@@ -95,7 +95,7 @@ def cut_rows(
         low, high = lines.window(start, end, least, most)
         ceiling = _NEVER
         for row in range(low, high):
-            # The loop runs over every line of every large function: what cannot win is left at once.
+            # A hot loop, over every line of every large function: a line that cannot win is left early.
             cost = _cost(text[row], ceiling) if costs is None else costs[row]
             if cost > ceiling:
                 continue
@@ -104,7 +104,7 @@ def cut_rows(
             if best is None or key < best:
                 best, best_row, ceiling = key, row, cost
         if best is None:
-            # Nothing in the window: a long line follows. It stands alone rather than with what little came before it.
+            # No row in the window: a long line follows. It becomes a range of its own.
             best_row = max(start + 1, high - 1)
         pieces.append((start, best_row))
         start = best_row
@@ -112,7 +112,7 @@ def cut_rows(
 
 
 def _cost(line: str, ceiling: int) -> int:
-    """Return the columns of indentation, or some number above ``ceiling`` where it is above that."""
+    """Return the columns of indentation; if they exceed ``ceiling``, any number above it."""
     stripped = line.lstrip()
     if not stripped:
         return _NEVER
@@ -126,9 +126,9 @@ def _cost(line: str, ceiling: int) -> int:
 
 
 def cut_line(line: str, limit: int) -> list[str]:
-    """Cut one line into pieces of at most ``limit`` characters that together are the line.
+    """Cut one line into consecutive pieces of at most ``limit`` characters.
 
-    A piece ends after a blank, a comma, a semicolon or a closing bracket where one is near its end.
+    A piece ends after a blank, a comma, a semicolon or a closing bracket, if one is near its end.
     """
     pieces: list[str] = []
     start = 0

@@ -1,4 +1,4 @@
-"""Markdown and reStructuredText along their headings."""
+"""Cutting of Markdown and reStructuredText along headings."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from aurora_dev.indexing.chunking.cutting import Lines, cut_rows
 
 MARKUP = frozenset({"markdown", "rst"})
 
-# CommonMark: up to three spaces, one to six "#", then a blank or the end of the line; trailing "#" are decoration.
+# CommonMark: up to three spaces, one to six "#", then a blank or the end of the line; trailing "#" are ignored.
 _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*\r?$")
 _SETEXT = re.compile(r" {0,3}(=+|-+)[ \t]*\r?$")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)$")
-# What cannot be the text of an underlined heading: lists, quotes, tables, indented code, another rule.
+# Lines that cannot be the text of an underlined heading: lists, quotes, tables, indented code, another rule.
 _NO_TITLE = re.compile(r"(?:\s*$|\s*[-*+>|]\s| {4}|\t|\s*\d+[.)]\s|\s*(?:[-*_]\s*){3,}$)")
 _RST_RULE = re.compile(r"([!-/:-@\[-`{-~])\1{1,}\s*$")
-# Emphasis, code and links in a heading are decoration; the words are the name.
+# Emphasis, code and links in a heading are not part of its name.
 _LINK = re.compile(r"!?\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
 _DECORATION = re.compile(r"[`*]+|\s*\{#[^}]*\}\s*$|<[^>]+>")
-# A section shorter than this joins the one before it, even a sibling: a heading with one sentence is found by little.
+# A section shorter than this joins the previous one, even a sibling: a heading with one sentence is a poor chunk.
 _SMALL_SECTION_CHARS = 200
-# A heading with no more than this under it is never left alone: it goes with its first subsection, however long.
+# A heading with less text than this joins its first subsection, however long that is.
 _BARE_HEADING_CHARS = 100
 SEPARATOR = " > "
-# What it costs to cut before a row, least first; a fenced block is cut only where nothing else is left.
+# Costs of a cut before a row, ascending; a fenced block is cut only as a last resort.
 _HEADING, _PARAGRAPH, _LINE, _FENCED = 0, 1, 2, 3
 
 
 @dataclass(slots=True)
 class Heading:
-    """A heading: 0-based row, level from 1, its words, and the headings above it, outermost first."""
+    """A heading: 0-based row, level from 1, title, and the path of titles that leads to it, outermost first."""
 
     row: int
     level: int
@@ -40,7 +40,7 @@ class Heading:
 
 @dataclass(slots=True)
 class Section:
-    """Rows (0-based, half-open) of one chunk, with the names that go with it."""
+    """Rows (0-based, half-open) of one chunk, with the names of its headings."""
 
     start: int
     end: int
@@ -57,12 +57,12 @@ def sections(lines: Lines, language: str, target: int, limit: int) -> list[Secti
     Args:
         lines: The file.
         language: ``markdown`` or ``rst``.
-        target: Wanted size in characters.
-        limit: The size that no section of several lines exceeds.
+        target: Desired size in characters.
+        limit: The size of a section of several lines at most.
 
     Returns:
-        Sections in order, which cover the file; ``symbol`` is the path of the first heading (``Guide > Install``),
-        ``symbols`` every heading in it, bare and with its path, and ``context`` the headings that enclose it.
+        Sections in order, which cover the file. ``symbol`` is the path of the first heading (``Guide > Install``),
+        ``symbols`` has every heading in it, bare and with its path, and ``context`` is the path that encloses it.
     """
     headings, costs = _markdown(lines) if language == "markdown" else _rst(lines)
     _name_paths(headings)
@@ -137,7 +137,7 @@ def _markdown(lines: Lines) -> tuple[list[Heading], list[int]]:
         if closing is not None:
             row = closing + 1
     fence = ""
-    previous = ""  # a line that an underline could make a heading
+    previous = ""  # a line that an underline would make a heading
     for current in range(row, len(text)):
         line = text[current]
         mark = _FENCE.match(line)
@@ -171,7 +171,7 @@ def _markdown(lines: Lines) -> tuple[list[Heading], list[int]]:
 
 
 def _rst(lines: Lines) -> tuple[list[Heading], list[int]]:
-    """Headings of reStructuredText: a line with a rule under (and over) it; styles rank by first appearance."""
+    """Find the headings of reStructuredText: a line with a rule under (and over) it; styles rank by first use."""
     headings: list[Heading] = []
     costs = [_LINE] * len(lines)
     styles: list[str] = []

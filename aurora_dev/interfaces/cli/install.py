@@ -1,4 +1,4 @@
-"""The commands that connect assistants: ``aurora install`` and ``aurora uninstall``."""
+"""The declarations of ``aurora install`` and ``aurora uninstall``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces.cli.options import EPILOG, ProjectOption, end
+from aurora_dev.interfaces.cli.options import EPILOG, ProjectOption
+from aurora_dev.interfaces.cli.runner import run_and_exit
 
 
 class ClientName(str, Enum):
@@ -21,7 +22,7 @@ class ClientName(str, Enum):
 
 
 class InstallScope(str, Enum):
-    """Whose configuration is changed."""
+    """The configuration files to change: the project's, or the user's."""
 
     project = "project"
     user = "user"
@@ -29,9 +30,9 @@ class InstallScope(str, Enum):
 
 ClientArgument = Annotated[ClientName, typer.Argument(metavar="CLIENT", help="claude-code, cursor, vscode or codex.")]
 ScopeOption = Annotated[
-    InstallScope, typer.Option("--scope", help="The project's configuration file, or yours for all projects.")
+    InstallScope, typer.Option("--scope", help="Change the project's configuration file, or yours for all projects.")
 ]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would change, but change nothing.")]
 
 
 def install(
@@ -39,26 +40,30 @@ def install(
     path: ProjectOption = None,
     scope: ScopeOption = InstallScope.project,
     rules: Annotated[
-        bool, typer.Option("--rules", help="Also tell the assistant, in its instructions, when to search and remember.")
+        bool,
+        typer.Option("--rules", help="Also add rules to the assistant's instructions: when to search and remember."),
     ] = False,
     command: Annotated[
         str | None,
         typer.Option(
-            "--command", metavar="COMMAND", help="What starts Aurora, if not 'aurora' itself.", show_default=False
+            "--command",
+            metavar="COMMAND",
+            help="The command that starts Aurora; by default this installation.",
+            show_default=False,
         ),
     ] = None,
     print_only: Annotated[
-        bool, typer.Option("--print", help="Print the entry to paste it yourself, and change nothing.")
+        bool, typer.Option("--print", help="Print the entry to paste yourself, but change nothing.")
     ] = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Connect an assistant: add Aurora's MCP server to its configuration.
+    """Add Aurora's MCP server to an assistant's configuration.
 
-    What else is in the file stays as it is, comments included. Running it again changes nothing.
+    The rest of the file stays as it is, comments included. Running it again changes nothing.
     """
     from aurora_dev.interfaces.cli.actions.install import run_install
 
-    end(
+    run_and_exit(
         lambda: run_install(
             client.value,
             path,
@@ -77,16 +82,16 @@ def uninstall(
     scope: ScopeOption = InstallScope.project,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Disconnect an assistant: take Aurora out of its configuration and instructions.
+    """Remove Aurora from an assistant's configuration.
 
-    The memory itself stays.
+    Also removes the rules from its instructions. The project's store stays.
     """
     from aurora_dev.interfaces.cli.actions.install import run_uninstall
 
-    end(lambda: run_uninstall(client.value, path, scope=scope.value, dry_run=dry_run))
+    run_and_exit(lambda: run_uninstall(client.value, path, scope=scope.value, dry_run=dry_run))
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
+    """Add the commands to the application."""
     app.command(epilog=EPILOG)(install)
     app.command(epilog=EPILOG)(uninstall)

@@ -1,59 +1,50 @@
-"""The commands about memories: ``aurora remember`` to ``aurora prune``, and ``aurora notes export|import``."""
+"""The commands about notes: ``aurora remember`` to ``aurora prune``, and ``aurora notes export|import``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from aurora_dev.interfaces.cli.options import EPILOG, JSONOption, ProjectOption, end
+from aurora_dev.interfaces.cli.options import EPILOG, JSONOption, ProjectOption
+from aurora_dev.interfaces.cli.runner import run_and_exit
 
-UserOption = Annotated[bool, typer.Option("--user", help="Your own memories, which hold in every project.")]
-KindsOption = Annotated[
-    list[str] | None,
-    typer.Option("--kind", metavar="KIND", help="Only this kind; may be repeated.", show_default=False),
+
+def _option(name: str, metavar: str, help: str) -> Any:
+    """Return an option whose help shows no default, because leaving it out sets nothing."""
+    return typer.Option(name, metavar=metavar, help=help, show_default=False)
+
+
+UserOption = Annotated[bool, typer.Option("--user", help="Your own notes, which all projects share.")]
+KindsOption = Annotated[list[str] | None, _option("--kind", "KIND", "Only this kind; may be repeated.")]
+TagsOption = Annotated[list[str] | None, _option("--tag", "TAG", "Only with this tag; may be repeated.")]
+NewTagsOption = Annotated[list[str] | None, _option("--tag", "TAG", "A name to filter by; may be repeated.")]
+AllTagsOption = Annotated[list[str] | None, _option("--tag", "TAG", "All of its tags; may be repeated.")]
+ImportanceOption = Annotated[int | None, _option("--importance", "N", "1 (trivial) to 10 (vital); 5 by default.")]
+SourceOption = Annotated[str | None, _option("--source", "TEXT", "Where it was learned.")]
+ExpiresOption = Annotated[str | None, _option("--expires", "TIME", "Expires after: 90m, 12h, 30d, 2w.")]
+NewExpiryOption = Annotated[
+    str | None, _option("--expires", "TIME", "Expires after, counted from now: 90m, 12h, 30d, 2w; or never.")
 ]
-TagsOption = Annotated[
-    list[str] | None,
-    typer.Option("--tag", metavar="TAG", help="Only with this tag; may be repeated.", show_default=False),
-]
-NewTagsOption = Annotated[
-    list[str] | None,
-    typer.Option("--tag", metavar="TAG", help="A name to filter by; may be repeated.", show_default=False),
-]
-ImportanceOption = Annotated[
-    int | None,
-    typer.Option("--importance", metavar="N", help="1 (trivial) to 10 (vital); 5 by default.", show_default=False),
-]
-SourceOption = Annotated[
-    str | None,
-    typer.Option("--source", metavar="TEXT", help="Where it was learned.", show_default=False),
-]
-ExpiresOption = Annotated[
-    str | None,
-    typer.Option("--expires", metavar="TIME", help="Valid so long: 90m, 12h, 30d, 2w.", show_default=False),
+SupersedesOption = Annotated[
+    list[str] | None, _option("--supersedes", "ID", "A note that this one replaces; may be repeated.")
 ]
 AboutOption = Annotated[
-    str | None,
-    typer.Option(
-        "--about",
-        metavar="FILE",
-        help="File of the project that it is about; stale once that changes.",
-        show_default=False,
-    ),
+    str | None, _option("--about", "FILE", "File of the project that it is about; a change makes the note stale.")
 ]
-SymbolOption = Annotated[
-    str | None,
-    typer.Option("--symbol", metavar="NAME", help="Definition that it is about: Client.send.", show_default=False),
-]
+SymbolOption = Annotated[str | None, _option("--symbol", "NAME", "Definition that it is about: Client.send.")]
+ContentOption = Annotated[str | None, _option("--content", "TEXT", "The new text; - reads it from standard input.")]
+NewKindOption = Annotated[str | None, _option("--kind", "KIND", "The new kind.")]
+SinceOption = Annotated[str | None, _option("--since", "TIME", "Only notes created since: 30d, 12h, 2026-11-01.")]
+CursorOption = Annotated[str | None, _option("--cursor", "CURSOR", "Where the page before ended.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 IdArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="The memory's id, or the first 6 characters of it.", show_default=False)
+    str, typer.Argument(metavar="ID", help="The note's id, or its first 6 characters.", show_default=False)
 ]
 
 notes_app = typer.Typer(
-    help="Write memories as Markdown, to be committed and edited by hand, and read them.",
+    help="Write notes as Markdown, to commit and edit them, and read them back.",
     epilog=EPILOG,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -63,7 +54,7 @@ notes_app = typer.Typer(
 def remember(
     text: Annotated[
         list[str],
-        typer.Argument(metavar="TEXT", help="What was learned; - reads it from standard input.", show_default=False),
+        typer.Argument(metavar="TEXT", help="The note; - reads it from standard input.", show_default=False),
     ],
     path: ProjectOption = None,
     kind: Annotated[
@@ -76,40 +67,32 @@ def remember(
     importance: ImportanceOption = None,
     source: SourceOption = None,
     expires: ExpiresOption = None,
-    supersedes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--supersedes", metavar="ID", help="A memory that this one replaces; may be repeated.", show_default=False
-        ),
-    ] = None,
+    supersedes: SupersedesOption = None,
     about: AboutOption = None,
     symbol: SymbolOption = None,
     user: UserOption = False,
     as_json: JSONOption = False,
 ) -> None:
-    """Keep something that was learned, so that searches find it.
+    """Store a note, so that searches find it.
 
-    What says the same as before is counted, not kept twice. What probably contradicts an earlier decision is pointed
-    out: correct one of the two (edit), or say that the new one replaces it (--supersedes).
+    A note that says the same as an earlier one is counted, not stored twice. If it probably contradicts an earlier
+    decision, the command says so: correct one of the two (aurora edit), or replace the earlier one (--supersedes).
     """
     from aurora_dev.interfaces.cli.actions.notes import run_remember
+    from aurora_dev.notes.model.types import DEFAULT_IMPORTANCE, NewNote
 
-    end(
-        lambda: run_remember(
-            " ".join(text),
-            path,
-            kind=kind,
-            tags=tag or [],
-            importance=importance,
-            source=source,
-            expires=expires,
-            supersedes=supersedes or [],
-            about=about,
-            symbol=symbol,
-            user=user,
-            as_json=as_json,
-        )
+    new = NewNote(
+        " ".join(text),
+        kind=kind,
+        tags=tag or (),
+        importance=DEFAULT_IMPORTANCE if importance is None else importance,
+        source=source,
+        supersedes=supersedes or None,
+        path=about,
+        symbol=symbol,
+        scope="user" if user else "project",
     )
+    run_and_exit(lambda: run_remember(new, path, expires=expires, as_json=as_json))
 
 
 def recall(
@@ -117,20 +100,15 @@ def recall(
     path: ProjectOption = None,
     kind: KindsOption = None,
     tag: TagsOption = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            "--since", metavar="TIME", help="Only what was learned since: 30d, 12h, 2026-11-01.", show_default=False
-        ),
-    ] = None,
-    top_k: Annotated[int, typer.Option("-k", "--top-k", metavar="N", help="How many.")] = 5,
+    since: SinceOption = None,
+    top_k: Annotated[int, typer.Option("-k", "--top-k", metavar="N", help="How many notes.")] = 5,
     user: UserOption = False,
     as_json: JSONOption = False,
 ) -> None:
-    """Find memories: the relevant ones, and of these the recent, important and used ones first."""
+    """Find notes, the relevant ones first, and among these the recent, important and often used ones."""
     from aurora_dev.interfaces.cli.actions.notes import run_recall
 
-    end(
+    run_and_exit(
         lambda: run_recall(
             " ".join(query), path, kinds=kind, tags=tag, since=since, top_k=top_k, user=user, as_json=as_json
         )
@@ -141,79 +119,54 @@ def list_notes(
     path: ProjectOption = None,
     kind: KindsOption = None,
     tag: TagsOption = None,
-    limit: Annotated[int, typer.Option("-n", "--limit", metavar="N", help="How many, 1 to 1000.")] = 50,
-    cursor: Annotated[
-        str | None, typer.Option("--cursor", metavar="CURSOR", help="Where the page before ended.", show_default=False)
-    ] = None,
+    limit: Annotated[int, typer.Option("-n", "--limit", metavar="N", help="How many notes, 1 to 1000.")] = 50,
+    cursor: CursorOption = None,
     user: UserOption = False,
     as_json: JSONOption = False,
 ) -> None:
-    """List memories, newest first."""
+    """List notes, newest first."""
     from aurora_dev.interfaces.cli.actions.notes import run_list
 
-    end(lambda: run_list(path, kinds=kind, tags=tag, limit=limit, cursor=cursor, user=user, as_json=as_json))
+    run_and_exit(lambda: run_list(path, kinds=kind, tags=tag, limit=limit, cursor=cursor, user=user, as_json=as_json))
 
 
 def show(id: IdArgument, path: ProjectOption = None, as_json: JSONOption = False) -> None:
-    """Show a memory with everything that is known of it, and what it replaced."""
+    """Show a note with all its fields, and what it replaced."""
     from aurora_dev.interfaces.cli.actions.notes import run_show
 
-    end(lambda: run_show(id, path, as_json=as_json))
+    run_and_exit(lambda: run_show(id, path, as_json=as_json))
 
 
 def edit(
     id: IdArgument,
     path: ProjectOption = None,
-    content: Annotated[
-        str | None,
-        typer.Option(
-            "--content", metavar="TEXT", help="The new text; - reads it from standard input.", show_default=False
-        ),
-    ] = None,
-    kind: Annotated[
-        str | None, typer.Option("--kind", metavar="KIND", help="The new kind.", show_default=False)
-    ] = None,
-    tag: Annotated[
-        list[str] | None,
-        typer.Option("--tag", metavar="TAG", help="All of its tags; may be repeated.", show_default=False),
-    ] = None,
+    content: ContentOption = None,
+    kind: NewKindOption = None,
+    tag: AllTagsOption = None,
     importance: ImportanceOption = None,
     source: SourceOption = None,
-    expires: Annotated[
-        str | None,
-        typer.Option("--expires", metavar="TIME", help="From now on: 90m, 12h, 30d; never.", show_default=False),
-    ] = None,
+    expires: NewExpiryOption = None,
     about: AboutOption = None,
     symbol: SymbolOption = None,
     as_json: JSONOption = False,
 ) -> None:
-    """Correct a memory: with the options, or without any in your editor ($VISUAL or $EDITOR).
+    """Correct a note: with options, or without any in your editor ($VISUAL or $EDITOR).
 
-    The id stays, and the earlier wording is kept: aurora show lists it.
+    The id stays, and the earlier version is kept: aurora show lists it.
     """
     from aurora_dev.interfaces.cli.actions.notes import run_edit
+    from aurora_dev.notes.model.types import NoteChanges
 
-    end(
-        lambda: run_edit(
-            id,
-            path,
-            content=content,
-            kind=kind,
-            tags=tag,
-            importance=importance,
-            source=source,
-            expires=expires,
-            about=about,
-            symbol=symbol,
-            as_json=as_json,
-        )
+    changes = NoteChanges(
+        content=content, kind=kind, tags=tag, importance=importance, source=source, path=about, symbol=symbol
     )
+    run_and_exit(lambda: run_edit(id, path, changes, expires=expires, as_json=as_json))
 
 
 def forget(
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID]...", help="Ids, or the first 6 characters of them.", show_default=False),
+        typer.Argument(metavar="[ID]...", help="Ids, or their first 6 characters.", show_default=False),
     ] = None,
     path: ProjectOption = None,
     kind: KindsOption = None,
@@ -222,19 +175,19 @@ def forget(
     yes: YesOption = False,
     as_json: JSONOption = False,
 ) -> None:
-    """Remove memories for good: those with the ids, or all of a kind or tag. Asks first."""
+    """Remove notes for good: those with the ids, or all with the kind or tag. Asks first."""
     from aurora_dev.interfaces.cli.actions.notes import run_forget
 
-    end(lambda: run_forget(ids or [], path, kinds=kind, tags=tag, user=user, yes=yes, as_json=as_json))
+    run_and_exit(lambda: run_forget(ids or [], path, kinds=kind, tags=tag, user=user, yes=yes, as_json=as_json))
 
 
 def prune(
     path: ProjectOption = None, user: UserOption = False, yes: YesOption = False, as_json: JSONOption = False
 ) -> None:
-    """Show which memories have expired or were superseded long ago; --yes removes them."""
+    """Show the notes that have expired or were superseded more than 90 days ago; --yes removes them."""
     from aurora_dev.interfaces.cli.actions.notes import run_prune
 
-    end(lambda: run_prune(path, user=user, yes=yes, as_json=as_json))
+    run_and_exit(lambda: run_prune(path, user=user, yes=yes, as_json=as_json))
 
 
 @notes_app.command("export", epilog=EPILOG)
@@ -244,29 +197,29 @@ def export_notes(
     user: UserOption = False,
     as_json: JSONOption = False,
 ) -> None:
-    """Write every memory as Markdown: a file each in a folder, or all in one file.
+    """Write all notes as Markdown: one file each in a folder, or all in one file.
 
-    Edits that were not imported are never overwritten.
+    A file with edits that were not imported is never overwritten.
     """
     from aurora_dev.interfaces.cli.actions.notes import run_export
 
-    end(lambda: run_export(target, path, user=user, as_json=as_json))
+    run_and_exit(lambda: run_export(target, path, user=user, as_json=as_json))
 
 
 @notes_app.command("import", epilog=EPILOG)
 def import_notes(
-    source: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder, or a file of memories.")],
+    source: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder, or a file of notes.")],
     path: ProjectOption = None,
     user: UserOption = False,
     as_json: JSONOption = False,
 ) -> None:
-    """Read memories from Markdown: new ones are added, edited ones updated; one that is missing stays.
+    """Read notes from Markdown: new ones are added, edited ones are updated, and missing ones stay.
 
-    A broken file stops it before anything is changed, with file and line.
+    If a file is malformed, nothing is changed and the error names file and line.
     """
     from aurora_dev.interfaces.cli.actions.notes import run_import
 
-    end(lambda: run_import(source, path, user=user, as_json=as_json))
+    run_and_exit(lambda: run_import(source, path, user=user, as_json=as_json))
 
 
 def register(app: typer.Typer) -> None:

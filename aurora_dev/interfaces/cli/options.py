@@ -1,16 +1,25 @@
-"""What the commands of the command line share: the options that mean the same in each, and how a command ends."""
+"""The options and arguments that several commands share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces.cli.output.process import EXIT_CODES, guarded
+from aurora_dev.interfaces.cli.exit_codes import EXIT_CODES
 
 EPILOG = "Exit codes:\n\n\b\n" + "\n".join(f"{code:>4}  {meaning}" for code, meaning in EXIT_CODES)
+
+
+class Mode(str, Enum):
+    """The candidate lists of a search."""
+
+    hybrid = "hybrid"
+    vector = "vector"
+    keyword = "keyword"
+
 
 ProjectOption = Annotated[
     Path | None,
@@ -18,13 +27,18 @@ ProjectOption = Annotated[
         "--path",
         "-p",
         metavar="PROJECT",
-        help="A folder of the project; by default the current one.",
+        help="A folder of the project; by default the current folder.",
         show_default=False,
     ),
 ]
-JSONOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output, and nothing else.")]
-
-
-def end(command: Callable[[], int], *, interrupted: str = "") -> None:
-    """Run a command and leave with its exit code; errors become one line on standard error."""
-    raise typer.Exit(guarded(command, interrupted=interrupted))
+ProjectArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[PATH]",
+        help="The project's folder; by default the indexed project around the current folder, or else that folder.",
+        show_default=False,
+    ),
+]
+JSONOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output and nothing else.")]
+ModeOption = Annotated[Mode, typer.Option("--mode", help="Find candidates by meaning, by keyword or by both.")]
+NoRerankOption = Annotated[bool, typer.Option("--no-rerank", help="Skip the reranker: faster, less precise.")]

@@ -1,4 +1,4 @@
-"""The commands that move and keep data: ``export``, ``import``, ``copy``, ``backup`` and ``restore``."""
+"""The declarations of ``aurora export``, ``import``, ``copy``, ``backup`` and ``restore``."""
 
 from __future__ import annotations
 
@@ -7,61 +7,64 @@ from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces.cli.options import EPILOG, JSONOption, ProjectOption, end
+from aurora_dev.interfaces.cli.options import EPILOG, JSONOption, ProjectOption
+from aurora_dev.interfaces.cli.runner import run_and_exit
 
 NamespaceOption = Annotated[
     str | None,
     typer.Option(
         "--namespace",
         metavar="NAME",
-        help="The part of the store; by default the one of the settings.",
+        help="The namespace; by default that of the settings.",
         show_default=False,
     ),
 ]
 WithoutVectorsOption = Annotated[
-    bool, typer.Option("--without-vectors", help="Carry texts and metadata only; vectors have to be made again.")
+    bool, typer.Option("--without-vectors", help="Leave vectors out; they have to be embedded again.")
 ]
 
 
 def export(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Where to; compressed if it ends in .gz.", show_default=False)
+        Path,
+        typer.Argument(metavar="FILE", help="The file to write; compressed if it ends in .gz.", show_default=False),
     ],
     path: ProjectOption = None,
     namespace: NamespaceOption = None,
     without_vectors: WithoutVectorsOption = False,
     as_json: JSONOption = False,
 ) -> None:
-    """Write everything that is stored to a file of JSON lines, with vectors.
+    """Write all records with their vectors to a file.
 
-    The file appears when it is whole. What an interrupted export has written is kept in FILE.part.
+    The format is JSON lines. The file appears when it is complete; an interrupted export keeps its data in FILE.part.
     """
     from aurora_dev.interfaces.cli.actions.transfer import run_export
 
-    end(
+    run_and_exit(
         lambda: run_export(file, path, namespace=namespace, vectors=not without_vectors, as_json=as_json),
-        interrupted="what was written is kept in FILE.part. Run the same command again to go on",
+        interrupted="what was written is kept in FILE.part. Run the same command again to continue",
     )
 
 
 def import_(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="What aurora export wrote, compressed or not.", show_default=False)
+        Path,
+        typer.Argument(metavar="FILE", help="A file written by aurora export, compressed or not.", show_default=False),
     ],
     path: ProjectOption = None,
     namespace: NamespaceOption = None,
     without_vectors: WithoutVectorsOption = False,
     as_json: JSONOption = False,
 ) -> None:
-    """Read an export into the project's store, without embedding anything again.
+    """Read an exported file into the project's store.
 
-    The whole file is checked first. Records with the same ids are replaced, others stay.
+    The whole file is checked first. Nothing is embedded again. Records with the same ids are replaced, others stay.
     """
     from aurora_dev.interfaces.cli.actions.transfer import run_import
 
-    end(
+    run_and_exit(
         lambda: run_import(file, path, namespace=namespace, vectors=not without_vectors, as_json=as_json),
-        interrupted="what was read so far is kept. Run the same command again to go on",
+        interrupted="what was read so far is kept. Run the same command again to continue",
     )
 
 
@@ -75,7 +78,7 @@ def copy(
         typer.Option(
             "--from",
             metavar="STORE",
-            help="pinecone, faiss (the project's local store) or faiss:FOLDER; by default the one of the settings.",
+            help="pinecone, faiss (the project's local store) or faiss:FOLDER; by default that of the settings.",
             show_default=False,
         ),
     ] = None,
@@ -83,21 +86,24 @@ def copy(
     namespace: NamespaceOption = None,
     to_namespace: Annotated[
         str | None,
-        typer.Option("--to-namespace", metavar="NAME", help="In the target; by default the same.", show_default=False),
+        typer.Option(
+            "--to-namespace",
+            metavar="NAME",
+            help="The namespace in the target; by default the same.",
+            show_default=False,
+        ),
     ] = None,
-    create: Annotated[
-        bool, typer.Option("--create", help="Make the indexes on Pinecone where they do not exist.")
-    ] = False,
+    create: Annotated[bool, typer.Option("--create", help="Create missing indexes on Pinecone.")] = False,
     without_vectors: WithoutVectorsOption = False,
     as_json: JSONOption = False,
 ) -> None:
-    """Copy everything from one store to another, and compare the two.
+    """Copy all records from one store to another and compare the two.
 
-    Vectors are taken over: nothing is embedded again. Records with the same ids are replaced, others stay.
+    Vectors are copied too: nothing is embedded again. Records with the same ids are replaced, others stay.
     """
     from aurora_dev.interfaces.cli.actions.transfer import run_copy
 
-    end(
+    run_and_exit(
         lambda: run_copy(
             source,
             to,
@@ -108,37 +114,43 @@ def copy(
             vectors=not without_vectors,
             as_json=as_json,
         ),
-        interrupted="what was copied so far is kept. Run the same command again to go on",
+        interrupted="what was copied so far is kept. Run the same command again to continue",
     )
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to.", show_default=False)],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.", show_default=False)],
     path: ProjectOption = None,
     as_json: JSONOption = False,
 ) -> None:
-    """Back up the whole local store while it is in use: one commit of it, in one file."""
+    """Back up the local store to one file.
+
+    The backup holds one committed state of the store, even while it is in use.
+    """
     from aurora_dev.interfaces.cli.actions.transfer import run_backup
 
-    end(lambda: run_backup(file, path, as_json=as_json), interrupted="no backup was made")
+    run_and_exit(lambda: run_backup(file, path, as_json=as_json), interrupted="no backup was made")
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What aurora backup wrote.", show_default=False)],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file written by aurora backup.", show_default=False)],
     path: ProjectOption = None,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Replace what the store holds; needed where it holds anything.")
+        bool, typer.Option("--yes", "-y", help="Replace the records of the store; needed unless it is empty.")
     ] = False,
     as_json: JSONOption = False,
 ) -> None:
-    """Replace everything in the local store by a backup, in one step, also while it is in use."""
+    """Replace the contents of the local store with a backup.
+
+    The replacement is one step, even while the store is in use.
+    """
     from aurora_dev.interfaces.cli.actions.transfer import run_restore
 
-    end(lambda: run_restore(file, path, yes=yes, as_json=as_json), interrupted="nothing was changed")
+    run_and_exit(lambda: run_restore(file, path, yes=yes, as_json=as_json), interrupted="nothing was changed")
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
+    """Add the commands to the application."""
     app.command(epilog=EPILOG)(export)
     app.command("import", epilog=EPILOG)(import_)
     app.command(epilog=EPILOG)(copy)

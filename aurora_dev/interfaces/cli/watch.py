@@ -1,42 +1,40 @@
-"""``aurora watch``: keeps a project's index current."""
+"""The declaration of ``aurora watch``."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces.cli.options import EPILOG, end
+from aurora_dev.interfaces.cli.options import EPILOG, ProjectArgument
+from aurora_dev.interfaces.cli.runner import run_and_exit
 
 
 def watch(
-    path: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[PATH]",
-            help="The project's folder; by default the indexed project around the current folder, else that folder.",
-            show_default=False,
-        ),
-    ] = None,
+    path: ProjectArgument = None,
     poll: Annotated[
-        bool, typer.Option("--poll", help="Look every second instead of waiting for events: for network drives.")
+        bool,
+        typer.Option(
+            "--poll", help="Check for changes every second instead of waiting for events: for network drives."
+        ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per batch, each on a line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per batch, on a line of its own.")
+    ] = False,
 ) -> None:
-    """Keep the index current while files change.
+    """Keep the index up to date while files change.
 
-    The project is indexed, then followed: what was saved is indexed a moment later, a branch switch as one batch, with
-    one line for each. End it with Ctrl-C.
+    Indexes the project, then follows it: saved files are indexed a moment later, a branch switch in one batch. Prints a
+    line for each batch. Stop it with Ctrl-C.
     """
     from aurora_dev.interfaces.cli.actions.watch import run_watch
 
-    end(
+    run_and_exit(
         lambda: run_watch(path, poll=poll, as_json=as_json),
-        interrupted="the index is as the last batch left it; searches look for later changes themselves",
+        interrupted="the index has every batch so far; searches find later changes themselves",
     )
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add the command to the application."""
     app.command(epilog=EPILOG)(watch)

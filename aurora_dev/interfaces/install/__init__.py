@@ -1,1 +1,1 @@
-"""Assistants: their configuration files and rules."""
+"""The assistants that Aurora connects to, and the editing of their configuration files."""

@@ -1,4 +1,4 @@
-"""What an assistant is told about Aurora: when to search, and when to remember."""
+"""The rules for an assistant's instructions file: when to search and when to remember."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _BLOCK = re.compile(rf"\n*{re.escape(BEGIN)}.*?{re.escape(END)}[ \t]*\n?", re.DO
 
 
 def with_rules(text: str, header: str = "") -> str:
-    """Return an instructions file with the rules in it; a block that is there already is replaced.
+    """Return an instructions file with the rules added, or replaced if it has them already.
 
     Args:
-        text: The file as it is; empty where there is none.
-        header: What a new file begins with.
+        text: The current text; empty if there is no file.
+        header: The start of a new file.
     """
     block = f"{BEGIN}\n{RULES}{END}\n"
     if not text.strip():
@@ -43,6 +43,6 @@ def with_rules(text: str, header: str = "") -> str:
 
 
 def without_rules(text: str, header: str = "") -> str:
-    """Return an instructions file without the rules; empty where nothing else is in it."""
+    """Return an instructions file without the rules; empty if it has no other content."""
     left = _BLOCK.sub("\n", text, count=1) if _BLOCK.search(text) else text
     return "" if not left.strip() or left.strip() == header.strip() else left.lstrip("\n")

@@ -1,4 +1,4 @@
-"""The assistants that Aurora connects to: where each keeps its configuration, and what its entry looks like."""
+"""The assistants that Aurora connects to: their configuration files, and the entry in each."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ class Client:
     """An assistant that speaks MCP.
 
     Attributes:
-        title: Its name for people.
-        servers: Key of the object (JSON) or table (TOML) that holds the servers.
-        files: Its configuration by scope; relative to the project, or to the home folder.
-        project_argument: How its configuration writes the folder of the project; empty where it starts servers there.
+        name: The name on the command line.
+        title: The name for people.
+        servers: The key of the object (JSON) or table (TOML) that holds the servers.
+        files: The configuration file of each scope, relative to the project or to the home folder.
+        project_argument: The placeholder for the project's folder; empty if the client starts servers there.
         typed: Whether an entry names its transport.
-        rules: The file that its instructions for a project stand in; relative to the project.
-        rules_header: What that file begins with where it is new.
-        next_step: What a person does for the change to take effect.
-        note: What else they should know, by scope.
+        rules: The file with the client's instructions for a project, relative to the project.
+        rules_header: The start of that file when it is new.
+        next_step: The action that makes a change take effect.
+        note: Further advice, by scope.
     """
 
     name: str
@@ -43,11 +44,11 @@ class Client:
     note: Mapping[Scope, str] | None = None
 
     def entry(self, command: list[str], scope: Scope) -> dict[str, Any]:
-        """Return what the client's configuration says of the server.
+        """Return the entry of the server in the client's configuration.
 
         Args:
-            command: What starts Aurora: a program, and arguments that come first.
-            scope: In a project's own file the folder may be named; a user's file serves every project.
+            command: A program that starts Aurora, and its first arguments.
+            scope: A project's file may name the folder; a user's file serves every project.
         """
         folder = [self.project_argument] if scope == "project" and self.project_argument else []
         entry: dict[str, Any] = {"type": "stdio"} if self.typed else {}
@@ -59,8 +60,8 @@ class Client:
 
 
 def _vscode_user_file() -> PurePosixPath:
-    places = {"win32": "AppData/Roaming/Code/User", "darwin": "Library/Application Support/Code/User"}
-    return PurePosixPath(places.get(sys.platform, ".config/Code/User"), "mcp.json")
+    folders = {"win32": "AppData/Roaming/Code/User", "darwin": "Library/Application Support/Code/User"}
+    return PurePosixPath(folders.get(sys.platform, ".config/Code/User"), "mcp.json")
 
 
 CLIENTS = {
@@ -106,7 +107,7 @@ CLIENTS = {
             typed=False,
             rules=PurePosixPath("AGENTS.md"),
             next_step="start codex in the project and see it with /mcp",
-            note={"project": "Codex reads this file only where it trusts the project; --scope user always works"},
+            note={"project": "Codex reads this file only if it trusts the project; --scope user always works"},
         ),
     )
 }

@@ -1,7 +1,7 @@
-"""Set or remove one member of a JSON file that belongs to somebody else, and leave every other byte as it is.
+"""Set or remove one member of a JSON file, and leave every other byte as it is.
 
-Editors accept comments and trailing commas in their JSON files (JSONC), which ``json`` neither reads nor keeps. What is
-edited here is the text: the file is parsed for the places of its members, and only the one that is asked for changes.
+Editors accept comments and trailing commas in their JSON files (JSONC), which ``json`` neither reads nor keeps. So this
+module edits the text: it parses the file for the positions of its members and changes only one of them.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from typing import Any
 
 _BLANK = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _REST_OF_LINE = re.compile(r"[ \t]*//[^\r\n]*")
-_DEEPEST = 100  # levels; settings have a handful, and what goes deeper would exhaust the interpreter's stack
+_DEEPEST = 100  # levels; settings have a handful, and deeper nesting would exhaust the interpreter's stack
 _decode = json.JSONDecoder(strict=False).raw_decode
 
 
 class JSONTextError(ValueError):
-    """A text is not JSON, or not of the shape that an edit needs; the message says where."""
+    """Raised when a text is not JSON, or lacks the structure that an edit needs. The message names the position."""
 
 
 @dataclass(slots=True)
 class _Member:
-    start: int  # where its key begins
+    start: int  # position of its key
     value: _Node
 
 
@@ -40,21 +40,21 @@ def read(text: str) -> Any:
     """Return the data of a JSON text that may hold comments and trailing commas.
 
     Raises:
-        JSONTextError: It is not JSON.
+        JSONTextError: The text is not JSON.
     """
     return _parse(text).data
 
 
 def set_member(text: str, path: Sequence[str], value: Mapping[str, Any]) -> str:
-    """Return the text with the member at ``path`` set; objects on the way are made where they are missing.
+    """Return the text with the member at ``path`` set. Missing objects on the path are created.
 
     Args:
-        text: A JSON object, or nothing but blanks.
+        text: A JSON object, or only whitespace.
         path: Keys from the outermost object inwards; at least one.
-        value: What the member holds from now on.
+        value: The new value of the member.
 
     Raises:
-        JSONTextError: The text is not JSON, or what lies on the way is no object.
+        JSONTextError: The text is not JSON, or a value on the path is not an object.
     """
     if not text.strip():
         text = "{}\n"
@@ -78,21 +78,21 @@ def set_member(text: str, path: Sequence[str], value: Mapping[str, Any]) -> str:
     comma = _skip(text, last)
     has_comma = text[comma] == ","
     start = comma + 1 if has_comma else last
-    # A comment that follows on the same line belongs to the member before.
+    # A comment on the same line belongs to the member before it.
     comment = _REST_OF_LINE.match(text, start)
     at = comment.end() if comment else start
-    # Where the last member had a comma after it, the new last one has one too.
+    # If the last member had a trailing comma, the new last member gets one too.
     first, second = ("", ",") if has_comma else (",", "")
     return text[:start] + first + text[start:at] + line + second + text[at:]
 
 
 def remove_member(text: str, path: Sequence[str]) -> str:
-    """Return the text without the member at ``path``, nor the objects on the way that it leaves empty.
+    """Return the text without the member at ``path``, and without objects on the path that become empty.
 
-    A text without that member comes back as it is.
+    A text without that member is returned unchanged.
 
     Raises:
-        JSONTextError: The text is not JSON, or what lies on the way is no object.
+        JSONTextError: The text is not JSON, or a value on the path is not an object.
     """
     if not text.strip():
         return text
@@ -101,24 +101,24 @@ def remove_member(text: str, path: Sequence[str]) -> str:
         return text
     members = sorted(node.members.items(), key=lambda item: item[1].start)
     position = [key for key, _ in members].index(path[-1])
-    gone = members[position][1]
-    comma = _skip(text, gone.value.end)
+    removed = members[position][1]
+    comma = _skip(text, removed.value.end)
     has_comma = text[comma] == ","
-    rest = comma + 1 if has_comma else gone.value.end
+    rest = comma + 1 if has_comma else removed.value.end
     if position:
         before = members[position - 1][1].value.end
-        between = text[_skip(text, before) + 1 : gone.start].rstrip()
+        between = text[_skip(text, before) + 1 : removed.start].rstrip()
         return text[:before] + ("," if has_comma else "") + between + text[rest:]
     if len(members) > 1:
-        return text[: gone.start] + text[rest:].lstrip()
-    inner = text[node.start + 1 : gone.start] + text[rest : node.end - 1]
+        return text[: removed.start] + text[rest:].lstrip()
+    inner = text[node.start + 1 : removed.start] + text[rest : node.end - 1]
     if inner.strip():  # comments
         return text[: node.start + 1] + inner + text[node.end - 1 :]
     return remove_member(text, path[:-1]) if len(path) > 1 else text[: node.start] + "{}" + text[node.end :]
 
 
 def _walk(node: _Node, path: Sequence[str]) -> tuple[_Node, int]:
-    """Follow ``path`` as far as it exists and return where that is, and how many keys it took."""
+    """Follow ``path`` as far as it exists; return the last node and the number of keys that were followed."""
     for depth, key in enumerate((*path, None)):
         if not isinstance(node.data, dict):
             where = f"'{'.'.join(path[:depth])}'" if depth else "its outermost value"
@@ -133,19 +133,19 @@ def _parse(text: str) -> _Node:
     position = _skip(text, 1 if text.startswith("\ufeff") else 0)
     node = _value(text, position, 0)
     if _skip(text, node.end) != len(text):
-        raise _wrong(text, _skip(text, node.end), "something follows the JSON")
+        raise _error_at(text, _skip(text, node.end), "there is text after the JSON")
     return node
 
 
 def _value(text: str, position: int, depth: int) -> _Node:
     opening = text[position : position + 1]
     if depth > _DEEPEST:
-        raise _wrong(text, position, "it is nested too deeply")
+        raise _error_at(text, position, "it is nested too deeply")
     if opening not in ("{", "["):
         try:
             data, end = _decode(text, position)
         except ValueError as error:
-            raise _wrong(text, position, "a value is expected") from error
+            raise _error_at(text, position, "expected a value") from error
         return _Node(position, end, data)
     closing = "}" if opening == "{" else "]"
     node = _Node(position, position, {} if opening == "{" else [])
@@ -165,21 +165,21 @@ def _value(text: str, position: int, depth: int) -> _Node:
         if text[at : at + 1] == ",":
             at = _skip(text, at + 1)
         elif text[at : at + 1] != closing:
-            raise _wrong(text, at, f"a comma or '{closing}' is expected")
+            raise _error_at(text, at, f"expected a comma or '{closing}'")
     node.end = at + 1
     return node
 
 
 def _key(text: str, at: int) -> tuple[str, int]:
     if text[at : at + 1] != '"':
-        raise _wrong(text, at, 'a name in "quotes" is expected')
+        raise _error_at(text, at, 'expected a name in "quotes"')
     try:
         key, end = _decode(text, at)
     except ValueError as error:
-        raise _wrong(text, at, "a name has no end") from error
+        raise _error_at(text, at, "a name does not end") from error
     colon = _skip(text, end)
     if text[colon : colon + 1] != ":":
-        raise _wrong(text, colon, "a colon is expected")
+        raise _error_at(text, colon, "expected a colon")
     return str(key), _skip(text, colon + 1)
 
 
@@ -188,8 +188,8 @@ def _skip(text: str, position: int) -> int:
     return found.end() if found else position
 
 
-def _wrong(text: str, position: int, what: str) -> JSONTextError:
-    return JSONTextError(f"line {text.count(chr(10), 0, position) + 1}: {what}")
+def _error_at(text: str, position: int, problem: str) -> JSONTextError:
+    return JSONTextError(f"line {text.count(chr(10), 0, position) + 1}: {problem}")
 
 
 def _unit(text: str) -> str:
@@ -198,7 +198,7 @@ def _unit(text: str) -> str:
 
 
 def _indent(text: str, node: _Node, unit: str) -> str:
-    """Return the indentation of a node's members: as they have it, else one step more than its own line."""
+    """Return the indentation of a node's members; without members, one step more than the node's own line."""
     for member in node.members.values():
         line = text[text.rfind("\n", 0, member.start) + 1 : member.start]
         if not line.strip():

@@ -1,4 +1,4 @@
-"""Read and replace configuration files that belong to the user: whole, or not at all."""
+"""Read and replace the user's configuration files atomically."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from aurora_dev.errors import ConfigurationError
 
 
 def read_text(path: Path, largest: int) -> str | None:
-    """Return a file's text with its newlines as they are, or ``None`` where there is no such file.
+    """Return a file's text with its newlines unchanged, or ``None`` if the file does not exist.
 
     Args:
         path: The file.
-        largest: In bytes; a larger one is refused.
+        largest: The size limit in bytes.
 
     Raises:
-        ConfigurationError: It cannot be read, is too large, or is not UTF-8.
+        ConfigurationError: The file cannot be read, is too large, or is not UTF-8.
     """
     try:
         if path.stat().st_size > largest:
@@ -34,12 +34,12 @@ def read_text(path: Path, largest: int) -> str | None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file in one step, so that neither a crash nor a full disk leaves half of it.
+    """Replace a file atomically: a crash or a full disk leaves the old file.
 
-    A link stays a link and its target is replaced; the file keeps its permissions.
+    A link stays a link, and its target is replaced. The file keeps its permissions.
 
     Raises:
-        ConfigurationError: It cannot be written; it is as it was.
+        ConfigurationError: The file cannot be written; it is unchanged.
     """
     target = Path(os.path.realpath(path))
     temporary = ""
@@ -51,14 +51,14 @@ def write_text(path: Path, text: str) -> None:
             file.write(text.encode("utf-8"))
             file.flush()
             os.fsync(file.fileno())
-        # A temporary file is its owner's alone; a new configuration file is as readable as any other new file.
+        # Only the owner can read a temporary file; a new configuration file gets the mode of any new file.
         Path(temporary).chmod(_new_file_mode() if mode is None else mode)
         Path(temporary).replace(target)
     except OSError as error:
         if temporary:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
-        raise ConfigurationError(f"{path} cannot be written ({error.strerror}): it is as it was") from None
+        raise ConfigurationError(f"{path} cannot be written ({error.strerror}): the file is unchanged") from None
 
 
 def _new_file_mode() -> int:

@@ -1,4 +1,4 @@
-"""Set or remove one table of a TOML file that belongs to somebody else; comments and order stay (by tomlkit)."""
+"""Set or remove one table of a TOML file; tomlkit keeps the comments and the order of the rest."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from aurora_dev.errors import ConfigurationError
 
 
 def set_table(text: str, path: Sequence[str], values: Mapping[str, Any]) -> str:
-    """Return the text with ``values`` set in the table at ``path``; what else is in that table stays.
+    """Return the text with ``values`` set in the table at ``path``. Other keys of the table stay.
 
     Raises:
-        ConfigurationError: The text is not TOML, or what lies on the way is no table.
+        ConfigurationError: The text is not TOML, or a value on the path is not a table.
     """
     document = _parse(text)
     parent: MutableMapping[str, Any] = document
@@ -44,7 +44,7 @@ def set_table(text: str, path: Sequence[str], values: Mapping[str, Any]) -> str:
 
 
 def remove_table(text: str, path: Sequence[str]) -> str:
-    """Return the text without the table at ``path``, nor the tables on the way that it leaves empty.
+    """Return the text without the table at ``path``, and without tables on the path that become empty.
 
     Raises:
         ConfigurationError: The text is not TOML.

@@ -1,4 +1,4 @@
-"""Between the typed models of tools and their clients: arguments are checked, and models become JSON schemas."""
+"""Check the arguments of a call against a tool's model, and turn models into JSON schemas."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.interfaces.mcp.schemas import Arguments
+from aurora_dev.interfaces.mcp.tool import Arguments
 
 __all__ = ["parse_arguments", "schema_of"]
 
@@ -17,12 +17,17 @@ _A = TypeVar("_A", bound=Arguments)
 
 
 def parse_arguments(tool: str, model: type[_A], arguments: Mapping[str, Any] | None) -> _A:
-    """Check what a model passed to a tool.
+    """Check the arguments that a client passed to a tool.
+
+    Args:
+        tool: The name of the tool, for the error.
+        model: The model of its arguments.
+        arguments: As received; ``None`` values count as left out.
 
     Raises:
-        InvalidRequestError: The text names each wrong argument, what it got, and what the tool takes.
+        InvalidRequestError: The message names each wrong argument, its value, and the arguments of the tool.
     """
-    # Many models pass null for what they leave out.
+    # Many models pass null for an argument that they leave out.
     given = {name: value for name, value in (arguments or {}).items() if value is not None}
     try:
         return model.model_validate(given)
@@ -54,31 +59,31 @@ def _brief(value: object) -> str:
 
 
 def schema_of(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the JSON schema (2020-12) of a model, as short as it can be: it stands in every model's prompt.
+    """Return the JSON schema (draft 2020-12) of a model, kept short because it is part of every prompt.
 
-    References are resolved, titles are dropped, and ``null`` is not offered: what has no value is left out.
+    References are resolved, and titles and ``null`` alternatives are dropped: a field without a value is left out.
     """
     schema = model.model_json_schema()
     definitions = schema.pop("$defs", {})
-    plain: dict[str, Any] = _plain(schema, definitions)
-    plain.pop("description", None)  # of the Python class
-    return plain
+    short: dict[str, Any] = _shorten(schema, definitions)
+    short.pop("description", None)  # the docstring of the Python class
+    return short
 
 
-def _plain(node: Any, definitions: Mapping[str, Any]) -> Any:
+def _shorten(node: Any, definitions: Mapping[str, Any]) -> Any:
     if isinstance(node, list):
-        return [_plain(one, definitions) for one in node]
+        return [_shorten(item, definitions) for item in node]
     if not isinstance(node, dict):
         return node
     if "$ref" in node:
         target = dict(definitions[node["$ref"].rsplit("/", 1)[1]])
         target.pop("description", None)
-        return _plain({**target, **{name: value for name, value in node.items() if name != "$ref"}}, definitions)
+        return _shorten({**target, **{name: value for name, value in node.items() if name != "$ref"}}, definitions)
     if "anyOf" in node:
         choices = [choice for choice in node["anyOf"] if choice != {"type": "null"}]
         if len(choices) == 1:
             rest = {name: value for name, value in node.items() if name != "anyOf"}
-            return _plain({**choices[0], **rest}, definitions)
+            return _shorten({**choices[0], **rest}, definitions)
     out: dict[str, Any] = {}
     for name, value in node.items():
         if name == "title" and isinstance(value, str):
@@ -86,8 +91,8 @@ def _plain(node: Any, definitions: Mapping[str, Any]) -> Any:
         if name == "default" and value is None:
             continue
         if name in ("properties", "patternProperties"):
-            # Names of properties are no keywords: one may be called "title" or "default".
-            out[name] = {key: _plain(inner, definitions) for key, inner in value.items()}
+            # A property may be named like a keyword, "title" or "default".
+            out[name] = {key: _shorten(inner, definitions) for key, inner in value.items()}
         else:
-            out[name] = value if name in ("default", "enum", "const", "required") else _plain(value, definitions)
+            out[name] = value if name in ("default", "enum", "const", "required") else _shorten(value, definitions)
     return out

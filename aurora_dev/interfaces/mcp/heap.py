@@ -1,4 +1,4 @@
-"""Keep a server small that works for a moment and idles for hours. Needs glibc; elsewhere, nothing is done."""
+"""Settings of the C heap that keep an idle server small. They need glibc; with another C library they do nothing."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _ARENA_MAX: Final = -8  # M_ARENA_MAX of glibc's malloc.h
 
 
 def use_one_arena() -> None:
-    """Let all threads allocate from one heap, before any of them has one of its own.
+    """Make all threads allocate from one malloc arena; call this before any thread starts.
 
-    What worker threads free in heaps of their own is kept there: 40 MB after indexing 10,000 chunks. The interpreter's
-    lock has them take turns anyway.
+    An arena keeps what its thread freed: 40 MB after indexing 10,000 chunks. The interpreter's lock makes threads take
+    turns anyway, so that one arena costs no speed.
     """
     try:
         ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
@@ -20,11 +20,8 @@ def use_one_arena() -> None:
         return
 
 
-def give_back() -> None:
-    """Return memory that was freed to the system, instead of keeping it for later.
-
-    Loading models and reading a project take much for a moment.
-    """
+def release_freed_memory() -> None:
+    """Return freed memory to the operating system, as after loading models or indexing a project (``malloc_trim``)."""
     try:
         trim = ctypes.CDLL(None).malloc_trim
     except (AttributeError, OSError, TypeError):

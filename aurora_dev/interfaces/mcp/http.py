@@ -1,7 +1,7 @@
-"""Streamable HTTP for the MCP server: who may call it, and the server that listens.
+"""Streamable HTTP for the MCP server: the checks on each request, and the server that listens.
 
-Whatever runs on this machine, and any page in its browser, can reach a port of it. So every request carries a token;
-``Host`` and ``Origin`` are checked before it, which keeps out pages that point a name of their own at 127.0.0.1 (DNS
+Every program on this machine, and every web page in its browser, can reach a local port. So every request must carry a
+token. ``Host`` and ``Origin`` are checked first, which keeps out pages that resolve their own name to 127.0.0.1 (DNS
 rebinding).
 """
 
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from aurora_dev.errors import ConfigurationError, InvalidRequestError, StoreUnwritableError
-from aurora_dev.interfaces.mcp.stdio import ending_on_signal
+from aurora_dev.interfaces.mcp.stdio import call_on_signal
 from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ _log = get_logger(__name__)
 DEFAULT_PORT: Final = 8419
 TOKEN_FILE: Final = "mcp-token"
 _TOKEN_BYTES: Final = 32
-_LEAST_TOKEN: Final = 16  # characters; a shorter one that somebody chose could be guessed
+_LEAST_TOKEN: Final = 16  # characters; a shorter token that a person chose could be guessed
 _LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-_GRACE: Final = 3  # seconds that open streams of clients get when the server ends
+_GRACE: Final = 3  # seconds that clients' open streams get when the server ends
 _HOST: Final = re.compile(r"\[(?P<six>[0-9a-fA-F:.]+)\](?::\d+)?|(?P<name>[^\[\]:/@\s]+)(?::\d+)?")
 
 Scope = MutableMapping[str, Any]
@@ -47,12 +47,12 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class Guard:
-    """An ASGI application that lets nothing through to another but requests for this host with the token.
+    """An ASGI application that passes on only requests for this host that carry the token.
 
     Args:
-        application: What is guarded.
-        token: What ``Authorization: Bearer …`` has to hold.
-        hosts: Names by which the server may be addressed, apart from those of the loopback interface.
+        application: The application behind it.
+        token: The token that ``Authorization: Bearer …`` must carry.
+        hosts: Host names that clients may use, besides those of the loopback interface.
     """
 
     def __init__(self, application: Application, token: str, hosts: Iterable[str] = ()) -> None:
@@ -61,11 +61,11 @@ class Guard:
         self._hosts = _LOOPBACK_NAMES | {host.lower().strip("[]") for host in hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection as ASGI asks for."""
+        """Serve one ASGI connection."""
         if scope["type"] == "lifespan":
             await self._application(scope, receive, send)
             return
-        if scope["type"] != "http":  # websockets: no part of the protocol
+        if scope["type"] != "http":  # the protocol has no websockets
             await send({"type": "websocket.close", "code": 1008})
             return
         if (refusal := self._refusal(scope)) is None:
@@ -86,7 +86,7 @@ class Guard:
             headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
         hosts = headers.get("host", [])
         if len(hosts) != 1 or self._name(hosts[0]) not in self._hosts:
-            return 421, "this server does not answer to that Host; use 127.0.0.1, or start it with --allow-host NAME"
+            return 421, "this server does not accept that Host; use 127.0.0.1, or start it with --allow-host NAME"
         for origin in headers.get("origin", []):
             parts = _split(origin)
             if parts is None or parts.scheme not in ("http", "https") or (parts.hostname or "") not in self._hosts:
@@ -94,7 +94,10 @@ class Guard:
         given = headers.get("authorization", [])
         scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
         if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode("latin-1"), self._token):
-            return 401, "the header 'Authorization: Bearer TOKEN' is missing or wrong; aurora mcp --http says the token"
+            return (
+                401,
+                "the header 'Authorization: Bearer TOKEN' is missing or wrong; aurora mcp --http prints the token",
+            )
         return None
 
     @staticmethod
@@ -111,7 +114,7 @@ def _split(origin: str) -> Any:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host to listen on can be reached from this machine alone."""
+    """Return whether a host to listen on can be reached from this machine only."""
     if host == "localhost":
         return True
     try:
@@ -124,11 +127,11 @@ def read_or_make_token(folder: Path) -> tuple[str, Path, bool]:
     """Return the token of a project's server, its file, and whether it is new.
 
     Args:
-        folder: The project's store; created, readable by its owner only, where it is missing.
+        folder: The project's store. If it is missing, it is created, readable by its owner only.
 
     Raises:
         ConfigurationError: Others can read the file, or it holds no usable token.
-        StoreUnwritableError: It cannot be read or written.
+        StoreUnwritableError: The file cannot be read or written.
     """
     path = folder / TOKEN_FILE
     try:
@@ -137,7 +140,7 @@ def read_or_make_token(folder: Path) -> tuple[str, Path, bool]:
             (folder / ".gitignore").write_text("*\n", "utf-8")
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         try:
-            # Made by nobody but us, readable by nobody but us from its first moment on.
+            # O_EXCL and the mode make sure that the file is new and that no other user can ever read it.
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             return _read_token(path), path, False
@@ -145,8 +148,8 @@ def read_or_make_token(folder: Path) -> tuple[str, Path, bool]:
             file.write(token + "\n")
     except OSError as error:
         raise StoreUnwritableError(
-            f"the token file {path} cannot be used ({error.strerror}): nothing listens. Make it writable, or set "
-            f"AURORA_MCP_TOKEN"
+            f"the token file {path} cannot be used ({error.strerror}): the server was not started. Make it writable, "
+            f"or set AURORA_MCP_TOKEN"
         ) from None
     return token, path, True
 
@@ -154,56 +157,63 @@ def read_or_make_token(folder: Path) -> tuple[str, Path, bool]:
 def _read_token(path: Path) -> str:
     information = path.lstat()
     if not stat.S_ISREG(information.st_mode):
-        raise ConfigurationError(f"{path} is no plain file: nothing listens. Remove it; a new one is made")
+        raise ConfigurationError(
+            f"{path} is not a regular file: the server was not started. Remove it; a new one is made"
+        )
     if os.name == "posix" and (information.st_mode & 0o077 or information.st_uid != os.getuid()):
         raise ConfigurationError(
-            f"{path} can be read by others, or is another user's: nothing listens. Remove it; a new one is made"
+            f"{path} can be read by others, or belongs to another user: the server was not started. Remove it; "
+            f"a new one is made"
         )
     return checked_token(path.read_text("utf-8", errors="replace").strip(), str(path))
 
 
 def checked_token(token: str, where: str) -> str:
-    """Return a token that is long enough and can stand in a header.
+    """Return a token after checking that it is long enough and valid in a header.
+
+    Args:
+        token: The token.
+        where: Its file or variable, for the error.
 
     Raises:
-        ConfigurationError: It cannot be used.
+        ConfigurationError: The token cannot be used.
     """
     if len(token) < _LEAST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
         raise ConfigurationError(
-            f"the token of {where} must be at least {_LEAST_TOKEN} ASCII characters without blanks: nothing listens. "
-            f"Make one with: python -c 'import secrets; print(secrets.token_urlsafe())'"
+            f"the token in {where} must be at least {_LEAST_TOKEN} ASCII characters without blanks: the server was not "
+            f"started. Make one with: python -c 'import secrets; print(secrets.token_urlsafe())'"
         )
     return token
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens.
+    """Return a listening socket.
 
     Args:
         host: An address or a name.
-        port: 0 takes any that is free.
+        port: 0 picks any free port.
 
     Raises:
-        InvalidRequestError: The address is not this machine's, or the port is taken.
+        InvalidRequestError: The address does not belong to this machine, or the port is in use.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.create_server((address[0], port), family=family)
     except OSError as error:
         raise InvalidRequestError(
-            f"cannot listen on {host}:{port} ({error.strerror or error}): nothing was started. Take another port with "
-            f"--port N; 0 takes any that is free"
+            f"cannot listen on {host}:{port} ({error.strerror or error}): nothing was started. Choose another port "
+            f"with --port N; 0 picks any free port"
         ) from None
     listening.setblocking(False)
     return listening
 
 
 async def serve_http(application: Application, listening: socket.socket) -> None:
-    """Serve until the process is told to end (SIGTERM, SIGINT), then finish what is open.
+    """Serve until SIGTERM or SIGINT, then finish open requests.
 
     Args:
-        application: ASGI; its lifespan is run.
-        listening: Closed in the end.
+        application: An ASGI application. Its lifespan is run.
+        listening: The listening socket. It is closed at the end.
     """
     import uvicorn
 
@@ -218,7 +228,7 @@ async def serve_http(application: Application, listening: socket.socket) -> None
         timeout_graceful_shutdown=_GRACE,
     )
     server = _quiet_server(config)
-    with ending_on_signal(lambda: setattr(server, "should_exit", True)):
+    with call_on_signal(lambda: setattr(server, "should_exit", True)):
         await server.serve(sockets=[listening])
 
 
@@ -228,7 +238,7 @@ def _quiet_server(config: uvicorn.Config) -> uvicorn.Server:
     class Server(uvicorn.Server):
         @contextlib.contextmanager
         def capture_signals(self) -> Iterator[None]:
-            # uvicorn would raise the signal again when it is done, which ends the process before the store is closed.
+            # uvicorn raises the signal again when it is done, which would end the process before the store is closed.
             yield
 
     return Server(config)

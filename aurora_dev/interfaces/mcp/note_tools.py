@@ -1,4 +1,4 @@
-"""The tools of the MCP server that write memories, and the list of all tools."""
+"""The MCP tools that write notes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from aurora_dev.core.context.render import PREAMBLE
 from aurora_dev.core.text.fencing import fenced, label, safe
-from aurora_dev.interfaces.mcp.open_memory import OpenMemory, Progress
-from aurora_dev.interfaces.mcp.render import text_of
-from aurora_dev.interfaces.mcp.schemas import (
+from aurora_dev.interfaces.mcp.note_models import (
     Conflict,
     ForgetAnswer,
     ForgetArguments,
@@ -18,22 +16,31 @@ from aurora_dev.interfaces.mcp.schemas import (
     UpdateAnswer,
     UpdateArguments,
 )
-from aurora_dev.interfaces.mcp.tools import TOOLS, Reply, Tool
+from aurora_dev.interfaces.mcp.open_memory import OpenMemory
+from aurora_dev.interfaces.mcp.render import text_of
+from aurora_dev.interfaces.mcp.tool import Progress, Reply, Tool
 
 if TYPE_CHECKING:
-    from aurora_dev.notes.model.types import Remembered
+    from aurora_dev.notes.model.types import NewNote, NoteChanges, Remembered
 
-__all__ = ["ALL_TOOLS"]
+__all__ = ["FORGET", "REMEMBER", "UPDATE_MEMORY"]
 
 _MOST_CONFLICTS: Final = 5
-_CONFLICT_CHARACTERS: Final = 1_500  # of one conflicting memory; recall with its id shows all
+_CONFLICT_CHARACTERS: Final = 1_500  # shown of one conflicting note; recall with its id shows all
 
 
 async def remember(memory: OpenMemory, arguments: RememberArguments, progress: Progress) -> Reply:
-    """Store something that was learned."""
-    path = memory.relative(arguments.path) if arguments.path else None
+    """Store a note."""
+    new = _new_note(arguments, memory.relative(arguments.path) if arguments.path else None)
     opened = await memory.get(create=True)
-    stored = await opened.remember(
+    stored = await opened.remember_note(new)
+    return _remembered(memory, arguments, stored)
+
+
+def _new_note(arguments: RememberArguments, path: str | None) -> NewNote:
+    from aurora_dev.notes.model.types import NewNote
+
+    return NewNote(
         arguments.content,
         kind=arguments.kind,
         tags=arguments.tags,
@@ -45,40 +52,40 @@ async def remember(memory: OpenMemory, arguments: RememberArguments, progress: P
         symbol=arguments.symbol,
         scope=arguments.scope,
     )
-    return _remembered(memory, arguments, stored)
 
 
 def _remembered(memory: OpenMemory, arguments: RememberArguments, stored: Remembered) -> Reply:
     mask = memory.settings.mask_secrets
     conflicts = [
         Conflict(
-            id=text_of(one.id),
-            content=safe(one.content[:_CONFLICT_CHARACTERS], mask=mask),
-            reason=label(text_of(one.reason)),
-            similarity=round(one.similarity, 3),
+            id=text_of(conflict.id),
+            content=safe(conflict.content[:_CONFLICT_CHARACTERS], mask=mask),
+            reason=label(text_of(conflict.reason)),
+            similarity=round(conflict.similarity, 3),
         )
-        for one in stored.conflicts[:_MOST_CONFLICTS]
+        for conflict in stored.conflicts[:_MOST_CONFLICTS]
     ]
     notices = []
     if stored.is_new:
         text = f"Remembered as {label(stored.kind)}, id {stored.id}."
     else:
-        text = f"This had been remembered already (said {stored.said} times) and is kept once, as id {stored.id}."
+        text = f"A note says this already: it is kept once, with id {stored.id}, and was said {stored.said} times."
     if stored.content.strip() != arguments.content.strip() and stored.is_new:
         notices.append("credentials in the text were masked before it was stored")
     lines = [text, *(f"note: {notice}" for notice in notices)]
     if conflicts:
+        counted = "an earlier note" if len(conflicts) == 1 else f"{len(conflicts)} earlier notes"
         lines.append(
-            f"It may contradict {len(conflicts)} earlier memories. Settle each: if this one replaces it, call remember "
-            f"again with supersedes=[its id]; if it is the wrong one, forget {stored.id}; if you cannot tell, ask the "
+            f"It may contradict {counted}. Settle each conflict: if this note replaces the earlier one, call remember "
+            f"again with supersedes=[its id]; if this note is wrong, forget {stored.id}; if you cannot tell, ask the "
             f"user; if both hold, do nothing."
         )
-        blocks = [fenced(f"{label(one.reason)} id {label(one.id)}", one.content) for one in conflicts]
+        blocks = [fenced(f"{label(each.reason)} id {label(each.id)}", each.content) for each in conflicts]
         lines.append(PREAMBLE + "".join(blocks))
     data = RememberAnswer(
         id=text_of(stored.id),
         is_new=stored.is_new,
-        duplicates=[text_of(one) for one in stored.duplicates] or None,
+        duplicates=[text_of(id) for id in stored.duplicates] or None,
         conflicts=conflicts or None,
         notices=notices or None,
     )
@@ -86,20 +93,10 @@ def _remembered(memory: OpenMemory, arguments: RememberArguments, stored: Rememb
 
 
 async def update_memory(memory: OpenMemory, arguments: UpdateArguments, progress: Progress) -> Reply:
-    """Correct a memory."""
+    """Correct a note."""
     path = memory.relative(arguments.path) if arguments.path else arguments.path
     opened = await memory.get()
-    note = await opened.update(
-        arguments.id,
-        content=arguments.content,
-        kind=arguments.kind,
-        tags=arguments.tags,
-        importance=arguments.importance,
-        source=arguments.source,
-        expires_in=_days(arguments.expires_in_days),
-        path=path,
-        symbol=arguments.symbol,
-    )
+    note = await opened.update_note(arguments.id, _changes(arguments, path))
     content = safe(note.content, mask=memory.settings.mask_secrets)
     data = UpdateAnswer(
         id=text_of(note.id),
@@ -111,20 +108,36 @@ async def update_memory(memory: OpenMemory, arguments: UpdateArguments, progress
     return Reply(f"Updated {note.id}; it now says:\n" + fenced(data.kind, content), data)
 
 
+def _changes(arguments: UpdateArguments, path: str | None) -> NoteChanges:
+    from aurora_dev.notes.model.types import NoteChanges
+
+    return NoteChanges(
+        content=arguments.content,
+        kind=arguments.kind,
+        tags=arguments.tags,
+        importance=arguments.importance,
+        source=arguments.source,
+        expires_in=_days(arguments.expires_in_days),
+        path=path,
+        symbol=arguments.symbol,
+    )
+
+
 async def forget(memory: OpenMemory, arguments: ForgetArguments, progress: Progress) -> Reply:
-    """Delete memories."""
+    """Delete notes."""
     opened = await memory.get()
     ids = list(dict.fromkeys(arguments.ids))
     notes = {identifier: await opened.get(identifier) for identifier in ids}
-    # Only whole ids count here: a beginning that fits one memory today may have been meant for another.
+    # Whole ids only: the beginning of an id may have been meant for another note than the one it fits today.
     known = [identifier for identifier, note in notes.items() if note is not None and note.id == identifier]
     unknown = [text_of(identifier) for identifier in ids if identifier not in known]
     forgotten = await opened.forget(known) if known else 0
-    lines = [f"{forgotten} forgotten."]
+    lines = [f"Forgot {forgotten} {'note' if forgotten == 1 else 'notes'}."]
     if unknown:
-        shown = ", ".join(label(one)[:80] for one in unknown)
+        shown = ", ".join(label(id)[:80] for id in unknown)
         lines.append(
-            f"No memory has the id {shown}: take whole ids from recall; files are not forgotten but re-indexed."
+            f"No note has this id: {shown}. Take whole ids from recall. Files and commits are not notes: index_project "
+            f"updates them."
         )
     return Reply(" ".join(lines), ForgetAnswer(forgotten=forgotten, unknown=unknown or None))
 
@@ -133,60 +146,46 @@ def _days(days: float | None) -> timedelta | None:
     return None if days is None else timedelta(days=days)
 
 
-_NOTE_TOOLS: Final = (
-    Tool(
-        name="remember",
-        title="Remember something",
-        description=(
-            "Keep something worth knowing in later sessions: a decision with its reason, a convention, a pattern, a "
-            "lesson from a failure, what the user prefers. One fact each, in words that make sense without this "
-            "conversation; no credentials, nothing that the code itself says plainly. The same said twice is kept "
-            "once. Returns its id, and earlier memories that it may contradict: settle those."
-        ),
-        arguments=RememberArguments,
-        answer=RememberAnswer,
-        run=remember,
-        idempotent=True,
+REMEMBER: Final = Tool(
+    name="remember",
+    title="Remember a note",
+    description=(
+        "Store a note for later sessions: a decision with its reason, a convention, a pattern, a lesson from a "
+        "failure, a preference of the user. One fact per note, in words that make sense without this conversation; "
+        "no credentials, nothing that the code itself says plainly. A note that says the same as an earlier one is "
+        "kept once. Returns its id, and earlier notes that it may contradict: settle those."
     ),
-    Tool(
-        name="update_memory",
-        title="Correct a memory",
-        description=(
-            "Correct a memory whose text, kind, tags, importance or place is wrong or out of date; what you leave out "
-            "stays. Its earlier wording stays in its history. Where something new replaces it, use remember with "
-            "supersedes instead. Returns the memory as it is now."
-        ),
-        arguments=UpdateArguments,
-        answer=UpdateAnswer,
-        run=update_memory,
-        destructive=True,
-        idempotent=True,
-    ),
-    Tool(
-        name="forget",
-        title="Forget memories",
-        description=(
-            "Delete memories for good, with their history, by id: what was never true, or what the user wants gone. "
-            "For what was replaced by something newer use remember with supersedes. Returns how many were deleted."
-        ),
-        arguments=ForgetArguments,
-        answer=ForgetAnswer,
-        run=forget,
-        destructive=True,
-        idempotent=True,
-    ),
+    arguments=RememberArguments,
+    answer=RememberAnswer,
+    run=remember,
+    idempotent=True,
 )
 
-_ORDER: Final = (
-    "search_memory",
-    "build_context",
-    "remember",
-    "recall",
-    "update_memory",
-    "forget",
-    "index_project",
-    "memory_status",
+UPDATE_MEMORY: Final = Tool(
+    name="update_memory",
+    title="Correct a note",
+    description=(
+        "Correct a note whose text, kind, tags, importance or path is wrong or out of date; what you leave out "
+        "stays. Its history keeps the earlier version. If something new replaces the note, use remember with "
+        "supersedes instead. Returns the corrected note."
+    ),
+    arguments=UpdateArguments,
+    answer=UpdateAnswer,
+    run=update_memory,
+    destructive=True,
+    idempotent=True,
 )
 
-ALL_TOOLS: Final = tuple(sorted((*TOOLS, *_NOTE_TOOLS), key=lambda tool: _ORDER.index(tool.name)))
-"""Every tool, in the order in which clients list them."""
+FORGET: Final = Tool(
+    name="forget",
+    title="Forget notes",
+    description=(
+        "Delete notes for good, with their history, by id: notes that were never true or that the user wants gone. "
+        "For a note that something newer replaces, use remember with supersedes. Returns how many were deleted."
+    ),
+    arguments=ForgetArguments,
+    answer=ForgetAnswer,
+    run=forget,
+    destructive=True,
+    idempotent=True,
+)

@@ -1,19 +1,18 @@
 """The memory behind an MCP server: opened once, in the background, for every client and call of the process.
 
-A server is started by its client together with the editor, often in folders that nobody has indexed. So nothing is
-opened, created or imported before the first message is answered, and a folder gets a store when something is stored.
+An editor starts its servers with it, often in folders that were never indexed. So nothing is opened, created or
+imported before the first message is answered, and a folder gets a store only when something is stored.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aurora_dev.errors import AuroraError, InvalidRequestError, StoreError
-from aurora_dev.interfaces.mcp.heap import give_back
+from aurora_dev.interfaces.mcp.heap import release_freed_memory
 from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:
@@ -23,13 +22,12 @@ if TYPE_CHECKING:
 
 _log = get_logger(__name__)
 
-_LOCAL_BACKEND = "faiss"
 _WARM_QUERY = "where does it start"
-_REST_AFTER = 1.0  # seconds; a model that thinks about an answer takes longer
+_IDLE_AFTER = 1.0  # seconds without a request; a model thinks longer than that about an answer
 
 
 class NotIndexedError(AuroraError):
-    """There is nothing to search yet; the text says which tool changes that."""
+    """Raised when a project has no store yet. The message names the tool that makes one."""
 
 
 class OpenMemory:
@@ -37,8 +35,9 @@ class OpenMemory:
 
     Attributes:
         root: The project's folder.
-        indexing: How far a run is that this server is doing now; empty where there is none.
-        lock: Held while the project is indexed: two runs at once would do the same work twice.
+        settings: The settings that the memory is opened with.
+        indexing: The progress of this server's indexing run, as a sentence; empty when none is running.
+        lock: Held while the project is indexed; two runs at once would do the same work twice.
     """
 
     def __init__(self, root: Path, settings: Settings) -> None:
@@ -49,14 +48,15 @@ class OpenMemory:
         self._opening: asyncio.Task[Memory] | None = None
         self._warming: asyncio.Task[None] | None = None
         self._counter: TokenCounter | None = None
-        self._resting: asyncio.TimerHandle | None = None
+        self._trimming: asyncio.TimerHandle | None = None
 
     @property
     def exists(self) -> bool:
-        """Whether the project has a store."""
+        """Return whether the project has a store, or its backend is remote."""
+        from aurora_dev.core.factory import backend_kind
         from aurora_dev.core.local.connections import DATABASE
 
-        if self.settings.backend != _LOCAL_BACKEND:
+        if not backend_kind(self.settings.backend).local:
             return True
         return (self.settings.store_path(self.root) / DATABASE).is_file()
 
@@ -64,11 +64,12 @@ class OpenMemory:
         """Return the open memory.
 
         Args:
-            create: Whether a project without a store gets one.
+            create: Create the store if the project has none.
 
         Raises:
-            NotIndexedError: There is no store, and none may be made.
-            AuroraError: It cannot be opened; the next call tries again.
+            NotIndexedError: There is no store, and ``create`` is false.
+            StoreError: The folder is not a project.
+            AuroraError: The memory cannot be opened; the next call tries again.
         """
         if not self.exists:
             if not create:
@@ -79,53 +80,53 @@ class OpenMemory:
             self._check_folder()
         if self._opening is None or (self._opening.done() and _failed(self._opening)):
             self._opening = asyncio.create_task(self._open(), name="aurora-open")
-        # A call that is cancelled must not take the opening with it: the next one waits for the same.
+        # A cancelled call must not cancel the opening: the next call waits for the same task.
         return await asyncio.shield(self._opening)
 
     async def counter(self) -> TokenCounter:
-        """Return what tokens are counted with: o200k_base, exactly."""
+        """Return the exact token counter of o200k_base, loaded on first use."""
         if self._counter is None:
             from aurora_dev.core.tokens import create_counter
 
             counter = create_counter()
-            await asyncio.to_thread(counter.count, "warm")  # loads the ranks, which takes a while
+            await asyncio.to_thread(counter.count, "warm")  # loads the merge ranks, off the event loop
             self._counter = counter
         return self._counter
 
     def warm(self) -> None:
-        """Open the memory and load its models in the background; a second call does nothing."""
+        """Open the memory and load its models in the background. Later calls do nothing."""
         if self._warming is None:
             self._warming = asyncio.create_task(self._warm(), name="aurora-warm")
 
-    def rest(self) -> None:
-        """Give memory back once nothing has been asked for a moment; called after each request."""
-        if self._resting is not None:
-            self._resting.cancel()
+    def trim_when_idle(self) -> None:
+        """Return freed memory to the system once no request has come for a second; call it after each request."""
+        if self._trimming is not None:
+            self._trimming.cancel()
         loop = asyncio.get_running_loop()
-        self._resting = loop.call_later(_REST_AFTER, lambda: loop.run_in_executor(None, give_back))
+        self._trimming = loop.call_later(_IDLE_AFTER, lambda: loop.run_in_executor(None, release_freed_memory))
 
     async def close(self) -> None:
-        """Stop what goes on in the background and release the store."""
-        if self._resting is not None:
-            self._resting.cancel()
+        """Stop background work and release the store."""
+        if self._trimming is not None:
+            self._trimming.cancel()
         if self._warming is not None:
             self._warming.cancel()
             await asyncio.gather(self._warming, return_exceptions=True)
         opening, self._opening = self._opening, None
         if opening is not None:
-            # It cannot be interrupted half-way: a store that was opened has to be closed.
+            # Opening cannot be interrupted: wait for it, because a store that was opened has to be closed.
             (opened,) = await asyncio.gather(opening, return_exceptions=True)
             if not isinstance(opened, BaseException):
                 await opened.close()
 
     def relative(self, path: str) -> str:
-        """Return a path of the project as it is stored: POSIX, relative to the project's folder.
+        """Return a path as records store it: POSIX, relative to the project's folder.
 
         Args:
             path: Relative to the project, or absolute. It need not exist.
 
         Raises:
-            InvalidRequestError: It leads out of the project, also through a link.
+            InvalidRequestError: The path leads out of the project, directly or through a link.
         """
         refused = f"the path {path[:200]!r} is outside of the project {self.root}"
         if "\x00" in path:
@@ -134,9 +135,9 @@ class OpenMemory:
         root = self.root.resolve()
         try:
             real = (self.root / given).resolve()
-            # Lexically too: "..", even where what follows comes back, names what is outside.
+            # Also check the path as written: "../x" names something outside even if it leads back into the project.
             plain = Path(os.path.normpath(self.root / given))
-        except (OSError, RuntimeError, ValueError) as error:  # too long, a loop of links, not a path on this system
+        except (OSError, RuntimeError, ValueError) as error:  # too long, a loop of links, or not a path on this system
             raise InvalidRequestError(
                 f"the path {path[:200]!r} cannot be used ({type(error).__name__}). Name a file or folder of the project"
             ) from None
@@ -146,43 +147,39 @@ class OpenMemory:
         return inside.relative_to(self.root if inside is plain else root).as_posix()
 
     async def _open(self) -> Memory:
-        def imported() -> type[Memory]:
+        def import_memory() -> type[Memory]:
             from aurora_dev.memory import Memory
 
             return Memory
 
-        # NumPy and the rest take a third of a second to import: not on the event loop.
-        kind = await asyncio.to_thread(imported)
-        memory = kind.open(self.root, settings=self.settings)
+        # NumPy and other packages take a third of a second to import, so import them off the event loop.
+        memory_class = await asyncio.to_thread(import_memory)
+        memory = memory_class.open(self.root, settings=self.settings)
         return await memory.__aenter__()
 
     async def _warm(self) -> None:
         try:
             if self.exists:
                 memory = await self.get()
-                # The store itself: a search through the memory may begin to index, which nobody has asked for.
+                # Search the store, not the memory: a search through the memory may start to index.
                 await memory.store.search(_WARM_QUERY, 1)
                 await self.counter()
-            await asyncio.to_thread(give_back)
-        except (AuroraError, OSError) as error:  # whoever needs it gets the error, and can act on it
+            await asyncio.to_thread(release_freed_memory)
+        except (AuroraError, OSError) as error:  # the call that needs the memory raises it again
             _log.info("warm_failed", error=f"{type(error).__name__}: {error}")
 
     def _check_folder(self) -> None:
-        """Refuse folders that are no project, in which a client may well have started the server.
+        """Refuse folders that are not a project, where a client may have started the server.
 
         Raises:
-            StoreError: It is the home folder, or the root of the disk.
+            StoreError: The folder is the home folder or the root of the disk.
         """
         if self.root.resolve() in (Path.home().resolve(), Path(self.root.anchor).resolve()):
             raise StoreError(
-                f"{self.root} is no project: nothing was read or stored. Tell the user to name the project's folder in "
-                f"the server's configuration: aurora mcp path/to/project"
+                f"{self.root} is not a project: nothing was read or stored. Tell the user to name the project's folder "
+                f"in the server's configuration: aurora mcp path/to/project"
             )
 
 
 def _failed(task: asyncio.Task[Memory]) -> bool:
     return task.cancelled() or task.exception() is not None
-
-
-Progress = Callable[[float, float | None, str], None]
-"""Tell a client how far a call is: done, of how many (if that is known), and a sentence. Returns at once."""

@@ -1,4 +1,4 @@
-"""Progress notifications: what a worker tells at its own pace, sent at a pace that a client can follow."""
+"""Progress notifications: reported by a worker at its own pace, sent at a pace that a client can follow."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Final
 
 from typing_extensions import Self
 
-# Seconds between two notifications: people see it move, and an indexing run does not wait for its client.
-_PACE: Final = 0.1
+# Seconds between two notifications: often enough to look alive, and an indexing run does not wait for its client.
+_INTERVAL: Final = 0.1
 
 Send = Callable[[float, float | None, str | None], Awaitable[None]]
 
@@ -18,10 +18,11 @@ Send = Callable[[float, float | None, str | None], Awaitable[None]]
 class ProgressPump:
     """Sends the latest progress while a call runs, and the last one at its end.
 
-    Progress never goes back, as the protocol asks: a later pass that begins at zero again is not told.
+    Progress never goes back, as the protocol demands: a later pass that starts at zero again is not sent until it
+    exceeds what was sent before.
 
     Args:
-        send: Called with (done, of how many, a sentence); does nothing where the client wants no progress.
+        send: Called with (done, total, sentence); does nothing if the client wants no progress.
     """
 
     def __init__(self, send: Send) -> None:
@@ -32,8 +33,8 @@ class ProgressPump:
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[None] | None = None
 
-    def tell(self, done: float, total: float | None, text: str) -> None:
-        """Note how far a call is; from any thread. Returns at once."""
+    def report(self, done: float, total: float | None, text: str) -> None:
+        """Record the progress of a call. Callable from any thread; returns at once."""
         self._latest = (done, total, text)
         self._loop.call_soon_threadsafe(self._changed.set)
 
@@ -55,7 +56,7 @@ class ProgressPump:
             await self._changed.wait()
             self._changed.clear()
             await self._flush()
-            await asyncio.sleep(_PACE)
+            await asyncio.sleep(_INTERVAL)
 
     async def _flush(self) -> None:
         latest, self._latest = self._latest, None

@@ -1,4 +1,4 @@
-"""What was found as text and as data for a model: fenced, within a number of tokens, page by page."""
+"""Render results for a model as text and as data: fenced, within a token limit, page by page."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aurora_dev.core.context.render import PREAMBLE
 from aurora_dev.core.contracts import TokenCounter
-from aurora_dev.core.record_kinds import COMMIT_KEY, is_commit
+from aurora_dev.core.record_kinds import COMMIT_KEY, is_chunk, is_commit
 from aurora_dev.core.text.fencing import fenced, label, safe
 from aurora_dev.core.types import Notice, SearchResult
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.interfaces.mcp.schemas import Arguments, FoundItem, SearchAnswer, Source
+from aurora_dev.interfaces.mcp.results import FoundItem, SearchAnswer, Source
+from aurora_dev.interfaces.mcp.tool import Arguments
 
 if TYPE_CHECKING:
     from aurora_dev.notes.model.types import Note
 
 __all__ = [
-    "FILE_MARK",
     "Page",
     "iso",
     "item_of",
@@ -36,12 +36,11 @@ __all__ = [
     "text_of",
 ]
 
-FILE_MARK: Final = "file_hash"  # as the indexer marks what it has read
 _CURSOR_VERSION: Final = 1
-# What the lines around the results take at most: the head, how to get the next page, and the cursor (which is about a
-# token for two characters). Notices are counted.
+# An upper bound for the lines around the results: the head, the hint to the next page, and the cursor (about one token
+# for two characters). Notices are counted separately.
 _FRAME_TOKENS: Final = 220
-_SHRINK: Final = 0.8  # a text that did not fit is cut to this much of its last size until it does
+_SHRINK: Final = 0.8  # a text that does not fit is cut to this share of its last size until it fits
 _SHOWN_QUERY: Final = 80
 _SHORT_HASH: Final = 12
 _ADVICE: Final = {
@@ -52,14 +51,14 @@ _ADVICE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An answer: for people and models that read text, and for programs and models that read JSON."""
+    """One page of results, as text and as data."""
 
     text: str
     data: SearchAnswer
 
 
 def iso(seconds: object) -> str | None:
-    """Return seconds since the epoch as ISO 8601 in UTC; ``None`` for what is no time."""
+    """Return seconds since the epoch as ISO 8601 in UTC, or ``None`` if the value is not a time."""
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
         return None
     try:
@@ -69,19 +68,24 @@ def iso(seconds: object) -> str | None:
 
 
 def text_of(value: object) -> str:
-    """Return text that any client can receive: halves of surrogate pairs, which no encoding has, are replaced."""
+    """Return a value as text that any client can decode: lone surrogates, which UTF-8 cannot encode, become ``?``."""
     return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
 def source_of(metadata: Mapping[str, Any]) -> Source:
-    """Return whether a record is of a file, a memory or a commit."""
-    if FILE_MARK in metadata:
+    """Return the source of a record: a file, a note or a commit."""
+    if is_chunk(metadata):
         return "files"
     return "commits" if is_commit(metadata) else "memories"
 
 
 def item_of(result: SearchResult, *, mask: bool) -> FoundItem:
-    """Return a result as a model gets it: with nothing hidden in it, and credentials masked where that is asked for."""
+    """Return a search result for a model, without invisible characters.
+
+    Args:
+        result: The result.
+        mask: Mask credentials.
+    """
     metadata = result.metadata
 
     def text(name: str) -> str | None:
@@ -114,8 +118,14 @@ def item_of(result: SearchResult, *, mask: bool) -> FoundItem:
     )
 
 
-def item_of_note(note: Note, *, mask: bool, why_old: str = "") -> FoundItem:
-    """Return a memory as a model gets it."""
+def item_of_note(note: Note, *, mask: bool, stale: str = "") -> FoundItem:
+    """Return a note for a model.
+
+    Args:
+        note: The note.
+        mask: Mask credentials.
+        stale: Why the note no longer holds; by default what the note itself says.
+    """
 
     def text(value: str | None) -> str | None:
         return label(text_of(value)) if value else None
@@ -131,12 +141,12 @@ def item_of_note(note: Note, *, mask: bool, why_old: str = "") -> FoundItem:
         tags=[label(text_of(tag)) for tag in note.tags] or None,
         importance=note.importance,
         created_at=iso(note.created_at),
-        stale=text(why_old or note.stale),
+        stale=text(stale or note.stale),
         scope=note.scope if note.scope != "project" else None,
     )
 
 
-def _title(item: FoundItem) -> str:
+def _heading(item: FoundItem) -> str:
     place = item.path or ""
     if place and item.start_line is not None:
         place += f":{item.start_line}-{item.end_line or item.start_line}"
@@ -150,31 +160,31 @@ def _title(item: FoundItem) -> str:
         parts += ["of the user, not of this project" if item.scope == "user" else ""]
         parts += [f"of the project {item.project}" if item.project else ""]
         parts += [f"STALE: {item.stale}" if item.stale else ""]
-    # Memories are changed by their ids; of files and commits, path and hash say more.
+    # Notes are changed by id. For files and commits, the path and the hash say more.
     parts += [f"id {label(item.id)}" if item.source == "memories" else "", "(cut)" if item.truncated else ""]
     return " ".join(part for part in parts if part) or f"id {label(item.id)}"
 
 
 def _cost(item: FoundItem, count: Callable[[str], int]) -> int:
     data = item.model_dump_json(exclude_none=True)
-    return max(count(fenced(_title(item), item.content)), count(data) + 1)
+    return max(count(fenced(_heading(item), item.content)), count(data) + 1)
 
 
-def _fitting(items: Sequence[FoundItem], budget: int, counter: TokenCounter) -> list[FoundItem]:
-    """Return the first items that fit together; of a first one that is too long alone, as much as fits."""
+def _items_that_fit(items: Sequence[FoundItem], budget: int, counter: TokenCounter) -> list[FoundItem]:
+    """Return the first items that fit together. A first item that is too long alone is cut to fit."""
     chosen: list[FoundItem] = []
     for item in items:
         cost = _cost(item, counter.count)
         if cost > budget:
             if not chosen:
-                chosen.append(_cut(item, budget, counter))
+                chosen.append(_cut_item(item, budget, counter))
             break
         budget -= cost
         chosen.append(item)
     return chosen
 
 
-def _cut(item: FoundItem, budget: int, counter: TokenCounter) -> FoundItem:
+def _cut_item(item: FoundItem, budget: int, counter: TokenCounter) -> FoundItem:
     limit = budget
     while limit > 0:
         kept = counter.truncate(item.content, limit)
@@ -192,40 +202,39 @@ def render_page(
     *,
     counter: TokenCounter,
     tool: str,
-    what: tuple[str, str],
+    nouns: tuple[str, str],
     max_tokens: int,
     offset: int,
     notices: Sequence[str] = (),
     search_method: str | None = None,
     total: int | None = None,
 ) -> Page:
-    """Return as many items as fit into a number of tokens, and how to get the others.
+    """Return the items of a page that fit the token limit, and a cursor for the next page.
 
     Args:
-        items: All results, best first, or the first so many of them.
-        arguments: Of the call; the cursor belongs to them.
-        counter: What tokens are counted with.
-        tool: Whose answer it is.
-        what: What was asked for, one and many: ``("result for 'x'", "results for 'x'")``.
-        max_tokens: Neither the text nor the JSON exceeds it.
-        offset: How many items were on the pages before.
-        notices: What the model should know.
+        items: All results, best first, or at least those up to the end of this page.
+        arguments: The arguments of the call. The cursor is valid for these only.
+        counter: Counts the tokens.
+        tool: The name of the tool to call for the next page.
+        nouns: The results in singular and plural: ``("result for 'x'", "results for 'x'")``.
+        max_tokens: Limit of both the text and the JSON.
+        offset: The number of items on earlier pages.
+        notices: Lines that the model should read first.
         search_method: The stages that ran.
-        total: How many results there are; ``None``: ``items`` are all.
+        total: The number of results; ``None`` if ``items`` holds all of them.
     """
-    here = items[offset:]
     budget = max_tokens - _FRAME_TOKENS - counter.count("\n".join(notices))
-    chosen = _fitting(here, budget, counter)
+    chosen = _items_that_fit(items[offset:], budget, counter)
     done = offset + len(chosen)
     total = max(len(items), total or 0)
     cursor = _make_cursor(arguments, done, items[:done]) if chosen and done < total else None
-    head = f"{total} {what[0] if total == 1 else what[1]}"
+    head = f"{total} {nouns[0] if total == 1 else nouns[1]}"
     if offset or cursor:
         head += f"; {offset + 1} to {done}" if chosen else f"; none after the first {offset}"
     head += f" ({search_method})" if search_method else ""
     text = "\n".join([head, *(f"note: {notice}" for notice in notices)]) + "\n"
     if chosen:
-        text += PREAMBLE + "".join(fenced(_title(item), item.content) for item in chosen)
+        text += PREAMBLE + "".join(fenced(_heading(item), item.content) for item in chosen)
     if cursor:
         text += f'{total - done} more: call {tool} with the same arguments and cursor "{cursor}".\n'
     data = SearchAnswer(
@@ -235,14 +244,14 @@ def render_page(
 
 
 def notice_texts(notices: Iterable[Notice]) -> list[str]:
-    """Return notices for a model, which has tools where a person has commands."""
-    return [safe(text_of(f"{one.text}{_ADVICE.get(one.code, '')}")) for one in notices]
+    """Return notices as text for a model, naming tools where a person would run commands."""
+    return [safe(text_of(f"{notice.text}{_ADVICE.get(notice.code, '')}")) for notice in notices]
 
 
 def shown_query(query: str) -> str:
-    """Return a query as the head of an answer shows it."""
-    one = label(text_of(query))
-    return one if len(one) <= _SHOWN_QUERY else f"{one[:_SHOWN_QUERY]}…"
+    """Return a query on one line, cut for the head of an answer."""
+    line = label(text_of(query))
+    return line if len(line) <= _SHOWN_QUERY else f"{line[:_SHOWN_QUERY]}…"
 
 
 def _digest(value: object) -> str:
@@ -250,7 +259,7 @@ def _digest(value: object) -> str:
 
 
 def _identity(arguments: Arguments) -> str:
-    # The page size may change from page to page; what is asked for may not.
+    # The page size may change between pages; the request may not.
     return _digest(arguments.model_dump(mode="json", exclude={"cursor", "max_tokens"}))
 
 
@@ -260,10 +269,10 @@ def _make_cursor(arguments: Arguments, offset: int, before: Sequence[FoundItem])
 
 
 def next_offset(arguments: Arguments, cursor: str, items: Sequence[FoundItem]) -> tuple[int, str | None]:
-    """Return where a page begins, and a notice where the pages before it would be different now.
+    """Return the 0-based offset of a page, and a notice if earlier pages would be different now.
 
     Raises:
-        InvalidRequestError: The cursor is none, or belongs to other arguments.
+        InvalidRequestError: The cursor is malformed, or belongs to other arguments.
     """
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
@@ -274,12 +283,13 @@ def next_offset(arguments: Arguments, cursor: str, items: Sequence[FoundItem]) -
         usable = False
     if not usable:
         raise InvalidRequestError(
-            "the cursor is none of this tool's: pass next_cursor of an answer unchanged, or leave it out for page one"
+            "the cursor is not valid for this tool: pass next_cursor of an answer unchanged, or leave it out for the "
+            "first page"
         )
     if identity != _identity(arguments):
         raise InvalidRequestError(
             "the cursor belongs to a call with other arguments: repeat those of that call, or leave the cursor out"
         )
     if before != _digest([item.id for item in items[:offset]]):
-        return offset, "what is stored has changed since the page before: something may repeat or be missing"
+        return offset, "the stored data has changed since the page before: results may repeat or be missing"
     return offset, None

@@ -1,4 +1,4 @@
-"""What the MCP server shows besides tools: single memories, and the prompt that starts a task."""
+"""The resources and the prompt of the MCP server: single notes, and the prompt that starts a task."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Final
 from aurora_dev.core.context.render import PREAMBLE
 from aurora_dev.core.text.fencing import fenced, label, safe
 from aurora_dev.errors import InvalidRequestError
+from aurora_dev.interfaces.mcp.fields import LEAST_TOKENS, LONGEST_TASK, MOST_CONTEXT_TOKENS
 from aurora_dev.interfaces.mcp.open_memory import NotIndexedError, OpenMemory
 from aurora_dev.interfaces.mcp.render import iso, source_of, text_of
-from aurora_dev.interfaces.mcp.schemas import LEAST_TOKENS, LONGEST_TASK, MOST_CONTEXT_TOKENS
 
-__all__ = ["ListedMemory", "MemoryPage", "list_memories", "read_memory", "start_task"]
+__all__ = ["ListedNote", "NotePage", "list_notes", "read_record", "start_task"]
 
 _TITLE_CHARACTERS: Final = 100
 _LONGEST_ID: Final = 512
-_MOST_EARLIER: Final = 20  # wordings and replaced memories that are shown with one, the newest
+_MOST_EARLIER: Final = 20  # earlier versions and replaced notes that are shown, the newest first
 
 
 @dataclass(frozen=True, slots=True)
-class ListedMemory:
-    """A memory in a list of resources."""
+class ListedNote:
+    """A note in the list of resources."""
 
     id: str
     title: str
@@ -30,40 +30,42 @@ class ListedMemory:
 
 
 @dataclass(frozen=True, slots=True)
-class MemoryPage:
-    """A page of a list of resources; ``next_cursor`` is ``None`` on the last one."""
+class NotePage:
+    """One page of the list of resources; ``next_cursor`` is ``None`` on the last page."""
 
-    memories: tuple[ListedMemory, ...]
+    notes: tuple[ListedNote, ...]
     next_cursor: str | None
 
 
-async def list_memories(memory: OpenMemory, cursor: str | None, limit: int) -> MemoryPage:
-    """Return memories, newest first.
+async def list_notes(memory: OpenMemory, cursor: str | None, limit: int) -> NotePage:
+    """Return a page of notes, newest first.
 
     Raises:
-        InvalidRequestError: The cursor is none.
+        InvalidRequestError: The cursor is not valid.
     """
     try:
         opened = await memory.get()
     except NotIndexedError:
         if cursor is not None:
-            raise InvalidRequestError("the cursor is none of this list's: leave it out for the first page") from None
-        return MemoryPage((), None)
+            raise InvalidRequestError(
+                "the cursor is not valid for this list: leave it out for the first page"
+            ) from None
+        return NotePage((), None)
     page = await opened.list(limit=limit, cursor=cursor)
     mask = memory.settings.mask_secrets
     listed = [
-        ListedMemory(
+        ListedNote(
             id=text_of(note.id),
             title=label(safe(note.content.lstrip().split("\n", 1)[0], mask=mask))[:_TITLE_CHARACTERS],
             description=label(text_of(f"{note.kind}, {(iso(note.created_at) or '')[:10]}")),
         )
         for note in page.notes
     ]
-    return MemoryPage(tuple(listed), page.next_cursor)
+    return NotePage(tuple(listed), page.next_cursor)
 
 
-async def read_memory(memory: OpenMemory, identifier: str) -> str | None:
-    """Return a memory, or a piece of a file or commit, fenced and marked as data; ``None`` where there is none."""
+async def read_record(memory: OpenMemory, identifier: str) -> str | None:
+    """Return a note, a chunk or a commit by id, fenced and marked as data; ``None`` if there is no such record."""
     if not identifier or len(identifier.encode("utf-8", "replace")) > _LONGEST_ID:
         return None
     try:
@@ -103,14 +105,14 @@ async def start_task(memory: OpenMemory, arguments: Mapping[str, str], default_b
     """Return the prompt that starts a task.
 
     Raises:
-        InvalidRequestError: The task is missing, or the budget is no number in range.
+        InvalidRequestError: The task is missing, or the budget is not a whole number in range.
     """
     task = arguments.get("task", "").strip()
     if unknown := sorted(set(arguments) - {"task", "token_budget"}):
         raise InvalidRequestError(f"start_task takes task and token_budget, not {', '.join(unknown)[:200]}")
     if not task or len(task) > LONGEST_TASK:
         raise InvalidRequestError(
-            f"start_task needs the argument task: what is to be done, 1 to {LONGEST_TASK} letters"
+            f"start_task needs the argument task: what is to be done, in 1 to {LONGEST_TASK} characters"
         )
     try:
         budget = int(arguments.get("token_budget") or default_budget)

@@ -1,7 +1,7 @@
 """The MCP server: tools, resources and a prompt over one memory, on stdin and stdout or over HTTP on this machine.
 
-This is the only module that knows the protocol's library. What answers the handshake is imported here; the memory, its
-models and the tools come in with the first message after it.
+This is the only module that imports the protocol's library. It imports what the handshake needs; the memory, its models
+and the tools are imported with the first message after that.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from aurora_dev.version import installed_version
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-    from aurora_dev.interfaces.mcp.tools import Tool
+    from aurora_dev.interfaces.mcp.tool import Tool
 
 __all__ = ["build_server", "http_application", "read_message", "serve_stdio"]
 
@@ -43,16 +43,16 @@ _URI_PREFIX: Final = "aurora://memory/"
 _RESOURCES_PER_PAGE: Final = 50
 _PROMPT: Final = "start_task"
 _PROMPT_TOKENS: Final = 6_000
-# Until the handshake is answered nothing else is loaded: on a small machine that would double the time it takes.
-_BEFORE_WORK: Final = frozenset({"initialize", "server/discover", "ping"})
-# Resources that do not exist: the code of the protocol's versions up to 2025-11-25.
+# Requests that load nothing else. On a small machine, loading during the handshake would double its time.
+_WITHOUT_MEMORY: Final = frozenset({"initialize", "server/discover", "ping"})
+# The error code for unknown resources, up to protocol version 2025-11-25.
 _RESOURCE_NOT_FOUND: Final = -32002
 
 Context = ServerRequestContext[dict[str, Any], Any]
 
 
 def build_server(memory: OpenMemory) -> Server[dict[str, Any]]:
-    """Return a server over a memory; it neither opens nor closes it."""
+    """Return a server over a memory. The server neither opens nor closes the memory."""
     handlers = _Handlers(memory)
     server: Server[dict[str, Any]] = Server(
         "aurora",
@@ -71,9 +71,9 @@ def build_server(memory: OpenMemory) -> Server[dict[str, Any]]:
 
     async def warm_after_the_handshake(ctx: Context, call_next: CallNext) -> HandlerResult:
         result = await call_next(ctx)
-        if ctx.method not in _BEFORE_WORK:
+        if ctx.method not in _WITHOUT_MEMORY:
             memory.warm()
-            memory.rest()
+            memory.trim_when_idle()
         return result
 
     server.middleware.append(warm_after_the_handshake)
@@ -81,7 +81,7 @@ def build_server(memory: OpenMemory) -> Server[dict[str, Any]]:
 
 
 class _Handlers:
-    """What the server does for each kind of request."""
+    """The handlers of each kind of request."""
 
     def __init__(self, memory: OpenMemory) -> None:
         self.memory = memory
@@ -89,9 +89,9 @@ class _Handlers:
 
     def tools(self) -> Mapping[str, Tool]:
         if self._tools is None:
-            from aurora_dev.interfaces.mcp.note_tools import ALL_TOOLS
+            from aurora_dev.interfaces.mcp.registry import TOOLS
 
-            self._tools = {tool.name: tool for tool in ALL_TOOLS}
+            self._tools = {tool.name: tool for tool in TOOLS}
         return self._tools
 
     async def list_tools(self, context: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
@@ -128,11 +128,11 @@ class _Handlers:
         try:
             arguments = parse_arguments(tool.name, tool.arguments, params.arguments)
             async with ProgressPump(context.session.report_progress) as pump:
-                reply = await tool.run(self.memory, arguments, pump.tell)
+                reply = await tool.run(self.memory, arguments, pump.report)
         except AuroraError as error:
             _log.info("tool_refused", tool=tool.name, error=f"{type(error).__name__}: {error}")
             return _tool_error(advice(error))
-        except Exception as error:  # whatever it was: the model gets a sentence, and the server goes on
+        except Exception as error:  # the model gets a sentence, and the server goes on
             _log.exception("tool_failed", tool=tool.name)
             return _tool_error(advice(error))
         return types.CallToolResult(
@@ -143,21 +143,21 @@ class _Handlers:
     async def list_resources(
         self, context: Context, params: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
-        from aurora_dev.interfaces.mcp.resources import list_memories
+        from aurora_dev.interfaces.mcp.resources import list_notes
 
         cursor = params.cursor if params else None
         with _as_protocol_errors():
-            page = await list_memories(self.memory, cursor, _RESOURCES_PER_PAGE)
+            page = await list_notes(self.memory, cursor, _RESOURCES_PER_PAGE)
         return types.ListResourcesResult(
             resources=[
                 types.Resource(
-                    uri=_URI_PREFIX + quote(one.id, safe=""),
-                    name=one.id,
-                    title=one.title,
-                    description=one.description,
+                    uri=_URI_PREFIX + quote(note.id, safe=""),
+                    name=note.id,
+                    title=note.title,
+                    description=note.description,
                     mime_type="text/markdown",
                 )
-                for one in page.memories
+                for note in page.notes
             ],
             next_cursor=page.next_cursor,
         )
@@ -178,13 +178,13 @@ class _Handlers:
     async def read_resource(
         self, context: Context, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
-        from aurora_dev.interfaces.mcp.resources import read_memory
+        from aurora_dev.interfaces.mcp.resources import read_record
 
         uri = params.uri
         text = None
         if uri.startswith(_URI_PREFIX):
             with _as_protocol_errors():
-                text = await read_memory(self.memory, unquote(uri[len(_URI_PREFIX) :]))
+                text = await read_record(self.memory, unquote(uri[len(_URI_PREFIX) :]))
         if text is None:
             raise MCPError(
                 _RESOURCE_NOT_FOUND,
@@ -227,12 +227,12 @@ class _Handlers:
 
 @contextlib.contextmanager
 def _as_protocol_errors() -> Iterator[None]:
-    """Turn what goes wrong outside of tools into the protocol's errors, with a sentence and no traceback."""
+    """Turn errors outside of tools into protocol errors, with a sentence and no traceback."""
     try:
         yield
     except AuroraError as error:
         raise MCPError(INVALID_PARAMS, advice(error)) from None
-    except Exception as error:  # whatever it was: the client gets a sentence, and the server goes on
+    except Exception as error:  # the client gets a sentence, and the server goes on
         _log.exception("request_failed")
         raise MCPError(types.INTERNAL_ERROR, advice(error)) from None
 
@@ -253,15 +253,15 @@ async def serve_stdio(memory: OpenMemory, lines: AsyncIterator[str]) -> None:
     """Serve one client on standard input and output until the input ends.
 
     Args:
-        memory: Closed in the end.
-        lines: Of standard input, one message each; nothing else may read it.
+        memory: The memory to serve. It is closed at the end.
+        lines: The lines of standard input, one message each. Nothing else may read standard input.
     """
     server = build_server(memory)
     try:
-        # While this runs, what anything prints to standard output goes to standard error.
-        async with stdio_server(stdin=_Nothing()) as (nothing, outgoing):  # type: ignore[arg-type]
-            await nothing.aclose()
-            # What is printed waits in a buffer, which would be written to the client when the process ends.
+        # While this runs, writes to descriptor 1 go to standard error.
+        async with stdio_server(stdin=_EmptyInput()) as (unused, outgoing):  # type: ignore[arg-type]
+            await unused.aclose()
+            # Text printed through sys.stdout waits in a buffer, which would reach the client when the process ends.
             with contextlib.redirect_stdout(sys.stderr):
                 async with anyio.create_task_group() as group:
                     send, receive = anyio.create_memory_object_stream[SessionMessage | Exception](0)
@@ -273,10 +273,10 @@ async def serve_stdio(memory: OpenMemory, lines: AsyncIterator[str]) -> None:
             await memory.close()
 
 
-class _Nothing:
-    """Standard input for the library's transport, which would read over what is no message without a word."""
+class _EmptyInput:
+    """An empty standard input for the library's transport, which would skip malformed lines without an answer."""
 
-    def __aiter__(self) -> _Nothing:
+    def __aiter__(self) -> _EmptyInput:
         return self
 
     async def __anext__(self) -> str:
@@ -294,11 +294,11 @@ async def _relay(lines: AsyncIterator[str], send: Any, outgoing: Any) -> None:
 
 
 def read_message(line: str) -> SessionMessage | types.JSONRPCError | None:
-    """Read a line of input.
+    """Parse a line of input.
 
     Returns:
-        The message; where the line is none, the answer that JSON-RPC 2.0 asks for, with the id that it has; ``None``
-        for a malformed response, which nobody answers.
+        The message; for a line that is not a message, the error that JSON-RPC 2.0 demands, with the id of the line if
+        it has one; ``None`` for a malformed response, which gets no answer.
     """
     try:
         value = from_json(line, allow_inf_nan=False)
@@ -317,9 +317,9 @@ def read_message(line: str) -> SessionMessage | types.JSONRPCError | None:
     except ValidationError:
         if is_response:
             return None
-        # The library would take a request with another kind of id for a notification, and its client would wait on.
-        why = "Invalid Request: jsonrpc is '2.0', an id a string or a whole number, params are an object"
-        return _refusal(identifier if usable else None, INVALID_REQUEST, why)
+        # The library takes a request with another type of id for a notification, and its client would wait forever.
+        reason = "Invalid Request: jsonrpc is '2.0', an id a string or a whole number, params are an object"
+        return _refusal(identifier if usable else None, INVALID_REQUEST, reason)
 
 
 def _refusal(identifier: int | str | None, code: int, text: str) -> types.JSONRPCError:
@@ -327,8 +327,8 @@ def _refusal(identifier: int | str | None, code: int, text: str) -> types.JSONRP
 
 
 def http_application(memory: OpenMemory) -> Starlette:
-    """Return the ASGI application of streamable HTTP at ``/mcp``.
+    """Return the ASGI application that serves streamable HTTP at ``/mcp``.
 
-    It checks neither token nor origin: `aurora_dev.interfaces.mcp.http` stands before it.
+    It checks neither token nor origin; wrap it in `aurora_dev.interfaces.mcp.http.Guard`.
     """
     return build_server(memory).streamable_http_app(streamable_http_path="/mcp")

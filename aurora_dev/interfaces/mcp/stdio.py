@@ -1,9 +1,7 @@
-"""The process of a server: its standard input, and how it ends.
+"""The standard input of a server process, and the signals that end it.
 
-Standard input is read by a thread that nothing has to wait for.
-
-A thread that waits in ``readline`` cannot be interrupted; one of a thread pool would keep a server that was told to end
-alive until its client writes once more. This one is a daemon thread: the process ends without it.
+A thread that waits in ``readline`` cannot be interrupted, and a thread of a pool would keep the process alive until its
+client writes once more. So a daemon thread reads standard input: the process ends without waiting for it.
 """
 
 from __future__ import annotations
@@ -19,24 +17,24 @@ from typing import Any, BinaryIO, Final
 
 from typing_extensions import Self
 
-__all__ = ["Lines", "ending_on_signal", "is_disconnect", "take_standard_input", "within"]
+__all__ = ["Lines", "call_on_signal", "exit_after", "is_disconnect", "take_standard_input"]
 
-_LONGEST_LINE: Final = 16 * 1024 * 1024  # bytes; a message of a client has kilobytes, and memory is not its to fill
-_BLANKS: Final = b" \t\r\n"  # what JSON takes for blanks
-_AHEAD: Final = 64  # lines read before they are wanted
+_LONGEST_LINE: Final = 16 * 1024 * 1024  # bytes; messages take kilobytes, and a client must not fill our memory
+_BLANKS: Final = b" \t\r\n"  # whitespace of JSON
+_READ_AHEAD: Final = 64  # lines
 
 
 class Lines:
     """The lines of a binary stream, as an asynchronous iterator that can be cancelled.
 
-    A line that is too long is given cut off, so that it is refused as a message like any other that is malformed.
+    A line of more than 16 MiB is cut off, so that it is refused like any other malformed message.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[str | None] = asyncio.Queue()
-        self._room = threading.Semaphore(_AHEAD)
+        self._room = threading.Semaphore(_READ_AHEAD)
         self._ended = False
         threading.Thread(target=self._read, name="aurora-stdin", daemon=True).start()
 
@@ -61,7 +59,7 @@ class Lines:
                         pass
                 if line.strip(_BLANKS):
                     self._put(line.decode("utf-8", "replace"))
-        except (OSError, ValueError):  # the client closed it, or it was closed under us: the same as its end
+        except (OSError, ValueError):  # the stream was closed, by the client or by us: the same as its end
             pass
         self._put(None)
 
@@ -69,12 +67,12 @@ class Lines:
         self._room.acquire()
         try:
             self._loop.call_soon_threadsafe(self._queue.put_nowait, line)
-        except RuntimeError:  # the loop is closed: nobody is there to read
+        except RuntimeError:  # the loop is closed: there is no reader left
             return
 
 
 def take_standard_input() -> BinaryIO:
-    """Return standard input for the protocol alone: whatever else reads it from now on finds it empty."""
+    """Return standard input for the protocol alone. Anything else that reads it from now on finds it empty."""
     try:
         private = os.dup(0)
         null = os.open(os.devnull, os.O_RDONLY)
@@ -86,17 +84,17 @@ def take_standard_input() -> BinaryIO:
 
 
 @contextlib.contextmanager
-def ending_on_signal(end: Callable[[], object]) -> Iterator[None]:
-    """Call a function on the event loop when the process is told to end (SIGTERM, SIGINT), instead of ending it."""
+def call_on_signal(callback: Callable[[], object]) -> Iterator[None]:
+    """Call a function on the event loop on SIGTERM or SIGINT, instead of ending the process."""
     loop = asyncio.get_running_loop()
     numbers = (signal.SIGTERM, signal.SIGINT)
     before: dict[signal.Signals, Any] = {}
     for number in numbers:
         try:
-            loop.add_signal_handler(number, end)
+            loop.add_signal_handler(number, callback)
         except (NotImplementedError, RuntimeError, ValueError):  # Windows, or not the main thread
             with contextlib.suppress(ValueError):
-                before[number] = signal.signal(number, lambda *_: loop.call_soon_threadsafe(end))
+                before[number] = signal.signal(number, lambda *_: loop.call_soon_threadsafe(callback))
     try:
         yield
     finally:
@@ -104,16 +102,16 @@ def ending_on_signal(end: Callable[[], object]) -> Iterator[None]:
             if number in before:
                 signal.signal(number, before[number])
             else:
-                # Where none could be added, there is none to remove.
+                # There is nothing to remove where adding the handler failed.
                 with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                     loop.remove_signal_handler(number)
 
 
-def within(seconds: float) -> None:
-    """End the process after so many seconds, come what may.
+def exit_after(seconds: float) -> None:
+    """Exit the process with status 1 after ``seconds``, even if threads are blocked.
 
-    A client that neither reads nor closes its end keeps the thread that writes to it waiting, which nothing interrupts.
-    What was acknowledged is in the store by then.
+    A client that neither reads nor closes its end blocks the thread that writes to it, and nothing interrupts that.
+    Acknowledged writes are in the store by then.
     """
     timer = threading.Timer(seconds, os._exit, (1,))
     timer.daemon = True
@@ -121,7 +119,7 @@ def within(seconds: float) -> None:
 
 
 def is_disconnect(error: BaseException) -> bool:
-    """Whether an error, or every error of a group, is that the client has gone."""
+    """Return whether an error, or every error of a group, means that the client has gone."""
     members = getattr(error, "exceptions", None)
     if members:
         return all(is_disconnect(member) for member in members)

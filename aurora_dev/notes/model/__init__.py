@@ -1,1 +1,1 @@
-"""Notes as values: their fields, how records keep them, what is allowed in them."""
+"""Notes as values: their fields, their checks, and how a store's records hold them."""

@@ -1,4 +1,4 @@
-"""What a memory may hold, checked before anything is written."""
+"""Checks of a note's fields, one function per field. They run before anything is written."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from aurora_dev.core.types import MetadataValue
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.notes.model.types import LEAST_IMPORTANCE, MOST_IMPORTANCE, Scope
 
-# A memory is a thing to know, not a document: what is longer belongs in a file of the project, where it is indexed in
-# pieces. This much also fits into a record of Pinecone, whose limit is 40 KB with the metadata.
+# A note is one fact, not a document: longer texts belong in a file of the project, where they are indexed in chunks.
+# This much also fits into a record of Pinecone, whose limit is 40 KB with the metadata.
 MAX_CONTENT_BYTES: Final = 32_768
-# Kinds and tags are names to filter by, not prose; longer ones are mistakes.
-MAX_NAME: Final = 64
+MAX_NAME: Final = 64  # characters of a kind or a tag: these are names to filter by, not prose
 MAX_TAGS: Final = 32
 MAX_SOURCE: Final = 500
 MAX_SYMBOL: Final = 500
 MAX_PAGE: Final = 1_000
-# Far beyond any plan, and early enough that every platform can turn it into a date.
+# Seconds, 100 years: early enough that every platform can turn the moment into a date.
 MAX_EXPIRY: Final = 100 * 365 * 86_400.0
 
 OWN_KEYS: Final = frozenset(
@@ -31,28 +30,28 @@ OWN_KEYS: Final = frozenset(
         *("supersedes", "superseded_by", "said", "code_hash", "stale"),
     }
 )
-"""Keys of a record's metadata that hold a memory's own fields."""
-_OF_THE_INDEXER: Final = frozenset((FILE_KEY, "file_chunks", COMMIT_KEY))
+"""Keys of a record's metadata that hold the fields of a note."""
+_INDEXER_KEYS: Final = frozenset((FILE_KEY, "file_chunks", COMMIT_KEY))
 _NOT_STORED: Final = "nothing was stored"
 
 
 def checked_content(content: object) -> str:
-    """Return a text that can be remembered."""
+    """Return the text of a note: a string that is not blank, at most `MAX_CONTENT_BYTES` of UTF-8."""
     if not isinstance(content, str):
         raise InvalidRequestError(f"content must be a string, not {type(content).__name__}: {_NOT_STORED}")
     if not content.strip():
-        raise InvalidRequestError(f"the memory has no text: {_NOT_STORED}")
+        raise InvalidRequestError(f"the note has no text: {_NOT_STORED}")
     size = len(content.encode("utf-8", "surrogatepass"))
     if size > MAX_CONTENT_BYTES:
         raise InvalidRequestError(
-            f"the memory has {size:,} bytes, and {MAX_CONTENT_BYTES:,} are possible: {_NOT_STORED}. Say it shorter, "
-            f"remember its parts one by one, or put it into a file of the project and run: aurora index"
+            f"the note has {size:,} bytes, and {MAX_CONTENT_BYTES:,} are possible: {_NOT_STORED}. Shorten it, split it "
+            f"into several notes, or put it into a file of the project and run: aurora index"
         )
     return content
 
 
 def checked_name(value: object, what: str) -> str:
-    """Return a kind or a tag."""
+    """Return a kind or a tag: 1 to `MAX_NAME` printable characters, without spaces around them."""
     usable = isinstance(value, str) and value.strip() == value and 0 < len(value) <= MAX_NAME and value.isprintable()
     if not usable:
         raise InvalidRequestError(
@@ -62,7 +61,7 @@ def checked_name(value: object, what: str) -> str:
 
 
 def checked_names(values: Iterable[str], what: str) -> tuple[str, ...]:
-    """Return tags or kinds, each once, in their order."""
+    """Return tags or kinds without repetitions, in their order; at most `MAX_TAGS`."""
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise InvalidRequestError(f"{what}s must be a list of names, not {values!r:.100}: {_NOT_STORED}")
     names = tuple(dict.fromkeys(checked_name(value, what) for value in values))
@@ -82,7 +81,7 @@ def checked_importance(value: object) -> int:
 
 
 def checked_source(value: object) -> str | None:
-    """Return where something was learned; an empty string is ``None``."""
+    """Return a source, one line of at most `MAX_SOURCE` characters; an empty string becomes ``None``."""
     if value is None or value == "":
         return None
     if not isinstance(value, str) or len(value) > MAX_SOURCE or not value.isprintable() or not value.strip():
@@ -93,7 +92,7 @@ def checked_source(value: object) -> str | None:
 
 
 def checked_expiry(value: object) -> float:
-    """Return how many seconds something is valid; 0 stands for "does not expire"."""
+    """Return the lifetime of a note in seconds, 0 to `MAX_EXPIRY`; 0 means that it does not expire."""
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= MAX_EXPIRY:
         raise InvalidRequestError(
@@ -104,14 +103,14 @@ def checked_expiry(value: object) -> float:
 
 
 def checked_since(value: object, now: float) -> float:
-    """Return a moment in seconds since the epoch; a timedelta is counted back from now, a naive time is local."""
+    """Return a moment in seconds since the epoch: a timedelta counts back from ``now``, a naive datetime is local."""
     if isinstance(value, timedelta):
         return now - value.total_seconds()
     if isinstance(value, datetime):
         try:
             return value.timestamp()
         except (OverflowError, OSError, ValueError):
-            # Platforms differ in which years they can convert; all of them are long ago or far ahead.
+            # Some platforms cannot convert early or late years as local time; UTC is close enough there.
             return value.replace(tzinfo=timezone.utc).timestamp()
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise InvalidRequestError(
@@ -121,20 +120,20 @@ def checked_since(value: object, now: float) -> float:
 
 
 def checked_ids(value: object, what: str) -> tuple[str, ...]:
-    """Return one id or several, each once."""
+    """Return one id or several as a tuple without repetitions."""
     if value is None:
         return ()
     found = (value,) if isinstance(value, str) else value
     if isinstance(found, bytes) or not isinstance(found, Sequence | set | frozenset):
         raise InvalidRequestError(f"{what} must be an id or a list of ids, not {value!r:.100}: nothing was done")
-    for one in found:
-        if not isinstance(one, str) or not one:
-            raise InvalidRequestError(f"{what} must be an id or a list of ids, not {one!r:.100}: nothing was done")
+    for id in found:
+        if not isinstance(id, str) or not id:
+            raise InvalidRequestError(f"{what} must be an id or a list of ids, not {id!r:.100}: nothing was done")
     return tuple(dict.fromkeys(found))
 
 
 def checked_scope(value: object) -> Scope:
-    """Return whose memory is meant."""
+    """Return a scope: ``project`` or ``user``."""
     if value == "project":
         return "project"
     if value == "user":
@@ -143,26 +142,26 @@ def checked_scope(value: object) -> Scope:
 
 
 def checked_metadata(value: object) -> dict[str, MetadataValue]:
-    """Return what is stored besides a memory's own fields."""
+    """Return metadata that use no key of a note's own fields or of the indexer."""
     if value is None:
         return {}
     if not isinstance(value, Mapping):
         raise InvalidRequestError(f"metadata must be a mapping, not {value!r:.100}: {_NOT_STORED}")
-    if taken := _OF_THE_INDEXER.intersection(value):
+    if taken := _INDEXER_KEYS.intersection(value):
         raise InvalidRequestError(
-            f"the metadata {', '.join(sorted(taken))} marks what was read from files or commits, and "
-            f"would go with the next index: {_NOT_STORED}"
+            f"the metadata {', '.join(sorted(taken))} marks records of files and commits, which the next index run "
+            f"would remove: {_NOT_STORED}. Use another name"
         )
     if taken := OWN_KEYS.intersection(value):
         raise InvalidRequestError(
-            f"the metadata {', '.join(sorted(taken))} would hide a field of the memory itself: {_NOT_STORED}. Use the "
-            f"argument of that name, where there is one"
+            f"the metadata {', '.join(sorted(taken))} would hide a field of the note: {_NOT_STORED}. Use the argument "
+            f"of that name, if there is one, or another name"
         )
     return dict(value)
 
 
 def checked_symbol(value: object) -> str | None:
-    """Return the name of a definition; an empty string is ``None``."""
+    """Return the name of a definition, at most `MAX_SYMBOL` characters; an empty string becomes ``None``."""
     if value is None or value == "":
         return None
     if not isinstance(value, str) or len(value) > MAX_SYMBOL or not value.isprintable() or value.strip() != value:
@@ -173,7 +172,7 @@ def checked_symbol(value: object) -> str | None:
 
 
 def checked_path(value: str) -> str:
-    """Return a path as it is stored: POSIX, relative to the project, not leaving it."""
+    """Return a path as it is stored: POSIX, relative to the project, without ``..``."""
     if not isinstance(value, str) or not value.strip() or "\0" in value or len(value) > 4_096:
         raise InvalidRequestError(f"path must be a path in the project, not {value!r:.100}: {_NOT_STORED}")
     posix = PurePosixPath(value.replace("\\", "/"))
@@ -182,3 +181,17 @@ def checked_path(value: str) -> str:
             f"the path '{value:.200}' must be relative to the project and stay inside it: {_NOT_STORED}"
         )
     return posix.as_posix()
+
+
+def checked_limit(value: object) -> int:
+    """Return a page size of 1 to `MAX_PAGE`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_PAGE:
+        raise InvalidRequestError(f"limit must be a whole number from 1 to {MAX_PAGE}, not {value!r:.80}")
+    return value
+
+
+def checked_top_k(value: object) -> int:
+    """Return a number of results of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidRequestError(f"top_k must be a whole number of at least 1, not {value!r:.80}")
+    return value

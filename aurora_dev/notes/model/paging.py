@@ -1,4 +1,4 @@
-"""Cursors for lists of memories: they point behind a memory, so that what is added or removed moves no page."""
+"""Cursors of note lists. A cursor names the last note of a page, so that added or removed notes shift no page."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from aurora_dev.errors import InvalidRequestError
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The place behind a memory in a list that is sorted by time, newest first, then by id."""
+    """The position after a note in a list that is sorted by time, newest first, then by id."""
 
     created_at: float
     id: str
 
     @classmethod
     def at(cls, metadata: Mapping[str, Any], id: str) -> Self:
-        """Return the place of a memory that is stored with these metadata."""
+        """Return the position of a note from its stored metadata."""
         created = metadata.get("created_at")
         known = isinstance(created, int | float) and not isinstance(created, bool)
         return cls(float(created) if known and created is not None else 0.0, id)
 
     def order(self) -> tuple[float, str]:
-        """Return what lists are sorted by."""
+        """Return the sort key of lists."""
         return -self.created_at, self.id
 
     @classmethod
     def parse(cls, text: object) -> Self:
-        """Read what `text` gave.
+        """Return the cursor of a string that `text` made.
 
         Raises:
-            InvalidRequestError: It is something else.
+            InvalidRequestError: The string is no cursor.
         """
         try:
             created_at, id = json.loads(base64.urlsafe_b64decode(str(text).encode("ascii")))
@@ -46,9 +46,9 @@ class Cursor:
         except (ValueError, TypeError, binascii.Error, RecursionError):
             pass
         raise InvalidRequestError(
-            f"the cursor {str(text)!r:.80} is none that a list has given; take the next_cursor of the page before"
+            f"{str(text)!r:.80} is not a cursor of a list: nothing was read. Use the next_cursor of the page before"
         )
 
     def text(self) -> str:
-        """Return it as a string of letters, digits, ``-``, ``_`` and ``=``."""
+        """Return the cursor as a string of letters, digits, ``-``, ``_`` and ``=``."""
         return base64.urlsafe_b64encode(json.dumps([self.created_at, self.id]).encode("utf-8")).decode("ascii")

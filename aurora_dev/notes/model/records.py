@@ -1,12 +1,12 @@
-"""Memories as records of a store: which records they are, and how their fields are kept in the metadata."""
+"""Notes as records of a store: their ids, and how metadata hold their fields."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from aurora_dev.core.contracts import Filter
 from aurora_dev.core.types import Document, MetadataValue, document_id
 from aurora_dev.notes.model.checks import OWN_KEYS
 from aurora_dev.notes.model.types import DEFAULT_IMPORTANCE, LEAST_IMPORTANCE, MOST_IMPORTANCE, Note, Scope
@@ -15,57 +15,45 @@ from aurora_dev.notes.model.words import normalised
 _ID_CHARS = 32
 
 
-def all_of(*filters: Filter | None) -> Filter:
-    """Join conditions that must all hold."""
-    given = [filter for filter in filters if filter]
-    return {"$and": given} if len(given) != 1 else given[0]
-
-
-def of_kinds_and_tags(kinds: Iterable[str] | None, tags: Iterable[str] | None) -> Filter | None:
-    """Return the condition of memories of some kinds that have one of some tags at least."""
-    parts: dict[str, Any] = {}
-    if kinds is not None:
-        parts["kind"] = {"$in": list(kinds)}
-    if tags is not None:
-        parts["tags"] = {"$in": list(tags)}
-    return parts or None
-
-
 def note_id(namespace: str, content: str, kind: str, ordinal: int = 0) -> str:
-    """Return the id of a memory that is stored for the first time: the same for the same words and kind.
+    """Return the id of a new note: the same for the same words and kind.
 
     Args:
-        namespace: Of the store.
-        content: With credentials masked; case, spaces and the full stop at the end make no difference.
-        kind: As it is stored.
-        ordinal: 0-based; another one where the id is taken by a memory that was corrected meanwhile.
+        namespace: Namespace of the store.
+        content: Text with credentials masked; compared by `normalised`.
+        kind: Kind of the note.
+        ordinal: 0-based. The next one is tried where a note with the id of these words was corrected to other words.
     """
     return document_id(namespace, Document(normalised(content), {"kind": kind}), ordinal)
 
 
-def plain_id(namespace: str, content: str, kind: str) -> str:
-    """Return the id that earlier versions of Aurora gave, who took the words as they stand."""
+def legacy_note_id(namespace: str, content: str, kind: str) -> str:
+    """Return the id that older releases of Aurora gave a note: they did not normalise its text."""
     return document_id(namespace, Document(content, {"kind": kind}))
 
 
-def wording_id(owner: str, note: Note) -> str:
-    """Return the id under which a wording of a memory is kept once it is corrected.
+def earlier_version(note: Note, now: float) -> Note:
+    """Return the present version of a note as its history keeps it once the note is corrected.
 
     Args:
-        owner: Id of the memory.
-        note: With the kind and the text that it has had.
+        note: The note as it is stored.
+        now: Seconds since the epoch.
     """
+    return replace(note, id=_earlier_id(note.id, note), superseded_by=note.id, supersedes=(), updated_at=now)
+
+
+def is_earlier_version(note: Note) -> bool:
+    """Return whether a note is an earlier version of the one that superseded it, not a note of its own."""
+    return note.superseded_by is not None and _earlier_id(note.superseded_by, note) == note.id
+
+
+def _earlier_id(owner: str, note: Note) -> str:
     digest = hashlib.sha256(f"{owner}\0{note.kind}\0{note.content}".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()[:_ID_CHARS]
 
 
-def is_wording(note: Note) -> bool:
-    """Whether a record is an earlier wording of a memory, rather than a memory that another one replaced."""
-    return note.superseded_by is not None and wording_id(note.superseded_by, note) == note.id
-
-
 def note_of(identifier: str, content: str, metadata: Mapping[str, Any], scope: Scope = "project") -> Note:
-    """Return a record as a memory; what is missing or odd in the metadata has its default."""
+    """Return a record as a note; fields that are missing or malformed in the metadata get their defaults."""
     created = _number(metadata.get("created_at")) or 0.0
     importance = metadata.get("importance")
     known = isinstance(importance, int) and LEAST_IMPORTANCE <= importance <= MOST_IMPORTANCE
@@ -93,7 +81,7 @@ def note_of(identifier: str, content: str, metadata: Mapping[str, Any], scope: S
 
 
 def document_of(note: Note) -> Document:
-    """Return a memory as it is stored; what has its default is left out."""
+    """Return a note as it is stored; optional fields that are not set are left out."""
     metadata: dict[str, MetadataValue] = {**note.metadata, "kind": note.kind, "created_at": note.created_at}
     if note.tags:
         metadata["tags"] = list(note.tags)

@@ -1,9 +1,10 @@
-"""What a memory is, and what the calls about memories answer with; no I/O."""
+"""The values of notes: what callers hand in, what is stored, and what calls return. No I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
 from aurora_dev.core.types import MetadataValue
@@ -11,37 +12,111 @@ from aurora_dev.core.types import MetadataValue
 Scope: TypeAlias = Literal["project", "user"]
 
 KINDS: Final = ("decision", "pattern", "lesson", "conflict", "convention", "note")
-"""The kinds that Aurora itself knows; any other name of at most 64 characters is one as well."""
+"""The kinds that Aurora itself knows. Any other name of at most 64 characters is allowed, too."""
 DEFAULT_IMPORTANCE: Final = 5
 LEAST_IMPORTANCE: Final = 1
 MOST_IMPORTANCE: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """Something that was learned, as it is stored.
+class NewNote:
+    """A note to remember, as the caller gives it: fields are not checked and credentials are not masked yet.
 
     Attributes:
-        id: Stays the same for as long as it is remembered, whatever is corrected about it.
+        content: The text, at most 32 KiB.
+        kind: ``decision``, ``pattern``, ``lesson``, ``conflict``, ``convention``, ``note``, or any other name of at
+            most 64 characters.
+        tags: Names to filter by.
+        importance: 1 (trivial) to 10 (vital).
+        source: Where it was learned: a person, a link, a file.
+        expires_in: Seconds, or a `timedelta`, after which searches no longer find it; ``None``: never.
+        supersedes: Id or ids of the notes that this one replaces.
+        path: File or folder of the project that the note is about.
+        symbol: Definition that the note is about, as in ``Client.send``.
+        scope: ``user`` stores the note in the user's own store, for all projects.
+        metadata: Further values to store with the note.
+    """
+
+    content: str
+    kind: str = "note"
+    tags: Iterable[str] = ()
+    importance: int = DEFAULT_IMPORTANCE
+    source: str | None = None
+    expires_in: float | timedelta | None = None
+    supersedes: str | Sequence[str] | None = None
+    path: str | None = None
+    symbol: str | None = None
+    scope: Scope = "project"
+    metadata: Mapping[str, MetadataValue] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoteChanges:
+    """Corrections of a note, as the caller gives them; ``None`` leaves a field as it is.
+
+    Attributes:
+        content: The new text; the earlier version stays in the history.
+        kind: The new kind.
+        tags: All tags from now on.
+        importance: 1 (trivial) to 10 (vital).
+        source: Where it was learned; an empty string removes it.
+        expires_in: Seconds from now, or a `timedelta`; 0 makes the note permanent.
+        path: File or folder of the project; an empty string removes the link to code.
+        symbol: Definition; an empty string removes it and keeps the path.
+        metadata: All further values from now on.
+    """
+
+    content: str | None = None
+    kind: str | None = None
+    tags: Iterable[str] | None = None
+    importance: int | None = None
+    source: str | None = None
+    expires_in: float | timedelta | None = None
+    path: str | None = None
+    symbol: str | None = None
+    metadata: Mapping[str, MetadataValue] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoteFilter:
+    """Conditions on notes, as the caller gives them; ``None`` sets no condition.
+
+    Attributes:
+        kinds: Only notes of these kinds.
+        tags: Only notes with at least one of these tags.
+        since: Only notes that were created since then: seconds since the epoch, a `datetime`, or how long ago.
+    """
+
+    kinds: Iterable[str] | None = None
+    tags: Iterable[str] | None = None
+    since: float | datetime | timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A note as it is stored.
+
+    Attributes:
+        id: Stays the same for the life of the note, whatever is corrected.
         content: The text, with credentials masked.
-        kind: What sort of thing it is: ``note``, ``decision``, ``pattern``, ``lesson``, or any other name.
-        tags: Names to find it by.
+        kind: ``note``, ``decision``, ``pattern``, ``lesson``, or any other name.
+        tags: Names to filter by.
         created_at: Seconds since the epoch.
         importance: 1 (trivial) to 10 (vital).
         source: Where it was learned, in the words of whoever said so.
         path: File or folder of the project that it is about: POSIX, relative to the project.
         symbol: Definition in that file, as in ``Client.send``.
         updated_at: When it last changed, in seconds since the epoch.
-        expires_at: When it ends being found, in seconds since the epoch; ``None``: never.
-        supersedes: Ids of the memories that it replaced.
-        superseded_by: Id of the memory that replaced it; it is then found by `Memory.history` only.
+        expires_at: When searches stop finding it, in seconds since the epoch; ``None``: never.
+        supersedes: Ids of the notes that it replaced.
+        superseded_by: Id of the note that replaced it; only `Memory.history` finds it then.
         said: How many times it was remembered.
-        uses: How many times `Memory.recall` gave it; approximate.
-        code_hash: What that code was, for comparing; ``None`` where it is about no code that is there.
-        stale: Why it may no longer hold: the code that it is about has changed or is gone. ``None`` where it is as it
-            was, or is about no code.
-        scope: ``project``, or ``user`` for what is true across the user's projects.
-        metadata: What else was stored with it.
+        uses: How many times `Memory.recall` returned it; approximate.
+        code_hash: Hash of the code when the note was stored; ``None`` where it is about no existing code.
+        stale: Why it may no longer hold: its code has changed or is gone. ``None`` where the code is unchanged or the
+            note is about no code.
+        scope: ``project``, or ``user`` for the user's own store, which all projects share.
+        metadata: Further values that were stored with it.
     """
 
     id: str
@@ -67,16 +142,16 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A memory that probably contradicts another: for the agent to settle, never settled in silence.
+    """An earlier note that a new one probably contradicts. The agent settles it; Aurora never does so silently.
 
     Attributes:
-        id: Of the earlier memory.
+        id: Id of the earlier note.
         content: Its text.
-        reason: Why they seem to contradict each other, for a person: ``says 'never' where this says 'always'``.
-        similarity: How near the two are in meaning, 0..1 (cosine; the share of common words where there are no
-            vectors).
-        kind: Of the earlier memory.
-        scope: Where the earlier memory is.
+        reason: Why the two seem to contradict each other, for a person: ``says 'never' where the earlier one says
+            'always'``.
+        similarity: How near the two are in meaning, 0..1 (cosine; the share of common words without vectors).
+        kind: Kind of the earlier note.
+        scope: Scope of the earlier note.
     """
 
     id: str
@@ -89,12 +164,12 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Remembered(Note):
-    """What `Memory.remember` stored, and what it noticed.
+    """The note that `Memory.remember` stored, with the duplicates and conflicts it found.
 
     Attributes:
-        is_new: Whether there was no memory yet that says the same.
-        duplicates: Ids of memories that say the same; the first is the one that was kept, if there were any.
-        conflicts: Earlier memories that this one probably contradicts, nearest first.
+        is_new: Whether no earlier note says the same.
+        duplicates: Ids of notes that say the same; the first one is the note that was kept.
+        conflicts: Earlier notes that this one probably contradicts, nearest first.
     """
 
     is_new: bool = True
@@ -108,8 +183,8 @@ class NotePage:
 
     Attributes:
         notes: Newest first.
-        next_cursor: Give it to the next call for the next page; ``None`` on the last one.
-        total: How many there are on all pages.
+        next_cursor: Pass it to the next call for the next page; ``None`` on the last page.
+        total: Number of notes on all pages.
     """
 
     notes: tuple[Note, ...]
@@ -119,12 +194,12 @@ class NotePage:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What `Memory.prune` removes, or would.
+    """The notes that `Memory.prune` removed, or would remove.
 
     Attributes:
-        expired: Memories whose time is over.
-        superseded: Memories that were replaced long ago.
-        dry_run: Whether this only says what would be removed.
+        expired: Notes that have expired.
+        superseded: Notes that were superseded long ago.
+        dry_run: Whether nothing was removed.
     """
 
     expired: tuple[Note, ...]
@@ -133,19 +208,19 @@ class Pruned:
 
     @property
     def count(self) -> int:
-        """How many memories these are."""
+        """Number of these notes."""
         return len(self.expired) + len(self.superseded)
 
 
 @dataclass(frozen=True, slots=True)
 class NotesExported:
-    """What `Memory.export_notes` wrote.
+    """The files that `Memory.export_notes` wrote.
 
     Attributes:
         target: The folder or file.
-        files: Paths of the files that hold a memory now, sorted.
-        notes: How many memories they hold.
-        left: Files of memories that are not stored here (any more); they were left alone.
+        files: Paths of the files that hold an exported note, sorted.
+        notes: Number of exported notes.
+        left: Files of notes that are not in the store (any more); they were not changed.
     """
 
     target: str
@@ -156,14 +231,14 @@ class NotesExported:
 
 @dataclass(frozen=True, slots=True)
 class NotesImported:
-    """What `Memory.import_notes` did: ids by what became of them."""
+    """Ids of the notes that `Memory.import_notes` read, by outcome."""
 
     added: tuple[str, ...] = ()
     updated: tuple[str, ...] = ()
     unchanged: tuple[str, ...] = ()
 
-    def with_one(self, id: str, *, is_new: bool) -> NotesImported:
-        """Return the same with one more that was said, again or for the first time."""
-        if is_new:
-            return replace(self, added=(*self.added, id))
-        return replace(self, unchanged=(*self.unchanged, id))
+    def with_remembered(self, stored: Remembered) -> NotesImported:
+        """Return a copy that counts one more note: added where it is new, else unchanged."""
+        if stored.is_new:
+            return replace(self, added=(*self.added, stored.id))
+        return replace(self, unchanged=(*self.unchanged, stored.id))

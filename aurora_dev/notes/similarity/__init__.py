@@ -1,1 +1,1 @@
-"""Which notes say the same, and which contradict each other."""
+"""Comparison of notes: which are near each other, say the same, or contradict each other."""

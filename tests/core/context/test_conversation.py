@@ -1,4 +1,4 @@
-"""What is kept of a conversation."""
+"""Fitting a conversation into its share of the budget."""
 
 from aurora_dev.core.context.conversation import fit_conversation, read_history
 from aurora_dev.core.tokens import TiktokenCounter, count_messages
@@ -14,14 +14,14 @@ HISTORY = [
 ]
 
 
-def test_all_of_it_is_kept_where_it_fits() -> None:
+def test_a_conversation_that_fits_is_kept_whole() -> None:
     kept = fit_conversation(read_history(HISTORY), 10_000, COUNTER)
     assert [message.content for message in kept.messages] == [entry["content"] for entry in HISTORY]
     assert not kept.dropped
     assert not kept.shortened
 
 
-def test_tool_outputs_are_shortened_in_the_middle_before_turns_go() -> None:
+def test_tool_outputs_are_shortened_in_the_middle_before_turns_are_dropped() -> None:
     kept = fit_conversation(read_history(HISTORY), 500, COUNTER)
     assert not kept.dropped
     assert kept.shortened == (2,)
@@ -33,7 +33,7 @@ def test_tool_outputs_are_shortened_in_the_middle_before_turns_go() -> None:
     assert number + output.count("of the output") == 500
 
 
-def test_the_oldest_turns_go_first_and_whole() -> None:
+def test_the_oldest_turns_are_dropped_first_and_whole() -> None:
     for limit in range(0, 400, 5):
         kept = fit_conversation(read_history(HISTORY), limit, COUNTER)
         assert kept.tokens <= limit
@@ -44,13 +44,13 @@ def test_the_oldest_turns_go_first_and_whole() -> None:
     assert fit_conversation(read_history(HISTORY), 20, COUNTER).messages[0].content == "third question"
 
 
-def test_the_cost_covers_both_renderings() -> None:
+def test_the_cost_covers_text_and_messages() -> None:
     kept = fit_conversation(read_history(HISTORY), 10_000, COUNTER)
     assert COUNTER.count("".join(message.as_text for message in kept.messages)) <= kept.tokens
     assert count_messages(COUNTER, [message.as_message for message in kept.messages]) - 3 <= kept.tokens
 
 
-def test_the_messages_of_both_clients_are_read() -> None:
+def test_messages_in_the_formats_of_openai_and_anthropic_are_read() -> None:
     read = read_history(
         [
             {"role": "developer", "content": "be brief"},

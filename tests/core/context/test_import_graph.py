@@ -1,4 +1,4 @@
-"""Imports of many languages, and the files that they mean."""
+"""Imports in many languages, and the files that they lead to."""
 
 import time
 
@@ -55,7 +55,7 @@ def test_imports_are_read(language: str, source: str, expected: list[Import]) ->
 @pytest.mark.parametrize(
     "source", ["import {" * 5_000, "import a\n" * 5_000, "use a::" * 5_000, "\n" * 50_000, "from " * 9_000]
 )
-def test_no_text_takes_long(language: str, source: str) -> None:
+def test_no_text_takes_long_to_parse(language: str, source: str) -> None:
     started = time.process_time()
     imports(source, language)
     assert time.process_time() - started < 2.0
@@ -99,14 +99,14 @@ def test_imports_lead_to_files(files: dict[str, str], edge: tuple[str, str, tupl
     assert graph_of(files)[source] == {target: names}
 
 
-def test_a_module_of_the_standard_library_is_no_file_of_the_project() -> None:
+def test_an_import_of_the_standard_library_is_no_file_of_the_project() -> None:
     depends = graph_of(
         {"a.py": "import json\nfrom os import path\n", "deep/json.py": "x = 1\n", "deep/path.py": "x = 1\n"}
     )
     assert depends["a.py"] == {}
 
 
-def test_a_file_that_has_not_changed_is_not_read_again() -> None:
+def test_an_unchanged_file_is_not_parsed_again() -> None:
     first = [
         Record(
             "1",

@@ -1,4 +1,4 @@
-"""What holds for every context, whatever the items, the budget, the encoding and the script."""
+"""Properties of every context, for any items, budget, encoding and script."""
 
 import random
 import re
@@ -10,12 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aurora_dev.core.context.assembly import Assembly, Pinned, Request
+from aurora_dev.core.context.budget import fit_to_budget
+from aurora_dev.core.context.candidates import make_candidate
 from aurora_dev.core.context.conversation import read_history
+from aurora_dev.core.context.duplicates import near_duplicates
 from aurora_dev.core.context.items import Candidate
 from aurora_dev.core.context.render import PREAMBLE
-from aurora_dev.core.context.select import near_duplicates
-from aurora_dev.core.context.sources import candidate_of
+from aurora_dev.core.context.request import Pinned, Request
 from aurora_dev.core.contracts import TokenCounter
 from aurora_dev.core.text.fencing import safe
 from aurora_dev.core.text.visible import visible_source
@@ -66,29 +67,29 @@ def make_candidates(files: Mapping[str, str], seed: int) -> list[Candidate]:
     made = []
     for path, text in files.items():
         documents = chunk_text(text, path)
-        places = Counter(
-            (path, int(str(d.metadata["start_line"])))
-            for d in documents
-            if d.metadata["start_line"] == d.metadata["end_line"]
+        singles = Counter(
+            (path, d.metadata["start_line"]) for d in documents if d.metadata["start_line"] == d.metadata["end_line"]
         )
-        cut = {place for place, count in places.items() if count > 1}
+        cut = {line for line, count in singles.items() if count > 1}
         for number, document in enumerate(documents):
             metadata = {**document.metadata, "file_hash": "0"}
             relevance = chooser.uniform(0.01, 1.0)
             made.append(
-                candidate_of(f"{path}-{number}", document.content, metadata, relevance, "hit", mask=True, cut_lines=cut)
+                make_candidate(
+                    f"{path}-{number}", document.content, metadata, relevance, "hit", mask=True, cut_lines=cut
+                )
             )
     for number in range(chooser.randint(0, 4)):
         fields = {"kind": chooser.choice(("decision", "lesson", "convention")), "created_at": float(number)}
         content = "\n".join(chooser.choice(LINES) or "x" for _ in range(chooser.randint(1, 5))) + f" {number}"
-        made.append(candidate_of(f"note{number}", content, fields, 0.9 / (1 + number), "note", mask=True))
+        made.append(make_candidate(f"note{number}", content, fields, 0.9 / (1 + number), "note", mask=True))
     made.sort(key=lambda candidate: (-candidate.relevance, candidate.id))
-    gone = near_duplicates(made)
-    return [candidate for candidate in made if candidate not in gone]
+    repeats = near_duplicates(made)
+    return [candidate for candidate in made if candidate not in repeats]
 
 
 def blocks_of(text: str) -> list[tuple[str, str]]:
-    """Read fences as a reader does: a block ends at the first line that is its own fence."""
+    """Return title and content of each block, read as a reader does: it ends at the first line that is its fence."""
     blocks = []
     fence, title = "", ""
     content: list[str] = []
@@ -128,7 +129,7 @@ cases = st.fixed_dictionaries(
 
 @settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(case=cases)
-def test_every_context_keeps_its_promises(case: dict[str, Any]) -> None:
+def test_every_context_keeps_its_guarantees(case: dict) -> None:
     counter = COUNTERS[case["counter"]]
     files = make_files(case["seed"], case["files"])
     request = Request(
@@ -139,7 +140,7 @@ def test_every_context_keeps_its_promises(case: dict[str, Any]) -> None:
         candidates=tuple(make_candidates(files, case["seed"])),
     )
     try:
-        made = Assembly(request, counter).fit()
+        made = fit_to_budget(request, counter)
     except InvalidRequestError as error:
         assert case["pinned"]
         said = re.search(r"take ([\d,]+) tokens", str(error))
@@ -148,25 +149,25 @@ def test_every_context_keeps_its_promises(case: dict[str, Any]) -> None:
         assert needed > case["budget"]
         return
 
-    # The budget holds on what is really sent, counted anew.
+    # The budget holds for the finished text and messages, counted again.
     assert counter.count(made.text) == made.tokens <= case["budget"]
     assert count_messages(counter, made.messages) == made.message_tokens <= case["budget"]
-    # Fences balance: a reader of fences finds exactly the blocks that were written, and the rest is ours.
+    # Fences balance: a reader of fences finds at least the blocks that were written.
     found = blocks_of(made.text)
     written = [item for item in made.items if item.section != "task" and item.level != "pointer"]
     assert len(found) >= len(written)
     assert made.text.startswith(PREAMBLE) == bool(found)
-    # Full as far as what is left would fit: even the shortest pointer takes more than this.
+    # The budget is used: less is left than the shortest pointer takes.
     if made.left_out and case["counter"] != "estimate" and any(item.section != "task" for item in made.items):
         assert case["budget"] - max(made.tokens, made.message_tokens) < 120
-    # No item twice, and no line twice.
+    # No record and no line is shown twice.
     identifiers = [identifier for item in made.items for identifier in item.ids]
     assert len(identifiers) == len(set(identifiers))
     lines = [
         (i.source, n) for i in made.items if "part of a line" not in i.text for a, b in i.shown for n in range(a, b + 1)
     ]
     assert len(lines) == len(set(lines))
-    # Spans reproduce their files.
+    # Blocks reproduce the lines of their files.
     for item in made.items:
         if item.section == "reference" and item.level == "full" and item.shown and "(part" not in item.text:
             start, end = item.shown[0]
@@ -177,23 +178,17 @@ def test_every_context_keeps_its_promises(case: dict[str, Any]) -> None:
                 visible_source(files[item.source]).split("\n")[n - 1] for a, b in item.shown for n in range(a, b + 1)
             ]
             assert [line for line in item.text.split("\n")[1:-2] if line != "…"] == shown
-    # Nothing that hides or drives.
+    # No hidden or control characters.
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]", made.text)
-    # The same input, the same bytes.
-    again = Assembly(request, counter).fit()
-    assert (again.text, again.messages, again.items, again.left_out) == (
-        made.text,
-        made.messages,
-        made.items,
-        made.left_out,
-    )
+    # The same input gives the same context.
+    assert fit_to_budget(request, counter) == made
 
 
 @pytest.mark.parametrize("encoding", ["o200k_base", "cl100k_base"])
 def test_counts_of_items_add_up_to_the_count_of_the_whole(encoding: str) -> None:
     counter = COUNTERS[encoding]
     files = make_files(7, 4)
-    made = Assembly(Request("fix it", 6_000, candidates=tuple(make_candidates(files, 7))), counter).fit()
+    made = fit_to_budget(Request("fix it", 6_000, candidates=tuple(make_candidates(files, 7))), counter)
     pointers = [item for item in made.items if item.level == "pointer"]
     assert not pointers
     assert sum(item.tokens for item in made.items) + counter.count(PREAMBLE) == made.tokens
@@ -201,22 +196,21 @@ def test_counts_of_items_add_up_to_the_count_of_the_whole(encoding: str) -> None
 
 @pytest.mark.parametrize("budget", range(0, 400, 7))
 def test_small_budgets_are_never_exceeded(budget: int) -> None:
-    made = Assembly(
-        Request("fix it", budget, candidates=tuple(make_candidates(make_files(3, 5), 3))), COUNTERS["o200k_base"]
-    ).fit()
+    request = Request("fix it", budget, candidates=tuple(make_candidates(make_files(3, 5), 3)))
+    made = fit_to_budget(request, COUNTERS["o200k_base"])
     assert max(made.tokens, made.message_tokens) <= budget
 
 
-def test_everything_goes_in_where_there_is_room() -> None:
+def test_everything_goes_in_full_if_there_is_room() -> None:
     candidates = make_candidates(make_files(5, 6), 5)
-    made = Assembly(Request("fix it", 50_000, candidates=tuple(candidates)), COUNTERS["o200k_base"]).fit()
-    assert {identifier for item in made.items for identifier in item.ids} == {one.id for one in candidates}
+    made = fit_to_budget(Request("fix it", 50_000, candidates=tuple(candidates)), COUNTERS["o200k_base"])
+    assert {identifier for item in made.items for identifier in item.ids} == {c.id for c in candidates}
     assert not made.left_out
     assert all(item.level == "full" for item in made.items)
 
 
 class Uneven(TokenCounter):
-    """A tokenizer whose counts do not add up: the whole counts more than its parts."""
+    """A tokenizer whose counts do not add up: a text counts more than its parts."""
 
     name = "uneven"
 
@@ -230,11 +224,11 @@ class Uneven(TokenCounter):
 @pytest.mark.parametrize("budget", [0, 1, 20, 60, 200, 1_000, 5_000])
 def test_the_budget_holds_with_a_tokenizer_whose_counts_do_not_add_up(budget: int) -> None:
     candidates = tuple(make_candidates(make_files(11, 5), 11))
-    made = Assembly(Request("fix it", budget, candidates=candidates), Uneven()).fit()
+    made = fit_to_budget(Request("fix it", budget, candidates=candidates), Uneven())
     assert max(Uneven().count(made.text), count_messages(Uneven(), made.messages)) <= budget
 
 
-def test_credentials_are_masked() -> None:
+def test_credentials_in_task_pinned_items_and_history_are_masked() -> None:
     token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
     assert token not in safe(f"key = '{token}'")
     request = Request(
@@ -243,6 +237,5 @@ def test_credentials_are_masked() -> None:
         pinned=(Pinned("pinned 1", token, {}),),
         history=tuple(read_history([{"role": "user", "content": token}])),
     )
-    made = Assembly(request, COUNTERS["o200k_base"]).fit()
-    assert token not in made.text
-    assert token not in str(made.messages)
+    made = fit_to_budget(request, COUNTERS["o200k_base"])
+    assert token not in made.text and token not in str(made.messages)

@@ -1,3 +1,5 @@
+"""Recently changed files: their weights from commits, and the lift of hits in them."""
+
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
@@ -6,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from aurora_dev.core import context_manager
-from aurora_dev.core.context.recency import Recency, lifted, recency_of
+from aurora_dev.core.context.recency import Recency, lift_recent, recency_of
 from aurora_dev.core.context_manager import ContextManager
-from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.types import Document
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
@@ -20,32 +21,32 @@ def commit(number: int, *files: str) -> dict[str, object]:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[VectorStore]:
-    opened = VectorStore(FAISSLocalStore(tmp_path), embedder=HashingEmbedder(), reranker="none")
+    opened = VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker="none")
     yield opened
     await opened.close()
 
 
-def test_the_newest_commit_counts_most_whatever_the_order_of_records() -> None:
+def test_the_newest_commit_counts_most_in_any_order_of_records() -> None:
     commits = [commit(2, "b.py"), commit(3, "a.py"), commit(1, "a.py", "c.py")]
     weights = recency_of(commits)
     assert weights == recency_of(reversed(commits))
     assert weights["a.py"] == 1.0 > weights["b.py"] > weights["c.py"] > 0.0
 
 
-def test_a_commit_of_very_many_files_says_nothing_about_any() -> None:
+def test_a_commit_of_very_many_files_is_ignored() -> None:
     weights = recency_of([commit(2, *(f"f{n}.py" for n in range(30))), commit(1, "a.py")])
     assert weights == {"a.py": 1.0}
 
 
 def test_a_lift_keeps_the_best_at_one_and_changes_the_order_of_near_equals() -> None:
     hits = [("old.py", 1.0), ("new.py", 0.95), ("far.py", 0.2)]
-    assert lifted(hits, {"new.py": 1.0}, 0.0) == [1.0, 0.95, 0.2]
-    old, new, far = lifted(hits, {"new.py": 1.0}, 0.2)
+    assert lift_recent(hits, {"new.py": 1.0}, 0.0) == [1.0, 0.95, 0.2]
+    old, new, far = lift_recent(hits, {"new.py": 1.0}, 0.2)
     assert new == 1.0 > old > far
-    assert lifted([], {}, 0.5) == []
+    assert lift_recent([], {}, 0.5) == []
 
 
-async def test_what_commits_say_is_read_again_when_the_store_has_changed(store: VectorStore) -> None:
+async def test_commits_are_read_again_when_the_store_has_changed(store: VectorStore) -> None:
     recency = Recency()
     assert await recency.get(store) == {}
     metadata = commit(1, "a.py")
@@ -54,7 +55,7 @@ async def test_what_commits_say_is_read_again_when_the_store_has_changed(store: 
     assert await recency.get(store) is await recency.get(store)
 
 
-async def test_of_equal_hits_a_context_prefers_the_file_that_was_changed_lately(
+async def test_a_context_prefers_the_recently_changed_file_among_equal_hits(
     store: VectorStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(context_manager, "RECENT_LIFT", 0.5)

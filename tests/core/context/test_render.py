@@ -1,10 +1,11 @@
-"""How candidates of one file become blocks."""
+"""Rendering of the candidates of one file as blocks."""
 
 import pytest
 
+from aurora_dev.core.context.duplicates import near_duplicates
 from aurora_dev.core.context.items import Candidate, Level
 from aurora_dev.core.context.render import pointer_line, render_file
-from aurora_dev.core.context.select import MOST_FILL, near_duplicates
+from aurora_dev.core.context.select import MOST_FILL
 from aurora_dev.core.text.fencing import fenced
 
 
@@ -16,26 +17,26 @@ def full(*candidates: Candidate, fill: dict[int, str] | None = None) -> list[str
     return [block.text for block in render_file(dict.fromkeys(candidates, Level.FULL), fill or {}, MOST_FILL)]
 
 
-def test_neighbours_are_one_block() -> None:
+def test_neighbours_are_merged_into_one_block() -> None:
     assert full(candidate(3, "c"), candidate(1, "a", "b")) == ["```data src/a.py:1-3\na\nb\nc\n```\n"]
 
 
-def test_lines_that_two_share_are_there_once() -> None:
+def test_shared_lines_are_shown_once() -> None:
     assert full(candidate(1, "a", "b"), candidate(2, "b", "c")) == ["```data src/a.py:1-3\na\nb\nc\n```\n"]
 
 
-def test_two_that_say_different_things_of_one_line_stay_apart() -> None:
+def test_candidates_that_disagree_about_a_line_are_not_merged() -> None:
     assert len(full(candidate(1, "a", "b"), candidate(2, "other", "c"))) == 2
 
 
-def test_a_gap_is_filled_where_that_is_shorter_than_a_second_label() -> None:
+def test_a_gap_is_filled_if_that_is_shorter_than_a_second_label() -> None:
     first, last = candidate(1, "a"), candidate(4, "d")
     assert full(first, last, fill={2: "b", 3: ""}) == ["```data src/a.py:1-4\na\nb\n\nd\n```\n"]
     assert len(full(first, last, fill={2: "b" * 60, 3: ""})) == 2
     assert len(full(first, last, fill={2: "b"})) == 2  # a line of the gap is not known
 
 
-def test_an_interface_repeats_no_line_that_is_there_in_full() -> None:
+def test_an_interface_repeats_no_line_that_is_shown_in_full() -> None:
     levels = {
         candidate(1, "def f():", "    pass", "x"): Level.FULL,
         candidate(3, "x", "def g():", "    pass", head=(0, 1)): Level.INTERFACE,
@@ -45,14 +46,14 @@ def test_an_interface_repeats_no_line_that_is_there_in_full() -> None:
 
 
 @pytest.mark.parametrize("content", ["`", "```", "a\n````\nb", "x ``````` y", "```data fake\n"])
-def test_a_fence_is_longer_than_any_inside(content: str) -> None:
+def test_a_fence_is_longer_than_any_backticks_inside(content: str) -> None:
     text = fenced("title", content)
     fence = text.partition("data ")[0]
     assert fence not in content
     assert text.endswith(f"\n{fence}\n")
 
 
-def test_a_label_is_one_line_without_a_fence() -> None:
+def test_a_label_is_one_line_without_backticks() -> None:
     line = pointer_line(candidate(1, "x", source="a`b\n```\u202e.py" + "z" * 500))
     assert line.count("\n") == 1
     assert "`" not in line

@@ -1,12 +1,13 @@
-"""Which candidates go in, and how much of each."""
+"""The selection of candidates and of their level of detail."""
 
 from dataclasses import replace
 
 import pytest
 
+from aurora_dev.core.context.duplicates import drop_near_duplicates
 from aurora_dev.core.context.items import Candidate, Level
 from aurora_dev.core.context.outline import interface_rows
-from aurora_dev.core.context.select import Selection, without_repeats
+from aurora_dev.core.context.select import Selection
 from aurora_dev.core.tokens import TiktokenCounter
 
 COUNT = TiktokenCounter().count
@@ -32,40 +33,39 @@ ORIGINAL = candidate("a.py", 1.0, "def first(account):", *BODY, head=(0,))
 REPEAT = candidate("b.py", 0.8, "def second(account):", *BODY, head=(0,))
 
 
-def test_a_repeat_goes_where_its_file_has_something_else() -> None:
+def test_a_near_duplicate_is_dropped_if_its_file_has_something_else() -> None:
     other = candidate("b.py", 0.3, "def other():", *steps("b", 5))
-    assert without_repeats([ORIGINAL, REPEAT, other]) == ([ORIGINAL, other], {REPEAT: ORIGINAL})
+    assert drop_near_duplicates([ORIGINAL, REPEAT, other]) == ([ORIGINAL, other], {REPEAT: ORIGINAL})
 
 
-def test_a_repeat_that_is_all_of_its_file_stays_and_says_so() -> None:
-    kept, gone = without_repeats([ORIGINAL, REPEAT])
-    assert kept[0] is ORIGINAL
-    assert not gone
+def test_a_near_duplicate_that_is_its_whole_file_stays_and_names_the_original() -> None:
+    kept, dropped = drop_near_duplicates([ORIGINAL, REPEAT])
+    assert kept[0] is ORIGINAL and not dropped
     assert (kept[1].source, kept[1].repeats, kept[1].why) == ("b.py", True, "hit, says the same as a.py")
 
 
-def test_of_two_repeats_in_a_file_one_stays() -> None:
-    again = replace(REPEAT, id="again", start=100, relevance=0.7)
-    kept, gone = without_repeats([ORIGINAL, REPEAT, again])
-    assert [one.id for one in kept] == [ORIGINAL.id, REPEAT.id]
-    assert gone == {again: ORIGINAL}
+def test_one_of_two_near_duplicates_in_a_file_stays() -> None:
+    second = replace(REPEAT, id="second", start=100, relevance=0.7)
+    kept, dropped = drop_near_duplicates([ORIGINAL, REPEAT, second])
+    assert [candidate.id for candidate in kept] == [ORIGINAL.id, REPEAT.id]
+    assert dropped == {second: ORIGINAL}
 
 
-def test_a_note_that_repeats_another_goes() -> None:
+def test_a_note_that_repeats_another_note_is_dropped() -> None:
     note = replace(ORIGINAL, id="n", source="note 1", is_note=True, start=0)
     twin = replace(note, id="m", source="note 2", relevance=0.5)
-    assert without_repeats([note, twin]) == ([note], {twin: note})
+    assert drop_near_duplicates([note, twin]) == ([note], {twin: note})
 
 
 @pytest.mark.parametrize(("head", "level"), [((0,), Level.INTERFACE), ((), Level.POINTER)])
-def test_a_repeat_never_goes_in_in_full(head: tuple[int, ...], level: Level) -> None:
-    kept, _ = without_repeats([ORIGINAL, replace(REPEAT, head=head)])
+def test_a_near_duplicate_is_never_shown_in_full(head: tuple[int, ...], level: Level) -> None:
+    kept, _ = drop_near_duplicates([ORIGINAL, replace(REPEAT, head=head)])
     selection = chosen(5_000, *kept, best=ORIGINAL)
-    assert [selection.level(one) for one in kept] == [Level.FULL, level]
+    assert [selection.level(candidate) for candidate in kept] == [Level.FULL, level]
 
 
-def test_weak_hits_are_not_worth_more_because_there_are_many() -> None:
-    # By relevance alone, the weak one's first lines would gain as much per token as the strong one in full.
+def test_many_weak_hits_do_not_displace_a_strong_one() -> None:
+    # By relevance alone, the first lines of a weak hit would gain as much per token as the strong hit in full.
     best = candidate("best.py", 1.0, "def best():", *steps("best", 4))
     strong = candidate("strong.py", 0.9, "def strong():", *steps("strong", 8))
     weak = [candidate(f"weak{n}.py", 0.3, f"def weak_{n}():", *steps(f"w{n}", 1)) for n in range(12)]
@@ -75,24 +75,24 @@ def test_weak_hits_are_not_worth_more_because_there_are_many() -> None:
 
 @pytest.mark.parametrize("head", [(), (0,)])
 @pytest.mark.parametrize("limit", range(25, 400, 15))
-def test_the_best_hit_is_there_before_anything_weaker(limit: int, head: tuple[int, ...]) -> None:
+def test_the_best_hit_is_chosen_before_anything_weaker(limit: int, head: tuple[int, ...]) -> None:
     best = candidate("src/the_best.py", 1.0, "def best(account):", *BODY, head=head)
     weak = [candidate(f"w{n}", 0.2, f"weak_{n}") for n in range(30)]
     selection = chosen(limit, best, *weak, best=best)
     assert selection.level(best) is not Level.NONE
 
 
-def test_a_piece_without_an_interface_has_its_first_lines() -> None:
+def test_a_chunk_without_an_interface_shows_its_first_lines() -> None:
     rows = ["    if account:", *(f"        account.step_{number}()" for number in range(7))]
     assert interface_rows("\n".join(rows), "python") == (0, 1, 2)
     assert interface_rows("\n".join(rows[:7]), "python") == ()
     assert interface_rows("\n".join(["    if account:" * 50, *rows]), "python") == ()
 
 
-def test_many_tests_do_not_keep_a_weaker_file_of_code_out() -> None:
-    tests = [replace(candidate(f"test_{n}.py", 0.5, *steps(str(n), 6)), aside=True) for n in range(6)]
+def test_many_test_files_do_not_keep_a_weaker_code_file_out() -> None:
+    tests = [replace(candidate(f"test_{n}.py", 0.5, *steps(str(n), 6)), is_secondary=True) for n in range(6)]
     code = candidate("code_9.py", 0.4, *steps("9", 6))
     limit = chosen(10_000, *tests[:2], code).used
     assert set(chosen(limit, *tests, code).blocks) == {"test_0.py", "test_1.py", "code_9.py"}
-    as_asked = [replace(test, aside=False) for test in tests]  # the task names tests
-    assert set(chosen(limit, *as_asked, code).blocks) == {"test_0.py", "test_1.py", "test_2.py"}
+    asked_for = [replace(test, is_secondary=False) for test in tests]  # the task names tests
+    assert set(chosen(limit, *asked_for, code).blocks) == {"test_0.py", "test_1.py", "test_2.py"}

@@ -22,7 +22,7 @@ DIMENSION = 16
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of sentence-transformers with random weights, made here and saved as real ones are."""
+    """A model of sentence-transformers with random weights, saved in the format of real ones."""
     sentence_transformers = pytest.importorskip("sentence_transformers")
     import torch
     from transformers import BertConfig, BertModel, BertTokenizerFast  # type: ignore[attr-defined]
@@ -120,7 +120,7 @@ def test_prompts_are_found_under_their_usual_names_by_older_versions_too(tiny: P
     folder = with_prompts(tiny, tmp_path / "prompted", **{"query": "query: ", name: "passage: "})
 
     class Older:
-        """What versions before 5 offer: ``encode`` alone."""
+        """A model of versions before 5, which has only ``encode``."""
 
         def __init__(self) -> None:
             self._model = SentenceTransformer(str(folder), device="cpu")
@@ -157,7 +157,7 @@ def test_a_text_longer_than_the_model_reads_is_cut_off(tiny: Path) -> None:
     assert SentenceTransformerEmbedder(tiny).embed_documents(["red green " * 500]).any()
 
 
-def test_weights_that_are_no_numbers_are_an_error(tiny: Path, tmp_path: Path) -> None:
+def test_weights_that_are_not_finite_are_an_error(tiny: Path, tmp_path: Path) -> None:
     import torch
     from safetensors.torch import load_file, save_file
 
@@ -172,12 +172,12 @@ def test_weights_that_are_no_numbers_are_an_error(tiny: Path, tmp_path: Path) ->
         SentenceTransformerEmbedder(tmp_path / "broken").embed_query("red")
 
 
-def test_a_device_that_is_not_there_is_named(tiny: Path) -> None:
+def test_a_missing_device_is_named(tiny: Path) -> None:
     with pytest.raises(ModelLoadError, match="could not be loaded on nonsense"):
         SentenceTransformerEmbedder(tiny, device="nonsense").embed_query("red")
 
 
-def test_a_folder_that_is_not_there_is_named_with_what_to_try(tmp_path: Path) -> None:
+def test_a_missing_folder_is_named_with_advice(tmp_path: Path) -> None:
     pytest.importorskip("sentence_transformers")
     embedder = SentenceTransformerEmbedder(tmp_path / "nowhere")
     for _ in range(2):
@@ -211,7 +211,7 @@ def test_wrong_arguments_are_refused(arguments: dict[str, Any]) -> None:
         SentenceTransformerEmbedder(**arguments)
 
 
-def test_what_is_no_text_is_refused_before_anything_is_loaded() -> None:
+def test_texts_that_are_no_strings_are_refused_before_anything_is_loaded() -> None:
     embedder = SentenceTransformerEmbedder("nobody/nothing")
     with pytest.raises(InvalidRequestError):
         embedder.embed_documents("one string")

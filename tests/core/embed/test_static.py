@@ -69,7 +69,7 @@ def real_bags(tokenizer: Any, texts: list[str]) -> list[Counter[int]]:
 
 
 def reference(folder: Path, texts: list[str]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """What the format means, written down plainly: the normalised mean of the scaled vectors of the known tokens."""
+    """A plain implementation of the format: the normalised mean of the scaled vectors of the known tokens."""
     from safetensors.numpy import load_file
 
     tensors = load_file(folder / "model.safetensors")
@@ -224,7 +224,7 @@ def test_a_lone_surrogate_does_not_fail(embedder: StaticEmbedder) -> None:
     assert np.isfinite(embedder.embed_documents(["broken \ud800 name", "\udcff"])).all()
 
 
-def test_rows_do_not_depend_on_what_is_embedded_with_them(embedder: StaticEmbedder) -> None:
+def test_rows_do_not_depend_on_the_other_texts(embedder: StaticEmbedder) -> None:
     texts = [f"{SAMPLES[number % len(SAMPLES)]} {number}" for number in range(150)]
     together = embedder.embed_documents(texts)
     alone = np.stack([embedder.embed_query(text) for text in texts])
@@ -248,7 +248,7 @@ def test_threads_share_an_embedder() -> None:
 
 
 @pytest.mark.parametrize("texts", ["one string", [b"bytes"], [None]])
-def test_what_is_no_list_of_strings_is_refused(embedder: StaticEmbedder, texts: Any) -> None:
+def test_anything_but_a_list_of_strings_is_refused(embedder: StaticEmbedder, texts: Any) -> None:
     with pytest.raises(InvalidRequestError, match="list of strings"):
         embedder.embed_documents(texts)
 
@@ -260,7 +260,7 @@ def test_a_copy_elsewhere_has_the_same_fingerprint_and_its_own_name(tmp_path: Pa
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json", "config.json"])
-def test_a_damaged_file_is_refused_with_what_to_do(tmp_path: Path, file: str) -> None:
+def test_a_damaged_file_is_refused_with_advice(tmp_path: Path, file: str) -> None:
     folder = copied(tmp_path / "model")
     data = bytearray((folder / file).read_bytes())
     data[len(data) // 2] ^= 1
@@ -330,6 +330,6 @@ def test_every_form_of_the_format_is_read(tmp_path: Path, tensors: dict[str, Any
         ({"embeddings": TABLE, "codebook": np.ones(3)}, "unknown meaning: codebook"),
     ],
 )
-def test_tensors_that_make_no_sense_are_refused(tmp_path: Path, tensors: dict[str, Any], why: str) -> None:
+def test_invalid_tensors_are_refused(tmp_path: Path, tensors: dict[str, Any], why: str) -> None:
     with pytest.raises(ModelLoadError, match=why):
         StaticEmbedder(write_model(tmp_path / "model", **tensors))

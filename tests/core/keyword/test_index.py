@@ -1,3 +1,5 @@
+"""The keyword index: agreement with the BM25 formula, snapshots on disk, and searches during changes."""
+
 from __future__ import annotations
 
 import math
@@ -27,7 +29,7 @@ Documents = dict[int, dict[str, float]]
 def oracle(
     documents: Documents, query: Mapping[str, float], top_k: int, allowed: Iterable[int] | None = None
 ) -> list[tuple[int, float]]:
-    """BM25 as the formula reads, one document after the other."""
+    """Return what BM25 gives, computed from the formula one document after the other."""
     lengths = {
         row: sum(frequency for term, frequency in terms.items() if not term.startswith("def:"))
         for row, terms in documents.items()
@@ -89,13 +91,7 @@ CHANGE = st.one_of(
     allowed=st.one_of(st.none(), st.lists(ROWS, max_size=20)),
     buffered=st.sampled_from([1, 3, 256]),
 )
-def test_after_any_changes_it_agrees_with_the_formula(
-    changes: list[tuple[str, Any]],
-    query: dict[str, float],
-    top_k: int,
-    allowed: list[int] | None,
-    buffered: int,
-) -> None:
+def test_the_index_agrees_with_the_formula_after_any_changes(changes, query, top_k, allowed, buffered) -> None:
     documents: Documents = {}
     index = KeywordIndex()
     with pytest.MonkeyPatch.context() as patch:
@@ -124,7 +120,7 @@ def random_documents(count: int, seed: int, words: int = 400) -> Documents:
 QUERIES = [{"w1": 1.0}, {"w1": 1.0, "w7": 0.5, "w30": 2.0}, {"w399": 1.0, "w2": 1.0}, {"unknown": 1.0}]
 
 
-def test_segments_buffers_and_dead_documents_give_what_a_rebuild_gives_bit_for_bit() -> None:
+def test_a_changed_index_gives_bit_for_bit_the_results_of_a_rebuilt_one() -> None:
     documents = random_documents(3000, seed=1)
     chance = random.Random(2)
     index = KeywordIndex()
@@ -133,10 +129,10 @@ def test_segments_buffers_and_dead_documents_give_what_a_rebuild_gives_bit_for_b
     index.add(rows[:1500], [documents[row] for row in rows[:1500]])
     for row in rows[1500:]:
         index.add([row], [documents[row]])
-    gone = rows[::5]
-    for row in gone:
+    removed = rows[::5]
+    for row in removed:
         index.remove([row, -7])
-    for row in gone:
+    for row in removed:
         del documents[row]
     rebuilt = KeywordIndex()
     rebuilt.add(list(documents), list(documents.values()))
@@ -149,7 +145,7 @@ def test_segments_buffers_and_dead_documents_give_what_a_rebuild_gives_bit_for_b
             assert scores.tolist() == expected_scores.tolist()
 
 
-def test_equal_scores_stand_in_the_order_of_rows_across_segments_and_the_cut() -> None:
+def test_equal_scores_are_in_the_order_of_rows_across_segments_and_at_the_cut() -> None:
     index = KeywordIndex()
     rows = list(range(900, 0, -1))
     index.add(rows[:600], [{"same": 1.0}] * 600)
@@ -160,7 +156,7 @@ def test_equal_scores_stand_in_the_order_of_rows_across_segments_and_the_cut() -
     assert len(set(scores.tolist())) == 1
 
 
-def test_a_filter_applies_before_the_cut() -> None:
+def test_a_filter_is_applied_before_top_k() -> None:
     index = KeywordIndex()
     index.add(range(1000), [{"a": float(1 + row % 7)} for row in range(1000)])
     worst = [row for row in range(1000) if row % 7 == 0]
@@ -171,14 +167,14 @@ def test_a_filter_applies_before_the_cut() -> None:
 
 
 @pytest.mark.parametrize("others", [0, 1000])
-def test_definitions_do_not_count_to_the_length(others: int) -> None:
+def test_definitions_do_not_count_towards_the_length(others: int) -> None:
     index = KeywordIndex()
     index.add(range(others + 2), [{"a": 1.0, "def:a": 50.0}, {"a": 1.0}, *[{"b": 1.0}] * others])
     _, scores = index.search({"a": 1.0}, 5)
     assert scores[0] == scores[1]
 
 
-def test_a_row_that_is_added_again_is_replaced() -> None:
+def test_adding_a_row_again_replaces_it() -> None:
     index = KeywordIndex()
     index.add([5, 5], [{"first": 1.0}, {"second": 1.0}])
     assert len(index) == 1
@@ -188,17 +184,17 @@ def test_a_row_that_is_added_again_is_replaced() -> None:
     assert index.search({"third": 1.0}, 5)[0].tolist() == [5]
 
 
-@pytest.mark.parametrize("senseless", [0.0, -1.0, math.nan, math.inf, 1e300, 1e-300])
-def test_senseless_weights_are_left_out_of_documents_and_queries(senseless: float) -> None:
+@pytest.mark.parametrize("weight", [0.0, -1.0, math.nan, math.inf, 1e300, 1e-300])
+def test_weights_out_of_range_are_ignored_in_documents_and_queries(weight: float) -> None:
     index = KeywordIndex()
-    index.add([1], [{"a": senseless, "b": 1.0}])
-    index.add(range(2, 400), [{"a": senseless}] * 398)
+    index.add([1], [{"a": weight, "b": 1.0}])
+    index.add(range(2, 400), [{"a": weight}] * 398)
     assert index.search({"a": 1.0}, 5)[0].tolist() == []
-    assert index.search({"b": senseless}, 5)[0].tolist() == []
-    assert index.search({"b": 1.0, "a": senseless}, 5)[0].tolist() == [1]
+    assert index.search({"b": weight}, 5)[0].tolist() == []
+    assert index.search({"b": 1.0, "a": weight}, 5)[0].tolist() == [1]
 
 
-def test_what_cannot_be_added_leaves_nothing_behind() -> None:
+def test_a_refused_addition_changes_nothing() -> None:
     index = KeywordIndex()
     index.add([1], [{"a": 1.0}])
     with pytest.raises(ValueError, match="nothing was added"):
@@ -211,7 +207,7 @@ def test_what_cannot_be_added_leaves_nothing_behind() -> None:
     assert len(index) == 2
 
 
-def test_an_empty_index_an_empty_query_and_no_places_find_nothing() -> None:
+def test_an_empty_index_an_empty_query_and_top_k_0_find_nothing() -> None:
     index = KeywordIndex()
     assert len(index) == 0
     assert index.search({"a": 1.0}, 5)[0].tolist() == []
@@ -228,7 +224,7 @@ def test_an_empty_index_an_empty_query_and_no_places_find_nothing() -> None:
     assert index.search({"a": 1.0}, 5)[0].tolist() == []
 
 
-def test_a_snapshot_comes_back_with_its_header_and_can_be_changed(tmp_path: Path) -> None:
+def test_a_loaded_snapshot_has_its_header_and_can_be_changed(tmp_path: Path) -> None:
     documents = random_documents(700, seed=3)
     index = KeywordIndex()
     index.add(list(documents)[:400], list(documents.values())[:400])
@@ -261,7 +257,7 @@ def test_an_index_without_documents_can_be_saved(tmp_path: Path) -> None:
     assert loaded.search({"a": 1.0}, 1)[0].tolist() == [1]
 
 
-def test_a_snapshot_is_read_alike_by_another_process(tmp_path: Path) -> None:
+def test_another_process_reads_the_same_snapshot(tmp_path: Path) -> None:
     index = KeywordIndex()
     index.add([7, 8], [{"über": 1.0, "x": 2.0}, {"x": 1.0}])
     index.save(tmp_path / "k", {"a": 1})
@@ -287,9 +283,9 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-def test_any_flipped_byte_is_noticed(snapshot: bytes, tmp_path: Path) -> None:
+def test_any_changed_byte_is_detected(snapshot: bytes, tmp_path: Path) -> None:
     path = tmp_path / "k"
-    for position in [*range(300), *range(300, len(snapshot), 7)]:  # 7: every byte of an array's items has its turn
+    for position in [*range(300), *range(300, len(snapshot), 7)]:  # steps of 7 reach every byte of the array items
         damaged = bytearray(snapshot)
         damaged[position] ^= 0x41
         path.write_bytes(damaged)
@@ -297,7 +293,7 @@ def test_any_flipped_byte_is_noticed(snapshot: bytes, tmp_path: Path) -> None:
             KeywordIndex.load(path)
 
 
-def test_every_shorter_or_longer_file_is_noticed(snapshot: bytes, tmp_path: Path) -> None:
+def test_a_truncated_or_extended_file_is_detected(snapshot: bytes, tmp_path: Path) -> None:
     path = tmp_path / "k"
     lengths = [*range(200), *range(200, len(snapshot), 37), len(snapshot) - 1]
     for content in [
@@ -312,7 +308,7 @@ def test_every_shorter_or_longer_file_is_noticed(snapshot: bytes, tmp_path: Path
             KeywordIndex.load(path)
 
 
-def test_a_snapshot_of_other_terms_or_another_format_is_refused(
+def test_a_snapshot_with_other_terms_or_another_format_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "k"
@@ -326,12 +322,12 @@ def test_a_snapshot_of_other_terms_or_another_format_is_refused(
             KeywordIndex.load(path)
 
 
-def test_a_missing_snapshot_is_no_damage(tmp_path: Path) -> None:
+def test_a_missing_snapshot_raises_file_not_found(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         KeywordIndex.load(tmp_path / "none")
 
 
-def test_a_save_that_fails_keeps_the_earlier_snapshot_and_leaves_no_litter(
+def test_a_failed_save_keeps_the_earlier_snapshot_and_leaves_no_temporary_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "k"
@@ -353,7 +349,7 @@ def test_a_save_that_fails_keeps_the_earlier_snapshot_and_leaves_no_litter(
     assert index.search({"a": 1.0}, 5)[0].tolist() == [1, 2]
 
 
-def test_searches_during_changes_see_whole_documents_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_searches_during_changes_see_only_whole_documents(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keyword_index, "_BUFFER_DOCUMENTS", 8)  # many flushes and merges
     index = KeywordIndex()
     index.add([0], [{"always": 1.0, "left": 1.0, "right": 1.0}])
@@ -369,10 +365,10 @@ def test_searches_during_changes_see_whole_documents_only(monkeypatch: pytest.Mo
                 found = rows.tolist()
                 if 0 not in found or len(set(found)) != len(found) or not np.isfinite(scores).all():
                     wrong.append((found, scores))
-                if len(set(np.round(scores, 4).tolist())) > 1:  # all documents are alike, half of one would differ
+                if len(set(np.round(scores, 4).tolist())) > 1:  # all documents are equal, so half of one would differ
                     wrong.append(scores)
                 searches += 1
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the test has to hear of it from another thread
+        except BaseException as error:  # report any failure of this thread to the test
             wrong.append(error)
 
     threads = [threading.Thread(target=search) for _ in range(3)]
@@ -408,24 +404,24 @@ def test_a_definition_is_found_first_in_every_style_and_by_its_parts(query: str)
     assert rows.tolist()[:2] == [1, 2] if query != "user id" else set(rows.tolist()) == {1, 2}
 
 
-def test_speed_stays_in_the_order_of_magnitude_that_was_measured() -> None:
+def test_speed_stays_within_the_measured_order_of_magnitude() -> None:
     documents = random_documents(5000, seed=6, words=20_000)
     started = time.perf_counter()
     index = KeywordIndex()
     index.add(list(documents), list(documents.values()))
-    assert time.perf_counter() - started < 3.0  # 0.05 s where it was written
+    assert time.perf_counter() - started < 3.0  # measured: 0.05 s
     started = time.perf_counter()
     for _ in range(50):
         index.search({"w1": 1.0, "w2": 1.0, "w3": 1.0}, 50)
-    assert time.perf_counter() - started < 1.5  # 0.01 s
+    assert time.perf_counter() - started < 1.5  # measured: 0.01 s
     started = time.perf_counter()
     for row in range(300):
         index.add([-1 - row], [{"w1": 1.0}])
-    assert time.perf_counter() - started < 3.0  # 0.02 s
+    assert time.perf_counter() - started < 3.0  # measured: 0.02 s
 
 
 @pytest.mark.parametrize("top_k", [1, 3, 30, 200])
-def test_of_many_documents_cut_to_few_none_is_missed(top_k: int) -> None:
+def test_a_small_top_k_of_many_documents_misses_none(top_k: int) -> None:
     chance = np.random.default_rng(7)
     frequencies = chance.uniform(0.5, 9.0, 3001).tolist()
     index = KeywordIndex()

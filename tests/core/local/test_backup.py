@@ -1,4 +1,4 @@
-"""Backups of a local store in use, and their way back."""
+"""Backing up and restoring a local store while it is in use."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_backup_holds_everything_and_is_one_private_file(
 def test_a_backup_made_while_others_write_is_one_commit(
     store: FAISSLocalStore, other: FAISSLocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_backup, "_PAGES_AT_ONCE", 4)
+    monkeypatch.setattr(sqlite_backup, "_BATCH_PAGES", 4)
     fill(store, range(2_000))
     stop = threading.Event()
     versions: list[int] = [0]
@@ -116,9 +116,7 @@ def test_a_backup_made_while_others_write_is_one_commit(
     assert other.count("n") == 2_000
 
 
-def test_a_restore_replaces_everything_under_the_eyes_of_another_process(
-    store: FAISSLocalStore, tmp_path: Path
-) -> None:
+def test_a_restore_replaces_everything_for_another_open_store_too(store: FAISSLocalStore, tmp_path: Path) -> None:
     fill(store, range(50))
     store.back_up(tmp_path / "backup.db")
     before = contents(store)
@@ -142,7 +140,7 @@ def test_a_restore_replaces_everything_under_the_eyes_of_another_process(
     reader.close()
 
 
-def test_what_is_written_after_a_restore_is_found(store: FAISSLocalStore, tmp_path: Path) -> None:
+def test_a_write_after_a_restore_is_found(store: FAISSLocalStore, tmp_path: Path) -> None:
     fill(store, range(20))
     store.back_up(tmp_path / "backup.db")
     store.write("n", [record("lost", "giraffe")])
@@ -163,7 +161,9 @@ def test_a_copy_by_sqlite_itself_can_be_restored(
     assert contents(other) == contents(store)
 
 
-def test_stale_vectors_stay_stale(store: FAISSLocalStore, other: FAISSLocalStore, tmp_path: Path) -> None:
+def test_vectors_of_an_earlier_embedder_stay_invalid(
+    store: FAISSLocalStore, other: FAISSLocalStore, tmp_path: Path
+) -> None:
     fill(store, range(5))
     store.set_embedder(OTHER_EMBEDDER)
     store.back_up(tmp_path / "backup.db")
@@ -174,7 +174,7 @@ def test_stale_vectors_stay_stale(store: FAISSLocalStore, other: FAISSLocalStore
 
 
 @pytest.mark.parametrize("damage", ["cut", "garbled", "other program", "newer", "folder", "missing", "itself"])
-def test_what_is_no_backup_changes_nothing(store: FAISSLocalStore, tmp_path: Path, damage: str) -> None:
+def test_a_file_that_is_not_a_backup_changes_nothing(store: FAISSLocalStore, tmp_path: Path, damage: str) -> None:
     fill(store, range(500))
     before = contents(store)
     file = tmp_path / "backup.db"
@@ -207,7 +207,7 @@ def test_what_is_no_backup_changes_nothing(store: FAISSLocalStore, tmp_path: Pat
     assert contents(store) == before
 
 
-def test_a_restore_that_does_not_fit_changes_nothing(store: FAISSLocalStore, tmp_path: Path) -> None:
+def test_a_restore_beyond_the_size_limit_changes_nothing(store: FAISSLocalStore, tmp_path: Path) -> None:
     store.write("n", [record(f"r{i:05}", "x" * 2_000) for i in range(2_000)])
     store.back_up(tmp_path / "backup.db")
     with closing(FAISSLocalStore(tmp_path / "small", max_bytes=1 << 20)) as small:
@@ -218,12 +218,12 @@ def test_a_restore_that_does_not_fit_changes_nothing(store: FAISSLocalStore, tmp
 
 
 @pytest.mark.parametrize("name", ["", "memory.db", "memory.db-wal"])
-def test_a_backup_never_goes_over_the_store(store: FAISSLocalStore, name: str) -> None:
+def test_a_backup_never_overwrites_the_store(store: FAISSLocalStore, name: str) -> None:
     with pytest.raises(InvalidRequestError):
         store.back_up(store.path / name)
 
 
-def test_a_backup_that_cannot_be_written_leaves_nothing(store: FAISSLocalStore, tmp_path: Path) -> None:
+def test_a_failed_backup_leaves_no_file(store: FAISSLocalStore, tmp_path: Path) -> None:
     with pytest.raises(StoreUnwritableError, match="the store is untouched"):
         store.back_up(tmp_path / "nowhere" / "backup.db")
     (tmp_path / "old").mkdir()
@@ -236,7 +236,7 @@ def test_a_backup_that_cannot_be_written_leaves_nothing(store: FAISSLocalStore, 
     assert list((tmp_path / "old").iterdir()) == []
 
 
-def test_a_damaged_store_gives_no_backup(store: FAISSLocalStore, tmp_path: Path) -> None:
+def test_a_damaged_store_is_not_backed_up(store: FAISSLocalStore, tmp_path: Path) -> None:
     store.write("n", [record(f"r{i:05}", "x" * 3_000) for i in range(400)])
     store.close()
     file = store.path / "memory.db"
@@ -282,7 +282,7 @@ def test_a_write_beyond_the_limit_is_refused_and_nothing_is_lost(tmp_path: Path)
 
 
 @pytest.mark.parametrize("limit", [0, 1000, -5, True, "1GB", 2.5e9])
-def test_a_limit_is_a_number_of_bytes(tmp_path: Path, limit: Any) -> None:
+def test_a_size_limit_is_a_number_of_bytes(tmp_path: Path, limit: Any) -> None:
     with pytest.raises(ValueError, match="max_bytes must be at least"):
         FAISSLocalStore(tmp_path / "s", max_bytes=limit)
     assert not (tmp_path / "s").exists()

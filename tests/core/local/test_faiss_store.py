@@ -1,4 +1,4 @@
-"""What is particular to the local store: its folder, its laziness, SQLite's errors."""
+"""The local store beyond the contract: its folder, late loading, and SQLite's errors."""
 
 from __future__ import annotations
 
@@ -28,8 +28,7 @@ RECORDS = [
 ]
 
 
-@pytest.mark.usefixtures("store")
-def test_the_folder_is_the_owner_s_alone_and_ignores_itself_in_git(path: Path) -> None:
+def test_the_folder_is_private_and_ignored_by_git(path: Path, store: FAISSLocalStore) -> None:
     assert (path / ".gitignore").read_text(encoding="utf-8") == "*\n"
     if os.name == "posix":
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
@@ -45,7 +44,7 @@ def test_a_deleted_or_replaced_record_leaves_no_vector_behind(path: Path, store:
     assert vectors == store.stats("n").vectors == 20 - 2 - 4
 
 
-def test_a_gitignore_that_is_there_is_left_alone(path: Path) -> None:
+def test_an_existing_gitignore_is_left_alone(path: Path) -> None:
     path.mkdir()
     (path / ".gitignore").write_text("mine", encoding="utf-8")
     FAISSLocalStore(path).close()
@@ -75,12 +74,12 @@ assert "faiss" not in sys.modules, "faiss was imported"
 
 
 @pytest.mark.parametrize("timeout", [0, -1, True, "30", float("nan")])
-def test_a_busy_timeout_is_seconds_above_zero(path: Path, timeout: Any) -> None:
+def test_a_busy_timeout_is_a_number_above_zero(path: Path, timeout: Any) -> None:
     with pytest.raises(ConfigurationError):
         FAISSLocalStore(path, busy_timeout=timeout)
 
 
-def test_describe_tells_kind_place_size_and_schema(path: Path, store: FAISSLocalStore) -> None:
+def test_describe_returns_kind_path_size_and_schema(path: Path, store: FAISSLocalStore) -> None:
     store.write("n", RECORDS)
     facts = store.describe()
     assert facts["kind"] == "faiss"
@@ -90,7 +89,7 @@ def test_describe_tells_kind_place_size_and_schema(path: Path, store: FAISSLocal
     assert facts["schema_version"] == sqlite_schema.SCHEMA_VERSION
 
 
-def test_a_closed_store_says_so_whatever_is_asked(store: FAISSLocalStore) -> None:
+def test_every_call_of_a_closed_store_raises_that_it_is_closed(store: FAISSLocalStore) -> None:
     store.write("n", RECORDS[:3])
     store.vector_query("n", unit(1), 1)
     store.close()
@@ -117,7 +116,7 @@ def test_a_closed_store_says_so_whatever_is_asked(store: FAISSLocalStore) -> Non
 
 
 @pytest.mark.parametrize("content", [b"this is no database" * 100, b"SQLite format 3\x00" + b"\xff" * 8000])
-def test_a_file_that_is_no_database_is_reported_as_damaged(path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_database_is_reported_as_damaged(path: Path, content: bytes) -> None:
     path.mkdir()
     (path / "memory.db").write_bytes(content)
     with pytest.raises(StoreCorruptError, match="backup"):

@@ -25,7 +25,7 @@ RECORDS = [
 ]
 
 
-def test_two_stores_on_one_path_see_each_other_s_writes(path: Path, store: FAISSLocalStore) -> None:
+def test_two_stores_on_one_path_see_the_writes_of_each_other(path: Path, store: FAISSLocalStore) -> None:
     other = FAISSLocalStore(path)
     assert other.embedder() == EMBEDDER
     for writer, reader in ((store, other), (other, store)) * 3:
@@ -48,7 +48,7 @@ def test_two_stores_on_one_path_see_each_other_s_writes(path: Path, store: FAISS
     other.close()
 
 
-def test_threads_may_write_and_search_one_store_at_once(store: FAISSLocalStore) -> None:
+def test_threads_write_and_search_one_store_at_once(store: FAISSLocalStore) -> None:
     failures: list[BaseException] = []
     start = threading.Barrier(6)
 
@@ -95,9 +95,7 @@ def test_many_short_lived_threads_leave_few_connections(store: FAISSLocalStore) 
     assert len(store._connections._idle) <= 2
 
 
-def test_a_search_that_is_overtaken_by_writers_still_finds_every_lasting_record(
-    path: Path, store: FAISSLocalStore
-) -> None:
+def test_a_search_during_writes_finds_every_record_that_stays(path: Path, store: FAISSLocalStore) -> None:
     store.write("n", [record(f"s{i}", "stable word", {"k": 1}, unit(1)) for i in range(5)])
     other = FAISSLocalStore(path)
     stop = threading.Event()
@@ -122,7 +120,7 @@ def test_a_search_that_is_overtaken_by_writers_still_finds_every_lasting_record(
 
 
 @pytest.mark.parametrize("stage", ["filter", "records"])
-def test_a_record_that_is_replaced_in_the_middle_of_a_search_is_found(
+def test_a_record_that_is_replaced_during_a_search_is_found(
     path: Path, store: FAISSLocalStore, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     store.write("n", [record("a", "word", {"k": 1}, unit(1)), record("b", "word", {"k": 1}, unit(1, 1))])
@@ -152,7 +150,7 @@ def test_a_record_that_is_replaced_in_the_middle_of_a_search_is_found(
     other.close()
 
 
-def test_a_writer_that_waits_too_long_is_told_so_and_readers_do_not_wait(path: Path, store: FAISSLocalStore) -> None:
+def test_a_writer_times_out_on_a_lock_and_readers_do_not_wait(path: Path, store: FAISSLocalStore) -> None:
     store.write("n", RECORDS[:3])
     hurried = FAISSLocalStore(path, busy_timeout=0.05)
     blocker = sqlite3.connect(path / "memory.db", isolation_level=None)

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.local import derived as derived_index
 from aurora_dev.core.local import records as sqlite_records
 from aurora_dev.core.local import schema as sqlite_schema
+from aurora_dev.core.local.kinds import VectorKind
 from aurora_dev.errors import (
     SchemaVersionError,
     StoreCorruptError,
@@ -47,10 +49,19 @@ def found(path: Path) -> tuple[list[str], list[str]]:
         store.close()
 
 
+def lowest_score(path: Path) -> float:
+    """Return the lowest score of a vector query in a newly opened store; 0 where the vectors are zeros."""
+    store = FAISSLocalStore(path)
+    try:
+        return min(match.score for match in store.vector_query("n", unit(1), 5))
+    finally:
+        store.close()
+
+
 EXPECTED = (["r000", "r001", "r002", "r003", "r004"], ["r007"])
 
 
-def test_records_outlive_the_process_s_store(saved: Path) -> None:
+def test_records_are_found_after_reopening(saved: Path) -> None:
     assert found(saved) == EXPECTED
 
 
@@ -59,11 +70,10 @@ def test_a_snapshot_spares_reading_the_vectors_again(saved: Path) -> None:
         connection.execute("UPDATE vectors SET vector = zeroblob(length(vector))")
     connection.close()
     assert found(saved)[0] == EXPECTED[0]
+    assert lowest_score(saved) > 0.9
     for snapshot in (saved / "index").glob("*.vector"):
         snapshot.unlink()
-    store = FAISSLocalStore(saved)
-    assert {match.score for match in store.vector_query("n", unit(1), 5)} == {0.0}
-    store.close()
+    assert lowest_score(saved) == 0.0
 
 
 def _cut(data: bytes) -> bytes:
@@ -84,7 +94,7 @@ def _flip(place: float) -> Callable[[bytes], bytes]:
     [None, _cut, lambda _: b"", lambda _: b"garbage" * 99, *map(_flip, (0.0, 0.001, 0.004, 0.02, 0.3, 0.7, 1.0))],
     ids=["missing", "cut", "empty", "garbage", *(f"flip-{p}" for p in (0.0, 0.001, 0.004, 0.02, 0.3, 0.7, 1.0))],
 )
-def test_a_damaged_snapshot_costs_a_rebuild_and_no_error(
+def test_a_damaged_snapshot_is_rebuilt_without_an_error(
     saved: Path, suffix: str, damage: Callable[[bytes], bytes] | None
 ) -> None:
     (snapshot,) = (saved / "index").glob(f"*{suffix}")
@@ -120,7 +130,7 @@ def test_a_stale_snapshot_is_caught_up(saved: Path) -> None:
     assert found(saved) == (["new", "r002", "r003", "r004", "r005"], ["new", "r007"])
 
 
-def test_an_index_that_the_log_of_deletions_no_longer_reaches_is_rebuilt(
+def test_an_index_is_rebuilt_if_the_log_of_deletions_does_not_reach_back(
     saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_records, "DELETION_LOG_LIMIT", 20)
@@ -138,7 +148,7 @@ def test_an_index_that_the_log_of_deletions_no_longer_reaches_is_rebuilt(
     assert found(saved) == (["r002", "r003", "r004", "r062", "r063"], ["r007"])
 
 
-def test_a_deleted_and_refilled_namespace_is_not_mixed_with_its_past(saved: Path) -> None:
+def test_a_deleted_and_refilled_namespace_holds_only_new_records(saved: Path) -> None:
     store = FAISSLocalStore(saved)
     assert store.delete_namespace("n") == len(RECORDS)
     store.write("n", [record("z", "seven", {}, unit(1))])
@@ -164,7 +174,7 @@ def test_an_unwritable_snapshot_folder_is_logged_and_otherwise_ignored(
     assert all((snapshot / "in the way").is_dir() for snapshot in (path / "index").iterdir())
 
 
-def test_a_file_in_the_place_of_the_snapshots_is_named_once_and_searches_go_on(
+def test_a_file_in_place_of_the_snapshot_folder_is_named_once_and_searches_work(
     saved: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     shutil.rmtree(saved / "index")
@@ -192,7 +202,7 @@ def _restored(database: bytes, path: Path) -> FAISSLocalStore:
 
 
 @pytest.mark.parametrize("marked", [True, False], ids=["backup", "backup-of-an-earlier-version"])
-def test_snapshots_of_a_history_that_a_restored_backup_lost_are_not_used(saved: Path, marked: bool) -> None:
+def test_snapshots_of_commits_that_a_restored_backup_lost_are_not_used(saved: Path, marked: bool) -> None:
     backup = (saved / "memory.db").read_bytes()
     store = FAISSLocalStore(saved)
     store.write("n", [record("lost", "seven", {}, unit(1))], ["r000"])
@@ -220,6 +230,7 @@ def test_a_snapshot_of_a_commit_that_a_restored_backup_has_is_caught_up(saved: P
         connection.execute("UPDATE vectors SET vector = zeroblob(length(vector)) WHERE row <= 300")
     connection.close()
     assert found(saved) == (["new", "r001", "r002", "r003", "r004"], ["new", "r007"])
+    assert lowest_score(saved) > 0.9
 
 
 def test_stores_and_snapshots_of_a_version_without_marks_are_used_as_before(saved: Path) -> None:
@@ -234,6 +245,7 @@ def test_stores_and_snapshots_of_a_version_without_marks_are_used_as_before(save
         connection.execute("UPDATE vectors SET vector = zeroblob(length(vector))")
     connection.close()
     assert found(saved) == EXPECTED
+    assert lowest_score(saved) > 0.9
 
 
 def test_another_embedder_marks_its_commit_in_every_namespace(saved: Path) -> None:
@@ -250,7 +262,7 @@ def test_another_embedder_marks_its_commit_in_every_namespace(saved: Path) -> No
     store.close()
 
 
-def test_a_copy_that_vacuum_made_gets_its_write_ahead_log_back(saved: Path, tmp_path: Path) -> None:
+def test_a_copy_by_vacuum_gets_its_write_ahead_log_back(saved: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy" / "memory.db"
     copy.parent.mkdir()
     with sqlite3.connect(saved / "memory.db") as source:
@@ -273,7 +285,7 @@ def test_a_copy_that_vacuum_made_gets_its_write_ahead_log_back(saved: Path, tmp_
     store.close()
 
 
-def test_an_index_that_knows_rows_that_never_were_is_built_again(saved: Path) -> None:
+def test_an_index_with_rows_that_do_not_exist_is_rebuilt(saved: Path) -> None:
     # As after restoring the database alone from a backup: the snapshot is of a history that did not happen.
     with sqlite3.connect(saved / "memory.db") as connection:
         connection.execute("PRAGMA foreign_keys = ON")
@@ -281,6 +293,40 @@ def test_an_index_that_knows_rows_that_never_were_is_built_again(saved: Path) ->
         connection.execute("UPDATE namespaces SET records = records - 1, vectors = vectors - 1")
     connection.close()
     assert found(saved)[0] == ["r001", "r002", "r003", "r004", "r005"]
+
+
+def test_a_namespace_that_counts_more_records_than_it_holds_is_reported_as_damaged(saved: Path) -> None:
+    shutil.rmtree(saved / "index")
+    with sqlite3.connect(saved / "memory.db") as connection:
+        connection.execute("UPDATE namespaces SET records = records + 1, vectors = vectors + 1")
+    connection.close()
+    store = FAISSLocalStore(saved)
+    for query in (lambda: store.vector_query("n", unit(1), 5), lambda: store.keyword_query("n", "seven", 5)):
+        with pytest.raises(StoreCorruptError, match="malformed"):
+            query()
+    store.close()
+
+
+def test_an_index_that_could_not_be_caught_up_is_built_again_and_holds_nothing_twice(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = FAISSLocalStore(saved)
+    assert ids(store.vector_query("n", unit(1), 5)) == EXPECTED[0]
+    store.write("n", [record("new", "seven", {}, unit(1))], ["r000"])
+    extend = VectorKind.extend
+
+    def fail_half_way(*arguments: Any) -> int:
+        extend(*arguments)
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(VectorKind, "extend", fail_half_way)
+        with pytest.raises(StoreError, match="disk I/O"):
+            store.vector_query("n", unit(1), 5)
+    with caplog.at_level(logging.WARNING):
+        assert ids(store.vector_query("n", unit(1), 5)) == ["new", "r001", "r002", "r003", "r004"]
+    assert "index.miscounted" not in caplog.text
+    store.close()
 
 
 def test_a_newer_schema_is_refused_and_left_alone(saved: Path) -> None:

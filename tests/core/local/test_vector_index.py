@@ -58,7 +58,7 @@ def test_an_approximate_index_finds_k_among_the_allowed_whenever_they_exist() ->
 
 
 @pytest.mark.parametrize("approximate", [False, True])
-def test_a_vector_index_comes_back_from_its_snapshot_as_it_was(tmp_path: Path, approximate: bool) -> None:
+def test_a_loaded_snapshot_equals_the_saved_index(tmp_path: Path, approximate: bool) -> None:
     vectors = _clustered(1000, seed=5)
     index = VectorIndex(DIMENSION, sample=vectors if approximate else None, expected=1000 if approximate else 0)
     index.add(np.arange(1000, dtype=np.int64), vectors)
@@ -76,7 +76,7 @@ def test_a_vector_index_comes_back_from_its_snapshot_as_it_was(tmp_path: Path, a
     assert [file.name for file in tmp_path.iterdir()] == ["x.vector"]
 
 
-def test_a_header_that_was_altered_is_not_believed(tmp_path: Path) -> None:
+def test_an_altered_header_is_refused(tmp_path: Path) -> None:
     index = VectorIndex(DIMENSION)
     index.add(np.array([1], dtype=np.int64), unit(1)[None])
     index.save(tmp_path / "x.vector", {"sequence": 12})
@@ -87,7 +87,7 @@ def test_a_header_that_was_altered_is_not_believed(tmp_path: Path) -> None:
         VectorIndex.load(tmp_path / "x.vector")
 
 
-def test_what_a_dead_process_left_half_written_is_cleared_away(tmp_path: Path) -> None:
+def test_half_written_files_of_dead_processes_are_removed(tmp_path: Path) -> None:
     old, fresh = tmp_path / "x.vector.1-ab.tmp", tmp_path / "x.vector.2-cd.tmp"
     for file in (old, fresh):
         file.write_bytes(b"x")

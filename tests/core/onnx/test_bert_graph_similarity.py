@@ -1,4 +1,4 @@
-"""The score of Aurora's own reranker: a weighted cosine of the two parts' means, and the first token's share."""
+"""The score of Aurora's own reranker: a weighted cosine of two means, plus the projection of the first token."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_weight_of_ones_gives_the_cosine_and_weights_scale_it() -> None:
     assert logit(20 * ONES, NOTHING, -3.0) == pytest.approx(20 * cosine - 3.0, abs=1e-4)
 
 
-def test_each_dimension_has_its_share() -> None:
+def test_each_dimension_has_its_own_weight() -> None:
     shares = [logit(np.eye(tiny.WIDTH, dtype=np.float32)[n], NOTHING, 0.0) for n in range(tiny.WIDTH)]
     assert sum(shares) == pytest.approx(logit(ONES, NOTHING, 0.0), abs=1e-5)
 
@@ -44,6 +44,6 @@ def test_the_first_token_adds_its_projection() -> None:
     assert logit(0 * ONES, one, 0.0) != 0.0
 
 
-def test_where_the_query_ends_decides_the_score() -> None:
+def test_the_score_depends_on_where_the_query_ends() -> None:
     later = np.array([[0, 0, 0, 0, 0, 0, 1, 1]], dtype=np.int64)
     assert logit(ONES, NOTHING, 0.0, later) != pytest.approx(logit(ONES, NOTHING, 0.0), abs=1e-4)

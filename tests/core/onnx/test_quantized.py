@@ -1,4 +1,4 @@
-"""Where quantised models are kept, and which arguments ask for one: runs everywhere, imports no torch."""
+"""The cache of quantised models, and the arguments that ask for one: runs everywhere, imports no torch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_another_revision_or_scheme_is_another_model(tmp_path: Path) -> None:
     assert len(folders) == 3
 
 
-def test_what_fails_half_way_leaves_nothing_and_is_tried_again(tmp_path: Path) -> None:
+def test_a_failure_half_way_leaves_nothing_and_is_tried_again(tmp_path: Path) -> None:
     def fail(target: Path) -> None:
         write(target)
         raise OSError("disk full")
@@ -45,7 +45,7 @@ def test_what_fails_half_way_leaves_nothing_and_is_tried_again(tmp_path: Path) -
     assert quantized_folder(tmp_path, "m", "r", [], write).is_dir()
 
 
-def test_of_two_that_make_a_model_at_once_the_first_is_used_by_both(tmp_path: Path) -> None:
+def test_two_processes_that_make_a_model_at_once_use_the_first(tmp_path: Path) -> None:
     inner: list[Path] = []
 
     def overtaken(target: Path) -> None:

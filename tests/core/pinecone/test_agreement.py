@@ -1,4 +1,4 @@
-"""The same calls on both stores: what is found, and in which order; and many records at once."""
+"""The same calls on both stores find the same records in the same order; and many records at once."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def both(pinecone_store: Opener, tmp_path: Path) -> Iterator[tuple[VectorBackend
 
 
 class Operations:
-    """Random operations, the same for every store that they are applied to."""
+    """Random operations that can be applied to several stores."""
 
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
@@ -103,7 +103,7 @@ class Operations:
 
 
 def told_apart(found: list[Match]) -> list[tuple[float, list[str]]]:
-    """Return the ids of matches by score, those whose scores float32 cannot tell apart together."""
+    """Return the ids of matches by score; ids whose scores are equal in float32 are grouped."""
     groups: list[tuple[float, list[str]]] = []
     for match in found:
         if groups and groups[-1][0] - match.score < 2e-6:
@@ -208,7 +208,7 @@ def check_lot(server: PineconeServer, store: PineconeStore, records: list[Record
 
 
 @pytest.mark.parametrize("count", [2_000, pytest.param(20_000, marks=pytest.mark.slow)], ids=["2,000", "20,000"])
-def test_many_chunks_go_out_side_by_side_and_survive_a_service_that_fails_a_tenth_of_the_requests(
+def test_many_chunks_are_stored_although_a_tenth_of_the_requests_fails(
     pinecone_server: PineconeServer, pinecone_store: Opener, count: int
 ) -> None:
     store = pinecone_store()

@@ -1,4 +1,4 @@
-"""The store on Pinecone while the service fails: nothing is lost, nothing doubled, and what happened is said."""
+"""The store on Pinecone while the service fails: nothing is lost or doubled, and the error says what happened."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def store(pinecone_store: Opener) -> PineconeStore:
         (422, InvalidRequestError),
     ],
 )
-def test_a_refusal_is_said_at_once_and_in_our_words(
+def test_a_refusal_is_raised_at_once_as_our_error(
     pinecone_server: PineconeServer, store: PineconeStore, status: int, ours: type[Exception]
 ) -> None:
     pinecone_server.forget()
@@ -71,7 +71,7 @@ def test_a_refusal_is_said_at_once_and_in_our_words(
 
 @pytest.mark.parametrize("action", ["status", "reset", "truncate", "hang"])
 @pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
-def test_what_passes_is_repeated_and_a_repeated_write_is_written_once(
+def test_temporary_failures_are_repeated_and_a_repeated_write_is_written_once(
     pinecone_server: PineconeServer, pinecone_store: Opener, action: Any, first: bool
 ) -> None:
     store = pinecone_store(timeout=0.6)
@@ -87,13 +87,15 @@ def test_what_passes_is_repeated_and_a_repeated_write_is_written_once(
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_busy_service_is_asked_again(pinecone_server: PineconeServer, store: PineconeStore, status: int) -> None:
+def test_requests_to_a_busy_service_are_repeated(
+    pinecone_server: PineconeServer, store: PineconeStore, status: int
+) -> None:
     pinecone_server.fail("status", status=status, retry_after=0.02, times=2)
     store.write("n", [record("b", "beta", {}, unit(1))])
     assert ids(store.vector_query("n", unit(1), 5)) == ["a", "b"]
 
 
-def test_the_service_decides_how_long_to_wait(pinecone_server: PineconeServer, store: PineconeStore) -> None:
+def test_retry_after_decides_the_wait(pinecone_server: PineconeServer, store: PineconeStore) -> None:
     import time
 
     pinecone_server.fail("status", "query", status=429, retry_after=0.5, times=1)
@@ -107,23 +109,23 @@ def test_the_service_decides_how_long_to_wait(pinecone_server: PineconeServer, s
     [({"status": 429}, RateLimitedError), ({"status": 503}, BackendUnavailableError)],
     ids=["429", "503"],
 )
-def test_a_service_that_goes_on_failing_is_given_up(
+def test_requests_to_a_failing_service_end(
     pinecone_server: PineconeServer, store: PineconeStore, options: dict[str, Any], ours: type[StoreError]
 ) -> None:
     fault = pinecone_server.fail("status", "query", retry_after=0.01, **options)
     with pytest.raises(ours):
         store.vector_query("n", unit(1), 5)
-    # Four attempts of the client, and once more four: never attempts of attempts without an end.
+    # Four attempts of the client, and once more four: attempts do not multiply further.
     assert fault.struck == 8
 
 
-def test_a_write_that_was_stored_in_part_says_which(pinecone_server: PineconeServer, pinecone_store: Opener) -> None:
+def test_a_partial_write_names_what_was_stored(pinecone_server: PineconeServer, pinecone_store: Opener) -> None:
     store = pinecone_store(batch_size=10, concurrency=1)
     store.set_embedder(EMBEDDER)
     store.write("n", [record("gone", "x")])
     names = [f"{i:02d}" for i in range(40)]
     before = store.stats("n").sequence
-    # Of each batch the vectors go first, then the records: the third batch's records are refused.
+    # Each batch sends its vectors first, then its records; those of the third batch are refused.
     pinecone_server.fail("status", "upsert", status=400, skip=5, times=1)
     with pytest.raises(PartialWriteError) as caught:
         store.write("n", [record(name, f"text {name}", {}, unit(1)) for name in names], ["gone"])
@@ -138,9 +140,7 @@ def test_a_write_that_was_stored_in_part_says_which(pinecone_server: PineconeSer
     assert [r.id for r in store.scan("n")] == names
 
 
-def test_where_one_batch_fails_for_a_while_the_others_are_stored(
-    pinecone_server: PineconeServer, pinecone_store: Opener
-) -> None:
+def test_other_batches_are_stored_while_one_fails(pinecone_server: PineconeServer, pinecone_store: Opener) -> None:
     store = pinecone_store(batch_size=5, concurrency=4)
     store.set_embedder(EMBEDDER)
     names = [f"{i:02d}" for i in range(30)]
@@ -152,15 +152,13 @@ def test_where_one_batch_fails_for_a_while_the_others_are_stored(
     assert set(pinecone_server.index("aurora-sparse").ids("n")) == set(caught.value.stored)
 
 
-def test_a_write_of_which_nothing_was_stored_raises_what_happened(
-    pinecone_server: PineconeServer, store: PineconeStore
-) -> None:
+def test_a_write_that_stored_nothing_raises_the_cause(pinecone_server: PineconeServer, store: PineconeStore) -> None:
     pinecone_server.fail("status", "upsert", status=403)
     with pytest.raises(AuthenticationError):
         store.write("n", [record("b", "x", {}, unit(1)), record("c", "x")])
 
 
-def test_answers_in_another_order_change_nothing(pinecone_server: PineconeServer, pinecone_store: Opener) -> None:
+def test_the_order_of_answers_changes_nothing(pinecone_server: PineconeServer, pinecone_store: Opener) -> None:
     store = pinecone_store(batch_size=7, concurrency=8)
     store.set_embedder(EMBEDDER)
     pinecone_server.fail("reorder", "upsert", "fetch", "list", group=4, seconds=0.1)
@@ -170,7 +168,7 @@ def test_answers_in_another_order_change_nothing(pinecone_server: PineconeServer
     assert list(store.fetch("n", names)) == names
 
 
-def test_one_writer_after_the_other_leaves_the_last_text(pinecone_server: PineconeServer, store: PineconeStore) -> None:
+def test_the_last_of_several_writers_wins(pinecone_server: PineconeServer, store: PineconeStore) -> None:
     fault = pinecone_server.fail("status", "upsert", status=503, probability=0.25, seed=3)
     for number in range(4):
         store.write("n", [record("a", f"text {number}", {}, unit(1, number))])
@@ -213,6 +211,30 @@ def test_closing_does_not_wait_for_repeated_requests(pinecone_server: PineconeSe
     thread.join(20)
     assert not thread.is_alive()
     assert [type(error) for error in failed] == [StoreClosedError]
+
+
+def test_calls_that_race_the_closing_get_an_answer_or_our_error(store: PineconeStore, pinecone_store: Opener) -> None:
+    for _ in range(5):
+        racing = pinecone_store(create=False)
+        assert racing.embedder() == EMBEDDER
+        gate = threading.Barrier(5)
+
+        def ask(gate: threading.Barrier = gate, racing: PineconeStore = racing) -> str:
+            gate.wait()
+            try:
+                racing.stats("n")
+                return ids(racing.vector_query("n", unit(1), 1))[0]
+            except StoreClosedError:
+                return "closed"
+
+        with ThreadPoolExecutor(4) as pool:
+            calls = [pool.submit(ask) for _ in range(4)]
+            gate.wait()
+            racing.close()
+            racing.close()
+            assert {call.result(timeout=10) for call in calls} <= {"a", "closed"}
+        with pytest.raises(StoreClosedError):
+            racing.count("n")
 
 
 def test_a_server_that_cannot_be_reached_is_named() -> None:

@@ -1,4 +1,4 @@
-"""The store against the real service: runs where PINECONE_API_KEY is set, in indexes of its own that it deletes."""
+"""The store on the real service: runs if PINECONE_API_KEY is set, in its own indexes, which it deletes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_records_come_back_as_they_were(store: PineconeStore) -> None:
     assert vector.shape == (DIMENSION,)
 
 
-def test_searches_find_what_was_written_by_meaning_and_by_word(store: PineconeStore) -> None:
+def test_searches_find_records_by_meaning_and_by_word(store: PineconeStore) -> None:
     store.write("search", [record(r.id, r.content, r.metadata, unit(1, i)) for i, r in enumerate(LIBRARY)])
     store.refresh("search")
     assert ids(store.vector_query("search", unit(1), 3)) == ["a", "b", "c"]

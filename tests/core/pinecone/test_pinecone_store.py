@@ -61,12 +61,11 @@ def vectors_of(server: PineconeServer, index: str = "aurora") -> set[str]:
 
 def test_nothing_connects_before_the_first_call(pinecone_server: PineconeServer, pinecone_store: Opener) -> None:
     store = pinecone_store(create=False)
-    assert not store.capabilities.local
-    assert not store.capabilities.transactional
+    assert not store.capabilities.local and not store.capabilities.transactional
     assert pinecone_server.asked() == []
 
 
-def test_indexes_are_made_where_they_are_asked_for_and_waited_for(
+def test_indexes_are_made_in_the_given_place_and_waited_for(
     pinecone_server: PineconeServer, pinecone_store: Opener
 ) -> None:
     pinecone_server.ready_after = 1
@@ -85,7 +84,7 @@ def test_indexes_are_made_where_they_are_asked_for_and_waited_for(
     assert store.fetch("n", ["a"])["a"].content == "x"
 
 
-def test_an_index_that_is_not_there_is_an_error_that_says_what_to_do(pinecone_store: Opener) -> None:
+def test_a_missing_index_is_an_error_with_advice(pinecone_store: Opener) -> None:
     with pytest.raises(IndexNotFoundError, match=r"'aurora-sparse'.*create=True"):
         pinecone_store(create=False).count("n")
 
@@ -95,7 +94,7 @@ def test_two_machines_that_make_an_index_at_once_share_it(
 ) -> None:
     pinecone_server.create_index("aurora-sparse", sparse=True)
     store = pinecone_store()
-    # It appears between the look and the making: the answer is a conflict.
+    # It appears between the check and the creation: the answer is a conflict.
     pinecone_server.fail("status", "describe_index", status=404, times=1)
     store.set_embedder(EMBEDDER)
     assert store.embedder() == EMBEDDER
@@ -110,7 +109,7 @@ def test_two_machines_that_make_an_index_at_once_share_it(
     ],
     ids=["dimension", "metric", "kind"],
 )
-def test_an_index_that_does_not_fit_is_an_error_that_says_what_to_do(
+def test_an_index_that_does_not_fit_is_an_error_with_advice(
     pinecone_server: PineconeServer, pinecone_store: Opener, made: dict[str, Any], words: str
 ) -> None:
     pinecone_server.create_index("aurora", **made)
@@ -139,11 +138,11 @@ def test_an_embedder_of_another_dimension_gets_an_index_of_its_own(
     assert store.attach_vectors("n", [record("a", "x", {}, wide)], embedder=WIDER_EMBEDDER) == 1
     assert vectors_of(pinecone_server) == set()
     assert vectors_of(pinecone_server, "aurora-16") == {"a"}
-    # Another machine finds it by what is recorded, without making anything.
+    # Another machine finds it by its recorded name, and makes nothing.
     assert ids(pinecone_store(create=False).vector_query("n", wide, 3)) == ["a"]
 
 
-def test_hosts_spare_the_control_plane(pinecone_server: PineconeServer, pinecone_store: Opener) -> None:
+def test_with_hosts_the_control_plane_is_not_asked(pinecone_server: PineconeServer, pinecone_store: Opener) -> None:
     pinecone_server.create_index("a", dimension=DIMENSION)
     pinecone_server.create_index("b", sparse=True)
     store = pinecone_store(host=pinecone_server.host("a"), sparse_host=pinecone_server.host("b"))
@@ -153,7 +152,7 @@ def test_hosts_spare_the_control_plane(pinecone_server: PineconeServer, pinecone
     assert pinecone_server.asked("describe_index", "create_index", "list_indexes") == []
 
 
-def test_vectors_that_were_lost_with_their_index_come_back_from_the_text(
+def test_vectors_lost_with_their_index_are_rebuilt_from_the_text(
     pinecone_server: PineconeServer, pinecone_store: Opener
 ) -> None:
     first = pinecone_store()
@@ -181,7 +180,9 @@ def dense_only(pinecone_store: Opener) -> PineconeStore:
     return store
 
 
-def test_without_keyword_search_one_index_holds_all(pinecone_server: PineconeServer, dense_only: PineconeStore) -> None:
+def test_without_keyword_search_one_index_holds_everything(
+    pinecone_server: PineconeServer, dense_only: PineconeStore
+) -> None:
     dense_only.write("n", [record("a", "alpha", {"k": 1}, unit(1)), record("b", "beta", {"k": 2})])
     assert list(pinecone_server.known) == ["aurora"]
     assert not dense_only.capabilities.keyword
@@ -196,7 +197,7 @@ def test_without_keyword_search_one_index_holds_all(pinecone_server: PineconeSer
     assert dense_only.delete_namespace("n") == 2
 
 
-def test_without_keyword_search_and_without_an_index_nothing_is_there_yet(pinecone_store: Opener) -> None:
+def test_without_keyword_search_and_an_index_the_store_is_empty(pinecone_store: Opener) -> None:
     store = pinecone_store(keyword=False)
     assert (store.embedder(), store.namespaces(), store.count("n"), list(store.scan("n"))) == (None, [], 0, [])
     assert store.fetch("n", ["a"]) == {}
@@ -218,7 +219,7 @@ def test_without_keyword_search_another_dimension_is_refused(dense_only: Pinecon
 # --- several machines -------------------------------------------------------------------------------------------------
 
 
-def test_what_one_machine_writes_another_one_reads(store: PineconeStore, pinecone_store: Opener) -> None:
+def test_one_machine_reads_the_writes_of_another(store: PineconeStore, pinecone_store: Opener) -> None:
     other = pinecone_store(create=False)
     store.write("n", [record("a", "alpha", {"k": 1}, unit(1))])
     assert other.embedder() == EMBEDDER
@@ -230,7 +231,7 @@ def test_what_one_machine_writes_another_one_reads(store: PineconeStore, pinecon
     assert store.stats("n").sequence == other.stats("n").sequence > before
 
 
-def test_machines_that_change_a_namespace_at_once_leave_different_numbers(
+def test_machines_that_change_a_namespace_at_once_write_different_sequences(
     store: PineconeStore, pinecone_store: Opener
 ) -> None:
     store.write("n", [record("a", "x")])
@@ -241,9 +242,7 @@ def test_machines_that_change_a_namespace_at_once_leave_different_numbers(
     assert len(seen) == 4
 
 
-def test_vectors_of_an_embedder_that_another_machine_has_switched_are_refused_at_once(
-    store: PineconeStore, pinecone_store: Opener
-) -> None:
+def test_vectors_of_a_switched_embedder_are_refused_at_once(store: PineconeStore, pinecone_store: Opener) -> None:
     assert store.embedder() == EMBEDDER  # and trusts it for a while
     pinecone_store().set_embedder(OTHER_EMBEDDER)
     with pytest.raises(EmbedderMismatchError, match="nothing was written"):
@@ -251,7 +250,7 @@ def test_vectors_of_an_embedder_that_another_machine_has_switched_are_refused_at
     assert store.fetch("n", ["a"]) == {}
 
 
-def test_switching_forth_and_back_brings_no_stale_vector_to_life(
+def test_switching_the_embedder_back_revives_no_stale_vector(
     pinecone_server: PineconeServer, store: PineconeStore
 ) -> None:
     store.write("n", [record("a", "x", {}, unit(1)), record("b", "y", {}, unit(1))])
@@ -263,7 +262,7 @@ def test_switching_forth_and_back_brings_no_stale_vector_to_life(
     assert [r.id for r in store.missing_vectors("n", 5)] == ["a"]
 
 
-def test_a_machine_that_stops_between_two_indexes_leaves_a_record_that_is_seen_to_be_old(
+def test_a_machine_that_stops_between_two_indexes_leaves_a_record_that_looks_out_of_date(
     pinecone_server: PineconeServer, store: PineconeStore
 ) -> None:
     store.write("n", [record("a", "old", {"file_hash": "1"}, unit(1))])
@@ -294,9 +293,7 @@ def test_ids_and_terms_are_the_same_on_every_machine(pinecone_server: PineconeSe
 # --- freshness --------------------------------------------------------------------------------------------------------
 
 
-def test_refresh_returns_when_searches_see_what_was_written(
-    pinecone_server: PineconeServer, store: PineconeStore
-) -> None:
+def test_refresh_returns_when_searches_see_the_writes(pinecone_server: PineconeServer, store: PineconeStore) -> None:
     pinecone_server.delay_visibility(reads=3)
     store.write("n", [record("a", "alpha", {}, unit(1))])
     assert store.vector_query("n", unit(1), 1) == []
@@ -308,7 +305,7 @@ def test_refresh_returns_when_searches_see_what_was_written(
     assert store.vector_query("n", unit(1), 1) == []
 
 
-def test_what_lists_and_counts_waits_for_own_writes(pinecone_server: PineconeServer, store: PineconeStore) -> None:
+def test_lists_and_counts_wait_for_own_writes(pinecone_server: PineconeServer, store: PineconeStore) -> None:
     pinecone_server.delay_visibility(reads=2)
     store.write("n", [record("a", "x", {"k": 1}), record("b", "x", {"k": 1}, unit(1))])
     assert [r.id for r in store.scan("n")] == ["a", "b"]
@@ -321,7 +318,7 @@ def test_what_lists_and_counts_waits_for_own_writes(pinecone_server: PineconeSer
     assert list(store.scan("n")) == []
 
 
-def test_what_was_written_and_does_not_show_yet_can_be_deleted_and_read(
+def test_writes_that_do_not_show_yet_can_be_read_and_deleted(
     pinecone_server: PineconeServer, store: PineconeStore
 ) -> None:
     pinecone_server.delay_visibility(reads=3)
@@ -334,14 +331,14 @@ def test_what_was_written_and_does_not_show_yet_can_be_deleted_and_read(
     assert sorted(ids(store.vector_query("n", unit(1), 5))) == ["a", "b"]
 
 
-def test_what_does_not_show_in_time_is_said_and_is_stored_all_the_same(
+def test_writes_that_do_not_show_in_time_are_reported_and_stored(
     pinecone_server: PineconeServer, pinecone_store: Opener, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = pinecone_store(visibility_timeout=0.2)
     store.set_embedder(EMBEDDER)
     pinecone_server.delay_visibility(reads=10_000)
     store.write("n", [record("a", "x", {}, unit(1))])
-    with pytest.raises(BackendUnavailableError, match="stored all the same"):
+    with pytest.raises(BackendUnavailableError, match="are stored, and will show later"):
         store.refresh("n")
     store.write("n", [record("a", "y", {}, unit(1))])
     with caplog.at_level(logging.WARNING, "aurora_dev"):
@@ -350,7 +347,7 @@ def test_what_does_not_show_in_time_is_said_and_is_stored_all_the_same(
     assert set(pinecone_server.index("aurora-sparse").ids("n")) == {"a"}
 
 
-def test_nobody_waits_for_a_record_to_be_gone_that_was_written_again(
+def test_a_record_that_was_written_again_is_not_waited_for_as_deleted(
     store: PineconeStore, pinecone_store: Opener
 ) -> None:
     store.write("n", deletes=["a"])
@@ -358,7 +355,7 @@ def test_nobody_waits_for_a_record_to_be_gone_that_was_written_again(
     store.write("n", deletes=["a"])
     store.write("n", [record("a", "x"), record("z", "x")])
     store.refresh("n")
-    # Another machine's writes cannot be told from writes that do not show: they are waited for once.
+    # A write of another machine looks like one that does not show: it is waited for once.
     impatient = pinecone_store(visibility_timeout=0.1)
     impatient.write("n", deletes=["a"])
     store.write("n", [record("a", "x")])
@@ -395,9 +392,8 @@ def test_requests_keep_to_the_limits_of_size(pinecone_server: PineconeServer, st
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("environment")
-def test_settings_choose_the_index_and_a_closed_store_is_closed(
-    pinecone_server: PineconeServer, monkeypatch: pytest.MonkeyPatch
+def test_settings_choose_the_index_and_a_closed_store_raises(
+    environment: None, pinecone_server: PineconeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AURORA_PINECONE_INDEX", "team")
     store = factory.create_backend("pinecone")
@@ -429,7 +425,7 @@ def test_without_a_key_nothing_is_opened(monkeypatch: pytest.MonkeyPatch) -> Non
     ],
     ids=str,
 )
-def test_wrong_options_are_named(options: dict[str, Any], words: str) -> None:
+def test_the_error_names_a_wrong_option(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         PineconeStore("key", **options)
 
@@ -443,13 +439,13 @@ def test_wrong_options_are_named(options: dict[str, Any], words: str) -> None:
         'pinecone_host = "evil.example"',
     ],
 )
-def test_a_projects_file_cannot_choose_where_text_goes(tmp_path: Path, line: str) -> None:
+def test_a_projects_file_cannot_choose_the_destination_of_text(tmp_path: Path, line: str) -> None:
     (tmp_path / "aurora.toml").write_text(line, "utf-8")
     with pytest.raises(ConfigurationError, match=r"a project's file may not decide.*AURORA_"):
         Settings.load(tmp_path)
 
 
-def test_a_projects_file_chooses_its_namespace_only_where_it_has_the_store_to_itself(tmp_path: Path) -> None:
+def test_a_projects_file_chooses_its_namespace_only_in_a_store_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "aurora.toml").write_text('namespace = "other-project"', "utf-8")
     assert Settings.load(tmp_path).namespace == "other-project"
     with pytest.raises(ConfigurationError, match="AURORA_NAMESPACE=other-project"):
@@ -459,11 +455,12 @@ def test_a_projects_file_chooses_its_namespace_only_where_it_has_the_store_to_it
 
 def test_a_project_on_pinecone_needs_a_namespace_of_its_own(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="AURORA_NAMESPACE"):
-        open_store(Settings(backend="pinecone", pinecone_api_key=SecretStr("k")), tmp_path)
+        open_store(Settings(backend="pinecone", pinecone_api_key="k"), tmp_path)
 
 
-@pytest.mark.usefixtures("pinecone_server")
-def test_the_key_is_in_no_log_no_text_and_no_error(pinecone_store: Opener, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_key_appears_in_no_log_text_or_error(
+    pinecone_server: PineconeServer, pinecone_store: Opener, caplog: pytest.LogCaptureFixture
+) -> None:
     key = "pcsk_THIS-IS-SECRET"
     store = pinecone_store(api_key=key)
     with caplog.at_level(logging.DEBUG), pytest.raises(Exception, match="401") as caught:
@@ -486,8 +483,7 @@ def environment(
     monkeypatch.setenv("AURORA_PINECONE_CREATE", "true")
 
 
-@pytest.mark.usefixtures("environment")
-async def test_the_name_of_the_backend_is_all_that_changes_in_a_program(tmp_path: Path) -> None:
+async def test_a_program_changes_only_the_name_of_the_backend(environment: None, tmp_path: Path) -> None:
     documents = [Document(r.content, r.metadata, r.id) for r in LIBRARY]
     found = {}
     for backend in ("faiss", "pinecone"):
@@ -501,8 +497,7 @@ async def test_the_name_of_the_backend_is_all_that_changes_in_a_program(tmp_path
     assert found["pinecone"][1:] == ("rrf_hybrid", None)
 
 
-@pytest.mark.usefixtures("environment")
-async def test_upsert_waits_where_it_is_asked_to(pinecone_server: PineconeServer) -> None:
+async def test_upsert_waits_if_asked_to(environment: None, pinecone_server: PineconeServer) -> None:
     async with VectorStore(backend="pinecone", embedder=HashingEmbedder(DIMENSION), reranker="none") as store:
         await store.upsert([Document("first words")])
         pinecone_server.delay_visibility(reads=2)
@@ -510,8 +505,7 @@ async def test_upsert_waits_where_it_is_asked_to(pinecone_server: PineconeServer
         assert [result.content for result in await store.search("zebra", top_k=1)] == ["zebra crossing"]
 
 
-@pytest.mark.usefixtures("environment")
-async def test_keywords_that_are_switched_off_are_said_in_degraded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_degraded_says_that_keyword_search_is_off(environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AURORA_PINECONE_KEYWORD", "false")
     async with VectorStore(backend="pinecone", embedder=HashingEmbedder(DIMENSION), reranker="none") as store:
         await store.upsert([Document("alpha beta")], wait=True)
@@ -521,8 +515,7 @@ async def test_keywords_that_are_switched_off_are_said_in_degraded(monkeypatch: 
         assert "keyword" in results.degraded
 
 
-@pytest.mark.usefixtures("environment")
-async def test_keywords_that_do_not_answer_are_said_in_degraded(pinecone_server: PineconeServer) -> None:
+async def test_degraded_says_that_keyword_search_failed(environment: None, pinecone_server: PineconeServer) -> None:
     async with VectorStore(backend="pinecone", embedder=HashingEmbedder(DIMENSION), reranker="none") as store:
         await store.upsert([Document("alpha beta")], wait=True)
         assert (await store.search("alpha", top_k=1)).search_method == "rrf_hybrid"
@@ -550,7 +543,7 @@ async def test_two_machines_index_one_project_and_the_second_finds_nothing_to_do
     assert (reports[0].files_added, reports[1].files_added, reports[1].files_unchanged) == (2, 0, 2)
 
 
-def test_zeros_are_a_vector_that_nothing_is_near_to(store: PineconeStore) -> None:
+def test_a_vector_of_zeros_is_near_to_nothing(store: PineconeStore) -> None:
     zeros = np.zeros(DIMENSION, np.float32)
     store.write("n", [Record("a", "?!", {}, zeros), record("b", "x", {}, unit(1))])
     stats = store.stats("n")

@@ -1,4 +1,4 @@
-"""How records, filters and terms look on Pinecone: pure functions, held against the local definitions."""
+"""The forms of records, filters and terms on Pinecone: pure functions, compared with the local definitions."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def as_pinecone_keeps_it(encoded: dict[str, Any]) -> dict[str, Any]:
 
 
 @given(texts.filter(lambda text: 0 < len(text.encode()) <= 512))
-def test_every_id_has_a_form_that_pinecone_takes_and_comes_back(identifier: str) -> None:
+def test_every_id_is_encoded_for_pinecone_and_decoded(identifier: str) -> None:
     encoded = names.encode_id(identifier)
     assert 0 < len(encoded) <= 512
     assert all("!" <= character <= "~" for character in encoded)
     assert names.decode_id(encoded) == identifier
 
 
-def test_ids_that_are_longer_than_pinecones_when_escaped_are_digests_and_kept_in_the_record() -> None:
+def test_ids_that_are_too_long_when_escaped_become_digests_and_are_kept_in_the_record() -> None:
     long = "ä" * 256
     encoded = names.encode_id(long)
     assert names.is_digest(encoded)
@@ -72,13 +72,13 @@ def test_ids_that_are_longer_than_pinecones_when_escaped_are_digests_and_kept_in
     assert decode_record(encoded, as_pinecone_keeps_it(encode_metadata(Record(long, "x", {})))).id == long
 
 
-def test_the_ids_that_aurora_makes_itself_stand_as_they_are() -> None:
+def test_ids_made_by_aurora_are_not_escaped() -> None:
     assert names.encode_id("0123456789abcdef" * 2) == "0123456789abcdef" * 2
     assert names.encode_id("~tilde") != "~tilde"
 
 
 @given(texts.filter(lambda text: 0 < len(text.encode()) <= 100))
-def test_every_namespace_comes_back_and_none_is_taken_for_one_of_vectors(namespace: str) -> None:
+def test_every_namespace_is_decoded_and_never_taken_for_one_of_vectors(namespace: str) -> None:
     encoded = names.encode_namespace(namespace)
     assert encoded.isascii()
     assert "\x00" not in encoded
@@ -90,7 +90,7 @@ def test_every_namespace_comes_back_and_none_is_taken_for_one_of_vectors(namespa
 
 
 @pytest.mark.parametrize("reserved", ["__default__", "__aurora__"])
-def test_reserved_namespaces_are_ours_to_use_under_another_name(reserved: str) -> None:
+def test_reserved_namespaces_are_escaped(reserved: str) -> None:
     assert names.encode_namespace(reserved) != reserved
     assert names.decode_namespace(reserved) is None
 
@@ -105,7 +105,7 @@ def test_a_namespace_that_would_be_too_long_is_refused() -> None:
 
 @given(texts.filter(bool), metadata)
 @settings(max_examples=100)
-def test_a_record_comes_back_as_it_was_with_the_types_of_its_values(content: str, given_metadata: Any) -> None:
+def test_a_record_is_decoded_with_the_types_of_its_values(content: str, given_metadata: Any) -> None:
     record = Record("a", content, given_metadata)
     encoded = encode_metadata(record)
     assert all(isinstance(value, str | bool | int | float | list) for value in encoded.values())
@@ -118,7 +118,7 @@ def test_a_record_comes_back_as_it_was_with_the_types_of_its_values(content: str
     }
 
 
-def test_metadata_cannot_pass_for_what_aurora_keeps_there() -> None:
+def test_metadata_cannot_imitate_auroras_own_keys() -> None:
     record = Record("a", "x", {"aurora_content": "other", "aurora_vector": "mine", "$gt": 1})
     encoded = encode_metadata(record)
     assert encoded["aurora_content"] == "x"
@@ -126,26 +126,26 @@ def test_metadata_cannot_pass_for_what_aurora_keeps_there() -> None:
     assert decode_record("a", encoded) == record
 
 
-def test_the_revision_says_whether_text_and_metadata_are_the_same_in_any_order() -> None:
+def test_the_revision_is_equal_for_equal_text_and_metadata_in_any_order() -> None:
     one = encode_metadata(Record("a", "x", {"b": 1, "c": "2"}))["aurora_rev"]
     assert encode_metadata(Record("other", "x", {"c": "2", "b": 1}))["aurora_rev"] == one
     for changed in (Record("a", "y", {"b": 1, "c": "2"}), Record("a", "x", {"b": 2, "c": "2"}), Record("a", "x", {})):
         assert encode_metadata(changed)["aurora_rev"] != one
 
 
-def test_what_is_larger_than_pinecone_allows_is_refused_with_its_id() -> None:
+def test_a_record_that_is_too_large_is_refused_with_its_id() -> None:
     fits = Record("a", "x" * (MAX_METADATA_BYTES - 200), {})
     assert metadata_bytes(encode_metadata(fits)) <= MAX_METADATA_BYTES
     with pytest.raises(InvalidRequestError, match=r"'the-id'.*40,960"):
         encode_metadata(Record("the-id", "ä" * (MAX_METADATA_BYTES // 2), {}))
 
 
-def test_a_record_of_another_program_is_told_apart() -> None:
+def test_a_record_of_another_program_is_an_error() -> None:
     with pytest.raises(StoreCorruptError, match="'theirs'"):
         decode_record("theirs", {"text": "written by hand"})
 
 
-def test_vectors_travel_in_few_digits_without_losing_a_bit() -> None:
+def test_vectors_are_sent_in_few_digits_without_losing_a_bit() -> None:
     matrix = np.random.default_rng(1).normal(size=(50, 64)).astype(np.float32)
     matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
     matrix[0, :4] = (0.0, 1e-30, -1.0, np.float32(1 / 3))
@@ -158,7 +158,7 @@ def test_vectors_travel_in_few_digits_without_losing_a_bit() -> None:
 
 
 def pinecone_matches(filter: dict[str, Any], stored: dict[str, Any]) -> bool:
-    """Evaluate what was translated as Pinecone documents it, where that is narrow: a missing field matches nothing."""
+    """Evaluate a translated filter by Pinecone's documentation at its narrowest: a missing field matches nothing."""
     for key, value in filter.items():
         if key in ("$and", "$or"):
             if not (all if key == "$and" else any)(pinecone_matches(part, stored) for part in value):
@@ -197,7 +197,7 @@ def passes(filter: Any, record: Record) -> bool:
 
 
 @pytest.mark.parametrize(("filter", "expected"), FILTERS, ids=str)
-def test_a_translated_filter_finds_what_the_grammar_means(filter: Any, expected: str) -> None:
+def test_a_translated_filter_matches_what_the_grammar_says(filter: Any, expected: str) -> None:
     assert [record.id for record in LIBRARY if passes(filter, record)] == list(expected)
 
 
@@ -227,7 +227,7 @@ stored_values = st.one_of(scalars, st.lists(st.sampled_from(["a", "b", "x\x00y"]
 
 @given(filters, st.dictionaries(fields, stored_values, max_size=3))
 @settings(max_examples=200)
-def test_no_record_that_matches_is_kept_back_by_the_translated_filter(filter: Any, stored: Any) -> None:
+def test_a_translated_filter_passes_every_matching_record(filter: Any, stored: Any) -> None:
     record = Record("a", "x", stored)
     if matches(parse_filter(filter), record.metadata):
         assert passes(filter, record)
@@ -245,20 +245,20 @@ def test_no_record_that_matches_is_kept_back_by_the_translated_filter(filter: An
     ],
     ids=str,
 )
-def test_whole_numbers_that_pinecone_rounds_are_not_kept_back(value: int, condition: dict[str, Any]) -> None:
+def test_whole_numbers_that_pinecone_rounds_still_pass(value: int, condition: dict[str, Any]) -> None:
     record = Record("a", "x", {"k": value})
     assert matches(parse_filter({"k": condition}), record.metadata)
     assert passes({"k": condition}, record)
 
 
-def test_what_no_record_can_match_is_not_asked() -> None:
+def test_a_filter_that_matches_nothing_is_not_sent() -> None:
     assert translate(parse_filter({"$and": [{"a": {"$in": []}}, {"b": 1}]})) is NOTHING
     assert translate(parse_filter({"$or": [{"a": {"$nin": []}}, {"b": 1}]})) is EVERYTHING
     assert translate(None) is EVERYTHING
 
 
 @pytest.mark.parametrize("filter", BAD_FILTERS, ids=str)
-def test_what_is_not_in_the_grammar_never_reaches_the_translation(filter: Any) -> None:
+def test_filters_outside_the_grammar_never_reach_the_translation(filter: Any) -> None:
     with pytest.raises(InvalidRequestError):
         parse_filter(filter)
 
@@ -285,7 +285,7 @@ def test_the_inner_product_is_bm25_with_a_constant_mean_length() -> None:
     assert score == pytest.approx(expected, rel=1e-4)
 
 
-def test_where_the_whole_namespace_is_sampled_the_order_is_nearly_that_of_the_local_index() -> None:
+def test_with_a_full_sample_the_order_is_nearly_that_of_the_local_index() -> None:
     rng = np.random.default_rng(3)
     words = [a + b for a in string.ascii_lowercase[:12] for b in "xyz"]
     documents = [" ".join(rng.choice(words, size=int(rng.integers(80, 170)))) for _ in range(200)]
@@ -308,7 +308,7 @@ def test_where_the_whole_namespace_is_sampled_the_order_is_nearly_that_of_the_lo
     assert common >= 190
 
 
-def test_a_text_without_a_word_has_a_value_that_no_query_asks_for() -> None:
+def test_a_text_without_words_has_a_dimension_that_no_query_has() -> None:
     sparse = document_vector("?!…", {})
     assert sparse == {"indices": [0], "values": [1.0]}
     assert query_vector("?!…", NO_FREQUENCIES) is None
@@ -329,7 +329,7 @@ def test_rare_terms_weigh_more_than_common_ones_and_unseen_ones_most() -> None:
     assert NO_FREQUENCIES.inverse(7) == 1.0
 
 
-def test_frequencies_fit_into_one_record_and_come_back() -> None:
+def test_frequencies_fit_into_one_record_and_can_be_read_back() -> None:
     figures = Frequencies(9_000_000, 1000, {i * 1000: 1 + i % 997 for i in range(20_000)})
     text = figures.to_text()
     assert len(text) < 38_000

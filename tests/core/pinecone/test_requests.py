@@ -1,4 +1,4 @@
-"""Batches, retries, workers, and what the client's exceptions become."""
+"""Retries, workers, sizes of requests, and the mapping of the client's exceptions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import inspect
 import json
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -21,9 +22,9 @@ from aurora_dev.core.pinecone.requests import (
     Retries,
     Upsert,
     Workers,
-    batches,
     fetch_batches,
 )
+from aurora_dev.core.services.retry import RETRIED_STATUS, RetryPolicy
 from aurora_dev.errors import (
     AuroraError,
     AuthenticationError,
@@ -49,7 +50,7 @@ def client_exceptions() -> dict[str, type[BaseException]]:
 
 
 def make(kind: type[BaseException], message: str = "why") -> BaseException:
-    """Make any of the client's exceptions, whose constructors differ."""
+    """Make any exception of the client; their constructors differ."""
     wanted = inspect.signature(kind.__init__).parameters
     given_arguments: dict[str, Any] = {"message": message, "status_code": 400, "index_name": "i", "name": "i"}
     given_arguments |= {"state": "Terminating"}
@@ -62,7 +63,7 @@ def make(kind: type[BaseException], message: str = "why") -> BaseException:
 
 
 @pytest.mark.parametrize("name", sorted(client_exceptions()))
-def test_every_exception_of_the_client_has_a_place_in_our_tree(name: str) -> None:
+def test_every_exception_of_the_client_becomes_one_of_ours(name: str) -> None:
     assert name in pinecone_errors.MAPPINGS, f"the client has a new exception, {name}: decide what it becomes"
     error = pinecone_errors.translated(make(client_exceptions()[name]), KEY, "reading from the index 'i'")
     assert isinstance(error, AuroraError)
@@ -70,7 +71,7 @@ def test_every_exception_of_the_client_has_a_place_in_our_tree(name: str) -> Non
     assert "; " in str(error)
 
 
-def test_no_mapping_is_left_of_an_exception_that_the_client_does_not_have() -> None:
+def test_every_mapping_is_of_an_exception_that_the_client_has() -> None:
     assert set(pinecone_errors.MAPPINGS) == set(client_exceptions()) | {"HTTPError", "InvalidURL"}
 
 
@@ -91,12 +92,12 @@ def test_no_mapping_is_left_of_an_exception_that_the_client_does_not_have() -> N
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.__name__,
 )
-def test_what_happened_decides_the_error(error: Exception, ours: type[AuroraError]) -> None:
+def test_each_kind_of_failure_becomes_its_own_error(error: Exception, ours: type[AuroraError]) -> None:
     assert type(pinecone_errors.translated(error, KEY, "x")) is ours
 
 
-def test_a_new_exception_of_the_client_is_what_its_base_is() -> None:
-    class Stranger(clients.ServiceError):  # type: ignore[misc]
+def test_a_new_exception_of_the_client_is_mapped_as_its_base() -> None:
+    class Stranger(clients.ServiceError):
         pass
 
     assert isinstance(pinecone_errors.translated(Stranger(), KEY, "x"), BackendUnavailableError)
@@ -112,14 +113,12 @@ def test_a_new_exception_of_the_client_is_what_its_base_is() -> None:
         ("", False),
     ],
 )
-def test_a_namespace_that_holds_nothing_is_told_from_an_index_that_is_not_there(
-    said: str, is_about_a_namespace: bool
-) -> None:
+def test_a_missing_namespace_is_told_from_a_missing_index(said: str, is_about_a_namespace: bool) -> None:
     assert pinecone_errors.is_missing_namespace(clients.NotFoundError(said)) is is_about_a_namespace
     assert not pinecone_errors.is_missing_namespace(clients.ForbiddenError(said))
 
 
-def test_the_key_is_taken_out_of_what_the_service_says() -> None:
+def test_the_key_is_removed_from_the_services_message() -> None:
     error = pinecone_errors.translated(clients.UnauthorizedError(f"no such key: {KEY}"), KEY, "x")
     assert KEY not in str(error)
     assert "[hidden]" in str(error)
@@ -128,17 +127,8 @@ def test_the_key_is_taken_out_of_what_the_service_says() -> None:
 # --- batches ----------------------------------------------------------------------------------------------------------
 
 
-@given(st.lists(st.integers(1, 1200), max_size=200), st.integers(1, 50), st.integers(1, 1000))
-def test_batches_cover_everything_once_and_keep_both_limits(sizes: list[int], most: int, most_bytes: int) -> None:
-    parts = [list(range(len(sizes))[part]) for part in batches(sizes, most, most_bytes)]
-    assert [place for part in parts for place in part] == list(range(len(sizes)))
-    for part in parts:
-        assert 0 < len(part) <= most
-        assert sum(sizes[place] for place in part) <= most_bytes or len(part) == 1
-
-
 @given(st.lists(st.text(st.characters(codec="ascii"), min_size=1, max_size=512), max_size=300))
-def test_ids_are_fetched_in_addresses_that_proxies_take(ids: list[str]) -> None:
+def test_ids_are_fetched_in_addresses_that_proxies_accept(ids: list[str]) -> None:
     parts = list(fetch_batches(ids))
     assert [name for part in parts for name in part] == ids
     for part in parts:
@@ -146,7 +136,7 @@ def test_ids_are_fetched_in_addresses_that_proxies_take(ids: list[str]) -> None:
         assert len(str(httpx.QueryParams({"ids": list(part)}))) <= MAX_FETCH_URL or len(part) == 1
 
 
-def test_the_size_of_an_upsert_is_never_below_what_is_sent() -> None:
+def test_the_estimated_size_of_an_upsert_is_never_below_its_real_size() -> None:
     vector = Upsert(
         "x" * 512,
         {"aurora_content": "ä" * 100},
@@ -162,7 +152,7 @@ def test_the_size_of_an_upsert_is_never_below_what_is_sent() -> None:
 
 
 class Clock:
-    """A clock that stands still except for the waits."""
+    """A clock that only waits move forward."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -176,7 +166,9 @@ class Clock:
         return self.closed
 
     def retries(self, attempts: int = 3, deadline: float = 60.0) -> Retries:
-        return Retries(attempts, deadline, self.sleep, clock=lambda: self.now, jitter=lambda: 1.0)
+        return Retries(
+            RetryPolicy(attempts, longest_wait=20.0), deadline, self.sleep, clock=lambda: self.now, jitter=lambda: 1.0
+        )
 
 
 def failing(times: int, error: Exception) -> Callable[[], str]:
@@ -191,13 +183,19 @@ def failing(times: int, error: Exception) -> Callable[[], str]:
     return request
 
 
-def test_what_passes_is_sent_again_after_waits_that_double() -> None:
+@pytest.mark.parametrize("status", range(400, 600))
+def test_the_status_codes_that_are_tried_again_are_those_of_every_service(status: int) -> None:
+    for error in (clients.ApiError("x", status), clients.ServiceError(status_code=status)):
+        assert pinecone_errors.is_retried(error) == (status in RETRIED_STATUS)
+
+
+def test_temporary_failures_are_sent_again_after_waits_that_double() -> None:
     clock = Clock()
     assert clock.retries().run(failing(3, clients.ServiceError()), KEY, "x") == "done"
     assert clock.waits == [0.5, 1.0, 2.0]
 
 
-def test_the_service_decides_how_long_to_wait() -> None:
+def test_a_wait_is_as_long_as_the_service_asks_with_a_little_spread() -> None:
     clock = Clock()
     assert clock.retries().run(failing(1, clients.RateLimitError(retry_after=7.0)), KEY, "x") == "done"
     assert clock.waits == pytest.approx([7.05])
@@ -220,13 +218,12 @@ def test_attempts_end() -> None:
 @pytest.mark.parametrize(
     "error", [clients.UnauthorizedError(), clients.NotFoundError(), clients.ApiError("bad", 400)], ids=repr
 )
-def test_what_does_not_pass_is_sent_once(error: Exception) -> None:
+def test_a_refusal_is_sent_once(error: Exception) -> None:
     clock = Clock()
     with pytest.raises((StoreError, InvalidRequestError)) as caught:
         clock.retries().run(failing(1, error), KEY, "x")
     assert clock.waits == []
-    assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
+    assert caught.value.__cause__ is None and caught.value.__suppress_context__  # the client's error repeats headers
 
 
 def test_closing_ends_the_waiting() -> None:
@@ -238,7 +235,7 @@ def test_closing_ends_the_waiting() -> None:
         clock.retries().run(failing(1, RuntimeError("the client has been closed")), KEY, "x")
 
 
-def test_other_mistakes_are_not_dressed_up() -> None:
+def test_errors_that_are_not_the_clients_are_raised_as_they_are() -> None:
     with pytest.raises(ZeroDivisionError):
         Clock().retries().run(failing(1, ZeroDivisionError()), KEY, "x")
 
@@ -263,7 +260,7 @@ def test_work_is_done_several_at_a_time_and_comes_back_in_order(workers: Workers
     assert workers.map(work, list(range(8))) == [number * number for number in range(8)]
 
 
-def test_after_a_failure_that_all_would_share_nothing_more_is_begun(workers: Workers) -> None:
+def test_after_a_failure_that_all_would_share_no_further_call_begins(workers: Workers) -> None:
     begun: list[int] = []
 
     def work(number: int) -> int:
@@ -277,7 +274,7 @@ def test_after_a_failure_that_all_would_share_nothing_more_is_begun(workers: Wor
         workers.map(work, list(range(10)))
 
 
-def test_after_a_passing_failure_the_others_go_on(workers: Workers) -> None:
+def test_after_a_temporary_failure_the_others_go_on(workers: Workers) -> None:
     def work(number: int) -> int:
         if number == 3:
             raise BackendUnavailableError("down")
@@ -300,3 +297,35 @@ def test_pages_are_read_ahead_in_order_and_not_all_at_once(workers: Workers) -> 
     assert len(asked) <= 5
     assert [next(pages) for _ in range(5)] == [-1, -2, -3, -4, -5]
     pages.close()  # type: ignore[attr-defined]
+
+
+def test_closing_drops_waiting_calls_with_our_error() -> None:
+    workers = Workers(1)
+    begun, release = threading.Event(), threading.Event()
+
+    def work(number: int) -> int:
+        begun.set()
+        release.wait(10)
+        return number
+
+    with ThreadPoolExecutor(2) as callers:
+        first = callers.submit(workers.map, work, [1, 2])
+        assert begun.wait(5)
+        waiting = callers.submit(lambda: list(workers.ahead(work, iter([3, 4]))))
+        wait_until(lambda: workers._pool is not None and workers._pool._work_queue.qsize() == 1)
+        workers.close()
+        release.set()
+        for call in (first, waiting):
+            with pytest.raises(StoreClosedError, match="closed"):
+                call.result(timeout=5)
+    with pytest.raises(StoreClosedError):
+        workers.map(work, [5, 6])
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    for _ in range(1000):
+        if condition():
+            return
+        pause.wait(0.005)
+    pytest.fail("the condition did not come true")

@@ -1,7 +1,7 @@
-"""Loopback servers that speak like the reranking services, and ones that misbehave.
+"""Fakes of the rerank services on the loopback interface, and servers that misbehave.
 
-Each service checks what it is asked as its documentation demands, and refuses the rest. Relevance is the share of the
-words of the query that a document holds, so that every service ranks alike.
+Each fake accepts only requests that the service documents. Relevance is the share of the words of the query that a
+document holds, so that every service ranks alike.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Service = Callable[[Asked], "Answer | Fault"]
 
 
 class Connection(NamedTuple):
-    """What a fault has in hand: the socket, and an event that is set when the test is over."""
+    """The connection that a fault acts on: the socket, and an event that is set when the test is over."""
 
     socket: socket.socket
     over: threading.Event
@@ -81,7 +81,7 @@ class RerankServer:
             request_queue_size = 128
 
             def handle_error(self, request: Any, client_address: Any) -> None:
-                """Keep quiet: faults and clients that leave are what is tested."""
+                """Keep quiet about the faults under test and clients that leave."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})

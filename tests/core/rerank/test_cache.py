@@ -1,4 +1,4 @@
-"""The memory of scores."""
+"""The cache of scores."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_text_with_a_lone_surrogate_has_a_key() -> None:
     assert len(pair_keys(["m"], "q", ["\ud800"])) == 1
 
 
-def test_the_least_recently_used_scores_are_forgotten() -> None:
+def test_the_least_recently_used_scores_are_evicted() -> None:
     cache = ScoreCache(2)
     cache.put_many({b"a": 0.1, b"b": 0.2})
     cache.get_many([b"a"])
@@ -40,7 +40,7 @@ def test_a_cache_of_size_zero_keeps_nothing() -> None:
     assert cache.get_many([b"a"]) == {}
 
 
-def test_a_score_of_zero_is_a_score() -> None:
+def test_a_score_of_zero_is_found_like_any_other() -> None:
     cache = ScoreCache(1)
     cache.put_many({b"a": 0.0})
     assert cache.get_many([b"a"]) == {b"a": 0.0}

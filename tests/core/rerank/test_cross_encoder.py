@@ -1,4 +1,4 @@
-"""`CrossEncoderReranker` with real models of toy size, loaded through sentence-transformers."""
+"""`CrossEncoderReranker` with toy models, loaded through sentence-transformers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,12 @@ from core.rerank import tiny_cross_encoder as tiny
 pytest.importorskip("sentence_transformers")
 
 from aurora_dev.core.rerank.cross_encoder import CrossEncoderModel
-from aurora_dev.core.rerank.shared_model import forget_models
 from aurora_dev.core.rerank.window import Window
 from aurora_dev.core.reranker import CrossEncoderReranker
 from aurora_dev.core.types import SearchResult, SearchResults
 from aurora_dev.errors import ModelLoadError, RerankError
+from tests.core.rerank import tiny_cross_encoder as tiny
 
-# The tests are no package (importlib mode), so a module beside them is loaded by its path.
 DOCUMENTS = ["a b c", "good good good", "good bad", "good a b c d e f g h", "bad"]
 BY_SHARE_OF_GOOD = ["good good good", "good bad", "good a b c d e f g h"]
 
@@ -46,20 +45,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    forget_models()
-    yield
-    forget_models()
-
-
 @pytest.fixture
 def counting(models: Path) -> CrossEncoderReranker:
     return CrossEncoderReranker(str(models / "counting"))
 
 
 def plainly(model: Path, query: str, texts: list[str], raw: bool) -> list[float]:
-    """What sentence-transformers gives by itself, one pair at a time."""
+    """Return the scores of sentence-transformers itself, one pair at a time."""
     import torch
     from sentence_transformers import CrossEncoder
 
@@ -69,7 +61,7 @@ def plainly(model: Path, query: str, texts: list[str], raw: bool) -> list[float]
 
 
 def intercept(reranker: CrossEncoderReranker, wrap: Callable[[Any], Any]) -> None:
-    """Let the real model load, and put something around its forward pass."""
+    """Load the real model, and wrap its forward pass."""
     model = reranker._shared.get()
     reranker._shared._model = dataclasses.replace(model, predict=wrap(model.predict))
 
@@ -77,7 +69,7 @@ def intercept(reranker: CrossEncoderReranker, wrap: Callable[[Any], Any]) -> Non
 # What comes back
 
 
-def test_documents_are_ordered_by_what_the_model_says(counting: CrossEncoderReranker) -> None:
+def test_documents_are_ordered_by_the_figures_of_the_model(counting: CrossEncoderReranker) -> None:
     best = counting.rerank("query", DOCUMENTS)
     assert [item["content"] for item in best[:3]] == BY_SHARE_OF_GOOD
     # These two have no good word at all: they tie, in the order of the earlier stage.
@@ -86,7 +78,7 @@ def test_documents_are_ordered_by_what_the_model_says(counting: CrossEncoderRera
 
 
 @pytest.mark.parametrize("name", ["logits", "sigmoid"])
-def test_the_relevance_is_one_sigmoid_of_the_logit_however_the_model_is_configured(models: Path, name: str) -> None:
+def test_relevance_is_the_sigmoid_of_the_logit_for_every_configuration(models: Path, name: str) -> None:
     best = CrossEncoderReranker(str(models / name)).rerank("a", DOCUMENTS)
     logits = dict(zip(DOCUMENTS, plainly(models / name, "a", DOCUMENTS, raw=True), strict=True))
     assert [item["content"] for item in best] == sorted(DOCUMENTS, key=lambda text: -logits[text])
@@ -134,7 +126,7 @@ def test_search_results_come_back_as_search_results(counting: CrossEncoderRerank
 
 
 @pytest.mark.parametrize(("top_k", "expected"), [(None, 5), (2, 2), (99, 5)])
-def test_top_k_cuts_and_beyond_the_end_gives_all(
+def test_top_k_cuts_and_a_larger_one_gives_all(
     counting: CrossEncoderReranker, top_k: int | None, expected: int
 ) -> None:
     assert len(counting.rerank("query", DOCUMENTS, top_k)) == expected
@@ -143,7 +135,7 @@ def test_top_k_cuts_and_beyond_the_end_gives_all(
 # Determinism
 
 
-def test_a_score_does_not_depend_on_what_else_is_scored(models: Path) -> None:
+def test_a_score_does_not_depend_on_the_other_documents(models: Path) -> None:
     texts = [" ".join(random.Random(seed).choices(tiny.WORDS, k=1 + seed * 3)) for seed in range(30)]
     alone = [
         CrossEncoderReranker(str(models / "logits"), cache_size=0).rerank("a b", [text])[0]["scores"]["rerank_raw"]
@@ -321,7 +313,7 @@ def test_a_hub_model_in_the_home_folder_loads_without_a_network(tmp_path: Path) 
     assert commit in reranker._shared.get().revision
 
 
-def test_a_hub_model_that_is_not_on_this_disk_fails_offline_with_what_to_try(
+def test_a_hub_model_that_is_not_on_this_disk_fails_offline_with_advice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
@@ -395,7 +387,7 @@ def test_out_of_memory_twice_is_a_rerank_error(counting: CrossEncoderReranker, e
         (["x"] * 5, "ValueError"),
     ],
 )
-def test_what_is_no_score_is_a_rerank_error_and_is_not_cached(
+def test_figures_that_are_no_scores_are_a_rerank_error_and_are_not_cached(
     counting: CrossEncoderReranker, figures: Any, says: str
 ) -> None:
     healthy = counting._shared.get()
@@ -444,7 +436,7 @@ async def test_fifty_calls_at_once_never_block_the_event_loop(models: Path) -> N
     assert longest < max(0.25, seconds / 4), f"{longest:.3f} s of {seconds:.1f} s"
 
 
-async def test_a_caller_who_stops_waiting_stops_the_work(models: Path) -> None:
+async def test_cancelling_a_call_stops_its_work(models: Path) -> None:
     reranker = CrossEncoderReranker(str(models / "logits"), batch_size=1)
     begun, proceed = threading.Event(), threading.Event()
     passes: list[int] = []
@@ -469,7 +461,7 @@ async def test_a_caller_who_stops_waiting_stops_the_work(models: Path) -> None:
     assert len(passes) == 2
 
 
-async def test_loading_goes_on_behind_a_caller_who_stopped_waiting(models: Path) -> None:
+async def test_loading_goes_on_after_its_caller_was_cancelled(models: Path) -> None:
     reranker = CrossEncoderReranker(str(models / "logits"))
     with pytest.raises(asyncio.TimeoutError):
         await asyncio.wait_for(reranker.score("a", ["b"]), 0.001)
@@ -487,8 +479,8 @@ async def test_a_cached_answer_does_not_queue_behind_the_model(models: Path) -> 
     await blocker
 
 
-def test_a_model_of_any_maker_can_be_asked_through_the_same_class() -> None:
-    model = CrossEncoderModel("m", lambda _pairs: [[2.0], [0.5]], "1", True, lambda: None)
+def test_models_of_several_makers_work_through_the_same_class() -> None:
+    model = CrossEncoderModel("m", lambda pairs: [[2.0], [0.5]], "1", True, lambda: None)
     raw = model.raw_scores([("q", "a"), ("q", "b")], 8, threading.Event())
     assert raw == [2.0, 0.5]
     assert model.relevance(np.asarray(raw)).tolist() == [1.0, 0.5]

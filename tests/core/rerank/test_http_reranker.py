@@ -1,4 +1,4 @@
-"""HTTPReranker against loopback servers that serve each format's documented shapes."""
+"""`HTTPReranker` against fakes of each service on the loopback interface."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from aurora_dev.core.http_reranker import HTTPReranker
 from aurora_dev.core.rerank.formats import FORMATS, choose_format, default_model, endpoint_of, relevance, split
 from aurora_dev.core.types import SearchResult, SearchResults
 from aurora_dev.errors import InvalidRequestError, RerankError
+from tests.core.rerank import rerank_servers as servers
 
 KEY = "sk-very-secret-key-0123456789"
 QUERY = "verify signed tokens"
@@ -77,7 +78,7 @@ async def test_each_format_asks_and_reads_as_its_service_documents(make: Make, s
 
 
 @pytest.mark.parametrize("name", FORMATS)
-async def test_an_address_without_a_path_gets_that_of_the_format(make: Make, serve: Serve, name: str) -> None:
+async def test_an_address_without_a_path_gets_the_path_of_the_format(make: Make, serve: Serve, name: str) -> None:
     server = serve(servers.SERVICES[name][0])
     np.testing.assert_allclose(
         await make(server.origin, api_format=name, model="m").score(QUERY, TEXTS), EXPECTED, atol=1e-5
@@ -85,7 +86,7 @@ async def test_an_address_without_a_path_gets_that_of_the_format(make: Make, ser
 
 
 @pytest.mark.parametrize("name", ["tei", "infinity", "vllm", "plain"])
-async def test_auto_speaks_to_servers_that_their_address_does_not_tell(make: Make, serve: Serve, name: str) -> None:
+async def test_auto_works_with_servers_that_their_address_does_not_tell(make: Make, serve: Serve, name: str) -> None:
     def lenient(asked: Any) -> Any:
         # These servers ignore fields that they do not know.
         service, path = servers.SERVICES[name]
@@ -134,11 +135,11 @@ def test_auto_is_decided_by_the_address_alone(url: str, name: str, endpoint: str
     ("written", "name"),
     [("cohere", "cohere-v2"), ("Cohere_V1", "cohere-v1"), ("llama.cpp", "llamacpp"), ("huggingface", "tei")],
 )
-def test_formats_go_by_the_names_that_people_write(written: str, name: str) -> None:
+def test_formats_are_found_under_common_spellings(written: str, name: str) -> None:
     assert choose_format(written, httpx.URL("http://localhost")).name == name
 
 
-async def test_scores_of_logits_go_through_a_sigmoid_where_the_setting_says_so(make: Make, serve: Serve) -> None:
+async def test_scores_set_to_logit_go_through_a_sigmoid(make: Make, serve: Serve) -> None:
     logits = [-800.0, 0.0, 2.0, 800.0]
     server = serve(lambda _asked: servers.as_json({"results": servers_entries(logits)}))
     scores = await make(server.url, scores="logit").score(QUERY, TEXTS)
@@ -150,9 +151,7 @@ def servers_entries(scores: list[Any]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", ["tei", "infinity"])
-async def test_services_that_give_either_are_asked_for_the_kind_that_is_set(
-    make: Make, serve: Serve, name: str
-) -> None:
+async def test_services_with_two_kinds_of_score_are_asked_for_the_set_one(make: Make, serve: Serve, name: str) -> None:
     server = serve(servers.SERVICES[name][0])
     for scores, raw in (("logit", True), ("probability", False)):
         found = await make(server.url, api_format=name, scores=scores).score(QUERY, TEXTS)
@@ -161,16 +160,14 @@ async def test_services_that_give_either_are_asked_for_the_kind_that_is_set(
 
 
 @pytest.mark.parametrize("score", [7.74, -0.2, 1.01])
-async def test_a_score_that_is_no_probability_is_an_error_and_no_reason_to_guess(
-    make: Make, serve: Serve, score: float
-) -> None:
-    server = serve(lambda _asked: servers.as_json({"results": servers_entries([0.5, 0.5, 0.5, score])}))
+async def test_a_score_outside_the_range_is_an_error_and_not_guessed_at(make: Make, serve: Serve, score: float) -> None:
+    server = serve(lambda asked: servers.as_json({"results": servers_entries([0.5, 0.5, 0.5, score])}))
     with pytest.raises(RerankError, match=rf'invalid response: the score {score}.*scores="logit"'):
         await make(server.url).score(QUERY, TEXTS)
 
 
-async def test_rounding_above_one_is_no_error(make: Make, serve: Serve) -> None:
-    server = serve(lambda _asked: servers.as_json({"results": servers_entries([1.0005, -0.0005, 1, 0])}))
+async def test_rounding_slightly_above_one_is_accepted(make: Make, serve: Serve) -> None:
+    server = serve(lambda asked: servers.as_json({"results": servers_entries([1.0005, -0.0005, 1, 0])}))
     assert (await make(server.url).score(QUERY, TEXTS)).tolist() == [1.0, 0.0, 1.0, 0.0]
 
 
@@ -178,7 +175,7 @@ def test_cosines_keep_their_order_below_zero() -> None:
     assert relevance(np.array([-1.0, -0.5, 0.0, 1.0, np.nan]), "similarity").tolist()[:4] == [0.0, 0.25, 0.5, 1.0]
 
 
-def test_the_kind_of_score_is_that_of_format_and_model(make: Make) -> None:
+def test_the_kind_of_score_follows_from_format_and_model(make: Make) -> None:
     assert make("http://localhost/v1/reranking").scores == "logit"
     assert make("https://api.jina.ai/v1/rerank", model="jina-reranker-v3").scores == "similarity"
     assert make("https://api.jina.ai/v1/rerank").scores == "probability"
@@ -215,7 +212,7 @@ async def test_pairs_fit_into_the_batch_of_llama_cpp(make: Make, serve: Serve) -
     assert np.isfinite(await reranker.score("verify " * 2_000, ["verify"])).all()
 
 
-async def test_whoever_raises_the_limit_of_a_document_is_believed(make: Make, serve: Serve) -> None:
+async def test_a_raised_document_limit_is_sent_as_given(make: Make, serve: Serve) -> None:
     server = serve(servers.llamacpp)
     reranker = make(server.origin, api_format="llamacpp", max_document_chars=100_000)
     with pytest.raises(RerankError, match=r"HTTP 500.*input is too large"):
@@ -249,13 +246,13 @@ async def test_blank_texts_and_empty_input_are_not_sent(make: Make, serve: Serve
 
 
 @pytest.mark.parametrize(("name", "field"), [("cohere-v2", "top_n"), ("voyage", "top_k")])
-async def test_scores_of_all_documents_are_asked_for(make: Make, serve: Serve, name: str, field: str) -> None:
+async def test_all_documents_are_asked_to_be_scored(make: Make, serve: Serve, name: str, field: str) -> None:
     server = serve(servers.SERVICES[name][0])
     await make(server.origin, api_format=name, model="m", top_k=2).score(QUERY, TEXTS)
     assert server.asked[0].body[field] == 4
 
 
-async def test_what_the_service_left_out_is_not_scored(make: Make, serve: Serve) -> None:
+async def test_documents_that_the_service_leaves_out_are_nan(make: Make, serve: Serve) -> None:
     def cut(asked: Any) -> Any:
         return servers.cohere_v2(asked._replace(body={**asked.body, "top_n": 2}))
 
@@ -302,8 +299,8 @@ async def test_strings_and_mappings_can_be_reranked_too(make: Make, serve: Serve
 
 
 @pytest.mark.parametrize("given", [TEXTS, [{"content": text, "score": 0.5} for text in TEXTS], results()])
-async def test_what_was_not_scored_follows_in_its_earlier_order(make: Make, serve: Serve, given: list[Any]) -> None:
-    server = serve(lambda _asked: servers.as_json({"rankings": [{"index": 2, "score": 0.4}]}))
+async def test_unscored_results_follow_in_their_earlier_order(make: Make, serve: Serve, given: list[Any]) -> None:
+    server = serve(lambda asked: servers.as_json({"rankings": [{"index": 2, "score": 0.4}]}))
     best = await make(server.url).rerank_async(QUERY, given)
     texts = [each.content if isinstance(each, SearchResult) else each["content"] for each in best]
     scores = [each.score if isinstance(each, SearchResult) else each["score"] for each in best]
@@ -322,7 +319,7 @@ async def test_scores_never_rise_down_the_list_whatever_the_earlier_ones_were(ma
     assert [each["score"] for each in best] == pytest.approx([0.4, 0.1, 0.1, 0.1])
 
 
-async def test_a_minimum_leaves_out_what_is_below_and_what_has_no_score(make: Make, serve: Serve) -> None:
+async def test_a_minimum_score_drops_lower_and_unscored_results(make: Make, serve: Serve) -> None:
     best = await make(serve().url, min_score=0.5).rerank_async(QUERY, [*results(), results()[0]])
     assert [result.id for result in best] == ["id2", "id1"]
     server = serve(lambda _asked: servers.as_json({"rankings": [{"index": 2, "score": 0.4}]}))
@@ -338,7 +335,7 @@ def test_search_results_stay_search_results(make: Make, serve: Serve) -> None:
     assert set(best.timings) == {"total", "rerank"}
 
 
-async def test_the_number_of_results_is_the_callers_else_the_rerankers(make: Make, serve: Serve) -> None:
+async def test_top_k_of_the_call_wins_over_that_of_the_reranker(make: Make, serve: Serve) -> None:
     reranker = make(serve().url, top_k=2)
     assert len(await reranker.rerank_async(QUERY, TEXTS)) == 2
     assert len(await reranker.rerank_async(QUERY, TEXTS, top_k=99)) == 4
@@ -390,7 +387,9 @@ def test_wrong_arguments_are_refused_without_showing_a_key(options: dict[str, An
 
 
 @pytest.mark.parametrize(("query", "texts"), [("", ["a"]), (" ", ["a"]), (5, ["a"]), ("q", "a"), ("q", [5])])
-async def test_what_are_no_texts_is_refused(make: Make, serve: Serve, query: Any, texts: Any) -> None:
+async def test_queries_and_texts_that_are_no_strings_are_refused(
+    make: Make, serve: Serve, query: Any, texts: Any
+) -> None:
     server = serve()
     with pytest.raises(InvalidRequestError):
         await make(server.url).score(query, texts)
@@ -429,7 +428,7 @@ async def test_without_a_key_no_authorization_is_sent(make: Make, serve: Serve) 
     assert "model" not in server.asked[0].body
 
 
-async def test_one_line_says_what_was_reranked(make: Make, serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+async def test_one_log_line_describes_a_call(make: Make, serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "aurora_dev")
     await make(serve().url, model="some-model").score(QUERY, [*TEXTS, ""])
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("aurora_dev")]

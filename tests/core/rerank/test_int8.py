@@ -23,6 +23,7 @@ from aurora_dev.core import reranker as module
 from aurora_dev.core.rerank.shared_model import forget_models
 from aurora_dev.core.reranker import CrossEncoderReranker
 from aurora_dev.errors import MissingDependencyError, ModelLoadError
+from tests.core.rerank import tiny_cross_encoder as tiny
 
 # The exporter warns about the code of transformers, and older sentence-transformers about its own.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -42,11 +43,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    forget_models()
+def collected(fresh_models: None) -> Iterator[None]:
     yield
-    forget_models()
-    gc.collect()  # now, under this test's filter: the exporter leaves temporary folders to the garbage collector
+    gc.collect()  # under this module's filter: the exporter leaves temporary folders to the garbage collector
 
 
 def int8(model: Path, **options: Any) -> CrossEncoderReranker:
@@ -72,7 +71,7 @@ def test_int8_keeps_the_order_of_float_and_scores_within_a_tolerance(models: Pat
                 assert small[better] > small[worse]
 
 
-def test_an_int8_score_is_the_same_to_the_last_bit_whatever_shares_its_batch(models: Path) -> None:
+def test_an_int8_score_is_the_same_to_the_last_bit_in_any_batch(models: Path) -> None:
     alone = [int8(models / "logits").rerank("a b", [text])[0]["scores"]["rerank_raw"] for text in TEXTS]
     for batch_size in (1, 7, 64):
         best = int8(models / "logits", batch_size=batch_size).rerank("a b", TEXTS)
@@ -101,7 +100,7 @@ def test_a_model_that_could_not_be_quantised_leaves_nothing_behind(tmp_path: Pat
     assert made(tmp_path) == []
 
 
-def test_a_quantised_folder_that_lost_its_weights_is_a_load_error_that_says_which(tmp_path: Path) -> None:
+def test_a_quantised_folder_without_weights_is_a_load_error_that_names_it(tmp_path: Path) -> None:
     model = tiny.build(tmp_path / "m", activation="identity")
     int8(model).warmup()
     (folder,) = made(tmp_path)
@@ -122,8 +121,7 @@ def test_a_file_of_the_model_is_loaded_by_its_name(models: Path, tmp_path: Path)
     assert reranker._shared.get().revision.endswith(f"#{file}")
 
 
-@pytest.mark.usefixtures("models")
-def test_a_file_that_is_not_there_is_a_load_error_and_not_an_export(tmp_path: Path) -> None:
+def test_a_missing_model_file_is_a_load_error_and_starts_no_export(models: Path, tmp_path: Path) -> None:
     model = tiny.build(tmp_path / "m", activation="identity")
     reranker = CrossEncoderReranker(str(model), backend="onnx", model_file="onnx/nowhere.onnx")
     with pytest.raises(ModelLoadError, match=r"nowhere\.onnx"):

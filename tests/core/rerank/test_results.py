@@ -1,4 +1,4 @@
-"""From scores to reordered results."""
+"""Reordering results by scores."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_mappings_and_strings_come_back_as_dictionaries() -> None:
     ]
 
 
-def test_search_results_keep_what_the_search_knew() -> None:
+def test_search_results_keep_the_facts_of_the_search() -> None:
     notice = Notice("stale", "old")
     results = SearchResults(
         [result("a"), result("b")],
@@ -83,6 +83,6 @@ def test_a_top_k_beyond_the_number_of_results_gives_all() -> None:
 
 
 @pytest.mark.parametrize("bad", [[1], [{"text": "x"}], [{"content": None}], "one string", {"content": "x"}, [None]])
-def test_what_has_no_text_is_refused(bad: Any) -> None:
+def test_results_without_text_are_refused(bad: Any) -> None:
     with pytest.raises(InvalidRequestError, match="results"):
         contents(bad)

@@ -16,7 +16,7 @@ from aurora_dev.core.rerank.shared_model import SharedModel, forget_models, shar
 from aurora_dev.errors import ModelLoadError
 
 
-def test_threads_that_ask_at_once_share_one_load() -> None:
+def test_threads_that_need_the_model_at_once_share_one_load() -> None:
     loads: list[int] = []
     gate = threading.Barrier(8)
     model = SharedModel(lambda: loads.append(1) or object(), "test")  # type: ignore[func-returns-value]
@@ -31,7 +31,7 @@ def test_threads_that_ask_at_once_share_one_load() -> None:
     assert model.load_seconds is not None
 
 
-def test_a_load_that_was_begun_ahead_is_the_one_that_users_get() -> None:
+def test_prefetch_starts_the_load_that_users_get() -> None:
     loads: list[str] = []
     model = SharedModel(lambda: loads.append(threading.current_thread().name) or object(), "ahead")  # type: ignore[func-returns-value]
     model.prefetch()
@@ -44,7 +44,7 @@ def test_a_load_that_was_begun_ahead_is_the_one_that_users_get() -> None:
     assert loads[0].startswith("ahead")
 
 
-def test_a_load_that_was_begun_ahead_and_failed_is_tried_again_by_who_needs_it() -> None:
+def test_a_failed_prefetch_is_tried_again_by_the_next_user() -> None:
     answers: list[object] = [OSError("not yet"), object()]
 
     def load() -> object:
@@ -63,7 +63,7 @@ def test_a_load_that_was_begun_ahead_and_failed_is_tried_again_by_who_needs_it()
     assert model.failure is None
 
 
-def test_whoever_waited_for_a_load_that_failed_gets_its_error_and_a_later_call_tries_again() -> None:
+def test_callers_that_waited_for_a_failed_load_get_its_error_and_a_later_call_tries_again() -> None:
     attempts: list[int] = []
     begun, release = threading.Event(), threading.Event()
 
@@ -91,7 +91,7 @@ def test_whoever_waited_for_a_load_that_failed_gets_its_error_and_a_later_call_t
     assert model.failure is None
 
 
-async def test_a_job_of_a_caller_who_went_away_is_told_or_never_begun() -> None:
+async def test_a_job_whose_caller_left_is_told_or_never_begun() -> None:
     model = SharedModel(lambda: None, "test")
     begun, told, ran = threading.Event(), threading.Event(), threading.Event()
 
@@ -121,7 +121,7 @@ def test_jobs_run_one_at_a_time_in_one_thread() -> None:
     assert threading.get_ident() not in threads
 
 
-def test_one_key_is_one_model() -> None:
+def test_one_key_gives_one_model() -> None:
     forget_models()
     assert shared_model("a", object, "test") is shared_model("a", object, "test")
     assert shared_model("a", object, "test") is not shared_model("b", object, "test")

@@ -1,4 +1,4 @@
-"""Cross-encoders of toy size, written to disk in the format of the real ones and loaded by sentence-transformers.
+"""Toy cross-encoders, written to disk in the format of real ones and loaded by sentence-transformers.
 
 Two kinds of weights:
 
@@ -38,7 +38,7 @@ def build(
     """Write a model and its tokenizer, and return the folder.
 
     Args:
-        activation: What sentence-transformers is configured to put on top, or ``None`` to leave its default (a
+        activation: The configured activation of sentence-transformers, or ``None`` to leave its default (a
             sigmoid); models of MS MARCO are configured with ``identity``: they give logits.
         bias: Added to the logit.
         head: Whether the classification head is saved; without one it is a plain encoder.
@@ -94,7 +94,7 @@ def build_family(folder: Path, family: str, seed: int = 0) -> Path:
 
 
 def as_torch_file(folder: Path) -> None:
-    """Keep a model's weights as older ones do: a file of torch instead of safetensors."""
+    """Store the weights of a model in the older format: a file of torch instead of safetensors."""
     import torch
     from safetensors.torch import load_file
 

@@ -1,4 +1,4 @@
-"""A reranker of toy size in the format of the bundled one, written with NumPy alone.
+"""A toy reranker in the format of the bundled one, written with NumPy alone.
 
 Two kinds of weights: ``random`` (seeded), and ``counting``, hand-set so that the logit grows with the share of the word
 ``good`` among all words of the pair: attention is uniform, values carry one coordinate of the embedding.
@@ -15,7 +15,7 @@ import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from aurora_dev.core.onnx.bert_graph import BertShape, bert_graph
-from aurora_dev.core.onnx.session import input_maxima
+from aurora_dev.core.onnx.calibration import input_maxima
 
 WORDS = ["good", "bad", *"abcdefghijklmnopqrstuvwxyz", *(f"w{number}" for number in range(70))]
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
@@ -94,7 +94,7 @@ def counting_weights() -> dict[str, np.ndarray]:
 
 
 def tokenizer() -> Tokenizer:
-    """Return one that splits at spaces and knows `VOCABULARY`."""
+    """Return a tokenizer that splits at spaces and knows `VOCABULARY`."""
     made = Tokenizer(models.WordLevel({word: i for i, word in enumerate(VOCABULARY)}, unk_token="[UNK]"))
     made.normalizer = normalizers.Lowercase()
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()

@@ -1,4 +1,4 @@
-"""What is superseded or over is left out of searches, whatever its number, and at no cost where there is nothing."""
+"""Superseded and expired records are left out of searches, and cost nothing if there are none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from aurora_dev import Document, SearchOptions, VectorStore
 from aurora_dev.core.contracts import Capabilities
-from aurora_dev.core.search.hidden import _MOST_TAKEN_OUT
+from aurora_dev.core.search.hidden import _MOST_REMOVED
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
 MODES = ("hybrid", "vector", "keyword")
@@ -33,8 +33,8 @@ async def found(store: VectorStore, **arguments: Any) -> set[str]:
     return ids[0]
 
 
-@pytest.mark.parametrize("hidden", [1, _MOST_TAKEN_OUT, _MOST_TAKEN_OUT + 1, 3 * _MOST_TAKEN_OUT])
-async def test_what_is_superseded_is_hidden_and_everything_else_found(opened: VectorStore, hidden: int) -> None:
+@pytest.mark.parametrize("hidden", [1, _MOST_REMOVED, _MOST_REMOVED + 1, 3 * _MOST_REMOVED])
+async def test_superseded_records_are_hidden_and_all_others_found(opened: VectorStore, hidden: int) -> None:
     await opened.upsert([Document(f"apples {n}", {"superseded_by": "x"}, f"old-{n}") for n in range(hidden)])
     await opened.upsert([Document(f"apples {n}", {"n": n}, f"new-{n}") for n in range(9)])
     assert await found(opened) == {f"new-{n}" for n in range(9)}
@@ -44,7 +44,7 @@ async def test_what_is_superseded_is_hidden_and_everything_else_found(opened: Ve
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_a_short_list_of_candidates_is_not_filled_with_what_is_hidden(opened: VectorStore, mode: Any) -> None:
+async def test_hidden_records_take_no_place_in_a_short_candidate_list(opened: VectorStore, mode: Any) -> None:
     # Equal scores go by id: what is hidden comes first.
     await opened.upsert([Document("apples", {"superseded_by": "x"}, f"a-{n}") for n in range(4)])
     await opened.upsert([Document("apples", {}, f"b-{n}") for n in range(3)])
@@ -53,8 +53,8 @@ async def test_a_short_list_of_candidates_is_not_filled_with_what_is_hidden(open
     assert {result.id for result in results} == {"b-0", "b-1", "b-2"}
 
 
-@pytest.mark.parametrize("count", [2, 2 * _MOST_TAKEN_OUT])
-async def test_what_expires_is_hidden_from_that_moment_on(opened: VectorStore, count: int) -> None:
+@pytest.mark.parametrize("count", [2, 2 * _MOST_REMOVED])
+async def test_a_record_is_hidden_from_its_expiry_on(opened: VectorStore, count: int) -> None:
     now = 1000.0
     opened._hidden._clock = lambda: now
     await opened.upsert([Document(f"apples {n}", {"expires_at": 1000.5 + n}, f"{n}") for n in range(count)])
@@ -63,7 +63,7 @@ async def test_what_expires_is_hidden_from_that_moment_on(opened: VectorStore, c
     now = 1001.0
     assert await found(opened) == {"odd", *map(str, range(1, count))}
     now = 1000.5 + count - 1
-    if count <= _MOST_TAKEN_OUT:
+    if count <= _MOST_REMOVED:
         assert await found(opened) == {"odd"}
 
 
@@ -77,20 +77,20 @@ async def test_a_change_of_another_process_is_seen(opened: VectorStore, tmp_path
     assert await found(opened) == {"a", "b"}
 
 
-async def test_who_asks_for_them_by_a_filter_gets_them(opened: VectorStore) -> None:
+async def test_a_filter_that_names_the_keys_finds_hidden_records(opened: VectorStore) -> None:
     await opened.upsert([Document("apples", {"superseded_by": "b"}, "a"), Document("apples", {}, "b")])
     assert await found(opened, filter={"superseded_by": {"$exists": True}}) == {"a"}
     assert await found(opened, filter={"$or": [{"superseded_by": "b"}, {"expires_at": {"$gt": 1}}]}) == {"a"}
 
 
-async def test_where_nothing_is_hidden_nothing_is_filtered(opened: VectorStore) -> None:
+async def test_without_hidden_records_no_filter_is_added(opened: VectorStore) -> None:
     await opened.upsert([Document("apples", {"n": 1}, "a")])
     visible = opened._hidden.visible({"n": 1})
     assert (visible.filter, visible.hidden) == ({"n": 1}, 0)
     assert opened._hidden.visible(None).filter is None
 
 
-async def test_a_remote_backend_is_asked_with_a_filter_and_once(
+async def test_a_remote_backend_is_queried_once_with_a_filter(
     opened: VectorStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await opened.upsert(

@@ -1,4 +1,4 @@
-"""Commits among the records: who asks for them, and what they leave alone where nobody does."""
+"""Commits among other records: the questions that ask for them, and rankings that they do not disturb."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from aurora_dev.core.context_manager import ContextManager
-from aurora_dev.core.contracts import Filter, Reranker
-from aurora_dev.core.faiss_store import FAISSLocalStore
+from aurora_dev.core.contracts import Filter
 from aurora_dev.core.record_kinds import IS_COMMIT
-from aurora_dev.core.search.history import asks_for_history, enough, without_commits_to_read
+from aurora_dev.core.search.history import asks_for_history, with_room_for_commits, without_commits_to_read
 from aurora_dev.core.types import Document, Match, Record, SearchResult
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.history.commit_indexer import commit_document
@@ -40,7 +39,7 @@ FILES = [
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[VectorStore]:
-    opened = VectorStore(FAISSLocalStore(tmp_path), embedder=HashingEmbedder(), reranker="none")
+    opened = VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker="none")
     await opened.upsert(FILES)
     yield opened
     await opened.close()
@@ -91,7 +90,7 @@ def test_questions_about_reasons_and_the_past_ask_for_commits(query: str) -> Non
         "raise with a reason phrase",
     ],
 )
-def test_questions_about_code_do_not(query: str) -> None:
+def test_questions_about_code_do_not_ask_for_commits(query: str) -> None:
     assert not asks_for_history(query)
 
 
@@ -117,22 +116,22 @@ async def test_a_question_about_the_past_has_its_commit_first_and_code_soon(stor
     assert [result.score for result in results] == sorted((result.score for result in results), reverse=True)
 
 
-async def test_what_was_learned_answers_a_question_about_reasons_beside_commits(store: VectorStore) -> None:
+async def test_notes_answer_a_question_about_reasons_beside_commits(store: VectorStore) -> None:
     await store.upsert([Document("A request is retried once since twice doubled the load.", {"kind": "decision"})])
     await store.upsert([commit(n, f"Reformat module {n}") for n in range(2, 40)])
     results = await store.search("why is a request retried once", 3, rerank=False)
     assert results[0].metadata["kind"] == "decision"
 
 
-async def test_commits_alone_can_be_asked_for(store: VectorStore) -> None:
+async def test_a_filter_can_ask_for_commits_only(store: VectorStore) -> None:
     await store.upsert([commit(n, f"Retry a request, part {n}") for n in range(150)])
     results = await store.search("retry a request", 120, rerank=False, filter={"kind": "commit"})
     assert len(results) == 120
     assert await store.count(IS_COMMIT) == 150
 
 
-class Reads(Reranker):
-    """A reranker that notes what it reads and likes commits best."""
+class Reads:
+    """A reranker that records what it reads and prefers commits."""
 
     name = "reads"
     is_available = True
@@ -146,9 +145,9 @@ class Reads(Reranker):
         return np.array([0.9 if "Commit" in text else 0.4 for text in texts], dtype=np.float32)
 
 
-async def test_a_reranker_reads_commits_only_where_they_are_asked_for(tmp_path: Path) -> None:
+async def test_a_reranker_reads_commits_only_if_they_are_asked_for(tmp_path: Path) -> None:
     reranker = Reads()
-    async with VectorStore(FAISSLocalStore(tmp_path), embedder=HashingEmbedder(), reranker=reranker) as store:
+    async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=reranker) as store:
         await store.upsert([*FILES, *(commit(n, f"Retry a request, part {n}") for n in range(20))])
         results = await store.search("retry a request after a pause", 5)
         assert not any("Commit" in text for text in reranker.texts)
@@ -173,25 +172,25 @@ def test_a_candidate_list_has_room_for_as_much_code_as_without_commits(share: in
     def query(count: int, condition: Filter | None) -> list[Match]:
         return [one for one in everything if condition is None or "commit" not in one.record.metadata][:count]
 
-    found = enough(query, 100)
+    found = with_room_for_commits(query, 100)
     code_found = [one for one in found if "path" in one.record.metadata]
     assert code_found == [one for one in everything if "path" in one.record.metadata][:100]
     assert 0 < len(found) - len(code_found) <= 100
     assert found == sorted(found, key=lambda one: -one.score)
 
 
-def test_without_commits_a_candidate_list_is_asked_for_once() -> None:
+def test_without_commits_a_candidate_list_takes_one_query() -> None:
     asked = []
 
     def query(count: int, condition: Filter | None) -> list[Match]:
         asked.append((count, condition))
         return [match(number, commit=False) for number in range(count)]
 
-    assert len(enough(query, 100)) == 100
+    assert len(with_room_for_commits(query, 100)) == 100
     assert asked == [(100, None)]
 
 
-def test_results_of_commits_alone_are_reranked_as_any() -> None:
+def test_results_that_are_all_commits_are_reranked() -> None:
     commits = [SearchResult(str(n), "text", 1.0 - n / 10, {"commit": "a"}) for n in range(3)]
     assert without_commits_to_read(commits, 3, 3) == (commits, 3)
 
@@ -206,7 +205,7 @@ def test_commits_that_are_not_read_come_last_in_the_order_of_scores() -> None:
     assert [result.score for result in ordered] == sorted((result.score for result in ordered), reverse=True)
 
 
-async def test_a_context_has_commits_where_the_task_asks_for_reasons_and_only_there(store: VectorStore) -> None:
+async def test_a_context_has_commits_only_if_the_task_asks_for_reasons(store: VectorStore) -> None:
     await store.upsert([commit(1, "Retry a request only once: twice doubled the load", "src/retry.py")])
     manager = ContextManager(store)
     asked = await manager.build("why is a request retried only once", 2_000)

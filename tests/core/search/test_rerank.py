@@ -1,4 +1,4 @@
-"""The reranker stage: a reranker of hand-written behaviour in a real search stage."""
+"""The rerank stage, with rerankers of scripted behaviour."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from aurora_dev.core.contracts import Reranker
+from aurora_dev.core.contracts import Reranker, with_defaults
 from aurora_dev.core.search.rerank import rerank_candidates
 from aurora_dev.core.search.trace import SearchTrace
 from aurora_dev.core.types import SearchOptions, SearchResult
 from aurora_dev.errors import RerankError
 
 
-class TableReranker(Reranker):
-    """Scores texts from a table; what the table lacks is not scored."""
+class TableReranker:
+    """Scores texts from a table; a text that is not in it gets no score."""
 
     name = "table"
     is_available = True
@@ -63,8 +63,8 @@ CANDIDATES = [
 
 async def run(reranker: TableReranker, read: int = 4, **options: float) -> tuple[list[SearchResult], SearchTrace]:
     trace = SearchTrace(stages=["rrf_hybrid"])
-    found = await rerank_candidates("q", CANDIDATES, reranker, read, SearchOptions(**options), trace)  # type: ignore[arg-type]
-    return found, trace
+    asked = SearchOptions(**options)  # type: ignore[arg-type]
+    return await rerank_candidates("q", CANDIDATES, with_defaults(reranker, Reranker), read, asked, trace), trace
 
 
 async def test_results_come_in_the_order_of_the_rerankers_scores() -> None:
@@ -81,7 +81,7 @@ async def test_ties_keep_the_order_of_the_earlier_stages() -> None:
     assert [r.id for r in found] == list("abcd")
 
 
-async def test_what_was_not_read_follows_in_its_order_with_scores_that_do_not_rise() -> None:
+async def test_unread_results_follow_in_their_order_with_scores_that_do_not_rise() -> None:
     reranker = TableReranker({"a": 0.1, "b": 0.3})
     found, _ = await run(reranker, read=2)
     assert reranker.seen == ["a", "b"]
@@ -89,12 +89,12 @@ async def test_what_was_not_read_follows_in_its_order_with_scores_that_do_not_ri
     assert [r.score for r in found] == sorted((r.score for r in found), reverse=True)
 
 
-async def test_what_the_reranker_left_out_follows_in_stage_one_order() -> None:
+async def test_unscored_results_follow_in_the_order_of_the_first_stage() -> None:
     found, _ = await run(TableReranker({"d": 0.9}))
     assert [r.id for r in found] == ["d", "a", "b", "c"]
 
 
-async def test_a_minimum_score_leaves_out_what_is_below_it() -> None:
+async def test_results_below_the_minimum_score_are_left_out() -> None:
     found, _ = await run(TableReranker({"a": 0.1, "b": 0.9, "c": 0.5}), rerank_min_score=0.5)
     assert [r.id for r in found] == ["b", "c"]
 

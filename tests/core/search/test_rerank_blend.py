@@ -1,4 +1,4 @@
-"""How a reranker's scores and the first stage's are put together."""
+"""Blending a reranker's scores with the first stage's."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from aurora_dev.core.contracts import Reranker
+from aurora_dev.core.contracts import Reranker, with_defaults
 from aurora_dev.core.rerank.bundled import BundledReranker
 from aurora_dev.core.search.rerank import rerank_candidates
-from aurora_dev.core.search.rerank_blend import fuse, is_settled, kind_of, outlines_of, reading
+from aurora_dev.core.search.rerank_blend import fuse, is_settled, kind_of, outlines_of, rows_to_read
 from aurora_dev.core.search.trace import SearchTrace
 from aurora_dev.core.types import Document, RerankFusion, RerankWeights, SearchOptions, SearchResult
 from aurora_dev.core.vector_store import VectorStore
@@ -34,8 +34,8 @@ FUSION = RerankFusion(
 WITHIN = RerankFusion(name=NOTHING, question=NOTHING, topic=NOTHING, words=NOTHING, notes=NOTHING, read=3)
 
 
-class Scores(Reranker):
-    """Gives the same scores to whatever it is asked."""
+class Scores:
+    """A reranker that gives the same scores to any texts, in order."""
 
     name, is_available, unavailable_reason = "table", True, None
 
@@ -61,8 +61,9 @@ async def run(
     reranker: Scores, query: str, fusion: RerankFusion | None = FUSION, **options: Any
 ) -> tuple[list[SearchResult], SearchTrace]:
     trace = SearchTrace(stages=["rrf_hybrid"])
-    asked = SearchOptions(**options)
-    return await rerank_candidates(query, CANDIDATES, reranker, 3, asked, trace, fusion), trace
+    asked = SearchOptions(**options)  # type: ignore[arg-type]
+    complete = with_defaults(reranker, Reranker)
+    return await rerank_candidates(query, CANDIDATES, complete, 3, asked, trace, fusion), trace
 
 
 @pytest.mark.parametrize(
@@ -85,25 +86,25 @@ def test_each_kind_of_query_has_its_weight(query: str, weight: float) -> None:
     assert FUSION.weights(kind_of(query, CANDIDATES)).file == weight
 
 
-def test_what_stands_in_no_file_has_a_weight_of_its_own() -> None:
+def test_texts_outside_of_files_have_their_own_weight() -> None:
     notes = [SearchResult(name, name, 0.5, {}, {}) for name in "abc"]
     assert FUSION.weights(kind_of("how are sessions closed", notes)).file == 0.5
     assert FUSION.weights(kind_of("how are sessions closed", [*notes[:1], *CANDIDATES])).file == 0.2
 
 
-def test_the_definition_of_the_symbol_that_was_asked_for_settles_a_search() -> None:
+def test_a_definition_of_the_queried_symbol_settles_a_search() -> None:
     assert is_settled("Session", CANDIDATES)
     assert not is_settled("Session", CANDIDATES[1:])
     assert not is_settled("where is Session", CANDIDATES)
     assert not is_settled("Session", [])
 
 
-def test_another_classs_method_of_the_same_name_settles_nothing() -> None:
+def test_a_method_of_another_class_does_not_settle_a_search() -> None:
     assert not is_settled("Client.send", [candidate("server", 0.9, "send")])
     assert is_settled("Client.send", [candidate("client", 0.9, "send")])
 
 
-async def test_the_reranker_is_not_asked_where_the_first_stage_is_sure() -> None:
+async def test_a_settled_search_is_not_reranked() -> None:
     reranker = Scores(0.1, 0.9, 0.5)
     found, trace = await run(reranker, "Session")
     assert (reranker.asked, trace.stages, trace.degraded) == (0, ["rrf_hybrid"], None)
@@ -111,13 +112,13 @@ async def test_the_reranker_is_not_asked_where_the_first_stage_is_sure() -> None
 
 
 @pytest.mark.parametrize("options", [{"rerank_weight": 1.0}, {"rerank_min_score": 0.01}])
-async def test_a_weight_or_a_threshold_that_is_given_wins_over_what_was_measured(options: dict[str, Any]) -> None:
+async def test_a_given_weight_or_threshold_overrides_the_measured_weights(options: dict[str, float]) -> None:
     found, _ = await run(Scores(0.1, 0.9, 0.5), "Session", **options)
     assert [each.id for each in found] == ["b", "c", "a"]
     assert [each.score for each in found] == pytest.approx([0.9, 0.5, 0.1])
 
 
-async def test_a_result_that_the_reranker_prefers_rises_and_scores_stay_between_0_and_1() -> None:
+async def test_a_preferred_result_rises_and_scores_stay_between_0_and_1() -> None:
     found, trace = await run(Scores(0.05, 0.9, 0.05), "session pool")
     assert [each.id for each in found] == ["b", "a", "c"]
     assert trace.stages[-1] == "rerank"
@@ -132,7 +133,7 @@ async def test_a_small_weight_keeps_the_order_of_clear_first_stage_scores() -> N
     assert [each.id for each in found] == ["a", "b", "c"]
 
 
-async def test_without_a_measurement_the_rerankers_order_stands() -> None:
+async def test_without_measured_weights_the_reranker_decides_the_order() -> None:
     found, _ = await run(Scores(0.1, 0.9, 0.5), "Session", fusion=None)
     assert [each.id for each in found] == ["b", "c", "a"]
 
@@ -144,12 +145,12 @@ def chunk(name: str, path: str, score: float) -> SearchResult:
 SPREAD = [chunk("a1", "a.py", 0.8), chunk("b1", "b.py", 0.5), chunk("a2", "a.py", 0.38), chunk("c1", "c.py", 0.1)]
 
 
-def test_within_a_file_the_passage_that_is_preferred_takes_the_files_best_place() -> None:
+def test_the_preferred_chunk_of_a_file_takes_its_best_place() -> None:
     fused = fuse(SPREAD, [0.3, 0.3, 0.9, 0.3], FUSION.name)
     assert [SPREAD[row].id for row in np.argsort(-fused)] == ["a2", "b1", "a1", "c1"]
 
 
-def test_what_the_first_stage_thinks_of_a_passage_counts_where_the_reranker_sees_no_difference() -> None:
+def test_the_first_stage_decides_between_chunks_that_the_reranker_scores_equally() -> None:
     ranked = [chunk("a1", "a.py", 0.9), chunk("a2", "a.py", 0.8)]
     without_signals = [replace(result, scores={"keyword": result.score}) for result in ranked]
     for candidates in (SPREAD, without_signals):
@@ -162,14 +163,14 @@ def test_without_a_weight_the_order_of_files_stays() -> None:
     assert [SPREAD[row].metadata["path"] for row in np.argsort(-fused)] == ["a.py", "b.py", "a.py", "c.py"]
 
 
-def test_only_how_candidates_compare_counts_and_not_how_sure_the_model_is_of_all_of_them() -> None:
+def test_only_differences_between_candidates_count() -> None:
     def of(logits: list[float]) -> npt.NDArray[np.float64]:
         return fuse(CANDIDATES, [1.0 / (1.0 + math.exp(-logit)) for logit in logits], FUSION.words)
 
     assert of([-6.0, -4.0, -5.0]) == pytest.approx(of([1.0, 3.0, 2.0]), abs=1e-6)
 
 
-def test_small_differences_are_not_blown_up() -> None:
+def test_small_differences_are_not_amplified() -> None:
     fused = fuse(CANDIDATES, [0.4999, 0.5, 0.5001], FUSION.words)
     assert np.argsort(-fused).tolist() == [0, 1, 2]
 
@@ -186,31 +187,31 @@ def test_a_small_difference_of_logits_moves_less_than_a_large_one() -> None:
     assert rise(1.0) == pytest.approx(2.0 * rise(0.5), rel=1e-3)
 
 
-def test_scores_keep_most_of_the_distance_that_the_first_stage_gave_them() -> None:
+def test_scores_keep_most_of_their_distance_in_the_first_stage() -> None:
     best, half = fuse([chunk("a1", "a.py", 0.8), chunk("b1", "b.py", 0.4)], [0.5, 0.5], NOTHING)
     assert best / half > 1.5
 
 
-def test_probabilities_of_0_and_1_are_figures_like_others() -> None:
+def test_probabilities_of_0_and_1_give_finite_scores() -> None:
     fused = fuse(CANDIDATES, [0.0, 1.0, 0.5], FUSION.words)
     assert np.isfinite(fused).all()
     assert fused.argmax() == 1
 
 
-async def test_what_the_reranker_did_not_score_follows_behind() -> None:
+async def test_unscored_results_come_last() -> None:
     found, _ = await run(Scores(float("nan"), 0.2, 0.1), "session pool")
     assert found[-1].id == "a"
     assert "rerank" not in found[-1].scores
     assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
 
 
-def test_all_passages_of_a_file_speak_for_it() -> None:
+def test_all_chunks_of_a_file_are_evidence_for_it() -> None:
     alone = fuse(SPREAD, [0.5, 0.6, 0.2, 0.2], FUSION.words)
     together = fuse(SPREAD, [0.5, 0.6, 0.6, 0.2], FUSION.words)
     assert together[2] > alone[0]
 
 
-def test_a_passage_that_is_preferred_passes_those_of_other_files_where_passages_count() -> None:
+def test_with_a_weight_for_chunks_a_preferred_chunk_passes_those_of_other_files() -> None:
     scores = [0.7, 0.1, 0.9, 0.1]
     within = fuse(SPREAD, scores, NOTHING)
     passages = fuse(SPREAD, scores, RerankWeights(0.0, 0.2))
@@ -222,14 +223,14 @@ def outlined(name: str, score: float, *names: str) -> SearchResult:
     return SearchResult(name, name, score, {"path": f"src/{name}.py", "file_symbols": list(names)}, {"signals": score})
 
 
-def test_outlines_are_those_of_the_first_files_that_define_something() -> None:
+def test_outlines_come_from_the_first_files_that_define_something() -> None:
     found = [outlined("a", 0.9, "Lock", "acquire"), outlined("a", 0.8, "Lock"), candidate("b", 0.7), outlined("c", 0.6)]
     found += [outlined("d", 0.5, "Pool"), outlined("e", 0.4, "Queue"), SearchResult("note", "note", 0.3, {})]
     assert outlines_of(found, 2) == {"src/a.py": "src/a.py\nLock, acquire", "src/d.py": "src/d.py\nPool"}
     assert outlines_of(found, 0) == {}
 
 
-def test_a_file_whose_outline_is_preferred_rises_with_its_best_passage() -> None:
+def test_a_file_with_a_preferred_outline_rises_with_its_best_chunk() -> None:
     weights = RerankWeights(0.0, 0.0, 0.3)
     fused = fuse(SPREAD, [0.5] * 4, weights, {"a.py": 0.1, "b.py": 0.9, "c.py": 0.1})
     assert [SPREAD[row].id for row in np.argsort(-fused)] == ["b1", "a1", "a2", "c1"]
@@ -251,10 +252,11 @@ async def reranked(
     found = [outlined(name, score, name.upper()) for name, score in zip(names, (0.8, 0.75, 0.3), strict=False)]
     trace = SearchTrace(stages=["rrf_hybrid"])
     fusion = replace(FUSION, topic=weights, outlines=2)
-    return await rerank_candidates(query, found, reranker, 3, SearchOptions(), trace, fusion), trace
+    complete = with_defaults(reranker, Reranker)
+    return await rerank_candidates(query, found, complete, 3, SearchOptions(), trace, fusion), trace
 
 
-async def test_a_search_has_the_reranker_read_outlines_where_they_have_a_weight() -> None:
+async def test_outlines_are_read_if_they_have_a_weight() -> None:
     reranker = Scores(0.5, 0.5, 0.5, 0.125, 0.875)
     found, trace = await reranked("session pool", reranker, RerankWeights(0.0, 0.0, 0.5), *"abc")
     assert [each.id for each in found] == ["b", "a", "c"]
@@ -277,14 +279,14 @@ async def test_a_file_whose_outline_has_no_score_stays_where_it_is() -> None:
     assert "outline" not in found[0].scores
 
 
-def test_scores_stay_between_0_and_1_in_the_order_of_results_however_far_a_passage_moves() -> None:
+def test_scores_stay_between_0_and_1_however_far_a_chunk_moves() -> None:
     fused = fuse(CANDIDATES, [0.001, 0.5, 0.999], RerankWeights(5.0, 5.0))
     assert np.argsort(-fused).tolist() == [2, 1, 0]
     assert (fused.min(), fused.max()) == (0.0, 1.0)
     assert len(set(fused.tolist())) == 3
 
 
-async def test_scores_that_lack_those_of_outlines_degrade_the_search() -> None:
+async def test_missing_scores_of_outlines_degrade_the_search() -> None:
     found, trace = await reranked("session pool", Scores(0.1, 0.9), RerankWeights(0.1, 0.0, 0.1), *"ab")
     assert [each.id for each in found] == ["a", "b"]
     assert trace.degraded is not None
@@ -295,18 +297,18 @@ def worded(name: str, keyword: float) -> SearchResult:
     return SearchResult(name, name, 0.5, {"path": f"{name}.py"}, {"keyword": keyword})
 
 
-def test_of_what_is_read_some_is_chosen_by_its_words() -> None:
+def test_keywords_choose_up_to_a_fifth_of_the_rows_to_read() -> None:
     found = [*(worded(name, 1.0) for name in "abcdefgh"), worded("i", 3.0), worded("j", 2.0), worded("k", 4.0)]
-    assert reading(found, 10, 2) == [*range(8), 8, 10]
-    assert reading(found, 10, 9) == reading(found, 10, 2)  # a fifth at most
-    assert reading(found, 4, 2) == [0, 1, 2, 3]
-    assert reading(found[:5], 20, 3) == [0, 1, 2, 3, 4]
+    assert rows_to_read(found, 10, 2) == [*range(8), 8, 10]
+    assert rows_to_read(found, 10, 9) == rows_to_read(found, 10, 2)  # a fifth at most
+    assert rows_to_read(found, 4, 2) == [0, 1, 2, 3]
+    assert rows_to_read(found[:5], 20, 3) == [0, 1, 2, 3, 4]
     found[10] = replace(found[10], metadata={"commit": "a"})
-    assert reading(found, 10, 1) == [*range(9), 9]
+    assert rows_to_read(found, 10, 1) == [*range(9), 9]
 
 
 class Counting(BundledReranker):
-    """Finds everything equal but one text, and keeps what it was asked about."""
+    """A reranker that gives every text but one the same score, and records the texts."""
 
     asked: tuple[str, ...] = ()
 
@@ -316,7 +318,7 @@ class Counting(BundledReranker):
 
 
 def pools(count: int) -> list[Document]:
-    """Files about session pools, each with less of it."""
+    """Return files about session pools, each with fewer words about them."""
     return [
         Document("session pool " * 3 + "pad " * n, {"path": f"f{n:02}.py", "start_line": 1, "end_line": 9}, f"{n:02}")
         for n in range(count)
@@ -324,7 +326,7 @@ def pools(count: int) -> list[Document]:
 
 
 @pytest.mark.parametrize(("top_k", "read"), [(1, 15), (10, 15), (12, 15), (30, 33)])
-async def test_more_results_have_more_candidates_read(tmp_path: Path, top_k: int, read: int) -> None:
+async def test_more_wanted_results_mean_more_candidates_read(tmp_path: Path, top_k: int, read: int) -> None:
     async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=(reranker := Counting())) as store:
         await store.upsert(pools(40))
         first = await store.search("session pool", top_k=top_k, rerank=False)
@@ -333,7 +335,7 @@ async def test_more_results_have_more_candidates_read(tmp_path: Path, top_k: int
     assert {result.id for result in first[: read - 3]} <= {each.id for each in found} or top_k < read - 3
 
 
-async def test_a_files_second_passage_with_all_the_words_is_read_and_wins(tmp_path: Path) -> None:
+async def test_a_second_chunk_of_a_file_with_all_the_words_is_read_and_wins(tmp_path: Path) -> None:
     async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=(reranker := Counting())) as store:
         place: dict[str, Any] = {"path": "f00.py", "start_line": 20, "end_line": 29}
         await store.upsert([*pools(40), Document("session pool " * 3 + "needle", place, "second")])
@@ -346,7 +348,7 @@ async def test_a_files_second_passage_with_all_the_words_is_read_and_wins(tmp_pa
     assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
 
 
-async def test_commits_that_nobody_asked_for_are_not_read(tmp_path: Path) -> None:
+async def test_commits_are_not_read_unless_asked_for(tmp_path: Path) -> None:
     async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=(reranker := Counting())) as store:
         commits = [Document("session pool " * 4, {"commit": f"{n}"}, f"c{n}") for n in range(20)]
         await store.upsert([*pools(30), *commits])
@@ -357,7 +359,7 @@ async def test_commits_that_nobody_asked_for_are_not_read(tmp_path: Path) -> Non
         assert any("pad" not in text and "f00" not in text for text in reranker.asked)
 
 
-async def test_after_mmr_scores_have_no_discount_to_take_back() -> None:
+async def test_after_mmr_no_decay_of_repeats_is_undone() -> None:
     chunks = [replace(chunk(f"a{n}", "a.py", 0.7 - n / 20), scores={"signals": 0.5, "mmr": 0.5}) for n in range(4)]
     assert np.argsort(-fuse(chunks, [0.5] * 4, NOTHING)).tolist() == [0, 1, 2, 3]
 
@@ -370,9 +372,10 @@ async def test_after_mmr_scores_have_no_discount_to_take_back() -> None:
         ("how are sessions closed", [*"abcde"]),
     ],
 )
-async def test_descriptions_have_some_of_what_is_read_chosen_by_its_words(query: str, read: list[str]) -> None:
+async def test_for_a_description_keywords_choose_some_candidates(query: str, read: list[str]) -> None:
     found = [*(worded(name, 1.0) for name in "abcde"), worded("f", 3.0)]
     reranker = Scores(*[0.5] * 5)
     fusion = replace(WITHIN, by_keyword=1)
-    await rerank_candidates(query, found, reranker, 5, SearchOptions(), SearchTrace(stages=[]), fusion)
+    complete = with_defaults(reranker, Reranker)
+    await rerank_candidates(query, found, complete, 5, SearchOptions(), SearchTrace(stages=[]), fusion)
     assert reranker.texts == read

@@ -1,4 +1,4 @@
-"""Ranking signals: each alone, then together."""
+"""The ranking signals, one by one and together."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aurora_dev.core.search import signals
+from aurora_dev.core.search.fusion import fuse_lists
 from aurora_dev.core.search.signals import QueryProfile, apply_signals
 from aurora_dev.core.text.path_kinds import REEXPORT_WEIGHT, path_weight
 from aurora_dev.core.types import Match, Record, SearchOptions
-from aurora_dev.core.vector_store import _fuse
 
 
 def chunk(path: str, *symbols: str) -> dict[str, object]:
@@ -33,7 +33,7 @@ def test_one_plain_word_may_be_a_name(query: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize("query", ["how are routes registered", "session management", "what does Client.send do"])
-def test_a_sentence_is_no_symbol_query(query: str) -> None:
+def test_a_sentence_is_not_a_symbol_query(query: str) -> None:
     assert not QueryProfile.of(query).is_symbol
 
 
@@ -49,26 +49,26 @@ def test_stop_words_do_not_count_as_words() -> None:
     assert QueryProfile.of("how is the request sent").words == QueryProfile.of("request sent").words
 
 
-def test_the_definition_is_told_from_its_uses() -> None:
+def test_a_definition_has_a_signal_and_a_use_has_none() -> None:
     profile = QueryProfile.of("Client")
     signal = signals.definition_signal(profile, [chunk("a.py"), chunk("b.py", "Client"), chunk("c.py", "client_id")])
     assert list(signal) == [0.0, 1.0, 0.0]
 
 
-def test_a_definition_counts_more_in_a_file_of_its_name() -> None:
+def test_a_definition_counts_more_in_a_file_of_the_same_name() -> None:
     profile = QueryProfile.of("HttpClient")
     signal = signals.definition_signal(profile, [chunk("http_client.py", "HttpClient"), chunk("b.py", "HttpClient")])
     assert signal[0] > signal[1] > 0
 
 
-def test_the_qualified_definition_beats_its_namesakes_of_other_classes() -> None:
+def test_the_qualified_definition_beats_methods_of_other_classes() -> None:
     profile = QueryProfile.of("Client.send")
     chunks = [chunk("a.py", "send", "Client.send"), chunk("b.py", "send", "Socket.send"), chunk("client.py", "send")]
     mine, other, of_the_module = signals.definition_signal(profile, chunks)
     assert mine == of_the_module > other > 0
 
 
-def test_a_package_file_that_defines_the_symbol_counts_in_full() -> None:
+def test_an_init_file_that_defines_the_symbol_counts_in_full() -> None:
     package = [chunk("json/__init__.py", "dumps"), chunk("json/__init__.py", "loads")]
     assert list(signals.path_weights(QueryProfile.of("json.dumps"), package)) == [1.0, REEXPORT_WEIGHT]
 
@@ -80,13 +80,13 @@ def test_one_plain_word_names_a_symbol_though_it_may_be_a_word() -> None:
     assert QueryProfile.of("rrf fusion").symbols == ()
 
 
-def test_the_path_signal_is_the_share_of_words_that_the_path_carries() -> None:
+def test_the_path_signal_is_the_share_of_words_in_the_path() -> None:
     profile = QueryProfile.of("session token handling")
     signal = signals.path_signal(profile, [chunk("app/sessions.py"), chunk("lib/token_handler.py"), chunk("app/x.py")])
     assert list(signal) == [pytest.approx(1 / 3), pytest.approx(2 / 3), 0.0]
 
 
-def test_a_word_that_many_paths_carry_says_little() -> None:
+def test_a_word_in_many_paths_counts_little() -> None:
     profile = QueryProfile.of("timeout of a test")
     paths = ["tests/timeout.py", "tests/a.py", "tests/b.py", "src/timeout.py"]
     signal = signals.path_signal(profile, [chunk(path) for path in paths])
@@ -106,7 +106,7 @@ def test_company_goes_to_the_best_chunk_of_a_file() -> None:
     assert list(signal) == [0.0, pytest.approx(0.6 / 0.9), 1.0]
 
 
-def test_a_long_file_has_no_more_company_than_its_best_chunks() -> None:
+def test_only_the_best_chunks_of_a_long_file_count_as_company() -> None:
     metadata = [*(chunk("long.py") for _ in range(20)), *(chunk("short.py") for _ in range(signals.COMPANY))]
     signal = signals.company_signal(np.full(len(metadata), 0.5), metadata)
     assert signal[0] == signal[20] == 1.0
@@ -115,7 +115,7 @@ def test_a_long_file_has_no_more_company_than_its_best_chunks() -> None:
 @pytest.mark.parametrize(
     ("query", "first"), [("get_user", True), ("redirect", True), ("where get_user is called from", False)]
 )
-def test_a_name_inside_a_sentence_is_no_reason_to_put_its_definition_first(query: str, first: bool) -> None:
+def test_a_name_inside_a_sentence_does_not_put_its_definition_first(query: str, first: bool) -> None:
     metadata = [chunk("first.py"), chunk("second.py", "get_user", "redirect")]
     profile = QueryProfile.of(query)
     assert signals.definition_signal(profile, metadata)[1] >= 1.0
@@ -129,7 +129,7 @@ def test_each_further_chunk_of_a_file_counts_half() -> None:
     assert list(decayed) == pytest.approx([0.8, 0.4, 0.8, 0.2, 0.8])
 
 
-def test_the_chunks_of_a_file_take_its_places_by_the_words_in_them() -> None:
+def test_keyword_scores_order_the_chunks_of_a_file() -> None:
     metadata = [chunk("a.py"), chunk("a.py"), chunk("b.py"), chunk("a.py")]
     fused, profile = np.array([0.9, 0.8, 0.85, 0.7]), QueryProfile.of("rotate the signing key")
     without = apply_signals(profile, metadata, fused, np.zeros(4))
@@ -140,7 +140,7 @@ def test_the_chunks_of_a_file_take_its_places_by_the_words_in_them() -> None:
 
 
 @pytest.mark.parametrize("query", ["Client", "Pool.Client", "how is Client.send retried"])
-def test_a_definition_stays_before_what_says_its_name_more_often(query: str) -> None:
+def test_a_definition_stays_before_a_chunk_with_more_mentions(query: str) -> None:
     metadata = [chunk("pools.py", "Client", "send"), chunk("pools.py")]
     final = apply_signals(QueryProfile.of(query), metadata, np.array([0.6, 1.0]), np.array([0.0, 1.0]))
     assert final[0] > final[1]
@@ -167,7 +167,7 @@ def test_a_definition_stays_before_what_says_its_name_more_often(query: str) -> 
         "package.json",
     ],
 )
-def test_tests_examples_copies_and_by_products_weigh_less(path: str) -> None:
+def test_tests_examples_copies_and_build_output_weigh_less(path: str) -> None:
     assert path_weight(path) < 1.0
 
 
@@ -195,7 +195,7 @@ def test_ordinary_code_weighs_one(path: str) -> None:
         ("example of streaming", "examples/stream.py"),
     ],
 )
-def test_what_a_question_asks_for_by_name_weighs_in_full(query: str, path: str) -> None:
+def test_a_kind_of_file_that_the_query_names_weighs_in_full(query: str, path: str) -> None:
     asked = signals.path_weights(QueryProfile.of(query), [chunk(path)])
     unasked = signals.path_weights(QueryProfile.of("how does it work"), [chunk(path)])
     assert asked[0] == 1.0 > unasked[0]
@@ -234,7 +234,7 @@ def test_scores_with_signals_stay_between_zero_and_one(
     assert ((final >= 0.0) & (final <= 1.0)).all()
 
 
-def test_a_path_that_is_no_text_is_no_path() -> None:
+def test_a_path_that_is_not_a_string_is_ignored() -> None:
     metadata: list[dict[str, object]] = [{"path": ["a.py", "b.py"]}, {"path": 3}, chunk("a.py")]
     final = apply_signals(QueryProfile.of("signing key"), metadata, np.array([0.9, 0.5, 0.1]), np.zeros(3))
     assert list(np.argsort(-final)) == [0, 1, 2]
@@ -246,10 +246,10 @@ def test_a_search_orders_the_chunks_of_a_file_by_their_keyword_scores() -> None:
 
     by_vector = [match("a1", 0.9), *(match(f"b{n}", 0.5) for n in range(40)), match("a2", 0.1)]
     by_keyword = [match("a2", 9.0), match("a1", 2.0)]
-    fused = _fuse("rotate the signing key", by_vector, by_keyword, SearchOptions())
+    fused = fuse_lists("rotate the signing key", by_vector, by_keyword, SearchOptions())
     ranks = [result.id for result in fused]
     assert ranks.index("a2") < ranks.index("a1")
-    apart = _fuse("rotate the signing key", by_vector, by_keyword, SearchOptions(signals=False))
+    apart = fuse_lists("rotate the signing key", by_vector, by_keyword, SearchOptions(signals=False))
     assert [result.id for result in apart][:2] == ["a1", "a2"]
 
 

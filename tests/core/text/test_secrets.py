@@ -1,4 +1,4 @@
-"""Masking of credentials. Every credential here is made up, and put together from parts so that no scanner objects."""
+"""Masking of credentials. All of them are made up, and assembled from parts so that no scanner reports this file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aurora_dev.core.text.secrets import mask_secrets
 
 
 def noise(length: int, alphabet: str, seed: str = "") -> str:
-    """Random-looking characters that are the same in every run."""
+    """Return random-looking characters that are the same in every run."""
     out = ""
     counter = 0
     while len(out) < length:
@@ -91,7 +91,7 @@ VARIANTS = [
 
 @pytest.mark.parametrize(("label", "credential"), [*CREDENTIALS.items(), *VARIANTS])
 @pytest.mark.parametrize("frame", ['key = "{}"', "KEY={}\n", "{}", "curl -H 'Bearer {}' x", '{{"k":"a\\n{}\\n"}}'])
-def test_a_credential_is_replaced_by_its_providers_marker(label: str, credential: str, frame: str) -> None:
+def test_a_credential_is_replaced_by_the_marker_of_its_provider(label: str, credential: str, frame: str) -> None:
     masked, count = mask_secrets(frame.format(credential))
     assert masked == frame.format(f"[masked: {label}]")
     assert count == 1
@@ -159,11 +159,11 @@ def test_only_the_secret_itself_is_replaced(text: str, secret: str, label: str) 
         "",
     ],
 )
-def test_placeholders_and_ordinary_text_stay(text: str) -> None:
+def test_placeholders_and_ordinary_text_are_not_masked(text: str) -> None:
     assert mask_secrets(text) == (text, 0)
 
 
-def test_a_private_key_keeps_its_lines_and_its_frame() -> None:
+def test_a_private_key_keeps_its_line_breaks_and_its_begin_and_end_lines() -> None:
     key = pem()
     masked, count = mask_secrets(f"before\n{key}\nafter\n")
     lines = masked.split("\n")
@@ -181,7 +181,7 @@ def test_a_private_key_keeps_its_lines_and_its_frame() -> None:
 
 @pytest.mark.parametrize("kind", ["PRIVATE KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\\n", '\\n" +\n    "', "\n# "])
-def test_no_line_of_a_private_key_is_left_however_it_is_written(kind: str, newline: str) -> None:
+def test_no_line_of_a_private_key_is_left_in_any_notation(kind: str, newline: str) -> None:
     key = pem(kind)
     masked, count = mask_secrets('{"key": "' + key.replace("\n", newline) + '"}')
     assert count == 1
@@ -191,7 +191,7 @@ def test_no_line_of_a_private_key_is_left_however_it_is_written(kind: str, newli
     assert masked.count("\n") == key.replace("\n", newline).count("\n")
 
 
-def test_a_private_key_that_is_cut_off_is_masked_as_far_as_it_goes() -> None:
+def test_a_private_key_without_an_end_line_is_masked() -> None:
     masked, count = mask_secrets(pem().rsplit("\n", 2)[0] + "\n\ndef the_function_that_follows(): ...\n")
     assert count == 1
     assert noise(64, BASE64, "4") not in masked
@@ -211,8 +211,8 @@ def test_a_token_inside_a_url_is_masked_once() -> None:
     assert (masked, count) == ("https://x-access-token:[masked: github-token]@github.com/a/b", 1)
 
 
-def test_a_secret_that_only_a_marker_brings_near_to_its_provider_is_found_too() -> None:
-    # Hexadecimal, so that no "aws" is in the token itself.
+def test_a_secret_is_found_that_masking_another_one_brings_near_its_providers_name() -> None:
+    # The token is hexadecimal, so that it cannot contain "aws".
     secret, token = noise(40, BASE64), CREDENTIALS["digitalocean-token"]
     masked, count = mask_secrets(f"aws{' ' * 15}{token} {secret}")
     assert (masked, count) == (f"aws{' ' * 15}[masked: digitalocean-token] [masked: aws-secret-key]", 2)
@@ -236,7 +236,7 @@ def test_masking_twice_changes_nothing_and_moves_no_line(text: str) -> None:
     assert (count == 0) == (once == text)
 
 
-def test_our_own_source_holds_nothing_to_mask() -> None:
+def test_auroras_own_source_has_nothing_to_mask() -> None:
     root = Path(aurora_dev.__file__).parent
     for path in sorted(root.rglob("*.py")):
         text = path.read_text(encoding="utf-8")
@@ -246,7 +246,7 @@ def test_our_own_source_holds_nothing_to_mask() -> None:
 @pytest.mark.parametrize(
     "unit", ["eyJ", "sk-", "://a:", "aws ", "-----BEGIN PRIVATE KEY-----\n", "A" * 64 + "\n", "xoxb-", "@~"]
 )
-def test_hostile_repetition_costs_linear_time(unit: str) -> None:
+def test_hostile_repetition_takes_linear_time(unit: str) -> None:
     small, large = (unit * (size // len(unit)) for size in (40_000, 320_000))
 
     def seconds(text: str) -> float:
@@ -254,5 +254,5 @@ def test_hostile_repetition_costs_linear_time(unit: str) -> None:
         mask_secrets(text)
         return time.perf_counter() - start
 
-    # Eight times the text; quadratic work would take sixty-four times as long.
+    # The text is eight times as long; quadratic time would be sixty-four times as much.
     assert min(seconds(large) for _ in range(2)) < 30 * max(min(seconds(small) for _ in range(3)), 0.002)

@@ -1,3 +1,5 @@
+"""Terms of texts and queries: identifiers, scripts, word forms, weights and the fingerprint."""
+
 from __future__ import annotations
 
 import time
@@ -51,7 +53,7 @@ def found_by(content: str, query: str) -> bool:
         ("", []),
     ],
 )
-def test_a_name_is_split_where_a_reader_would_split_it(name: str, parts: list[str]) -> None:
+def test_a_name_is_split_at_its_word_boundaries(name: str, parts: list[str]) -> None:
     assert split_identifier(name) == parts
 
 
@@ -60,7 +62,7 @@ STYLES = ["getUserByID", "get_user_by_id", "GetUserById", "GET_USER_BY_ID", "get
 
 @pytest.mark.parametrize("written", STYLES)
 @pytest.mark.parametrize("asked", STYLES)
-def test_every_style_of_a_name_shares_the_whole_and_the_parts(written: str, asked: str) -> None:
+def test_all_styles_of_a_name_share_the_whole_term_and_the_parts(written: str, asked: str) -> None:
     shared = ordinary(document_terms(f"x = {written}(1)", {})) & ordinary(query_terms(asked))
     assert {"getuserbyid", "get", "user", "id"} <= shared
 
@@ -105,11 +107,11 @@ def test_every_style_of_a_name_shares_the_whole_and_the_parts(written: str, aske
         ("with open(f)", "with"),
     ],
 )
-def test_it_is_found_by_whole_and_by_part(content: str, query: str) -> None:
+def test_a_text_is_found_by_whole_names_and_by_parts(content: str, query: str) -> None:
     assert found_by(content, query)
 
 
-def test_composed_and_decomposed_characters_are_one() -> None:
+def test_composed_and_decomposed_characters_give_the_same_terms() -> None:
     assert document_terms(unicodedata.normalize("NFD", "café"), {}) == document_terms("café", {})
 
 
@@ -132,7 +134,7 @@ def test_metadata_is_searched_with_the_text() -> None:
 @pytest.mark.parametrize(
     "metadata", [{"path": 3}, {"symbols": "Foo"}, {"symbols": [1, None]}, {"symbol": ""}, {"path": ""}]
 )
-def test_metadata_of_another_kind_is_passed_over(metadata: dict[str, object]) -> None:
+def test_metadata_of_an_unexpected_type_is_ignored(metadata: dict[str, object]) -> None:
     assert document_terms("word", metadata) == {"word": 1.0}
 
 
@@ -141,7 +143,7 @@ def test_repetition_counts_in_documents_and_queries() -> None:
     assert query_terms("apple banana apple") == {"apple"[:-1]: 2.0, "banana": 1.0}
 
 
-def test_words_of_questions_are_left_out_unless_there_is_nothing_else() -> None:
+def test_function_words_are_left_out_of_a_query_unless_there_is_nothing_else() -> None:
     assert set(query_terms("where is the cache of this")) == {"cach"}
     assert "with" in query_terms("with")
     assert set(query_terms("what is this")) == {"what", "is", "this"}
@@ -163,11 +165,11 @@ def test_words_of_questions_are_left_out_unless_there_is_nothing_else() -> None:
         ("version 3.11", set()),
     ],
 )
-def test_what_looks_like_an_identifier_asks_for_its_definition(query: str, definitions: set[str]) -> None:
+def test_a_word_that_looks_like_an_identifier_gets_a_definition_term(query: str, definitions: set[str]) -> None:
     assert {term for term in query_terms(query) if term.startswith("def:")} == definitions
 
 
-def test_no_word_of_a_text_can_pose_as_a_definition() -> None:
+def test_no_text_can_produce_a_definition_term() -> None:
     assert ordinary(document_terms("def:foo def: foo def::foo", {})) == set(
         document_terms("def:foo def: foo def::foo", {})
     )
@@ -197,7 +199,7 @@ def test_a_bare_name_is_a_symbol_query(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["session", "two words", "Foo bar", "", "?", "3.11", "a + b", "Foo.", "user-agent", "где"]
 )
-def test_a_sentence_or_a_plain_word_is_no_symbol_query(text: str) -> None:
+def test_a_sentence_or_a_plain_word_is_not_a_symbol_query(text: str) -> None:
     assert not is_symbol_query(text)
 
 
@@ -218,7 +220,7 @@ def test_a_sentence_or_a_plain_word_is_no_symbol_query(text: str) -> None:
         ["id", "ids"],
     ],
 )
-def test_forms_of_a_word_meet(family: list[str]) -> None:
+def test_forms_of_a_word_fold_to_the_same_term(family: list[str]) -> None:
     assert len({fold_word(word) for word in family}) == 1
 
 
@@ -226,17 +228,17 @@ def test_forms_of_a_word_meet(family: list[str]) -> None:
     "pair",
     [("string", "str"), ("status", "stat"), ("router", "route"), ("need", "ne"), ("this", "thi"), ("note", "not")],
 )
-def test_different_words_stay_apart(pair: tuple[str, str]) -> None:
+def test_different_words_fold_to_different_terms(pair: tuple[str, str]) -> None:
     assert fold_word(pair[0]) != fold_word(pair[1])
 
 
-def test_long_data_costs_no_vocabulary() -> None:
+def test_long_data_adds_few_and_short_terms() -> None:
     terms = document_terms("QUJD" * 50_000 + " " + "a." * 50_000, {})
     assert len(terms) < 500
     assert max(map(len, terms)) <= 64
 
 
-def test_a_full_cache_is_emptied_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_cache_is_cleared_and_results_stay_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "getUserByID self.app.router.get tokens"
     expected = document_terms(text, {})
     lexical._EXPANSIONS.clear()
@@ -249,7 +251,7 @@ def test_a_full_cache_is_emptied_and_changes_nothing(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("name", ["WHOLE_WEIGHT", "PART_WEIGHT", "CHAIN_WEIGHT", "STEM_WEIGHT", "DEFINITION_WEIGHT"])
-def test_the_fingerprint_tells_when_terms_change(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fingerprint_changes_with_the_terms(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = terms_fingerprint()
     lexical._EXPANSIONS.clear()
     terms_fingerprint.cache_clear()
@@ -281,9 +283,9 @@ def test_any_text_gives_finite_terms_and_finds_itself(text: str) -> None:
     split_identifier(text)
 
 
-def test_breaking_texts_into_terms_stays_in_the_order_of_magnitude_that_was_measured() -> None:
+def test_extracting_terms_stays_within_the_measured_order_of_magnitude() -> None:
     text = "def getUserByID(self, key): return self.app.router.get(key, defaultValue=None)\n" * 10
     started = time.perf_counter()
     for _ in range(200):
         document_terms(text, {"path": "src/app/users.py", "symbols": ["getUserByID"]})
-    assert time.perf_counter() - started < 1.0  # 0.01 s where it was written
+    assert time.perf_counter() - started < 1.0  # measured: 0.01 s

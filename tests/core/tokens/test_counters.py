@@ -1,4 +1,4 @@
-"""Token counters: exact where the tokenizer is known, offline, and never too low where it is not."""
+"""Token counters: exact for known tokenizers, offline, and never too low for unknown ones."""
 
 import gzip
 import hashlib
@@ -43,8 +43,8 @@ SCRIPTS = (
 @pytest.mark.parametrize(
     ("encoding", "text", "count"),
     [
-        # The counts that OpenAI's cookbook prints for these encodings, and texts whose counts were made with the
-        # files that tiktoken downloads.
+        # Counts that OpenAI's cookbook prints for these encodings, and counts made with the files that tiktoken
+        # downloads.
         ("cl100k_base", "antidisestablishmentarianism", 6),
         ("o200k_base", "antidisestablishmentarianism", 6),
         ("cl100k_base", "2 + 2 = 4", 7),
@@ -55,12 +55,12 @@ SCRIPTS = (
         ("o200k_base", "", 0),
     ],
 )
-def test_counts_are_those_of_openai(encoding: str, text: str, count: int) -> None:
+def test_counts_equal_those_of_openai(encoding: str, text: str, count: int) -> None:
     assert TiktokenCounter(encoding).count(text) == count
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_an_encoding_is_tiktokens_own_definition(encoding: str) -> None:
+def test_an_encoding_uses_tiktokens_own_definition(encoding: str) -> None:
     ours = module._encoding(encoding)
     assert ours.name == encoding
     assert ours.n_vocab == {"o200k_base": 200_019, "cl100k_base": 100_277, "o200k_harmony": 201_088}[encoding]
@@ -68,7 +68,7 @@ def test_an_encoding_is_tiktokens_own_definition(encoding: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["o200k_base", "cl100k_base"])
-def test_the_ranks_are_those_whose_checksum_is_in_tiktokens_source(
+def test_the_shipped_ranks_have_the_checksum_in_tiktokens_source(
     encoding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
@@ -94,7 +94,7 @@ def test_damaged_ranks_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         module._load_encoding.__wrapped__("o200k_base")
 
 
-def test_threads_that_count_at_once_get_the_same() -> None:
+def test_threads_that_count_at_once_load_the_ranks_once(monkeypatch: pytest.MonkeyPatch) -> None:
     module._load_encoding.cache_clear()
     found: list[int] = []
     threads = [threading.Thread(target=lambda: found.append(TiktokenCounter().count("a b c"))) for _ in range(8)]
@@ -106,7 +106,7 @@ def test_threads_that_count_at_once_get_the_same() -> None:
     assert module._load_encoding.cache_info().misses == 1
 
 
-def test_special_tokens_in_a_text_are_text() -> None:
+def test_special_tokens_in_a_text_count_as_text() -> None:
     assert TiktokenCounter().count("<|endoftext|>") > 1
 
 
@@ -122,13 +122,13 @@ def test_a_truncated_text_is_a_prefix_that_fits(name: str, text: str, limit: int
         assert short == text
 
 
-def test_truncating_leaves_no_half_of_a_character() -> None:
+def test_truncating_never_splits_a_character() -> None:
     counter = TiktokenCounter()
     for limit in range(40):
         counter.truncate("👩‍👩‍👧‍👦𝔘𝔫𝔦" * 5, limit).encode("utf-8")
 
 
-def test_truncating_uses_what_fits() -> None:
+def test_truncating_keeps_nearly_as_much_as_fits() -> None:
     counter = TiktokenCounter()
     assert counter.count(counter.truncate("word " * 1_000, 500)) >= 495
 
@@ -188,17 +188,17 @@ def test_the_estimate_is_an_upper_bound_beyond_ascii(text: str) -> None:
         (str(BUNDLED_PATH / "tokenizer.json"), "minilm-static-256/tokenizer.json"),
     ],
 )
-def test_a_model_names_its_counter(model: str, name: str) -> None:
+def test_a_model_gets_its_counter(model: str, name: str) -> None:
     assert create_counter(model=model).name == name
 
 
-def test_without_a_name_the_newest_encoding_counts() -> None:
+def test_the_default_encoding_is_the_newest() -> None:
     assert create_counter().name == "o200k_base"
     assert create_counter(encoding="cl100k_base").name == "cl100k_base"
     assert create_counter(encoding="estimate").name == "estimate"
 
 
-def test_wrong_names_say_what_there_is() -> None:
+def test_an_invalid_model_or_encoding_is_refused_with_advice() -> None:
     with pytest.raises(ConfigurationError, match="o200k_base, cl100k_base"):
         create_counter(encoding="p50k")
     with pytest.raises(ConfigurationError, match="not both"):
@@ -207,7 +207,7 @@ def test_wrong_names_say_what_there_is() -> None:
         create_counter(model=" ")
 
 
-def test_a_file_that_is_no_tokenizer_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_tokenizer_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelLoadError, match="no tokenizer"):
         HuggingFaceCounter(tmp_path)
     (tmp_path / "tokenizer.json").write_text("{}", "utf-8")
@@ -222,14 +222,14 @@ def test_a_tokenizer_file_counts_as_its_tokenizer_does() -> None:
     assert counter.chat == ChatOverhead(5, 1)
 
 
-def test_messages_cost_their_frames() -> None:
+def test_messages_cost_their_overhead() -> None:
     counter = TiktokenCounter()
     messages = [{"role": "system", "content": "hello world"}, {"role": "user", "content": "hi"}]
     assert count_messages(counter, messages) == 3 + (3 + 1 + 2) + (3 + 1 + 1)
     assert count_messages(counter, []) == 0
 
 
-def test_a_counter_without_chat_costs_takes_the_dearest() -> None:
+def test_a_counter_without_chat_costs_gets_the_highest() -> None:
     class Plain:
         name = "plain"
 
@@ -255,8 +255,8 @@ assert "requests" not in sys.modules
 """
 
 
-def cut_off() -> list[str]:
-    """Return the prefix of a command that takes its network away, where this machine allows that."""
+def without_network() -> list[str]:
+    """Return the prefix that runs a command without a network; empty if this machine does not allow it."""
     if sys.platform == "linux" and shutil.which("unshare"):
         command = ["unshare", "-rn", "--"]
         if subprocess.run([*command, sys.executable, "-c", ""], capture_output=True).returncode == 0:
@@ -264,15 +264,19 @@ def cut_off() -> list[str]:
     return []
 
 
-def test_tokens_are_counted_with_the_network_cut_off(tmp_path: Path) -> None:
-    # Neither a cache of tiktoken's own nor a proxy that works.
+def test_tokens_are_counted_without_a_network(tmp_path: Path) -> None:
+    # tiktoken finds neither a cache of its own nor a working proxy.
     environment = {
         **{key: value for key, value in os.environ.items() if not key.upper().endswith("_PROXY")},
         **dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9"),
         "TIKTOKEN_CACHE_DIR": str(tmp_path / "none"),
     }
     done = subprocess.run(
-        [*cut_off(), sys.executable, "-c", COUNT_OFFLINE], capture_output=True, text=True, env=environment, timeout=60
+        [*without_network(), sys.executable, "-c", COUNT_OFFLINE],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["2", "2"]

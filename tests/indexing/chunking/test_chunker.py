@@ -120,7 +120,7 @@ def test_a_text_of_only_whitespace_has_no_chunks(text: str, path: str) -> None:
     assert chunk(text, path) == []
 
 
-def test_sizes_hold_even_where_they_contradict_each_other() -> None:
+def test_a_target_above_the_maximum_size_applies() -> None:
     text = "x = 1\n" * 300
     check_reproduces(text, chunk(text, target_chars=400, max_chars=10), 400)
     check_reproduces(text, chunk(text, target_chars=0, max_chars=0), 1)
@@ -159,7 +159,7 @@ def test_a_large_class_is_cut_into_its_methods_under_its_header() -> None:
     assert found["Client.receive"].content.startswith("    # Receives.\n    @retry\n    def receive(self):")
 
 
-def test_context_holds_every_enclosing_header_from_the_outside_in() -> None:
+def test_context_lists_the_enclosing_headers_outermost_first() -> None:
     documents = chunk(BIG_CLASS, target_chars=200, max_chars=300)
     last = documents[-1].metadata
     assert last["symbol"] == "Client.Options.merge"
@@ -198,7 +198,7 @@ def test_the_names_of_a_large_file_are_its_first_ones() -> None:
     assert chunk(f"# {'a' * 400}\n\n## Version 1.2\n", "a.md")[0].metadata["file_symbols"] == ["Version 1.2"]
 
 
-def test_a_function_that_fits_stays_whole() -> None:
+def test_a_function_that_fits_is_one_chunk() -> None:
     small = "def small():\n" + "    return 1\n" * 20 + "\n\n"
     large = "def large():\n" + "".join(f"    step({i})\n\n" for i in range(60))
     documents = chunk(small + large, target_chars=300, max_chars=1_500)
@@ -231,7 +231,7 @@ def documented(comment_lines: int, body_lines: int) -> str:
     return comment + "app.handle = function handle(req) {\n" + "  next(req, step);\n" * body_lines + "};\n"
 
 
-def test_a_comment_and_the_definition_after_it_are_one_chunk_where_they_fit() -> None:
+def test_a_comment_and_its_definition_are_one_chunk_if_they_fit() -> None:
     text = "var app = {};\n\n" + "".join(documented(18, 18).replace("handle", f"handle{i}") for i in range(3))
     documents = chunk(text, "a.js", target_chars=500, max_chars=1_200)
     check_reproduces(text, documents, 1_200)
@@ -253,7 +253,7 @@ def test_a_definition_that_is_cut_keeps_its_comment_and_first_lines_together(com
 
 
 @pytest.mark.parametrize("comment_lines", range(45, 120, 7))
-def test_of_a_comment_larger_than_a_chunk_the_end_stays_with_the_definition(comment_lines: int) -> None:
+def test_the_end_of_a_comment_larger_than_a_chunk_stays_with_the_definition(comment_lines: int) -> None:
     text = documented(comment_lines, 200)
     documents = chunk(text, "a.js", target_chars=600, max_chars=1_500)
     check_reproduces(text, documents)
@@ -262,14 +262,14 @@ def test_of_a_comment_larger_than_a_chunk_the_end_stays_with_the_definition(comm
     assert {document.metadata["symbol"] for document in documents} == {"app.handle"}
 
 
-def test_a_closing_bracket_is_no_chunk_of_its_own() -> None:
+def test_a_closing_bracket_is_not_a_chunk() -> None:
     methods = "".join(f"  method{i}() {{\n" + f"    return call({i});\n" * 20 + "  }\n\n" for i in range(4))
     documents = chunk("class A {\n" + methods + "}\n", "a.ts", target_chars=450, max_chars=600)
     assert documents[-1].content.endswith("  }\n\n}")
     assert documents[-1].metadata["symbol"] == "A.method3"
 
 
-def test_a_closing_bracket_after_a_cut_method_leaves_it_its_symbol() -> None:
+def test_a_closing_bracket_after_a_cut_method_does_not_change_its_symbol() -> None:
     text = "class A {\n  method() {\n" + "    return call(1);\n" * 60 + "  }\n}\n"
     last = chunk(text, "a.ts", target_chars=450, max_chars=600)[-1]
     assert last.content.endswith("  }\n}")
@@ -277,7 +277,7 @@ def test_a_closing_bracket_after_a_cut_method_leaves_it_its_symbol() -> None:
     assert last.metadata["context"] == "class A\nmethod()"
 
 
-def test_the_end_of_a_large_class_is_not_mixed_with_what_follows_it() -> None:
+def test_the_end_of_a_large_class_is_not_merged_with_the_code_after_it() -> None:
     last_method = "    def close(self):\n" + "        release(self)\n" * 6
     after = "def after():\n" + "    step()\n" * 15
     text = f"class A:\n    def run(self):\n{BODY}\n{last_method}\n\n{after}"
@@ -299,7 +299,7 @@ def test_an_impl_block_is_the_symbol_but_does_not_define_the_type() -> None:
     assert document.metadata["symbols"] == ["norm", "Point.norm"]
 
 
-def test_a_namespace_is_the_symbol_only_where_nothing_else_is() -> None:
+def test_a_namespace_is_the_symbol_only_of_a_chunk_without_another_definition() -> None:
     (document,) = chunk("namespace a {\nclass B {\n  int c() { return 1; }\n};\n}\n", "a.cpp")
     assert document.metadata["symbol"] == "B"
 
@@ -321,27 +321,27 @@ def test_a_minified_line_is_cut_and_each_name_is_in_one_piece() -> None:
     assert sorted(names) == sorted(f"f{i}" for i in range(300))
 
 
-def test_a_long_line_among_others_is_cut_alone() -> None:
+def test_a_long_line_is_cut_separately_from_its_neighbours() -> None:
     text = "a = 1\n" + "x" * 5_000 + "\nb = 2\n"
     documents = chunk(text, "a.txt")
     check_reproduces(text, documents)
     assert [span(document)[0] for document in documents] == [1, 2, 2, 2, 2, 3]
 
 
-def test_pieces_of_a_line_end_after_a_separator_where_there_is_one() -> None:
+def test_pieces_of_a_line_end_after_a_separator_if_there_is_one() -> None:
     pieces = cut_line("word, " * 100, 50)
     assert "".join(pieces) == "word, " * 100
     assert all(piece.endswith((" ", ",")) and len(piece) <= 50 for piece in pieces)
     assert cut_line("x" * 120, 50) == ["x" * 50, "x" * 50, "x" * 20]
 
 
-def test_the_language_can_be_given_and_is_else_told_by_name_and_first_line() -> None:
+def test_the_language_can_be_given_or_is_recognised_by_name_and_first_line() -> None:
     assert chunk_text("def f(): ...\n", "strange", language="python")[0].metadata["symbol"] == "f"
     assert chunk("#!/usr/bin/env python3\ndef f(): ...\n", "run")[0].metadata["language"] == "python"
     assert "language" not in chunk("words\n", "notes.txt")[0].metadata
 
 
-def test_a_header_file_is_cpp_where_it_could_not_be_c() -> None:
+def test_a_header_file_that_cannot_be_c_is_cpp() -> None:
     assert chunk("class A {\n  int f() { return 1; }\n};\n", "a.h")[0].metadata["symbols"] == ["A", "f", "A.f"]
     assert chunk("struct a { int class_; };\n", "a.h")[0].metadata["language"] == "c"
 
@@ -417,7 +417,7 @@ def test_a_long_section_is_cut_between_paragraphs_and_keeps_its_path() -> None:
         "| a |\n| - |\n|---|\n", "- item\n---\n", "```\n# never closed\n", "\\# escaped\n", "####### seven\n",
     ],
 )  # fmt: skip
-def test_what_only_looks_like_a_heading_is_none(text: str) -> None:
+def test_text_that_only_looks_like_a_heading_is_not_one(text: str) -> None:
     (document,) = chunk(text, "a.md")
     assert document.metadata["kind"] == "text"
 

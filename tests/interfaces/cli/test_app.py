@@ -1,4 +1,4 @@
-"""The command line inside one process: requests, mistakes, notes and status."""
+"""The command line in this process: searches, mistakes, notes and status."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ Run = Callable[..., Result]
 
 
 def other_model(folder: Path) -> Path:
-    """Return a copy of the bundled model that counts as another one."""
+    """Return a copy of the bundled model with another name and checksum."""
     shutil.copytree(BUNDLED_PATH, folder, ignore=shutil.ignore_patterns("SHA256SUMS"))
     with (folder / "tokenizer.json").open("a", encoding="utf-8") as file:
         file.write("\n ")
@@ -23,15 +23,9 @@ def other_model(folder: Path) -> Path:
 
 
 @pytest.fixture
-def project(tmp_path: Path, run: Run) -> Path:
+def project(tmp_path: Path, run: Run, write_two_files: Callable[[Path], None]) -> Path:
     root = tmp_path / "project"
-    (root / "src").mkdir(parents=True)
-    (root / "src" / "auth.py").write_text(
-        'def verify_token(token):\n    """Check a signature."""\n    return token == "ok"\n\n\n'
-        f"def paint():\n    return '{ESCAPE}[31mred{ESCAPE}]0;owned\x07'\n",
-        encoding="utf-8",
-    )
-    (root / "README.md").write_text("# Sample\n\nTokens are verified in one place.\n", encoding="utf-8")
+    write_two_files(root)
     done = run("index", cwd=root)
     assert done.exit_code == 0, done.stderr
     return root
@@ -61,7 +55,7 @@ def test_explain_shows_every_stages_score_and_the_timings(run: Run, project: Pat
         (["remember", "x", "--kind", ""], 2, "kind"),
     ],
 )
-def test_a_mistake_has_its_exit_code_and_a_sentence_and_no_traceback(
+def test_a_mistake_has_an_exit_code_and_a_sentence_but_no_traceback(
     run: Run, project: Path, arguments: list[str], code: int, words: str
 ) -> None:
     done = run(*arguments, cwd=project)
@@ -72,7 +66,7 @@ def test_a_mistake_has_its_exit_code_and_a_sentence_and_no_traceback(
 
 
 @pytest.mark.parametrize("command", [["search", "x"], ["status"], ["remember", "x"]])
-def test_without_an_index_the_command_that_makes_one_is_named(run: Run, tmp_path: Path, command: list[str]) -> None:
+def test_without_an_index_the_error_names_the_command_to_run(run: Run, tmp_path: Path, command: list[str]) -> None:
     done = run(*command, cwd=tmp_path)
     assert done.exit_code == 3
     assert "aurora index" in done.stderr
@@ -88,7 +82,7 @@ def test_wrong_settings_and_missing_models_have_their_own_exit_codes(run: Run, p
     assert "Traceback" not in done.stderr
 
 
-def test_a_store_that_is_not_a_database_is_a_store_problem(run: Run, tmp_path: Path) -> None:
+def test_a_store_that_is_not_a_database_exits_with_the_code_for_stores(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("x = 1\n")
     assert run("index", cwd=tmp_path).exit_code == 0
     for file in (tmp_path / ".aurora").glob("*.db*"):
@@ -109,7 +103,7 @@ def test_a_remembered_decision_is_found_and_counted(run: Run, project: Path) -> 
     assert status["notes"] == {"decision": 1}
 
 
-def test_a_memory_may_start_with_a_note_where_its_folder_is_named(run: Run, tmp_path: Path) -> None:
+def test_a_note_starts_a_store_if_the_folder_is_named(run: Run, tmp_path: Path) -> None:
     assert run("remember", "First", "things", "first.", "--path", ".", cwd=tmp_path).exit_code == 0
     assert "First things first." in run("search", "first", cwd=tmp_path).stdout
 
@@ -123,7 +117,7 @@ def test_status_shows_settings_with_their_sources_and_hides_keys(run: Run, proje
     assert "hush" not in done.stdout
 
 
-def test_indexing_without_a_path_keeps_to_the_repository_it_is_in(run: Run, tmp_path: Path) -> None:
+def test_indexing_without_a_path_stays_in_the_current_repository(run: Run, tmp_path: Path) -> None:
     (tmp_path / ".aurora").mkdir()
     inner = tmp_path / "repository" / "package"
     inner.mkdir(parents=True)
@@ -134,7 +128,7 @@ def test_indexing_without_a_path_keeps_to_the_repository_it_is_in(run: Run, tmp_
     assert list((tmp_path / ".aurora").iterdir()) == []
 
 
-def test_what_is_stored_cannot_drive_the_terminal(run: Run, project: Path) -> None:
+def test_stored_text_cannot_control_the_terminal(run: Run, project: Path) -> None:
     done = run("search", "paint", "-k", "1", cwd=project)
     assert "\\x1b[31mred\\x1b]0;owned\\x07" in done.stdout
     assert ESCAPE not in done.stdout
@@ -151,7 +145,7 @@ def test_the_help_of_every_command_names_the_exit_codes(run: Run, tmp_path: Path
     assert run("--version", cwd=tmp_path).stdout.startswith("aurora 0.")
 
 
-def test_credentials_are_masked_unless_that_is_switched_off(run: Run, tmp_path: Path) -> None:
+def test_credentials_are_masked_unless_masking_is_off(run: Run, tmp_path: Path) -> None:
     secret = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
     (tmp_path / "deploy.py").write_text(f'def deploy():\n    return login("{secret}")\n')
     assert "1 credential masked" in run("index", cwd=tmp_path).stdout
@@ -171,7 +165,7 @@ def test_an_index_report_as_json_counts_files_and_chunks(run: Run, project: Path
     assert forced["files_updated"] == 2
 
 
-def test_vectors_of_another_embedder_are_noticed_and_brought_back(run: Run, project: Path) -> None:
+def test_vectors_of_another_embedder_are_reported_and_can_be_replaced(run: Run, project: Path) -> None:
     own = {"AURORA_EMBEDDER": str(other_model(project.parent / "model"))}
     done = run("search", "verify_token", cwd=project, **own)
     assert done.exit_code == 0
@@ -182,7 +176,7 @@ def test_vectors_of_another_embedder_are_noticed_and_brought_back(run: Run, proj
     assert "everything that is configured works" in run("status", cwd=project, AURORA_RERANKER="none", **own).stdout
 
 
-def test_a_search_of_an_empty_store_says_how_to_fill_it(tmp_path: Path, run: Run) -> None:
+def test_a_search_in_an_empty_store_names_the_command_that_fills_it(tmp_path: Path, run: Run) -> None:
     assert run("index", cwd=tmp_path).exit_code == 0
     done = run("search", "anything", cwd=tmp_path)
     assert done.exit_code == 1
@@ -196,7 +190,7 @@ def test_a_long_query_that_finds_nothing_is_not_repeated_in_full(project: Path, 
     assert len(done.stderr) < 400
 
 
-def test_a_filter_of_endless_depth_is_a_mistake_of_the_request(project: Path, run: Run) -> None:
+def test_a_filter_that_is_nested_too_deeply_is_a_usage_error(project: Path, run: Run) -> None:
     done = run("search", "token", "--filter", '{"$and":[' * 20_000, cwd=project)
     assert done.exit_code == 2
     assert "Traceback" not in done.stderr

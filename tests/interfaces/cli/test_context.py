@@ -1,4 +1,4 @@
-"""``aurora context``: the prompt to standard output, the account to standard error."""
+"""``aurora context``: the context on standard output, the table of its items on standard error."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from aurora_dev.config import ENV_PREFIX, USUAL_NAMES
 from aurora_dev.core.tokens import TiktokenCounter
 from aurora_dev.interfaces.cli.app import app
-from aurora_dev.interfaces.cli.output.process import EXIT_NOTHING_FOUND, EXIT_USAGE
+from aurora_dev.interfaces.cli.exit_codes import EXIT_NOTHING_FOUND, EXIT_USAGE
 
 Run = Callable[..., Result]
 
@@ -66,20 +66,20 @@ def test_messages_and_json_are_json(run: Run) -> None:
     assert {item["source"] for item in whole["items"]} >= {"auth.py", "task"}
 
 
-def test_a_map_begins_the_prompt(run: Run) -> None:
+def test_a_map_comes_first(run: Run) -> None:
     done = run("verify tokens", "--map")
     assert done.stdout.index("symbol map") < done.stdout.index("data auth.py")
     assert "1: def verify(token):" in done.stdout
 
 
-def test_explain_says_why(run: Run) -> None:
+def test_explain_shows_the_reasons(run: Run) -> None:
     done = run("verify tokens", "--explain", "--budget", "45")
     assert "hit 1" in done.stderr
     assert "ms assemble" in done.stderr
     assert "did not fit" in done.stderr
 
 
-def test_what_is_wrong_is_said_in_one_line(run: Run) -> None:
+def test_a_mistake_is_reported_in_one_line(run: Run) -> None:
     for arguments, words in (
         (("x", "--budget", "-1"), "token_budget"),
         (("x", "--encoding", "p50k"), "o200k_base"),
@@ -92,7 +92,7 @@ def test_what_is_wrong_is_said_in_one_line(run: Run) -> None:
         assert done.stdout == ""
 
 
-def test_a_budget_that_nothing_fits_into_is_said(run: Run) -> None:
+def test_a_budget_that_is_too_small_for_any_item_is_reported(run: Run) -> None:
     done = run("verify tokens", "--budget", "0")
     assert (done.exit_code, done.stdout) == (EXIT_NOTHING_FOUND, "")
     assert "larger --budget" in done.stderr

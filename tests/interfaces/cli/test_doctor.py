@@ -1,4 +1,4 @@
-"""``aurora doctor``: every part is tried for real, and what is broken is said with its cure."""
+"""``aurora doctor``: every part is tried, and each problem is reported with its fix."""
 
 import json
 from collections.abc import Callable
@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+import aurora_dev
+
 Run = Callable[..., Result]
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No assistant of whoever runs the tests is looked at."""
+    """Hide the assistants of the person who runs the tests."""
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
 
 
@@ -30,29 +32,30 @@ def checks(done: Result) -> dict[str, dict[str, Any]]:
     return {check["name"]: check for check in json.loads(done.stdout)["checks"]}
 
 
-def test_a_healthy_project_has_no_problem(run: Run, project: Path) -> None:
+def test_a_healthy_project_has_no_problems(run: Run, project: Path) -> None:
     done = run("doctor", cwd=project)
     assert done.exit_code == 0, done.stdout
     assert "0 problems" in done.stdout
     found = checks(run("doctor", "--json", cwd=project))
     assert {"python", "settings", "token counts", "languages", "search", "project", "disk", "git"} <= set(found)
+    assert found["aurora"]["text"].endswith(str(Path(aurora_dev.__file__).parent))
     assert all(check["state"] == "ok" for check in found.values()), found
-    assert "1 files" in found["project"]["text"]
+    assert "1 file," in found["project"]["text"]
 
 
-def test_a_folder_without_an_index_is_a_warning_that_says_what_to_type(run: Run, tmp_path: Path) -> None:
+def test_a_folder_without_an_index_is_a_warning_with_the_command_to_run(run: Run, tmp_path: Path) -> None:
     done = run("doctor", "--json", cwd=tmp_path)
     assert done.exit_code == 0
     assert checks(done)["project"] == {
         "name": "project",
         "state": "warning",
-        "text": "there is no index in . or above it",
+        "text": "there is no index in '.' or above it",
         "fix": "run: aurora index",
     }
     assert [path.name for path in tmp_path.iterdir()] == []
 
 
-def test_a_wrong_setting_is_a_problem_with_its_place_and_the_rest_is_still_looked_at(run: Run, project: Path) -> None:
+def test_a_wrong_setting_is_a_problem_with_its_source_and_the_other_checks_still_run(run: Run, project: Path) -> None:
     (project / "aurora.toml").write_text("embeder = 1\n")
     done = run("doctor", "--json", cwd=project)
     assert done.exit_code == 6
@@ -84,7 +87,7 @@ def test_a_reranker_that_cannot_run_is_a_problem_with_its_cause(run: Run, projec
     assert "127.0.0.1:9" in checks(done)["reranker"]["text"]
 
 
-def test_a_damaged_store_is_a_problem_and_stays_as_it_is(run: Run, project: Path) -> None:
+def test_a_damaged_store_is_a_problem_and_is_not_changed(run: Run, project: Path) -> None:
     database = project / ".aurora" / "memory.db"
     database.write_bytes(b"this is no database" * 100)
     done = run("doctor", "--json", cwd=project)

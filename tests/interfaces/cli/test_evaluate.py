@@ -19,9 +19,9 @@ from typer.testing import CliRunner, Result
 from aurora_dev.config import ENV_PREFIX, USUAL_NAMES
 from aurora_dev.core.types import Notice
 from aurora_dev.evaluation import Evaluation, Measured, Query, Side, Target, Threshold
-from aurora_dev.interfaces.cli.actions.evaluate import plain_evaluation, print_evaluation
 from aurora_dev.interfaces.cli.app import app
-from aurora_dev.interfaces.cli.output.process import EXIT_BELOW
+from aurora_dev.interfaces.cli.exit_codes import EXIT_BELOW
+from aurora_dev.interfaces.cli.output.evaluation_table import plain_evaluation, print_evaluation
 
 ESCAPE = "\x1b"
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
@@ -65,7 +65,7 @@ def run(monkeypatch: pytest.MonkeyPatch, indexed: Path, tmp_path: Path) -> Itera
     for name in list(os.environ):
         if name.startswith(ENV_PREFIX) or name in USUAL_NAMES:
             monkeypatch.delenv(name)
-    monkeypatch.setenv("AURORA_RERANKER", "none")  # the first stage alone, unless a test asks for more
+    monkeypatch.setenv("AURORA_RERANKER", "none")  # the first stage only, unless a test sets a reranker
     (tmp_path / "q.jsonl").write_text("".join(f"{json.dumps(query)}\n" for query in QUERIES), "utf-8")
 
     def invoke(*arguments: str, project: Path = indexed, **environment: str) -> Result:
@@ -89,7 +89,7 @@ def rows(text: str) -> dict[tuple[str, str], list[str]]:
     return {(row[0], row[2]): row[3:] for row in cells}
 
 
-def test_figures_stand_in_aligned_columns_without_colours(run: Run) -> None:
+def test_figures_are_in_aligned_columns_without_colours(run: Run) -> None:
     done = run("q.jsonl", "-k", "1", "-k", "3")
     assert done.exit_code == 0
     assert ESCAPE not in done.stdout
@@ -107,10 +107,10 @@ def test_figures_stand_in_aligned_columns_without_colours(run: Run) -> None:
     assert len({len(line) for line in table}) == 1
 
 
-def test_what_was_left_out_and_what_is_not_stored_is_said_on_standard_error(run: Run) -> None:
+def test_missing_targets_and_a_missing_reranker_are_reported_on_standard_error(run: Run) -> None:
     done = run("q.jsonl")
     assert "no reranker is configured" in done.stderr
-    assert "q.jsonl:3: 'docs/gone.md' names nothing that is stored" in done.stderr
+    assert "q.jsonl:3: 'docs/gone.md' is not in the store" in done.stderr
     assert "note:" not in done.stdout
 
 
@@ -166,10 +166,10 @@ def test_json_has_every_figure_and_search(run: Run) -> None:
         (["q.jsonl", "--min", "ndcg@10"], "such as ndcg@10=0.8"),
         (["q.jsonl", "--min", "ndcg@10=2"], "from 0 to 1"),
         (["q.jsonl", "--min", "ndcg@10=nan"], "from 0 to 1"),
-        (["q.jsonl", "--min", "ndcg@5=0.5"], "Measure at 5 too: -k 5"),
-        (["q.jsonl", "--min", "f1=0.5"], "There is: precision@10"),
+        (["q.jsonl", "--min", "ndcg@5=0.5"], "To measure it, add: -k 5"),
+        (["q.jsonl", "--min", "f1=0.5"], "The metrics are: precision@10"),
         (["q.jsonl", "-k", "0"], "k must be a whole number"),
-        (["q.jsonl", "--tag", "nope"], "has the tag 'nope'; there is: [red]ops[/red], auth"),
+        (["q.jsonl", "--tag", "nope"], "has the tag 'nope': nothing was measured. The tags are: [red]ops[/red], auth"),
         (["q.jsonl", "--rerank"], "--no-rerank"),
         (["q.jsonl", "--rerank-weight", "2"], "rerank_weight"),
         (["q.jsonl", "--rerank-top-k", "0"], "rerank_top_k"),
@@ -189,7 +189,7 @@ def test_a_mistake_ends_with_2_and_a_sentence(run: Run, tmp_path: Path, argument
     assert done.stdout == ""
 
 
-def test_without_an_index_the_command_that_makes_one_is_named(run: Run, tmp_path: Path) -> None:
+def test_without_an_index_the_error_names_the_command_to_run(run: Run, tmp_path: Path) -> None:
     done = run("q.jsonl", project=tmp_path)
     assert done.exit_code == 3
     assert "aurora index" in done.stderr
@@ -207,11 +207,11 @@ def test_a_query_file_that_is_indexed_itself_does_not_answer_its_own_queries(
     inside, outside = json.loads(copied.stdout), json.loads(run("q.jsonl", "--json", project=project).stdout)
     assert (inside["file_left_out"], outside["file_left_out"]) == (True, False)
     assert inside["sides"][0]["metrics"]["mrr"] == 1.0
-    assert outside["sides"][0]["metrics"]["mrr"] < 1.0  # what this protects from
+    assert outside["sides"][0]["metrics"]["mrr"] < 1.0  # the reason for leaving it out
 
 
-def test_searches_that_could_not_be_reranked_are_said_and_meet_no_threshold(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "model").mkdir()  # a folder without a model in it: loading fails, if there is anything to load with
+def test_searches_that_could_not_be_reranked_are_reported_and_meet_no_threshold(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()  # a folder without a model: loading it fails
     done = run("q.jsonl", "--min", "mrr=0", CROSS_ENCODER_MODEL=str(tmp_path / "model"))
     assert done.exit_code == EXIT_BELOW
     figures = rows(done.stdout)
@@ -222,8 +222,8 @@ def test_searches_that_could_not_be_reranked_are_said_and_meet_no_threshold(run:
     assert "with rerank, 3 of 3 searches: " in done.stderr
 
 
-def test_candidates_and_weight_of_the_reranker_can_be_tried(run: Run, tmp_path: Path) -> None:
-    from core.rerank import tiny_onnx_reranker as tiny
+def test_the_candidates_and_the_weight_of_the_reranker_can_be_set(run: Run, tmp_path: Path) -> None:
+    import importlib.util
 
     environment = {
         "CROSS_ENCODER_MODEL": str(tiny.build_plain(tmp_path / "model", "random")),
@@ -272,7 +272,7 @@ def evaluation() -> Evaluation:
     return Evaluation((5,), "hybrid", (side(False, 0.5, 0.0), side(True, 0.75, 0.0)))
 
 
-def test_both_sides_stand_next_to_each_other_with_their_difference() -> None:
+def test_both_sides_are_shown_next_to_each_other_with_their_difference() -> None:
     measured = evaluation()
     text = plain_evaluation(Path("q.jsonl"), Path(), measured, measured.check([Threshold("mrr", 0.1)]))
     figures = rows(text)
@@ -281,12 +281,12 @@ def test_both_sides_stand_next_to_each_other_with_their_difference() -> None:
     assert figures["(all)", "median ms"] == ["375.0", "375.0", "+0.0"]
     assert figures["(all)", "p95 ms"] == ["500.0", "500.0", "+0.0"]
     assert "* 1 of 2 searches could not be reranked" in text
-    assert "nothing expected was found by 1 of 2, with rerank:\n  line 2: query \\x1b[31m 2\n" in text
+    assert "1 of 2 queries found no expected result, with rerank:\n  line 2: query \\x1b[31m 2\n" in text
     assert "NOT MET  mrr  0.3750, at least 0.1  (1 of 2 searches were not reranked)" in text
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
-def test_a_person_sees_a_table_with_sections_and_nothing_that_drives_the_terminal(encoding: str) -> None:
+def test_a_terminal_gets_a_table_with_sections_and_no_control_characters(encoding: str) -> None:
     measured = evaluation()
     raw = io.BytesIO()
     with io.TextIOWrapper(raw, encoding=encoding, errors="strict", newline="\n") as stream:

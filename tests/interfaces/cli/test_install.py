@@ -47,7 +47,7 @@ def entry_in(text: str, suffix: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("client", "scope"), FILES)
-def test_install_writes_the_file_that_the_client_reads_and_uninstall_takes_it_back(
+def test_install_writes_the_file_that_the_client_reads_and_uninstall_removes_it(
     run: Run, tmp_path: Path, client: str, scope: str
 ) -> None:
     file = tmp_path / FILES[client, scope]
@@ -58,7 +58,7 @@ def test_install_writes_the_file_that_the_client_reads_and_uninstall_takes_it_ba
     assert (entry["command"], entry["args"]) == ("aurora", ["mcp", *folder])
     again = run("install", client, "--scope", scope, "--command", "aurora")
     assert again.exit_code == 0
-    assert "as it should be" in again.stderr
+    assert "already up to date" in again.stderr
     assert run("uninstall", client, "--scope", scope).exit_code == 0
     assert not file.exists()
 
@@ -71,7 +71,7 @@ def test_vs_code_keeps_its_own_key_and_its_user_file_where_vs_code_looks(run: Ru
     assert file.parts[-3:-1] == ("Code", "User")
 
 
-def test_what_else_is_in_the_file_stays(run: Run, tmp_path: Path) -> None:
+def test_the_rest_of_the_file_is_kept(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "home/.codex/config.toml"
     file.parent.mkdir()
     before = '# mine\nmodel = "o9"\n\n[mcp_servers.other]\ncommand = "x"  # keep\n\n[profiles.fast]\nmodel = "o8"\n'
@@ -86,7 +86,7 @@ def test_what_else_is_in_the_file_stays(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("client", "file"), [("claude-code", ".mcp.json"), ("codex", ".codex/config.toml")])
-def test_what_a_person_added_to_the_entry_stays(run: Run, tmp_path: Path, client: str, file: str) -> None:
+def test_additions_of_a_person_to_the_entry_are_kept(run: Run, tmp_path: Path, client: str, file: str) -> None:
     target = tmp_path / "project" / file
     target.parent.mkdir(exist_ok=True)
     if target.suffix == ".toml":
@@ -117,7 +117,7 @@ def test_a_dry_run_shows_the_change_and_makes_none(run: Run, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_print_gives_what_can_be_pasted(run: Run, tmp_path: Path, client: str) -> None:
+def test_print_shows_an_entry_to_paste(run: Run, tmp_path: Path, client: str) -> None:
     done = run("install", client, "--print", "--command", "aurora")
     suffix = ".toml" if client == "codex" else ".json"
     assert entry_in(done.stdout, suffix)["command"] == "aurora"
@@ -138,7 +138,7 @@ def test_rules_are_added_once_and_leave_the_rest_alone(run: Run, tmp_path: Path,
     assert file.read_text() == "# Our rules\n\nUse tabs.\n"
 
 
-def test_a_new_rules_file_has_what_the_client_wants_and_goes_with_the_rules(run: Run, tmp_path: Path) -> None:
+def test_a_new_rules_file_has_the_header_of_the_client_and_is_removed_with_the_rules(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "project/.cursor/rules/aurora.mdc"
     run("install", "cursor", "--rules")
     assert file.read_text().startswith("---\n")
@@ -164,7 +164,7 @@ def test_rules_of_an_older_version_are_replaced_where_they_stand() -> None:
         ("codex", ".codex/config.toml", b"mcp_servers = 1\n", "not a table"),
     ],
 )
-def test_a_file_that_cannot_be_edited_is_left_as_it_is(
+def test_a_file_that_cannot_be_edited_is_not_changed(
     run: Run, tmp_path: Path, client: str, file: str, text: bytes, words: str
 ) -> None:
     target = tmp_path / "project" / file
@@ -178,7 +178,7 @@ def test_a_file_that_cannot_be_edited_is_left_as_it_is(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links and modes of POSIX")
-def test_a_link_stays_a_link_and_a_mode_stays_a_mode(run: Run, tmp_path: Path) -> None:
+def test_links_and_permissions_are_kept(run: Run, tmp_path: Path) -> None:
     real = tmp_path / "dotfiles.toml"
     real.write_text('model = "o9"\n')
     real.chmod(0o600)
@@ -200,7 +200,7 @@ def test_a_file_that_cannot_be_written_is_an_error(run: Run, tmp_path: Path) -> 
     assert "cannot be written" in done.stderr
 
 
-def test_the_project_around_a_sub_folder_is_the_one_that_is_connected(
+def test_install_in_a_subfolder_connects_the_project_around_it(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "project/.aurora").mkdir()
@@ -208,10 +208,10 @@ def test_the_project_around_a_sub_folder_is_the_one_that_is_connected(
     monkeypatch.chdir(tmp_path / "project/src")
     run("install", "claude-code")
     assert (tmp_path / "project/.mcp.json").exists()
-    assert "no folder" in run("install", "claude-code", "-p", "missing").stderr
+    assert "is not a folder" in run("install", "claude-code", "-p", "missing").stderr
 
 
-def test_uninstalling_what_is_not_there_says_so(run: Run) -> None:
+def test_uninstalling_a_client_that_is_not_connected_is_reported(run: Run) -> None:
     done = run("uninstall", "vscode")
     assert done.exit_code == 0
     assert "nothing was changed" in done.stderr

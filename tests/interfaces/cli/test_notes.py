@@ -1,4 +1,4 @@
-"""The commands about memories: what they print, what they ask, and how they end."""
+"""The note commands: what they print, what they ask, and their exit codes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def remembered(run: Run, project: Path, *arguments: str) -> dict[str, object]:
     return note
 
 
-def test_everything_that_can_be_said_of_a_memory_is_stored_and_shown(run: Run, project: Path) -> None:
+def test_every_field_of_a_note_is_stored_and_shown(run: Run, project: Path) -> None:
     note = remembered(
         run, project, "Tokens are checked once.", "--kind", "decision", "--tag", "auth", "--importance", "8",
         "--source", "review of May", "--expires", "30d", "--about", "auth.py", "--symbol", "verify",
@@ -68,14 +68,14 @@ def test_everything_that_can_be_said_of_a_memory_is_stored_and_shown(run: Run, p
         assert words in shown.stdout
 
 
-def test_the_same_again_is_said_to_be_known(run: Run, project: Path) -> None:
+def test_a_repeated_note_is_reported_as_known(run: Run, project: Path) -> None:
     note = remembered(run, project, "Retry three times.")
     done = run("remember", "retry three times", cwd=project)
-    assert f"known already, said 2 times: {note['id']}" in done.stdout
+    assert f"already known, said 2 times: {note['id']}" in done.stdout
     assert "Retry three times." in done.stderr
 
 
-def test_a_contradiction_is_pointed_out_with_how_to_settle_it(run: Run, project: Path) -> None:
+def test_a_contradiction_is_reported_with_the_commands_that_resolve_it(run: Run, project: Path) -> None:
     first = remembered(run, project, "Sessions expire after 30 minutes.", "--kind", "decision")
     done = run("remember", "Sessions expire after 60 minutes.", "--kind", "decision", cwd=project)
     assert done.exit_code == 0
@@ -88,7 +88,7 @@ def test_a_contradiction_is_pointed_out_with_how_to_settle_it(run: Run, project:
     assert "30 minutes" not in run("search", "when do sessions expire", cwd=project).stdout
 
 
-def test_recall_prints_memories_alone_and_their_warnings(run: Run, project: Path) -> None:
+def test_recall_prints_only_notes_and_marks_stale_ones(run: Run, project: Path) -> None:
     remembered(
         run, project, "verify accepts any token.", "--kind", "lesson", "--about", "auth.py", "--symbol", "verify"
     )
@@ -117,7 +117,7 @@ def test_recall_filters_by_kind_tag_and_time(run: Run, project: Path) -> None:
     assert run("recall", "apples", "--kind", "decision", cwd=project).exit_code == 1
 
 
-def test_lists_go_on_where_the_page_before_ended(run: Run, project: Path) -> None:
+def test_list_continues_from_the_cursor(run: Run, project: Path) -> None:
     for word in ("apples", "bridges", "candles"):
         remembered(run, project, f"{word} are {len(word)}")
     page = json.loads(run("list", "--limit", "2", "--json", cwd=project).stdout)
@@ -128,7 +128,7 @@ def test_lists_go_on_where_the_page_before_ended(run: Run, project: Path) -> Non
     assert "aurora list --cursor" in run("list", "-n", "2", cwd=project).stderr
 
 
-def test_edit_corrects_by_options_or_from_standard_input(run: Run, project: Path) -> None:
+def test_edit_changes_fields_by_options_and_reads_the_text_from_standard_input(run: Run, project: Path) -> None:
     note = remembered(run, project, "Apples are red.", "--expires", "1d")
     short = str(note["id"])[:8]
     done = run(
@@ -139,7 +139,7 @@ def test_edit_corrects_by_options_or_from_standard_input(run: Run, project: Path
     stored = json.loads(run("show", short, "--json", cwd=project).stdout)
     assert (stored["content"], stored["tags"], stored["importance"]) == ("Apples are green.", ["fruit"], 9)
     assert stored["expires_at"] is None
-    assert [one["content"] for one in stored["history"]] == ["Apples are red."]
+    assert [version["content"] for version in stored["history"]] == ["Apples are red."]
 
 
 def editor(folder: Path, code: str) -> str:
@@ -150,8 +150,8 @@ def editor(folder: Path, code: str) -> str:
     return f'"{sys.executable}" "{script}"'
 
 
-@pytest.mark.skipif(os.name == "nt", reason="the variable holds one program there")
-def test_edit_opens_the_editor_and_keeps_what_was_not_touched(run: Run, project: Path, tmp_path: Path) -> None:
+@pytest.mark.skipif(os.name == "nt", reason="on Windows EDITOR holds no arguments")
+def test_edit_opens_the_editor_and_changes_only_the_edited_fields(run: Run, project: Path, tmp_path: Path) -> None:
     note = remembered(run, project, "Apples are red.", "--tag", "fruit", "--source", "market")
     short = str(note["id"])[:8]
     change = editor(tmp_path, "file.write_text(text.replace('red', 'green').replace('importance: 5', 'importance: 7'))")
@@ -165,7 +165,7 @@ def test_edit_opens_the_editor_and_keeps_what_was_not_touched(run: Run, project:
     assert run("edit", short, cwd=project, EDITOR="no-such-editor-here").exit_code == 2
 
 
-def test_forget_asks_first_and_does_nothing_where_nobody_answers(run: Run, project: Path) -> None:
+def test_forget_asks_first_and_removes_nothing_without_a_terminal(run: Run, project: Path) -> None:
     note = remembered(run, project, "Apples are red.", "--tag", "fruit")
     done = run("forget", str(note["id"])[:8], cwd=project)
     assert (done.exit_code, "--yes" in done.stderr, "Apples are red." in done.stderr) == (2, True, True)
@@ -175,19 +175,21 @@ def test_forget_asks_first_and_does_nothing_where_nobody_answers(run: Run, proje
     assert run("forget", "--tag", "fruit", "--yes", cwd=project).exit_code == 1
 
 
-def test_prune_shows_what_it_would_remove_before_it_does(run: Run, project: Path) -> None:
+def test_prune_shows_the_notes_first_and_removes_them_with_yes(run: Run, project: Path) -> None:
     note = remembered(run, project, "Short lived.", "--expires", "0.001s")
     shown = run("prune", cwd=project)
     assert (shown.exit_code, "expired" in shown.stdout, "aurora prune --yes" in shown.stderr) == (0, True, True)
     assert run("show", str(note["id"]), cwd=project).exit_code == 0
-    assert "removed 1 memory" in run("prune", "--yes", cwd=project).stderr
+    assert "removed 1 note" in run("prune", "--yes", cwd=project).stderr
     assert run("show", str(note["id"]), cwd=project).exit_code == 2
     assert "nothing to remove" in run("prune", cwd=project).stderr
 
 
-def test_memories_travel_as_markdown(run: Run, project: Path, tmp_path: Path) -> None:
+def test_notes_are_exported_to_markdown_and_imported_into_another_project(
+    run: Run, project: Path, tmp_path: Path
+) -> None:
     remembered(run, project, "Apples are red.", "--kind", "lesson")
-    assert "wrote 1 memory" in run("notes", "export", str(tmp_path / "shared"), cwd=project).stdout
+    assert "wrote 1 note" in run("notes", "export", str(tmp_path / "shared"), cwd=project).stdout
     other = tmp_path / "other"
     other.mkdir()
     done = run("notes", "import", str(tmp_path / "shared"), "--path", ".", cwd=other)
@@ -198,13 +200,13 @@ def test_memories_travel_as_markdown(run: Run, project: Path, tmp_path: Path) ->
     assert (done.exit_code, "bad.md, line 3" in done.stderr) == (2, True)
 
 
-def test_the_users_own_memories_need_no_project_and_are_found_in_every_one(
+def test_the_users_own_notes_need_no_project_and_are_found_in_every_project(
     run: Run, project: Path, tmp_path: Path
 ) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     done = run("remember", "I prefer tabs to spaces.", "--user", cwd=outside)
-    assert (done.exit_code, "your own memories" in done.stdout) == (0, True)
+    assert (done.exit_code, "your own notes" in done.stdout) == (0, True)
     assert list(outside.iterdir()) == []
     found = run("search", "tabs or spaces", cwd=project)
     assert "your own" in found.stdout
@@ -217,24 +219,26 @@ def test_the_users_own_memories_need_no_project_and_are_found_in_every_one(
     ("arguments", "words"),
     [
         (["remember", "x", "--importance", "11"], "importance"),
-        (["remember", "x", "--expires", "soon"], "length of time"),
-        (["remember", "x", "--supersedes", "abcdefgh"], "there is no memory 'abcdefgh'"),
+        (["remember", "x", "--expires", "soon"], "not a duration"),
+        (["remember", "x", "--supersedes", "abcdefgh"], "there is no note 'abcdefgh'"),
         (["remember", "x", "--about", "missing.py"], "there is no 'missing.py'"),
         (["remember", "x", "--about", "auth.py", "--symbol", "nothing_here"], "no definition named"),
         (["remember", "x", "--about", "auth.py", "--user"], "across projects"),
         (["remember", "y" * 40_000], "32,768 are possible"),
         (["recall", " "], "query is empty"),
-        (["recall", "x", "--since", "soon"], "no time"),
+        (["recall", "x", "--since", "soon"], "not a time"),
         (["list", "--limit", "0"], "limit"),
         (["list", "--cursor", "zzz"], "cursor"),
-        (["show", "abcdefgh"], "there is no memory"),
-        (["edit", "abcdefgh", "--content", "x"], "there is no memory"),
+        (["show", "abcdefgh"], "there is no note"),
+        (["edit", "abcdefgh", "--content", "x"], "there is no note"),
         (["forget"], "either ids"),
-        (["forget", "abcdefgh", "--yes"], "there is no memory"),
+        (["forget", "abcdefgh", "--yes"], "there is no note"),
         (["notes", "import", "missing"], "there is no 'missing'"),
     ],
 )
-def test_a_mistake_is_a_sentence_and_exit_code_2(run: Run, project: Path, arguments: list[str], words: str) -> None:
+def test_a_wrong_argument_is_one_line_of_text_and_exit_code_2(
+    run: Run, project: Path, arguments: list[str], words: str
+) -> None:
     done = run(*arguments, cwd=project)
     assert (done.exit_code, done.stdout) == (2, "")
     assert words in done.stderr

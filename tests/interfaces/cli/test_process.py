@@ -1,10 +1,11 @@
-"""The command line as a script sees it: a real process, its exit code, and what is on which stream."""
+"""The command line as a process: its exit codes and its two output streams."""
 
 import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,21 +32,15 @@ def aurora(*arguments: str, cwd: Path, **extra: str) -> subprocess.CompletedProc
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory, write_two_files: Callable[[Path], None]) -> Path:
     root = tmp_path_factory.mktemp("cli") / "project"
-    (root / "src").mkdir(parents=True)
-    (root / "src" / "auth.py").write_text(
-        'def verify_token(token):\n    """Check a signature."""\n    return token == "ok"\n\n\n'
-        f"def paint():\n    return '{ESCAPE}[31mred{ESCAPE}]0;owned\x07'\n",
-        encoding="utf-8",
-    )
-    (root / "README.md").write_text("# Sample\n\nTokens are verified in one place.\n", encoding="utf-8")
+    write_two_files(root)
     done = aurora("index", cwd=root)
     assert done.returncode == 0, done.stderr
     return root
 
 
-def test_indexing_says_what_it_did_without_colours(project: Path) -> None:
+def test_the_report_of_an_index_run_has_no_colours(project: Path) -> None:
     done = aurora("index", cwd=project)
     assert done.returncode == 0
     assert "2 files" in done.stdout
@@ -53,7 +48,7 @@ def test_indexing_says_what_it_did_without_colours(project: Path) -> None:
     assert ESCAPE not in done.stdout + done.stderr
 
 
-def test_a_search_from_a_folder_inside_shows_the_path_as_seen_from_there(project: Path) -> None:
+def test_a_search_in_a_subfolder_shows_paths_relative_to_it(project: Path) -> None:
     done = aurora("search", "verify_token", "-k", "1", cwd=project / "src")
     assert done.returncode == 0
     assert done.stdout.startswith("auth.py:1-7  verify_token (function)  ")
@@ -61,7 +56,7 @@ def test_a_search_from_a_folder_inside_shows_the_path_as_seen_from_there(project
     assert done.stderr == ""
 
 
-def test_json_has_standard_output_for_itself(project: Path) -> None:
+def test_standard_output_has_nothing_but_the_json(project: Path) -> None:
     done = aurora("search", "where are tokens verified", "--json", cwd=project, AURORA_LOG="debug")
     found = json.loads(done.stdout)
     assert found["search_method"] == "rrf_hybrid+rerank"
@@ -84,7 +79,7 @@ def test_log_lines_can_be_json(project: Path) -> None:
         (["search", "x", "--filter", "{"], 2, "not JSON"),
     ],
 )
-def test_a_mistake_has_its_exit_code_and_a_sentence_and_no_traceback(
+def test_a_mistake_has_an_exit_code_and_a_sentence_but_no_traceback(
     project: Path, arguments: list[str], code: int, words: str
 ) -> None:
     done = aurora(*arguments, cwd=project)
@@ -94,7 +89,7 @@ def test_a_mistake_has_its_exit_code_and_a_sentence_and_no_traceback(
     assert done.stdout == ""
 
 
-def test_a_traceback_is_shown_only_to_who_debugs(project: Path) -> None:
+def test_a_traceback_is_shown_only_with_debug_logging(project: Path) -> None:
     done = aurora("search", "x", "-k", "0", cwd=project, AURORA_LOG="debug")
     assert done.returncode == 2
     assert "Traceback" in done.stderr
@@ -112,7 +107,7 @@ def test_the_help_loads_nothing_heavy() -> None:
     assert not loaded & {"numpy", "faiss", "structlog", "rich", "asyncio", "torch", "tokenizers"}
 
 
-def test_a_reader_that_had_enough_is_no_failure(project: Path) -> None:
+def test_a_reader_that_closes_its_pipe_is_not_a_failure(project: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as gone:
@@ -128,7 +123,7 @@ def test_a_reader_that_had_enough_is_no_failure(project: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-def test_an_interrupted_run_says_what_is_kept_and_the_next_one_goes_on(tmp_path: Path) -> None:
+def test_an_interrupted_run_reports_what_is_kept_and_the_next_run_continues(tmp_path: Path) -> None:
     for number in range(300):
         (tmp_path / f"m{number}.py").write_text(
             "".join(f"def f{number}_{i}(x):\n    return x + {i}\n\n" for i in range(20))
@@ -142,7 +137,7 @@ def test_an_interrupted_run_says_what_is_kept_and_the_next_one_goes_on(tmp_path:
         encoding="utf-8",
     )
     assert process.stderr is not None
-    line = process.stderr.readline()  # something is at work: imports are over
+    line = process.stderr.readline()  # the imports are done and the run has started
     process.send_signal(signal.SIGINT)
     output, rest = process.communicate(timeout=60)
     if process.returncode == 0:

@@ -1,4 +1,4 @@
-"""What is shown of a result: the right lines, marked words, nothing that drives the terminal, nothing too wide."""
+"""Printed results: the right lines, marked words, no control characters, and no line wider than the terminal."""
 
 import io
 import json
@@ -12,19 +12,11 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
+from aurora_dev.core.text.visible import visible
 from aurora_dev.core.types import SearchResult, SearchResults
-from aurora_dev.interfaces.cli.output.lines import cut, lines_of, visible
-from aurora_dev.interfaces.cli.output.render import (
-    PLAIN_WIDTH,
-    about,
-    counted,
-    plain_results,
-    print_results,
-    shown_path,
-    size_of,
-    to_json,
-)
-from aurora_dev.interfaces.cli.output.snippet import SNIPPET_LINES, choose_lines, heading_row, query_pattern
+from aurora_dev.interfaces.cli.output.render import PLAIN_WIDTH, counted, cut, lines_of, shown_path, size_of, to_json
+from aurora_dev.interfaces.cli.output.search_results import description_of, plain_results, print_results
+from aurora_dev.interfaces.cli.output.search_snippet import SNIPPET_LINES, choose_lines, defining_row, query_pattern
 
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -68,11 +60,11 @@ def test_lines_are_counted_at_newlines_only() -> None:
     assert lines_of("") == [""]
 
 
-def test_a_short_result_is_shown_whole_without_blank_lines_at_its_end() -> None:
+def test_a_short_result_is_shown_whole_without_trailing_blank_lines() -> None:
     assert choose_lines(["a", "b", "", ""], None) == (0, 1)
 
 
-def test_a_long_result_shows_its_first_line_and_what_the_query_is_about() -> None:
+def test_a_long_result_shows_its_first_line_and_the_lines_that_match_the_query() -> None:
     lines = ["def f():", *(f"    line {number}" for number in range(1, 40))]
     lines[30] = "    raise TokenExpired"
     rows = choose_lines(lines, query_pattern("where do tokens expire"))
@@ -82,7 +74,7 @@ def test_a_long_result_shows_its_first_line_and_what_the_query_is_about() -> Non
     assert len([row for row in rows if row is not None]) == SNIPPET_LINES
 
 
-def test_text_that_no_line_names_shows_only_what_the_query_is_about() -> None:
+def test_a_text_without_a_defining_line_shows_only_the_lines_that_match_the_query() -> None:
     lines = [f"line {number}" for number in range(40)]
     lines[30] = "tokens expire"
     rows = choose_lines(lines, query_pattern("where do tokens expire"), head=None)
@@ -92,7 +84,7 @@ def test_text_that_no_line_names_shows_only_what_the_query_is_about() -> None:
 
 
 @given(st.lists(st.sampled_from(["", "token", "x", "expire token"]), min_size=1, max_size=60), st.integers(-1, 61))
-def test_shown_lines_are_in_order_and_few_and_each_mark_stands_for_more_than_one_line(
+def test_shown_lines_are_few_and_in_order_and_each_mark_replaces_more_than_one_line(
     lines: list[str], head: int
 ) -> None:
     pattern = query_pattern("token expire")
@@ -115,8 +107,8 @@ COMMENTED = ["/**", *(f" * about send {number}" for number in range(9)), " */", 
 COMMENTED += [f"  step({number});" for number in range(20)] + ["  expire(token);"] + ["  more();"] * 20 + ["}"]
 
 
-def test_the_definition_is_shown_whether_the_query_is_about_it_its_comment_or_its_body() -> None:
-    head = heading_row(COMMENTED, "Mailer.send")
+def test_the_definition_is_shown_if_the_query_matches_it_its_comment_or_its_body() -> None:
+    head = defining_row(COMMENTED, "Mailer.send")
     assert head == 12
     assert choose_lines(COMMENTED, query_pattern("zzz"), head=head) == (None, *range(12, 20), None)
     assert choose_lines(COMMENTED, query_pattern("about sending"), head=head) == (*range(7), None, 12, None)
@@ -127,13 +119,13 @@ def test_the_definition_is_shown_whether_the_query_is_about_it_its_comment_or_it
     assert choose_lines([*["x"] * 20, "", ""], None, head=21) == (*range(8), None)
 
 
-def test_the_row_that_names_a_result_is_the_first_where_no_comment_stands_before_it() -> None:
-    assert heading_row(["const a = 1;", "function f() {}"], "f") == 0
-    assert heading_row(["// g", "step();"], "f") == 0
-    assert heading_row(["// f", "fast();", "f();"], "f") == 2
-    assert heading_row(["#define f(x) x", "f();"], "f") == 0
-    assert heading_row(["// x"], "???") == 0
-    assert heading_row(["anything"], "") is None
+def test_the_defining_row_is_the_first_row_unless_a_comment_stands_before_it() -> None:
+    assert defining_row(["const a = 1;", "function f() {}"], "f") == 0
+    assert defining_row(["// g", "step();"], "f") == 0
+    assert defining_row(["// f", "fast();", "f();"], "f") == 2
+    assert defining_row(["#define f(x) x", "f();"], "f") == 0
+    assert defining_row(["// x"], "???") == 0
+    assert defining_row(["anything"], "") is None
 
 
 def test_a_section_is_shown_with_its_heading() -> None:
@@ -142,7 +134,7 @@ def test_a_section_is_shown_with_its_heading() -> None:
     assert "# Send\n" in text
 
 
-def test_the_querys_words_are_found_in_other_inflections_and_inside_of_names() -> None:
+def test_query_words_match_in_other_inflections_and_inside_names() -> None:
     pattern = query_pattern("Where are JWT tokens verified?")
     assert marked(pattern, "verifyToken(jwt); verifies JWTs") == ["verify", "Token", "jwt", "verifies", "JWTs"]
     assert marked(pattern, "verified tokens, Verifying") == ["verified", "tokens", "Verifying"]
@@ -158,7 +150,7 @@ def test_a_query_without_words_marks_nothing(query: str) -> None:
     assert query_pattern(query) is None
 
 
-def test_plain_output_numbers_lines_as_the_file_does_and_cuts_long_ones() -> None:
+def test_plain_output_has_the_line_numbers_of_the_file_and_cuts_long_lines() -> None:
     text = plain_results("x", Path(), SearchResults([result("def f():\n    x = '" + "y" * 500 + "'")]))
     head, first, second = text.splitlines()
     assert head == "a.py:11-99  f (function)  0.500"
@@ -167,7 +159,7 @@ def test_plain_output_numbers_lines_as_the_file_does_and_cuts_long_ones() -> Non
     assert second.endswith("...")
 
 
-def test_a_method_is_shown_without_its_common_indentation() -> None:
+def test_the_common_indentation_of_a_method_is_removed() -> None:
     text = plain_results("x", Path(), SearchResults([result("    def f():\n\n        return 1")]))
     assert "    11  def f():\n    12\n    13      return 1\n" in text
 
@@ -205,8 +197,8 @@ def test_syntax_colours_change_no_text(language: str) -> None:
     assert [line.rstrip() for line in shown] == [line.rstrip() for line in lines_of(content)]
 
 
-def test_a_lexer_that_drops_a_line_gets_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Syntax, "highlight", lambda _self, code: Text(code.partition("\n")[2]))
+def test_the_colours_of_a_lexer_that_drops_a_line_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Syntax, "highlight", lambda self, code: Text(code.partition("\n")[2]))
     plain = STYLE.sub("", on_terminal("zzz", result("first\nsecond")))
     assert "11 │ first" in plain
     assert "12 │ second" in plain
@@ -217,7 +209,7 @@ def test_a_note_is_shown_by_its_id_kind_and_tags() -> None:
     assert plain_results("x", Path(), SearchResults([note])) == (
         "note 01234567  (decision) [auth, ops]  0.500\n    Nine hours.\n"
     )
-    assert about(SearchResult("1", "x", 0.5, {})) == ""
+    assert description_of(SearchResult("1", "x", 0.5, {})) == ""
 
 
 MERGED = {
@@ -246,9 +238,9 @@ MERGED = {
         ("?!", "CrlfClass (class)"),
     ],
 )
-def test_a_result_of_several_definitions_is_headed_by_the_one_that_the_query_names(query: str, shown: str) -> None:
+def test_a_result_with_several_definitions_is_headed_by_the_one_that_the_query_names(query: str, shown: str) -> None:
     found = result("class CrlfClass: ...", **MERGED)
-    assert about(found, query) == shown
+    assert description_of(found, query) == shown
     if query:
         assert f"  {shown}  0.500" in plain_results(query, Path(), SearchResults([found]))
         assert f"  {shown}  0.500" in STYLE.sub("", on_terminal(query, found))
@@ -256,16 +248,16 @@ def test_a_result_of_several_definitions_is_headed_by_the_one_that_the_query_nam
 
 def test_a_section_is_headed_by_the_heading_that_the_query_names_and_stays_a_section() -> None:
     section = {"symbol": "Guide", "kind": "section", "symbols": ["Guide", "First steps", "Guide > First steps"]}
-    assert about(result("# Guide", **section), "first steps") == "Guide > First steps (section)"
+    assert description_of(result("# Guide", **section), "first steps") == "Guide > First steps (section)"
 
 
-def test_the_stored_symbol_stays_where_another_of_the_same_name_comes_first() -> None:
+def test_the_stored_symbol_is_kept_if_another_with_the_same_name_comes_first() -> None:
     two = {"symbol": "B.run", "kind": "method", "symbols": ["run", "A.run", "B.run"]}
-    assert about(result("x", **two), "b.run") == "B.run (method)"
-    assert about(result("x", **two), "run") == "B.run (method)"
-    assert about(result("x", **two), "a.run") == "A.run"
-    assert about(result("x", symbol="c", symbols=["foo", "bar"]), "bar foo") == "foo"
-    assert about(result("x", **{**two, "symbols": ["Run", "run"], "symbol": "run"}), "run") == "run (method)"
+    assert description_of(result("x", **two), "b.run") == "B.run (method)"
+    assert description_of(result("x", **two), "run") == "B.run (method)"
+    assert description_of(result("x", **two), "a.run") == "A.run"
+    assert description_of(result("x", symbol="c", symbols=["foo", "bar"]), "bar foo") == "foo"
+    assert description_of(result("x", **{**two, "symbols": ["Run", "run"], "symbol": "run"}), "run") == "run (method)"
 
 
 def test_paths_are_shown_as_seen_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,14 +267,14 @@ def test_paths_are_shown_as_seen_from_the_current_folder(tmp_path: Path, monkeyp
     assert shown_path(tmp_path / "d.py") == "../d.py"
 
 
-def test_json_is_ascii_and_has_null_for_what_is_no_number() -> None:
+def test_json_is_ascii_and_has_null_for_infinity_and_nan() -> None:
     text = to_json({"a": float("nan"), "b": ["é\x9b\u202e", (1.5, float("inf"))], "c": Path("x")})
     assert text.isascii()
     assert json.loads(text) == {"a": None, "b": ["é\x9b\u202e", [1.5, None]], "c": "x"}
 
 
-def test_numbers_are_written_for_people() -> None:
-    assert [size_of(n) for n in (0, 999, 1500, 2_500_000, 7_000_000_000_000)] == [
+def test_sizes_and_counts_are_formatted_for_people() -> None:
+    assert [size_of(n) for n in (0, 999, 1500, 2_500_000, 7e12)] == [
         "0 bytes",
         "999 bytes",
         "1.5 KB",

@@ -1,4 +1,4 @@
-"""Moving and keeping data on the command line."""
+"""``aurora export``, ``import``, ``copy``, ``backup`` and ``restore``."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def test_a_project_moves_to_another_folder_in_a_file(run: Run, project: Path, em
     assert count(empty) == records
     found = run("search", "function3", "--json", "--no-rerank", cwd=empty)
     assert json.loads(found.stdout)["results"][0]["metadata"]["path"] == "module3.py"
-    assert "were there already" in run("import", "../memory.jsonl.gz", cwd=empty).stdout
+    assert "were already there" in run("import", "../memory.jsonl.gz", cwd=empty).stdout
 
 
-def test_reports_are_json_where_asked(run: Run, project: Path, empty: Path) -> None:
+def test_reports_are_json_with_the_option(run: Run, project: Path, empty: Path) -> None:
     exported = json.loads(run("export", "m.jsonl", "--json", cwd=project).stdout)
     assert exported["records"] == exported["vectors"] == count(project)
     assert exported["path"] == "m.jsonl"
@@ -74,9 +74,7 @@ def test_reports_are_json_where_asked(run: Run, project: Path, empty: Path) -> N
     )
 
 
-def test_a_backup_is_restored_into_an_empty_store_and_over_another_only_when_told_so(
-    run: Run, project: Path, empty: Path
-) -> None:
+def test_a_backup_replaces_an_empty_store_and_another_store_only_with_yes(run: Run, project: Path, empty: Path) -> None:
     assert run("backup", "../backup.db", cwd=project).stdout.startswith("backed up . to ../backup.db (")
     done = run("restore", "../backup.db", cwd=empty)
     assert (done.exit_code, done.stdout) == (0, f"restored {count(project)} records from ../backup.db into .\n")
@@ -86,7 +84,7 @@ def test_a_backup_is_restored_into_an_empty_store_and_over_another_only_when_tol
     assert "holds 6 records" in done.stderr
     assert "--yes" in done.stderr
     done = run("restore", "../backup.db", "--yes", cwd=empty)
-    assert done.stdout.endswith("in the place of 6\n")
+    assert done.stdout.endswith("replacing 6\n")
     assert count(empty) == 5
 
 
@@ -137,21 +135,21 @@ def test_vectors_of_another_embedder_are_refused_and_can_be_left_out(run: Run, p
         (["export", "m.jsonl", "--path", "missing"], 2, "does not exist"),
         (["import", "missing.jsonl"], 2, "cannot be read"),
         (["import", "module1.py"], 2, "line 1"),
-        (["import", "m.jsonl", "--path", "missing"], 2, "is no folder"),
+        (["import", "m.jsonl", "--path", "missing"], 2, "is not a folder"),
         (["copy"], 2, "--to"),
         (["copy", "--to", "s3"], 2, "there is no store 's3'"),
         (["copy", "--to", "faiss:"], 2, "there is no store"),
         (["copy", "--to", "faiss"], 2, "same store and namespace"),
         (["copy", "--to", "faiss:x", "--from", "faiss:missing"], 2, "there is no local store"),
-        (["copy", "--to", "pinecone"], 2, "a namespace of its own"),
+        (["copy", "--to", "pinecone"], 2, "its own namespace"),
         (["copy", "--to", "pinecone", "--to-namespace", "x"], 2, "PINECONE_API_KEY"),
         (["backup", "."], 2, "is a folder"),
         (["backup", ".aurora/memory.db"], 2, "the store itself"),
-        (["restore", "module1.py", "--yes"], 2, "is no backup"),
+        (["restore", "module1.py", "--yes"], 2, "is not a backup"),
         (["restore", "missing.db", "--yes"], 2, "there is no file"),
     ],
 )
-def test_a_mistake_has_its_exit_code_and_a_sentence_and_no_traceback(
+def test_a_mistake_has_an_exit_code_and_a_sentence_but_no_traceback(
     run: Run, project: Path, arguments: list[str], code: int, words: str
 ) -> None:
     done = run(*arguments, cwd=project)
@@ -170,7 +168,7 @@ def test_a_project_without_an_index_has_nothing_to_move(run: Run, empty: Path) -
     assert list(empty.iterdir()) == []
 
 
-def test_a_store_at_its_limit_refuses_and_says_which_setting(run: Run, project: Path) -> None:
+def test_an_import_into_a_full_store_is_refused_and_names_the_setting(run: Run, project: Path) -> None:
     for part in range(6):
         text = "".join(f"def big{i}():\n    return '{'x' * 700}{i}'\n\n\n" for i in range(part * 500, part * 500 + 500))
         (project / f"big{part}.py").write_text(text, "utf-8")
@@ -202,12 +200,12 @@ def test_a_project_moves_to_pinecone_and_back(
     assert count(empty) == count(project) == 5
 
 
-def test_a_move_is_shown_as_lines_where_there_is_no_terminal(
+def test_progress_is_printed_as_lines_without_a_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from aurora_dev.interfaces.cli.output import progress
 
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.0)
     with progress_display() as display:
-        display.moved("copying", 1_000, 2_500)
+        display.stage("copying", 1_000, 2_500)
     assert capsys.readouterr().err == "copying: 1,000 of 2,500\n"

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from aurora_dev.indexing.watch import WatchBatch
-from aurora_dev.interfaces.cli.actions.watch import batch_text
+from aurora_dev.interfaces.cli.output.index_report import batch_text
 
-PATIENCE = 60.0  # seconds, of a busy machine
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="it is ended by signals")
+PATIENCE = 60.0  # seconds; the machine may be busy
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="the process is stopped by signals")
 
 
 class Process:
@@ -91,8 +91,8 @@ def test_each_batch_is_one_line_and_ctrl_c_ends_it_cleanly(tmp_path: Path, start
     code, errors = process.end(signal.SIGINT)
     assert code == 130
     assert "Traceback" not in errors
-    assert "aurora: interrupted; the index is as the last batch left it" in errors
-    assert "watching; end it with Ctrl-C" in errors
+    assert "aurora: interrupted; the index has every batch so far" in errors
+    assert "watching; stop with Ctrl-C" in errors
 
 
 def test_as_json_each_batch_is_one_object_and_a_terminated_watch_ends_well(
@@ -108,7 +108,7 @@ def test_as_json_each_batch_is_one_object_and_a_terminated_watch_ends_well(
     assert (code, errors) == (0, "")
 
 
-def test_a_folder_that_is_not_there_is_an_error(start: Callable[..., Process]) -> None:
+def test_a_missing_folder_is_an_error(start: Callable[..., Process]) -> None:
     process = start("nowhere")
     assert process.process.wait(PATIENCE) == 2
 
@@ -122,7 +122,7 @@ def test_a_folder_that_is_not_there_is_an_error(start: Callable[..., Process]) -
         (WatchBatch(0, 0, 0, 0.0, 0.0, error="no \x1b space"), "failed, will be tried again: no "),
     ],
 )
-def test_a_batch_is_said_in_a_line(batch: WatchBatch, text: str) -> None:
+def test_a_batch_is_printed_as_one_line(batch: WatchBatch, text: str) -> None:
     line = batch_text(batch)
     assert text in line
     assert "\x1b" not in line

@@ -38,7 +38,7 @@ def test_a_member_is_added_and_the_rest_stays_as_it_is() -> None:
     assert '"two": {"command": "y"}, // the second\n        "aurora": {' in text
 
 
-def test_removing_what_was_added_gives_the_same_bytes_again() -> None:
+def test_removing_an_added_member_restores_the_same_bytes() -> None:
     assert remove_member(set_member(COMMENTED, PATH, ENTRY), PATH) == COMMENTED
 
 
@@ -53,7 +53,7 @@ def test_removing_what_was_added_gives_the_same_bytes_again() -> None:
         '{\n  "a": 1 // one\n}\n',
     ],
 )
-def test_adding_and_removing_is_nothing_for_every_layout(text: str) -> None:
+def test_adding_and_removing_a_member_restores_every_layout(text: str) -> None:
     added = set_member(text, PATH, ENTRY)
     assert read(added) == {**read(text), "mcpServers": {**read(text).get("mcpServers", {}), "aurora": ENTRY}}
     assert remove_member(added, PATH) == text
@@ -61,7 +61,7 @@ def test_adding_and_removing_is_nothing_for_every_layout(text: str) -> None:
     assert "\n" not in added.replace("\r\n", "") or "\r\n" not in text
 
 
-def test_a_new_member_is_indented_as_its_neighbours_are() -> None:
+def test_a_new_member_is_indented_like_its_neighbours() -> None:
     assert '\n\t\t"aurora": {\n\t\t\t"command"' in set_member(
         '{\n\t"mcpServers": {\n\t\t"one": 1\n\t}\n}\n', PATH, ENTRY
     )
@@ -72,26 +72,26 @@ def test_an_empty_file_becomes_an_object() -> None:
     assert set_member(" \n", ("a",), {}) == '{\n  "a": {}\n}\n'
 
 
-def test_the_first_of_several_members_goes_with_its_comma() -> None:
+def test_removing_the_first_of_several_members_removes_its_comma() -> None:
     text = '{"mcpServers": {"aurora": 1, /* next */ "one": 2}}'
     assert remove_member(text, PATH) == '{"mcpServers": {/* next */ "one": 2}}'
 
 
-def test_objects_that_only_held_the_member_go_with_it() -> None:
+def test_objects_that_become_empty_are_removed() -> None:
     assert remove_member('{"a": 1, "mcpServers": {"aurora": {}}}', PATH) == '{"a": 1}'
     assert remove_member('{"mcpServers": {"aurora": {}}}', PATH) == "{}"
 
 
-def test_a_comment_keeps_its_object() -> None:
+def test_an_object_with_a_comment_is_kept() -> None:
     assert remove_member('{"mcpServers": {/* mine */ "aurora": {}}}', PATH) == '{"mcpServers": {/* mine */ }}'
 
 
-def test_removing_what_is_not_there_changes_nothing() -> None:
+def test_removing_a_missing_member_changes_nothing() -> None:
     for text in ("", "{}", '{"mcpServers": {}}', COMMENTED):
         assert remove_member(text, PATH) == text
 
 
-def test_a_byte_order_mark_stays() -> None:
+def test_a_byte_order_mark_is_kept() -> None:
     assert set_member("\ufeff{}", ("a",), {}) == '\ufeff{\n  "a": {}\n}'
 
 
@@ -101,16 +101,16 @@ def test_a_byte_order_mark_stays() -> None:
         ('{\n"a": }', "line 2"),
         ('{"a" 1}', "colon"),
         ("{a: 1}", "quotes"),
-        ('{"a": 1} x', "follows"),
+        ('{"a": 1} x', "text after the JSON"),
         ('{"a": 1', "comma or '}'"),
         ('{"a": [1 2]}', "comma or ']'"),
-        ('{"a', "no end"),
+        ('{"a', "does not end"),
         ("[" * 5000, "too deeply"),
         ("[]", "outermost"),
         ('{"mcpServers": 1}', "'mcpServers' is not an object"),
     ],
 )
-def test_what_cannot_be_edited_is_refused_with_its_place(text: str, message: str) -> None:
+def test_text_that_cannot_be_edited_is_refused_with_its_line(text: str, message: str) -> None:
     with pytest.raises(JSONTextError, match=message):
         set_member(text, PATH, ENTRY)
 
@@ -121,8 +121,8 @@ def test_what_cannot_be_edited_is_refused_with_its_place(text: str, message: str
     servers=st.none() | st.dictionaries(st.text(max_size=5), plain, max_size=3),
     indent=st.none() | st.integers(1, 4),
 )
-def test_any_json_object_gains_the_member_and_loses_it_again(
-    data: dict[str, Any], servers: dict[str, Any] | None, indent: int | None
+def test_a_member_can_be_added_to_and_removed_from_any_json_object(
+    data: dict, servers: dict | None, indent: int | None
 ) -> None:
     data.pop("mcpServers", None)
     if servers is not None:

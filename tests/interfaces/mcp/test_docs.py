@@ -1,4 +1,4 @@
-"""The page about the MCP server, against the code that it describes."""
+"""The documentation of the MCP server agrees with the code."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 
 from aurora_dev.interfaces.install.clients import CLIENTS, SERVER_NAME
 from aurora_dev.interfaces.mcp.http import DEFAULT_PORT, TOKEN_FILE
-from aurora_dev.interfaces.mcp.note_tools import ALL_TOOLS
-from aurora_dev.interfaces.mcp.schemas import RecallArguments, SearchArguments
+from aurora_dev.interfaces.mcp.registry import TOOLS
+from aurora_dev.interfaces.mcp.search_tools import RecallArguments, SearchArguments
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -23,7 +23,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "mcp.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-def test_the_snippet_of_each_client_is_what_install_writes(name: str) -> None:
+def test_the_snippet_of_each_client_is_the_entry_that_install_writes(name: str) -> None:
     client = CLIENTS[name]
     section = PAGE.split(f"### {client.title}\n", 1)[1].split("\n##", 1)[0]
     found = re.search(r"```(json|toml)\n(.*?)```", section, re.DOTALL)
@@ -33,17 +33,17 @@ def test_the_snippet_of_each_client_is_what_install_writes(name: str) -> None:
     assert str(client.files["project"]) in section
 
 
-def test_every_tool_is_described_in_the_order_in_which_it_is_listed() -> None:
+def test_the_tools_are_described_in_the_order_of_the_list() -> None:
     table = PAGE.split("## Tools\n", 1)[1].split("\n\n- ", 1)[0]
     rows = re.findall(r"^\| `(\w+)` \|.*\| (.+) \|$", table, re.MULTILINE)
-    assert [name for name, _ in rows] == [tool.name for tool in ALL_TOOLS]
-    assert {name for name, changes in rows if changes == "nothing"} == {t.name for t in ALL_TOOLS if t.read_only}
+    assert [name for name, _ in rows] == [tool.name for tool in TOOLS]
+    assert {name for name, changes in rows if changes == "nothing"} == {t.name for t in TOOLS if t.read_only}
     destructive = re.search(r"may remove or overwrite \(([^)]*)\)", PAGE)
     assert destructive is not None
-    assert re.findall(r"`(\w+)`", destructive[1]) == [tool.name for tool in ALL_TOOLS if tool.destructive]
+    assert re.findall(r"`(\w+)`", destructive[1]) == [tool.name for tool in TOOLS if tool.destructive]
 
 
-def test_numbers_on_the_page_are_those_of_the_code() -> None:
+def test_the_numbers_on_the_page_match_the_code() -> None:
     assert f"`max_tokens` ({SearchArguments.model_fields['max_tokens'].default:,} unless given)" in PAGE
     assert RecallArguments.model_fields["max_tokens"].default == SearchArguments.model_fields["max_tokens"].default
     assert set(re.findall(r"127\.0\.0\.1:(\d+)", PAGE)) == {str(DEFAULT_PORT)}

@@ -1,4 +1,4 @@
-"""What was saved and committed is found by the next search, through the server."""
+"""Saved files and commits are found by the next search of a client."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def text_of(result: Any) -> str:
     return str(result.content[0].text)
 
 
-async def test_a_file_that_was_saved_is_found_by_the_next_search(project: Path, mcp_client: Connect) -> None:
+async def test_a_saved_file_is_found_by_the_next_search(project: Path, mcp_client: Connect) -> None:
     async with mcp_client(project) as client:
         await client.call_tool("index_project", {})
         (project / "src" / "auth" / "otp.py").write_text("def one_time_password():\n    return 123456\n", "utf-8")
@@ -28,7 +28,7 @@ async def test_a_file_that_was_saved_is_found_by_the_next_search(project: Path, 
         assert not narrowed.is_error, text_of(narrowed)
 
 
-async def test_a_mass_change_is_announced_with_the_tool_that_helps(project: Path, mcp_client: Connect) -> None:
+async def test_a_large_change_is_reported_with_the_tool_to_call(project: Path, mcp_client: Connect) -> None:
     async with mcp_client(project, freshness="notice") as client:
         await client.call_tool("index_project", {})
         (project / "src" / "auth" / "otp.py").write_text("def one_time_password():\n    return 123456\n", "utf-8")
@@ -43,7 +43,7 @@ async def test_a_mass_change_is_announced_with_the_tool_that_helps(project: Path
         assert found.structured_content["results"][0]["path"] == "src/auth/otp.py"
 
 
-async def test_commits_are_found_as_such(project: Path, mcp_client: Connect) -> None:
+async def test_commits_are_found_and_marked_as_commits(project: Path, mcp_client: Connect) -> None:
     def git(*arguments: str) -> None:
         who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false"]
         subprocess.run(["git", *who, *arguments], cwd=project, check=True, capture_output=True, timeout=60)

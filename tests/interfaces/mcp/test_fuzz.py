@@ -1,4 +1,4 @@
-"""Random and malformed messages and arguments, to a server process: answered or ignored as JSON-RPC 2.0 says."""
+"""Random and malformed messages to a server process are answered or ignored as JSON-RPC 2.0 demands."""
 
 from __future__ import annotations
 
@@ -12,18 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from aurora_dev.interfaces.mcp.registry import TOOLS
+
 Start = Callable[..., Any]
 
-TOOLS = (
-    "search_memory",
-    "build_context",
-    "remember",
-    "recall",
-    "update_memory",
-    "forget",
-    "index_project",
-    "memory_status",
-)
+NAMES = [tool.name for tool in TOOLS]
 METHODS = (
     "ping",
     "initialize",
@@ -83,7 +76,7 @@ arguments = st.fixed_dictionaries(
     },
 )
 calls = st.fixed_dictionaries(
-    {"name": st.sampled_from(TOOLS) | text}, optional={"arguments": arguments | values, "_meta": values}
+    {"name": st.sampled_from(NAMES) | text}, optional={"arguments": arguments | values, "_meta": values}
 )
 params = (
     calls
@@ -126,7 +119,7 @@ tool_calls = st.fixed_dictionaries(
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """A message with some of its bytes gone, doubled or replaced."""
+    """A message with some bytes removed, doubled or replaced."""
     data = bytearray(json.dumps(draw(messages)).encode())
     for _ in range(draw(st.integers(1, 4))):
         if not data:
@@ -154,7 +147,7 @@ lines = (
 
 
 def expected(line: bytes) -> tuple[str, Any]:
-    """What the protocol asks for: an answer with an id, an error with or without one, or nothing.
+    """Return what the protocol demands: an answer with an id, an error with or without an id, or nothing.
 
     Written from the specification of JSON-RPC 2.0 and MCP's additions (ids are strings or whole numbers, params are
     objects, no batches), independently of the server.
@@ -175,7 +168,7 @@ def expected(line: bytes) -> tuple[str, Any]:
     is_call = message.get("jsonrpc") == "2.0" and isinstance(message.get("method"), str)
     is_call = is_call and isinstance(message.get("params"), dict | None)
     if not isinstance(message.get("method"), str) and ("result" in message or "error" in message):
-        return "nothing", None  # a response, which answers nothing that the server asked
+        return "nothing", None  # a response to nothing that the server asked
     if "id" in message and not good_id:
         return "error", None
     if is_call and "id" in message:
@@ -186,7 +179,7 @@ def expected(line: bytes) -> tuple[str, Any]:
 
 
 class Fuzzed:
-    """A server that is asked one line at a time, each followed by a ping that shows that the line is dealt with."""
+    """A server that gets one line at a time, each followed by a ping that shows that the line was handled."""
 
     def __init__(self, server: Any) -> None:
         self.server = server
@@ -195,7 +188,7 @@ class Fuzzed:
         self.numbers = itertools.count()
 
     def ask(self, line: bytes) -> list[dict[str, Any]]:
-        """Return what the server says to a line."""
+        """Send a line and return the answers of the server."""
         wanted = expected(line)
         self.server.send(line)
         answers: list[dict[str, Any]] = []
@@ -242,12 +235,12 @@ def fuzz(server: Any, examples: int) -> None:
     assert b"Traceback" not in errors
 
 
-def test_random_messages_are_answered_or_ignored_as_the_protocol_says(project: Path, raw_server: Start) -> None:
+def test_random_messages_are_answered_or_ignored_as_the_protocol_demands(project: Path, raw_server: Start) -> None:
     fuzz(raw_server(str(project)), EXAMPLES)
 
 
 @pytest.mark.slow
-def test_ten_thousand_random_messages_are_answered_or_ignored_as_the_protocol_says(
+def test_ten_thousand_random_messages_are_answered_or_ignored_as_the_protocol_demands(
     project: Path, raw_server: Start
 ) -> None:
     fuzz(raw_server(str(project)), ALL_EXAMPLES)

@@ -1,4 +1,4 @@
-"""The MCP server over HTTP: who may call it, who may not, and how it ends."""
+"""The MCP server over HTTP: which requests it accepts, its token, and its end."""
 
 from __future__ import annotations
 
@@ -138,11 +138,11 @@ BEARER = ("authorization", f"Bearer {TOKEN}")
         ([HOST, BEARER, ("origin", "http://[")], 403),
     ],
 )
-async def test_only_this_host_and_the_token_get_through(headers: list[tuple[str, str]], status: int) -> None:
+async def test_only_this_host_with_the_token_is_accepted(headers: list[tuple[str, str]], status: int) -> None:
     assert await ask(headers) == status
 
 
-async def test_a_name_that_was_allowed_gets_through() -> None:
+async def test_an_allowed_host_name_is_accepted() -> None:
     assert await ask([("host", "Box.example:99"), BEARER], hosts=("box.example",)) == 299
     assert await ask([("host", "other.example"), BEARER], hosts=("box.example",)) == 421
 
@@ -157,7 +157,7 @@ async def test_a_websocket_is_closed() -> None:
     assert sent == [{"type": "websocket.close", "code": 1008}]
 
 
-def test_the_token_is_made_once_and_is_its_owner_s_alone(tmp_path: Path) -> None:
+def test_the_token_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
     folder = tmp_path / "project" / ".aurora"
     token, file, is_new = read_or_make_token(folder)
     assert is_new
@@ -180,7 +180,7 @@ def test_a_token_that_others_can_read_is_refused(tmp_path: Path) -> None:
     file.unlink()
     (tmp_path / "elsewhere").write_text(TOKEN, "utf-8")
     file.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ConfigurationError, match="no plain file"):
+    with pytest.raises(ConfigurationError, match="not a regular file"):
         read_or_make_token(tmp_path)
 
 
@@ -190,14 +190,14 @@ def test_a_token_that_cannot_be_used_is_refused(token: str) -> None:
         checked_token(token, "AURORA_MCP_TOKEN")
 
 
-def test_a_project_s_file_may_not_name_the_token(project: Path) -> None:
+def test_a_file_of_the_project_cannot_set_the_token(project: Path) -> None:
     (project / "aurora.toml").write_text(f'mcp_token = "{TOKEN}"\n', "utf-8")
     with pytest.raises(ConfigurationError, match="AURORA_MCP_TOKEN") as caught:
         Settings.load(project)
     assert TOKEN not in str(caught.value)
 
 
-def test_a_port_that_is_taken_is_a_clear_error() -> None:
+def test_a_port_in_use_is_a_clear_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(InvalidRequestError, match=rf"cannot listen on 127.0.0.1:{port} .*--port N"):
@@ -208,12 +208,12 @@ def test_a_port_that_is_taken_is_a_clear_error() -> None:
     ("host", "expected"),
     [("127.0.0.1", True), ("127.1.2.3", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False)],
 )
-def test_loopback_addresses_are_known(host: str, expected: bool) -> None:
+def test_loopback_addresses_are_recognised(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
 
 
 @pytest.mark.slow
-def test_other_machines_are_warned_about_and_the_token_is_said_once(project: Path, http_server: Serve) -> None:
+def test_a_public_address_is_warned_about_and_the_token_is_printed_once(project: Path, http_server: Serve) -> None:
     server = http_server(project, "--host", "0.0.0.0")
-    assert "other machines can reach this port" in server.said
+    assert "other machines can reach this port" in server.output
     assert (project / ".aurora" / "mcp-token").read_text("utf-8").strip() == server.token

@@ -1,4 +1,4 @@
-"""Progress notifications: never back, never lost at the end, never faster than a client can follow."""
+"""Progress notifications: they never go back, the last one is sent, and they are not too frequent."""
 
 from __future__ import annotations
 
@@ -19,51 +19,51 @@ class Client:
         self.heard.set()
 
 
-async def test_the_last_progress_is_told_even_where_a_call_ends_at_once() -> None:
+async def test_the_last_progress_is_sent_even_if_a_call_ends_at_once() -> None:
     client = Client()
     async with ProgressPump(client.hear) as pump:
-        pump.tell(1, 2, "half")
-        pump.tell(2, 2, "all")
+        pump.report(1, 2, "half")
+        pump.report(2, 2, "all")
     assert client.told == [(2, 2, "all")]
 
 
-async def test_progress_never_goes_back_nor_repeats() -> None:
+async def test_progress_never_goes_back_or_repeats() -> None:
     client = Client()
     async with ProgressPump(client.hear) as pump:
-        pump.tell(5, 10, "five")
+        pump.report(5, 10, "five")
         await client.heard.wait()
-        pump.tell(0, 10, "a second pass")
+        pump.report(0, 10, "a second pass")
     assert client.told == [(5, 10, "five")]
     async with ProgressPump(client.hear) as pump:
-        pump.tell(7, 10, "seven")
+        pump.report(7, 10, "seven")
         client.heard.clear()
         await client.heard.wait()
-        pump.tell(7, 10, "seven again")
+        pump.report(7, 10, "seven again")
     assert client.told[1:] == [(7, 10, "seven")]
 
 
-async def test_many_steps_are_told_in_few_messages() -> None:
+async def test_many_steps_are_sent_in_few_messages() -> None:
     client = Client()
     async with ProgressPump(client.hear) as pump:
         for number in range(1, 1_000):
-            pump.tell(number, 1_000, "")
+            pump.report(number, 1_000, "")
             await asyncio.sleep(0)
     assert client.told[-1][0] == 999
     assert len(client.told) < 100
 
 
-async def test_a_worker_s_thread_may_tell_progress() -> None:
+async def test_a_worker_thread_can_report_progress() -> None:
     client = Client()
     async with ProgressPump(client.hear) as pump:
-        await asyncio.to_thread(pump.tell, 3, None, "three")
+        await asyncio.to_thread(pump.report, 3, None, "three")
         await client.heard.wait()
     assert client.told == [(3, None, "three")]
 
 
-async def test_a_call_that_fails_tells_nothing_more() -> None:
+async def test_a_failed_call_sends_no_more_progress() -> None:
     client = Client()
     with pytest.raises(ValueError, match="broken"):  # noqa: PT012
         async with ProgressPump(client.hear) as pump:
-            pump.tell(1, 1, "one")
+            pump.report(1, 1, "one")
             raise ValueError("broken")
     assert client.told == []

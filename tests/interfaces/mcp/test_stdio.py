@@ -20,14 +20,14 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from aurora_dev import Memory
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.interfaces.cli.actions.mcp import project_of, run_mcp
+from aurora_dev.interfaces.cli.actions.mcp import project_to_serve, run_mcp
 from aurora_dev.interfaces.mcp.server import read_message
 
 Start = Callable[..., Any]
 
 # Seconds from the start of the process to the answer of the handshake; benchmarks/agents.py has the figures.
 HANDSHAKE = 1.0
-# The machine that runs these tests may be busy with others: as long as so many starts of the SDK alone will do too.
+# The machine may be busy: this many times the start of the SDK alone is accepted too.
 STARTS_OF_THE_SDK = 2.5
 
 NOISY = """
@@ -102,7 +102,8 @@ def test_the_handshake_does_not_wait_for_a_large_store_or_its_models(tmp_path: P
 @pytest.mark.usefixtures("project")
 def test_the_handshake_imports_neither_the_memory_nor_its_models() -> None:
     code = (
-        "import sys; from aurora_dev.interfaces import mcp_server, mcp_command, mcp_memory, mcp_stdio; "
+        "import sys; from aurora_dev.interfaces.mcp import server, open_memory, stdio; "
+        "from aurora_dev.interfaces.cli.actions import mcp; "
         "heavy = {'numpy', 'faiss', 'onnxruntime', 'tiktoken', 'tokenizers', 'torch', 'aurora_dev.memory'}; "
         "print(sorted(heavy & set(sys.modules)))"
     )
@@ -110,9 +111,7 @@ def test_the_handshake_imports_neither_the_memory_nor_its_models() -> None:
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
-def test_standard_output_carries_nothing_but_the_protocol_and_nothing_else_reads_its_input(
-    indexed_project: Path, raw_server: Start
-) -> None:
+def test_only_the_protocol_uses_standard_input_and_output(indexed_project: Path, raw_server: Start) -> None:
     server = raw_server(str(indexed_project), code=NOISY, AURORA_LOG="debug")
     server.handshake()
     answer = server.ask(2, "tools/call", name="search_memory", arguments={"query": "json web token"})
@@ -147,7 +146,7 @@ def test_standard_output_carries_nothing_but_the_protocol_and_nothing_else_reads
         ('{"jsonrpc":"2.0","method":"ping","params":"x"}', -32600, None),
     ],
 )
-def test_what_is_no_message_is_answered_as_the_protocol_says(line: str, code: int, identifier: object) -> None:
+def test_a_line_that_is_not_a_message_is_answered_with_an_error(line: str, code: int, identifier: object) -> None:
     answer = read_message(line)
     assert answer is not None
     assert hasattr(answer, "error"), answer
@@ -167,7 +166,7 @@ def test_the_server_survives_malformed_messages(project: Path, raw_server: Start
     answers = [server.receive() for _ in range(5)]
     assert [answer["error"]["code"] for answer in answers] == [-32700, -32700, -32600, -32600, -32600]
     assert all(answer["id"] is None for answer in answers)
-    # Too long, and not kept until its end comes.
+    # A line that is too long is not kept in memory.
     server.send(b'{"jsonrpc":"2.0","id":3,"method":"ping","params":{"x":"' + b"a" * (17 * 1024 * 1024) + b'"}}')
     server.send({"jsonrpc": "2.0", "id": 9, "method": "ping"})
     assert server.receive()["error"]["code"] == -32700
@@ -178,7 +177,7 @@ def test_the_server_survives_malformed_messages(project: Path, raw_server: Start
     assert b"Traceback" not in errors
 
 
-def test_a_server_whose_client_never_said_anything_ends_too(project: Path, raw_server: Start) -> None:
+def test_a_server_without_any_message_ends_with_its_input(project: Path, raw_server: Start) -> None:
     assert raw_server(str(project)).end() == (0, b"", b"")
     assert not (project / ".aurora").exists()
 
@@ -196,7 +195,7 @@ def test_a_signal_ends_the_server_cleanly_while_its_input_is_open(
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_a_signal_while_it_indexes_leaves_a_sound_store_and_the_next_run_goes_on(
+def test_a_signal_during_indexing_leaves_a_sound_store_and_the_next_run_continues(
     project: Path, raw_server: Start
 ) -> None:
     for number in range(300):
@@ -220,7 +219,7 @@ def test_a_signal_while_it_indexes_leaves_a_sound_store_and_the_next_run_goes_on
     assert report["files_added"] + report["files_unchanged"] == 304
 
 
-def test_a_client_that_is_gone_is_no_failure(indexed_project: Path, raw_server: Start) -> None:
+def test_a_client_that_disconnects_is_not_a_failure(indexed_project: Path, raw_server: Start) -> None:
     server = raw_server(str(indexed_project))
     server.handshake()
     server.process.stdout.close()
@@ -242,7 +241,7 @@ def test_a_cancelled_request_is_not_answered(project: Path, raw_server: Start) -
     while server.receive().get("method") != "notifications/progress":
         pass
     server.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "slow"}})
-    # The run ends at its next file, which the first answer may come before.
+    # The run ends at its next file; the first answer may come before that.
     for attempt in range(200):
         answer = server.ask(f"status-{attempt}", "tools/call", name="memory_status", arguments={})
         if "indexing" not in answer["result"]["structuredContent"]:
@@ -268,11 +267,11 @@ def test_without_the_extra_the_error_names_it(project: Path) -> None:
     [
         (Path("nowhere"), {}, "does not exist"),
         (Path(__file__), {}, "is a file"),
-        (None, {"port": 1}, "belong to --http"),
-        (None, {"allow_hosts": ["x"]}, "belong to --http"),
+        (None, {"port": 1}, "need --http"),
+        (None, {"allow_hosts": ["x"]}, "need --http"),
     ],
 )
-def test_wrong_arguments_are_refused_before_anything_is_served(
+def test_wrong_arguments_are_refused_before_the_server_starts(
     path: Path | None, options: dict[str, Any], words: str
 ) -> None:
     usual = {"http": False, "host": "127.0.0.1", "port": None, "allow_hosts": [], "show_token": False}
@@ -280,11 +279,13 @@ def test_wrong_arguments_are_refused_before_anything_is_served(
         run_mcp(path, **{**usual, **options})
 
 
-def test_the_project_around_a_folder_is_served(indexed_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert project_of(indexed_project / "src" / "auth") == indexed_project
+def test_the_project_around_a_folder_is_served(
+    indexed_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert project_to_serve(indexed_project / "src" / "auth") == indexed_project
     monkeypatch.chdir(indexed_project / "src")
-    assert project_of(None) == indexed_project
-    # A repository that was never indexed is served itself, not the folder of an index further up.
+    assert project_to_serve(None) == indexed_project
+    # A repository without an index is served itself, not an indexed folder above it.
     inner = indexed_project / "vendored"
     (inner / ".git").mkdir(parents=True)
-    assert project_of(inner) == inner
+    assert project_to_serve(inner) == inner

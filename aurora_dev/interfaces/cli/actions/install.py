@@ -1,4 +1,4 @@
-"""``aurora install`` and ``aurora uninstall``: connect an assistant to Aurora by its own configuration file."""
+"""``aurora install`` and ``aurora uninstall``: edit the configuration file of an assistant."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from typing import Any
 from aurora_dev.config import find_project
 from aurora_dev.core.text.visible import visible
 from aurora_dev.errors import ConfigurationError, InvalidRequestError
-from aurora_dev.interfaces.cli.output.process import EXIT_OK, say
+from aurora_dev.interfaces.cli.exit_codes import EXIT_OK
 from aurora_dev.interfaces.cli.output.render import shown_path, to_json
+from aurora_dev.interfaces.cli.output.streams import print_text, say
 from aurora_dev.interfaces.install import agent_rules, json_members
 from aurora_dev.interfaces.install.clients import CLIENTS, SERVER_NAME, Client, Scope
 from aurora_dev.interfaces.install.own_files import read_text, write_text
 
-_LARGEST_FILE = 16 * 1024 * 1024  # of a client; a configuration is a few kilobytes, and one client keeps more in it
+_LARGEST_FILE = 16 * 1024 * 1024  # bytes; a configuration takes a few kilobytes, but one client stores more in it
 
 
 def run_install(
@@ -34,66 +35,68 @@ def run_install(
 ) -> int:
     """Add Aurora to a client's configuration, or print what would be added."""
     client = _client(name)
-    root = _root(path)
+    root = _project_root(path)
     entry = client.entry(command or _own_command(), scope)
     if print_only:
-        sys.stdout.write(_snippet(client, entry))
+        print_text(_snippet(client, entry), end="")
         if rules:
-            sys.stdout.write(f"\n{agent_rules.RULES}")
+            print_text(f"\n{agent_rules.RULES}", end="")
         return EXIT_OK
     target = client.file(scope, root)
-    _apply(target, lambda text: _with_entry(client, text, entry), dry_run=dry_run)
+    _edit_file(target, lambda text: _with_entry(client, text, entry), dry_run=dry_run)
     if rules:
         header = client.rules_header
-        _apply(root / client.rules, lambda text: agent_rules.with_rules(text, header), dry_run=dry_run)
+        _edit_file(root / client.rules, lambda text: agent_rules.with_rules(text, header), dry_run=dry_run)
     if dry_run:
         return EXIT_OK
     say(f"next: {client.next_step}")
     if scope == "project" and Path(entry["command"]).is_absolute():
-        say("note: the entry names a program of this machine; where the file is shared, add --command aurora")
+        say("note: the entry has a path of this machine. If others share the file, use: --command aurora")
     if client.note and scope in client.note:
         say(f"note: {client.note[scope]}")
     if find_project(root) is None:
         say("note: this project has no index yet. Make one with: aurora index")
     if not rules:
-        say(f"note: to tell {client.title} when to search and when to remember, add --rules")
+        say(f"note: to tell {client.title} when to search and remember, add --rules")
     if importlib.util.find_spec("mcp") is None:
-        say("note: the server needs the extra mcp: pip install 'aurora-dev[mcp]'")
+        say("note: the server needs the mcp extra: pip install 'aurora-dev[mcp]'")
     return EXIT_OK
 
 
 def run_uninstall(name: str, path: Path | None, *, scope: Scope, dry_run: bool) -> int:
-    """Take Aurora out of a client's configuration and out of its instructions."""
+    """Remove Aurora from a client's configuration and instructions."""
     client = _client(name)
-    root = _root(path)
-    found = _apply(client.file(scope, root), lambda text: _without_entry(client, text), dry_run=dry_run)
+    root = _project_root(path)
+    found = _edit_file(client.file(scope, root), lambda text: _without_entry(client, text), dry_run=dry_run)
     header = client.rules_header
     if (root / client.rules).is_file():
-        found |= _apply(root / client.rules, lambda text: agent_rules.without_rules(text, header), dry_run=dry_run)
+        found |= _edit_file(root / client.rules, lambda text: agent_rules.without_rules(text, header), dry_run=dry_run)
     if not found:
-        say(f"{client.title} is not connected to Aurora there: nothing was changed")
+        say(f"{client.title} is not connected to Aurora here: nothing was changed")
     return EXIT_OK
 
 
 def _client(name: str) -> Client:
     client = CLIENTS.get(name)
     if client is None:
-        raise InvalidRequestError(f"there is no client '{name}': nothing was done. There is: {', '.join(CLIENTS)}")
+        raise InvalidRequestError(
+            f"there is no client '{name}': nothing was done. The clients are: {', '.join(CLIENTS)}"
+        )
     return client
 
 
-def _root(path: Path | None) -> Path:
+def _project_root(path: Path | None) -> Path:
     if path is not None and not path.is_dir():
-        raise InvalidRequestError(f"'{path}' is no folder: nothing was done")
+        raise InvalidRequestError(f"'{path}' is not a folder: nothing was done")
     here = (path or Path.cwd()).absolute()
     return find_project(here, within_repository=True) or here
 
 
 def _own_command() -> list[str]:
-    """Return what starts Aurora from anywhere: its script where the shell finds it, else this interpreter."""
+    """Return a command that starts Aurora from anywhere: its script, or this interpreter with ``-m aurora_dev``."""
     found = shutil.which("aurora")
     own = Path(sys.executable).with_name("aurora.exe" if sys.platform == "win32" else "aurora")
-    # A script inside a virtual environment is found only while that is active, which a client's is not.
+    # A script in a virtual environment is on PATH only while that is active, and clients do not activate it.
     if found is not None and Path(found).absolute() != own.absolute():
         return ["aurora"]
     return [str(own)] if own.is_file() else [sys.executable, "-m", "aurora_dev"]
@@ -105,33 +108,33 @@ def _snippet(client: Client, entry: dict[str, Any]) -> str:
     return to_json({client.servers: {SERVER_NAME: entry}}) + "\n"
 
 
-def _apply(target: Path, edit: Callable[[str], str], *, dry_run: bool) -> bool:
-    """Edit a file, or show how it would change; return whether it changes."""
+def _edit_file(target: Path, edit: Callable[[str], str], *, dry_run: bool) -> bool:
+    """Edit a file, or print a diff with ``dry_run``; return whether the file changes."""
     before = read_text(target, _LARGEST_FILE)
     try:
         after = edit(before or "")
     except json_members.JSONTextError as error:
         raise ConfigurationError(
-            f"{target} cannot be edited, {error}: nothing was changed. Correct the file, or add by hand what "
-            f"'aurora install CLIENT --print' prints"
+            f"{target} cannot be edited ({error}): nothing was changed. Correct the file, or add the entry by hand: "
+            f"aurora install CLIENT --print"
         ) from None
     shown = visible(shown_path(target))
     if after == (before or ""):
         if before is not None:
-            say(f"{shown} is as it should be")
+            say(f"{shown} is already up to date")
         return False
     if dry_run:
         lines = difflib.unified_diff(
             (before or "").splitlines(keepends=True),
             after.splitlines(keepends=True),
             f"{shown} (now)",
-            f"{shown} (then)",
+            f"{shown} (after)",
         )
-        sys.stdout.writelines(visible(line, keep_newlines=True) for line in lines)
+        print_text("".join(visible(line, keep_newlines=True) for line in lines), end="")
         return True
     if after.strip() in ("", "{}"):
         target.unlink()
-        say(f"removed {shown}, which held nothing else")
+        say(f"removed {shown}, which had no other content")
     else:
         write_text(target, after)
         say(f"{'changed' if before is not None else 'wrote'} {shown}")
@@ -146,7 +149,7 @@ def _with_entry(client: Client, text: str, entry: dict[str, Any]) -> str:
     data = json_members.read(text) if text.strip() else {}
     servers = data.get(client.servers) if isinstance(data, dict) else None
     existing = servers.get(SERVER_NAME) if isinstance(servers, dict) else None
-    # What a person added to the entry (an environment, a timeout) stays.
+    # Keep what a person added to the entry, such as an environment or a timeout.
     merged = {**existing, **entry} if isinstance(existing, dict) else entry
     return text if merged == existing else json_members.set_member(text, (client.servers, SERVER_NAME), merged)
 

@@ -1,4 +1,4 @@
-"""What ``aurora mcp`` does: find the project, and serve it."""
+"""``aurora mcp``: find the project and serve it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from aurora_dev.config import Settings, find_project
 from aurora_dev.errors import InvalidRequestError, MissingDependencyError
-from aurora_dev.interfaces.cli.output.process import EXIT_OK, say
+from aurora_dev.interfaces.cli.exit_codes import EXIT_OK
+from aurora_dev.interfaces.cli.output.streams import say
 from aurora_dev.interfaces.mcp.heap import use_one_arena
 from aurora_dev.interfaces.mcp.open_memory import OpenMemory
 from aurora_dev.log import configure_logging
@@ -19,8 +20,8 @@ from aurora_dev.log import configure_logging
 if TYPE_CHECKING:
     from types import ModuleType
 
-_LIBRARIES: Final = ("mcp", "uvicorn")  # whose log lines go where ours go
-_MOST_SECONDS_TO_END: Final = 20.0  # on a machine that is busy with others, closing takes seconds
+_LIBRARIES: Final = ("mcp", "uvicorn")  # packages whose log lines go where Aurora's go
+_EXIT_AFTER: Final = 20.0  # seconds; on a busy machine, closing takes a while
 
 
 def run_mcp(
@@ -28,12 +29,12 @@ def run_mcp(
 ) -> int:
     """Serve a project's memory until the client leaves or the process is told to end."""
     use_one_arena()
-    root = project_of(path)
+    root = project_to_serve(path)
     settings = Settings.load(root)
     _configure_logging(settings)
     if not http and (port is not None or allow_hosts):
-        raise InvalidRequestError("--port and --allow-host belong to --http: nothing was started")
-    # The handshake waits for these imports; collecting garbage meanwhile would only find that there is none.
+        raise InvalidRequestError("--port and --allow-host need --http: nothing was started")
+    # The handshake waits for these imports, and garbage collection would find no garbage in them.
     gc.disable()
     server = _server_module()
     gc.freeze()
@@ -45,25 +46,25 @@ def run_mcp(
 
 def _server_module() -> ModuleType:
     try:
-        from aurora_dev.interfaces.mcp import server as mcp_server
+        from aurora_dev.interfaces.mcp import server
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] in ("mcp", "mcp_types"):
             raise MissingDependencyError("the MCP server", extra="mcp", package="mcp") from None
         raise
-    return mcp_server
+    return server
 
 
 async def _stdio(server: ModuleType, root: Path, settings: Settings) -> int:
-    from aurora_dev.interfaces.mcp.stdio import Lines, ending_on_signal, is_disconnect, take_standard_input, within
+    from aurora_dev.interfaces.mcp.stdio import Lines, call_on_signal, exit_after, is_disconnect, take_standard_input
 
     memory = OpenMemory(root, settings)
     serving = asyncio.ensure_future(server.serve_stdio(memory, Lines(take_standard_input())))
 
-    def end() -> None:
-        within(_MOST_SECONDS_TO_END)
+    def stop() -> None:
+        exit_after(_EXIT_AFTER)
         serving.cancel()
 
-    with ending_on_signal(end):
+    with call_on_signal(stop):
         try:
             await serving
         except asyncio.CancelledError:
@@ -84,32 +85,29 @@ def _run_http(
     allow_hosts: Sequence[str],
     show_token: bool,
 ) -> int:
-    from aurora_dev.interfaces.mcp import http as mcp_http
+    from aurora_dev.interfaces.mcp import http
 
     if settings.mcp_token is not None:
-        token, where, is_new = (
-            mcp_http.checked_token(settings.mcp_token.get_secret_value(), "AURORA_MCP_TOKEN"),
-            "",
-            False,
-        )
+        where, is_new = "AURORA_MCP_TOKEN", False
+        token = http.checked_token(settings.mcp_token.get_secret_value(), where)
     else:
-        token, file, is_new = mcp_http.read_or_make_token(settings.store_path(root))
+        token, file, is_new = http.read_or_make_token(settings.store_path(root))
         where = str(file)
-    listening = mcp_http.listen(host, mcp_http.DEFAULT_PORT if port is None else port)
+    listening = http.listen(host, http.DEFAULT_PORT if port is None else port)
     name = f"[{host}]" if ":" in host else host
     say(f"aurora: serving {root} at http://{name}:{listening.getsockname()[1]}/mcp")
-    say(f"aurora: clients send the header 'Authorization: Bearer TOKEN'; the token is in {where or 'AURORA_MCP_TOKEN'}")
-    if not mcp_http.is_loopback(host):
-        say("aurora: warning: other machines can reach this port, and nothing here is encrypted: put TLS before it")
+    say(f"aurora: clients send the header 'Authorization: Bearer TOKEN'; the token is in {where}")
+    if not http.is_loopback(host):
+        say("aurora: warning: other machines can reach this port, and it is not encrypted: put a TLS proxy before it")
     if is_new or show_token:
         say(f"aurora: token: {token}")
 
     async def serve() -> None:
         memory = OpenMemory(root, settings)
-        guarded = mcp_http.Guard(server.http_application(memory), token, (host, *allow_hosts))
+        application = http.Guard(server.http_application(memory), token, (host, *allow_hosts))
         try:
             memory.warm()
-            await mcp_http.serve_http(guarded, listening)
+            await http.serve_http(application, listening)
         finally:
             await memory.close()
 
@@ -117,15 +115,15 @@ def _run_http(
     return EXIT_OK
 
 
-def project_of(path: Path | None) -> Path:
-    """Return the project that is served: the one around a folder, as far as its repository goes, else the folder.
+def project_to_serve(path: Path | None) -> Path:
+    """Return the project around a folder, searched up to the top of its repository, or else the folder itself.
 
     Raises:
-        InvalidRequestError: There is no such folder.
+        InvalidRequestError: The folder does not exist.
     """
     if path is not None and not path.is_dir():
-        what = "is a file; name its folder" if path.exists() else "does not exist"
-        raise InvalidRequestError(f"'{path}' {what}: nothing was started")
+        problem = "is a file; name its folder" if path.exists() else "does not exist"
+        raise InvalidRequestError(f"'{path}' {problem}: nothing was started")
     try:
         start = (path or Path()).absolute()
     except OSError as error:  # the current folder was removed, or may not be read
@@ -139,7 +137,7 @@ def _configure_logging(settings: Settings) -> None:
     handler = configure_logging(settings.log, settings.log_format)
     for name in _LIBRARIES:
         logger = logging.getLogger(name)
-        # Their lines hold tracebacks of what a client sent; a person who debugs wants them, an editor's log does not.
+        # Their lines hold tracebacks of what a client sent: useful for debugging, noise in an editor's log.
         logger.handlers = [handler or logging.NullHandler()]
         logger.propagate = False
         logger.setLevel(settings.log.upper() if handler else logging.CRITICAL + 1)

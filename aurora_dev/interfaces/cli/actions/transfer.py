@@ -1,4 +1,4 @@
-"""What the commands that move and keep data do. None of them loads a model: vectors are carried as they are."""
+"""``aurora export``, ``import``, ``copy``, ``backup`` and ``restore``; vectors are copied, so no model is loaded."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Any
 from aurora_dev.config import Settings, find_project
 from aurora_dev.core import factory
 from aurora_dev.core.contracts import VectorBackend
+from aurora_dev.core.text.visible import visible
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.interfaces.cli.actions.project import indexed_project, print_text
-from aurora_dev.interfaces.cli.output.lines import visible
-from aurora_dev.interfaces.cli.output.process import EXIT_OK, say
+from aurora_dev.interfaces.cli.actions.project import indexed_project
+from aurora_dev.interfaces.cli.exit_codes import EXIT_OK
 from aurora_dev.interfaces.cli.output.progress import progress_display
 from aurora_dev.interfaces.cli.output.render import shown_path, to_json
+from aurora_dev.interfaces.cli.output.streams import print_text, say
 from aurora_dev.log import configure_logging
 from aurora_dev.memory.transfer import local_backups
 from aurora_dev.transfer import copy_records, export_records, import_records
@@ -26,11 +27,11 @@ _STORES = "pinecone, faiss (the project's local store) or faiss:FOLDER"
 
 
 def run_export(file: Path, path: Path | None, *, namespace: str | None, vectors: bool, as_json: bool) -> int:
-    """Write a namespace to a file."""
+    """Export a namespace to a file."""
     root, settings = _project_to_read(path)
     name = _namespace(settings, namespace, settings.backend)
-    with _opened(settings.backend, settings, root) as backend, progress_display(quiet=as_json) as display:
-        report = export_records(backend, name, file, vectors=vectors, progress=display.moved)
+    with _open_backend(settings.backend, settings, root) as backend, progress_display(quiet=as_json) as display:
+        report = export_records(backend, name, file, vectors=vectors, progress=display.stage)
     if as_json:
         _print_json(report)
     else:
@@ -38,29 +39,32 @@ def run_export(file: Path, path: Path | None, *, namespace: str | None, vectors:
         print_text(
             f"exported {report.records:,} records of the namespace '{visible(name)}' to {visible(str(report.path))} "
             f"({report.bytes / _MEGABYTE:,.1f} MB)"
-            + (f"; {without:,} without a vector" if without else "")
-            + (f"; {report.resumed:,} were there from an interrupted export" if report.resumed else "")
+            + (f"; {without:,} have no vector" if without else "")
+            + (f"; {report.resumed:,} come from an interrupted export" if report.resumed else "")
         )
     if report.changed:
-        say("note: the store was written to meanwhile; the file may lack some of that. 'aurora backup' takes one state")
+        say(
+            "note: the store changed during the export, and the file may miss some changes. For one committed state, "
+            "use: aurora backup"
+        )
     return EXIT_OK
 
 
 def run_import(file: Path, path: Path | None, *, namespace: str | None, vectors: bool, as_json: bool) -> int:
-    """Read a file into a namespace."""
+    """Import a file into a namespace."""
     root, settings = _project_to_write(path)
     name = _namespace(settings, namespace, settings.backend)
-    with _opened(settings.backend, settings, root) as backend, progress_display(quiet=as_json) as display:
-        report = import_records(backend, file, namespace=name, vectors=vectors, progress=display.moved)
+    with _open_backend(settings.backend, settings, root) as backend, progress_display(quiet=as_json) as display:
+        report = import_records(backend, file, namespace=name, vectors=vectors, progress=display.stage)
     if as_json:
         _print_json(report)
     else:
-        there = report.records - report.written
+        unchanged = report.records - report.written
         print_text(
             f"imported {report.records:,} records into the namespace '{visible(name)}' of "
-            f"{visible(shown_path(root))}" + (f"; {there:,} were there already" if there else "")
+            f"{visible(shown_path(root))}" + (f"; {unchanged:,} were already there" if unchanged else "")
         )
-    _note_left_out(report.left_without)
+    _note_missing_vectors(report.left_without)
     return EXIT_OK
 
 
@@ -80,41 +84,43 @@ def run_copy(
     if create:
         settings = settings.model_copy(update={"pinecone_create": True})
     source = source or settings.backend
-    _check_place(source, settings, root, reading=True)
-    _check_place(to, settings, root, reading=False)
+    _check_store_name(source, settings, root, reading=True)
+    _check_store_name(to, settings, root, reading=False)
     name = _namespace(settings, namespace, source)
-    other = to_namespace or _namespace(settings, namespace, to)
+    target_name = to_namespace or _namespace(settings, namespace, to)
     with (
-        _opened(source, settings, root) as one,
-        _opened(to, settings, root) as two,
+        _open_backend(source, settings, root) as source_backend,
+        _open_backend(to, settings, root) as target_backend,
         progress_display(quiet=as_json) as display,
     ):
-        report = copy_records(one, two, name, to_namespace=other, vectors=vectors, progress=display.moved)
+        report = copy_records(
+            source_backend, target_backend, name, to_namespace=target_name, vectors=vectors, progress=display.stage
+        )
     if as_json:
         _print_json(report)
         return EXIT_OK
-    there = report.records - report.written
+    unchanged = report.records - report.written
     print_text(
         f"copied {report.records:,} records from {visible(source)} ('{visible(name)}') to {visible(to)} "
-        f"('{visible(other)}')" + (f"; {there:,} were there already" if there else "")
+        f"('{visible(target_name)}')" + (f"; {unchanged:,} were already there" if unchanged else "")
     )
     print_text(
         f"compared: the count, {report.sampled} records, and {report.queries} searches, whose first results agree to "
         f"{report.agreement:.0%}"
     )
     if report.only_in_target:
-        say(f"note: the target holds {report.only_in_target:,} records that the source does not have; they were kept")
+        say(f"note: the target has {report.only_in_target:,} records that the source does not have; they were kept")
     if report.changed:
-        say("note: the source was written to meanwhile; run the same command again to copy the rest")
-    _note_left_out(report.left_without)
+        say("note: the source changed during the copy. Run the same command again to copy the rest")
+    _note_missing_vectors(report.left_without)
     return EXIT_OK
 
 
 def run_backup(file: Path, path: Path | None, *, as_json: bool) -> int:
     """Back up the local store."""
     root, settings = _project_to_read(path)
-    with _opened(settings.backend, settings, root) as backend, progress_display(quiet=as_json) as display:
-        size = local_backups(backend).back_up(file, lambda done, total: display.moved("pages", done, total))
+    with _open_backend(settings.backend, settings, root) as backend, progress_display(quiet=as_json) as display:
+        size = local_backups(backend).back_up(file, lambda done, total: display.stage("pages", done, total))
     if as_json:
         print_text(to_json({"path": str(file), "bytes": size}))
     else:
@@ -123,17 +129,17 @@ def run_backup(file: Path, path: Path | None, *, as_json: bool) -> int:
 
 
 def run_restore(file: Path, path: Path | None, *, yes: bool, as_json: bool) -> int:
-    """Replace the local store's content by a backup."""
+    """Replace the contents of the local store with a backup."""
     root, settings = _project_to_write(path)
-    with _opened(settings.backend, settings, root) as backend, progress_display(quiet=as_json) as display:
-        store = local_backups(backend)
+    with _open_backend(settings.backend, settings, root) as backend, progress_display(quiet=as_json) as display:
+        backups = local_backups(backend)
         held = sum(backend.count(name) for name in backend.namespaces())
         if held and not yes:
             raise InvalidRequestError(
-                f"the store of {shown_path(root)} holds {held:,} records, and a restore would replace them; nothing "
-                "was changed. Add --yes to do so ('aurora backup' keeps them first)"
+                f"the store of {shown_path(root)} holds {held:,} records, which a restore would replace: nothing was "
+                "changed. Pass --yes to replace them; to keep them, first run: aurora backup FILE"
             )
-        report = store.restore(file, lambda done, total: display.moved("restoring", done, total))
+        report = backups.restore(file, lambda done, total: display.stage("restoring", done, total))
         for name in report.namespaces:
             backend.refresh(name)
     if as_json:
@@ -141,27 +147,27 @@ def run_restore(file: Path, path: Path | None, *, yes: bool, as_json: bool) -> i
     else:
         print_text(
             f"restored {report.records:,} records from {visible(str(file))} into {visible(shown_path(root))}"
-            + (f", in the place of {report.replaced:,}" if report.replaced else "")
+            + (f", replacing {report.replaced:,}" if report.replaced else "")
         )
     return EXIT_OK
 
 
 def _project_to_read(path: Path | None) -> tuple[Path, Settings]:
-    """Return the project whose store is read: for a local store, one that has an index."""
+    """Return the project whose store is read. With a local store, it must have an index."""
     start = path or Path.cwd()
     root = find_project(start) if start.is_dir() else None
     if root is not None:
         settings = _settings(root)
-        if settings.backend != "faiss":
+        if not factory.backend_kind(settings.backend).local:
             return root, settings
     return indexed_project(path)
 
 
 def _project_to_write(path: Path | None) -> tuple[Path, Settings]:
-    """Return the project that is written to, which may be new."""
+    """Return the project whose store is written, which may be new."""
     start = path or Path.cwd()
     if not start.is_dir():
-        raise InvalidRequestError(f"'{path}' is no folder: nothing was done")
+        raise InvalidRequestError(f"'{path}' is not a folder: nothing was done")
     root = find_project(start, within_repository=True) or start.absolute()
     return root, _settings(root)
 
@@ -172,45 +178,47 @@ def _settings(root: Path) -> Settings:
     return settings
 
 
-def _check_place(place: str, settings: Settings, root: Path, *, reading: bool) -> None:
-    kind, _, folder = place.partition(":")
-    if kind not in ("faiss", "pinecone") or (kind == "pinecone" and folder) or place == "faiss:":
-        raise InvalidRequestError(f"there is no store '{place}'; nothing was copied. There is: {_STORES}")
-    if kind == "faiss" and reading and not _local_folder(place, settings, root).is_dir():
+def _check_store_name(store: str, settings: Settings, root: Path, *, reading: bool) -> None:
+    name, colon, folder = store.partition(":")
+    kind = factory.BACKENDS.get(name)
+    if kind is None or (folder and not kind.local) or (colon and not folder and kind.local):
+        raise InvalidRequestError(f"there is no store '{store}': nothing was copied. Use {_STORES}")
+    if kind.local and reading and not _local_folder(store, settings, root).is_dir():
         raise InvalidRequestError(
-            f"there is no local store in '{_local_folder(place, settings, root)}'; nothing was copied"
+            f"there is no local store in '{_local_folder(store, settings, root)}': nothing was copied"
         )
 
 
-def _local_folder(place: str, settings: Settings, root: Path) -> Path:
-    folder = place.partition(":")[2]
+def _local_folder(store: str, settings: Settings, root: Path) -> Path:
+    folder = store.partition(":")[2]
     return Path(folder).expanduser() if folder else settings.store_path(root)
 
 
-def _namespace(settings: Settings, given: str | None, place: str) -> str:
+def _namespace(settings: Settings, given: str | None, store: str) -> str:
     if given is not None:
         return given
-    if place == "pinecone" and settings.sources()["namespace"].kind == "default":
+    kind = factory.backend_kind(store.partition(":")[0])
+    if kind.shared and settings.sources()["namespace"].kind == "default":
         raise InvalidRequestError(
-            "on Pinecone every project needs a namespace of its own: nothing was done. Name one with --to-namespace "
-            "or --namespace, or set AURORA_NAMESPACE"
+            f"on {kind.title} every project needs its own namespace: nothing was done. Name one with --to-namespace or "
+            "--namespace, or set AURORA_NAMESPACE"
         )
     return settings.namespace
 
 
 @contextmanager
-def _opened(place: str, settings: Settings, root: Path) -> Iterator[VectorBackend]:
-    kind = place.partition(":")[0]
-    backend = factory.create_backend(kind, _local_folder(place, settings, root), settings)
+def _open_backend(store: str, settings: Settings, root: Path) -> Iterator[VectorBackend]:
+    kind = store.partition(":")[0]
+    backend = factory.create_backend(kind, _local_folder(store, settings, root), settings)
     try:
         yield backend
     finally:
         backend.close()
 
 
-def _note_left_out(records: int) -> None:
+def _note_missing_vectors(records: int) -> None:
     if records:
-        say(f"note: {records:,} vectors were left out: keywords alone find these records. Run: aurora index --reembed")
+        say(f"note: {records:,} vectors were left out; only keywords find these records. Run: aurora index --reembed")
 
 
 def _print_json(report: Any) -> None:

@@ -1,4 +1,4 @@
-"""How far an indexing run or a move is: a bar on a terminal, a line now and then elsewhere; on standard error."""
+"""Progress on standard error: a bar on a terminal, elsewhere a line every few seconds."""
 
 from __future__ import annotations
 
@@ -8,34 +8,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from aurora_dev.interfaces.cli.output.lines import cut, visible
-from aurora_dev.interfaces.cli.output.process import say
+from aurora_dev.core.text.visible import visible
+from aurora_dev.interfaces.cli.output.render import cut
+from aurora_dev.interfaces.cli.output.streams import say
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from aurora_dev.indexing.report import IndexProgress
 
-_SECONDS_BETWEEN_LINES = 5.0  # a log shows that work goes on, and a short run prints none
+_SECONDS_BETWEEN_LINES = 5.0  # a log shows that the work goes on, and a short run prints nothing
 _PATH_CHARS = 40
 
 
 class Display(Protocol):
-    """What is told how far a run is."""
+    """Shows progress. Every method may be called from worker threads."""
 
     def files(self, progress: IndexProgress) -> None:
-        """Show how many files are done."""
+        """Show how many files are indexed."""
 
     def vectors(self, done: int, total: int) -> None:
-        """Show how many vectors are made again; called from worker threads."""
+        """Show how many vectors are embedded again."""
 
-    def moved(self, stage: str, done: int, total: int) -> None:
-        """Show how many records (or pages of a file) are done; called from worker threads."""
+    def searches(self, done: int, total: int) -> None:
+        """Show how many searches of an evaluation are done."""
+
+    def stage(self, name: str, done: int, total: int) -> None:
+        """Show how many records, or pages of a file, a stage has moved."""
 
 
 @contextmanager
 def progress_display(*, quiet: bool = False) -> Iterator[Display]:
-    """Give a display for the person who waits, if there is one; a bar is gone when the block ends."""
+    """Yield a display: a bar on a terminal, which disappears at the end, lines elsewhere, or nothing if ``quiet``."""
     if quiet or sys.stderr is None:
         yield _Silent()
     elif not sys.stderr.isatty():
@@ -60,7 +64,9 @@ class _Silent:
 
     def vectors(self, done: int, total: int) -> None: ...
 
-    def moved(self, stage: str, done: int, total: int) -> None: ...
+    def searches(self, done: int, total: int) -> None: ...
+
+    def stage(self, name: str, done: int, total: int) -> None: ...
 
 
 class _Lines:
@@ -75,8 +81,11 @@ class _Lines:
     def vectors(self, done: int, total: int) -> None:
         self._line(f"{done:,} of {total:,} vectors made again")
 
-    def moved(self, stage: str, done: int, total: int) -> None:
-        self._line(f"{stage}: {done:,} of {total:,}")
+    def searches(self, done: int, total: int) -> None:
+        self._line(f"{done:,} of {total:,} searches")
+
+    def stage(self, name: str, done: int, total: int) -> None:
+        self._line(f"{name}: {done:,} of {total:,}")
 
     def _line(self, text: str) -> None:
         now = time.monotonic()
@@ -97,8 +106,11 @@ class _Bars:
     def vectors(self, done: int, total: int) -> None:
         self._show("vectors", done, total, "")
 
-    def moved(self, stage: str, done: int, total: int) -> None:
-        self._show(stage, done, total, "")
+    def searches(self, done: int, total: int) -> None:
+        self._show("searches", done, total, "")
+
+    def stage(self, name: str, done: int, total: int) -> None:
+        self._show(name, done, total, "")
 
     def _show(self, name: str, done: int, total: int, note: str) -> None:
         if name not in self._tasks:

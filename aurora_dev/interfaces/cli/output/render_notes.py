@@ -1,4 +1,4 @@
-"""Memories as text for a terminal or a pipe."""
+"""Notes as text for a terminal or a pipe."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from aurora_dev.core.text.visible import visible
 from aurora_dev.core.types import SearchResult
-from aurora_dev.interfaces.cli.output.lines import cut, lines_of, visible
-from aurora_dev.interfaces.cli.output.render import PLAIN_WIDTH
+from aurora_dev.interfaces.cli.output.render import PLAIN_WIDTH, cut, lines_of
 from aurora_dev.notes.model.types import DEFAULT_IMPORTANCE, Note
 
 _ID_CHARS = 8
-_SHOWN_CHARS = 100  # of a text in a list
+_LINE_CHARS = 100  # of a text in a list
 
 
 def note_line(note: Note) -> str:
-    """Return a memory in one line: short id, date, kind, tags, the beginning of its text, and whether it is stale."""
+    """Return a note in one line: short id, date, kind, tags, the beginning of its text, and why it is stale."""
     tags = f" [{', '.join(note.tags)}]" if note.tags else ""
     stale = f"  (stale: {note.stale})" if note.stale else ""
-    text = cut(" ".join(note.content.split()), _SHOWN_CHARS)
+    text = cut(" ".join(note.content.split()), _LINE_CHARS)
     return visible(f"{note.id[:_ID_CHARS]}  {_day(note.created_at)}  {note.kind}{tags}  {text}{stale}")
 
 
 def note_block(result: SearchResult) -> str:
-    """Return a memory that was found, with its whole text."""
+    """Return a note that a search found, with its whole text."""
     metadata = result.metadata
     parts = [f"note {result.id[:_ID_CHARS]}", f"({metadata.get('kind', 'note')})"]
     tags = metadata.get("tags")
@@ -38,13 +38,13 @@ def note_block(result: SearchResult) -> str:
 
 
 def shown_note(note: Note, history: Sequence[Note]) -> str:
-    """Return everything that is known of a memory."""
+    """Return a note with all its fields and its history."""
     fields: list[tuple[str, str | None]] = [
         ("id", note.id),
         ("kind", note.kind),
         ("tags", ", ".join(note.tags)),
         ("importance", str(note.importance) if note.importance != DEFAULT_IMPORTANCE else None),
-        ("scope", "your own, in every project" if note.scope == "user" else None),
+        ("scope", "your own, for all projects" if note.scope == "user" else None),
         ("source", note.source),
         ("about", " ".join(part for part in (note.path, note.symbol) if part)),
         ("stale", note.stale),
@@ -59,7 +59,7 @@ def shown_note(note: Note, history: Sequence[Note]) -> str:
     rows = [visible(f"{name:<11} {value}") for name, value in fields if value]
     rows += ["", *lines_of(note.content)]
     if history:
-        rows += ["", "earlier:", *(f"  {note_line(one)}" for one in history)]
+        rows += ["", "earlier:", *(f"  {note_line(version)}" for version in history)]
     return "\n".join(rows)
 
 

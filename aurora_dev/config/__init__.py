@@ -1,0 +1,42 @@
+"""Settings: the only package that reads the environment and configuration files.
+
+Each value comes from the first of these that has it:
+
+1. an argument (of `Settings.load`, `Memory.open` or the command line);
+2. the environment: ``AURORA_`` and the setting's name in capitals, then the names that other tools use already
+   (``CROSS_ENCODER_MODEL``, ``SENTENCE_TRANSFORMERS_HOME``, ``PINECONE_API_KEY``);
+3. ``aurora.toml`` in the project's folder, then ``[tool.aurora]`` in its ``pyproject.toml``;
+4. the default.
+
+Files come with a project, and a project may come from anybody. So a file cannot hold a key, send text to another
+machine, name a model that lies in the project (loading one may run code), or put the store outside of the project. An
+argument or the environment can.
+"""
+
+from aurora_dev.config.environment import (
+    ENV_PREFIX,
+    USUAL_NAMES,
+    editor_command,
+    environment_for_git,
+    user_data_folder,
+)
+from aurora_dev.config.files import PROJECT_FILE, PYPROJECT_FILE, STORE_FOLDER, find_project
+from aurora_dev.config.settings import Settings, service_url, unknown_environment
+from aurora_dev.config.sources import Source, nearest
+
+__all__ = [
+    "ENV_PREFIX",
+    "PROJECT_FILE",
+    "PYPROJECT_FILE",
+    "STORE_FOLDER",
+    "USUAL_NAMES",
+    "Settings",
+    "Source",
+    "editor_command",
+    "environment_for_git",
+    "find_project",
+    "nearest",
+    "service_url",
+    "unknown_environment",
+    "user_data_folder",
+]

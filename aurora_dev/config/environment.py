@@ -1,0 +1,89 @@
+"""The process environment: the variables of settings, and those of other programs that Aurora runs or follows."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic_settings import BaseSettings, EnvSettingsSource
+
+from aurora_dev.config.sources import Source
+
+ENV_PREFIX = "AURORA_"
+USER_FOLDER = "aurora"
+
+USUAL_NAMES: Mapping[str, str] = {
+    "CROSS_ENCODER_MODEL": "cross_encoder_model",
+    "SENTENCE_TRANSFORMERS_HOME": "sentence_transformers_home",
+    "PINECONE_API_KEY": "pinecone_api_key",
+}
+"""Environment variables that other tools use already, and the setting that each sets."""
+
+
+def read_environment(settings: type[BaseSettings]) -> tuple[dict[str, Any], dict[str, Source]]:
+    """Return the values that the environment gives to settings, and the variable of each."""
+    values: dict[str, Any] = {}
+    sources: dict[str, Source] = {}
+    for variable, name in USUAL_NAMES.items():
+        if value := os.environ.get(variable):
+            values[name], sources[name] = value, Source("environment", variable)
+    for name, value in EnvSettingsSource(settings)().items():
+        values[name], sources[name] = value, Source("environment", variable_of(name))
+    return values, sources
+
+
+def variable_of(name: str) -> str:
+    """Return Aurora's own environment variable of a setting."""
+    return ENV_PREFIX + name.upper()
+
+
+def own_variables() -> list[str]:
+    """Return the ``AURORA_…`` variables that are set, sorted."""
+    return sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX))
+
+
+def user_data_folder() -> Path | None:
+    """Return the folder for a user's data on this platform; ``None`` for an account without a home folder."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA")
+        return Path(base, USER_FOLDER) if base else _home("AppData", "Local", USER_FOLDER)
+    base = os.environ.get("XDG_DATA_HOME")
+    if base and Path(base).is_absolute():  # the specification says to ignore others
+        return Path(base, USER_FOLDER)
+    if sys.platform == "darwin":
+        return _home("Library", "Application Support", USER_FOLDER)
+    return _home(".local", "share", USER_FOLDER)
+
+
+def _home(*parts: str) -> Path | None:
+    try:
+        return Path.home().joinpath(*parts)
+    except RuntimeError:  # an account without a home folder, as services have
+        return None
+
+
+def environment_for_git() -> dict[str, str]:
+    """Return the environment for running git: without variables of git, terminal prompts, a pager or remote access.
+
+    The variables that git exports to its hooks (``GIT_DIR``, ``GIT_INDEX_FILE``) would redirect every call to that
+    repository.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("GIT_")}
+    return {
+        **kept,
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_ALLOW_PROTOCOL": "none",
+        "GIT_PAGER": "cat",
+        "LC_ALL": "C",
+    }
+
+
+def editor_command() -> str:
+    """Return the command of the user's editor, as other programs choose it."""
+    return os.environ.get("VISUAL") or os.environ.get("EDITOR") or ("notepad" if sys.platform == "win32" else "vi")

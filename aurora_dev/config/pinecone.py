@@ -1,0 +1,33 @@
+"""The settings of Pinecone."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field, SecretStr
+
+from aurora_dev.config.backends import BackendSettings, RemoteService
+
+__all__ = ["PineconeSettings"]
+
+
+class PineconeSettings(BackendSettings):
+    """The settings of the backend ``pinecone``; the key also serves the reranker ``pinecone``."""
+
+    remote_service: ClassVar[RemoteService] = RemoteService(
+        backend="pinecone",
+        title="Pinecone",
+        rerankers=frozenset({"pinecone"}),
+        account=frozenset(f"pinecone_{name}" for name in ("index", "host", "sparse_host", "create", "cloud", "region")),
+    )
+
+    pinecone_api_key: SecretStr | None = Field(None, description="Key of Pinecone (environment only).")
+    pinecone_index: str = Field("aurora", min_length=1, description="Pinecone's dense index; <name>-sparse for words.")
+    pinecone_host: str | None = Field(None, description="Address of the dense index, else looked up by name.")
+    pinecone_sparse_host: str | None = Field(None, description="Address of the sparse index, else looked up by name.")
+    pinecone_create: bool = Field(False, description="Whether missing indexes are made on Pinecone.")
+    pinecone_cloud: str = Field("aws", min_length=1, description="Cloud of an index that is made: aws, gcp, azure.")
+    pinecone_region: str = Field("us-east-1", min_length=1, description="Region of an index that is made.")
+    pinecone_keyword: bool = Field(True, description="Whether Pinecone also keeps words, for hybrid search.")
+    pinecone_timeout: float = Field(20.0, gt=0, description="Seconds for one attempt of a request to Pinecone.")
+    pinecone_concurrency: int = Field(16, ge=1, le=64, description="Most requests to Pinecone at a time.")

@@ -1,0 +1,261 @@
+"""Every setting, and loading them from arguments, the environment and a project's files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from aurora_dev.config.backends import BackendSettings, RemoteService
+from aurora_dev.config.environment import ENV_PREFIX, own_variables, read_environment, user_data_folder, variable_of
+from aurora_dev.config.files import (
+    PROJECT_FILE,
+    PYPROJECT_FILE,
+    SECRET_ENDINGS,
+    STORE_FOLDER,
+    read_project_file,
+    read_pyproject,
+    read_text,
+)
+from aurora_dev.config.pinecone import PineconeSettings
+from aurora_dev.config.sources import Source, check_names, location
+from aurora_dev.errors import ConfigurationError
+from aurora_dev.log import LogFormat, LogLevel
+
+_LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
+# The names of a model hub: "name" or "owner/name", and never a path that leaves its folder.
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?")
+
+
+class StoreSettings(BaseModel):
+    """The settings that choose a store."""
+
+    backend: str = Field("faiss", description="Where records live: faiss (on this disk) or pinecone.")
+    store: Path | None = Field(None, description="Folder of the local store; by default .aurora in the project.")
+    user_store: str | None = Field(
+        None, min_length=1, description="Folder of the user's own memories, by default in the data folder; or none."
+    )
+    namespace: str = Field("default", min_length=1, description="The part of the store that is read and written.")
+
+
+class ModelSettings(BaseModel):
+    """The settings of the embedder and the reranker."""
+
+    embedder: str = Field(
+        "bundled",
+        min_length=1,
+        description="bundled, sentence-transformers:MODEL, http:URL, or the folder of a static model.",
+    )
+    embedder_model: str | None = Field(None, description="The model's name at an http: embedder.")
+    embedder_api_key: SecretStr | None = Field(None, description="Key of an http: embedder (environment only).")
+    reranker: str = Field(
+        "auto",
+        min_length=1,
+        description="auto (configured service, configured model, bundled), bundled, cross-encoder[:MODEL], http, none.",
+    )
+    reranker_url: str | None = Field(None, description="URL of a reranking service.")
+    reranker_model: str | None = Field(None, description="The model's name at a reranking service.")
+    reranker_format: str = Field("auto", description="What a reranking service speaks: auto, cohere-v2, tei, ….")
+    reranker_api_key: SecretStr | None = Field(None, description="Key of a reranking service (environment only).")
+    reranker_threads: int | None = Field(None, ge=1, description="Threads of the bundled reranker; by default up to 4.")
+    cross_encoder_model: str | None = Field(None, description="Model (name or folder) of the cross-encoder.")
+    cross_encoder_backend: Literal["torch", "onnx", "int8", "openvino"] = Field(
+        "torch", description="What runs the cross-encoder: torch, onnx, int8 (on ONNX Runtime), openvino."
+    )
+    sentence_transformers_home: Path | None = Field(
+        None, description="Folder where sentence-transformers keeps models."
+    )
+
+
+# The fields of the last base come first in ``aurora status``: a new group of a backend goes to the front.
+class Settings(PineconeSettings, ModelSettings, StoreSettings, BaseSettings):
+    """Every setting, checked. ``Settings(...)`` takes arguments alone; `load` also reads environment and files."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix=ENV_PREFIX, env_ignore_empty=True)
+
+    mcp_token: SecretStr | None = Field(
+        None, description="Token of aurora mcp --http (environment only); by default one is made for each project."
+    )
+    mask_secrets: bool = Field(True, description="Whether credentials are masked before anything is stored.")
+    history_limit: int = Field(2_000, ge=0, description="How many commits of the git history are kept; 0: none.")
+    history_days: float | None = Field(None, gt=0, description="Only commits of the last so many days; unset: all.")
+    freshness: Literal["auto", "notice", "off"] = Field(
+        "auto", description="Before a search: auto (re-index what changed, or say so), notice (only say so), off."
+    )
+    freshness_budget: float = Field(0.2, ge=0, le=60, description="Seconds a search may spend on re-indexing.")
+    busy_timeout: float = Field(30.0, gt=0, description="Seconds to wait while another process writes to the store.")
+    max_store_bytes: int | None = Field(
+        None, ge=1 << 20, description="How large a local store's memory.db may become; unset: no limit."
+    )
+    log: LogLevel = Field("off", description="Log lines on stderr: off, error, warning, info, debug.")
+    log_format: LogFormat = Field("text", description="Log lines as text or json.")
+
+    _sources: dict[str, Source] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take arguments only: `load` adds the other sources, so that it knows the source of each value."""
+        return (init_settings,)
+
+    @classmethod
+    def load(cls, project: str | Path | None = None, **arguments: Any) -> Settings:
+        """Read the settings of a project.
+
+        Args:
+            project: The folder whose ``aurora.toml`` and ``pyproject.toml`` are read; ``None`` reads no file.
+            **arguments: Values by setting name; ``None`` means "not given".
+
+        Raises:
+            ConfigurationError: A name or value is wrong; the message names its place.
+        """
+        values: dict[str, Any] = {}
+        sources: dict[str, Source] = {}
+        layers: list[tuple[Mapping[str, Any], Mapping[str, Source]]] = []
+        if project is not None:
+            root = Path(project)
+            layers.append(read_pyproject(root / PYPROJECT_FILE, cls.model_fields))
+            layers.append(read_project_file(root / PROJECT_FILE, cls.model_fields))
+        layers.append(read_environment(cls))
+        for layer, origins in layers:
+            values.update(layer)
+            sources.update(origins)
+        for name, value in arguments.items():
+            if value is not None:
+                values[name] = value
+                sources[name] = Source("argument")
+        check_names(arguments, cls.model_fields, Source("argument"))
+        try:
+            settings = cls(**values)
+        except ValidationError as error:
+            raise ConfigurationError(_explain(error, values, sources)) from None
+        settings._sources.update(sources)
+        if project is not None:
+            settings._check_trust(Path(project))
+        return settings
+
+    def sources(self) -> dict[str, Source]:
+        """Return the source of each setting's value."""
+        given = {name: Source("argument") for name in self.model_fields_set}
+        return {name: self._sources.get(name) or given.get(name, Source("default")) for name in type(self).model_fields}
+
+    def shown(self) -> dict[str, str | float | bool | None]:
+        """Return every value for display, with secrets hidden."""
+        return {name: _shown(getattr(self, name)) for name in type(self).model_fields}
+
+    def store_path(self, project: Path) -> Path:
+        """Return the folder of the local store: absolute, or relative to the project; ``~`` is the home folder."""
+        return project / (self.store.expanduser() if self.store else STORE_FOLDER)
+
+    def user_store_path(self) -> Path | None:
+        """Return the folder of the user's own notes, which apply in every project; ``None`` if switched off."""
+        if self.user_store is None:
+            return user_data_folder()
+        return None if self.user_store == "none" else Path(self.user_store).expanduser().absolute()
+
+    def _check_trust(self, project: Path) -> None:
+        """Refuse settings that a file in the project must not decide.
+
+        Raises:
+            ConfigurationError: Such a setting comes from a file of the project.
+        """
+
+        def refuse(name: str, why: str) -> None:
+            value = getattr(self, name)
+            raise ConfigurationError(
+                f"{location(sources[name], name)}: {name} = '{value}' {why}, which a project's file may not decide; "
+                f"nothing was done. If you want it, set the environment variable {variable_of(name)}={value}"
+            )
+
+        sources = self.sources()
+        from_files = {name for name, source in sources.items() if source.kind == "file"}
+        if "embedder" in from_files:
+            url = service_url(self.embedder)
+            if url is not None and _host(url) not in _LOOPBACK_HOSTS:
+                refuse("embedder", "would send this project's text to another machine")
+        if "reranker_url" in from_files and _host(self.reranker_url or "") not in _LOOPBACK_HOSTS:
+            refuse("reranker_url", "would send this project's text to another machine")
+        services = remote_services()
+        if "reranker" in from_files and any(
+            self.reranker.partition(":")[0] in service.rerankers for service in services
+        ):
+            refuse("reranker", "would send this project's text to another machine")
+        if "sentence_transformers_home" in from_files:
+            refuse("sentence_transformers_home", "would load models from a folder of its own")
+        for name in from_files & {"embedder", "reranker", "cross_encoder_model"}:
+            kind, _, model = getattr(self, name).partition(":")
+            if name == "cross_encoder_model":
+                model = self.cross_encoder_model or ""
+            elif kind not in ("sentence-transformers", "cross-encoder") or not model:
+                continue
+            if not _HUB_NAME.fullmatch(model) or (project / model).exists() or Path(model).exists():
+                refuse(name, "would load a model from a folder, which may run code that lies there")
+        if "user_store" in from_files:
+            refuse("user_store", "would decide where your own notes are")
+        for service in services:
+            if "backend" in from_files and self.backend == service.backend:
+                refuse("backend", "would send this project's text to another machine")
+            for name in sorted(from_files & service.account):
+                refuse(name, f"would choose where in your {service.title} account text goes, and what that costs")
+            if "namespace" in from_files and self.backend == service.backend:
+                refuse(
+                    "namespace",
+                    f"would choose which of the namespaces that you share on {service.title} is read and changed",
+                )
+        if "store" in from_files and not self.store_path(project).resolve().is_relative_to(project.resolve()):
+            refuse("store", "would put the store outside of the project")
+
+
+def remote_services() -> list[RemoteService]:
+    """Return the service that each backend's group of settings declares."""
+    groups = [base for base in Settings.__mro__ if issubclass(base, BackendSettings) and "remote_service" in vars(base)]
+    return [group.remote_service for group in groups]
+
+
+def service_url(embedder: str) -> str | None:
+    """Return the URL of an embedder that is a service (``https://…``, or ``http:`` before any URL), else ``None``."""
+    if embedder.startswith(("http:http:", "http:https:")):
+        return embedder.removeprefix("http:")
+    return embedder if embedder.startswith(("http:", "https:")) else None
+
+
+def unknown_environment() -> list[str]:
+    """Return the ``AURORA_…`` variables that are not settings; a misspelt one has no effect, and should be reported."""
+    known = {variable_of(name) for name in Settings.model_fields}
+    return [name for name in own_variables() if name.upper() not in known]
+
+
+def _explain(error: ValidationError, values: Mapping[str, Any], sources: Mapping[str, Source]) -> str:
+    parts = []
+    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+        name = str(problem["loc"][0]) if problem["loc"] else ""
+        source = sources.get(name, Source("argument"))
+        text = (read_text(Path(source.name)) or "") if source.kind == "file" else ""
+        given = "[hidden]" if name.endswith(SECRET_ENDINGS) else repr(values.get(name))
+        message = problem["msg"][:1].lower() + problem["msg"][1:]
+        parts.append(f"{location(source, name, text)}: {name} = {given}: {message}")
+    return "; ".join(parts)
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def _shown(value: Any) -> str | float | bool | None:
+    if isinstance(value, SecretStr):
+        return "[hidden]"
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

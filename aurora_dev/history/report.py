@@ -1,0 +1,28 @@
+"""The report of a run over the git history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["HistoryReport"]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryReport:
+    """The result of a run over the history.
+
+    Attributes:
+        commits_added: Commits that are new in the store.
+        commits_removed: Commits that were deleted: unreachable after a rebase or reset, or beyond the limit.
+        commits_total: Commits in the store after the run.
+        head: Hash of the commit that is checked out; ``None`` without one.
+        skipped: Why the history was not read: no repository, no git, or a limit of 0; else ``None``.
+        seconds: Duration of the run.
+    """
+
+    commits_added: int = 0
+    commits_removed: int = 0
+    commits_total: int = 0
+    head: str | None = None
+    skipped: str | None = None
+    seconds: float = 0.0

@@ -1,0 +1,137 @@
+"""The snapshot of a project: its files and folders with their times and sizes, as they were when last indexed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from aurora_dev.log import get_logger
+
+if TYPE_CHECKING:
+    from aurora_dev.indexing.walker import SourceFile, Visited
+
+__all__ = ["NOT_YET_READ", "Costs", "FileSnapshot", "ProjectSnapshot", "pack_snapshot", "read_snapshot"]
+
+_log = get_logger(__name__)
+
+_FORMAT: Final = 1
+# The clock of a file system ticks: a file that is written again within one tick keeps its time. So a file that was read
+# this soon after its last change is read again by the next check, as git does with its index. Linux ticks in up to
+# 10 ms; a time in whole seconds comes from a file system without finer ones (FAT: two seconds).
+_TICK: Final = 50_000_000  # nanoseconds
+_COARSE_TICK: Final = 2_000_000_000
+_UNCERTAIN: Final = -1  # no file has this time
+
+
+class FileSnapshot(NamedTuple):
+    """A file as it was read.
+
+    Attributes:
+        mtime_ns: Time of its last change, in nanoseconds since the epoch; -1 if it may have changed again in that tick.
+        size: Bytes.
+        version: See `file_version`; ``None`` if the file has no chunks.
+        wanted: See `SourceFile`.
+    """
+
+    mtime_ns: int
+    size: int
+    version: str | None
+    wanted: bool = False
+
+
+NOT_YET_READ: Final = FileSnapshot(_UNCERTAIN, -1, None)
+"""A file that was listed but not read."""
+
+
+@dataclass(slots=True)
+class Costs:
+    """Measured durations on this machine, in seconds; the initial values err on the slow side.
+
+    Attributes:
+        look: Duration of the last check of all known files and folders.
+        update: Fixed cost of an update.
+        update_byte: Cost of an update per byte of its files.
+        history: Cost of reading the history after a new commit.
+    """
+
+    look: float = 0.0
+    update: float = 0.03
+    update_byte: float = 2e-6
+    history: float = 0.08
+
+
+@dataclass(slots=True)
+class ProjectSnapshot:
+    """A project as it was last indexed or checked.
+
+    Attributes:
+        chunk_version: See `current_chunk_version`; if it differs from the present one, every file counts as changed.
+        sequence: A lower bound of the store's sequence; a store with a smaller one is another one or an older copy.
+        chunks: Number of chunks in the store.
+        files: By path.
+        folders: See `Visited.folders`.
+        rules: See `Visited.rules`.
+        links: Whether there are linked files.
+        walked_at: Time of the last complete walk, seconds since the epoch.
+        checked_at: Time at which the index was last known to match the project, seconds since the epoch.
+        head: The `head_state` when the history was last read.
+        costs: See `Costs`.
+    """
+
+    chunk_version: str
+    sequence: int = 0
+    chunks: int = 0
+    files: dict[str, FileSnapshot] = field(default_factory=dict)
+    folders: dict[str, int] = field(default_factory=dict)
+    rules: dict[str, int] = field(default_factory=dict)
+    links: bool = False
+    walked_at: float = 0.0
+    checked_at: float = 0.0
+    head: str = ""
+    costs: Costs = field(default_factory=Costs)
+
+    def record_walk(self, visited: Visited, started_ns: int) -> None:
+        """Record the folders and ignore files of a walk; one that changed just then will be checked again."""
+        for folder, mtime_ns in visited.folders.items():
+            self.folders[folder] = _certain_time(mtime_ns, started_ns)
+        for rule, mtime_ns in visited.rules.items():
+            self.rules[rule] = _certain_time(mtime_ns, started_ns)
+        self.links = self.links or visited.links
+
+    def record_files(self, files: Iterable[SourceFile], versions: Mapping[str, str], started_ns: int) -> None:
+        """Record files as they were listed before they were read."""
+        for file in files:
+            mtime_ns = _certain_time(file.mtime_ns, started_ns)
+            self.files[file.path] = FileSnapshot(mtime_ns, file.size, versions.get(file.path), file.wanted)
+
+
+def _certain_time(mtime_ns: int, now_ns: int) -> int:
+    tick = _COARSE_TICK if mtime_ns % 1_000_000_000 == 0 else _TICK
+    return _UNCERTAIN if mtime_ns > now_ns - tick else mtime_ns
+
+
+def pack_snapshot(snapshot: ProjectSnapshot) -> str:
+    """Return a snapshot as JSON."""
+    values = asdict(replace(snapshot, files={}, costs=Costs()))
+    values["recipe"] = values.pop("chunk_version")  # the key in the stored format
+    values |= {"format": _FORMAT, "files": snapshot.files, "costs": asdict(snapshot.costs)}
+    return json.dumps(values, separators=(",", ":"), ensure_ascii=True)
+
+
+def read_snapshot(path: Path) -> ProjectSnapshot | None:
+    """Read a file with a snapshot; ``None`` if it is missing, damaged or of another format."""
+    try:
+        values: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if values.pop("format") != _FORMAT:
+            return None
+        values["chunk_version"] = values.pop("recipe")
+        values["files"] = {name: FileSnapshot(*file) for name, file in values["files"].items()}
+        values["costs"] = Costs(**values["costs"])
+        return ProjectSnapshot(**values)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        # Written by another version, or cut short by a full disk: the same as a missing one.
+        _log.info("index_state_unreadable", path=str(path))
+        return None

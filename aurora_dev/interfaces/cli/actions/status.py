@@ -1,0 +1,27 @@
+"""``aurora status``: print what is stored, with which models and settings, and what could work better."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from pathlib import Path
+
+from aurora_dev.interfaces.cli.actions.project import indexed_project
+from aurora_dev.interfaces.cli.exit_codes import EXIT_OK
+from aurora_dev.interfaces.cli.output import render
+from aurora_dev.interfaces.cli.output.status_report import status_text
+from aurora_dev.interfaces.cli.output.streams import print_text
+from aurora_dev.memory import Memory, MemoryStatus
+
+
+def run_status(path: Path | None, *, as_json: bool) -> int:
+    """Print the status of a project's memory."""
+    root, settings = indexed_project(path)
+
+    async def work() -> MemoryStatus:
+        async with Memory.open(root, settings=settings) as memory:
+            return await memory.status()
+
+    status = asyncio.run(work())
+    print_text(render.to_json(asdict(status)) if as_json else status_text(status))
+    return EXIT_OK

@@ -1,0 +1,55 @@
+"""The report of an indexing run, and the line for each batch of ``aurora watch``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aurora_dev.core.text.visible import visible
+from aurora_dev.interfaces.cli.output.render import counted
+
+if TYPE_CHECKING:
+    from aurora_dev.indexing.report import IndexReport
+    from aurora_dev.indexing.watch import WatchBatch
+
+
+def report_text(root: Path, report: IndexReport) -> str:
+    """Return the summary that ``aurora index`` prints."""
+    files = report.files_added + report.files_updated + report.files_unchanged
+    lines = [
+        f"indexed {visible(str(root.absolute()))} in {report.seconds:.1f} s: {counted(files, 'file')}, "
+        f"{counted(report.chunks_total, 'chunk')}"
+    ]
+    changes = (
+        (report.files_added, "added"),
+        (report.files_updated, "updated"),
+        (report.files_removed, "removed"),
+        (report.files_unchanged, "unchanged"),
+    )
+    lines.append("  files: " + (", ".join(f"{count:,} {what}" for count, what in changes if count) or "none to read"))
+    if report.files_skipped:
+        reasons = ", ".join(f"{visible(reason)} {count:,}" for reason, count in report.skipped_reasons.items())
+        lines.append(f"  skipped: {reasons}")
+    history = report.history
+    if history is not None and (history.commits_total or history.commits_removed):
+        changed = f"{history.commits_added:,} added, {history.commits_removed:,} removed"
+        lines.append(f"  history: {counted(history.commits_total, 'commit')}, {changed}")
+    if report.secrets_masked:
+        lines.append(f"  {counted(report.secrets_masked, 'credential')} masked")
+    return "\n".join(lines)
+
+
+def batch_text(batch: WatchBatch) -> str:
+    """Return a batch as one line: ``12:03:01  2 files updated, 1 removed (0.1 s)``."""
+    when = datetime.fromtimestamp(batch.at).strftime("%H:%M:%S")
+    if batch.error is not None:
+        return visible(f"{when}  failed, will be tried again: {batch.error}")
+    parts = []
+    if batch.files_updated:
+        parts.append(f"{counted(batch.files_updated, 'file')} updated")
+    if batch.files_removed:
+        parts.append(f"{counted(batch.files_removed, 'file')} removed")
+    if batch.commits:
+        parts.append(counted(batch.commits, "new commit"))
+    return f"{when}  {', '.join(parts) or 'up to date'} ({batch.seconds:.1f} s)"

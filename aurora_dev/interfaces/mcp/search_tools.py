@@ -1,0 +1,261 @@
+"""The tools that search: `search_memory` and `recall`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pydantic import Field
+
+from aurora_dev.core.record_kinds import IS_CHUNK, IS_COMMIT, IS_NOTE
+from aurora_dev.core.types import SearchResults
+from aurora_dev.interfaces.mcp.fields import (
+    KINDS_TEXT,
+    LONGEST_QUERY,
+    MOST_NAMES,
+    MOST_RESULTS,
+    Cursor,
+    Identifier,
+    Kind,
+    Listed,
+    MaxTokens,
+    Tag,
+)
+from aurora_dev.interfaces.mcp.open_memory import OpenMemory
+from aurora_dev.interfaces.mcp.project_paths import paths_inside
+from aurora_dev.interfaces.mcp.render import (
+    item_of,
+    item_of_note,
+    next_offset,
+    notice_texts,
+    render_page,
+    shown_query,
+    text_of,
+)
+from aurora_dev.interfaces.mcp.results import FoundItem, SearchAnswer, Source
+from aurora_dev.interfaces.mcp.tool import Arguments, Progress, Reply, Tool
+
+if TYPE_CHECKING:
+    from aurora_dev.memory import Memory
+
+__all__ = ["RECALL", "SEARCH_MEMORY", "RecallArguments", "SearchArguments"]
+
+_MOST_LISTED: Final = 1_000  # notes that a list pages through; older ones are found by a query
+# One result and several, as the head of an answer counts them.
+_NEWEST: Final = ("memory", "memories, newest first")
+_BY_ID: Final = ("memory", "memories by id, with what they replaced")
+
+
+class SearchArguments(Arguments):
+    """The arguments of `search_memory`."""
+
+    query: str = Field(
+        min_length=1,
+        max_length=LONGEST_QUERY,
+        description="What to find: a question, a few words, or the name of a function, class, setting or error.",
+    )
+    top_k: int = Field(8, ge=1, le=MOST_RESULTS, description="How many results, best first.")
+    sources: Listed[Source] | None = Field(
+        default=None,
+        min_length=1,
+        description="Where to look: files (code and documents), memories (what was remembered), commits (git history). "
+        "Everywhere by default.",
+    )
+    path: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1_000,
+        description="Only in this file or folder, relative to the project: src/auth or src/auth/jwt.py.",
+    )
+    language: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="Only files of this language: python, typescript, markdown.",
+    )
+    max_tokens: MaxTokens = 4_000
+    cursor: Cursor = None
+
+
+class RecallArguments(Arguments):
+    """The arguments of `recall`."""
+
+    query: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=LONGEST_QUERY,
+        description="What you want to know. Leave it out to list the memories, newest first.",
+    )
+    ids: Listed[Identifier] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MOST_NAMES,
+        description="Show exactly these memories, with their history.",
+    )
+    kinds: Listed[Kind] | None = Field(
+        default=None, min_length=1, max_length=MOST_NAMES, description=f"Only these: {KINDS_TEXT}."
+    )
+    tags: Listed[Tag] | None = Field(
+        default=None, min_length=1, max_length=MOST_NAMES, description="Only memories with any of these tags."
+    )
+    since_days: float | None = Field(
+        default=None, gt=0, le=36_500, description="With a query: only memories of the last so many days."
+    )
+    scope: Literal["project", "user"] | None = Field(
+        default=None,
+        description="Only memories of this project, or of its user; a query looks at both, a list at the project's.",
+    )
+    top_k: int = Field(8, ge=1, le=MOST_RESULTS, description="How many memories.")
+    max_tokens: MaxTokens = 4_000
+    cursor: Cursor = None
+
+
+async def search_memory(memory: OpenMemory, arguments: SearchArguments, progress: Progress) -> Reply:
+    """Search files, notes and commits for what answers a question."""
+    opened = await memory.get()
+    conditions = [_source_filter(arguments)] if arguments.sources else []
+    if arguments.language:
+        conditions.append({"language": arguments.language.lower()})
+    if arguments.path:
+        conditions.append({"path": {"$in": await paths_inside(memory, opened, arguments.path)}})
+    filter = {"$and": conditions} if conditions else None
+    results = await opened.search(arguments.query, arguments.top_k, filter=filter)
+    items = [item_of(result, mask=memory.settings.mask_secrets) for result in results]
+    notices = notice_texts(results.notices)
+    if not results:
+        notices.append(await _why_nothing_found(opened, bool(conditions)))
+    asked = shown_query(arguments.query)
+    nouns = (f"result for '{asked}'", f"results for '{asked}'")
+    return await _page_reply(memory, "search_memory", nouns, arguments, items, notices, results)
+
+
+async def recall(memory: OpenMemory, arguments: RecallArguments, progress: Progress) -> Reply:
+    """Search notes, list the newest, or show those with given ids."""
+    opened = await memory.get()
+    mask = memory.settings.mask_secrets
+    if arguments.ids is not None:
+        return await _notes_by_id(memory, opened, arguments)
+    if arguments.query is None:
+        offset = _list_offset(arguments)
+        page = await opened.list(
+            kinds=arguments.kinds,
+            tags=arguments.tags,
+            limit=min(_MOST_LISTED, offset + arguments.top_k),
+            scope=arguments.scope or "project",
+        )
+        items = [item_of_note(note, mask=mask) for note in page.notes]
+        notices = [] if page.total else ["nothing has been remembered yet that matches; remember stores something"]
+        return await _page_reply(memory, "recall", _NEWEST, arguments, items, notices, total=page.total)
+    since = timedelta(days=arguments.since_days) if arguments.since_days else None
+    results = await opened.recall(
+        arguments.query,
+        kinds=arguments.kinds,
+        tags=arguments.tags,
+        since=since,
+        top_k=arguments.top_k,
+        scope=arguments.scope,
+    )
+    items = [item_of(result, mask=mask) for result in results]
+    notices = notice_texts(results.notices)
+    if not results:
+        notices.append("no memory matches: try other words, fewer conditions, or search_memory for code and commits")
+    asked = shown_query(arguments.query)
+    nouns = (f"memory for '{asked}'", f"memories for '{asked}'")
+    return await _page_reply(memory, "recall", nouns, arguments, items, notices, results)
+
+
+def _source_filter(arguments: SearchArguments) -> dict[str, Any]:
+    conditions = {"files": IS_CHUNK, "commits": IS_COMMIT, "memories": IS_NOTE}
+    return {"$or": [conditions[source] for source in dict.fromkeys(arguments.sources or ())]}
+
+
+async def _why_nothing_found(opened: Memory, has_conditions: bool) -> str:
+    if not await opened.store.count():
+        return "nothing is stored yet: call index_project, then search again"
+    if has_conditions:
+        return "nothing matches these conditions: leave out sources, path or language"
+    return "nothing was found: try other words, or the name of a function, class or file"
+
+
+def _list_offset(arguments: RecallArguments) -> int:
+    return next_offset(arguments, arguments.cursor, ())[0] if arguments.cursor else 0
+
+
+async def _page_reply(
+    memory: OpenMemory,
+    tool: str,
+    nouns: tuple[str, str],
+    arguments: SearchArguments | RecallArguments,
+    items: list[FoundItem],
+    notices: list[str],
+    results: SearchResults | None = None,
+    *,
+    total: int | None = None,
+) -> Reply:
+    offset = 0
+    if arguments.cursor:
+        offset, notice = next_offset(arguments, arguments.cursor, items)
+        notices = [*notices, notice] if notice else notices
+    page = render_page(
+        items,
+        arguments,
+        counter=await memory.counter(),
+        tool=tool,
+        nouns=nouns,
+        max_tokens=arguments.max_tokens,
+        offset=offset,
+        notices=notices,
+        search_method=results.search_method if results else None,
+        total=total,
+    )
+    return Reply(page.text, page.data)
+
+
+async def _notes_by_id(memory: OpenMemory, opened: Memory, arguments: RecallArguments) -> Reply:
+    mask = memory.settings.mask_secrets
+    items: list[FoundItem] = []
+    notices: list[str] = []
+    for identifier in dict.fromkeys(arguments.ids or ()):
+        note = await opened.get(identifier)
+        if note is None:
+            notices.append(f"there is no memory {text_of(identifier)[:80]}: recall or search_memory show ids")
+            continue
+        replaced = f"replaced by {note.superseded_by}" if note.superseded_by else ""
+        items.append(item_of_note(note, mask=mask, stale=replaced))
+        items += [
+            item_of_note(old, mask=mask, stale=f"earlier than {note.id}") for old in await opened.history(note.id)
+        ]
+    return await _page_reply(memory, "recall", _BY_ID, arguments, items, notices)
+
+
+SEARCH_MEMORY: Final = Tool(
+    name="search_memory",
+    title="Search the project's memory",
+    description=(
+        "Search this project's code, documents, remembered decisions and lessons, and git history together, by "
+        "meaning and by name. Use it first whenever you look for where something is, how it works, or why it is "
+        "so; it usually replaces several rounds of grep and file reading. Returns the best pieces with path, lines "
+        "and symbol (read the file there for more), memories with their ids, and a cursor where not all fits."
+    ),
+    arguments=SearchArguments,
+    answer=SearchAnswer,
+    run=search_memory,
+    read_only=True,
+    idempotent=True,
+)
+
+RECALL: Final = Tool(
+    name="recall",
+    title="Recall memories",
+    description=(
+        "Find what was remembered about a topic: decisions, conventions, lessons, patterns of this project and of "
+        "its user; without a query, list the newest. Use it before you decide something, so that you neither "
+        "repeat nor contradict what was settled. Returns memories only (search_memory also finds code), with ids, "
+        "and marks those whose code has changed since."
+    ),
+    arguments=RecallArguments,
+    answer=SearchAnswer,
+    run=recall,
+    read_only=True,
+    idempotent=True,
+)

@@ -1,0 +1,83 @@
+"""Import of notes from files into a `NoteStore`: merge those that have an id, remember those that have none."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+from aurora_dev.core.types import Document
+from aurora_dev.notes.files import FileNote, says_the_same
+from aurora_dev.notes.markdown import note_from_markdown
+from aurora_dev.notes.model.drafts import Draft
+from aurora_dev.notes.model.records import document_of
+from aurora_dev.notes.model.types import Note, NotesImported
+from aurora_dev.notes.store import NoteStore, Stored, replaced_version, retry_until_written
+
+CodeHash = Callable[[Note], Awaitable[str | None]]
+"""Returns the hash to store for the code that a note is about; ``None`` where there is no such code."""
+
+
+async def import_files(notes: NoteStore, found: Sequence[FileNote], code_hash: CodeHash) -> NotesImported:
+    """Store the notes of files: first those with an id, all or none of them; then the others, one by one.
+
+    Args:
+        notes: The store.
+        found: Notes of files, with credentials masked.
+        code_hash: Returns the hash of a note's code.
+
+    Raises:
+        InvalidRequestError: A note supersedes one that does not exist.
+        StoreError: The store cannot be written.
+    """
+    done = await _merge([each for each in found if each.id is not None], notes, code_hash)
+    for each in found:
+        if each.id is None:
+            note = note_from_markdown(each.markdown, None, id="", now=notes.now())
+            draft = replace(Draft.from_note(note), code_hash=await code_hash(note))
+            done = done.with_remembered(await notes.remember(draft))
+    return done
+
+
+async def _merge(found: Sequence[FileNote], notes: NoteStore, code_hash: CodeHash) -> NotesImported:
+    """Add and update the notes that have an id, all or none."""
+
+    async def attempt() -> NotesImported | None:
+        known = await notes.fetch([str(each.id) for each in found])
+        now = notes.now()
+        outcome: dict[str, list[str]] = {"added": [], "updated": [], "unchanged": []}
+        expected: dict[str, Document | None] = {}
+        writes: list[Document] = []
+        for each in found:
+            id = str(each.id)
+            stored = known.get(id)
+            note = _merged(each, stored, notes, now)
+            if note is None:
+                outcome["unchanged"].append(id)
+                continue
+            if stored is not None:
+                writes += replaced_version(stored.note, note, now)
+            writes.append(document_of(replace(note, code_hash=await code_hash(note), stale=None)))
+            expected[id] = stored.document if stored is not None else None
+            outcome["updated" if stored is not None else "added"].append(id)
+        if writes and not await notes.store.write_if(expected, writes, masked=True):
+            return None
+        return NotesImported(**{name: tuple(ids) for name, ids in outcome.items()})
+
+    return await retry_until_written(attempt)
+
+
+def _merged(each: FileNote, stored: Stored | None, notes: NoteStore, now: float) -> Note | None:
+    """Return the note of a file as it should be stored; ``None`` if the stored note stays as it is."""
+    old = stored.note if stored is not None else None
+    note = replace(note_from_markdown(each.markdown, old, id=str(each.id), now=now), scope=notes.scope)
+    if old is None:
+        return note
+    # An unedited export is older than what was changed in the store since; an edit of the file is newer.
+    is_old_export = each.markdown.intact and note.updated_at <= old.updated_at
+    if is_old_export or says_the_same(old, each.markdown):
+        return None
+    if not each.markdown.intact:
+        note = replace(note, updated_at=now)
+    if (note.path, note.symbol) == (old.path, old.symbol) and note.code_hash is None:
+        note = replace(note, code_hash=old.code_hash)
+    return note

@@ -1,0 +1,38 @@
+"""Masking of credentials in a note's texts, before anything is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar, cast
+
+from aurora_dev.core.text.secrets import mask_secrets
+from aurora_dev.core.types import MetadataValue
+
+_Text = TypeVar("_Text", bound="str | None")
+
+
+class SecretMask:
+    """Masks credentials in texts and metadata.
+
+    Args:
+        enabled: Whether to mask; ``False`` returns everything unchanged.
+    """
+
+    def __init__(self, enabled: bool) -> None:
+        self._enabled = enabled
+
+    def text(self, text: _Text) -> _Text:
+        """Return a text without credentials; ``None`` stays ``None``."""
+        return cast("_Text", mask_secrets(text)[0]) if self._enabled and text is not None else text
+
+    def metadata(self, metadata: Mapping[str, MetadataValue]) -> dict[str, MetadataValue]:
+        """Return metadata whose strings and lists of strings hold no credentials."""
+        return {key: self._value(value) for key, value in metadata.items()}
+
+    def _value(self, value: MetadataValue) -> MetadataValue:
+        if isinstance(value, str):
+            return self.text(value)
+        # Values that cannot be stored pass unchanged: the store refuses them by name.
+        if isinstance(value, list) and all(isinstance(part, str) for part in value):
+            return [self.text(part) for part in cast("Sequence[str]", value)]
+        return value

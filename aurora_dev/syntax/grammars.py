@@ -1,0 +1,59 @@
+"""Grammars, compiled definition queries and parsers, loaded on first use.
+
+The grammars ship in the wheel of tree-sitter-language-pack.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from aurora_dev.syntax.languages import LANGUAGES
+
+if TYPE_CHECKING:
+    from tree_sitter import Parser, Query
+
+__all__ = ["load_grammar", "parser_of_thread"]
+
+_log = logging.getLogger(__name__)
+_local = threading.local()
+
+
+@cache
+def load_grammar(language: str) -> tuple[Any, Query] | None:
+    """Return the grammar of a language and its compiled definition query.
+
+    Returns:
+        ``None`` if the language has no query, or if the grammar cannot be loaded; the latter is logged once.
+    """
+    declared = LANGUAGES.get(language)
+    if declared is None or not declared.definitions:
+        return None
+    try:
+        from tree_sitter import Query, QueryError
+        from tree_sitter_language_pack import get_language
+    except ImportError as error:
+        _log.warning("source is cut by lines, not along syntax: %s", error)
+        return None
+    try:
+        grammar = get_language(language)  # type: ignore[arg-type,unused-ignore]
+        return grammar, Query(grammar, declared.definitions)
+    except (LookupError, QueryError, ValueError) as error:
+        # Another release of the grammars may lack a language or use other node names.
+        _log.warning("%s is cut by lines, not along syntax: %s", language, error)
+        return None
+
+
+def parser_of_thread(language: str, grammar: Any) -> Parser:
+    """Return this thread's parser of a language: a parser has state and must not be shared between threads."""
+    parsers: dict[str, Parser] | None = getattr(_local, "parsers", None)
+    if parsers is None:
+        parsers = _local.parsers = {}
+    parser = parsers.get(language)
+    if parser is None:
+        from tree_sitter import Parser
+
+        parser = parsers[language] = Parser(grammar)
+    return parser

@@ -1,0 +1,63 @@
+"""How ignore rules are merged, and which of them decides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aurora_dev.indexing.ignore import IgnoreFile, IgnoreRules, Verdict, rules_above
+
+
+def rules(git: list[list[str]], own: list[list[str]]) -> IgnoreRules:
+    merged = IgnoreRules()
+    for lines in git:
+        merged = merged.with_file(".gitignore", IgnoreFile(lines))
+    for lines in own:
+        merged = merged.with_file(".auroraignore", IgnoreFile(lines))
+    return merged
+
+
+def decide(merged: IgnoreRules, name: str) -> Verdict:
+    return merged.decide(name, name, is_dir=False)
+
+
+def test_an_entry_that_no_rule_matches_is_neither_excluded_nor_wanted() -> None:
+    assert decide(rules([["a"]], [["b"]]), "c") == Verdict(excluded=False, wanted=False)
+
+
+def test_auroraignore_decides_before_gitignore_and_brings_back() -> None:
+    merged = rules([["a", "!b"]], [["!a", "b"]])
+    assert decide(merged, "a") == Verdict(excluded=False, wanted=True)
+    assert decide(merged, "b") == Verdict(excluded=True, wanted=False)
+
+
+def test_a_negated_gitignore_pattern_does_not_mark_an_entry_as_wanted() -> None:
+    assert decide(rules([["*.js", "!a.js"]], []), "a.js") == Verdict(excluded=False, wanted=False)
+
+
+def test_the_deeper_file_decides_first() -> None:
+    merged = rules([["a"], ["!a"]], [])
+    assert not decide(merged, "a").excluded
+    assert decide(rules([["!a"], ["a"]], []), "a").excluded
+
+
+def test_an_empty_file_adds_no_rules() -> None:
+    assert rules([["# comment", ""]], [[]]) == IgnoreRules()
+
+
+def test_rules_above_the_root_are_those_of_git_outermost_first(tmp_path: Path) -> None:
+    root = tmp_path / "a" / "b"
+    root.mkdir(parents=True)
+    (tmp_path / ".git" / "info").mkdir(parents=True)
+    (tmp_path / ".git" / "info" / "exclude").write_text("x\n")
+    (tmp_path / ".gitignore").write_text("!x\n")
+    (tmp_path / "a" / ".gitignore").write_text("x\n")
+    (tmp_path / ".auroraignore").write_text("y\n")
+    times: dict[str, int] = {}
+    found = rules_above(root, times)
+    assert (len(found.git), found.own) == (3, ())
+    assert decide(found, "x").excluded
+    assert not decide(found, "y").excluded
+    assert set(times) == {
+        str(tmp_path / path) for path in (Path(".git/info/exclude"), Path(".gitignore"), Path("a/.gitignore"))
+    }
+    assert rules_above(tmp_path.parent) == IgnoreRules()
