@@ -59,7 +59,7 @@ class Figures:
     queries: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     chunks: dict[str, int] = field(default_factory=dict)
 
-    def mean(self, keep: Callable[[str, str], bool] = lambda name, category: True) -> float:
+    def mean(self, keep: Callable[[str, str], bool] = lambda _name, _category: True) -> float:
         """Return the mean NDCG over the queries whose package and category ``keep`` accepts."""
         values = [value for key, group in self.scores.items() if keep(*key) for value in group]
         return statistics.fmean(values) if values else float("nan")

@@ -185,7 +185,7 @@ async def code(data: Path) -> None:
     print("  ".join(f"NDCG@{TOP_K} {label}: {statistics.fmean(values):.4f}" for label, values in figures.items()))
 
 
-def synthetic_commits(records: Sequence[object], namespace: str) -> list[object]:
+def synthetic_commits(records: Sequence[Record], namespace: str) -> list[Document]:
     """Make a commit per definition, from its name and the first words of its text."""
     made = []
     for number, record in enumerate(records):

@@ -154,7 +154,7 @@ def measure(scorers: dict[str, Any], chars: int, count: int, budget: float) -> d
     rounds: list[dict[str, tuple[float, float]]] = []
     started = time.perf_counter()
     while len(rounds) < MOST_ROUNDS:
-        rounds.append({way: timed(lambda score=score: score(texts)) for way, score in scorers.items()})
+        rounds.append({way: timed(partial(score, texts)) for way, score in scorers.items()})
         spent = time.perf_counter() - started
         if spent + spent / len(rounds) > budget:
             break
@@ -355,7 +355,7 @@ def main() -> None:
             print(f"measured {chars} x {count}", file=sys.stderr)
         print(table(rows) + "\n")
         for chars in lengths[:: len(lengths) - 1 or 1]:
-            print(compare(scorers, chars, counts[-1] if arguments.quick else counts[1]))
+            print(compare(scorers, chars, counts[-1 if arguments.quick else 1]))
         print("\nMiB of resident memory, each in a separate process, 32 pairs of 2,000 characters:\n")
         print("| method | imports | model loaded | after scoring | peak |\n|---|--:|--:|--:|--:|")
         for way in WAYS if Path("/proc/self/status").exists() else ():

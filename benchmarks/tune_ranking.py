@@ -23,10 +23,8 @@ from machine import machine
 from metrics import Span, ndcg
 from packages import TUNING, annotated_queries, manifest, root_of
 
-from aurora_dev.core import vector_store
 from aurora_dev.core.embed.static import StaticEmbedder
-from aurora_dev.core.search import fusion as ranking
-from aurora_dev.core.search import signals
+from aurora_dev.core.search import fusion, ranking, signals
 from aurora_dev.core.types import SearchOptions
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.indexing.indexer import Indexer
@@ -84,7 +82,7 @@ async def sweep(paths: list[Path], names: list[str], folder: Path) -> None:
         if name in OPTIONS:
             row = [f"{value:g}: {await figures(stores, **{name: value})}" for value in OPTIONS[name]]
         elif name == "RRF_K":
-            searching: Any = vector_store
+            searching: Any = fusion
             for k in RRF_K:
                 searching.rrf = partial(ranking.rrf, k=k)
                 row.append(f"{k}: {await figures(stores)}" + (" *" if k == ranking.RRF_K else ""))

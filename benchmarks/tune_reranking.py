@@ -36,7 +36,7 @@ from packages import TUNING, annotated_queries, manifest, root_of
 from aurora_dev.core.contracts import Reranker
 from aurora_dev.core.embed.static import StaticEmbedder
 from aurora_dev.core.rerank.bundled import BUNDLED_FUSION, BundledReranker
-from aurora_dev.core.search.rerank_blend import fuse, is_description, is_settled, kind_of, outlines_of, reading
+from aurora_dev.core.search.rerank_blend import fuse, is_description, is_settled, kind_of, outlines_of, rows_to_read
 from aurora_dev.core.text.document_text import reranker_text
 from aurora_dev.core.types import Document, QueryKind, RerankFusion, RerankWeights, SearchOptions, SearchResult
 from aurora_dev.core.vector_store import VectorStore
@@ -113,7 +113,7 @@ def rows_of(query: str, found: Sequence[SearchResult], fusion: RerankFusion) -> 
     read = fusion.to_read(TOP_K)
     if not is_description(kind_of(query, found[:read])):
         return list(range(min(read, len(found))))
-    return reading(found, read, fusion.by_keyword)
+    return rows_to_read(found, read, fusion.by_keyword)
 
 
 async def collect(

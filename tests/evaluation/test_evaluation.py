@@ -337,7 +337,7 @@ def test_a_folder_or_a_missing_file_is_an_error(tmp_path: Path) -> None:
 # -- runs over a store ----------------------------------------------------------------------------------------------
 
 
-class ByWord:
+class ByWord(Reranker):
     """A reranker that prefers golden texts and can fail for some queries."""
 
     name = "by-word"

@@ -12,7 +12,7 @@ from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
 
 @pytest.fixture(autouse=True)
-def no_git_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def no_git_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Hide the user's git configuration, and the repository that contains the tests."""
     home = tmp_path / "home"
     home.mkdir()

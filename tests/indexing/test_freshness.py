@@ -21,7 +21,7 @@ from aurora_dev.core.types import SearchResults
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import StoreError, StoreUnwritableError
 from aurora_dev.indexing import chunk_version, freshness, index_state
-from aurora_dev.indexing.changes import Changes
+from aurora_dev.indexing.changes import Changes, find_changes
 from aurora_dev.indexing.index_state import IndexState
 from aurora_dev.indexing.process_lock import is_held, try_lock
 from aurora_dev.indexing.snapshot import ProjectSnapshot
@@ -441,12 +441,10 @@ async def test_concurrent_searches_share_one_check(memory: Memory, project: Path
     assert all(len(texts) == 1 and notices == "" for texts, notices in results)
 
 
-async def test_a_slow_check_does_not_precede_every_search(
-    memory: Memory, project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("project")
+async def test_a_slow_check_does_not_precede_every_search(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     await memory.index()
     looks = 0
-    find_changes = freshness.find_changes
 
     def counted(*arguments: object, **named: object) -> Changes:
         nonlocal looks

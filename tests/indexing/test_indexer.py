@@ -17,6 +17,7 @@ from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import IndexingError, InvalidRequestError
 from aurora_dev.indexing import chunk_version
 from aurora_dev.indexing import file_reader as reading
+from aurora_dev.indexing.chunking.chunker import chunk_text
 from aurora_dev.indexing.indexer import Indexer, IndexOptions, IndexProgress, IndexReport
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 

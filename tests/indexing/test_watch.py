@@ -21,12 +21,6 @@ from aurora_dev.indexing.watch import WatchBatch
 from aurora_dev.memory import Memory
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "history"))
-try:
-    from repository import Repository
-finally:
-    sys.path.pop(0)
-
 PATIENCE = 30.0  # seconds, for a busy machine
 
 

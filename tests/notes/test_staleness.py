@@ -143,9 +143,8 @@ async def test_a_symbol_alone_is_looked_up_in_the_index(memory: Memory) -> None:
         ({"path": "src/auth.py", "scope": "user"}, "across projects"),
     ],
 )
-async def test_a_note_about_missing_code_is_refused(
-    memory: Memory, source: Path, arguments: dict[str, str], words: str
-) -> None:
+@pytest.mark.usefixtures("source")
+async def test_a_note_about_missing_code_is_refused(memory: Memory, arguments: dict[str, str], words: str) -> None:
     with pytest.raises(InvalidRequestError, match=words):
         await memory.remember("x is y", **arguments)  # type: ignore[arg-type]
     assert await memory.store.count() == 0

@@ -80,7 +80,8 @@ def test_the_table_has_no_evaluation_package_and_only_exact_versions(sources: An
     assert len({source.language for source in table if source.role == "heldout"}) >= 8
 
 
-def test_the_held_out_part_shares_no_folder_of_a_package_with_training(sources: Any) -> None:
+@pytest.mark.usefixtures("sources")
+def test_the_held_out_part_shares_no_folder_of_a_package_with_training() -> None:
     table = script("source_table").SOURCES
     trained = {(p.name, p.roots) for s in table if s.role == "train" for p in s.packages}
     for source in table:

@@ -147,7 +147,8 @@ def test_agreement_counts_ties_as_found() -> None:
     assert _share_found(best, best) == 1.0
     assert _share_found(best, matches(("a", 0.9), ("d", 0.50001), ("b", 0.5))) == 1.0
     assert _share_found(best, matches(("x", 0.9), ("y", 0.8), ("z", 0.7))) == 0.0
-    assert _share_found(best, []) == 0.0 and _share_found([], best) == 1.0
+    assert _share_found(best, []) == 0.0
+    assert _share_found([], best) == 1.0
 
 
 # -- Pinecone ----------------------------------------------------------------------------------------------------------

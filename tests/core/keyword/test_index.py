@@ -91,7 +91,13 @@ CHANGE = st.one_of(
     allowed=st.one_of(st.none(), st.lists(ROWS, max_size=20)),
     buffered=st.sampled_from([1, 3, 256]),
 )
-def test_the_index_agrees_with_the_formula_after_any_changes(changes, query, top_k, allowed, buffered) -> None:
+def test_the_index_agrees_with_the_formula_after_any_changes(
+    changes: list[tuple[str, Any]],
+    query: dict[str, float],
+    top_k: int,
+    allowed: list[int] | None,
+    buffered: int,
+) -> None:
     documents: Documents = {}
     index = KeywordIndex()
     with pytest.MonkeyPatch.context() as patch:
@@ -368,7 +374,7 @@ def test_searches_during_changes_see_only_whole_documents(monkeypatch: pytest.Mo
                 if len(set(np.round(scores, 4).tolist())) > 1:  # all documents are equal, so half of one would differ
                     wrong.append(scores)
                 searches += 1
-        except BaseException as error:  # report any failure of this thread to the test
+        except BaseException as error:  # noqa: BLE001 - report any failure of this thread to the test
             wrong.append(error)
 
     threads = [threading.Thread(target=search) for _ in range(3)]

@@ -28,7 +28,8 @@ RECORDS = [
 ]
 
 
-def test_the_folder_is_private_and_ignored_by_git(path: Path, store: FAISSLocalStore) -> None:
+@pytest.mark.usefixtures("store")
+def test_the_folder_is_private_and_ignored_by_git(path: Path) -> None:
     assert (path / ".gitignore").read_text(encoding="utf-8") == "*\n"
     if os.name == "posix":
         assert stat.S_IMODE(path.stat().st_mode) == 0o700

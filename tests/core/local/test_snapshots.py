@@ -303,7 +303,7 @@ def test_a_namespace_that_counts_more_records_than_it_holds_is_reported_as_damag
     store = FAISSLocalStore(saved)
     for query in (lambda: store.vector_query("n", unit(1), 5), lambda: store.keyword_query("n", "seven", 5)):
         with pytest.raises(StoreCorruptError, match="malformed"):
-            query()
+            query()  # type: ignore[no-untyped-call]
     store.close()
 
 

@@ -213,7 +213,8 @@ def test_closing_does_not_wait_for_repeated_requests(pinecone_server: PineconeSe
     assert [type(error) for error in failed] == [StoreClosedError]
 
 
-def test_calls_that_race_the_closing_get_an_answer_or_our_error(store: PineconeStore, pinecone_store: Opener) -> None:
+@pytest.mark.usefixtures("store")
+def test_calls_that_race_the_closing_get_an_answer_or_our_error(pinecone_store: Opener) -> None:
     for _ in range(5):
         racing = pinecone_store(create=False)
         assert racing.embedder() == EMBEDDER

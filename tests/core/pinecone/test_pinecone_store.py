@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from pinecone_server import PineconeServer
-from pydantic import SecretStr
 
 from aurora_dev import Document, Memory, Settings, VectorStore
 from aurora_dev.core import factory
@@ -61,7 +60,8 @@ def vectors_of(server: PineconeServer, index: str = "aurora") -> set[str]:
 
 def test_nothing_connects_before_the_first_call(pinecone_server: PineconeServer, pinecone_store: Opener) -> None:
     store = pinecone_store(create=False)
-    assert not store.capabilities.local and not store.capabilities.transactional
+    assert not store.capabilities.local
+    assert not store.capabilities.transactional
     assert pinecone_server.asked() == []
 
 
@@ -392,8 +392,9 @@ def test_requests_keep_to_the_limits_of_size(pinecone_server: PineconeServer, st
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("environment")
 def test_settings_choose_the_index_and_a_closed_store_raises(
-    environment: None, pinecone_server: PineconeServer, monkeypatch: pytest.MonkeyPatch
+    pinecone_server: PineconeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AURORA_PINECONE_INDEX", "team")
     store = factory.create_backend("pinecone")
@@ -458,9 +459,8 @@ def test_a_project_on_pinecone_needs_a_namespace_of_its_own(tmp_path: Path) -> N
         open_store(Settings(backend="pinecone", pinecone_api_key="k"), tmp_path)
 
 
-def test_the_key_appears_in_no_log_text_or_error(
-    pinecone_server: PineconeServer, pinecone_store: Opener, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.usefixtures("pinecone_server")
+def test_the_key_appears_in_no_log_text_or_error(pinecone_store: Opener, caplog: pytest.LogCaptureFixture) -> None:
     key = "pcsk_THIS-IS-SECRET"
     store = pinecone_store(api_key=key)
     with caplog.at_level(logging.DEBUG), pytest.raises(Exception, match="401") as caught:
@@ -483,7 +483,8 @@ def environment(
     monkeypatch.setenv("AURORA_PINECONE_CREATE", "true")
 
 
-async def test_a_program_changes_only_the_name_of_the_backend(environment: None, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("environment")
+async def test_a_program_changes_only_the_name_of_the_backend(tmp_path: Path) -> None:
     documents = [Document(r.content, r.metadata, r.id) for r in LIBRARY]
     found = {}
     for backend in ("faiss", "pinecone"):
@@ -497,7 +498,8 @@ async def test_a_program_changes_only_the_name_of_the_backend(environment: None,
     assert found["pinecone"][1:] == ("rrf_hybrid", None)
 
 
-async def test_upsert_waits_if_asked_to(environment: None, pinecone_server: PineconeServer) -> None:
+@pytest.mark.usefixtures("environment")
+async def test_upsert_waits_if_asked_to(pinecone_server: PineconeServer) -> None:
     async with VectorStore(backend="pinecone", embedder=HashingEmbedder(DIMENSION), reranker="none") as store:
         await store.upsert([Document("first words")])
         pinecone_server.delay_visibility(reads=2)
@@ -505,7 +507,8 @@ async def test_upsert_waits_if_asked_to(environment: None, pinecone_server: Pine
         assert [result.content for result in await store.search("zebra", top_k=1)] == ["zebra crossing"]
 
 
-async def test_degraded_says_that_keyword_search_is_off(environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("environment")
+async def test_degraded_says_that_keyword_search_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AURORA_PINECONE_KEYWORD", "false")
     async with VectorStore(backend="pinecone", embedder=HashingEmbedder(DIMENSION), reranker="none") as store:
         await store.upsert([Document("alpha beta")], wait=True)
@@ -515,7 +518,8 @@ async def test_degraded_says_that_keyword_search_is_off(environment: None, monke
         assert "keyword" in results.degraded
 
 
-async def test_degraded_says_that_keyword_search_failed(environment: None, pinecone_server: PineconeServer) -> None:
+@pytest.mark.usefixtures("environment")
+async def test_degraded_says_that_keyword_search_failed(pinecone_server: PineconeServer) -> None:
     async with VectorStore(backend="pinecone", embedder=HashingEmbedder(DIMENSION), reranker="none") as store:
         await store.upsert([Document("alpha beta")], wait=True)
         assert (await store.search("alpha", top_k=1)).search_method == "rrf_hybrid"

@@ -26,7 +26,6 @@ from aurora_dev.core.types import Document, SearchResult, SearchResults
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import InvalidRequestError, MissingDependencyError, ModelLoadError
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
-from tests.core.rerank import tiny_onnx_reranker as tiny
 
 BY_SHARE_OF_GOOD = ["good good good", "good bad", "good a b c d e f g h"]
 DOCUMENTS = ["a b c", *reversed(BY_SHARE_OF_GOOD), "bad"]
@@ -134,7 +133,8 @@ def test_the_heading_stays_and_the_window_is_taken_below_it(models: Path) -> Non
     heading = reranker_heading({"path": "a/b.py", "symbol": "C.d"})
     text = f"{heading}\n" + "w1 " * 50 + "needle here " + "w2 " * 50
     passage = reranker._window_of("needle", text)
-    assert passage.startswith(f"{heading}\n") and "needle" in passage
+    assert passage.startswith(f"{heading}\n")
+    assert "needle" in passage
     assert len(passage) <= len(heading) + 1 + 20
     assert len(reranker._window_of("needle", "x" * 5_000)) <= 20  # minified code has no heading
 
@@ -178,7 +178,7 @@ def test_a_repeated_query_is_answered_from_the_cache(counting: ONNXReranker) -> 
     first = counting.rerank("query", DOCUMENTS)
     model = counting._shared.get()
     counting._shared._model = None  # a call that needs the model would load another one now
-    counting._shared._load = lambda: pytest.fail("the model was asked")  # type: ignore[assignment]
+    counting._shared._load = lambda: pytest.fail("the model was asked")
     counting._shared._model = model
     object.__setattr__(model, "predict", lambda _pairs: pytest.fail("the model was asked"))
     assert counting.rerank("query", DOCUMENTS) == first
@@ -351,7 +351,8 @@ def test_in_an_environment_without_onnx_runtime_a_search_gives_stage_1(
         "    print(len(results), results.degraded)\n"
         "asyncio.run(main())\n",
     )
-    assert printed.startswith("2 ") and "onnxruntime" in printed
+    assert printed.startswith("2 ")
+    assert "onnxruntime" in printed
 
 
 def test_is_available_imports_and_reads_nothing(models: Path) -> None:

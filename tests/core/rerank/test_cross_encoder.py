@@ -25,7 +25,6 @@ from aurora_dev.core.rerank.window import Window
 from aurora_dev.core.reranker import CrossEncoderReranker
 from aurora_dev.core.types import SearchResult, SearchResults
 from aurora_dev.errors import ModelLoadError, RerankError
-from tests.core.rerank import tiny_cross_encoder as tiny
 
 DOCUMENTS = ["a b c", "good good good", "good bad", "good a b c d e f g h", "bad"]
 BY_SHARE_OF_GOOD = ["good good good", "good bad", "good a b c d e f g h"]
@@ -480,7 +479,7 @@ async def test_a_cached_answer_does_not_queue_behind_the_model(models: Path) -> 
 
 
 def test_models_of_several_makers_work_through_the_same_class() -> None:
-    model = CrossEncoderModel("m", lambda pairs: [[2.0], [0.5]], "1", True, lambda: None)
+    model = CrossEncoderModel("m", lambda _pairs: [[2.0], [0.5]], "1", True, lambda: None)
     raw = model.raw_scores([("q", "a"), ("q", "b")], 8, threading.Event())
     assert raw == [2.0, 0.5]
     assert model.relevance(np.asarray(raw)).tolist() == [1.0, 0.5]

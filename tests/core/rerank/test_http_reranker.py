@@ -21,7 +21,6 @@ from aurora_dev.core.http_reranker import HTTPReranker
 from aurora_dev.core.rerank.formats import FORMATS, choose_format, default_model, endpoint_of, relevance, split
 from aurora_dev.core.types import SearchResult, SearchResults
 from aurora_dev.errors import InvalidRequestError, RerankError
-from tests.core.rerank import rerank_servers as servers
 
 KEY = "sk-very-secret-key-0123456789"
 QUERY = "verify signed tokens"
@@ -161,13 +160,13 @@ async def test_services_with_two_kinds_of_score_are_asked_for_the_set_one(make: 
 
 @pytest.mark.parametrize("score", [7.74, -0.2, 1.01])
 async def test_a_score_outside_the_range_is_an_error_and_not_guessed_at(make: Make, serve: Serve, score: float) -> None:
-    server = serve(lambda asked: servers.as_json({"results": servers_entries([0.5, 0.5, 0.5, score])}))
+    server = serve(lambda _asked: servers.as_json({"results": servers_entries([0.5, 0.5, 0.5, score])}))
     with pytest.raises(RerankError, match=rf'invalid response: the score {score}.*scores="logit"'):
         await make(server.url).score(QUERY, TEXTS)
 
 
 async def test_rounding_slightly_above_one_is_accepted(make: Make, serve: Serve) -> None:
-    server = serve(lambda asked: servers.as_json({"results": servers_entries([1.0005, -0.0005, 1, 0])}))
+    server = serve(lambda _asked: servers.as_json({"results": servers_entries([1.0005, -0.0005, 1, 0])}))
     assert (await make(server.url).score(QUERY, TEXTS)).tolist() == [1.0, 0.0, 1.0, 0.0]
 
 
@@ -300,7 +299,7 @@ async def test_strings_and_mappings_can_be_reranked_too(make: Make, serve: Serve
 
 @pytest.mark.parametrize("given", [TEXTS, [{"content": text, "score": 0.5} for text in TEXTS], results()])
 async def test_unscored_results_follow_in_their_earlier_order(make: Make, serve: Serve, given: list[Any]) -> None:
-    server = serve(lambda asked: servers.as_json({"rankings": [{"index": 2, "score": 0.4}]}))
+    server = serve(lambda _asked: servers.as_json({"rankings": [{"index": 2, "score": 0.4}]}))
     best = await make(server.url).rerank_async(QUERY, given)
     texts = [each.content if isinstance(each, SearchResult) else each["content"] for each in best]
     scores = [each.score if isinstance(each, SearchResult) else each["score"] for each in best]

@@ -28,7 +28,6 @@ from aurora_dev.core.types import Document, SearchOptions, SearchResults
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import RerankError
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
-from tests.core.rerank import rerank_servers as servers
 
 KEY = "sk-very-secret-key-0123456789"
 QUERY = "verify signed tokens"
@@ -299,7 +298,7 @@ async def test_after_repeated_failures_searches_send_nothing(
     store: VectorStore, make: Make, server: Any, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("WARNING", "aurora_dev")
-    server.service = lambda asked: servers.as_json({"error": "out of memory"}, 500)
+    server.service = lambda _asked: servers.as_json({"error": "out of memory"}, 500)
     reranker = make(server.url, failure_threshold=3, cooldown=30, max_retries=0)
     store.reranker = reranker
     for _ in range(3):
@@ -439,7 +438,7 @@ async def test_the_blocking_call_works_inside_a_running_loop(make: Make, server:
 
 
 def test_the_blocking_call_raises_the_errors_of_the_async_call(make: Make, server: Any) -> None:
-    server.service = lambda asked: servers.as_json({}, 500)
+    server.service = lambda _asked: servers.as_json({}, 500)
     reranker = make(server.url, failure_threshold=1)
     with pytest.raises(RerankError, match="HTTP 500"):
         reranker.rerank(QUERY, CONTENTS)

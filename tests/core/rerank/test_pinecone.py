@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 from pinecone_server import PineconeServer
-from pydantic import SecretStr
 
 from aurora_dev import Document, Settings, VectorStore
 from aurora_dev.core import factory
@@ -114,14 +113,16 @@ async def test_a_closed_reranker_opens_again_with_the_next_call(reranker: Pineco
     assert np.isfinite(await reranker.score("x", ["y"])).all()
 
 
+@pytest.mark.usefixtures("few_certificates")
 async def test_a_call_that_waits_while_it_is_closed_gets_our_error_and_counts_as_no_failure(
-    pinecone_server: PineconeServer, few_certificates: None
+    pinecone_server: PineconeServer,
 ) -> None:
     reranker = PineconeReranker(pinecone_server.api_key, control_host=pinecone_server.url)
     reranker._opened().close()  # as another thread does between the opening and the request
     with pytest.raises(RerankError, match="was closed while it waited for Pinecone"):
         await reranker.score("x", ["y"])
-    assert reranker.is_available and reranker.unavailable_reason is None
+    assert reranker.is_available
+    assert reranker.unavailable_reason is None
     reranker.close()
     assert np.isfinite(await reranker.score("x", ["y"])).all()
     reranker.close()

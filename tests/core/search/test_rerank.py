@@ -16,7 +16,7 @@ from aurora_dev.core.types import SearchOptions, SearchResult
 from aurora_dev.errors import RerankError
 
 
-class TableReranker:
+class TableReranker(Reranker):
     """Scores texts from a table; a text that is not in it gets no score."""
 
     name = "table"

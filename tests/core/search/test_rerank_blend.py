@@ -34,7 +34,7 @@ FUSION = RerankFusion(
 WITHIN = RerankFusion(name=NOTHING, question=NOTHING, topic=NOTHING, words=NOTHING, notes=NOTHING, read=3)
 
 
-class Scores:
+class Scores(Reranker):
     """A reranker that gives the same scores to any texts, in order."""
 
     name, is_available, unavailable_reason = "table", True, None
@@ -61,7 +61,7 @@ async def run(
     reranker: Scores, query: str, fusion: RerankFusion | None = FUSION, **options: Any
 ) -> tuple[list[SearchResult], SearchTrace]:
     trace = SearchTrace(stages=["rrf_hybrid"])
-    asked = SearchOptions(**options)  # type: ignore[arg-type]
+    asked = SearchOptions(**options)
     complete = with_defaults(reranker, Reranker)
     return await rerank_candidates(query, CANDIDATES, complete, 3, asked, trace, fusion), trace
 
@@ -112,7 +112,7 @@ async def test_a_settled_search_is_not_reranked() -> None:
 
 
 @pytest.mark.parametrize("options", [{"rerank_weight": 1.0}, {"rerank_min_score": 0.01}])
-async def test_a_given_weight_or_threshold_overrides_the_measured_weights(options: dict[str, float]) -> None:
+async def test_a_given_weight_or_threshold_overrides_the_measured_weights(options: dict[str, Any]) -> None:
     found, _ = await run(Scores(0.1, 0.9, 0.5), "Session", **options)
     assert [each.id for each in found] == ["b", "c", "a"]
     assert [each.score for each in found] == pytest.approx([0.9, 0.5, 0.1])

@@ -94,7 +94,7 @@ def test_damaged_ranks_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         module._load_encoding.__wrapped__("o200k_base")
 
 
-def test_threads_that_count_at_once_load_the_ranks_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_that_count_at_once_load_the_ranks_once() -> None:
     module._load_encoding.cache_clear()
     found: list[int] = []
     threads = [threading.Thread(target=lambda: found.append(TiktokenCounter().count("a b c"))) for _ in range(8)]

@@ -223,7 +223,7 @@ def test_searches_that_could_not_be_reranked_are_reported_and_meet_no_threshold(
 
 
 def test_the_candidates_and_the_weight_of_the_reranker_can_be_set(run: Run, tmp_path: Path) -> None:
-    import importlib.util
+    from core.rerank import tiny_onnx_reranker as tiny
 
     environment = {
         "CROSS_ENCODER_MODEL": str(tiny.build_plain(tmp_path / "model", "random")),

@@ -279,9 +279,7 @@ def test_wrong_arguments_are_refused_before_the_server_starts(
         run_mcp(path, **{**usual, **options})
 
 
-def test_the_project_around_a_folder_is_served(
-    indexed_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_project_around_a_folder_is_served(indexed_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert project_to_serve(indexed_project / "src" / "auth") == indexed_project
     monkeypatch.chdir(indexed_project / "src")
     assert project_to_serve(None) == indexed_project

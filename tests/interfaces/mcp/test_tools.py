@@ -89,7 +89,9 @@ async def test_tools_are_listed_with_schemas_and_annotations(project: Path, mcp_
         assert tool.input_schema["additionalProperties"] is False
         assert all(one.get("description") for one in tool.input_schema["properties"].values())
         assert "$ref" not in json.dumps([tool.input_schema, tool.output_schema])
-        assert tool.title and tool.description and len(tool.description) > 100
+        assert tool.title
+        assert tool.description
+        assert len(tool.description) > 100
         assert tool.annotations.destructive_hint is (tool.name in ("forget", "update_memory"))
         assert tool.annotations.idempotent_hint is True
         assert tool.annotations.open_world_hint is False
@@ -125,16 +127,18 @@ async def test_a_tool_that_is_only_added_to_the_registry_is_listed_and_called(
     class EchoAnswer(Answer):
         text: str
 
-    async def echo(memory: OpenMemory, arguments: EchoArguments, progress: Progress) -> Reply:
+    async def echo(_memory: OpenMemory, arguments: EchoArguments, _progress: Progress) -> Reply:
         return Reply(arguments.text, EchoAnswer(text=arguments.text))
 
     tool = Tool("echo", "Echo", "Return the text.", EchoArguments, EchoAnswer, echo, read_only=True)
     monkeypatch.setattr(registry, "TOOLS", (*TOOLS, tool))
     async with mcp_client(project) as client:
         listed = (await client.list_tools()).tools[-1]
-        assert listed.name == "echo" and listed.input_schema["required"] == ["text"]
+        assert listed.name == "echo"
+        assert listed.input_schema["required"] == ["text"]
         result = await client.call_tool("echo", {"text": "hello"})
-    assert text_of(result) == "hello" and result.structured_content == {"text": "hello"}
+    assert text_of(result) == "hello"
+    assert result.structured_content == {"text": "hello"}
 
 
 async def test_tools_that_read_create_nothing_in_a_project_without_an_index(project: Path, mcp_client: Connect) -> None:
@@ -520,7 +524,8 @@ async def test_the_home_folder_is_not_a_project(
     async with mcp_client(project) as client:
         for tool, arguments in [("index_project", {}), ("remember", {"content": "x"})]:
             result = await client.call_tool(tool, arguments)
-            assert result.is_error and "is not a project" in text_of(result)
+            assert result.is_error
+            assert "is not a project" in text_of(result)
     assert not (project / ".aurora").exists()
 
 
