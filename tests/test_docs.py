@@ -30,7 +30,7 @@ from aurora_dev.core.types import SearchOptions
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import AuroraError, ConfigurationError
 from aurora_dev.indexing import file_reader, filetypes, walker
-from aurora_dev.interfaces.cli.exit_codes import EXIT_CODES
+from aurora_dev.interfaces.cli.output.exit_codes import EXIT_CODES
 from aurora_dev.memory import Memory
 from aurora_dev.syntax import supported_languages
 

@@ -335,7 +335,7 @@ class Reranker(Protocol):
     @property
     @abstractmethod
     def is_available(self) -> bool:
-        """Whether scoring can work now; answering never raises, loads or downloads anything."""
+        """True if scoring can work now; answering never raises, loads or downloads anything."""
 
     @property
     @abstractmethod

@@ -46,7 +46,7 @@ class Commit:
 
     @property
     def is_plain_merge(self) -> bool:
-        """Whether the message says only what was merged."""
+        """True if the message says only what was merged."""
         return self.parents > 1 and not self.body and _PLAIN_MERGE.fullmatch(self.subject) is not None
 
 

@@ -65,14 +65,12 @@ class _Loop:
             StoreClosedError: The loop is closing, or closing cancelled the call.
         """
         self.check_thread()
-        with self._lock:
-            if self._closing:
-                raise StoreClosedError(_NOT_OPEN)
-            future = self._submit(call)
+        future: concurrent.futures.Future[_T] = concurrent.futures.Future()
         try:
+            self._submit(future, call)
             return future.result()
         except BaseException:
-            if not future.done():
+            if future in self._calls:  # interrupted: a call that has ended is no longer there
                 self._cancel({future})
             raise
 
@@ -89,7 +87,9 @@ class _Loop:
         finally:
             try:
                 if last_call is not None:
-                    self._submit(last_call).result()
+                    last: concurrent.futures.Future[None] = concurrent.futures.Future()
+                    self._loop.call_soon_threadsafe(self._start, last, last_call)
+                    last.result()
             finally:
                 self._loop.call_soon_threadsafe(self._loop.stop)
                 self._thread.join(_CANCELLED_CALLS_SECONDS)
@@ -106,11 +106,12 @@ class _Loop:
                 "what the callback receives, and use it after the call"
             )
 
-    def _submit(self, call: Callable[[], Awaitable[_T]]) -> concurrent.futures.Future[_T]:
-        future: concurrent.futures.Future[_T] = concurrent.futures.Future()
-        self._calls.add(future)
-        self._loop.call_soon_threadsafe(self._start, future, call)
-        return future
+    def _submit(self, future: concurrent.futures.Future[_T], call: Callable[[], Awaitable[_T]]) -> None:
+        with self._lock:
+            if self._closing:
+                raise StoreClosedError(_NOT_OPEN)
+            self._calls.add(future)
+            self._loop.call_soon_threadsafe(self._start, future, call)
 
     def _start(self, future: concurrent.futures.Future[_T], call: Callable[[], Awaitable[_T]]) -> None:
         async def awaited() -> _T:

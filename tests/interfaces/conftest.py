@@ -119,8 +119,8 @@ def mcp_client() -> Callable[..., AbstractAsyncContextManager[Any]]:
     from mcp.client.client import Client
 
     from aurora_dev.config import Settings
-    from aurora_dev.interfaces.mcp.open_memory import OpenMemory
     from aurora_dev.interfaces.mcp.server import build_server
+    from aurora_dev.interfaces.mcp.tools.open_memory import OpenMemory
 
     @asynccontextmanager
     async def connect(root: Path, mode: str = "legacy", **settings: Any) -> AsyncIterator[Client]:

@@ -82,7 +82,7 @@ class WordTokens:
 
     @property
     def is_fast(self) -> bool:
-        """Whether the cache of words is used with this tokenizer."""
+        """True if the cache of words is used with this tokenizer."""
         return self._words_only is not None
 
     def groups(self, texts: Sequence[str]) -> Iterator[TokenGroup]:

@@ -129,12 +129,12 @@ class Connections:
 
     @property
     def folder_is_writable(self) -> bool:
-        """Whether files can be created in the folder, according to the system."""
+        """True if files can be created in the folder, according to the system."""
         return is_writable(self.database)
 
     @property
     def closed(self) -> bool:
-        """Whether `close` was called."""
+        """True if `close` was called."""
         return self._closed
 
     def _connect(self) -> sqlite3.Connection:

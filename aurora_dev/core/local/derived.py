@@ -73,7 +73,7 @@ class Kind(Protocol[Index]):
 
     @property
     def follows_embedder(self) -> bool:
-        """Whether the index is invalid once the store has another embedder."""
+        """True if the index is invalid once the store has another embedder."""
 
     def load(self, path: Path) -> tuple[Index, Mapping[str, Any]]:
         """Read a snapshot and its header.

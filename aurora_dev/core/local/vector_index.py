@@ -82,7 +82,7 @@ class VectorIndex:
 
     @property
     def is_exact(self) -> bool:
-        """Whether every search compares every vector."""
+        """True if every search compares every vector."""
         return self._planned == 0
 
     @staticmethod

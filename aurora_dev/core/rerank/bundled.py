@@ -20,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from aurora_dev.core.arguments import check_whole
+from aurora_dev.core.onnx.model_files import CHECKSUMS, DamagedModelError, read_verified
 from aurora_dev.core.onnx.session import Pair, PairScorer, usable_threads
 from aurora_dev.core.rerank import results as rerank_results
 from aurora_dev.core.rerank.cross_encoder import CrossEncoderModel, described
 from aurora_dev.core.rerank.local import DEFAULT_CACHE_SIZE, LocalReranker, Reading, installed
-from aurora_dev.core.rerank.model_files import CHECKSUMS, DamagedModelError, read_verified
 from aurora_dev.core.rerank.results import Rerankable
 from aurora_dev.core.rerank.shared_model import SharedModel, shared_model
 from aurora_dev.core.rerank.window import Window, select_window

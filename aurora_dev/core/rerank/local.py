@@ -67,7 +67,7 @@ class LocalReranker(OrderingReranker):
     """
 
     reads_headings = False
-    """Whether its texts begin with the line of `aurora_dev.core.text.document_text.reranker_heading`."""
+    """True if its texts begin with the line of `aurora_dev.core.text.document_text.reranker_heading`."""
 
     def __init__(self, name: str, shared: SharedModel[CrossEncoderModel], reading: Reading, batch_size: int) -> None:
         self._name = name

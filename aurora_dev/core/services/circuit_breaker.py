@@ -54,7 +54,7 @@ class CircuitBreaker:
 
     @property
     def allows(self) -> bool:
-        """Whether a call may go out now; changes nothing."""
+        """True if a call may go out now; changes nothing."""
         with self._lock:
             return self._allows()
 

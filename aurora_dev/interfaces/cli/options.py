@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces.cli.exit_codes import EXIT_CODES
+from aurora_dev.interfaces.cli.output.exit_codes import EXIT_CODES
 
 EPILOG = "Exit codes:\n\n\b\n" + "\n".join(f"{code:>4}  {meaning}" for code, meaning in EXIT_CODES)
 

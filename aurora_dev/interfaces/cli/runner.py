@@ -11,7 +11,7 @@ from collections.abc import Callable
 import typer
 
 from aurora_dev.errors import AuroraError
-from aurora_dev.interfaces.cli.exit_codes import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_OK, exit_code_of
+from aurora_dev.interfaces.cli.output.exit_codes import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_OK, exit_code_of
 from aurora_dev.interfaces.cli.output.streams import say
 
 # Windows reports a reader that has gone as EINVAL.

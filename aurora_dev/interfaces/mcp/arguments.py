@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.interfaces.mcp.tool import Arguments
+from aurora_dev.interfaces.mcp.tools.tool import Arguments
 
 __all__ = ["parse_arguments", "schema_of"]
 

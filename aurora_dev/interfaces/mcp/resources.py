@@ -9,9 +9,9 @@ from typing import Final
 from aurora_dev.core.context.render import PREAMBLE
 from aurora_dev.core.text.fencing import fenced, label, safe
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.interfaces.mcp.fields import LEAST_TOKENS, LONGEST_TASK, MOST_CONTEXT_TOKENS
-from aurora_dev.interfaces.mcp.open_memory import NotIndexedError, OpenMemory
-from aurora_dev.interfaces.mcp.render import iso, source_of, text_of
+from aurora_dev.interfaces.mcp.tools.fields import LEAST_TOKENS, LONGEST_TASK, MOST_CONTEXT_TOKENS
+from aurora_dev.interfaces.mcp.tools.open_memory import NotIndexedError, OpenMemory
+from aurora_dev.interfaces.mcp.tools.render import iso, source_of, text_of
 
 __all__ = ["ListedNote", "NotePage", "list_notes", "read_record", "start_task"]
 
@@ -90,7 +90,7 @@ async def read_record(memory: OpenMemory, identifier: str) -> str | None:
     head += [f"replaced by: {note.superseded_by}"] if note.superseded_by else []
     head += ["of the user, not of this project"] if note.scope == "user" else []
     text = "".join(f"- {label(text_of(line))}\n" for line in head)
-    text += PREAMBLE + fenced(f"memory {label(text_of(note.id))}", safe(note.content, mask=mask))
+    text += PREAMBLE + fenced(f"note {label(text_of(note.id))}", safe(note.content, mask=mask))
     replaced = await opened.history(note.id)
     if replaced:
         text += "Earlier:\n"

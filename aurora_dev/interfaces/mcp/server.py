@@ -24,16 +24,16 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from aurora_dev.errors import AuroraError
-from aurora_dev.interfaces.mcp.open_memory import OpenMemory
 from aurora_dev.interfaces.mcp.progress import ProgressPump
-from aurora_dev.interfaces.mcp.texts import INSTRUCTIONS, advice
+from aurora_dev.interfaces.mcp.tools.open_memory import OpenMemory
+from aurora_dev.interfaces.mcp.tools.texts import INSTRUCTIONS, advice
 from aurora_dev.log import get_logger
 from aurora_dev.version import installed_version
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-    from aurora_dev.interfaces.mcp.tool import Tool
+    from aurora_dev.interfaces.mcp.tools.tool import Tool
 
 __all__ = ["build_server", "http_application", "read_message", "serve_stdio"]
 
@@ -89,7 +89,7 @@ class _Handlers:
 
     def tools(self) -> Mapping[str, Tool]:
         if self._tools is None:
-            from aurora_dev.interfaces.mcp.registry import TOOLS
+            from aurora_dev.interfaces.mcp.tools.registry import TOOLS
 
             self._tools = {tool.name: tool for tool in TOOLS}
         return self._tools
@@ -169,7 +169,7 @@ class _Handlers:
         template = types.ResourceTemplate(
             uri_template=_URI_PREFIX + "{id}",
             name="memory",
-            title="A memory",
+            title="A note",
             description="One memory, or one piece of a file or commit, by the id that search_memory and recall show.",
             mime_type="text/markdown",
         )

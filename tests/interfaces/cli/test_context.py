@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from aurora_dev.config import ENV_PREFIX, USUAL_NAMES
 from aurora_dev.core.tokens import TiktokenCounter
 from aurora_dev.interfaces.cli.app import app
-from aurora_dev.interfaces.cli.exit_codes import EXIT_NOTHING_FOUND, EXIT_USAGE
+from aurora_dev.interfaces.cli.output.exit_codes import EXIT_NOTHING_FOUND, EXIT_USAGE
 
 Run = Callable[..., Result]
 

@@ -20,8 +20,8 @@ from aurora_dev.config import ENV_PREFIX, USUAL_NAMES
 from aurora_dev.core.types import Notice
 from aurora_dev.evaluation import Evaluation, Measured, Query, Side, Target, Threshold
 from aurora_dev.interfaces.cli.app import app
-from aurora_dev.interfaces.cli.exit_codes import EXIT_BELOW
 from aurora_dev.interfaces.cli.output.evaluation_table import plain_evaluation, print_evaluation
+from aurora_dev.interfaces.cli.output.exit_codes import EXIT_BELOW
 
 ESCAPE = "\x1b"
 STYLE = re.compile(r"\x1b\[[0-9;]*m")

@@ -11,8 +11,8 @@ import pytest
 
 from aurora_dev.interfaces.install.clients import CLIENTS, SERVER_NAME
 from aurora_dev.interfaces.mcp.http import DEFAULT_PORT, TOKEN_FILE
-from aurora_dev.interfaces.mcp.registry import TOOLS
-from aurora_dev.interfaces.mcp.search_tools import RecallArguments, SearchArguments
+from aurora_dev.interfaces.mcp.tools.registry import TOOLS
+from aurora_dev.interfaces.mcp.tools.search import RecallArguments, SearchArguments
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aurora_dev.interfaces.mcp.registry import TOOLS
+from aurora_dev.interfaces.mcp.tools.registry import TOOLS
 
 Start = Callable[..., Any]
 

@@ -56,7 +56,7 @@ print("arenas:", arenas(), file=sys.stderr)
 
 FREED = """
 import os
-from aurora_dev.interfaces.mcp.heap import release_freed_memory
+from aurora_dev.interfaces.mcp.tools.heap import release_freed_memory
 
 def resident():
     with open("/proc/self/statm") as file:
@@ -77,7 +77,7 @@ def output_of(code: str) -> int:
 
 
 def test_threads_share_one_arena_after_the_call() -> None:
-    use_one = "from aurora_dev.interfaces.mcp.heap import use_one_arena\nuse_one_arena()\n"
+    use_one = "from aurora_dev.interfaces.mcp.tools.heap import use_one_arena\nuse_one_arena()\n"
     assert output_of(ARENAS + THREADS) > 1  # else this test would prove nothing
     assert output_of(ARENAS + use_one + THREADS) == 1
 

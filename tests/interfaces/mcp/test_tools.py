@@ -17,10 +17,10 @@ from mcp import types
 from mcp.shared.exceptions import MCPError
 
 from aurora_dev.core.tokens import create_counter
-from aurora_dev.interfaces.mcp import registry
-from aurora_dev.interfaces.mcp.open_memory import OpenMemory
-from aurora_dev.interfaces.mcp.registry import TOOLS
-from aurora_dev.interfaces.mcp.tool import Answer, Arguments, Progress, Reply, Tool
+from aurora_dev.interfaces.mcp.tools import registry
+from aurora_dev.interfaces.mcp.tools.open_memory import OpenMemory
+from aurora_dev.interfaces.mcp.tools.registry import TOOLS
+from aurora_dev.interfaces.mcp.tools.tool import Answer, Arguments, Progress, Reply, Tool
 
 Connect = Callable[..., AbstractAsyncContextManager[Any]]
 

@@ -8,9 +8,9 @@ from typing import Literal
 
 from aurora_dev.core.context.items import Context
 from aurora_dev.interfaces.cli.actions.project import indexed_project
-from aurora_dev.interfaces.cli.exit_codes import EXIT_NOTHING_FOUND, EXIT_OK
 from aurora_dev.interfaces.cli.output import render
 from aurora_dev.interfaces.cli.output.context_table import context_table
+from aurora_dev.interfaces.cli.output.exit_codes import EXIT_NOTHING_FOUND, EXIT_OK
 from aurora_dev.interfaces.cli.output.streams import print_text, say
 from aurora_dev.memory import Memory
 

@@ -11,18 +11,17 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import aurora_dev
 from aurora_dev.config import Settings, find_project, unknown_environment
 from aurora_dev.core.factory import LOCAL_BACKEND, backend_kind
 from aurora_dev.core.text.visible import visible
 from aurora_dev.errors import AuroraError
-from aurora_dev.interfaces.cli.exit_codes import EXIT_OK, EXIT_PROBLEMS
 from aurora_dev.interfaces.cli.output.doctor_report import Check, checks_as_json, checks_text
+from aurora_dev.interfaces.cli.output.exit_codes import EXIT_OK, EXIT_PROBLEMS
 from aurora_dev.interfaces.cli.output.render import counted, shown_path
 from aurora_dev.interfaces.cli.output.streams import print_text
 from aurora_dev.interfaces.install.clients import CLIENTS, SERVER_NAME
 from aurora_dev.memory import Memory
-from aurora_dev.version import installed_version
+from aurora_dev.version import installed_version, package_folder
 
 _OLDEST_PYTHON, _NEWEST_PYTHON = (3, 10), (3, 13)
 _LEAST_FREE_BYTES = 200 * 1024 * 1024  # the index of a large project, and its copy during a rebuild
@@ -40,7 +39,7 @@ def run_doctor(path: Path | None, *, as_json: bool) -> int:
 
 def _checks(here: Path) -> Iterator[Check]:
     yield _python()
-    yield Check("aurora", "ok", f"{installed_version()}, {Path(aurora_dev.__file__).parent}")
+    yield Check("aurora", "ok", f"{installed_version()}, {package_folder()}")
     root = find_project(here)
     try:
         settings = Settings.load(root or here)

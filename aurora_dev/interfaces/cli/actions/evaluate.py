@@ -19,7 +19,6 @@ from aurora_dev.evaluation import (
     metric_names,
 )
 from aurora_dev.interfaces.cli.actions.project import indexed_project
-from aurora_dev.interfaces.cli.exit_codes import EXIT_BELOW, EXIT_OK
 from aurora_dev.interfaces.cli.output import render
 from aurora_dev.interfaces.cli.output.evaluation_table import (
     MOST_LISTED,
@@ -27,6 +26,7 @@ from aurora_dev.interfaces.cli.output.evaluation_table import (
     plain_evaluation,
     print_evaluation,
 )
+from aurora_dev.interfaces.cli.output.exit_codes import EXIT_BELOW, EXIT_OK
 from aurora_dev.interfaces.cli.output.progress import progress_display
 from aurora_dev.interfaces.cli.output.streams import print_text, say, stdout_is_terminal
 from aurora_dev.memory import Memory

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aurora_dev.interfaces.cli.actions.project import project_to_index
-from aurora_dev.interfaces.cli.exit_codes import EXIT_OK
 from aurora_dev.interfaces.cli.output import render
+from aurora_dev.interfaces.cli.output.exit_codes import EXIT_OK
 from aurora_dev.interfaces.cli.output.index_report import report_text
 from aurora_dev.interfaces.cli.output.progress import progress_display
 from aurora_dev.interfaces.cli.output.streams import print_text, say

@@ -13,7 +13,7 @@ from typing import Any
 from aurora_dev.config import find_project
 from aurora_dev.core.text.visible import visible
 from aurora_dev.errors import ConfigurationError, InvalidRequestError
-from aurora_dev.interfaces.cli.exit_codes import EXIT_OK
+from aurora_dev.interfaces.cli.output.exit_codes import EXIT_OK
 from aurora_dev.interfaces.cli.output.render import shown_path, to_json
 from aurora_dev.interfaces.cli.output.streams import print_text, say
 from aurora_dev.interfaces.install import agent_rules, json_members

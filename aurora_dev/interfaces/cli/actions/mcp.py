@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 from aurora_dev.config import Settings, find_project
 from aurora_dev.errors import InvalidRequestError, MissingDependencyError
-from aurora_dev.interfaces.cli.exit_codes import EXIT_OK
+from aurora_dev.interfaces.cli.output.exit_codes import EXIT_OK
 from aurora_dev.interfaces.cli.output.streams import say
-from aurora_dev.interfaces.mcp.heap import use_one_arena
-from aurora_dev.interfaces.mcp.open_memory import OpenMemory
+from aurora_dev.interfaces.mcp.tools.heap import use_one_arena
+from aurora_dev.interfaces.mcp.tools.open_memory import OpenMemory
 from aurora_dev.log import configure_logging
 
 if TYPE_CHECKING:

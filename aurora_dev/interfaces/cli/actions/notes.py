@@ -20,8 +20,8 @@ from aurora_dev.core.text.visible import visible
 from aurora_dev.core.types import SearchResults
 from aurora_dev.errors import ConfigurationError, IndexingError, InvalidRequestError
 from aurora_dev.interfaces.cli.actions.project import indexed_project, named_project
-from aurora_dev.interfaces.cli.exit_codes import EXIT_NOTHING_FOUND, EXIT_OK
 from aurora_dev.interfaces.cli.output import render
+from aurora_dev.interfaces.cli.output.exit_codes import EXIT_NOTHING_FOUND, EXIT_OK
 from aurora_dev.interfaces.cli.output.render_notes import note_block, note_line, shown_note
 from aurora_dev.interfaces.cli.output.search_results import results_as_data
 from aurora_dev.interfaces.cli.output.streams import print_text, say

@@ -10,8 +10,8 @@ from typing import Any, cast
 from aurora_dev.core.types import SearchMode, SearchOptions, SearchResults
 from aurora_dev.errors import InvalidFilterError
 from aurora_dev.interfaces.cli.actions.project import index_command, indexed_project
-from aurora_dev.interfaces.cli.exit_codes import EXIT_NOTHING_FOUND, EXIT_OK
 from aurora_dev.interfaces.cli.output import render
+from aurora_dev.interfaces.cli.output.exit_codes import EXIT_NOTHING_FOUND, EXIT_OK
 from aurora_dev.interfaces.cli.output.search_results import plain_results, print_results, results_as_data
 from aurora_dev.interfaces.cli.output.streams import print_text, say, stdout_is_terminal
 from aurora_dev.memory import Memory

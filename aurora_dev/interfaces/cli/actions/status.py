@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from aurora_dev.interfaces.cli.actions.project import indexed_project
-from aurora_dev.interfaces.cli.exit_codes import EXIT_OK
 from aurora_dev.interfaces.cli.output import render
+from aurora_dev.interfaces.cli.output.exit_codes import EXIT_OK
 from aurora_dev.interfaces.cli.output.status_report import status_text
 from aurora_dev.interfaces.cli.output.streams import print_text
 from aurora_dev.memory import Memory, MemoryStatus

@@ -14,7 +14,7 @@ from aurora_dev.core.contracts import VectorBackend
 from aurora_dev.core.text.visible import visible
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.interfaces.cli.actions.project import indexed_project
-from aurora_dev.interfaces.cli.exit_codes import EXIT_OK
+from aurora_dev.interfaces.cli.output.exit_codes import EXIT_OK
 from aurora_dev.interfaces.cli.output.progress import progress_display
 from aurora_dev.interfaces.cli.output.render import shown_path, to_json
 from aurora_dev.interfaces.cli.output.streams import print_text, say

@@ -10,8 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from aurora_dev.interfaces.cli.actions.project import project_to_index
-from aurora_dev.interfaces.cli.exit_codes import EXIT_OK
 from aurora_dev.interfaces.cli.output import render
+from aurora_dev.interfaces.cli.output.exit_codes import EXIT_OK
 from aurora_dev.interfaces.cli.output.index_report import batch_text
 from aurora_dev.interfaces.cli.output.streams import print_text, say
 from aurora_dev.memory import Memory

@@ -7,11 +7,11 @@ from typing import Any, Final
 from pydantic import Field
 
 from aurora_dev.core.record_kinds import NOT_A_CHUNK
-from aurora_dev.interfaces.mcp.fields import LEAST_TOKENS, LONGEST_TASK, MOST_CONTEXT_TOKENS
-from aurora_dev.interfaces.mcp.open_memory import OpenMemory
-from aurora_dev.interfaces.mcp.project_paths import paths_inside
-from aurora_dev.interfaces.mcp.render import notice_texts, text_of
-from aurora_dev.interfaces.mcp.tool import Answer, Arguments, Progress, Reply, Tool
+from aurora_dev.interfaces.mcp.tools.fields import LEAST_TOKENS, LONGEST_TASK, MOST_CONTEXT_TOKENS
+from aurora_dev.interfaces.mcp.tools.open_memory import OpenMemory
+from aurora_dev.interfaces.mcp.tools.project_paths import paths_inside
+from aurora_dev.interfaces.mcp.tools.render import notice_texts, text_of
+from aurora_dev.interfaces.mcp.tools.tool import Answer, Arguments, Progress, Reply, Tool
 
 __all__ = ["BUILD_CONTEXT"]
 
@@ -41,7 +41,7 @@ class ContextArguments(Arguments):
         default=None,
         min_length=1,
         max_length=1_000,
-        description="Only from this file or folder, relative to the project; memories are always included.",
+        description="Only from this file or folder, relative to the project; notes are always included.",
     )
 
 

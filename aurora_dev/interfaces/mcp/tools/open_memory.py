@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aurora_dev.errors import AuroraError, InvalidRequestError, StoreError
-from aurora_dev.interfaces.mcp.heap import release_freed_memory
+from aurora_dev.interfaces.mcp.tools.heap import release_freed_memory
 from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:

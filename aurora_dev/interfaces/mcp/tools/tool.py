@@ -1,7 +1,7 @@
 """A tool of the MCP server: one object with a name, a model of its arguments and a function.
 
-A tool is declared in the file of its family and listed in `aurora_dev.interfaces.mcp.registry`. It knows nothing of the
-protocol: it takes checked arguments, and returns text and data.
+A tool is declared in the file of its family and listed in `aurora_dev.interfaces.mcp.tools.registry`. It knows nothing
+of the protocol: it takes checked arguments, and returns text and data.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from aurora_dev.interfaces.mcp.open_memory import OpenMemory
+from aurora_dev.interfaces.mcp.tools.open_memory import OpenMemory
 
 __all__ = ["Answer", "Arguments", "Progress", "Reply", "Tool"]
 

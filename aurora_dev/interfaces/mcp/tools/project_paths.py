@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.interfaces.mcp.open_memory import OpenMemory
+from aurora_dev.interfaces.mcp.tools.open_memory import OpenMemory
 
 if TYPE_CHECKING:
     from aurora_dev.memory import Memory

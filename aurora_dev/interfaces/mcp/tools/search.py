@@ -9,7 +9,7 @@ from pydantic import Field
 
 from aurora_dev.core.record_kinds import IS_CHUNK, IS_COMMIT, IS_NOTE
 from aurora_dev.core.types import SearchResults
-from aurora_dev.interfaces.mcp.fields import (
+from aurora_dev.interfaces.mcp.tools.fields import (
     KINDS_TEXT,
     LONGEST_QUERY,
     MOST_NAMES,
@@ -21,9 +21,9 @@ from aurora_dev.interfaces.mcp.fields import (
     MaxTokens,
     Tag,
 )
-from aurora_dev.interfaces.mcp.open_memory import OpenMemory
-from aurora_dev.interfaces.mcp.project_paths import paths_inside
-from aurora_dev.interfaces.mcp.render import (
+from aurora_dev.interfaces.mcp.tools.open_memory import OpenMemory
+from aurora_dev.interfaces.mcp.tools.project_paths import paths_inside
+from aurora_dev.interfaces.mcp.tools.render import (
     item_of,
     item_of_note,
     next_offset,
@@ -32,8 +32,8 @@ from aurora_dev.interfaces.mcp.render import (
     shown_query,
     text_of,
 )
-from aurora_dev.interfaces.mcp.results import FoundItem, SearchAnswer, Source
-from aurora_dev.interfaces.mcp.tool import Arguments, Progress, Reply, Tool
+from aurora_dev.interfaces.mcp.tools.results import FoundItem, SearchAnswer, Source
+from aurora_dev.interfaces.mcp.tools.tool import Arguments, Progress, Reply, Tool
 
 if TYPE_CHECKING:
     from aurora_dev.memory import Memory
@@ -42,8 +42,8 @@ __all__ = ["RECALL", "SEARCH_MEMORY", "RecallArguments", "SearchArguments"]
 
 _MOST_LISTED: Final = 1_000  # notes that a list pages through; older ones are found by a query
 # One result and several, as the head of an answer counts them.
-_NEWEST: Final = ("memory", "memories, newest first")
-_BY_ID: Final = ("memory", "memories by id, with what they replaced")
+_NEWEST: Final = ("note", "notes, newest first")
+_BY_ID: Final = ("note", "notes by id, with what they replaced")
 
 
 class SearchArguments(Arguments):
@@ -58,7 +58,7 @@ class SearchArguments(Arguments):
     sources: Listed[Source] | None = Field(
         default=None,
         min_length=1,
-        description="Where to look: files (code and documents), memories (what was remembered), commits (git history). "
+        description="Where to look: files (code and documents), memories (the notes), commits (git history). "
         "Everywhere by default.",
     )
     path: str | None = Field(
@@ -84,28 +84,28 @@ class RecallArguments(Arguments):
         default=None,
         min_length=1,
         max_length=LONGEST_QUERY,
-        description="What you want to know. Leave it out to list the memories, newest first.",
+        description="What you want to know. Leave it out to list the notes, newest first.",
     )
     ids: Listed[Identifier] | None = Field(
         default=None,
         min_length=1,
         max_length=MOST_NAMES,
-        description="Show exactly these memories, with their history.",
+        description="Show exactly these notes, with their history.",
     )
     kinds: Listed[Kind] | None = Field(
         default=None, min_length=1, max_length=MOST_NAMES, description=f"Only these: {KINDS_TEXT}."
     )
     tags: Listed[Tag] | None = Field(
-        default=None, min_length=1, max_length=MOST_NAMES, description="Only memories with any of these tags."
+        default=None, min_length=1, max_length=MOST_NAMES, description="Only notes with any of these tags."
     )
     since_days: float | None = Field(
-        default=None, gt=0, le=36_500, description="With a query: only memories of the last so many days."
+        default=None, gt=0, le=36_500, description="With a query: only notes of the last so many days."
     )
     scope: Literal["project", "user"] | None = Field(
         default=None,
-        description="Only memories of this project, or of its user; a query looks at both, a list at the project's.",
+        description="Only notes of this project, or of its user; a query searches both, a list shows the project's.",
     )
-    top_k: int = Field(8, ge=1, le=MOST_RESULTS, description="How many memories.")
+    top_k: int = Field(8, ge=1, le=MOST_RESULTS, description="How many notes.")
     max_tokens: MaxTokens = 4_000
     cursor: Cursor = None
 
@@ -160,7 +160,7 @@ async def recall(memory: OpenMemory, arguments: RecallArguments, progress: Progr
     if not results:
         notices.append("no memory matches: try other words, fewer conditions, or search_memory for code and commits")
     asked = shown_query(arguments.query)
-    nouns = (f"memory for '{asked}'", f"memories for '{asked}'")
+    nouns = (f"note for '{asked}'", f"notes for '{asked}'")
     return await _page_reply(memory, "recall", nouns, arguments, items, notices, results)
 
 
@@ -235,7 +235,7 @@ SEARCH_MEMORY: Final = Tool(
         "Search this project's code, documents, remembered decisions and lessons, and git history together, by "
         "meaning and by name. Use it first whenever you look for where something is, how it works, or why it is "
         "so; it usually replaces several rounds of grep and file reading. Returns the best pieces with path, lines "
-        "and symbol (read the file there for more), memories with their ids, and a cursor where not all fits."
+        "and symbol (read the file there for more), notes with their ids, and a cursor where not all fits."
     ),
     arguments=SearchArguments,
     answer=SearchAnswer,
@@ -246,11 +246,11 @@ SEARCH_MEMORY: Final = Tool(
 
 RECALL: Final = Tool(
     name="recall",
-    title="Recall memories",
+    title="Recall notes",
     description=(
         "Find what was remembered about a topic: decisions, conventions, lessons, patterns of this project and of "
         "its user; without a query, list the newest. Use it before you decide something, so that you neither "
-        "repeat nor contradict what was settled. Returns memories only (search_memory also finds code), with ids, "
+        "repeat nor contradict what was settled. Returns notes only (search_memory also finds code), with ids, "
         "and marks those whose code has changed since."
     ),
     arguments=RecallArguments,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from aurora_dev.core.context.render import PREAMBLE
 from aurora_dev.core.text.fencing import fenced, label, safe
-from aurora_dev.interfaces.mcp.note_models import (
+from aurora_dev.interfaces.mcp.tools.note_models import (
     Conflict,
     ForgetAnswer,
     ForgetArguments,
@@ -16,9 +16,9 @@ from aurora_dev.interfaces.mcp.note_models import (
     UpdateAnswer,
     UpdateArguments,
 )
-from aurora_dev.interfaces.mcp.open_memory import OpenMemory
-from aurora_dev.interfaces.mcp.render import text_of
-from aurora_dev.interfaces.mcp.tool import Progress, Reply, Tool
+from aurora_dev.interfaces.mcp.tools.open_memory import OpenMemory
+from aurora_dev.interfaces.mcp.tools.render import text_of
+from aurora_dev.interfaces.mcp.tools.tool import Progress, Reply, Tool
 
 if TYPE_CHECKING:
     from aurora_dev.notes.model.types import NewNote, NoteChanges, Remembered

@@ -17,8 +17,8 @@ from aurora_dev.core.record_kinds import COMMIT_KEY, is_chunk, is_commit
 from aurora_dev.core.text.fencing import fenced, label, safe
 from aurora_dev.core.types import Notice, SearchResult
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.interfaces.mcp.results import FoundItem, SearchAnswer, Source
-from aurora_dev.interfaces.mcp.tool import Arguments
+from aurora_dev.interfaces.mcp.tools.results import FoundItem, SearchAnswer, Source
+from aurora_dev.interfaces.mcp.tools.tool import Arguments
 
 if TYPE_CHECKING:
     from aurora_dev.notes.model.types import Note

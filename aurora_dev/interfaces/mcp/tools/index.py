@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 from pydantic import Field
 
 from aurora_dev.core.text.fencing import safe
-from aurora_dev.interfaces.mcp.heap import release_freed_memory
-from aurora_dev.interfaces.mcp.open_memory import NotIndexedError, OpenMemory
-from aurora_dev.interfaces.mcp.render import text_of
-from aurora_dev.interfaces.mcp.tool import Answer, Arguments, Progress, Reply, Tool
+from aurora_dev.interfaces.mcp.tools.heap import release_freed_memory
+from aurora_dev.interfaces.mcp.tools.open_memory import NotIndexedError, OpenMemory
+from aurora_dev.interfaces.mcp.tools.render import text_of
+from aurora_dev.interfaces.mcp.tools.tool import Answer, Arguments, Progress, Reply, Tool
 
 if TYPE_CHECKING:
     from aurora_dev.indexing.index_state import RunRecord
@@ -81,7 +81,7 @@ class StatusAnswer(Answer):
     files: int
     chunks: int
     commits: int
-    memories: dict[str, int] = Field(description="Number of memories by kind.")
+    memories: dict[str, int] = Field(description="Number of notes by kind.")
     languages: dict[str, int] = Field(description="Number of files by language.")
     store_bytes: int
     embedder: str | None = None
@@ -187,12 +187,12 @@ async def memory_status(memory: OpenMemory, arguments: StatusArguments, progress
     memories = sum(data.memories.values())
     lines = [
         f"project {data.project}: {data.files:,} files, {data.chunks:,} chunks, "
-        f"{data.commits:,} commits, {memories:,} memories"
+        f"{data.commits:,} commits, {memories:,} notes"
     ]
     if data.indexing:
         lines.append(f"indexing now: {data.indexing}")
     if data.memories:
-        lines.append("memories: " + ", ".join(f"{count:,} {kind}" for kind, count in data.memories.items()))
+        lines.append("notes: " + ", ".join(f"{count:,} {kind}" for kind, count in data.memories.items()))
     if data.languages:
         lines.append("files: " + ", ".join(f"{count:,} {language}" for language, count in data.languages.items()))
     lines.append(f"embedder {data.embedder}; reranker {data.reranker or 'none'}; store {data.store_bytes:,} bytes")
@@ -225,7 +225,7 @@ MEMORY_STATUS: Final = Tool(
     name="memory_status",
     title="Status of the memory",
     description=(
-        "Say what the memory holds (files, chunks, memories by kind), whether it is being indexed, and what works "
+        "Say what the memory holds (files, chunks, notes by kind), whether it is being indexed, and what works "
         "less well than it could, with the fix for each. Use it when a search finds less than you expect."
     ),
     arguments=StatusArguments,

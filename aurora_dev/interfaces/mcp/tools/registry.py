@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from aurora_dev.interfaces.mcp.context_tools import BUILD_CONTEXT
-from aurora_dev.interfaces.mcp.index_tools import INDEX_PROJECT, MEMORY_STATUS
-from aurora_dev.interfaces.mcp.note_tools import FORGET, REMEMBER, UPDATE_MEMORY
-from aurora_dev.interfaces.mcp.search_tools import RECALL, SEARCH_MEMORY
-from aurora_dev.interfaces.mcp.tool import Tool
+from aurora_dev.interfaces.mcp.tools.context import BUILD_CONTEXT
+from aurora_dev.interfaces.mcp.tools.index import INDEX_PROJECT, MEMORY_STATUS
+from aurora_dev.interfaces.mcp.tools.notes import FORGET, REMEMBER, UPDATE_MEMORY
+from aurora_dev.interfaces.mcp.tools.search import RECALL, SEARCH_MEMORY
+from aurora_dev.interfaces.mcp.tools.tool import Tool
 
 __all__ = ["TOOLS"]
 

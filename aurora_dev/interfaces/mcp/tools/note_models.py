@@ -9,16 +9,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from aurora_dev.interfaces.mcp.fields import (
-    KINDS_TEXT,
-    LONGEST_NOTE,
-    MOST_NAMES,
-    Identifier,
-    Kind,
-    Listed,
-    Tag,
-)
-from aurora_dev.interfaces.mcp.tool import Answer, Arguments
+from aurora_dev.interfaces.mcp.tools.fields import KINDS_TEXT, LONGEST_NOTE, MOST_NAMES, Identifier, Kind, Listed, Tag
+from aurora_dev.interfaces.mcp.tools.tool import Answer, Arguments
 
 
 class RememberArguments(Arguments):
@@ -44,7 +36,7 @@ class RememberArguments(Arguments):
     supersedes: Listed[Identifier] = Field(
         default_factory=list,
         max_length=MOST_NAMES,
-        description="Ids of memories that this one replaces: they leave search and stay in the history.",
+        description="Ids of notes that this one replaces: they leave search and stay in the history.",
     )
     path: str | None = Field(
         default=None,
@@ -77,7 +69,7 @@ class UpdateArguments(Arguments):
     path: str | None = Field(
         default=None,
         max_length=1_000,
-        description="File or folder that it is about, as it is now: naming it again says that a stale memory still "
+        description="File or folder that it is about, as it is now: naming it again says that a stale note still "
         "holds. An empty text unties it from code.",
     )
     symbol: str | None = Field(default=None, max_length=300, description="Definition in that file: Client.send.")
@@ -87,7 +79,7 @@ class ForgetArguments(Arguments):
     """The arguments of `forget`."""
 
     ids: Listed[Identifier] = Field(
-        min_length=1, max_length=MOST_NAMES, description="Of the memories to delete, from search_memory or recall."
+        min_length=1, max_length=MOST_NAMES, description="Ids of the notes to delete, from search_memory or recall."
     )
 
 
@@ -105,9 +97,9 @@ class RememberAnswer(Answer):
 
     id: str
     is_new: bool = Field(description="False: the same had been remembered, and is kept once.")
-    duplicates: list[str] | None = Field(default=None, description="Ids of memories that say the same.")
+    duplicates: list[str] | None = Field(default=None, description="Ids of notes that say the same.")
     conflicts: list[Conflict] | None = Field(
-        default=None, description="Memories that may contradict this one: settle them."
+        default=None, description="Notes that may contradict this one: settle them."
     )
     notices: list[str] | None = None
 
@@ -125,5 +117,5 @@ class UpdateAnswer(Answer):
 class ForgetAnswer(Answer):
     """The answer of `forget`."""
 
-    forgotten: int = Field(description="How many memories were deleted.")
+    forgotten: int = Field(description="How many notes were deleted.")
     unknown: list[str] | None = Field(default=None, description="Ids that are no memory.")
