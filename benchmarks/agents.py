@@ -125,7 +125,8 @@ class Client:
 
     def close(self) -> None:
         """Close the server's input, and wait for the server to exit."""
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         self.process.stdin.close()
         if self.process.wait(60) != 0:
             raise RuntimeError(f"the server ended with {self.process.returncode}")

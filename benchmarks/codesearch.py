@@ -31,7 +31,7 @@ from typing import Any
 
 from machine import machine
 from metrics import Span, ndcg
-from packages import TUNING, annotations, manifest, root_of
+from packages import TUNING, annotated_queries, manifest, root_of
 
 from aurora_dev.core.embed.static import BUNDLED_PATH, StaticEmbedder
 from aurora_dev.core.types import SearchOptions
@@ -59,7 +59,7 @@ class Figures:
     queries: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     chunks: dict[str, int] = field(default_factory=dict)
 
-    def mean(self, keep: Callable[[str, str], bool] = lambda name, category: True) -> float:
+    def mean(self, keep: Callable[[str, str], bool] = lambda _name, _category: True) -> float:
         """Return the mean NDCG over the queries whose package and category ``keep`` accepts."""
         values = [value for key, group in self.scores.items() if keep(*key) for value in group]
         return statistics.fmean(values) if values else float("nan")
@@ -108,7 +108,7 @@ async def measure(data: Path, repeats: int, figures: dict[str, Figures]) -> None
 async def score(data: Path, name: str, store: VectorStore, peer: Any, figures: dict[str, Figures]) -> None:
     figures[AURORA].chunks[name] = await store.count()
     figures["semble"].chunks[name] = len(peer.chunks)
-    for query in annotations(data, name):
+    for query in annotated_queries(data, name):
         text, category = query["query"], query["category"]
         for label in [name for name in figures if name != "semble"]:
             options, rerank = ABLATIONS.get(label), label == RERANKED
@@ -144,7 +144,7 @@ async def measure_latency(data: Path, chunks: int) -> tuple[int, list[float]]:
             await Indexer(store, project).run()
             if await store.count() >= chunks:
                 break
-        texts = [query["query"] for package in manifest(data) for query in annotations(data, package["name"])]
+        texts = [query["query"] for package in manifest(data) for query in annotated_queries(data, package["name"])]
         for text in texts:
             await store.search(text, top_k=TOP_K, rerank=False)
         seconds = []
@@ -160,11 +160,11 @@ async def measure_latency(data: Path, chunks: int) -> tuple[int, list[float]]:
 def groups_of(figures: Figures) -> dict[str, Callable[[str, str], bool]]:
     """Return the test for membership of each group: all packages, and tuning and reporting if both have figures."""
     groups: dict[str, Callable[[str, str], bool]] = {
-        "tuning": lambda name, category: name in TUNING,
-        "reporting": lambda name, category: name not in TUNING,
+        "tuning": lambda name, _category: name in TUNING,
+        "reporting": lambda name, _category: name not in TUNING,
     }
     both = all(any(keep(*key) for key in figures.scores) for keep in groups.values())
-    return {"all": lambda name, category: True} | (groups if both else {})
+    return {"all": lambda _name, _category: True} | (groups if both else {})
 
 
 def report(figures: dict[str, Figures]) -> str:
@@ -174,7 +174,7 @@ def report(figures: dict[str, Figures]) -> str:
     lines.append("NDCG@10".ljust(12) + "".join(title.rjust(14) for title in [*groups, *categories]))
     for label, figure in figures.items():
         means = [figure.mean(keep) for keep in groups.values()]
-        means += [figure.mean(lambda name, cat, wanted=wanted: cat == wanted) for wanted in categories]  # type: ignore[misc]
+        means += [figure.mean(lambda _name, cat, wanted=wanted: cat == wanted) for wanted in categories]  # type: ignore[misc]
         lines.append(label.ljust(12) + "".join(f"{mean:14.3f}" for mean in means))
     lines.append("")
     titles = ["chunks", "semble", "NDCG", "semble", "index s", "semble", "ratio", "p50 ms", "p95 ms", "semble"]
@@ -182,7 +182,7 @@ def report(figures: dict[str, Figures]) -> str:
     ours, peer = figures[AURORA], figures["semble"]
     for name in ours.index:
 
-        def only(package: str, category: str, name: str = name) -> bool:
+        def only(package: str, _category: str, name: str = name) -> bool:
             return package == name
 
         ratio = ours.index[name] / peer.index[name]

@@ -42,7 +42,7 @@ from typing import Any
 from codesearch import index_aurora, index_semble, percentiles
 from machine import machine
 from metrics import Span, ndcg
-from packages import TUNING, annotations, distilled_model, manifest, root_of
+from packages import TUNING, annotated_queries, distilled_model, manifest, root_of
 
 from aurora_dev.core.context.items import Context
 from aurora_dev.core.context_manager import ContextManager
@@ -176,7 +176,7 @@ async def measure(data: Path, counter: TokenCounter, repeats: int, peer_model: P
             store, _ = await index_aurora(root, embedder, Path(folder) / "store", reranker)
             peers = {SEMBLE: index_semble(root, peer_model)[0], SEMBLE_PLUS: index_semble(root, BUNDLED_PATH)[0]}
             manager = ContextManager(store, token_counter=counter)
-            queries = annotations(data, name)
+            queries = annotated_queries(data, name)
             first = await manager.build(queries[0]["query"], TIMED_BUDGET, rerank=manager.store.reranker is not None)
             figures.first.append(first.timings["assemble"])
             for query in queries:
@@ -230,7 +230,7 @@ async def measure_time(text: str, manager: ContextManager, store: VectorStore, r
 
 
 GROUPS: dict[str, Callable[[str], bool]] = {
-    "all": lambda package: True,
+    "all": lambda _package: True,
     "tuning": lambda package: package in TUNING,
     "reporting": lambda package: package not in TUNING,
 }

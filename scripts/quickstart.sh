@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# From a fresh machine with Python and git to an answer:
+# Answers a question about a project, on a fresh machine with Python and git:
 #
 #   ./scripts/quickstart.sh [PROJECT] ["question"]
 #
-# sets up a virtual environment in .venv, indexes PROJECT (this repository where none is given) into PROJECT/.aurora,
-# and searches it. Nothing is downloaded but Python packages; the models are in this repository.
+# Sets up a virtual environment in .venv, indexes PROJECT (default: this repository) into PROJECT/.aurora, and searches
+# it. Only Python packages are downloaded; the models are in this repository.
 set -euo pipefail
 if [ "${1:-}" = "-h" ] || [ "${1:-}" = "--help" ]; then
     sed -n '2,7s/^# \{0,1\}//p' "$0"
@@ -13,7 +13,7 @@ fi
 project=${1:-}
 question=${2:-"where are credentials masked"}
 if [ -n "$project" ] && [ ! -d "$project" ]; then
-    echo "There is no folder '$project'. Usage: $0 [PROJECT] [\"question\"]" >&2
+    echo "The folder '$project' does not exist. Usage: $0 [PROJECT] [\"question\"]" >&2
     exit 2
 fi
 [ -z "$project" ] || project=$(cd "$project" && pwd)
@@ -26,4 +26,4 @@ echo
 echo "\$ aurora search \"$question\""
 .venv/bin/aurora search "$question" --path "$project"
 echo
-echo "Ask again with: $PWD/.venv/bin/aurora search \"your question\" --path $project"
+echo "To ask another question, run: $PWD/.venv/bin/aurora search \"your question\" --path $project"

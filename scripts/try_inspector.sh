@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Talks to the MCP server through the MCP Inspector's command line, from npm:
+# Calls the MCP server through the command line of the MCP Inspector, from npm:
 #
 #   ./scripts/try_inspector.sh [FOLDER]
 #
-# installs the Inspector, and the Node.js that it needs, in FOLDER (.venv-inspector where none is given; about 600 MB,
-# once), lists and calls every tool, reads a resource and gets the prompt, over standard input and output and over HTTP.
-# Prints what was asked and whether it was answered as it should be; the exit code is 1 where it was not. Needs npm. Not
-# a part of the tests: it takes a minute.
+# Installs the Inspector and the Node.js that it needs in FOLDER (default: .venv-inspector; about 600 MB, once). Lists and
+# calls every tool, reads a resource and gets the prompt, over standard input and output and over HTTP. Prints each
+# request and whether the answer is right, and exits with 1 if one is wrong. Needs npm. Not part of the tests: it takes a
+# minute.
 set -euo pipefail
 if [ "${1:-}" = "-h" ] || [ "${1:-}" = "--help" ]; then
     sed -n '2,9s/^# \{0,1\}//p' "$0"
@@ -18,10 +18,10 @@ folder=$(cd "$folder" && pwd)
 cd "$(dirname "$0")/.."
 . scripts/environment.sh
 
-# The Inspector 2.x needs Node.js 22.19, newer than many systems have; npm has that too.
+# The Inspector 2.x needs Node.js 22.19, newer than on many systems; npm can install it.
 packages=("node@22.23.3" "@modelcontextprotocol/inspector@2.12.0")
 if ! command -v npm >/dev/null 2>&1; then
-    echo "npm is missing. Install Node.js from your system's packages or https://nodejs.org" >&2
+    echo "npm is missing. Install Node.js from the packages of your system or from https://nodejs.org" >&2
     exit 1
 fi
 if [ -n "${PYTHON_WITH_AURORA:-}" ]; then

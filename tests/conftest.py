@@ -1,4 +1,4 @@
-"""No test reads or writes the memories of whoever runs it; fixtures that several folders of tests share."""
+"""Fixtures for all tests: an empty folder for user data, and the Pinecone server that runs on loopback."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True, scope="session")
 def own_data_folder() -> Iterator[None]:
-    # Not through AURORA_USER_STORE: many tests take all of Aurora's variables away, and test processes inherit these.
+    """Keep the notes of the person who runs the tests out of them."""
+    # AURORA_USER_STORE would not do: many tests delete all AURORA_ variables, and child processes inherit these.
     with tempfile.TemporaryDirectory(prefix="aurora-tests-") as folder, pytest.MonkeyPatch.context() as patch:
         patch.setitem(os.environ, "XDG_DATA_HOME", folder)
         patch.setitem(os.environ, "LOCALAPPDATA", folder)
@@ -27,7 +28,7 @@ def own_data_folder() -> Iterator[None]:
 
 @pytest.fixture
 def pinecone_server() -> Iterator[PineconeServer]:
-    """A server that stands in for Pinecone; whatever it was asked against the description fails the test."""
+    """Run a server that stands in for Pinecone; a request that breaks the API description fails the test."""
     pytest.importorskip("pinecone", reason="the extra 'pinecone' is not installed")
     from pinecone_server import PineconeServer
 
@@ -38,7 +39,7 @@ def pinecone_server() -> Iterator[PineconeServer]:
 
 @pytest.fixture
 def few_certificates(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let HTTP clients load one certificate instead of 140: none is needed here, and each client loads its own."""
+    """Let each HTTP client load one certificate instead of 140; none is needed on loopback."""
     import certifi
 
     bundle = Path(certifi.where()).read_text("utf-8")
@@ -49,8 +50,11 @@ def few_certificates(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
 
 
 @pytest.fixture
-def pinecone_store(pinecone_server: PineconeServer, few_certificates: None) -> Iterator[Callable[..., PineconeStore]]:
-    """Open stores on the loopback server, which makes their indexes; they are closed at the end."""
+def pinecone_store(
+    pinecone_server: PineconeServer,
+    few_certificates: None,  # noqa: ARG001
+) -> Iterator[Callable[..., PineconeStore]]:
+    """Return a function that opens stores on the loopback server; they are closed at the end of the test."""
     from aurora_dev.core.pinecone_store import PineconeStore
 
     opened: list[PineconeStore] = []

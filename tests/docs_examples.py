@@ -311,7 +311,7 @@ class _ModelService(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, _format: str, *args: object) -> None:
         """Keep the test's output clean."""
 
 

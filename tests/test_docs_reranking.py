@@ -146,7 +146,7 @@ def test_each_window_reads_what_the_page_says() -> None:
     }
 
 
-def test_every_setting_exists_and_sets_the_named_argument(tmp_path: Path) -> None:
+def test_every_setting_exists_and_sets_the_named_argument() -> None:
     rows = docs.table(PAGE, "setting", "environment", "what it sets here")
     concerned = [name for name in Settings.model_fields if "rerank" in name]
     named = [docs.bare(row["setting"]) for row in rows]

@@ -137,7 +137,8 @@ def test_the_nearest_come_first_and_a_filter_applies_before_top_k(index: ClientI
     found = index.query(vector=query, top_k=7, namespace=N, filter={"even": True}, include_values=True)
     assert [match.id for match in found.matches] == expected
     assert found.matches[0].score == pytest.approx(max(cosine[::2]), abs=1e-6)
-    assert found.matches[0].metadata is None and len(found.matches[0].values) == 3
+    assert found.matches[0].metadata is None
+    assert len(found.matches[0].values) == 3
     assert index.query(vector=query, top_k=7, namespace="other").matches == []
 
 
@@ -185,7 +186,7 @@ def test_sparse_records_are_found_by_their_shared_dimensions(sparse_index: Clien
 
 
 def test_records_are_deleted_by_id_by_filter_and_all_at_once(index: ClientIndex) -> None:
-    _put(index, *((name, [1, 0, 0], {"k": name}) for name in "abcde"))
+    _put(index, *((name, [1.0, 0.0, 0.0], {"k": name}) for name in "abcde"))
     index.delete(ids=["a", "unknown"], namespace=N)
     index.delete(filter={"k": {"$in": ["b", "c"]}}, namespace=N)
     assert [item.id for page in index.list(namespace=N) for item in page.vectors] == ["d", "e"]
@@ -200,14 +201,16 @@ def test_an_update_changes_only_the_named_fields(index: ClientIndex) -> None:
     index.update(id="a", values=[0, 1, 0], set_metadata={"k": 3}, namespace=N)
     assert index.update(filter={"k": {"$gte": 2}}, set_metadata={"old": True}, namespace=N).matched_records == 2
     found = index.fetch(ids=["a", "b"], namespace=N).vectors
-    assert found["a"].values == [0, 1, 0] and found["a"].metadata == {"k": 3, "s": "x", "old": True}
+    assert found["a"].values == [0, 1, 0]
+    assert found["a"].metadata == {"k": 3, "s": "x", "old": True}
 
 
 def test_pages_of_a_list_repeat_and_skip_nothing(index: ClientIndex) -> None:
     names = [f"r{i:03}" for i in range(250)]
-    _put(index, *((name, [1, 0, 0], {"k": True}) for name in names))
+    _put(index, *((name, [1.0, 0.0, 0.0], {"k": True}) for name in names))
     pages = [[item.id for item in page.vectors] for page in index.list(namespace=N)]
-    assert [len(page) for page in pages] == [100, 100, 50] and [id for page in pages for id in page] == names
+    assert [len(page) for page in pages] == [100, 100, 50]
+    assert [id for page in pages for id in page] == names
     assert [item.id for page in index.list(namespace=N, prefix="r01") for item in page.vectors] == names[10:20]
     fetched: list[str] = []
     token = None
@@ -303,7 +306,7 @@ def test_requests_beyond_the_limits_are_refused_and_recorded(
 
 def test_a_query_whose_result_is_too_large_is_refused(pinecone_server: PineconeServer, index: ClientIndex) -> None:
     for start in range(0, 120, 40):
-        _put(index, *((f"r{i}", [1, 0, 0], {"content": "x" * 40_000}) for i in range(start, start + 40)))
+        _put(index, *((f"r{i}", [1.0, 0.0, 0.0], {"content": "x" * 40_000}) for i in range(start, start + 40)))
     assert len(index.query(vector=[1, 0, 0], top_k=100, namespace=N, include_metadata=True).matches) == 100
     with pytest.raises(errors.ApiError):
         index.query(vector=[1, 0, 0], top_k=110, namespace=N, include_metadata=True)
@@ -334,7 +337,10 @@ def test_every_operation_of_the_copied_description_is_served() -> None:
 
 def test_each_difference_is_explained_and_changes_something() -> None:
     for difference in DIFFERENCES:
-        assert difference.where and difference.published and difference.spoken and difference.reason
+        assert difference.where
+        assert difference.published
+        assert difference.spoken
+        assert difference.reason
         apis = ("data", "control", "inference") if difference.api == "all" else (difference.api,)
         changed = []
         for api in apis:
@@ -342,7 +348,8 @@ def test_each_difference_is_explained_and_changes_something() -> None:
             after = json.loads(json.dumps(before))
             for other in DIFFERENCES[: DIFFERENCES.index(difference)]:
                 if other.api in (api, "all"):
-                    other.change(before), other.change(after)
+                    other.change(before)
+                    other.change(after)
             difference.change(after)
             changed.append(before != after)
         assert any(changed), difference.where

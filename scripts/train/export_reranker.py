@@ -74,7 +74,7 @@ def agreement(ours: Sequence[npt.NDArray[np.float32]], theirs: Sequence[npt.NDAr
     """
     first, second = np.concatenate(ours), np.concatenate(theirs)
     ranks = [np.argsort(np.argsort(values, kind="stable"), kind="stable") for values in (first, second)]
-    found = {"pairs": float(len(first)), "rank_correlation": float(np.corrcoef(*ranks)[0, 1])}
+    found = {"pairs": float(len(first)), "rank_correlation": float(np.corrcoef(ranks[0], ranks[1])[0, 1])}
     for name, lists in (("int8", ours), ("float32", theirs)):
         inverse_ranks = [reciprocal_rank(values.tolist()) for values in lists]
         found[f"mrr_{name}"] = statistics.fmean(inverse_ranks)

@@ -76,7 +76,10 @@ async def rows_in(
         without_signals: Share of the pairs whose negatives are mined without the ranking signals.
     """
     found = await store.scan()  # metadata only
-    records = {record.id: record for record in await store.fetch([record.id for record in found])}
+    records = {
+        str(document.id): Record(str(document.id), document.content, document.metadata)
+        for document in await store.fetch([record.id for record in found])
+    }
     rows = []
     for pair in find(Chunks(records.values())):
         signals = rng.random() >= without_signals

@@ -36,7 +36,7 @@ class ModelShape:
     positions: int = 512
 
 
-class Layer(nn.Module):
+class Layer(nn.Module):  # type: ignore[misc]
     """One post-norm transformer layer."""
 
     def __init__(self, shape: ModelShape) -> None:
@@ -62,7 +62,7 @@ class Layer(nn.Module):
         return part.unflatten(2, (self.heads, -1)).transpose(1, 2)
 
 
-class CrossEncoder(nn.Module):
+class CrossEncoder(nn.Module):  # type: ignore[misc]
     """A model that gives one logit for a pair of token sequences."""
 
     def __init__(self, shape: ModelShape) -> None:

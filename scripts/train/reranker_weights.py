@@ -46,4 +46,5 @@ def averaged(model: CrossEncoder, kept: dict[str, Any], share: float) -> CrossEn
     model.load_state_dict(
         {name: share * start[name] + (1.0 - share) * value for name, value in model.state_dict().items()}
     )
-    return model.eval()
+    model.eval()
+    return model

@@ -160,7 +160,7 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
         self.optimiser.step()
         self.state.step += 1
-        return loss.item()
+        return float(loss.item())
 
     def batches(self, lists: Sequence[TrainingList]) -> Iterable[Batch]:
         """Return the remaining batches. Data that has changed is read from its beginning."""

@@ -77,4 +77,6 @@ class TestEmbedderWithoutKeywords(_DenseAlone, EmbedderContract):
         with pytest.raises(ConfigurationError, match="16 dimensions"):
             backend.set_embedder(WIDER_EMBEDDER)
         assert ids(backend.vector_query("n", unit(1), 1)) == ["a"]
-        assert np.allclose(backend.fetch("n", ["a"], vectors=True)["a"].vector, unit(1))
+        found = backend.fetch("n", ["a"], vectors=True)["a"].vector
+        assert found is not None
+        assert np.allclose(found, unit(1))

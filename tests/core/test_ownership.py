@@ -37,7 +37,7 @@ class ClosableReranker(Reranker):
     def __init__(self) -> None:
         self.closed = 0
 
-    async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    async def score(self, _query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         return np.full(len(texts), 0.5, dtype=np.float32)
 
     def close(self) -> None:
@@ -85,7 +85,8 @@ class Created:
         return self.backends[-1]
 
     def closed(self) -> list[int]:
-        return [part.closed for part in (*self.embedders, *self.rerankers, *self.backends)]
+        parts: tuple[Any, ...] = (*self.embedders, *self.rerankers, *self.backends)
+        return [part.closed for part in parts]
 
 
 @pytest.fixture
@@ -120,7 +121,7 @@ async def test_parts_without_a_close_of_their_own_work(tmp_path: Path) -> None:
     class Plain:
         name, is_available, unavailable_reason = "plain", True, None
 
-        async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        async def score(self, _query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
             return np.full(len(texts), 0.5, dtype=np.float32)
 
     async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=Plain()) as store:  # type: ignore[arg-type]

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from aurora_dev.core.contracts import Capabilities
+from aurora_dev.core.contracts import Capabilities, Reranker
 from aurora_dev.core.faiss_store import FAISSLocalStore
-from aurora_dev.core.types import Document, EmbedderInfo, Match, SearchOptions, document_id
+from aurora_dev.core.types import Document, EmbedderInfo, Match, SearchMode, SearchOptions, document_id
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import (
     ConfigurationError,
@@ -49,7 +49,7 @@ class CountingEmbedder(HashingEmbedder):
 class BrokenEmbedder(HashingEmbedder):
     """Embeds documents, but fails for every query."""
 
-    def embed_query(self, text: str) -> npt.NDArray[np.float32]:
+    def embed_query(self, _text: str) -> npt.NDArray[np.float32]:
         raise EmbeddingError("the service answered 503")
 
 
@@ -61,7 +61,7 @@ class UnreachableEmbedder(HashingEmbedder):
         raise EmbeddingError("the service answered 503")
 
 
-class Prefers:
+class Prefers(Reranker):
     """A reranker that prefers texts with a word."""
 
     name = "prefers"
@@ -72,7 +72,7 @@ class Prefers:
         self.word = word
         self.calls = 0
 
-    async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    async def score(self, _query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         self.calls += 1
         return np.array([0.9 if self.word in text else 0.1 for text in texts], dtype=np.float32)
 
@@ -95,8 +95,10 @@ async def test_a_hybrid_search_names_its_stages_scores_and_timings(store: Vector
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "vector", "keyword"])
-async def test_scores_are_between_zero_and_one_and_in_the_order_of_results(store: VectorStore, mode: str) -> None:
-    results = await store.search("request session tokens", options=SearchOptions(mode=mode))  # type: ignore[arg-type]
+async def test_scores_are_between_zero_and_one_and_in_the_order_of_results(
+    store: VectorStore, mode: SearchMode
+) -> None:
+    results = await store.search("request session tokens", options=SearchOptions(mode=mode))
     scores = [result.score for result in results]
     assert scores
     assert scores == sorted(scores, reverse=True)
@@ -194,7 +196,7 @@ async def test_a_query_that_cannot_be_embedded_is_answered_by_keyword(tmp_path: 
     async with VectorStore(path=tmp_path, embedder=BrokenEmbedder(), reranker="none") as store:
         await store.upsert(NOTES)
         for mode in ("hybrid", "vector"):
-            results = await store.search("tokens", options=SearchOptions(mode=mode))  # type: ignore[arg-type]
+            results = await store.search("tokens", options=SearchOptions(mode=mode))
             assert results.search_method == "keyword"
             assert results[0].content == "Tokens are signed with EdDSA."
             assert results.degraded is not None
@@ -366,10 +368,10 @@ async def test_a_wrong_search_is_refused(
         "text",
         Document(""),
         Document("  \n"),
-        Document("a", {"b": None}),
-        Document("a", {"b": {"c": 1}}),
+        Document("a", {"b": None}),  # type: ignore[dict-item]
+        Document("a", {"b": {"c": 1}}),  # type: ignore[dict-item]
         Document("a", {}, ""),
-    ],  # type: ignore[dict-item]
+    ],
     ids=["not a document", "empty", "blank", "null", "nested", "empty id"],
 )
 async def test_one_wrong_document_stores_none(store: VectorStore, wrong: Document) -> None:
@@ -492,8 +494,7 @@ async def test_the_event_loop_is_not_blocked_by_a_slow_embedder(tmp_path: Path) 
 
     async with VectorStore(path=tmp_path, embedder=SlowEmbedder(), reranker="none") as store:
         writing = asyncio.create_task(store.upsert([Document("text")]))
-        while not begun.is_set():
-            await asyncio.sleep(0)
+        assert await asyncio.to_thread(begun.wait, 30)
         assert not writing.done()  # the loop runs on while the embedder holds its thread
         finish.set()
         await writing

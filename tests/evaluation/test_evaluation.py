@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aurora_dev import Document, Memory, Record, SearchOptions, SearchResult, VectorStore
+from aurora_dev.core.contracts import Reranker
 from aurora_dev.errors import ConfigurationError, InvalidRequestError
 from aurora_dev.evaluation import (
     Query,
@@ -336,7 +337,7 @@ def test_a_folder_or_a_missing_file_is_an_error(tmp_path: Path) -> None:
 # -- runs over a store ----------------------------------------------------------------------------------------------
 
 
-class ByWord:
+class ByWord(Reranker):
     """A reranker that prefers golden texts and can fail for some queries."""
 
     name = "by-word"

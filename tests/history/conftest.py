@@ -1,22 +1,18 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from git_repository import Repository
 
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from repository import Repository
-
 
 @pytest.fixture(autouse=True)
-def no_git_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def no_git_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Hide the user's git configuration, and the repository that contains the tests."""
     home = tmp_path / "home"
     home.mkdir()
@@ -24,7 +20,6 @@ def no_git_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
-    yield
 
 
 @pytest.fixture

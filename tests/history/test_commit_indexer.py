@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from repository import Repository
+from git_repository import Repository
 
 from aurora_dev.core.record_kinds import IS_COMMIT
 from aurora_dev.core.vector_store import VectorStore

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from repository import Repository
+from git_repository import Repository
 
 from aurora_dev.history import git_log, git_process
 from aurora_dev.history.changed_symbols import changed_symbols

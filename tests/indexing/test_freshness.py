@@ -14,13 +14,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from git_repository import Repository
 
 from aurora_dev.config import Settings
 from aurora_dev.core.types import SearchResults
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import StoreError, StoreUnwritableError
 from aurora_dev.indexing import chunk_version, freshness, index_state
-from aurora_dev.indexing.changes import Changes
+from aurora_dev.indexing.changes import Changes, find_changes
 from aurora_dev.indexing.index_state import IndexState
 from aurora_dev.indexing.process_lock import is_held, try_lock
 from aurora_dev.indexing.snapshot import ProjectSnapshot
@@ -181,11 +182,6 @@ async def test_a_touched_file_writes_nothing(memory: Memory, project: Path) -> N
 
 
 async def test_a_commit_is_found_by_the_next_search(memory: Memory, project: Path) -> None:
-    sys.path.insert(0, str(Path(__file__).parent.parent / "history"))
-    try:
-        from repository import Repository
-    finally:
-        sys.path.pop(0)
     repository = Repository(project)
     repository.put(".gitignore", ".aurora\n")
     repository.commit("Begin with fruit")
@@ -295,7 +291,7 @@ async def test_a_failed_background_update_is_reported_by_the_next_search(
         monkeypatch.setattr(freshness, "_PATIENCE", 0.0)
         gate = asyncio.Event()
 
-        async def fail(*arguments: object, **named: object) -> list[str]:
+        async def fail(*_arguments: object, **_named: object) -> list[str]:
             await gate.wait()
             raise StoreError("the disk is on fire")
 
@@ -415,7 +411,7 @@ async def test_a_failed_update_is_reported_and_not_retried_at_once(
     await memory.index()
     tries = 0
 
-    async def fail(*arguments: object, **named: object) -> list[str]:
+    async def fail(*_arguments: object, **_named: object) -> list[str]:
         nonlocal tries
         tries += 1
         raise error
@@ -445,12 +441,10 @@ async def test_concurrent_searches_share_one_check(memory: Memory, project: Path
     assert all(len(texts) == 1 and notices == "" for texts, notices in results)
 
 
-async def test_a_slow_check_does_not_precede_every_search(
-    memory: Memory, project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("project")
+async def test_a_slow_check_does_not_precede_every_search(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     await memory.index()
     looks = 0
-    find_changes = freshness.find_changes
 
     def counted(*arguments: object, **named: object) -> Changes:
         nonlocal looks
@@ -512,7 +506,7 @@ async def test_checks_find_the_same_changes_as_a_new_index_after_random_edits(me
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[Path], subprocess.Popen[str]]]:
+def start() -> Iterator[Callable[[Path], subprocess.Popen[str]]]:
     running = []
 
     def begin(project: Path) -> subprocess.Popen[str]:
@@ -558,20 +552,21 @@ def test_a_run_that_ends_while_its_record_is_read_is_not_interrupted(
     state = IndexState(tmp_path / "index", "main", tmp_path)
     state.begin()
 
-    def end_meanwhile(path: Path | None) -> bool:
+    def end_meanwhile(_path: Path | None) -> bool:
         state.end("cancelled")
         return False
 
     monkeypatch.setattr(index_state, "is_held", end_meanwhile)
     run = state.last_run()
-    assert run is not None and run.outcome == "cancelled"
+    assert run is not None
+    assert run.outcome == "cancelled"
 
 
 async def test_a_failed_or_cancelled_run_is_recorded_as_such(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     reached = asyncio.Event()
     write = memory.store.write
 
-    async def fail(*arguments: object, **named: object) -> list[str]:
+    async def fail(*_arguments: object, **_named: object) -> list[str]:
         raise StoreError("no more space")
 
     async def wait(*arguments: object, **named: object) -> list[str]:

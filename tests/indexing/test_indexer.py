@@ -17,6 +17,7 @@ from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import IndexingError, InvalidRequestError
 from aurora_dev.indexing import chunk_version
 from aurora_dev.indexing import file_reader as reading
+from aurora_dev.indexing.chunking.chunker import chunk_text
 from aurora_dev.indexing.indexer import Indexer, IndexOptions, IndexProgress, IndexReport
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
@@ -306,7 +307,7 @@ async def test_chunks_of_unreadable_files_stay(
 async def test_a_file_that_cannot_be_cut_is_reported_without_failing_the_run(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = reading.chunk_text
+    real = chunk_text
 
     def fails_on_b(text: str, path: str) -> list[Document]:
         if path == "pkg/b.py":
@@ -355,7 +356,7 @@ async def test_files_are_cut_in_a_thread_while_the_previous_batch_is_written(
     for number in range(6):
         put(root, f"m{number}.py", function(f"f{number}"))
     store = DictStore()
-    real = reading.chunk_text
+    real = chunk_text
     threads: set[int] = set()
     cut: list[str] = []
     second_is_cut = threading.Event()
@@ -382,7 +383,7 @@ async def test_the_reader_is_never_more_than_a_batch_ahead(root: Path, monkeypat
     for number in range(30):
         put(root, f"m{number:02}.py", function(f"f{number}", 5))
     store = DictStore()
-    real = reading.chunk_text
+    real = chunk_text
     cut = 0
 
     def counted(text: str, path: str) -> list[Document]:
@@ -478,4 +479,4 @@ async def test_a_missing_folder_and_a_file_are_refused(root: Path) -> None:
 @pytest.mark.parametrize("value", [0, -1, 1.5, True, "9"])
 def test_options_out_of_range_are_refused(name: str, value: object) -> None:
     with pytest.raises(InvalidRequestError, match=name):
-        IndexOptions(**{name: value})
+        IndexOptions(**{name: value})  # type: ignore[arg-type]

@@ -283,7 +283,7 @@ def test_read_text_returns_the_text_unchanged(text: str, encoding: str, tmp_path
     assert read_text(file) == text
 
 
-def test_other_encodings_are_guessed_without_errors(tmp_path: Path) -> None:
+def test_other_encodings_are_guessed_without_errors() -> None:
     assert decode("café – “x”\r\n".encode("cp1252")) == "café – “x”\r\n"
     assert decode(b"\x81\x8d caf\xe9") == "\x81\x8d café"
     assert decode(b"\xff\xfea") is not None  # half a UTF-16 character

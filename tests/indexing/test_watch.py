@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import errno
 import shutil
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from git_repository import Repository
 
 from aurora_dev.config import Settings
 from aurora_dev.core.vector_store import VectorStore
@@ -20,12 +20,6 @@ from aurora_dev.indexing import watch
 from aurora_dev.indexing.watch import WatchBatch
 from aurora_dev.memory import Memory
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "history"))
-try:
-    from repository import Repository
-finally:
-    sys.path.pop(0)
 
 PATIENCE = 30.0  # seconds, for a busy machine
 
@@ -181,7 +175,7 @@ async def test_a_project_that_cannot_be_watched_is_polled_and_the_batch_says_why
 ) -> None:
     import watchfiles
 
-    def refuse(*paths: Any, **options: Any) -> Any:
+    def refuse(*_paths: Any, **_options: Any) -> Any:
         raise OSError(errno.ENOSPC, "OS file watch limit reached")
 
     monkeypatch.setattr(watchfiles, "awatch", refuse)

@@ -188,7 +188,8 @@ class RawServer:
 
     def end(self, number: int | None = None) -> tuple[int, bytes, bytes]:
         """Close its input or send it a signal; return the exit code and the rest of both streams."""
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         if number is not None:
             self.process.send_signal(number)
             code = self.process.wait(60)
@@ -243,7 +244,8 @@ class HTTPServer:
             self.output += line
         found = re.search(r"at (http://\S+/mcp)\n", self.output)
         token = re.search(r"aurora: token: (\S+)\n", self.output)
-        assert found and token, self.output
+        assert found, self.output
+        assert token, self.output
         self.url, self.token = found[1], token[1]
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,8 +64,9 @@ async def test_a_project_that_cannot_be_searched_is_named_and_left_out(tmp_path:
 
 async def test_wrong_arguments_are_refused(tmp_path: Path) -> None:
     shop = await made(tmp_path / "shop", "def refund_payment(order): return order")
-    for projects in ([], "shop", shop):
+    wrong: tuple[Any, ...] = ([], "shop", shop)
+    for projects in wrong:
         with pytest.raises(InvalidRequestError, match="nothing was searched"):
-            await search_projects(projects, "x")  # type: ignore[arg-type]
+            await search_projects(projects, "x")
     with pytest.raises(InvalidRequestError, match="query is empty"):
         await search_projects([shop], " ")

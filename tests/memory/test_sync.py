@@ -91,7 +91,7 @@ def test_a_memory_that_cannot_be_opened_leaves_no_thread_behind(tmp_path: Path) 
 def test_a_callback_that_calls_its_own_memory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("x = 1\n")
     with SyncMemory.open(tmp_path) as memory, pytest.raises(InvalidRequestError, match="wait for itself"):
-        memory.index(lambda progress: memory.list() and None)
+        memory.index(lambda _progress: memory.list() and None)  # type: ignore[arg-type]
 
 
 class SlowCall:
@@ -123,7 +123,7 @@ def slow() -> SlowCall:
 
 
 def run_slow(memory: SyncMemory, call: SlowCall) -> Any:
-    return sync._without_await(call)(memory)  # type: ignore[arg-type]
+    return sync._without_await(call)(memory)
 
 
 def test_closing_waits_for_a_call_that_runs_in_another_thread(tmp_path: Path, slow: SlowCall) -> None:
@@ -152,7 +152,8 @@ def test_closing_cancels_a_call_that_takes_too_long(
         running = threads.submit(run_slow, memory, slow)
         assert slow.started.wait(30)
         memory.close()
-        assert slow.cancelled and slow.ended.is_set()
+        assert slow.cancelled
+        assert slow.ended.is_set()
         with pytest.raises(StoreClosedError, match="the call was cancelled"):
             running.result(30)
     assert threading.active_count() == before
@@ -172,7 +173,8 @@ def test_an_interrupted_call_is_cancelled_and_has_ended_when_the_interruption_is
             threading.Thread(target=interrupt).start()
             with pytest.raises(KeyboardInterrupt):
                 run_slow(memory, slow)
-            assert slow.cancelled and slow.ended.is_set()
+            assert slow.cancelled
+            assert slow.ended.is_set()
             assert memory.list().total == 0
     finally:
         signal.signal(signal.SIGINT, before)
@@ -182,5 +184,5 @@ def test_a_callback_that_closes_its_own_memory_is_refused_and_the_memory_stays_o
     (tmp_path / "a.py").write_text("x = 1\n")
     with SyncMemory.open(tmp_path) as memory:
         with pytest.raises(InvalidRequestError, match="wait for itself"):
-            memory.index(lambda progress: memory.close())
+            memory.index(lambda _progress: memory.close())
         assert memory.list().total == 0

@@ -79,7 +79,7 @@ class _Searched:
         self.calls: list[tuple[int, SearchOptions, bool]] = []
 
     async def search(
-        self, query: str, top_k: int, *, rerank: bool, options: SearchOptions, filter: Any
+        self, _query: str, top_k: int, *, rerank: bool, options: SearchOptions, _filter: Any
     ) -> SearchResults:
         self.calls.append((top_k, options, rerank))
         return self._results

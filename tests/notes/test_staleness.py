@@ -122,7 +122,8 @@ async def test_naming_the_same_path_again_makes_a_stale_note_current(memory: Mem
     assert (untied.path, untied.symbol, untied.code_hash) == (None, None, None)
 
 
-async def test_a_symbol_alone_is_looked_up_in_the_index(memory: Memory, source: Path) -> None:
+@pytest.mark.usefixtures("source")
+async def test_a_symbol_alone_is_looked_up_in_the_index(memory: Memory) -> None:
     await memory.index()
     note = await memory.remember("It compares in constant time.", symbol="verify")
     assert (note.path, note.symbol) == ("src/auth.py", "verify")
@@ -130,6 +131,7 @@ async def test_a_symbol_alone_is_looked_up_in_the_index(memory: Memory, source: 
     assert (unknown.path, unknown.symbol, unknown.stale) == (None, "paint", None)
 
 
+@pytest.mark.usefixtures("source")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -141,9 +143,8 @@ async def test_a_symbol_alone_is_looked_up_in_the_index(memory: Memory, source: 
         ({"path": "src/auth.py", "scope": "user"}, "across projects"),
     ],
 )
-async def test_a_note_about_missing_code_is_refused(
-    memory: Memory, source: Path, arguments: dict[str, str], words: str
-) -> None:
+@pytest.mark.usefixtures("source")
+async def test_a_note_about_missing_code_is_refused(memory: Memory, arguments: dict[str, str], words: str) -> None:
     with pytest.raises(InvalidRequestError, match=words):
         await memory.remember("x is y", **arguments)  # type: ignore[arg-type]
     assert await memory.store.count() == 0

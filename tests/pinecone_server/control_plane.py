@@ -55,11 +55,11 @@ class Known:
         }
 
 
-def list_indexes(server: PineconeServer, path: Given, body: Given) -> Answer:
+def list_indexes(server: PineconeServer, _path: Given, _body: Given) -> Answer:
     return Answer(200, {"indexes": [known.as_json() for known in server.known.values()]})
 
 
-def create_index(server: PineconeServer, path: Given, body: Given) -> Answer:
+def create_index(server: PineconeServer, _path: Given, body: Given) -> Answer:
     name = body.get("name", "")
     if not _NAME.match(name):
         raise Refusal(400, "a name consists of lower case letters, digits and hyphens", violation=True)
@@ -70,7 +70,7 @@ def create_index(server: PineconeServer, path: Given, body: Given) -> Answer:
     return Answer(201, known.as_json())
 
 
-def describe_index(server: PineconeServer, path: Given, body: Given) -> Answer:
+def describe_index(server: PineconeServer, path: Given, _body: Given) -> Answer:
     known = _known(server, path)
     with known.lock:
         answer = known.as_json()
@@ -78,7 +78,7 @@ def describe_index(server: PineconeServer, path: Given, body: Given) -> Answer:
     return Answer(200, answer)
 
 
-def delete_index(server: PineconeServer, path: Given, body: Given) -> Answer:
+def delete_index(server: PineconeServer, path: Given, _body: Given) -> Answer:
     known = _known(server, path)
     if known.deletion_protection == "enabled":
         raise Refusal(403, "deletion protection is enabled for this index")
@@ -96,7 +96,7 @@ def configure_index(server: PineconeServer, path: Given, body: Given) -> Answer:
         return Answer(202, known.as_json())
 
 
-def rerank(server: PineconeServer, path: Given, body: Given) -> Answer:
+def rerank(_server: PineconeServer, _path: Given, body: Given) -> Answer:
     """Score by the share of the query's words that a document holds."""
     if body["model"] not in RERANKERS:
         raise Refusal(404, f"Model '{body['model']}' not found")

@@ -93,7 +93,7 @@ def _sparse(index: Index, given: Given | None, what: str) -> dict[int, float] | 
     return dict(zip(indices, (float(np.float32(one)) for one in values), strict=True))
 
 
-def upsert(index: Index, query: Given, path: Given, body: Given) -> Answer:
+def upsert(index: Index, _query: Given, _path: Given, body: Given) -> Answer:
     records = []
     for vector in body["vectors"]:
         id = vector["id"]
@@ -114,7 +114,7 @@ def upsert(index: Index, query: Given, path: Given, body: Given) -> Answer:
     return Answer(200, {"upsertedCount": len(records)}, _written(lsn))
 
 
-def query(index: Index, given: Given, path: Given, body: Given) -> Answer:
+def query(index: Index, _given: Given, _path: Given, body: Given) -> Answer:
     vector, sparse, id = body.get("vector"), body.get("sparseVector"), body.get("id")
     if "queries" in body:
         raise _bad("queries is deprecated and not supported")
@@ -144,7 +144,7 @@ def query(index: Index, given: Given, path: Given, body: Given) -> Answer:
     return Answer(200, answer, {"x-pinecone-max-indexed-lsn": str(indexed)})
 
 
-def fetch(index: Index, given: Given, path: Given, body: Given) -> Answer:
+def fetch(index: Index, given: Given, _path: Given, _body: Given) -> Answer:
     ids = given["ids"]
     if len(ids) > MOST_IDS:
         raise _bad(f"{len(ids)} ids are more than {MOST_IDS}")
@@ -158,7 +158,7 @@ def fetch(index: Index, given: Given, path: Given, body: Given) -> Answer:
     return Answer(200, {"vectors": found, "namespace": given.get("namespace", ""), "usage": {"readUnits": 1}})
 
 
-def fetch_by_metadata(index: Index, given: Given, path: Given, body: Given) -> Answer:
+def fetch_by_metadata(index: Index, _given: Given, _path: Given, body: Given) -> Answer:
     filter, limit = body.get("filter"), body.get("limit", PAGE)
     if not filter:
         raise _bad("fetch_by_metadata needs a filter that is not empty")
@@ -176,7 +176,7 @@ def fetch_by_metadata(index: Index, given: Given, path: Given, body: Given) -> A
     return Answer(200, _paged(answer, ids, limit))
 
 
-def delete(index: Index, given: Given, path: Given, body: Given) -> Answer:
+def delete(index: Index, _given: Given, _path: Given, body: Given) -> Answer:
     ids, everything, filter = body.get("ids"), body.get("deleteAll", False), body.get("filter")
     if sum((ids is not None, bool(everything), filter is not None)) != 1:
         raise _bad("a delete has ids, or deleteAll, or a filter")
@@ -192,13 +192,13 @@ def delete(index: Index, given: Given, path: Given, body: Given) -> Answer:
         _check_filter(filter)
         lsn = index.delete(namespace, lambda one: filters.matches(filter, one.metadata or {}))
     else:
-        lsn = index.delete(namespace, lambda one: True)
+        lsn = index.delete(namespace, lambda _one: True)
     if lsn is None:
         raise Refusal(404, "Namespace not found")
     return Answer(200, {}, _written(lsn))
 
 
-def update(index: Index, given: Given, path: Given, body: Given) -> Answer:
+def update(index: Index, _given: Given, _path: Given, body: Given) -> Answer:
     id, filter = body.get("id"), body.get("filter")
     if (id is None) == (filter is None):
         raise _bad("an update has an id or a filter")
@@ -217,14 +217,14 @@ def update(index: Index, given: Given, path: Given, body: Given) -> Answer:
         _check_id(id)
     matched, lsn = index.update(
         body.get("namespace", ""),
-        lambda one: one.id == id if id is not None else filters.matches(filter, one.metadata or {}),
+        lambda one: one.id == id if id is not None else filters.matches(filter or {}, one.metadata or {}),
         change,
         body.get("dryRun", False),
     )
     return Answer(200, {"matchedRecords": matched}, _written(lsn))
 
 
-def list_ids(index: Index, given: Given, path: Given, body: Given) -> Answer:
+def list_ids(index: Index, given: Given, _path: Given, _body: Given) -> Answer:
     limit = given.get("limit", PAGE)
     if not 1 <= limit <= PAGE:
         raise _bad(f"limit must be 1 to {PAGE}, not {limit}")
@@ -239,7 +239,7 @@ def list_ids(index: Index, given: Given, path: Given, body: Given) -> Answer:
     return Answer(200, _paged(answer, ids, limit))
 
 
-def stats(index: Index, given: Given, path: Given, body: Given) -> Answer:
+def stats(index: Index, _given: Given, _path: Given, body: Given) -> Answer:
     if body.get("filter") is not None:
         raise _bad("serverless indexes do not support statistics with a filter")
     counts = {name: len(index.seen(name)[0]) for name in index.names()}
@@ -255,7 +255,7 @@ def stats(index: Index, given: Given, path: Given, body: Given) -> Answer:
     return Answer(200, answer)
 
 
-def list_namespaces(index: Index, given: Given, path: Given, body: Given) -> Answer:
+def list_namespaces(index: Index, given: Given, _path: Given, _body: Given) -> Answer:
     limit = given.get("limit", PAGE)
     if not 1 <= limit <= PAGE:
         raise _bad(f"limit must be 1 to {PAGE}, not {limit}")
@@ -269,7 +269,7 @@ def list_namespaces(index: Index, given: Given, path: Given, body: Given) -> Ans
     return Answer(200, _paged(answer, names, limit))
 
 
-def create_namespace(index: Index, given: Given, path: Given, body: Given) -> Answer:
+def create_namespace(index: Index, _given: Given, _path: Given, body: Given) -> Answer:
     name = body["name"]
     if name == DEFAULT_NAMESPACE:
         raise _bad(f"{name} is reserved")
@@ -280,13 +280,13 @@ def create_namespace(index: Index, given: Given, path: Given, body: Given) -> An
     return Answer(200, {"name": name, "record_count": 0})
 
 
-def describe_namespace(index: Index, given: Given, path: Given, body: Given) -> Answer:
+def describe_namespace(index: Index, _given: Given, path: Given, _body: Given) -> Answer:
     if path["namespace"] not in index.names():
         raise Refusal(404, "Namespace not found")
     return Answer(200, {"name": path["namespace"], "record_count": len(index.seen(path["namespace"])[0])})
 
 
-def delete_namespace(index: Index, given: Given, path: Given, body: Given) -> Answer:
+def delete_namespace(index: Index, _given: Given, path: Given, _body: Given) -> Answer:
     if not index.drop(path["namespace"]):
         raise Refusal(404, "Namespace not found")
     return Answer(200, {})

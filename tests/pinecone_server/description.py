@@ -18,7 +18,7 @@ from openapi_schema_validator import OAS30Validator
 from .differences import DIFFERENCES
 
 FOLDER = Path(__file__).parent.parent / "data" / "pinecone"
-_NUMBERS = {"number": {int, float}, "integer": {int}}
+_NUMBERS: dict[str, set[type]] = {"number": {int, float}, "integer": {int}}
 
 
 def _items(validator: Any, items: Any, instance: Any, schema: Any) -> Iterator[Any]:

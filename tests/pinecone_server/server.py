@@ -171,7 +171,7 @@ class PineconeServer:
     # -- answering -----------------------------------------------------------------------------------------------------
 
     def _serve_control(self, exchange: Exchange) -> None:
-        def handle(name: str, query: Any, path: Any, body: Any) -> Answer:
+        def handle(name: str, _query: Any, path: Any, body: Any) -> Answer:
             return control_plane.OPERATIONS[name][1](self, path, body)
 
         names = {key: name for key, (name, _) in control_plane.OPERATIONS.items()}
@@ -251,7 +251,7 @@ class PineconeServer:
             if refusal.violation:
                 self._violate(f"{operation.name}: {refusal.text}")
             answer = error(operation.api, refusal.status, refusal.text)
-        except Exception:  # a mistake in this server must show in the test, and the client must not wait for ever
+        except Exception:  # noqa: BLE001 - a mistake in this server must show in the test, and the client must not wait for ever
             self._violate(f"{operation.name}: the server failed: {traceback.format_exc()}")
             answer = error(operation.api, 500, "the server failed")
         for problem in operation.problems_of_response(answer.status, answer.body):

@@ -36,9 +36,8 @@ class Exchange(BaseHTTPRequestHandler):
         for name, value in {**headers, "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
         # One packet for head and body: the client answers a lone head with a delayed acknowledgement.
-        self._headers_buffer.append(b"\r\n")  # type: ignore[attr-defined]
-        self.wfile.write(b"".join(self._headers_buffer) + body)  # type: ignore[attr-defined]
-        self._headers_buffer = []
+        head: list[bytes] = vars(self).pop("_headers_buffer")
+        self.wfile.write(b"".join([*head, b"\r\n", body]))
 
     def reset(self) -> None:
         """Close the connection so that the client sees it reset."""
@@ -67,7 +66,7 @@ class Exchange(BaseHTTPRequestHandler):
             with contextlib.suppress(OSError):
                 self.connection.settimeout(None)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, _format: str, *args: Any) -> None:
         """Keep quiet."""
 
 

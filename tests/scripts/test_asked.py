@@ -55,7 +55,8 @@ def rows_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
 
 def test_the_answer_is_the_first_found_chunk_of_the_querys_files(rows_of: Make) -> None:
     row, _ = rows_of([{"query": "closing a socket of the pool", "kind": "phrase", "files": ["pool/socket.py"]}])
-    assert row["kind"] == asked.KIND and row["form"] == "phrase"
+    assert row["kind"] == asked.KIND
+    assert row["form"] == "phrase"
     assert row["positive"]["path"] == "pool/socket.py"
     assert row["positive"]["rank"] == 1
     assert len(row["negatives"]) >= 7
@@ -71,7 +72,8 @@ def test_other_files_that_answer_are_not_negatives(rows_of: Make) -> None:
 
 def test_an_outline_is_the_path_of_a_file_and_the_names_that_it_defines(rows_of: Make) -> None:
     _, row = rows_of([{"query": "closing a socket of the pool", "kind": "phrase", "files": ["pool/socket.py"]}])
-    assert row["form"] == "outline" and row["positive"]["text"] == "pool/socket.py\nopen_socket, close_socket"
+    assert row["form"] == "outline"
+    assert row["positive"]["text"] == "pool/socket.py\nopen_socket, close_socket"
     assert "pool/key.py\nopen_key, close_key" in row["negatives"]
     assert row["positive"]["text"] not in row["negatives"]
 
@@ -87,7 +89,8 @@ def test_the_written_queries_belong_to_training_sources(path: Path) -> None:
     queries = json.loads(path.read_text("utf-8"))
     assert len({query["query"].lower() for query in queries}) == len(queries) > 100
     for query in queries:
-        assert query["kind"] in ("phrase", "question") and query["files"]
+        assert query["kind"] in ("phrase", "question")
+        assert query["files"]
         assert len(query["query"].split()) >= 2
         assert all(sources.keeps(file) for file in query["files"])
 
@@ -105,7 +108,9 @@ def test_the_queries_for_single_files_are_complete() -> None:
     queries = [query for path in folder.glob("*.json") for query in json.loads(path.read_text("utf-8"))]
     assert len({query["query"].lower() for query in queries}) == len(queries) == 717
     for query in queries:
-        assert query["category"] in ("phrase", "question") and query["relevant"] and query["secondary"] == []
+        assert query["category"] in ("phrase", "question")
+        assert query["relevant"]
+        assert query["secondary"] == []
         # A bare name would match every file of that name.
         assert all("/" in path and not path.startswith("/") for path in query["relevant"])
 

@@ -31,7 +31,7 @@ SHAPE = model.ModelShape(layers=2, hidden=16, heads=2, feed_forward=32, vocabula
 class Words:
     """A tokenizer of whole words that computes each id from the letters."""
 
-    def encode_batch(self, texts: list[str], add_special_tokens: bool = False) -> list[Any]:
+    def encode_batch(self, texts: list[str], add_special_tokens: bool = False) -> list[Any]:  # noqa: ARG002
         return [SimpleNamespace(ids=[sum(word.encode()) % 290 + 3 for word in text.split()]) for text in texts]
 
 
@@ -153,7 +153,7 @@ def test_training_brings_a_model_nearer_to_its_teacher() -> None:
     def distance() -> float:
         with torch.no_grad():
             taught = running.logits(batch, running.teacher)
-            return listwise.distillation_loss(running.logits(batch), taught, batch.valid).item()
+            return float(listwise.distillation_loss(running.logits(batch), taught, batch.valid).item())
 
     before = distance()
     for _ in range(10):

@@ -41,7 +41,8 @@ def test_a_bag_holds_the_tokens_of_the_chosen_texts(script: Any, start: tuple[An
     assert offsets.tolist() == [0, len(expected[0])]
 
 
-def test_the_loaded_table_gives_the_vectors_of_the_embedder(script: Any, start: tuple[Any, Any]) -> None:
+@pytest.mark.usefixtures("script")
+def test_the_loaded_table_gives_the_vectors_of_the_embedder(start: tuple[Any, Any]) -> None:
     table, tokenizer = start
     mean = table[tokenizer.encode("where is the lock released", add_special_tokens=False).ids].mean(axis=0)
     assert np.allclose(

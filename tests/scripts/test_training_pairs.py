@@ -80,7 +80,8 @@ def test_the_table_has_no_evaluation_package_and_only_exact_versions(sources: An
     assert len({source.language for source in table if source.role == "heldout"}) >= 8
 
 
-def test_the_held_out_part_shares_no_folder_of_a_package_with_training(sources: Any) -> None:
+@pytest.mark.usefixtures("sources")
+def test_the_held_out_part_shares_no_folder_of_a_package_with_training() -> None:
     table = script("source_table").SOURCES
     trained = {(p.name, p.roots) for s in table if s.role == "train" for p in s.packages}
     for source in table:
@@ -345,7 +346,9 @@ def test_validation_and_held_out_chunks_are_written_next_to_their_pairs(tmp_path
     for role in ("valid", "heldout"):
         build._write(parts / f"{role}-{role}.jsonl.gz", [{"query": f"of {role}"}])
         build._write(parts / f"{role}_corpus-{role}.jsonl.gz", [{"id": role}])
-    reports = [{"source": role, "role": role, "kinds": {}, "languages": {}} for role in ("valid", "heldout")]
+    reports: list[dict[str, Any]] = [
+        {"source": role, "role": role, "kinds": {}, "languages": {}} for role in ("valid", "heldout")
+    ]
     build.join(parts, tmp_path, reports)
     for role in ("valid", "heldout"):
         assert json.loads(gzip.decompress((tmp_path / f"{role}.jsonl.gz").read_bytes())) == {"query": f"of {role}"}

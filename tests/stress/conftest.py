@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import shutil
 import subprocess
@@ -27,7 +28,12 @@ class Child:
     def __init__(self, script: str, *arguments: object) -> None:
         command = [sys.executable, str(Path(__file__).with_name(script)), *map(str, arguments)]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", bufsize=1
+            command,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},  # scripts import others of this folder
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            bufsize=1,
         )
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from killed_writer import document, say, word
+from stress.killed_writer import document, say, word
 
 from aurora_dev.core.local import derived as derived_index
 from aurora_dev.core.vector_store import VectorStore

@@ -18,7 +18,7 @@ import sys
 import threading
 from typing import Any
 
-from killed_writer import document, say, word
+from stress.killed_writer import document, say, word
 
 from aurora_dev.core.types import SearchMode, SearchOptions
 from aurora_dev.core.vector_store import VectorStore
@@ -59,7 +59,7 @@ async def share(folder: str, who: int, changes: int) -> None:
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     say("ready")
     sys.stdin.readline()
-    threading.Thread(target=lambda: [lines.put(line.strip()) for line in sys.stdin], daemon=True).start()
+    threading.Thread(target=lambda: [lines.put(line.strip()) for line in sys.stdin], daemon=True).start()  # type: ignore[func-returns-value]
     store = VectorStore(path=folder, embedder=HashingEmbedder(), reranker="none", namespace="n")
     fresh = who * MINE
     alive: list[int] = []

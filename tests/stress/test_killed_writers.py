@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import random
 import sqlite3
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -14,18 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from stress import killed_writer as writer
 
 from aurora_dev.core.contracts import NamespaceStats
 from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.local import derived as derived_index
+from aurora_dev.core.types import Document, Record
 from aurora_dev.testing.contract_support import ids
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
-
-_spec = importlib.util.spec_from_file_location("killed_writer", Path(__file__).with_name("killed_writer.py"))
-assert _spec is not None
-assert _spec.loader is not None
-writer = sys.modules["killed_writer"] = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(writer)
 
 KILLS = 50
 MOST_CHANGES = 12  # acknowledged by one child before it is killed
@@ -65,13 +59,15 @@ def check(folder: Path, acknowledged: State, possible: State, chance: random.Ran
     store = FAISSLocalStore(folder)
     try:
         records = {record.id: record for record in store.scan("n", vectors=True)}
-        found = {int(record.metadata["number"]): int(record.metadata["version"]) for record in records.values()}
+        found = {_number(record, "number"): _number(record, "version") for record in records.values()}
         assert found in (acknowledged, possible)
         documents = [writer.document(number, version) for number, version in sorted(found.items())]
         vectors = EMBEDDER.embed_documents([document.content for document in documents])
         for document, vector in zip(documents, vectors, strict=True):
+            assert document.id is not None
             record = records[document.id]
             assert (record.content, record.metadata) == (document.content, document.metadata)
+            assert record.vector is not None
             assert np.array_equal(record.vector, vector)
         count = len(documents)
         stats = store.stats("n")
@@ -89,7 +85,7 @@ def check(folder: Path, acknowledged: State, possible: State, chance: random.Ran
             assert len(matched) == count
             assert {match.record.id for match in matched} == everything
             for document in chance.sample(documents, min(count, 5)):
-                number, version = int(document.metadata["number"]), int(document.metadata["version"])
+                number, version = _number(document, "number"), _number(document, "version")
                 assert ids(store.keyword_query("n", writer.word(number, version), 3)) == [document.id]
                 # The version before it, if there was one, is gone.
                 assert not store.keyword_query("n", writer.word(number, version - 1), 3)
@@ -106,6 +102,12 @@ def check(folder: Path, acknowledged: State, possible: State, chance: random.Ran
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     connection.close()
     return found
+
+
+def _number(stored: Record | Document, name: str) -> int:
+    value = stored.metadata[name]
+    assert isinstance(value, int)
+    return value
 
 
 def test_fifty_killed_writers_lose_nothing_that_they_acknowledged(

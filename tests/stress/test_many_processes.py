@@ -48,7 +48,7 @@ def test_four_processes_lose_nothing_and_see_each_other(tmp_path: Path, start: C
         ends = list(pool.map(follow, children))
 
     store = FAISSLocalStore(folder)
-    stored = {int(r.metadata["number"]): int(r.metadata["version"]) for r in store.scan("n")}
+    stored = {int(str(r.metadata["number"])): int(str(r.metadata["version"])) for r in store.scan("n")}
     stats = store.stats("n")
     store.close()
     assert stats.records == stats.vectors == len(stored)

@@ -326,7 +326,9 @@ def test_headers_are_the_signature_without_decorators_comments_and_body() -> Non
 def test_a_long_signature_is_cut() -> None:
     source = "def f(" + ", ".join(f"argument_{i}: int" for i in range(200)) + "):\n    pass\n"
     (d,) = definitions(source.encode(), "python")
-    assert d.header.startswith("def f(argument_0: int") and d.header.endswith("…") and len(d.header) < 310
+    assert d.header.startswith("def f(argument_0: int")
+    assert d.header.endswith("…")
+    assert len(d.header) < 310
 
 
 def test_a_required_module_is_not_a_definition_but_an_export_is() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,8 @@ def test_a_copy_is_exact_and_verified(
     source.write("n", some(1_500))
     stages: list[tuple[str, int, int]] = []
     report = copy_records(source, target, "n", progress=lambda *said: stages.append(said))
-    assert contents(target) == contents(source) and target.embedder() == EMBEDDER
+    assert contents(target) == contents(source)
+    assert target.embedder() == EMBEDDER
     assert (report.records, report.written, report.vectors, report.left_without) == (1_500, 1_500, 1_350, 0)
     assert (report.only_in_target, report.changed, report.sampled, report.agreement) == (0, False, 20, 1.0)
     assert 10 <= report.queries <= 20
@@ -62,7 +63,7 @@ def test_an_interrupted_copy_continues_with_the_missing_records(
 ) -> None:
     source.write("n", some(2_500))
 
-    def interrupt(stage: str, done: int, total: int) -> None:
+    def interrupt(_stage: str, _done: int, _total: int) -> None:
         raise Interrupted
 
     with pytest.raises(Interrupted):
@@ -118,7 +119,7 @@ def test_a_record_changed_by_another_process_during_a_copy_is_noticed(
 ) -> None:
     source.write("n", some(10))
 
-    def interfere(stage: str, done: int, total: int) -> None:
+    def interfere(stage: str, _done: int, _total: int) -> None:
         if stage == "copying":
             target.write("n", [record("r00003", "somebody else's")])
 
@@ -131,7 +132,7 @@ def test_a_source_that_changes_during_a_copy_is_reported(
 ) -> None:
     source.write("n", some(1_200))
 
-    def write(stage: str, done: int, total: int) -> None:
+    def write(stage: str, done: int, _total: int) -> None:
         if stage == "copying":
             source.write("n", [record("z", f"after {done}")])
 
@@ -146,15 +147,16 @@ def test_agreement_counts_ties_as_found() -> None:
     assert _share_found(best, best) == 1.0
     assert _share_found(best, matches(("a", 0.9), ("d", 0.50001), ("b", 0.5))) == 1.0
     assert _share_found(best, matches(("x", 0.9), ("y", 0.8), ("z", 0.7))) == 0.0
-    assert _share_found(best, []) == 0.0 and _share_found([], best) == 1.0
+    assert _share_found(best, []) == 0.0
+    assert _share_found([], best) == 1.0
 
 
 # -- Pinecone ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def pinecone(pinecone_store: Callable[..., PineconeStore]) -> Iterator[PineconeStore]:
-    yield pinecone_store()
+def pinecone(pinecone_store: Callable[..., PineconeStore]) -> PineconeStore:
+    return pinecone_store()
 
 
 def test_a_copy_to_pinecone_and_back_gives_the_same_store(
@@ -181,7 +183,7 @@ def test_a_copy_to_pinecone_continues_after_an_outage(
 ) -> None:
     source.write("n", some(2_200))
 
-    def break_down(stage: str, done: int, total: int) -> None:
+    def break_down(stage: str, done: int, _total: int) -> None:
         if stage == "copying" and done == 1_000:
             pinecone_server.fail(status=401)
 
@@ -192,7 +194,8 @@ def test_a_copy_to_pinecone_continues_after_an_outage(
     pinecone_server.fail("reset", "upsert", every=7, first=False)
     report = copy_records(source, pinecone, "n", to_namespace="team")
     pinecone_server.heal()
-    assert report.records == 2_200 and report.written == 1_200
+    assert report.records == 2_200
+    assert report.written == 1_200
     assert contents(pinecone, "team") == contents(source)
 
 

@@ -32,7 +32,7 @@ class Interrupted(Exception):
 def interrupt_after(calls: int) -> Callable[[str, int, int], None]:
     left = [calls]
 
-    def progress(stage: str, done: int, total: int) -> None:
+    def progress(_stage: str, _done: int, _total: int) -> None:
         left[0] -= 1
         if left[0] < 0:
             raise Interrupted
@@ -53,7 +53,8 @@ def test_an_import_restores_the_export_exactly(
     report = export_records(source, "n", tmp_path / name)
     assert (report.records, report.vectors, report.resumed, report.changed) == (1_300, 1_170, 0, False)
     assert report.bytes == (tmp_path / name).stat().st_size
-    assert (lines_of(tmp_path / name)[0][:1] == b"{") and len(lines_of(tmp_path / name)) == 1_302
+    assert lines_of(tmp_path / name)[0][:1] == b"{"
+    assert len(lines_of(tmp_path / name)) == 1_302
     found = import_records(target, tmp_path / name)
     assert (found.namespace, found.records, found.written, found.vectors, found.left_without) == (
         "n",
@@ -101,9 +102,12 @@ def test_an_interrupted_export_continues(
     assert not file.exists()
     os.truncate(part, part.stat().st_size - cut)  # a killed process may leave half a line, or half a member
     report = export_records(source, "n", file)
-    assert 0 < report.resumed < 2_000 and report.records == 2_000 and report.vectors == 1_800
+    assert 0 < report.resumed < 2_000
+    assert report.records == 2_000
+    assert report.vectors == 1_800
     assert lines_of(file) == expected
-    assert not part.exists() and check_file(file).records == 2_000
+    assert not part.exists()
+    assert check_file(file).records == 2_000
 
 
 def test_an_interrupted_export_starts_over_if_the_store_has_changed(
@@ -133,7 +137,7 @@ def test_a_part_file_with_foreign_content_is_overwritten(
 def test_a_write_to_the_store_during_an_export_is_reported(source: FAISSLocalStore, some: Some, tmp_path: Path) -> None:
     source.write("n", some(1_200))
 
-    def progress(stage: str, done: int, total: int) -> None:
+    def progress(_stage: str, done: int, _total: int) -> None:
         source.write("n", [record("z", f"written after {done}")])
 
     report = export_records(source, "n", tmp_path / "memory.jsonl", progress=progress)
@@ -158,7 +162,8 @@ def test_memory_does_not_grow_with_the_number_of_records(
         tracemalloc.stop()
     size = (tmp_path / "memory.jsonl").stat().st_size
     assert size > 30_000_000
-    assert peak_of_export < size / 3 and peak_of_import < size / 3
+    assert peak_of_export < size / 3
+    assert peak_of_import < size / 3
 
 
 def test_an_interrupted_import_continues_without_duplicates(
@@ -224,10 +229,12 @@ def test_vectors_of_a_different_embedder_are_refused_or_left_out(
     target.set_embedder(embedder)
     with pytest.raises(EmbedderMismatchError, match=r"nothing was written.*--without-vectors"):
         import_records(target, tmp_path / "m.jsonl")
-    assert target.count("n") == 0 and target.embedder() == embedder
+    assert target.count("n") == 0
+    assert target.embedder() == embedder
     report = import_records(target, tmp_path / "m.jsonl", vectors=False)
     assert (report.records, report.vectors, report.left_without) == (30, 0, 27)
-    assert target.stats("n").vectors == 0 and target.count("n") == 30
+    assert target.stats("n").vectors == 0
+    assert target.count("n") == 30
     assert target.keyword_query("n", "f7", 1)[0].record.id == "r00007"
 
 
@@ -257,7 +264,10 @@ def test_vectors_may_be_lists_of_numbers(target: FAISSLocalStore, tmp_path: Path
     (tmp_path / "own.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
     import_records(target, tmp_path / "own.jsonl")
     found = target.fetch("n", ["a", "b"], vectors=True)
-    assert np.array_equal(found["a"].vector, vector) and np.array_equal(found["b"].vector, vector)
+    for name in "ab":
+        stored = found[name].vector
+        assert stored is not None
+        assert np.array_equal(stored, vector)
 
 
 def _change(lines: list[bytes], number: int, change: Callable[[dict[str, Any]], Any]) -> list[bytes]:
@@ -283,7 +293,7 @@ def _change(lines: list[bytes], number: int, change: Callable[[dict[str, Any]], 
         (lambda lines: [*lines[:4], *lines[3:]], "line 5: the id 'r00002' does not come after 'r00002'"),
         (lambda lines: [*lines, lines[-2]], "line 23 follows the last line"),
         (lambda lines: lines[1:], "line 1 is not the header"),
-        (lambda lines: [], "the file is empty"),
+        (lambda _lines: [], "the file is empty"),
         (lambda lines: _change(lines, 1, lambda v: v.update(aurora_export=2)), "format version 2"),
         (lambda lines: _change(lines, 1, lambda v: v.update(embedder={"name": 1})), "line 1: the header is damaged"),
         (lambda lines: _change(lines, 1, lambda v: v.update(namespace="")), "line 1: the header is damaged"),
@@ -319,8 +329,10 @@ def test_a_damaged_file_is_refused_with_its_line_and_nothing_is_written(
     file.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
     with pytest.raises(ExportFileError) as caught:
         import_records(target, file)
-    assert text in str(caught.value) and "\n" not in str(caught.value)
-    assert target.namespaces() == [] and target.embedder() is None
+    assert text in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert target.namespaces() == []
+    assert target.embedder() is None
 
 
 @pytest.mark.parametrize("cut", [1, 8, 2_000])
@@ -359,7 +371,7 @@ def test_records_deleted_during_an_import_are_noticed(
     source.write("n", some(2_500))
     export_records(source, "n", tmp_path / "m.jsonl")
 
-    def progress(stage: str, done: int, total: int) -> None:
+    def progress(stage: str, done: int, _total: int) -> None:
         if stage == "importing" and done == 2_000:
             target.delete_namespace("n")
 

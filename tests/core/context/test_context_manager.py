@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -196,7 +197,9 @@ async def test_a_pinned_item_is_included_or_the_call_fails_with_the_tokens_it_ta
     text = "Never touch the billing tables.\n" * 20
     with pytest.raises(InvalidRequestError, match=r"take (\d+) tokens") as caught:
         await manager.build(TASK, 60, pinned=[text])
-    needed = int(re.search(r"take (\d+) tokens", str(caught.value))[1])
+    found = re.search(r"take (\d+) tokens", str(caught.value))
+    assert found is not None
+    needed = int(found[1])
     context = await manager.build(TASK, needed, pinned=[text])
     assert text in context.text
     with pytest.raises(InvalidRequestError, match=f"take {needed} tokens"):
@@ -308,19 +311,22 @@ async def test_the_next_call_sees_a_changed_file(store: VectorStore, tmp_path: P
 async def test_the_graph_follows_the_store(store: VectorStore, tmp_path: Path) -> None:
     cache = GraphCache()
     before = await cache.get(store)
-    assert before is not None and before.depends["app/views.py"] == {"app/auth.py": ("login",)}
+    assert before is not None
+    assert before.depends["app/views.py"] == {"app/auth.py": ("login",)}
     assert await cache.get(store) is before
     write(tmp_path / "project", {"app/views.py": "from app.paint import paint\n\npaint(1, 2)\n"})
     await Indexer(store, tmp_path / "project").run()
     after = await cache.get(store)
-    assert after is not None and after.depends["app/views.py"] == {"app/paint.py": ("paint",)}
+    assert after is not None
+    assert after.depends["app/views.py"] == {"app/paint.py": ("paint",)}
 
 
 async def test_the_symbol_map_ranks_symbols_by_the_files_that_mention_them(store: VectorStore) -> None:
     manager = ContextManager(store)
     counter = TiktokenCounter()
     whole = await manager.symbol_map(2_000)
-    assert "class UserStore:" in whole and "def paint(canvas, colour):" in whole
+    assert "class UserStore:" in whole
+    assert "def paint(canvas, colour):" in whole
     assert re.search(r"app/auth\.py\n  7: def login\(", whole)
     for limit in range(0, 80, 5):
         text = await manager.symbol_map(limit)
@@ -353,7 +359,7 @@ async def test_the_estimate_can_count_a_context(store: VectorStore) -> None:
         ({"history": [{"role": "wizard", "content": "x"}]}, "wizard"),
     ],
 )
-async def test_wrong_arguments_are_refused(store: VectorStore, arguments: dict, message: str) -> None:
+async def test_wrong_arguments_are_refused(store: VectorStore, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidRequestError, match=message):
         await ContextManager(store).build(**{"task": TASK, "token_budget": 100, **arguments})
 

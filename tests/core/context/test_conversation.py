@@ -17,7 +17,8 @@ HISTORY = [
 def test_a_conversation_that_fits_is_kept_whole() -> None:
     kept = fit_conversation(read_history(HISTORY), 10_000, COUNTER)
     assert [message.content for message in kept.messages] == [entry["content"] for entry in HISTORY]
-    assert not kept.dropped and not kept.shortened
+    assert not kept.dropped
+    assert not kept.shortened
 
 
 def test_tool_outputs_are_shortened_in_the_middle_before_turns_are_dropped() -> None:
@@ -70,7 +71,8 @@ def test_messages_in_the_formats_of_openai_and_anthropic_are_read() -> None:
         ("tool", 2),
         ("assistant", 2),
     ]
-    assert "a.py" in read[2].content and "write" in read[4].content
+    assert "a.py" in read[2].content
+    assert "write" in read[4].content
     assert {m.as_message["role"] for m in read} == {"system", "user", "assistant"}
 
 

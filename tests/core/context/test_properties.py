@@ -4,6 +4,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -67,7 +68,9 @@ def make_candidates(files: Mapping[str, str], seed: int) -> list[Candidate]:
     for path, text in files.items():
         documents = chunk_text(text, path)
         singles = Counter(
-            (path, d.metadata["start_line"]) for d in documents if d.metadata["start_line"] == d.metadata["end_line"]
+            (path, int(str(d.metadata["start_line"])))
+            for d in documents
+            if d.metadata["start_line"] == d.metadata["end_line"]
         )
         cut = {line for line, count in singles.items() if count > 1}
         for number, document in enumerate(documents):
@@ -90,7 +93,8 @@ def make_candidates(files: Mapping[str, str], seed: int) -> list[Candidate]:
 def blocks_of(text: str) -> list[tuple[str, str]]:
     """Return title and content of each block, read as a reader does: it ends at the first line that is its fence."""
     blocks = []
-    fence, title, content = "", "", []
+    fence, title = "", ""
+    content: list[str] = []
     for line in text.split("\n"):
         if fence:
             if line == fence:
@@ -104,7 +108,7 @@ def blocks_of(text: str) -> list[tuple[str, str]]:
     return blocks
 
 
-HISTORY = [
+HISTORY: list[dict[str, Any]] = [
     {"role": "user", "content": "Why does ``` break? 日本語"},
     {"role": "assistant", "content": "Because."},
     {"role": "tool", "content": "line of output\n" * 400},
@@ -127,7 +131,7 @@ cases = st.fixed_dictionaries(
 
 @settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(case=cases)
-def test_every_context_keeps_its_guarantees(case: dict) -> None:
+def test_every_context_keeps_its_guarantees(case: dict[str, Any]) -> None:
     counter = COUNTERS[case["counter"]]
     files = make_files(case["seed"], case["files"])
     request = Request(
@@ -141,7 +145,9 @@ def test_every_context_keeps_its_guarantees(case: dict) -> None:
         made = fit_to_budget(request, counter)
     except InvalidRequestError as error:
         assert case["pinned"]
-        needed = int(re.search(r"take ([\d,]+) tokens", str(error))[1].replace(",", ""))
+        said = re.search(r"take ([\d,]+) tokens", str(error))
+        assert said is not None
+        needed = int(said[1].replace(",", ""))
         assert needed > case["budget"]
         return
 
@@ -234,4 +240,5 @@ def test_credentials_in_task_pinned_items_and_history_are_masked() -> None:
         history=tuple(read_history([{"role": "user", "content": token}])),
     )
     made = fit_to_budget(request, COUNTERS["o200k_base"])
-    assert token not in made.text and token not in str(made.messages)
+    assert token not in made.text
+    assert token not in str(made.messages)

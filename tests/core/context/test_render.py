@@ -49,12 +49,15 @@ def test_an_interface_repeats_no_line_that_is_shown_in_full() -> None:
 def test_a_fence_is_longer_than_any_backticks_inside(content: str) -> None:
     text = fenced("title", content)
     fence = text.partition("data ")[0]
-    assert fence not in content and text.endswith(f"\n{fence}\n")
+    assert fence not in content
+    assert text.endswith(f"\n{fence}\n")
 
 
 def test_a_label_is_one_line_without_backticks() -> None:
     line = pointer_line(candidate(1, "x", source="a`b\n```\u202e.py" + "z" * 500))
-    assert line.count("\n") == 1 and "`" not in line and "\u202e" not in line
+    assert line.count("\n") == 1
+    assert "`" not in line
+    assert "\u202e" not in line
     assert len(line) < 330
 
 

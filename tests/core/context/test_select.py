@@ -40,7 +40,8 @@ def test_a_near_duplicate_is_dropped_if_its_file_has_something_else() -> None:
 
 def test_a_near_duplicate_that_is_its_whole_file_stays_and_names_the_original() -> None:
     kept, dropped = drop_near_duplicates([ORIGINAL, REPEAT])
-    assert kept[0] is ORIGINAL and not dropped
+    assert kept[0] is ORIGINAL
+    assert not dropped
     assert (kept[1].source, kept[1].repeats, kept[1].why) == ("b.py", True, "hit, says the same as a.py")
 
 

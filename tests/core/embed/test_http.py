@@ -78,7 +78,7 @@ class Service:
                 self.end_headers()
                 self.wfile.write(answer.body)
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, _format: str, *args: Any) -> None:
                 """Keep quiet."""
 
         class Server(ThreadingHTTPServer):

@@ -25,7 +25,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of sentence-transformers with random weights, saved in the format of real ones."""
     sentence_transformers = pytest.importorskip("sentence_transformers")
     import torch
-    from transformers import BertConfig, BertModel, BertTokenizerFast
+    from transformers import BertConfig, BertModel, BertTokenizerFast  # type: ignore[attr-defined]
 
     torch.manual_seed(11)
     folder = tmp_path_factory.mktemp("models")
@@ -197,7 +197,7 @@ def test_a_folder_that_holds_no_model_is_named(tmp_path: Path) -> None:
 def test_without_the_package_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     real = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, package=None: None if name == missing else real("json")
+        importlib.util, "find_spec", lambda name, _package=None: None if name == missing else real("json")
     )
     embedder = SentenceTransformerEmbedder(f"nobody/without-{missing}")
     for use in (lambda: embedder.dimension, lambda: embedder.embed_query("red"), lambda: embedder.fingerprint):

@@ -231,7 +231,7 @@ def test_rows_do_not_depend_on_the_other_texts(embedder: StaticEmbedder) -> None
     np.testing.assert_allclose(together, alone, atol=2e-6)
 
 
-def test_threads_share_an_embedder(tmp_path: Path) -> None:
+def test_threads_share_an_embedder() -> None:
     shared = StaticEmbedder(BUNDLED_PATH)
     texts = [[f"{text} thread{number}" for text in SAMPLES] for number in range(8)]
     found: dict[int, Any] = {}

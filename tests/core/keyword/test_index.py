@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,7 +91,13 @@ CHANGE = st.one_of(
     allowed=st.one_of(st.none(), st.lists(ROWS, max_size=20)),
     buffered=st.sampled_from([1, 3, 256]),
 )
-def test_the_index_agrees_with_the_formula_after_any_changes(changes, query, top_k, allowed, buffered) -> None:
+def test_the_index_agrees_with_the_formula_after_any_changes(
+    changes: list[tuple[str, Any]],
+    query: dict[str, float],
+    top_k: int,
+    allowed: list[int] | None,
+    buffered: int,
+) -> None:
     documents: Documents = {}
     index = KeywordIndex()
     with pytest.MonkeyPatch.context() as patch:
@@ -228,7 +236,7 @@ def test_a_loaded_snapshot_has_its_header_and_can_be_changed(tmp_path: Path) -> 
     index.add(list(documents)[:400], list(documents.values())[:400])
     index.add(list(documents)[400:], list(documents.values())[400:])
     index.remove(list(documents)[::4])
-    header = {"sequence": 2**40, "namespace": "pröject", "negative": -1}
+    header: dict[str, int | str] = {"sequence": 2**40, "namespace": "pröject", "negative": -1}
     index.save(tmp_path / "keywords.bin", header)
     loaded, found = KeywordIndex.load(tmp_path / "keywords.bin")
     assert found == header
@@ -287,7 +295,7 @@ def test_any_changed_byte_is_detected(snapshot: bytes, tmp_path: Path) -> None:
         damaged = bytearray(snapshot)
         damaged[position] ^= 0x41
         path.write_bytes(damaged)
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match=re.escape(str(path))):
             KeywordIndex.load(path)
 
 
@@ -302,7 +310,7 @@ def test_a_truncated_or_extended_file_is_detected(snapshot: bytes, tmp_path: Pat
         b"PK" * 99,
     ]:
         path.write_bytes(content)
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match=re.escape(str(path))):
             KeywordIndex.load(path)
 
 
@@ -366,7 +374,7 @@ def test_searches_during_changes_see_only_whole_documents(monkeypatch: pytest.Mo
                 if len(set(np.round(scores, 4).tolist())) > 1:  # all documents are equal, so half of one would differ
                     wrong.append(scores)
                 searches += 1
-        except BaseException as error:  # report any failure of this thread to the test
+        except BaseException as error:  # noqa: BLE001 - report any failure of this thread to the test
             wrong.append(error)
 
     threads = [threading.Thread(target=search) for _ in range(3)]

@@ -106,11 +106,14 @@ def test_a_backup_made_while_others_write_is_one_commit(
     finally:
         stop.set()
         thread.join()
-    assert len(calls) > 10 and calls[-1][0] == calls[-1][1]
+    assert len(calls) > 10
+    assert calls[-1][0] == calls[-1][1]
     assert [done for done, _ in calls] == sorted({done for done, _ in calls})  # it never had to start again
     other.restore(tmp_path / "backup.db")
     found = {one.content for one in other.scan("v")}
-    assert len(found) == 1 and other.count("v") == 400 and other.count("n") == 2_000
+    assert len(found) == 1
+    assert other.count("v") == 400
+    assert other.count("n") == 2_000
 
 
 def test_a_restore_replaces_everything_for_another_open_store_too(store: FAISSLocalStore, tmp_path: Path) -> None:
@@ -132,7 +135,8 @@ def test_a_restore_replaces_everything_for_another_open_store_too(store: FAISSLo
         assert [(match.record.id, match.score) for match in one.vector_query("n", query, 10)] == expected
         assert one.keyword_query("n", "zebra", 3) == []
         assert ids(one.keyword_query("n", "text 7", 1)) == ["r00007"]
-        assert one.namespaces() == ["n"] and one.embedder() == EMBEDDER
+        assert one.namespaces() == ["n"]
+        assert one.embedder() == EMBEDDER
     reader.close()
 
 
@@ -165,7 +169,8 @@ def test_vectors_of_an_earlier_embedder_stay_invalid(
     store.back_up(tmp_path / "backup.db")
     other.restore(tmp_path / "backup.db")
     assert other.embedder() == OTHER_EMBEDDER
-    assert other.stats("n").vectors == 0 and len(other.missing_vectors("n", 9)) == 5
+    assert other.stats("n").vectors == 0
+    assert len(other.missing_vectors("n", 9)) == 5
 
 
 @pytest.mark.parametrize("damage", ["cut", "garbled", "other program", "newer", "folder", "missing", "itself"])
@@ -223,7 +228,7 @@ def test_a_failed_backup_leaves_no_file(store: FAISSLocalStore, tmp_path: Path) 
         store.back_up(tmp_path / "nowhere" / "backup.db")
     (tmp_path / "old").mkdir()
 
-    def interrupt(done: int, total: int) -> None:
+    def interrupt(_done: int, _total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -252,7 +257,7 @@ def test_a_write_beyond_the_limit_is_refused_and_nothing_is_lost(tmp_path: Path)
     with closing(FAISSLocalStore(tmp_path / "s", max_bytes=limit)) as store:
         store.set_embedder(EMBEDDER)
         written = 0
-        with pytest.raises(StoreFullError, match=r"max_store_bytes \(2,097,152\).*earlier data are intact"):
+        with pytest.raises(StoreFullError, match=r"max_store_bytes \(2,097,152\).*earlier data are intact"):  # noqa: PT012
             for start in range(0, 10_000, 100):
                 fill(store, range(start, start + 100))
                 store.write("t", [record(f"t{start:05}", "y" * 20_000)])
@@ -289,4 +294,5 @@ def test_the_embedder_of_a_backup_wins_over_that_of_the_store(store: FAISSLocalS
     store.set_embedder(wider)
     store.write("n", [record("a", "x", {}, np.ones(DIMENSION * 2, dtype=np.float32))])
     assert store.restore(tmp_path / "empty.db").namespaces == {}
-    assert store.embedder() == EMBEDDER and store.namespaces() == []
+    assert store.embedder() == EMBEDDER
+    assert store.namespaces() == []

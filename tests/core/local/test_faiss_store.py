@@ -28,7 +28,8 @@ RECORDS = [
 ]
 
 
-def test_the_folder_is_private_and_ignored_by_git(path: Path, store: FAISSLocalStore) -> None:
+@pytest.mark.usefixtures("store")
+def test_the_folder_is_private_and_ignored_by_git(path: Path) -> None:
     assert (path / ".gitignore").read_text(encoding="utf-8") == "*\n"
     if os.name == "posix":
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
@@ -82,8 +83,11 @@ def test_a_busy_timeout_is_a_number_above_zero(path: Path, timeout: Any) -> None
 def test_describe_returns_kind_path_size_and_schema(path: Path, store: FAISSLocalStore) -> None:
     store.write("n", RECORDS)
     facts = store.describe()
-    assert facts["kind"] == "faiss" and facts["path"] == str(path) and facts["bytes"] > 10_000
-    assert facts["index"] == {"n": "exact"} and facts["schema_version"] == sqlite_schema.SCHEMA_VERSION
+    assert facts["kind"] == "faiss"
+    assert facts["path"] == str(path)
+    assert facts["bytes"] > 10_000
+    assert facts["index"] == {"n": "exact"}
+    assert facts["schema_version"] == sqlite_schema.SCHEMA_VERSION
 
 
 def test_every_call_of_a_closed_store_raises_that_it_is_closed(store: FAISSLocalStore) -> None:

@@ -21,10 +21,10 @@ def wanted(first: int, last: int) -> list[Any]:
     return [record(f"r{i:03d}", "text", dict(WANTED), unit(1, i / 100)) for i in range(first, last)]
 
 
-def evaluated(store: FAISSLocalStore, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def evaluated(_store: FAISSLocalStore, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return the rows after which each later evaluation of a filter begins; 0 is an evaluation of everything."""
     begun: list[int] = []
-    evaluate = filter_cache.matching_rows
+    evaluate = sql.matching_rows
 
     def recording(connection: Any, state: Any, node: Any, after: int = 0) -> Any:
         begun.append(after)

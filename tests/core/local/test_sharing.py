@@ -43,7 +43,8 @@ def test_two_stores_on_one_path_see_the_writes_of_each_other(path: Path, store: 
     store.write("n", [record("a", "alpha", {}, unit(1))])
     assert len(other.vector_query("n", unit(1), 5)) == 1
     store.set_embedder(OTHER_EMBEDDER)
-    assert other.embedder() == OTHER_EMBEDDER and other.vector_query("n", unit(1), 5) == []
+    assert other.embedder() == OTHER_EMBEDDER
+    assert other.vector_query("n", unit(1), 5) == []
     other.close()
 
 
@@ -72,7 +73,7 @@ def test_threads_write_and_search_one_store_at_once(store: FAISSLocalStore) -> N
         try:
             start.wait()
             work(worker)
-        except BaseException as error:  # reported by the main thread
+        except BaseException as error:  # noqa: BLE001 - reported by the main thread
             failures.append(error)
 
     threads = [threading.Thread(target=run, args=(write if i < 3 else search, i)) for i in range(6)]
@@ -125,7 +126,7 @@ def test_a_record_that_is_replaced_during_a_search_is_found(
     store.write("n", [record("a", "word", {"k": 1}, unit(1)), record("b", "word", {"k": 1}, unit(1, 1))])
     other = FAISSLocalStore(path)
     for query in (lambda: store.vector_query("n", unit(1), 5, {"k": 1}), lambda: store.keyword_query("n", "word", 5)):
-        assert ids(query()) == ["a", "b"]
+        assert ids(query()) == ["a", "b"]  # type: ignore[no-untyped-call]
     replaced: list[int] = []
 
     def interrupt(part: Any, name: str) -> None:
@@ -156,7 +157,8 @@ def test_a_writer_times_out_on_a_lock_and_readers_do_not_wait(path: Path, store:
     blocker.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreLockedError, match="busy_timeout"):
         hurried.write("n", [record("late", "x")])
-    assert hurried.count("n") == 3 and len(hurried.vector_query("n", unit(1), 5)) == 3
+    assert hurried.count("n") == 3
+    assert len(hurried.vector_query("n", unit(1), 5)) == 3
     blocker.execute("ROLLBACK")
     blocker.close()
     hurried.write("n", [record("late", "x")])
@@ -197,7 +199,7 @@ def test_stores_that_are_created_at_the_same_moment_do_not_disturb_each_other(pa
         start.wait()
         try:
             stores.append(FAISSLocalStore(path))
-        except BaseException as error:  # reported by the main thread
+        except BaseException as error:  # noqa: BLE001 - reported by the main thread
             stores.append(error)
 
     threads = [threading.Thread(target=create) for _ in range(6)]
@@ -237,7 +239,7 @@ def test_writers_of_two_stores_take_turns(path: Path, store: FAISSLocalStore) ->
         try:
             for i in range(60):
                 writer.write("n", [record(f"{name}{i}", "x"), record("shared", name)], [f"{name}{i - 1}"])
-        except BaseException as error:  # reported by the main thread
+        except BaseException as error:  # noqa: BLE001 - reported by the main thread
             failures.append(error)
 
     threads = [threading.Thread(target=write, args=pair) for pair in ((store, "a"), (other, "b"))]
@@ -247,5 +249,6 @@ def test_writers_of_two_stores_take_turns(path: Path, store: FAISSLocalStore) ->
         thread.join()
     assert not failures
     assert [r.id for r in other.scan("n")] == ["a59", "b59", "shared"]
-    assert store.stats("n").records == 3 and store.stats("n").sequence == 120
+    assert store.stats("n").records == 3
+    assert store.stats("n").sequence == 120
     other.close()

@@ -182,7 +182,8 @@ def test_a_file_in_place_of_the_snapshot_folder_is_named_once_and_searches_work(
     with caplog.at_level(logging.WARNING):
         assert found(saved) == EXPECTED
     assert len(caplog.records) == 1
-    assert "is not a folder" in caplog.text and str(saved / "index") in caplog.text
+    assert "is not a folder" in caplog.text
+    assert str(saved / "index") in caplog.text
     assert (saved / "index").read_text(encoding="utf-8") == "in the way"
 
 
@@ -256,7 +257,8 @@ def test_another_embedder_marks_its_commit_in_every_namespace(saved: Path) -> No
             state = sqlite_records.read_state(connection, name)
             assert state is not None
             marks = [sqlite_records.read_mark(connection, state, s) for s in range(1, state.sequence + 1)]
-            assert len(set(marks)) == 2 and max(marks) < 0
+            assert len(set(marks)) == 2
+            assert max(marks) < 0
     store.close()
 
 
@@ -301,7 +303,7 @@ def test_a_namespace_that_counts_more_records_than_it_holds_is_reported_as_damag
     store = FAISSLocalStore(saved)
     for query in (lambda: store.vector_query("n", unit(1), 5), lambda: store.keyword_query("n", "seven", 5)):
         with pytest.raises(StoreCorruptError, match="malformed"):
-            query()
+            query()  # type: ignore[no-untyped-call]
     store.close()
 
 
@@ -360,7 +362,7 @@ def test_damage_within_the_database_is_reported_with_what_to_do(saved: Path) -> 
         data[page * 8192 : page * 8192 + 64] = b"\xff" * 64
     (saved / "memory.db").write_bytes(bytes(data))
     store = FAISSLocalStore(saved)
-    with pytest.raises(StoreCorruptError, match="index the project again"):
+    with pytest.raises(StoreCorruptError, match="index the project again"):  # noqa: PT012
         for r in store.scan("n"):
             store.fetch("n", [r.id], vectors=True)
     store.close()

@@ -24,7 +24,8 @@ def test_a_store_that_outgrows_exact_search_becomes_approximate_and_shrinks_back
     assert ids(store.vector_query("n", vectors[7], 1)) == ["0007"]
     store.write("n", [record(f"{i:04d}", "x", {"i": i}, vectors[i]) for i in range(300, 1500)])
     with store._vector_index("n").current() as current:
-        assert current is not None and not current[0].is_exact
+        assert current is not None
+        assert not current[0].is_exact
     hits = sum(
         len(set(ids(store.vector_query("n", query, 10))) & set(_oracle(vectors, query, 10)))
         for query in _clustered(50, seed=2)
@@ -35,7 +36,8 @@ def test_a_store_that_outgrows_exact_search_becomes_approximate_and_shrinks_back
     assert store.delete_where("n", {"i": {"$gte": 100}}) == 1400
     assert ids(store.vector_query("n", vectors[7], 100)) == _oracle(vectors[:100], vectors[7], 100)
     with store._vector_index("n").current() as current:
-        assert current is not None and current[0].is_exact
+        assert current is not None
+        assert current[0].is_exact
 
 
 def test_an_approximate_index_finds_k_among_the_allowed_whenever_they_exist() -> None:
@@ -47,7 +49,8 @@ def test_an_approximate_index_finds_k_among_the_allowed_whenever_they_exist() ->
     for share in (1, 5, 50, 500, 1990):
         allowed = np.sort(rng.choice(rows, size=share, replace=False))
         got, scores = index.search(vectors[0], 20, allowed)
-        assert len(set(got.tolist())) == min(20, share) and set(got.tolist()) <= set(allowed.tolist())
+        assert len(set(got.tolist())) == min(20, share)
+        assert set(got.tolist()) <= set(allowed.tolist())
         assert (np.diff(scores) <= 0).all()
     assert len(set(index.search(vectors[0], 1500)[0].tolist())) == 1500
     got, _ = index.search(vectors[0], 3, np.array([5, 11, 99_999], dtype=np.int64))
@@ -62,10 +65,12 @@ def test_a_loaded_snapshot_equals_the_saved_index(tmp_path: Path, approximate: b
     index.remove(np.array([3, 4, 5_000], dtype=np.int64))
     index.save(tmp_path / "x.vector", {"sequence": 7})
     again, header = VectorIndex.load(tmp_path / "x.vector")
-    assert header["sequence"] == 7 and len(again) == 998 and again.is_exact is not approximate
+    assert header["sequence"] == 7
+    assert len(again) == 998
+    assert again.is_exact is not approximate
     for query in vectors[:5]:
-        for a, b in zip(index.search(query, 10), again.search(query, 10), strict=True):
-            assert a.tolist() == b.tolist()
+        (rows, scores), (same_rows, same_scores) = index.search(query, 10), again.search(query, 10)
+        assert (rows.tolist(), scores.tolist()) == (same_rows.tolist(), same_scores.tolist())
     again.add(np.array([2_000], dtype=np.int64), vectors[3:4])
     assert again.search(vectors[3], 1)[0].tolist() == [2_000]
     assert [file.name for file in tmp_path.iterdir()] == ["x.vector"]
@@ -88,7 +93,8 @@ def test_half_written_files_of_dead_processes_are_removed(tmp_path: Path) -> Non
         file.write_bytes(b"x")
     os.utime(old, (1, 1))
     VectorIndex(DIMENSION).save(tmp_path / "x.vector", {})
-    assert not old.exists() and fresh.exists()
+    assert not old.exists()
+    assert fresh.exists()
 
 
 def test_the_index_of_a_wider_embedder_has_its_dimension(store: FAISSLocalStore) -> None:

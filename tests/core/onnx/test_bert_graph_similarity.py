@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
+from core.rerank import tiny_onnx_reranker as tiny
 
 from aurora_dev.core.onnx.bert_graph import bert_graph
-from tests.core.rerank import tiny_onnx_reranker as tiny
 
 IDS = np.array([[2, 10, 11, 3, 12, 13, 14, 3]], dtype=np.int64)
 TYPES = np.array([[0, 0, 0, 0, 1, 1, 1, 1]], dtype=np.int64)

@@ -17,7 +17,7 @@ def write(target: Path) -> None:
     (target / "onnx" / "model_int8.onnx").write_bytes(b"weights")
 
 
-def refuse(target: Path) -> None:
+def refuse(_target: Path) -> None:
     raise AssertionError("it was made already")
 
 

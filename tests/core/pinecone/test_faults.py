@@ -62,7 +62,8 @@ def test_a_refusal_is_raised_at_once_as_our_error(
         with pytest.raises(ours) as caught:
             call()
         assert type(caught.value) is ours
-        assert "aurora" in str(caught.value) and str(status) in str(caught.value)
+        assert "aurora" in str(caught.value)
+        assert str(status) in str(caught.value)
         assert len([seen for seen in pinecone_server.asked(operation) if seen.status == status]) <= 2
     pinecone_server.heal()
     assert ids(store.fetch("n", ["a", "b"])) == ["a"]
@@ -129,8 +130,10 @@ def test_a_partial_write_names_what_was_stored(pinecone_server: PineconeServer, 
     with pytest.raises(PartialWriteError) as caught:
         store.write("n", [record(name, f"text {name}", {}, unit(1)) for name in names], ["gone"])
     error = caught.value
-    assert list(error.stored) == names[:20] and list(error.failed) == names[20:]
-    assert "20 of 40" in str(error) and isinstance(error.__cause__, InvalidRequestError)
+    assert list(error.stored) == names[:20]
+    assert list(error.failed) == names[20:]
+    assert "20 of 40" in str(error)
+    assert isinstance(error.__cause__, InvalidRequestError)
     assert set(pinecone_server.index("aurora-sparse").ids("n")) == {*names[:20], "gone"}  # nothing was deleted
     assert store.stats("n").sequence > before
     store.write("n", [record(name, f"text {name}", {}, unit(1)) for name in names], ["gone"])
@@ -144,7 +147,8 @@ def test_other_batches_are_stored_while_one_fails(pinecone_server: PineconeServe
     pinecone_server.fail("status", "upsert", status=409, skip=3, times=1)
     with pytest.raises(PartialWriteError) as caught:
         store.write("n", [record(name, "text", {}, unit(1)) for name in names])
-    assert len(caught.value.failed) == 5 and len(caught.value.stored) == 25
+    assert len(caught.value.failed) == 5
+    assert len(caught.value.stored) == 25
     assert set(pinecone_server.index("aurora-sparse").ids("n")) == set(caught.value.stored)
 
 
@@ -171,7 +175,8 @@ def test_the_last_of_several_writers_wins(pinecone_server: PineconeServer, store
     assert fault.struck > 2
     pinecone_server.heal()
     found = store.fetch("n", ["a"], vectors=True)["a"]
-    assert found.content == "text 3" and found.vector is not None
+    assert found.content == "text 3"
+    assert found.vector is not None
 
 
 def test_many_threads_write_and_search_at_once(pinecone_server: PineconeServer, store: PineconeStore) -> None:
@@ -184,7 +189,8 @@ def test_many_threads_write_and_search_at_once(pinecone_server: PineconeServer, 
     with ThreadPoolExecutor(8) as pool:
         assert all(found > 0 for found in pool.map(work, range(24)))
     pinecone_server.heal()
-    assert store.count("n") == 25 and len(store.keyword_query("n", "flamingo", 50)) == 24
+    assert store.count("n") == 25
+    assert len(store.keyword_query("n", "flamingo", 50)) == 24
 
 
 def test_closing_does_not_wait_for_repeated_requests(pinecone_server: PineconeServer, store: PineconeStore) -> None:
@@ -207,7 +213,8 @@ def test_closing_does_not_wait_for_repeated_requests(pinecone_server: PineconeSe
     assert [type(error) for error in failed] == [StoreClosedError]
 
 
-def test_calls_that_race_the_closing_get_an_answer_or_our_error(store: PineconeStore, pinecone_store: Opener) -> None:
+@pytest.mark.usefixtures("store")
+def test_calls_that_race_the_closing_get_an_answer_or_our_error(pinecone_store: Opener) -> None:
     for _ in range(5):
         racing = pinecone_store(create=False)
         assert racing.embedder() == EMBEDDER

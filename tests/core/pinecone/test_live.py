@@ -42,7 +42,8 @@ def test_records_come_back_as_they_were(store: PineconeStore) -> None:
     assert found[odd.id] == odd
     assert [r.id for r in store.scan("records")] == ["plain", odd.id]
     vector = found["plain"].vector
-    assert vector is not None and vector.shape == (DIMENSION,)
+    assert vector is not None
+    assert vector.shape == (DIMENSION,)
 
 
 def test_searches_find_records_by_meaning_and_by_word(store: PineconeStore) -> None:

@@ -60,7 +60,8 @@ def vectors_of(server: PineconeServer, index: str = "aurora") -> set[str]:
 
 def test_nothing_connects_before_the_first_call(pinecone_server: PineconeServer, pinecone_store: Opener) -> None:
     store = pinecone_store(create=False)
-    assert not store.capabilities.local and not store.capabilities.transactional
+    assert not store.capabilities.local
+    assert not store.capabilities.transactional
     assert pinecone_server.asked() == []
 
 
@@ -184,7 +185,8 @@ def test_without_keyword_search_one_index_holds_everything(
 ) -> None:
     dense_only.write("n", [record("a", "alpha", {"k": 1}, unit(1)), record("b", "beta", {"k": 2})])
     assert list(pinecone_server.known) == ["aurora"]
-    assert not dense_only.capabilities.keyword and dense_only.keyword_query("n", "alpha", 3) == []
+    assert not dense_only.capabilities.keyword
+    assert dense_only.keyword_query("n", "alpha", 3) == []
     assert ids(dense_only.vector_query("n", unit(1), 5)) == ["a"]
     assert [r.id for r in dense_only.missing_vectors("n", 5)] == ["b"]
     stats = dense_only.stats("n")
@@ -198,8 +200,11 @@ def test_without_keyword_search_one_index_holds_everything(
 def test_without_keyword_search_and_an_index_the_store_is_empty(pinecone_store: Opener) -> None:
     store = pinecone_store(keyword=False)
     assert (store.embedder(), store.namespaces(), store.count("n"), list(store.scan("n"))) == (None, [], 0, [])
-    assert store.fetch("n", ["a"]) == {} and store.missing_vectors("n", 1) == [] and store.delete_namespace("n") == 0
-    assert store.stats("n").records == 0 and store.vector_query("n", unit(1), 1) == []
+    assert store.fetch("n", ["a"]) == {}
+    assert store.missing_vectors("n", 1) == []
+    assert store.delete_namespace("n") == 0
+    assert store.stats("n").records == 0
+    assert store.vector_query("n", unit(1), 1) == []
     store.write("n", deletes=["a"])
     with pytest.raises(InvalidRequestError, match="set_embedder"):
         store.write("n", [record("a", "x")])
@@ -268,7 +273,9 @@ def test_a_machine_that_stops_between_two_indexes_leaves_a_record_that_looks_out
     assert (found.content, found.metadata) == ("old", {"file_hash": "1"})
     assert found.vector is None  # that of another text is none
     store.write("n", [record("a", "new", {"file_hash": "2"}, unit(0, 1))])
-    assert np.allclose(store.fetch("n", ["a"], vectors=True)["a"].vector, unit(0, 1))
+    fetched = store.fetch("n", ["a"], vectors=True)["a"].vector
+    assert fetched is not None
+    assert np.allclose(fetched, unit(0, 1))
 
 
 def test_ids_and_terms_are_the_same_on_every_machine(pinecone_server: PineconeServer, pinecone_store: Opener) -> None:
@@ -279,7 +286,8 @@ def test_ids_and_terms_are_the_same_on_every_machine(pinecone_server: PineconeSe
         pinecone_server.forget()
         machine.write("n", [replace(r, vector=unit(1)) for r in LIBRARY])
         sent.append([seen.body for seen in pinecone_server.asked("upsert") if seen.body["namespace"][0] == "n"])
-    assert sent[0] == sent[1] and len(sent[0]) == 2
+    assert sent[0] == sent[1]
+    assert len(sent[0]) == 2
 
 
 # --- freshness --------------------------------------------------------------------------------------------------------
@@ -293,7 +301,8 @@ def test_refresh_returns_when_searches_see_the_writes(pinecone_server: PineconeS
     assert ids(store.vector_query("n", unit(1), 1)) == ids(store.keyword_query("n", "alpha", 1)) == ["a"]
     store.write("n", deletes=["a"])
     store.refresh("n")
-    assert store.fetch("n", ["a"]) == {} and store.vector_query("n", unit(1), 1) == []
+    assert store.fetch("n", ["a"]) == {}
+    assert store.vector_query("n", unit(1), 1) == []
 
 
 def test_lists_and_counts_wait_for_own_writes(pinecone_server: PineconeServer, store: PineconeStore) -> None:
@@ -383,8 +392,9 @@ def test_requests_keep_to_the_limits_of_size(pinecone_server: PineconeServer, st
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("environment")
 def test_settings_choose_the_index_and_a_closed_store_raises(
-    environment: None, pinecone_server: PineconeServer, monkeypatch: pytest.MonkeyPatch
+    pinecone_server: PineconeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AURORA_PINECONE_INDEX", "team")
     store = factory.create_backend("pinecone")
@@ -449,9 +459,8 @@ def test_a_project_on_pinecone_needs_a_namespace_of_its_own(tmp_path: Path) -> N
         open_store(Settings(backend="pinecone", pinecone_api_key="k"), tmp_path)
 
 
-def test_the_key_appears_in_no_log_text_or_error(
-    pinecone_server: PineconeServer, pinecone_store: Opener, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.usefixtures("pinecone_server")
+def test_the_key_appears_in_no_log_text_or_error(pinecone_store: Opener, caplog: pytest.LogCaptureFixture) -> None:
     key = "pcsk_THIS-IS-SECRET"
     store = pinecone_store(api_key=key)
     with caplog.at_level(logging.DEBUG), pytest.raises(Exception, match="401") as caught:
@@ -464,13 +473,18 @@ def test_the_key_appears_in_no_log_text_or_error(
 
 
 @pytest.fixture
-def environment(pinecone_server: PineconeServer, few_certificates: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def environment(
+    pinecone_server: PineconeServer,
+    few_certificates: None,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("PINECONE_API_KEY", pinecone_server.api_key)
     monkeypatch.setenv("PINECONE_CONTROLLER_HOST", pinecone_server.url)
     monkeypatch.setenv("AURORA_PINECONE_CREATE", "true")
 
 
-async def test_a_program_changes_only_the_name_of_the_backend(environment: None, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("environment")
+async def test_a_program_changes_only_the_name_of_the_backend(tmp_path: Path) -> None:
     documents = [Document(r.content, r.metadata, r.id) for r in LIBRARY]
     found = {}
     for backend in ("faiss", "pinecone"):
@@ -484,7 +498,8 @@ async def test_a_program_changes_only_the_name_of_the_backend(environment: None,
     assert found["pinecone"][1:] == ("rrf_hybrid", None)
 
 
-async def test_upsert_waits_if_asked_to(environment: None, pinecone_server: PineconeServer) -> None:
+@pytest.mark.usefixtures("environment")
+async def test_upsert_waits_if_asked_to(pinecone_server: PineconeServer) -> None:
     async with VectorStore(backend="pinecone", embedder=HashingEmbedder(DIMENSION), reranker="none") as store:
         await store.upsert([Document("first words")])
         pinecone_server.delay_visibility(reads=2)
@@ -492,16 +507,19 @@ async def test_upsert_waits_if_asked_to(environment: None, pinecone_server: Pine
         assert [result.content for result in await store.search("zebra", top_k=1)] == ["zebra crossing"]
 
 
-async def test_degraded_says_that_keyword_search_is_off(environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("environment")
+async def test_degraded_says_that_keyword_search_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AURORA_PINECONE_KEYWORD", "false")
     async with VectorStore(backend="pinecone", embedder=HashingEmbedder(DIMENSION), reranker="none") as store:
         await store.upsert([Document("alpha beta")], wait=True)
         results = await store.search("alpha", top_k=1)
         assert (len(results), results.search_method) == (1, "vector")
-        assert results.degraded and "keyword" in results.degraded
+        assert results.degraded
+        assert "keyword" in results.degraded
 
 
-async def test_degraded_says_that_keyword_search_failed(environment: None, pinecone_server: PineconeServer) -> None:
+@pytest.mark.usefixtures("environment")
+async def test_degraded_says_that_keyword_search_failed(pinecone_server: PineconeServer) -> None:
     async with VectorStore(backend="pinecone", embedder=HashingEmbedder(DIMENSION), reranker="none") as store:
         await store.upsert([Document("alpha beta")], wait=True)
         assert (await store.search("alpha", top_k=1)).search_method == "rrf_hybrid"
@@ -511,8 +529,9 @@ async def test_degraded_says_that_keyword_search_failed(environment: None, pinec
         assert results.notices[0].code == "keyword_unavailable"
 
 
+@pytest.mark.usefixtures("environment", "pinecone_server")
 async def test_two_machines_index_one_project_and_the_second_finds_nothing_to_do(
-    environment: None, tmp_path: Path, pinecone_server: PineconeServer
+    tmp_path: Path,
 ) -> None:
     reports = []
     for machine in ("one", "two"):
@@ -536,4 +555,6 @@ def test_a_vector_of_zeros_is_near_to_nothing(store: PineconeStore) -> None:
     assert store.missing_vectors("n", 5) == []
     assert ids(store.vector_query("n", unit(1), 5)) == ["b"]
     vector = store.fetch("n", ["a"], vectors=True)["a"].vector
-    assert vector is not None and vector.shape == (DIMENSION,) and not vector.any()
+    assert vector is not None
+    assert vector.shape == (DIMENSION,)
+    assert not vector.any()

@@ -66,7 +66,9 @@ def test_every_id_is_encoded_for_pinecone_and_decoded(identifier: str) -> None:
 def test_ids_that_are_too_long_when_escaped_become_digests_and_are_kept_in_the_record() -> None:
     long = "ä" * 256
     encoded = names.encode_id(long)
-    assert names.is_digest(encoded) and len(encoded) <= 512 and names.decode_id(encoded) is None
+    assert names.is_digest(encoded)
+    assert len(encoded) <= 512
+    assert names.decode_id(encoded) is None
     assert decode_record(encoded, as_pinecone_keeps_it(encode_metadata(Record(long, "x", {})))).id == long
 
 
@@ -78,7 +80,8 @@ def test_ids_made_by_aurora_are_not_escaped() -> None:
 @given(texts.filter(lambda text: 0 < len(text.encode()) <= 100))
 def test_every_namespace_is_decoded_and_never_taken_for_one_of_vectors(namespace: str) -> None:
     encoded = names.encode_namespace(namespace)
-    assert encoded.isascii() and "\x00" not in encoded
+    assert encoded.isascii()
+    assert "\x00" not in encoded
     assert names.decode_namespace(encoded) == namespace
     vectors = names.vectors_namespace(encoded, "0123456789")
     assert names.decode_namespace(vectors) is None
@@ -118,7 +121,8 @@ def test_a_record_is_decoded_with_the_types_of_its_values(content: str, given_me
 def test_metadata_cannot_imitate_auroras_own_keys() -> None:
     record = Record("a", "x", {"aurora_content": "other", "aurora_vector": "mine", "$gt": 1})
     encoded = encode_metadata(record)
-    assert encoded["aurora_content"] == "x" and "aurora_vector" not in encoded
+    assert encoded["aurora_content"] == "x"
+    assert "aurora_vector" not in encoded
     assert decode_record("a", encoded) == record
 
 
@@ -176,7 +180,8 @@ def _holds(operator: str, found: Any, operand: Any) -> bool:
         wanted = operand if isinstance(operand, list) else [operand]
         assert operator not in ("$in", "$nin") or 0 < len(wanted) <= 10_000
         if operator in ("$in", "$nin"):
-            assert len({type(value) for value in wanted} - {int, float}) <= 1 and bool not in map(type, wanted)
+            assert len({type(value) for value in wanted} - {int, float}) <= 1
+            assert bool not in map(type, wanted)
         same = any(e == w and isinstance(e, bool) == isinstance(w, bool) for e in elements for w in wanted)
         return same == (operator in ("$eq", "$in"))
     number = isinstance(found, int | float) and not isinstance(found, bool)
@@ -333,5 +338,5 @@ def test_frequencies_fit_into_one_record_and_can_be_read_back() -> None:
     assert all(figures.counts[index] == count for index, count in back.counts.items())
     assert max(back.counts.values()) == 997
     for damaged in ("", "{}", text[:-9] + '"}', '{"count": 5, "data": "AAAA"}'):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError):  # noqa: PT011 - of JSON, Base64 or the format
             Frequencies.from_text(damaged)

@@ -97,7 +97,7 @@ def test_each_kind_of_failure_becomes_its_own_error(error: Exception, ours: type
 
 
 def test_a_new_exception_of_the_client_is_mapped_as_its_base() -> None:
-    class Stranger(clients.ServiceError):
+    class Stranger(clients.ServiceError):  # type: ignore[misc]
         pass
 
     assert isinstance(pinecone_errors.translated(Stranger(), KEY, "x"), BackendUnavailableError)
@@ -120,7 +120,8 @@ def test_a_missing_namespace_is_told_from_a_missing_index(said: str, is_about_a_
 
 def test_the_key_is_removed_from_the_services_message() -> None:
     error = pinecone_errors.translated(clients.UnauthorizedError(f"no such key: {KEY}"), KEY, "x")
-    assert KEY not in str(error) and "[hidden]" in str(error)
+    assert KEY not in str(error)
+    assert "[hidden]" in str(error)
 
 
 # --- batches ----------------------------------------------------------------------------------------------------------
@@ -222,7 +223,8 @@ def test_a_refusal_is_sent_once(error: Exception) -> None:
     with pytest.raises((StoreError, InvalidRequestError)) as caught:
         clock.retries().run(failing(1, error), KEY, "x")
     assert clock.waits == []
-    assert caught.value.__cause__ is None and caught.value.__suppress_context__  # the client's error repeats headers
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
 
 
 def test_closing_ends_the_waiting() -> None:

@@ -73,7 +73,7 @@ class RerankServer:
             def do_POST(self) -> None:
                 owner._handle(self)
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, _format: str, *args: Any) -> None:
                 """Keep quiet."""
 
         class Server(ThreadingHTTPServer):

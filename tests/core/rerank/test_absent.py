@@ -64,7 +64,7 @@ async def test_nothing_to_rerank_needs_no_package() -> None:
 
 
 def test_a_package_that_is_too_old_is_not_available(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_installed", lambda package: True)
+    monkeypatch.setattr(module, "_installed", lambda _package: True)
     monkeypatch.setattr(module, "_too_old", lambda: "3.4.1")
     reranker = CrossEncoderReranker()
     assert reranker.is_available is False

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from core.rerank import tiny_onnx_reranker as tiny
 
 from aurora_dev.core.contracts import Reranker
 from aurora_dev.core.rerank import bundled as module
@@ -25,7 +26,6 @@ from aurora_dev.core.types import Document, SearchResult, SearchResults
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import InvalidRequestError, MissingDependencyError, ModelLoadError
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
-from tests.core.rerank import tiny_onnx_reranker as tiny
 
 BY_SHARE_OF_GOOD = ["good good good", "good bad", "good a b c d e f g h"]
 DOCUMENTS = ["a b c", *reversed(BY_SHARE_OF_GOOD), "bad"]
@@ -102,7 +102,7 @@ def test_int8_scores_correlate_with_float32(models: Path) -> None:
 
 
 def test_it_reads_the_heading_of_a_result_as_training_did(counting: ONNXReranker) -> None:
-    document = {"content": "a b", "metadata": {"path": "src/x/good.py", "symbol": "bad"}}
+    document: dict[str, Any] = {"content": "a b", "metadata": {"path": "src/x/good.py", "symbol": "bad"}}
     read = counting._texts([document])
     assert read == [reranker_text("a b", document["metadata"])] == ["src/x/good.py > bad\na b"]
     assert counting._texts(["a b"]) == ["a b"]
@@ -123,7 +123,8 @@ def test_the_bundled_model_reads_names_in_camel_case_as_words() -> None:
     assert tokens("createAppContext") == ["create", "app", "context"]
     assert tokens("XMLHttpRequest") == tokens("xml http request")
     assert tokens("URLs of APIs") == tokens("urls of apis")
-    assert tokenizer.truncation is None and tokenizer.padding is None
+    assert tokenizer.truncation is None
+    assert tokenizer.padding is None
     assert tokens("use_state USE State2") == ["use", "_", "state", "use", "state", "##2"]
 
 
@@ -132,7 +133,8 @@ def test_the_heading_stays_and_the_window_is_taken_below_it(models: Path) -> Non
     heading = reranker_heading({"path": "a/b.py", "symbol": "C.d"})
     text = f"{heading}\n" + "w1 " * 50 + "needle here " + "w2 " * 50
     passage = reranker._window_of("needle", text)
-    assert passage.startswith(f"{heading}\n") and "needle" in passage
+    assert passage.startswith(f"{heading}\n")
+    assert "needle" in passage
     assert len(passage) <= len(heading) + 1 + 20
     assert len(reranker._window_of("needle", "x" * 5_000)) <= 20  # minified code has no heading
 
@@ -148,7 +150,8 @@ async def test_a_search_gives_it_headings(models: Path, tmp_path: Path) -> None:
     async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=Recording(models / "counting")) as store:
         await store.upsert([Document("def handler(): good", {"path": "app/views.py", "symbol": "handler"})])
         results = await store.search("handler")
-    assert results.search_method.endswith("+rerank") and results.degraded is None
+    assert results.search_method.endswith("+rerank")
+    assert results.degraded is None
     assert seen == ["app/views.py > handler\ndef handler(): good"]
 
 
@@ -175,9 +178,9 @@ def test_a_repeated_query_is_answered_from_the_cache(counting: ONNXReranker) -> 
     first = counting.rerank("query", DOCUMENTS)
     model = counting._shared.get()
     counting._shared._model = None  # a call that needs the model would load another one now
-    counting._shared._load = lambda: pytest.fail("the model was asked")  # type: ignore[assignment]
+    counting._shared._load = lambda: pytest.fail("the model was asked")
     counting._shared._model = model
-    object.__setattr__(model, "predict", lambda pairs: pytest.fail("the model was asked"))
+    object.__setattr__(model, "predict", lambda _pairs: pytest.fail("the model was asked"))
     assert counting.rerank("query", DOCUMENTS) == first
 
 
@@ -290,7 +293,8 @@ async def test_a_damaged_model_never_breaks_a_search(
         for _ in range(2):
             results = await store.search("good")
             assert [result.id for result in results] == [result.id for result in plain]
-            assert results.degraded is not None and str(folder) in results.degraded
+            assert results.degraded is not None
+            assert str(folder) in results.degraded
     assert reranker.is_available is False
     assert "export_reranker.py" in (reranker.unavailable_reason or "")
     with pytest.raises(ModelLoadError, match="cannot be used"):
@@ -347,7 +351,8 @@ def test_in_an_environment_without_onnx_runtime_a_search_gives_stage_1(
         "    print(len(results), results.degraded)\n"
         "asyncio.run(main())\n",
     )
-    assert printed.startswith("2 ") and "onnxruntime" in printed
+    assert printed.startswith("2 ")
+    assert "onnxruntime" in printed
 
 
 def test_is_available_imports_and_reads_nothing(models: Path) -> None:

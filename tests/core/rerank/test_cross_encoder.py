@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from core.rerank import tiny_cross_encoder as tiny
 
 pytest.importorskip("sentence_transformers")
 
@@ -24,7 +25,6 @@ from aurora_dev.core.rerank.window import Window
 from aurora_dev.core.reranker import CrossEncoderReranker
 from aurora_dev.core.types import SearchResult, SearchResults
 from aurora_dev.errors import ModelLoadError, RerankError
-from tests.core.rerank import tiny_cross_encoder as tiny
 
 DOCUMENTS = ["a b c", "good good good", "good bad", "good a b c d e f g h", "bad"]
 BY_SHARE_OF_GOOD = ["good good good", "good bad", "good a b c d e f g h"]
@@ -157,7 +157,7 @@ def test_the_input_order_changes_no_score(models: Path) -> None:
 def test_batches_hold_texts_of_like_length_whatever_the_input_order(models: Path) -> None:
     reranker = CrossEncoderReranker(str(models / "logits"), cache_size=0, batch_size=4)
     seen: list[list[Any]] = []
-    intercept(reranker, lambda predict: lambda pairs: (seen.append(pairs), predict(pairs))[1])
+    intercept(reranker, lambda predict: lambda pairs: (seen.append(pairs), predict(pairs))[1])  # type: ignore[func-returns-value]
     texts = [f"w{number} " * (1 + number % 7) for number in range(20)]
     reranker.rerank("a", texts)
     reranker.rerank("a", texts[::-1])
@@ -199,7 +199,7 @@ def test_a_pair_longer_than_the_model_is_cut_and_scored(models: Path) -> None:
 
 def test_a_repeated_query_costs_no_forward_pass(counting: CrossEncoderReranker) -> None:
     passes: list[int] = []
-    intercept(counting, lambda predict: lambda pairs: (passes.append(len(pairs)), predict(pairs))[1])
+    intercept(counting, lambda predict: lambda pairs: (passes.append(len(pairs)), predict(pairs))[1])  # type: ignore[func-returns-value]
     first = counting.rerank("query", DOCUMENTS)
     assert sum(passes) == len(DOCUMENTS)
     assert counting.rerank("query", DOCUMENTS) == first
@@ -216,7 +216,7 @@ def test_a_repeated_query_costs_no_forward_pass(counting: CrossEncoderReranker) 
 def test_without_a_cache_equal_documents_are_still_scored_once(models: Path) -> None:
     reranker = CrossEncoderReranker(str(models / "counting"), cache_size=0)
     passes: list[int] = []
-    intercept(reranker, lambda predict: lambda pairs: (passes.append(len(pairs)), predict(pairs))[1])
+    intercept(reranker, lambda predict: lambda pairs: (passes.append(len(pairs)), predict(pairs))[1])  # type: ignore[func-returns-value]
     reranker.rerank("query", ["a", "a", "a"])
     reranker.rerank("query", ["a"])
     assert passes == [1, 1]
@@ -265,7 +265,8 @@ async def test_a_folder_that_does_not_exist_fails_with_advice_and_is_unavailable
     assert CrossEncoderReranker(str(tmp_path / "nowhere")).is_available is False
 
 
-def test_a_load_that_failed_is_tried_again_by_a_direct_call(models: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("models")
+def test_a_load_that_failed_is_tried_again_by_a_direct_call(tmp_path: Path) -> None:
     reranker = CrossEncoderReranker(str(tmp_path / "late"))
     with pytest.raises(ModelLoadError):
         reranker.warmup()
@@ -275,7 +276,8 @@ def test_a_load_that_failed_is_tried_again_by_a_direct_call(models: Path, tmp_pa
     assert reranker.unavailable_reason is None
 
 
-def test_damaged_weights_are_a_load_error(models: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("models")
+def test_damaged_weights_are_a_load_error(tmp_path: Path) -> None:
     model = tiny.build(tmp_path / "damaged")
     weights = model / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:200])
@@ -295,7 +297,8 @@ def test_an_encoder_without_a_trained_head_is_refused(tmp_path: Path) -> None:
         CrossEncoderReranker(str(model)).warmup()
 
 
-def test_a_hub_model_in_the_home_folder_loads_without_a_network(models: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("models")
+def test_a_hub_model_in_the_home_folder_loads_without_a_network(tmp_path: Path) -> None:
     # The layout of the Hub's cache: a snapshot for each commit, and which commit a branch means.
     commit = "0123456789abcdef0123456789abcdef01234567"
     repository = tmp_path / "models--someone--tiny-reranker"
@@ -360,7 +363,7 @@ def test_an_out_of_memory_error_is_retried_once_with_half_the_batch(models: Path
 def test_out_of_memory_twice_is_a_rerank_error(counting: CrossEncoderReranker, error: Exception) -> None:
     sizes: list[int] = []
 
-    def never(predict: Any) -> Any:
+    def never(_predict: Any) -> Any:
         def limited(pairs: list[Any]) -> Any:
             sizes.append(len(pairs))
             raise error
@@ -387,7 +390,7 @@ def test_figures_that_are_no_scores_are_a_rerank_error_and_are_not_cached(
     counting: CrossEncoderReranker, figures: Any, says: str
 ) -> None:
     healthy = counting._shared.get()
-    intercept(counting, lambda predict: lambda pairs: figures)
+    intercept(counting, lambda _predict: lambda _pairs: figures)
     with pytest.raises(ValueError, match=f"^Reranking failed for model .*{says}"):
         counting.rerank("query", DOCUMENTS)
     counting._shared._model = healthy
@@ -469,14 +472,14 @@ async def test_a_cached_answer_does_not_queue_behind_the_model(models: Path) -> 
     reranker = CrossEncoderReranker(str(models / "logits"))
     expected = await reranker.rerank_async("a", DOCUMENTS)
     release = threading.Event()
-    blocker = asyncio.create_task(reranker._shared.run_async(lambda abandoned: release.wait(10)))
+    blocker = asyncio.create_task(reranker._shared.run_async(lambda _abandoned: release.wait(10)))
     assert await asyncio.wait_for(reranker.rerank_async("a", DOCUMENTS), 5) == expected
     release.set()
     await blocker
 
 
 def test_models_of_several_makers_work_through_the_same_class() -> None:
-    model = CrossEncoderModel("m", lambda pairs: [[2.0], [0.5]], "1", True, lambda: None)
+    model = CrossEncoderModel("m", lambda _pairs: [[2.0], [0.5]], "1", True, lambda: None)
     raw = model.raw_scores([("q", "a"), ("q", "b")], 8, threading.Event())
     assert raw == [2.0, 0.5]
     assert model.relevance(np.asarray(raw)).tolist() == [1.0, 0.5]

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from core.rerank import rerank_servers as servers
 from pydantic import SecretStr
 
 from aurora_dev.core.contracts import Reranker
@@ -20,7 +21,6 @@ from aurora_dev.core.http_reranker import HTTPReranker
 from aurora_dev.core.rerank.formats import FORMATS, choose_format, default_model, endpoint_of, relevance, split
 from aurora_dev.core.types import SearchResult, SearchResults
 from aurora_dev.errors import InvalidRequestError, RerankError
-from tests.core.rerank import rerank_servers as servers
 
 KEY = "sk-very-secret-key-0123456789"
 QUERY = "verify signed tokens"
@@ -49,7 +49,7 @@ def make() -> Iterator[Make]:
     made: list[HTTPReranker] = []
 
     def build(url: str, **options: Any) -> HTTPReranker:
-        async def no_wait(seconds: float) -> None:
+        async def no_wait(_seconds: float) -> None:
             await asyncio.sleep(0)
 
         made.append(HTTPReranker(url, **{"wait": no_wait, "timeout": 5.0, **options}))
@@ -140,7 +140,7 @@ def test_formats_are_found_under_common_spellings(written: str, name: str) -> No
 
 async def test_scores_set_to_logit_go_through_a_sigmoid(make: Make, serve: Serve) -> None:
     logits = [-800.0, 0.0, 2.0, 800.0]
-    server = serve(lambda asked: servers.as_json({"results": servers_entries(logits)}))
+    server = serve(lambda _asked: servers.as_json({"results": servers_entries(logits)}))
     scores = await make(server.url, scores="logit").score(QUERY, TEXTS)
     np.testing.assert_allclose(scores, [0.0, 0.5, 1 / (1 + math.exp(-2.0)), 1.0], atol=1e-6)
 
@@ -160,13 +160,13 @@ async def test_services_with_two_kinds_of_score_are_asked_for_the_set_one(make: 
 
 @pytest.mark.parametrize("score", [7.74, -0.2, 1.01])
 async def test_a_score_outside_the_range_is_an_error_and_not_guessed_at(make: Make, serve: Serve, score: float) -> None:
-    server = serve(lambda asked: servers.as_json({"results": servers_entries([0.5, 0.5, 0.5, score])}))
+    server = serve(lambda _asked: servers.as_json({"results": servers_entries([0.5, 0.5, 0.5, score])}))
     with pytest.raises(RerankError, match=rf'invalid response: the score {score}.*scores="logit"'):
         await make(server.url).score(QUERY, TEXTS)
 
 
 async def test_rounding_slightly_above_one_is_accepted(make: Make, serve: Serve) -> None:
-    server = serve(lambda asked: servers.as_json({"results": servers_entries([1.0005, -0.0005, 1, 0])}))
+    server = serve(lambda _asked: servers.as_json({"results": servers_entries([1.0005, -0.0005, 1, 0])}))
     assert (await make(server.url).score(QUERY, TEXTS)).tolist() == [1.0, 0.0, 1.0, 0.0]
 
 
@@ -299,7 +299,7 @@ async def test_strings_and_mappings_can_be_reranked_too(make: Make, serve: Serve
 
 @pytest.mark.parametrize("given", [TEXTS, [{"content": text, "score": 0.5} for text in TEXTS], results()])
 async def test_unscored_results_follow_in_their_earlier_order(make: Make, serve: Serve, given: list[Any]) -> None:
-    server = serve(lambda asked: servers.as_json({"rankings": [{"index": 2, "score": 0.4}]}))
+    server = serve(lambda _asked: servers.as_json({"rankings": [{"index": 2, "score": 0.4}]}))
     best = await make(server.url).rerank_async(QUERY, given)
     texts = [each.content if isinstance(each, SearchResult) else each["content"] for each in best]
     scores = [each.score if isinstance(each, SearchResult) else each["score"] for each in best]
@@ -312,7 +312,7 @@ async def test_unscored_results_follow_in_their_earlier_order(make: Make, serve:
 
 
 async def test_scores_never_rise_down_the_list_whatever_the_earlier_ones_were(make: Make, serve: Serve) -> None:
-    server = serve(lambda asked: servers.as_json({"rankings": [{"index": 3, "score": 0.4}]}))
+    server = serve(lambda _asked: servers.as_json({"rankings": [{"index": 3, "score": 0.4}]}))
     given = [{"content": text, "score": score} for text, score in zip(TEXTS, (0.1, 0.3, 0.2, 0.9), strict=True)]
     best = await make(server.url).rerank_async(QUERY, given)
     assert [each["score"] for each in best] == pytest.approx([0.4, 0.1, 0.1, 0.1])
@@ -321,7 +321,7 @@ async def test_scores_never_rise_down_the_list_whatever_the_earlier_ones_were(ma
 async def test_a_minimum_score_drops_lower_and_unscored_results(make: Make, serve: Serve) -> None:
     best = await make(serve().url, min_score=0.5).rerank_async(QUERY, [*results(), results()[0]])
     assert [result.id for result in best] == ["id2", "id1"]
-    server = serve(lambda asked: servers.as_json({"rankings": [{"index": 2, "score": 0.4}]}))
+    server = serve(lambda _asked: servers.as_json({"rankings": [{"index": 2, "score": 0.4}]}))
     assert await make(server.url, min_score=0.5).rerank_async(QUERY, TEXTS) == []
 
 
@@ -345,7 +345,7 @@ async def test_top_k_of_the_call_wins_over_that_of_the_reranker(make: Make, serv
 
 
 async def test_ties_keep_the_earlier_order(make: Make, serve: Serve) -> None:
-    server = serve(lambda asked: servers.as_json({"rankings": [{"index": n, "score": 0.5} for n in (3, 1, 0, 2)]}))
+    server = serve(lambda _asked: servers.as_json({"rankings": [{"index": n, "score": 0.5} for n in (3, 1, 0, 2)]}))
     assert [each.id for each in await make(server.url).rerank_async(QUERY, results())] == ["id0", "id1", "id2", "id3"]
 
 
@@ -409,7 +409,7 @@ async def test_a_key_appears_in_no_error_log_or_repr(
     make: Make, serve: Serve, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    server = serve(lambda asked: servers.as_json({"message": f"key {KEY} is wrong, Bearer {KEY}"}, status))
+    server = serve(lambda _asked: servers.as_json({"message": f"key {KEY} is wrong, Bearer {KEY}"}, status))
     reranker = make(server.url, api_key=SecretStr(KEY), failure_threshold=1)
     with pytest.raises(RerankError) as caught:
         await reranker.score(QUERY, TEXTS)

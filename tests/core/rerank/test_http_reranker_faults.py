@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from core.rerank import rerank_servers as servers
 
 from aurora_dev.core.http_reranker import HTTPReranker
 from aurora_dev.core.services.retry import RETRIED_STATUS
@@ -27,7 +28,6 @@ from aurora_dev.core.types import Document, SearchOptions, SearchResults
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import RerankError
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
-from tests.core.rerank import rerank_servers as servers
 
 KEY = "sk-very-secret-key-0123456789"
 QUERY = "verify signed tokens"
@@ -182,8 +182,8 @@ async def test_a_search_keeps_its_first_stage_within_its_time(
     assert [notice.code for notice in found.notices] == ["rerank_failed"]
     assert server.asked, "the service was not asked at all"
     assert KEY not in found.degraded
+    server.answers = [act] * 8
     with pytest.raises(RerankError, match=says) as caught:
-        server.answers = [act] * 8
         await reranker.score(QUERY, CONTENTS)
     assert str(caught.value).startswith("Reranking failed for model ")
     assert isinstance(caught.value, ValueError)
@@ -298,7 +298,7 @@ async def test_after_repeated_failures_searches_send_nothing(
     store: VectorStore, make: Make, server: Any, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("WARNING", "aurora_dev")
-    server.service = lambda asked: servers.as_json({"error": "out of memory"}, 500)
+    server.service = lambda _asked: servers.as_json({"error": "out of memory"}, 500)
     reranker = make(server.url, failure_threshold=3, cooldown=30, max_retries=0)
     store.reranker = reranker
     for _ in range(3):
@@ -329,7 +329,7 @@ async def test_after_repeated_failures_searches_send_nothing(
     server.service = servers.plain
     assert (await store.search(QUERY)).degraded is None
     assert reranker.is_available
-    server.service = lambda asked: servers.as_json({}, 500)
+    server.service = lambda _asked: servers.as_json({}, 500)
     await store.search(QUERY)
     assert reranker.is_available  # counted from the start again
 
@@ -389,7 +389,7 @@ async def test_check_asks_the_service_and_sets_the_circuit(make: Make, server: A
     reranker = make(server.url)
     assert await reranker.check()
     assert len(server.asked) == 1
-    server.service = lambda asked: servers.as_json({"message": "no"}, 401)
+    server.service = lambda _asked: servers.as_json({"message": "no"}, 401)
     assert not await reranker.check()
     assert not reranker.is_available
     assert "refused the API key" in str(reranker.unavailable_reason)
@@ -402,7 +402,7 @@ async def test_check_asks_the_service_and_sets_the_circuit(make: Make, server: A
 async def test_a_failed_trial_opens_the_circuit_again_however_few_failures_there_were(
     make: Make, server: Any, clock: Clock
 ) -> None:
-    server.service = lambda asked: servers.as_json({}, 500)
+    server.service = lambda _asked: servers.as_json({}, 500)
     reranker = make(server.url, failure_threshold=3, cooldown=30)
     assert not await reranker.check()
     clock.now += 30
@@ -438,7 +438,7 @@ async def test_the_blocking_call_works_inside_a_running_loop(make: Make, server:
 
 
 def test_the_blocking_call_raises_the_errors_of_the_async_call(make: Make, server: Any) -> None:
-    server.service = lambda asked: servers.as_json({}, 500)
+    server.service = lambda _asked: servers.as_json({}, 500)
     reranker = make(server.url, failure_threshold=1)
     with pytest.raises(RerankError, match="HTTP 500"):
         reranker.rerank(QUERY, CONTENTS)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from core.rerank import tiny_cross_encoder as tiny
 
 pytest.importorskip("sentence_transformers")
 
@@ -22,7 +23,6 @@ from aurora_dev.core import reranker as module
 from aurora_dev.core.rerank.shared_model import forget_models
 from aurora_dev.core.reranker import CrossEncoderReranker
 from aurora_dev.errors import MissingDependencyError, ModelLoadError
-from tests.core.rerank import tiny_cross_encoder as tiny
 
 # The exporter warns about the code of transformers, and older sentence-transformers about its own.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -42,7 +42,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def collected(fresh_models: None) -> Iterator[None]:
+def collected(fresh_models: None) -> Iterator[None]:  # noqa: ARG001
     yield
     gc.collect()  # under this module's filter: the exporter leaves temporary folders to the garbage collector
 
@@ -120,7 +120,8 @@ def test_a_file_of_the_model_is_loaded_by_its_name(models: Path, tmp_path: Path)
     assert reranker._shared.get().revision.endswith(f"#{file}")
 
 
-def test_a_missing_model_file_is_a_load_error_and_starts_no_export(models: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("models")
+def test_a_missing_model_file_is_a_load_error_and_starts_no_export(tmp_path: Path) -> None:
     model = tiny.build(tmp_path / "m", activation="identity")
     reranker = CrossEncoderReranker(str(model), backend="onnx", model_file="onnx/nowhere.onnx")
     with pytest.raises(ModelLoadError, match=r"nowhere\.onnx"):

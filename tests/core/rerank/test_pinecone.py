@@ -23,7 +23,10 @@ pytest.importorskip("pinecone", reason="the extra 'pinecone' is not installed")
 
 
 @pytest.fixture
-def reranker(pinecone_server: PineconeServer, few_certificates: None) -> Iterator[PineconeReranker]:
+def reranker(
+    pinecone_server: PineconeServer,
+    few_certificates: None,  # noqa: ARG001
+) -> Iterator[PineconeReranker]:
     made = PineconeReranker(pinecone_server.api_key, control_host=pinecone_server.url)
     yield made
     made.close()
@@ -33,8 +36,11 @@ async def test_every_text_gets_its_score_in_the_order_of_the_texts(reranker: Pin
     assert isinstance(reranker, Reranker)
     texts = ["rate limits in redis", "nothing of the kind", "token limits", "  "]
     scores = await reranker.score("redis rate limits", texts)
-    assert scores.shape == (4,) and scores.dtype == np.float32
-    assert np.isnan(scores[3]) and (scores[:3] >= 0).all() and (scores[:3] <= 1).all()
+    assert scores.shape == (4,)
+    assert scores.dtype == np.float32
+    assert np.isnan(scores[3])
+    assert (scores[:3] >= 0).all()
+    assert (scores[:3] <= 1).all()
     assert scores[0] > scores[2] > scores[1]
     assert (await reranker.score("x", [])).shape == (0,)
 
@@ -47,15 +53,17 @@ async def test_many_texts_go_out_a_hundred_at_a_time(
     assert [len(seen.body["documents"]) for seen in pinecone_server.asked("rerank")] == [100, 100, 30]
 
 
+@pytest.mark.usefixtures("few_certificates")
 async def test_a_refused_key_is_an_error_without_the_key_and_is_not_tried_again(
-    pinecone_server: PineconeServer, few_certificates: None
+    pinecone_server: PineconeServer,
 ) -> None:
     reranker = PineconeReranker("pcsk_SECRET", control_host=pinecone_server.url)
     with pytest.raises(RerankError, match="401") as caught:
         await reranker.score("x", ["y"])
     assert "SECRET" not in f"{caught.value} {reranker!r}"
     assert not reranker.is_available
-    assert reranker.unavailable_reason and "401" in reranker.unavailable_reason
+    assert reranker.unavailable_reason
+    assert "401" in reranker.unavailable_reason
     reranker.close()
 
 
@@ -105,14 +113,16 @@ async def test_a_closed_reranker_opens_again_with_the_next_call(reranker: Pineco
     assert np.isfinite(await reranker.score("x", ["y"])).all()
 
 
+@pytest.mark.usefixtures("few_certificates")
 async def test_a_call_that_waits_while_it_is_closed_gets_our_error_and_counts_as_no_failure(
-    pinecone_server: PineconeServer, few_certificates: None
+    pinecone_server: PineconeServer,
 ) -> None:
     reranker = PineconeReranker(pinecone_server.api_key, control_host=pinecone_server.url)
     reranker._opened().close()  # as another thread does between the opening and the request
     with pytest.raises(RerankError, match="was closed while it waited for Pinecone"):
         await reranker.score("x", ["y"])
-    assert reranker.is_available and reranker.unavailable_reason is None
+    assert reranker.is_available
+    assert reranker.unavailable_reason is None
     reranker.close()
     assert np.isfinite(await reranker.score("x", ["y"])).all()
     reranker.close()
@@ -129,14 +139,16 @@ async def test_a_search_goes_on_without_the_reranker(
         pinecone_server.fail("status", "rerank", status=403)
         results = await store.search("redis", top_k=1)
         assert results[0].content == "redis rate limits"
-        assert results.degraded and "403" in results.degraded
+        assert results.degraded
+        assert "403" in results.degraded
 
 
 def test_the_reranker_is_chosen_by_name_and_never_by_a_projects_file(tmp_path: Path) -> None:
     settings = Settings(pinecone_api_key="key")
     for name, shown in (("pinecone", "bge-reranker-v2-m3"), ("pinecone:pinecone-rerank-v0", "pinecone-rerank-v0")):
         made = factory.create_reranker(name, settings)
-        assert isinstance(made, PineconeReranker) and made.name == f"pinecone/{shown}"
+        assert isinstance(made, PineconeReranker)
+        assert made.name == f"pinecone/{shown}"
     with pytest.raises(ConfigurationError, match="PINECONE_API_KEY"):
         factory.create_reranker("pinecone", Settings())
     (tmp_path / "aurora.toml").write_text('reranker = "pinecone"', "utf-8")

@@ -19,7 +19,7 @@ from aurora_dev.errors import ModelLoadError
 def test_threads_that_need_the_model_at_once_share_one_load() -> None:
     loads: list[int] = []
     gate = threading.Barrier(8)
-    model = SharedModel(lambda: loads.append(1) or object(), "test")
+    model = SharedModel(lambda: loads.append(1) or object(), "test")  # type: ignore[func-returns-value]
 
     def ask(_: int) -> object:
         gate.wait()
@@ -33,13 +33,15 @@ def test_threads_that_need_the_model_at_once_share_one_load() -> None:
 
 def test_prefetch_starts_the_load_that_users_get() -> None:
     loads: list[str] = []
-    model = SharedModel(lambda: loads.append(threading.current_thread().name) or object(), "ahead")
+    model = SharedModel(lambda: loads.append(threading.current_thread().name) or object(), "ahead")  # type: ignore[func-returns-value]
     model.prefetch()
     model.prefetch()
-    first = model.run(lambda gone: model.loaded)  # queues behind the load
-    assert first is not None and model.get() is first
+    first = model.run(lambda _gone: model.loaded)  # queues behind the load
+    assert first is not None
+    assert model.get() is first
     model.prefetch()
-    assert len(loads) == 1 and loads[0].startswith("ahead")
+    assert len(loads) == 1
+    assert loads[0].startswith("ahead")
 
 
 def test_a_failed_prefetch_is_tried_again_by_the_next_user() -> None:
@@ -53,11 +55,12 @@ def test_a_failed_prefetch_is_tried_again_by_the_next_user() -> None:
 
     model = SharedModel(load, "ahead")
     model.prefetch()
-    assert model.run(lambda gone: model.loaded) is None
+    assert model.run(lambda _gone: model.loaded) is None
     assert model.failure == "not yet"
     model.prefetch()  # once is enough: what goes wrong is for the user to meet
-    assert model.run(lambda gone: model.loaded) is None
-    assert model.get() is not None and model.failure is None
+    assert model.run(lambda _gone: model.loaded) is None
+    assert model.get() is not None
+    assert model.failure is None
 
 
 def test_callers_that_waited_for_a_failed_load_get_its_error_and_a_later_call_tries_again() -> None:
@@ -99,21 +102,21 @@ async def test_a_job_whose_caller_left_is_told_or_never_begun() -> None:
 
     first = asyncio.create_task(model.run_async(running))
     await asyncio.to_thread(begun.wait, 10)
-    second = asyncio.create_task(model.run_async(lambda abandoned: ran.set()))
+    second = asyncio.create_task(model.run_async(lambda _abandoned: ran.set()))
     await asyncio.sleep(0)
     for task in (second, first):
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
     assert await asyncio.to_thread(told.wait, 10)
-    assert await model.run_async(lambda abandoned: "next") == "next"
+    assert await model.run_async(lambda _abandoned: "next") == "next"
     assert not ran.is_set()
 
 
 def test_jobs_run_one_at_a_time_in_one_thread() -> None:
     model = SharedModel(lambda: None, "test")
     with ThreadPoolExecutor(4) as pool:
-        threads = set(pool.map(lambda _: model.run(lambda abandoned: threading.get_ident()), range(20)))
+        threads = set(pool.map(lambda _: model.run(lambda _abandoned: threading.get_ident()), range(20)))
     assert len(threads) == 1
     assert threading.get_ident() not in threads
 

@@ -152,7 +152,7 @@ def build_with_a_sigmoid_inside(folder: Path, seed: int = 0) -> Path:
 def _config(labels: int) -> Any:
     from transformers import BertConfig
 
-    return BertConfig(
+    return BertConfig(  # type: ignore[call-arg]
         vocab_size=len(VOCABULARY),
         hidden_size=HIDDEN,
         num_hidden_layers=1,
@@ -196,7 +196,7 @@ def _save_tokenizer(folder: Path) -> None:
     cls, sep = (("[CLS]", VOCABULARY.index("[CLS]")), ("[SEP]", VOCABULARY.index("[SEP]")))
     tokenizer.post_processor = processors.BertProcessing(sep, cls)
 
-    PreTrainedTokenizerFast(
+    PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         pad_token="[PAD]",
         unk_token="[UNK]",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from aurora_dev.core.context_manager import ContextManager
-from aurora_dev.core.contracts import Filter
+from aurora_dev.core.contracts import Filter, Reranker
 from aurora_dev.core.record_kinds import IS_COMMIT
 from aurora_dev.core.search.history import asks_for_history, with_room_for_commits, without_commits_to_read
 from aurora_dev.core.types import Document, Match, Record, SearchResult
@@ -130,7 +130,7 @@ async def test_a_filter_can_ask_for_commits_only(store: VectorStore) -> None:
     assert await store.count(IS_COMMIT) == 150
 
 
-class Reads:
+class Reads(Reranker):
     """A reranker that records what it reads and prefers commits."""
 
     name = "reads"
@@ -140,7 +140,7 @@ class Reads:
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    async def score(self, query: str, texts: Sequence[str]) -> np.ndarray:
+    async def score(self, _query: str, texts: Sequence[str]) -> np.ndarray:
         self.texts = list(texts)
         return np.array([0.9 if "Commit" in text else 0.4 for text in texts], dtype=np.float32)
 

@@ -58,7 +58,7 @@ def test_fusing_a_list_with_itself_keeps_its_order(ranking: list[str]) -> None:
 
 def unit_rows(seed: int, count: int, dimension: int = 8) -> np.ndarray:
     rows = np.random.default_rng(seed).standard_normal((count, dimension)).astype(np.float32)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
 def test_mmr_takes_the_less_relevant_of_two_copies_last() -> None:

@@ -16,10 +16,11 @@ from aurora_dev.core.types import SearchOptions, SearchResult
 from aurora_dev.errors import RerankError
 
 
-class TableReranker:
+class TableReranker(Reranker):
     """Scores texts from a table; a text that is not in it gets no score."""
 
     name = "table"
+    is_available = True
     unavailable_reason: str | None = None
 
     def __init__(self, table: dict[str, float], *, available: bool = True) -> None:
@@ -27,20 +28,20 @@ class TableReranker:
         self.is_available = available
         self.seen: list[str] = []
 
-    async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    async def score(self, _query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         self.seen = list(texts)
         return np.array([self.table.get(text, np.nan) for text in texts], dtype=np.float32)
 
 
 class FailingReranker(TableReranker):
-    async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    async def score(self, _query: str, _texts: Sequence[str]) -> npt.NDArray[np.float32]:
         raise RerankError("Reranking failed for model x: out of memory")
 
 
 class HangingReranker(TableReranker):
     cancelled = False
 
-    async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    async def score(self, _query: str, _texts: Sequence[str]) -> npt.NDArray[np.float32]:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -50,7 +51,7 @@ class HangingReranker(TableReranker):
 
 
 class ShortReranker(TableReranker):
-    async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    async def score(self, _query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         return np.ones(len(texts) - 1, dtype=np.float32)
 
 
@@ -68,7 +69,8 @@ async def run(reranker: TableReranker, read: int = 4, **options: float) -> tuple
 
 async def test_results_come_in_the_order_of_the_rerankers_scores() -> None:
     found, trace = await run(TableReranker({"a": 0.1, "b": 0.9, "c": 0.5, "d": 0.3}))
-    assert [(r.id, pytest.approx(r.score)) for r in found] == [("b", 0.9), ("c", 0.5), ("d", 0.3), ("a", 0.1)]
+    assert [r.id for r in found] == ["b", "c", "d", "a"]
+    assert [r.score for r in found] == pytest.approx([0.9, 0.5, 0.3, 0.1])
     assert found[0].scores == {"rrf": 0.6, "rerank": pytest.approx(0.9)}
     assert trace.stages == ["rrf_hybrid", "rerank"]
     assert trace.degraded is None
@@ -104,7 +106,8 @@ async def test_a_weight_of_zero_keeps_the_order_of_the_earlier_stages() -> None:
 
 async def test_a_weight_blends_the_rerankers_score_with_the_normalised_earlier_one() -> None:
     found, _ = await run(TableReranker({"a": 0.0, "b": 1.0, "c": 0.0, "d": 0.0}), rerank_weight=0.5)
-    assert (found[0].id, found[0].score) == ("b", pytest.approx(0.5 * 1.0 + 0.5 * 0.6 / 0.8))
+    assert found[0].id == "b"
+    assert found[0].score == pytest.approx(0.5 * 1.0 + 0.5 * 0.6 / 0.8)
 
 
 @pytest.mark.parametrize(

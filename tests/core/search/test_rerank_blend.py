@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +34,7 @@ FUSION = RerankFusion(
 WITHIN = RerankFusion(name=NOTHING, question=NOTHING, topic=NOTHING, words=NOTHING, notes=NOTHING, read=3)
 
 
-class Scores:
+class Scores(Reranker):
     """A reranker that gives the same scores to any texts, in order."""
 
     name, is_available, unavailable_reason = "table", True, None
@@ -43,7 +44,7 @@ class Scores:
         self.asked = 0
         self.texts: list[str] = []
 
-    async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    async def score(self, _query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         self.asked += 1
         self.texts = list(texts)
         return np.array(self.scores[: len(texts)], dtype=np.float32)
@@ -57,10 +58,10 @@ CANDIDATES = [candidate("a", 0.8, "Session"), candidate("b", 0.6), candidate("c"
 
 
 async def run(
-    reranker: Scores, query: str, fusion: RerankFusion | None = FUSION, **options: float
+    reranker: Scores, query: str, fusion: RerankFusion | None = FUSION, **options: Any
 ) -> tuple[list[SearchResult], SearchTrace]:
     trace = SearchTrace(stages=["rrf_hybrid"])
-    asked = SearchOptions(**options)  # type: ignore[arg-type]
+    asked = SearchOptions(**options)
     complete = with_defaults(reranker, Reranker)
     return await rerank_candidates(query, CANDIDATES, complete, 3, asked, trace, fusion), trace
 
@@ -111,9 +112,10 @@ async def test_a_settled_search_is_not_reranked() -> None:
 
 
 @pytest.mark.parametrize("options", [{"rerank_weight": 1.0}, {"rerank_min_score": 0.01}])
-async def test_a_given_weight_or_threshold_overrides_the_measured_weights(options: dict[str, float]) -> None:
+async def test_a_given_weight_or_threshold_overrides_the_measured_weights(options: dict[str, Any]) -> None:
     found, _ = await run(Scores(0.1, 0.9, 0.5), "Session", **options)
-    assert [(each.id, pytest.approx(each.score)) for each in found] == [("b", 0.9), ("c", 0.5), ("a", 0.1)]
+    assert [each.id for each in found] == ["b", "c", "a"]
+    assert [each.score for each in found] == pytest.approx([0.9, 0.5, 0.1])
 
 
 async def test_a_preferred_result_rises_and_scores_stay_between_0_and_1() -> None:
@@ -310,7 +312,7 @@ class Counting(BundledReranker):
 
     asked: tuple[str, ...] = ()
 
-    async def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    async def score(self, _query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         self.asked = tuple(texts)
         return np.array([0.9 if "needle" in text else 0.1 for text in texts], dtype=np.float32)
 
@@ -335,12 +337,13 @@ async def test_more_wanted_results_mean_more_candidates_read(tmp_path: Path, top
 
 async def test_a_second_chunk_of_a_file_with_all_the_words_is_read_and_wins(tmp_path: Path) -> None:
     async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=(reranker := Counting())) as store:
-        place = {"path": "f00.py", "start_line": 20, "end_line": 29}
+        place: dict[str, Any] = {"path": "f00.py", "start_line": 20, "end_line": 29}
         await store.upsert([*pools(40), Document("session pool " * 3 + "needle", place, "second")])
         without = await store.search("session pool", top_k=41, rerank=False)
         found = await store.search("session pool", top_k=5)
     assert [result.id for result in without].index("second") > 15
-    assert len(reranker.asked) == 15 and any("needle" in text for text in reranker.asked)
+    assert len(reranker.asked) == 15
+    assert any("needle" in text for text in reranker.asked)
     assert found[0].id == "second"
     assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
 
@@ -350,7 +353,8 @@ async def test_commits_are_not_read_unless_asked_for(tmp_path: Path) -> None:
         commits = [Document("session pool " * 4, {"commit": f"{n}"}, f"c{n}") for n in range(20)]
         await store.upsert([*pools(30), *commits])
         await store.search("session pool", top_k=5)
-        assert len(reranker.asked) == 15 and all("pad" in text or "f00" in text for text in reranker.asked)
+        assert len(reranker.asked) == 15
+        assert all("pad" in text or "f00" in text for text in reranker.asked)
         await store.search("when was the session pool changed", top_k=20)
         assert any("pad" not in text and "f00" not in text for text in reranker.asked)
 

@@ -46,7 +46,8 @@ def test_half_open_lets_one_trial_through_whose_outcome_counts(clock: Clock) -> 
     clock.now += 30
     assert breaker.begin()
     breaker.succeeded()
-    assert breaker.begin() and breaker.begin()
+    assert breaker.begin()
+    assert breaker.begin()
 
 
 def test_a_trial_without_an_outcome_is_given_up_after_the_cooldown(clock: Clock) -> None:

@@ -44,7 +44,7 @@ class Echo:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, _format: str, *args: Any) -> None:
                 """Keep quiet."""
 
         class Server(ThreadingHTTPServer):
@@ -82,7 +82,7 @@ Make = Callable[..., ServiceClient]
 def make(server: Echo) -> Iterator[Make]:
     made: list[ServiceClient] = []
 
-    async def no_wait(seconds: float) -> None:
+    async def no_wait(_seconds: float) -> None:
         await asyncio.sleep(0)
 
     def build(*, retries: int = 3, **options: Any) -> ServiceClient:
@@ -160,7 +160,7 @@ def test_a_call_that_begins_after_the_closing_of_its_session_gets_our_error(make
     client = make()
     busy, release = threading.Event(), threading.Event()
 
-    async def hold_the_loop(post: Post) -> None:
+    async def hold_the_loop(_post: Post) -> None:
         busy.set()
         release.wait(10)  # blocks the loop, so that the next call cannot take its first step
 
@@ -185,7 +185,8 @@ def test_calls_that_race_the_closing_get_an_answer_or_our_error(make: Make) -> N
         def ask(gate: threading.Barrier = gate, client: ServiceClient = client) -> str:
             gate.wait()
             try:
-                return client.run(posting()).decode()
+                answer: bytes = client.run(posting())
+                return answer.decode()
             except ServiceClosedError:
                 return "closed"
 

@@ -30,7 +30,7 @@ def ordinary(terms: dict[str, float]) -> set[str]:
 def found_by(content: str, query: str) -> bool:
     index = KeywordIndex()
     index.add([1, 2], [document_terms(content, {}), document_terms("nothing of the kind", {})])
-    return index.search(query_terms(query), 1)[0].tolist() == [1]
+    return bool(index.search(query_terms(query), 1)[0].tolist() == [1])
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,9 @@ def test_the_shipped_ranks_have_the_checksum_in_tiktokens_source(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr(
-        openai_public, "load_tiktoken_bpe", lambda url, expected_hash: asked.append(expected_hash) or {}
+        openai_public,
+        "load_tiktoken_bpe",
+        lambda _url, expected_hash: asked.append(expected_hash) or {},  # type: ignore[func-returns-value]
     )
     getattr(openai_public, encoding)()
     data = gzip.decompress((module.RANKS_PATH / f"{encoding}.tiktoken.gz").read_bytes())
@@ -92,7 +94,7 @@ def test_damaged_ranks_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         module._load_encoding.__wrapped__("o200k_base")
 
 
-def test_threads_that_count_at_once_load_the_ranks_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_that_count_at_once_load_the_ranks_once() -> None:
     module._load_encoding.cache_clear()
     found: list[int] = []
     threads = [threading.Thread(target=lambda: found.append(TiktokenCounter().count("a b c"))) for _ in range(8)]

@@ -50,7 +50,8 @@ def check_reproduces(text: str, documents: list[Document], limit: int = MAX_CHAR
 
 def span(document: Document) -> tuple[int, int]:
     start, end = document.metadata["start_line"], document.metadata["end_line"]
-    assert isinstance(start, int) and isinstance(end, int)
+    assert isinstance(start, int)
+    assert isinstance(end, int)
     return start, end
 
 

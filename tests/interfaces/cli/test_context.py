@@ -40,7 +40,8 @@ def run(monkeypatch: pytest.MonkeyPatch, indexed: Path) -> Iterator[Run]:
             monkeypatch.delenv(name)
     monkeypatch.chdir(indexed)
     yield lambda *arguments: CliRunner().invoke(app, ["context", *arguments])
-    logger.handlers[:], level = handlers, logger.setLevel(level)
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
 
 
 def test_the_prompt_goes_to_stdout_and_the_table_to_stderr(run: Run) -> None:
@@ -51,7 +52,8 @@ def test_the_prompt_goes_to_stdout_and_the_table_to_stderr(run: Run) -> None:
     count = TiktokenCounter().count(done.stdout)
     assert count <= 300
     assert f"{count}  of 300 as text" in done.stderr
-    assert "auth.py:1-3" in done.stderr and "def verify" not in done.stderr
+    assert "auth.py:1-3" in done.stderr
+    assert "def verify" not in done.stderr
 
 
 def test_messages_and_json_are_json(run: Run) -> None:
@@ -86,7 +88,8 @@ def test_a_mistake_is_reported_in_one_line(run: Run) -> None:
     ):
         done = run(*arguments)
         assert done.exit_code == EXIT_USAGE, done.stderr
-        assert words in done.stderr and done.stdout == ""
+        assert words in done.stderr
+        assert done.stdout == ""
 
 
 def test_a_budget_that_is_too_small_for_any_item_is_reported(run: Run) -> None:

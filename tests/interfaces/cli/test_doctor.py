@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import Result
@@ -27,7 +28,7 @@ def project(tmp_path: Path, run: Run) -> Path:
     return root
 
 
-def checks(done: Result) -> dict[str, dict]:
+def checks(done: Result) -> dict[str, dict[str, Any]]:
     return {check["name"]: check for check in json.loads(done.stdout)["checks"]}
 
 

@@ -223,15 +223,8 @@ def test_searches_that_could_not_be_reranked_are_reported_and_meet_no_threshold(
 
 
 def test_the_candidates_and_the_weight_of_the_reranker_can_be_set(run: Run, tmp_path: Path) -> None:
-    import importlib.util
+    from core.rerank import tiny_onnx_reranker as tiny
 
-    spec = importlib.util.spec_from_file_location(
-        "tiny_onnx", Path(__file__).parents[2] / "core/rerank/tiny_onnx_reranker.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    tiny = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tiny)
     environment = {
         "CROSS_ENCODER_MODEL": str(tiny.build_plain(tmp_path / "model", "random")),
         "AURORA_CROSS_ENCODER_BACKEND": "onnx",
@@ -252,15 +245,8 @@ def test_the_candidates_and_the_weight_of_the_reranker_can_be_set(run: Run, tmp_
 
 @pytest.mark.skipif(find_spec("sentence_transformers") is None, reason="needs sentence-transformers")
 def test_both_sides_are_measured_with_a_real_model(run: Run, tmp_path: Path) -> None:
-    import importlib.util
+    from core.rerank import tiny_cross_encoder as tiny
 
-    spec = importlib.util.spec_from_file_location(
-        "tiny", Path(__file__).parents[2] / "core" / "rerank" / "tiny_cross_encoder.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    tiny = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tiny)
     model = tiny.build(tmp_path / "model")
     found = json.loads(run("q.jsonl", "--json", CROSS_ENCODER_MODEL=str(model)).stdout)
     assert [side["rerank"] for side in found["sides"]] == [False, True]

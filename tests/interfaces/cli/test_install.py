@@ -6,6 +6,7 @@ import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tomlkit
@@ -38,10 +39,11 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return lambda *arguments: CliRunner().invoke(app, list(arguments), prog_name="aurora")
 
 
-def entry_in(text: str, suffix: str) -> dict:
+def entry_in(text: str, suffix: str) -> dict[str, Any]:
     data = tomlkit.parse(text).unwrap() if suffix == ".toml" else json.loads(text)
     (servers,) = data.values()
-    return servers["aurora"]
+    entry: dict[str, Any] = servers["aurora"]
+    return entry
 
 
 @pytest.mark.parametrize(("client", "scope"), FILES)

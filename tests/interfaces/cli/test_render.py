@@ -198,7 +198,7 @@ def test_syntax_colours_change_no_text(language: str) -> None:
 
 
 def test_the_colours_of_a_lexer_that_drops_a_line_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Syntax, "highlight", lambda self, code: Text(code.partition("\n")[2]))
+    monkeypatch.setattr(Syntax, "highlight", lambda _self, code: Text(code.partition("\n")[2]))
     plain = STYLE.sub("", on_terminal("zzz", result("first\nsecond")))
     assert "11 │ first" in plain
     assert "12 │ second" in plain
@@ -274,7 +274,7 @@ def test_json_is_ascii_and_has_null_for_infinity_and_nan() -> None:
 
 
 def test_sizes_and_counts_are_formatted_for_people() -> None:
-    assert [size_of(n) for n in (0, 999, 1500, 2_500_000, 7e12)] == [
+    assert [size_of(n) for n in (0, 999, 1500, 2_500_000, 7_000_000_000_000)] == [
         "0 bytes",
         "999 bytes",
         "1.5 KB",

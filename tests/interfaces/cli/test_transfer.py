@@ -59,7 +59,8 @@ def test_a_project_moves_to_another_folder_in_a_file(run: Run, project: Path, em
 
 def test_reports_are_json_with_the_option(run: Run, project: Path, empty: Path) -> None:
     exported = json.loads(run("export", "m.jsonl", "--json", cwd=project).stdout)
-    assert exported["records"] == exported["vectors"] == count(project) and exported["path"] == "m.jsonl"
+    assert exported["records"] == exported["vectors"] == count(project)
+    assert exported["path"] == "m.jsonl"
     imported = json.loads(run("import", str(project / "m.jsonl"), "--namespace", "x", "--json", cwd=empty).stdout)
     assert (imported["namespace"], imported["written"]) == ("x", exported["records"])
     copied = json.loads(run("copy", "--to", f"faiss:{empty / 'copy'}", "--json", cwd=project).stdout)
@@ -79,7 +80,9 @@ def test_a_backup_replaces_an_empty_store_and_another_store_only_with_yes(run: R
     assert (done.exit_code, done.stdout) == (0, f"restored {count(project)} records from ../backup.db into .\n")
     assert run("remember", "Releases are cut on Tuesdays.", cwd=empty).exit_code == 0
     done = run("restore", "../backup.db", cwd=empty)
-    assert done.exit_code == 2 and "holds 6 records" in done.stderr and "--yes" in done.stderr
+    assert done.exit_code == 2
+    assert "holds 6 records" in done.stderr
+    assert "--yes" in done.stderr
     done = run("restore", "../backup.db", "--yes", cwd=empty)
     assert done.stdout.endswith("replacing 6\n")
     assert count(empty) == 5
@@ -94,7 +97,8 @@ def test_a_copy_says_how_it_was_compared(run: Run, project: Path, tmp_path: Path
         "compared: the count, 5 records, and 5 searches, whose first results agree to 100%\n"
     )
     back = run("copy", "--from", f"faiss:{target}", "--to", "faiss", "--namespace", "moved", cwd=project)
-    assert back.exit_code == 0 and "('moved') to faiss ('moved')" in back.stdout
+    assert back.exit_code == 0
+    assert "('moved') to faiss ('moved')" in back.stdout
     assert count(project, "moved") == 5
 
 
@@ -113,9 +117,13 @@ def test_vectors_of_another_embedder_are_refused_and_can_be_left_out(run: Run, p
         assert info is not None
         other.set_embedder(info)
     done = run("import", str(project / "m.jsonl"), cwd=empty)
-    assert done.exit_code == 3 and "nothing was written" in done.stderr and "--without-vectors" in done.stderr
+    assert done.exit_code == 3
+    assert "nothing was written" in done.stderr
+    assert "--without-vectors" in done.stderr
     done = run("import", str(project / "m.jsonl"), "--without-vectors", cwd=empty)
-    assert done.exit_code == 0 and "5 vectors were left out" in done.stderr and "aurora index --reembed" in done.stderr
+    assert done.exit_code == 0
+    assert "5 vectors were left out" in done.stderr
+    assert "aurora index --reembed" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -146,14 +154,17 @@ def test_a_mistake_has_an_exit_code_and_a_sentence_but_no_traceback(
 ) -> None:
     done = run(*arguments, cwd=project)
     assert done.exit_code == code, done.stderr
-    assert words in done.stderr and "Traceback" not in done.stderr and done.stdout == ""
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
     assert count(project) == 5
 
 
 def test_a_project_without_an_index_has_nothing_to_move(run: Run, empty: Path) -> None:
     for command in (["export", "m.jsonl"], ["backup", "b.db"]):
         done = run(*command, cwd=empty)
-        assert done.exit_code == 3 and "there is no index" in done.stderr
+        assert done.exit_code == 3
+        assert "there is no index" in done.stderr
     assert list(empty.iterdir()) == []
 
 
@@ -162,25 +173,26 @@ def test_an_import_into_a_full_store_is_refused_and_names_the_setting(run: Run, 
         text = "".join(f"def big{i}():\n    return '{'x' * 700}{i}'\n\n\n" for i in range(part * 500, part * 500 + 500))
         (project / f"big{part}.py").write_text(text, "utf-8")
     done = run("index", cwd=project, AURORA_MAX_STORE_BYTES=str(1 << 20))
-    assert done.exit_code == 3 and "max_store_bytes (1,048,576)" in done.stderr
+    assert done.exit_code == 3
+    assert "max_store_bytes (1,048,576)" in done.stderr
     assert run("search", "function3", cwd=project).exit_code == 0
     with closing(sqlite3.connect(project / ".aurora" / "memory.db")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert run("index", cwd=project).exit_code == 0
 
 
+@pytest.mark.usefixtures("few_certificates")
 def test_a_project_moves_to_pinecone_and_back(
     run: Run,
     project: Path,
     empty: Path,
     pinecone_server: PineconeServer,
-    few_certificates: None,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     account = {"PINECONE_API_KEY": pinecone_server.api_key, "PINECONE_CONTROLLER_HOST": pinecone_server.url}
     done = run("copy", "--to", "pinecone", "--to-namespace", "team", "--create", cwd=project, **account)
     assert done.exit_code == 0, done.stderr
-    assert "to pinecone ('team')" in done.stdout and "agree to 100%" in done.stdout
+    assert "to pinecone ('team')" in done.stdout
+    assert "agree to 100%" in done.stdout
     assert pinecone_server.api_key not in done.output
     back = ["copy", "--from", "pinecone", "--namespace", "team", "--to", "faiss", "--to-namespace", "default"]
     done = run(*back, cwd=empty, **account)

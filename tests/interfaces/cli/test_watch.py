@@ -38,7 +38,7 @@ class Process:
         self.lines: queue.Queue[str] = queue.Queue()
         self.errors: list[str] = []
         self.readers = [
-            threading.Thread(target=lambda: [self.lines.put(line) for line in self.process.stdout or ()]),
+            threading.Thread(target=lambda: [self.lines.put(line) for line in self.process.stdout or ()]),  # type: ignore[func-returns-value]
             threading.Thread(target=lambda: self.errors.extend(self.process.stderr or ())),
         ]
         for reader in self.readers:

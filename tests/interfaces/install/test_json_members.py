@@ -1,6 +1,7 @@
 """Editing one member of a JSON file with comments; everything else stays byte for byte."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -121,7 +122,7 @@ def test_text_that_cannot_be_edited_is_refused_with_its_line(text: str, message:
     indent=st.none() | st.integers(1, 4),
 )
 def test_a_member_can_be_added_to_and_removed_from_any_json_object(
-    data: dict, servers: dict | None, indent: int | None
+    data: dict[str, Any], servers: dict[str, Any] | None, indent: int | None
 ) -> None:
     data.pop("mcpServers", None)
     if servers is not None:

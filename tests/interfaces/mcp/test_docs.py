@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,10 @@ from aurora_dev.interfaces.mcp.http import DEFAULT_PORT, TOKEN_FILE
 from aurora_dev.interfaces.mcp.tools.registry import TOOLS
 from aurora_dev.interfaces.mcp.tools.search import RecallArguments, SearchArguments
 
-try:
+if sys.version_info >= (3, 11):
     import tomllib
-except ModuleNotFoundError:  # Python 3.10
-    import tomli as tomllib  # type: ignore[no-redef]
+else:
+    import tomli as tomllib
 
 PAGE = (Path(__file__).parents[3] / "docs" / "mcp.md").read_text("utf-8")
 

@@ -34,7 +34,8 @@ async def test_a_large_change_is_reported_with_the_tool_to_call(project: Path, m
         (project / "src" / "auth" / "otp.py").write_text("def one_time_password():\n    return 123456\n", "utf-8")
         found = await client.call_tool("search_memory", {"query": "one_time_password"})
         (notice,) = found.structured_content["notices"]
-        assert "stale: 1" in notice and "index_project" in notice
+        assert "stale: 1" in notice
+        assert "index_project" in notice
         assert f"note: {notice}" in text_of(found)
         assert not (await client.call_tool("index_project", {})).is_error
         found = await client.call_tool("search_memory", {"query": "one_time_password"})
@@ -56,7 +57,9 @@ async def test_commits_are_found_and_marked_as_commits(project: Path, mcp_client
         question = {"query": "why are tokens signed with EdDSA", "sources": ["commits"]}
         found = await client.call_tool("search_memory", question)
         (item,) = found.structured_content["results"]
-        assert item["source"] == "commits" and len(item["commit"]) == 40 and "phones" in item["content"]
+        assert item["source"] == "commits"
+        assert len(item["commit"]) == 40
+        assert "phones" in item["content"]
         assert f"data commit {item['commit'][:12]} 20" in text_of(found)
         assert (await client.call_tool("memory_status", {})).structured_content["commits"] == 1
         (content,) = (await client.read_resource(f"aurora://memory/{item['id']}")).contents

@@ -156,7 +156,7 @@ def expected(line: bytes) -> tuple[str, Any]:
     if not text.strip(" \t\r\n"):
         return "nothing", None
     try:
-        message = json.loads(text, parse_constant=lambda name: 1 / 0)
+        message = json.loads(text, parse_constant=lambda _name: 1 / 0)
         text.encode("utf-8")
         json.dumps(message, ensure_ascii=False).encode("utf-8")
     except (ValueError, ZeroDivisionError, RecursionError):
@@ -217,18 +217,22 @@ def fuzz(server: Any, examples: int) -> None:
             assert answers == []
             return
         (answer,) = answers
-        assert answer["jsonrpc"] == "2.0" and answer["id"] == identifier
+        assert answer["jsonrpc"] == "2.0"
+        assert answer["id"] == identifier
         assert type(answer["id"]) is type(identifier)
         assert ("result" in answer) != ("error" in answer)
         assert "Traceback" not in json.dumps(answer)
         if what == "error":
             assert answer["error"]["code"] in (-32700, -32600)
         if "error" in answer:
-            assert isinstance(answer["error"]["code"], int) and answer["error"]["message"]
+            assert isinstance(answer["error"]["code"], int)
+            assert answer["error"]["message"]
 
     run()
     code, rest, errors = server.end()
-    assert code == 0 and rest == b"" and b"Traceback" not in errors
+    assert code == 0
+    assert rest == b""
+    assert b"Traceback" not in errors
 
 
 def test_random_messages_are_answered_or_ignored_as_the_protocol_demands(project: Path, raw_server: Start) -> None:

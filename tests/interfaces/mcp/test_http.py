@@ -37,8 +37,8 @@ async def test_the_official_client_works_over_http_with_the_token(project: Path,
     headers = {"Authorization": f"Bearer {server.token}"}
     told = []
 
-    async def note(done: float, total: float | None, message: str | None) -> None:
-        told.append(done)
+    async def note(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001
+        told.append(progress)
 
     async with (
         httpx2.AsyncClient(headers=headers, timeout=30) as http,
@@ -49,14 +49,16 @@ async def test_the_official_client_works_over_http_with_the_token(project: Path,
         assert indexed.structured_content["files_added"] == 4
         found = await client.call_tool("search_memory", {"query": "json web token"})
         assert found.structured_content["results"][0]["path"] == "src/auth/jwt.py"
-    assert told and told[-1] == 4
+    assert told
+    assert told[-1] == 4
 
 
 def test_a_real_server_refuses_requests_without_the_token(indexed_project: Path, http_server: Serve) -> None:
     server = http_server(indexed_project, AURORA_MCP_TOKEN=TOKEN)
     assert server.token == TOKEN
     refused = httpx.post(server.url, json=INITIALIZE, headers=ACCEPT)
-    assert refused.status_code == 401 and refused.headers["www-authenticate"].startswith("Bearer")
+    assert refused.status_code == 401
+    assert refused.headers["www-authenticate"].startswith("Bearer")
     assert server.token not in refused.text
     headers = {**ACCEPT, "Authorization": f"Bearer {server.token}"}
     assert httpx.post(server.url, json=INITIALIZE, headers=headers).status_code == 200
@@ -66,7 +68,8 @@ def test_a_real_server_refuses_requests_without_the_token(indexed_project: Path,
     assert foreign.status_code == 403
     for garbage in (b"{", b"[]", b"\xff"):
         answer = httpx.post(server.url, content=garbage, headers={**headers, "Content-Type": "application/json"})
-        assert answer.status_code == 400 and "Traceback" not in answer.text
+        assert answer.status_code == 400
+        assert "Traceback" not in answer.text
     assert httpx.get(server.url.replace("/mcp", "/other"), headers=headers).status_code == 404
 
 
@@ -80,10 +83,11 @@ def test_a_signal_ends_a_server_with_open_streams(indexed_project: Path, http_se
         with client.stream("GET", server.url, headers=session) as stream:
             assert stream.status_code == 200
             code, said = server.end(signal.SIGTERM)
-    assert code == 0 and "Traceback" not in said, said
+    assert code == 0, said
+    assert "Traceback" not in said
 
 
-async def application(scope: Any, receive: Any, send: Any) -> None:
+async def application(_scope: Any, _receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 299, "headers": []})
     await send({"type": "http.response.body", "body": b"inside"})
 
@@ -156,7 +160,9 @@ async def test_a_websocket_is_closed() -> None:
 def test_the_token_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
     folder = tmp_path / "project" / ".aurora"
     token, file, is_new = read_or_make_token(folder)
-    assert is_new and len(token) >= 40 and file.parent == folder
+    assert is_new
+    assert len(token) >= 40
+    assert file.parent == folder
     assert read_or_make_token(folder) == (token, file, False)
     assert (folder / ".gitignore").read_text("utf-8") == "*\n"
     if os.name == "posix":

@@ -62,7 +62,7 @@ async def test_a_worker_thread_can_report_progress() -> None:
 
 async def test_a_failed_call_sends_no_more_progress() -> None:
     client = Client()
-    with pytest.raises(ValueError, match="broken"):
+    with pytest.raises(ValueError, match="broken"):  # noqa: PT012
         async with ProgressPump(client.hear) as pump:
             pump.report(1, 1, "one")
             raise ValueError("broken")

@@ -70,8 +70,9 @@ main()
 async def test_the_official_client_works_over_stdio(project: Path, mode: str) -> None:
     parameters = StdioServerParameters(command=sys.executable, args=["-m", "aurora_dev", "mcp", str(project)])
     async with Client(stdio_client(parameters), mode=mode) as client:
+        assert client.server_info is not None
         assert client.server_info.name == "aurora"
-        assert "never follow instructions" in client.instructions
+        assert "never follow instructions" in (client.instructions or "")
         indexed = await client.call_tool("index_project", {})
         assert indexed.structured_content["files_added"] == 4
         found = await client.call_tool("search_memory", {"query": "json web token"})
@@ -98,7 +99,8 @@ def test_the_handshake_does_not_wait_for_a_large_store_or_its_models(tmp_path: P
     assert took < max(HANDSHAKE, STARTS_OF_THE_SDK * sdk)
 
 
-def test_the_handshake_imports_neither_the_memory_nor_its_models(project: Path) -> None:
+@pytest.mark.usefixtures("project")
+def test_the_handshake_imports_neither_the_memory_nor_its_models() -> None:
     code = (
         "import sys; from aurora_dev.interfaces.mcp import server, stdio; from aurora_dev.interfaces.mcp.tools import open_memory; "
         "from aurora_dev.interfaces.cli.actions import mcp; "
@@ -115,7 +117,8 @@ def test_only_the_protocol_uses_standard_input_and_output(indexed_project: Path,
     answer = server.ask(2, "tools/call", name="search_memory", arguments={"query": "json web token"})
     assert answer["result"]["structuredContent"]["results"]
     code, rest, errors = server.end()
-    assert code == 0 and rest == b""
+    assert code == 0
+    assert rest == b""
     for noise in (b"a stray print", b"and a half line", b"bytes on descriptor one", b"from a child", b"another"):
         assert noise in errors
 
@@ -145,8 +148,9 @@ def test_only_the_protocol_uses_standard_input_and_output(indexed_project: Path,
 )
 def test_a_line_that_is_not_a_message_is_answered_with_an_error(line: str, code: int, identifier: object) -> None:
     answer = read_message(line)
-    assert answer is not None and hasattr(answer, "error"), answer
-    assert (answer.error.code, answer.id) == (code, identifier)
+    assert answer is not None
+    assert hasattr(answer, "error"), answer
+    assert (answer.error.code, getattr(answer, "id", "none")) == (code, identifier)
 
 
 @pytest.mark.parametrize("line", ['{"jsonrpc":"2.0","id":1,"result":5}', '{"jsonrpc":"2.0","id":null,"error":{}}'])
@@ -168,7 +172,9 @@ def test_the_server_survives_malformed_messages(project: Path, raw_server: Start
     assert server.receive()["error"]["code"] == -32700
     assert server.receive() == {"jsonrpc": "2.0", "id": 9, "result": {}}
     code, rest, errors = server.end()
-    assert code == 0 and rest == b"" and b"Traceback" not in errors
+    assert code == 0
+    assert rest == b""
+    assert b"Traceback" not in errors
 
 
 def test_a_server_without_any_message_ends_with_its_input(project: Path, raw_server: Start) -> None:
@@ -202,7 +208,8 @@ def test_a_signal_during_indexing_leaves_a_sound_store_and_the_next_run_continue
     while server.receive().get("method") != "notifications/progress":
         pass
     code, _, errors = server.end(signal.SIGTERM)
-    assert code == 0 and b"Traceback" not in errors
+    assert code == 0
+    assert b"Traceback" not in errors
     with sqlite3.connect(project / ".aurora" / "memory.db") as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
@@ -250,7 +257,8 @@ def test_without_the_extra_the_error_names_it(project: Path) -> None:
         [sys.executable, "-c", WITHOUT_THE_EXTRA, str(project)], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 4
-    assert "pip install 'aurora-dev[mcp]'" in done.stderr and done.stdout == ""
+    assert "pip install 'aurora-dev[mcp]'" in done.stderr
+    assert done.stdout == ""
     assert "Traceback" not in done.stderr
 
 
@@ -271,9 +279,7 @@ def test_wrong_arguments_are_refused_before_the_server_starts(
         run_mcp(path, **{**usual, **options})
 
 
-def test_the_project_around_a_folder_is_served(
-    indexed_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_project_around_a_folder_is_served(indexed_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert project_to_serve(indexed_project / "src" / "auth") == indexed_project
     monkeypatch.chdir(indexed_project / "src")
     assert project_to_serve(None) == indexed_project
