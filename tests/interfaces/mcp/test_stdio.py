@@ -102,7 +102,8 @@ def test_the_handshake_does_not_wait_for_a_large_store_or_its_models(tmp_path: P
 @pytest.mark.usefixtures("project")
 def test_the_handshake_imports_neither_the_memory_nor_its_models() -> None:
     code = (
-        "import sys; from aurora_dev.interfaces.mcp import server, stdio; from aurora_dev.interfaces.mcp.tools import open_memory; "
+        "import sys; from aurora_dev.interfaces.mcp import server, stdio; "
+        "from aurora_dev.interfaces.mcp.tools import open_memory; "
         "from aurora_dev.interfaces.cli.actions import mcp; "
         "heavy = {'numpy', 'faiss', 'onnxruntime', 'tiktoken', 'tokenizers', 'torch', 'aurora_dev.memory'}; "
         "print(sorted(heavy & set(sys.modules)))"
