@@ -73,6 +73,7 @@ def test_written_notes_are_read_back_exactly(several: list[Note]) -> None:
 @settings(max_examples=150, deadline=None)
 @given(st.text(max_size=400) | LINES.map(lambda text: f"---\n{text}"))
 def test_any_text_is_parsed_or_refused_with_an_existing_line(text: str) -> None:
+    problem = None
     try:
         assert parse_markdown(text)
     except MarkdownError as error:

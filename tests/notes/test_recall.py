@@ -79,7 +79,13 @@ class _Searched:
         self.calls: list[tuple[int, SearchOptions, bool]] = []
 
     async def search(
-        self, _query: str, top_k: int, *, rerank: bool, options: SearchOptions, _filter: Any
+        self,
+        query: str,  # noqa: ARG002
+        top_k: int,
+        *,
+        rerank: bool,
+        options: SearchOptions,
+        filter: Any,  # noqa: ARG002
     ) -> SearchResults:
         self.calls.append((top_k, options, rerank))
         return self._results
