@@ -132,8 +132,6 @@ MOST_MODULES = 16
 
 # Breaches that remain. A test fails for an entry that is no longer needed.
 NOT_YET = {
-    "aurora_dev.core.faiss_store imports sqlite3",
-    "aurora_dev.interfaces.mcp.tools.open_memory imports aurora_dev.core.local.connections",
     "aurora_dev.memory.transfer imports aurora_dev.core.local.backup",
 }
 

@@ -45,6 +45,7 @@ class BackendKind:
         local: Whether its records lie in a folder of this machine, as `Capabilities.local` says of an instance.
         shared: Whether several projects keep their records in one store, as `Capabilities.shared` says.
         extra: The extra of ``aurora-dev`` that it needs, or ``None``.
+        exists: Whether there is a store in a folder; a remote one is assumed to exist.
         build: Opens it, given the folder of a local store and the settings; without settings it takes its defaults.
     """
 
@@ -53,7 +54,14 @@ class BackendKind:
     local: bool
     shared: bool
     extra: str | None
+    exists: Callable[[Path], bool]
     build: Callable[[str | Path, Settings | None], VectorBackend]
+
+
+def _faiss_exists(folder: Path) -> bool:
+    from aurora_dev.core.local.connections import DATABASE
+
+    return (folder / DATABASE).is_file()
 
 
 def _faiss(path: str | Path, settings: Settings | None) -> VectorBackend:
@@ -64,7 +72,7 @@ def _faiss(path: str | Path, settings: Settings | None) -> VectorBackend:
     return FAISSLocalStore(path, busy_timeout=settings.busy_timeout, max_bytes=settings.max_store_bytes)
 
 
-def _pinecone(path: str | Path, settings: Settings | None) -> VectorBackend:
+def _pinecone(_path: str | Path, settings: Settings | None) -> VectorBackend:
     from aurora_dev.core.pinecone_store import PineconeStore
 
     group: PineconeSettings = settings or _environment()
@@ -82,6 +90,10 @@ def _pinecone(path: str | Path, settings: Settings | None) -> VectorBackend:
     )
 
 
+def _assumed(_folder: Path) -> bool:
+    return True
+
+
 LOCAL_BACKEND: Final = "faiss"
 
 # A backend is added in three places: a line here with a function that builds it; its room, which is a door
@@ -90,8 +102,10 @@ LOCAL_BACKEND: Final = "faiss"
 BACKENDS: Final[Mapping[str, BackendKind]] = {
     kind.name: kind
     for kind in (
-        BackendKind(LOCAL_BACKEND, "FAISS", local=True, shared=False, extra=None, build=_faiss),
-        BackendKind("pinecone", "Pinecone", local=False, shared=True, extra="pinecone", build=_pinecone),
+        BackendKind(LOCAL_BACKEND, "FAISS", local=True, shared=False, extra=None, exists=_faiss_exists, build=_faiss),
+        BackendKind(
+            "pinecone", "Pinecone", local=False, shared=True, extra="pinecone", exists=_assumed, build=_pinecone
+        ),
     )
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -201,7 +200,7 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
             if vectors:
                 found = _with_vectors(connection, state, found)
             if len(found) < len(rows):
-                raise sqlite3.DatabaseError("the table of records and its index are malformed")
+                raise sql.malformed("the table of records and its index are malformed")
         return {identifier: found[row] for identifier, row in rows.items()}
 
     def delete_where(self, namespace: str, filter: Filter) -> int:
@@ -251,7 +250,7 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
         if not terms:
             return []
 
-        def best(index: KeywordIndex, state: NamespaceState, allowed: Rows | None) -> Scored:
+        def best(index: KeywordIndex, _state: NamespaceState, allowed: Rows | None) -> Scored:
             want = top_k + _MARGIN
             while True:
                 rows, scores = index.search(terms, want, allowed)

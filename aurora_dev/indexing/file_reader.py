@@ -149,7 +149,7 @@ class FileReader:
         self.secrets_masked += count
         try:
             documents = self._timed("chunk", lambda: chunk_text(clean, file.path))
-        except Exception:  # a grammar that fails on one file must not fail the run
+        except Exception:  # noqa: BLE001 - a grammar that fails on one file must not fail the run
             _log.warning("file_not_cut", path=file.path, exc_info=True)
             return self._skip(file, NOT_CUT, keep=True)
         documents = [document for document in documents if document.content.strip()]  # stores refuse blank ones

@@ -7,7 +7,6 @@ with an event: while a watcher starts, when the system drops some, or on drives 
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -91,7 +90,7 @@ async def watch_project(
     Yields:
         A batch at the start; then one per update that changed the index or failed, and when watching turns to polling.
     """
-    root = Path(os.path.realpath(root))  # events have resolved paths
+    root = await asyncio.to_thread(root.resolve)  # events have resolved paths
     polling = "asked to" if poll else None
     stop = stop or asyncio.Event()
     first, reported_polling, reported_error = True, polling, ""

@@ -55,7 +55,7 @@ async def search_projects(
     gate = asyncio.Semaphore(_MAX_CONCURRENT)
 
     async def search_one(project: str | Path | Memory) -> tuple[str, SearchResults | AuroraError]:
-        name = str(project.root if isinstance(project, Memory) else Path(project).expanduser().absolute())
+        name = _folder_of(project)
         async with gate, AsyncExitStack() as stack:
             try:
                 memory = project if isinstance(project, Memory) else await stack.enter_async_context(_indexed(project))
@@ -113,3 +113,7 @@ def _merged(found: dict[str, SearchResults], top_k: int) -> list[SearchResult]:
             metadata = {**result.metadata, "project": name}
             results.append(replace(result, score=result.score * weight, metadata=metadata))
     return sorted(results, key=lambda result: -result.score)[:top_k]
+
+
+def _folder_of(project: str | Path | Memory) -> str:
+    return str(project.root if isinstance(project, Memory) else Path(project).expanduser().absolute())

@@ -96,7 +96,9 @@ class RecordContract(Contract):
         found = backend.fetch("n", ["a", "b", "unknown"], vectors=True)
         assert ids(found) == ["a", "b"]
         vector = found["a"].vector
-        assert vector is not None and vector.dtype == np.float32 and np.allclose(vector, unit(1, 2), atol=1e-6)
+        assert vector is not None
+        assert vector.dtype == np.float32
+        assert np.allclose(vector, unit(1, 2), atol=1e-6)
         assert found["b"].vector is None
 
     def test_modifying_a_result_does_not_change_the_store(self, backend: VectorBackend) -> None:
@@ -178,7 +180,8 @@ class NamespaceContract(Contract):
         backend.set_embedder(EMBEDDER)
         assert backend.vector_query("none", unit(1), 5) == []
         assert backend.fetch("none", ["a"]) == {}
-        assert backend.count("none") == 0 and backend.count("none", {"a": 1}) == 0
+        assert backend.count("none") == 0
+        assert backend.count("none", {"a": 1}) == 0
         assert backend.delete_where("none", {"a": 1}) == 0
         assert backend.delete_namespace("none") == 0
         assert backend.missing_vectors("none", 5) == []
@@ -310,7 +313,8 @@ class EmbedderContract(Contract):
         backend.set_embedder(WIDER_EMBEDDER)
         rounds = 0
         while missing := backend.missing_vectors("n", 2):
-            assert len(missing) <= 2 and all(r.vector is None for r in missing)
+            assert len(missing) <= 2
+            assert all(r.vector is None for r in missing)
             vector = np.eye(2 * DIMENSION, dtype=np.float32)[rounds]
             self.put(backend, *(record(r.id, r.content, r.metadata, vector) for r in missing))
             rounds += 1

@@ -115,7 +115,8 @@ class VectorSearchContract(Contract):
         found = ready.vector_query("n", unit(1), 10)
         assert ids(found) == ["same", "near", "far", "opposite"]
         assert [match.score for match in found] == pytest.approx([1, 0.5**0.5, 0, -1], abs=1e-5)
-        assert found[1].record.content == "y" and found[1].record.metadata == {"k": 1}
+        assert found[1].record.content == "y"
+        assert found[1].record.metadata == {"k": 1}
 
     def test_ties_are_broken_by_id(self, ready: VectorBackend) -> None:
         names = [f"{i:03d}" for i in np.random.default_rng(1).permutation(150)]

@@ -108,7 +108,7 @@ class SentenceTransformerEmbedder(Embedder):
         try:
             with self._slot.lock:  # tokenizers refuse two threads at once, and two passes on one CPU are no faster
                 vectors = _encode(loaded.model, texts, role, self._batch_size)
-        except Exception as error:  # torch raises RuntimeError, and the code of models any error
+        except Exception as error:
             raise EmbeddingError(
                 f"The embedding model {self._name} failed on {len(texts)} texts: {type(error).__name__}: {error}. "
                 "Nothing was written. Try a smaller batch_size, or another model."
@@ -162,7 +162,7 @@ def _load(name: str, source: str, device: str, cache_folder: str | None) -> _Loa
     try:
         model = _open(source, device, cache_folder)
         dimension = _dimension(model)
-    except Exception as error:  # sentence-transformers raises the errors of all its parts
+    except Exception as error:
         cause = " ".join(str(error).split()).rstrip(".")  # these libraries write paragraphs
         raise ModelLoadError(
             f"The embedding model {name} could not be loaded on {device}: {type(error).__name__}: {cause}. "
@@ -183,7 +183,7 @@ def _open(source: str, device: str, cache_folder: str | None) -> Any:
     try:
         # Else a model in the cache would still ask the network, and wait if there is none.
         return SentenceTransformer(source, local_files_only=True, **options)
-    except Exception:  # files that are missing on this disk may be on the Hub
+    except Exception:  # noqa: BLE001 - files that are missing on this disk may be on the Hub
         return SentenceTransformer(source, **options)
 
 

@@ -32,13 +32,13 @@ def is_writable(database: Path) -> bool:
 
 
 def open_unwritable(
-    database: Path, open: Callable[[str, type[sqlite3.Connection]], sqlite3.Connection]
+    database: Path, connect: Callable[[str, type[sqlite3.Connection]], sqlite3.Connection]
 ) -> sqlite3.Connection:
     """Open a database whose folder cannot be written.
 
     Args:
         database: The file.
-        open: Opens a connection, given a URI and the class of the connection.
+        connect: Opens a connection, given a URI and the class of the connection.
 
     Raises:
         StoreUnwritableError: The log of the database holds writes, which cannot be read without writing.
@@ -47,7 +47,7 @@ def open_unwritable(
     # The stamp is taken before the first read, so that a change during it is noticed.
     stamp = _stamp(database)
     uri = _real(database).as_uri()
-    connection = open(uri, sqlite3.Connection)
+    connection = connect(uri, sqlite3.Connection)
     try:
         connection.execute("PRAGMA user_version").fetchone()  # the first statement that reads the file, and its log
         return connection
@@ -65,7 +65,7 @@ def open_unwritable(
     except BaseException:  # includes an interrupt: the file must not stay open
         connection.close()
         raise
-    frozen = open(f"{uri}?mode=ro&immutable=1", FrozenConnection)
+    frozen = connect(f"{uri}?mode=ro&immutable=1", FrozenConnection)
     assert isinstance(frozen, FrozenConnection)
     frozen.database, frozen.stamp = database, stamp
     return frozen

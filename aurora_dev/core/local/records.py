@@ -401,6 +401,11 @@ def matching_rows(connection: sqlite3.Connection, state: NamespaceState, node: F
     return np.asarray(rows, dtype=np.int64)
 
 
+def malformed(what: str) -> sqlite3.DatabaseError:
+    """Return the error for stored data that contradicts itself; a connection reports it as a damaged store."""
+    return sqlite3.DatabaseError(what)
+
+
 def _is_plain(name: str) -> bool:
     """Return whether a name, in quotes, is the same in a JSON path as in the stored JSON."""
     try:
@@ -413,7 +418,7 @@ def _is_plain(name: str) -> bool:
 def _check_types(row: Sequence[Any], *types: type) -> None:
     """Refuse a row with values of other types than were written: a damaged byte may turn a number into NULL."""
     if not all(map(isinstance, row, types)):
-        raise sqlite3.DatabaseError("a row of names and counts is malformed")
+        raise malformed("a row of names and counts is malformed")
 
 
 def _stacked(blobs: Sequence[bytes]) -> npt.NDArray[np.float32]:
@@ -424,7 +429,7 @@ def _stacked(blobs: Sequence[bytes]) -> npt.NDArray[np.float32]:
             raise ValueError("NaN or infinity")
         return joined.reshape(len(blobs), len(blobs[0]) // 4 if blobs else 0)
     except (TypeError, ValueError) as error:
-        raise sqlite3.DatabaseError(f"stored vectors are malformed: {error}") from error
+        raise malformed(f"stored vectors are malformed: {error}") from error
 
 
 def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

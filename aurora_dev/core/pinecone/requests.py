@@ -115,7 +115,7 @@ class Retries:
         while True:
             try:
                 return request()
-            except Exception as error:  # the client's own errors are translated, any other is raised as it is
+            except Exception as error:
                 if isinstance(error, RuntimeError) and self.sleep(0):
                     raise _closed() from None
                 if not errors.is_clients(error):
@@ -247,5 +247,5 @@ def _result(future: Future[_R]) -> _R:
 def _attempt(work: Callable[[_T], _R], item: _T) -> _R | Failure:
     try:
         return work(item)
-    except Exception as error:  # kept for the caller, which raises it or reports what was stored
+    except Exception as error:  # noqa: BLE001 - kept for the caller, which raises it or reports what was stored
         return Failure(error, isinstance(error, BackendUnavailableError | RateLimitedError))

@@ -98,7 +98,7 @@ class ServiceReranker(OrderingReranker):
     async def _ask_async(self, query: str, texts: list[str]) -> Scored:
         """Do what `_ask` does without blocking the event loop."""
 
-    def _opens_circuit(self, error: RerankError) -> bool:
+    def _opens_circuit(self, error: RerankError) -> bool:  # noqa: ARG002 - subclasses look at it
         """Return whether a failure opens the circuit at once, since every later call would fail alike."""
         return False
 

@@ -72,7 +72,7 @@ async def rerank_candidates(
     except (asyncio.TimeoutError, TimeoutError):
         text = f"{reranker.name} did not answer within {options.rerank_timeout:g} s"
         return _unchanged(candidates, trace, "rerank_timeout", text)
-    except Exception as error:  # a custom reranker may raise anything; the search still has its first-stage results
+    except Exception as error:  # noqa: BLE001 - a custom reranker may raise anything; the search still has its first-stage results
         return _unchanged(candidates, trace, "rerank_failed", f"{reranker.name} failed: {error}")
     scores = np.asarray(scores)
     if scores.shape != (len(texts),):

@@ -302,7 +302,7 @@ class _Session:
             timeout = httpx.Timeout(None, connect=_CONNECT_TIMEOUT)
             try:
                 self._client = httpx.AsyncClient(timeout=timeout, follow_redirects=False, verify=_certificates())
-            except Exception as error:  # reading the settings raises many kinds, whose texts may hold a password
+            except Exception as error:  # noqa: BLE001 - reading the settings raises many kinds, whose texts may hold a password
                 raise ServiceError(
                     f"cannot be asked: httpx refuses the proxy or certificate settings ({type(error).__name__})",
                     "Check HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",

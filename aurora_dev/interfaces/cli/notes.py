@@ -11,9 +11,9 @@ from aurora_dev.interfaces.cli.options import EPILOG, JSONOption, ProjectOption
 from aurora_dev.interfaces.cli.runner import run_and_exit
 
 
-def _option(name: str, metavar: str, help: str) -> Any:
+def _option(name: str, metavar: str, summary: str) -> Any:
     """Return an option whose help shows no default, because leaving it out sets nothing."""
-    return typer.Option(name, metavar=metavar, help=help, show_default=False)
+    return typer.Option(name, metavar=metavar, help=summary, show_default=False)
 
 
 UserOption = Annotated[bool, typer.Option("--user", help="Your own notes, which all projects share.")]

@@ -48,7 +48,7 @@ def run_command(command: Callable[[], int], *, interrupted: str = "") -> int:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
         return EXIT_OK
-    except Exception as error:  # whatever happens, print a sentence and return an exit code
+    except Exception as error:  # noqa: BLE001 - whatever happens, print a sentence and return an exit code
         return _report(error)
 
 

@@ -132,7 +132,7 @@ class _Handlers:
         except AuroraError as error:
             _log.info("tool_refused", tool=tool.name, error=f"{type(error).__name__}: {error}")
             return _tool_error(advice(error))
-        except Exception as error:  # the model gets a sentence, and the server goes on
+        except Exception as error:  # noqa: BLE001 - the model gets a sentence, and the server goes on
             _log.exception("tool_failed", tool=tool.name)
             return _tool_error(advice(error))
         return types.CallToolResult(
@@ -232,7 +232,7 @@ def _as_protocol_errors() -> Iterator[None]:
         yield
     except AuroraError as error:
         raise MCPError(INVALID_PARAMS, advice(error)) from None
-    except Exception as error:  # the client gets a sentence, and the server goes on
+    except Exception as error:  # noqa: BLE001 - the client gets a sentence, and the server goes on
         _log.exception("request_failed")
         raise MCPError(types.INTERNAL_ERROR, advice(error)) from None
 

@@ -66,7 +66,7 @@ def _report_errors(name: str, check: Callable[[], Iterator[Check]]) -> Iterator[
         yield from check()
     except AuroraError as error:
         yield Check(name, "problem", str(error), "follow the message, then run: aurora doctor")
-    except Exception as error:  # any failure here is a finding to report
+    except Exception as error:  # noqa: BLE001 - any failure here is a finding to report
         fix = "reinstall: pip install --force-reinstall aurora-dev"
         yield Check(name, "problem", f"{type(error).__name__}: {error}", fix)
 

@@ -54,11 +54,8 @@ class OpenMemory:
     def exists(self) -> bool:
         """Return whether the project has a store, or its backend is remote."""
         from aurora_dev.core.factory import backend_kind
-        from aurora_dev.core.local.connections import DATABASE
 
-        if not backend_kind(self.settings.backend).local:
-            return True
-        return (self.settings.store_path(self.root) / DATABASE).is_file()
+        return backend_kind(self.settings.backend).exists(self.settings.store_path(self.root))
 
     async def get(self, *, create: bool = False) -> Memory:
         """Return the open memory.
