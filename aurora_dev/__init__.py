@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from aurora_dev.errors import AuroraError
     from aurora_dev.indexing.indexer import Indexer, IndexReport
     from aurora_dev.memory import Memory
-    from aurora_dev.memory.projects import search_projects
+    from aurora_dev.memory.search_projects import search_projects
     from aurora_dev.memory.status import MemoryStatus
     from aurora_dev.memory.sync import SyncMemory
     from aurora_dev.notes.model.types import (

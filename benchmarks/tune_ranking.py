@@ -24,7 +24,7 @@ from metrics import Span, ndcg
 from packages import TUNING, annotated_queries, manifest, root_of
 
 from aurora_dev.core.embed.static import StaticEmbedder
-from aurora_dev.core.search import fusion, ranking, signals
+from aurora_dev.core.search import fusion, signals
 from aurora_dev.core.types import SearchOptions
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.indexing.indexer import Indexer
@@ -84,9 +84,9 @@ async def sweep(paths: list[Path], names: list[str], folder: Path) -> None:
         elif name == "RRF_K":
             searching: Any = fusion
             for k in RRF_K:
-                searching.rrf = partial(ranking.rrf, k=k)
-                row.append(f"{k}: {await figures(stores)}" + (" *" if k == ranking.RRF_K else ""))
-            searching.rrf = ranking.rrf
+                searching.rrf = partial(fusion.rrf, k=k)
+                row.append(f"{k}: {await figures(stores)}" + (" *" if k == fusion.RRF_K else ""))
+            searching.rrf = fusion.rrf
         else:
             module: Any = signals
             chosen = getattr(module, name)

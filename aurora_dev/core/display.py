@@ -52,7 +52,7 @@ def result_line(result: SearchResult) -> str:
 
 
 def results_text(results: SearchResults) -> str:
-    """Return results for a console: a heading, a line per result, and what the caller should know about the search."""
+    """Return results for a console: a heading, one line per result, then notices about the search."""
     lines = [_heading(results)]
     lines += [f"{rank:3}. {result_line(result)}" for rank, result in enumerate(results, start=1)]
     lines += [_one_line(note, _LONGEST_CELL) for note in _notes(results)]
@@ -60,7 +60,7 @@ def results_text(results: SearchResults) -> str:
 
 
 def results_html(results: SearchResults) -> str:
-    """Return results as an HTML table for a notebook, with what the caller should know about the search below it."""
+    """Return results as an HTML table for a notebook, followed by notices about the search."""
     rows = [
         (rank, f"{result.score:.3f}", location(result), title(result), result.content.strip())
         for rank, result in enumerate(results, start=1)

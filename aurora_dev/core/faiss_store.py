@@ -19,7 +19,7 @@ from aurora_dev.core.local.backup import LocalBackups
 from aurora_dev.core.local.connections import Connections, checked_folder, checked_limit
 from aurora_dev.core.local.derived import FOLDER, DerivedIndex, check_folder
 from aurora_dev.core.local.filter_cache import FilterCache
-from aurora_dev.core.local.kinds import KeywordKind, VectorKind
+from aurora_dev.core.local.index_kinds import KeywordKind, VectorKind
 from aurora_dev.core.local.record_cache import RecordCache
 from aurora_dev.core.local.records import NamespaceState, Rows
 from aurora_dev.core.local.schema import SCHEMA_VERSION
@@ -55,7 +55,7 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
     Args:
         path: The folder; if it is missing, it is created, readable by its owner only.
         busy_timeout: Seconds that a write waits for another writer.
-        max_bytes: The greatest size of ``memory.db`` in bytes, 1 MiB or more; ``None`` is no limit.
+        max_bytes: The greatest size of ``memory.db`` in bytes, 1 MiB or more; ``None`` sets no limit.
 
     Raises:
         InvalidRequestError: ``path`` does not name a folder.

@@ -187,7 +187,7 @@ def _parse(filter: object, place: str, depth: int) -> FilterNode:
             parts.append(AllOf(inner) if key == "$and" else AnyOf(inner))
         elif key.startswith("$"):
             raise InvalidFilterError(
-                f"{here} is no operator that can stand here; a filter is fields, $and and $or, and a field takes "
+                f"{here}: there is no such operator here. Use names of fields, $and or $or; within a field use "
                 + ", ".join(_OPERATORS)
             )
         elif isinstance(value, Mapping):
@@ -219,7 +219,7 @@ def _condition(field: str, name: object, operand: object, place: str) -> Conditi
                 f"{here} compares numbers, not {operand!r}; store times as seconds to compare them"
             )
         return Condition(field, name, value)  # type: ignore[arg-type]
-    raise InvalidFilterError(f"{here}: {name!r} is no operator; use one of {', '.join(_OPERATORS)}")
+    raise InvalidFilterError(f"{here}: {name!r} is not an operator; use one of {', '.join(_OPERATORS)}")
 
 
 def _scalar(value: object, place: str) -> Scalar:

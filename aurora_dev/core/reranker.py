@@ -1,4 +1,4 @@
-"""The contract of rerankers, and the reranker on cross-encoders of sentence-transformers."""
+"""`CrossEncoderReranker`: a cross-encoder from sentence-transformers, on torch, ONNX Runtime or OpenVINO."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _settings() -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """The form of the model, and the device that runs it."""
+    """The variant of the model, and the device that runs it."""
 
     backend: Backend = "torch"
     quantize: Quantize | None = None

@@ -167,7 +167,7 @@ def _graded(targets: Sequence[Target], grades: Any) -> tuple[Target, ...]:
         label = _path(key, "a target in grades")
         if label not in known:
             raise InvalidRequestError(
-                f"grades names '{label}', which is not in expected; the targets are: {_listed(known)}"
+                f"'grades' names '{label}', which is missing from 'expected'. The targets are: {_listed(known)}"
             )
         number = isinstance(grade, int | float) and not isinstance(grade, bool)
         if not number or not 0 < grade <= _LARGEST_GRADE:

@@ -1,7 +1,7 @@
 """The commits of a repository with their changed files and symbols, read through ``git``.
 
-Messages are read from the commit objects by their length, and paths up to a NUL, so that no content of a commit can
-pass for something else.
+Messages are read from the commit objects by their length, and paths up to a NUL byte. So text inside a commit cannot be
+mistaken for a separator.
 """
 
 from __future__ import annotations

@@ -243,7 +243,7 @@ def _moment(seconds: float) -> str:
 
 
 def _checksum(lines: list[str], body: str) -> str:
-    # Editors and formatters strip spaces at the ends of lines: that is no edit of the note.
+    # Editors and formatters strip spaces at the ends of lines: that is not an edit of the note.
     stripped = "\n".join(line.rstrip() for line in [*lines, "", *body.rstrip("\n").split("\n")])
     return hashlib.sha256(stripped.encode("utf-8", "surrogatepass")).hexdigest()[:_CHECKSUM_CHARS]
 

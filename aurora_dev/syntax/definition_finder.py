@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aurora_dev.syntax.comments import extend_upwards
-from aurora_dev.syntax.definition_queries import matches_of_query
 from aurora_dev.syntax.grammars import load_grammar, parser_of_thread
 from aurora_dev.syntax.languages import LANGUAGES, Language
 from aurora_dev.syntax.languages.declaration import FoundName
 from aurora_dev.syntax.naming import resolve_name
+from aurora_dev.syntax.query_runner import matches_of_query
 
 if TYPE_CHECKING:
     from tree_sitter import Node

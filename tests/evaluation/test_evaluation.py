@@ -283,7 +283,7 @@ def test_load_queries_reads_targets_grades_and_tags(tmp_path: Path) -> None:
         ({"query": "a", "expected": [{"path": "a", "start_line": 3, "end_line": 2}]}, "not above"),
         ({"query": "a", "expected": [{"path": "a", "start_line": True, "end_line": 2}]}, "whole numbers"),
         ({"query": "a", "expected": [{"path": "a", "start_line": 0, "end_line": 2}]}, "from 1"),
-        ({"query": "a", "expected": ["a"], "grades": {"b": 1}}, "'b', which is not in expected"),
+        ({"query": "a", "expected": ["a"], "grades": {"b": 1}}, "'b', which is missing from 'expected'"),
         ({"query": "a", "expected": ["a"], "grades": {"a": 0}}, "above 0"),
         ({"query": "a", "expected": ["a"], "grades": {"a": True}}, "must be a number"),
         ('{"query": "a", "expected": ["a"], "grades": {"a": NaN}}', "must be a number"),

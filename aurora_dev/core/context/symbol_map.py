@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Symbol", "SymbolMap", "rank_symbols", "render_map"]
 
 _WORD: Final = re.compile(r"[A-Za-z_$][\w$]{2,}")
-_MOST_SYMBOLS: Final = 600  # about 10,000 tokens; a longer map is no overview
+_MOST_SYMBOLS: Final = 600  # about 10,000 tokens; a longer map is not an overview
 _LONGEST_LINE: Final = 160
 # Names such as ``read`` and ``close`` are mostly methods of objects that are not defined in the project.
 _METHOD_WEIGHT: Final = 0.2

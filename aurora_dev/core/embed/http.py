@@ -269,7 +269,7 @@ def endpoint_of(url: str) -> httpx.URL:
     """Complete a base URL: ``https://host``, ``https://host/v1`` and ``https://host/v1/embeddings`` are the same.
 
     Raises:
-        InvalidRequestError: It is no http(s) URL, or holds a user name or password.
+        InvalidRequestError: It is not an http(s) URL, or holds a user name or password.
     """
     parsed = checked_url(url)
     path = parsed.path.rstrip("/")

@@ -32,7 +32,7 @@ class Connections:
     Args:
         folder: The store's folder. If it is missing, it is created, readable by its owner only and ignored by git.
         busy_timeout: Seconds to wait for another writer, in this process or another one.
-        max_bytes: The greatest size of the database in bytes; ``None`` is no limit.
+        max_bytes: The greatest size of the database in bytes; ``None`` sets no limit.
 
     Raises:
         StoreUnwritableError: The folder cannot be created, or the database cannot be opened. If only the folder cannot
@@ -194,7 +194,7 @@ def checked_folder(path: str | os.PathLike[str]) -> Path:
 
 
 def checked_limit(max_bytes: object) -> int | None:
-    """Return the size limit of a database in bytes; ``None`` is no limit.
+    """Return the size limit of a database in bytes; ``None`` sets no limit.
 
     Raises:
         ConfigurationError: It is not a whole number of at least `LEAST_MAX_BYTES`.

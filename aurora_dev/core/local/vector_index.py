@@ -46,7 +46,7 @@ _ABANDONED_SECONDS = 3600.0  # a temporary file of this age was left by a proces
 
 
 class VectorIndex:
-    """Rows and their vectors, searched by inner product. Not thread-safe.
+    """A FAISS index that finds rows of the record table by the inner product of their vectors. Not thread-safe.
 
     Args:
         dimension: The length of every vector.
@@ -293,10 +293,10 @@ class VectorIndex:
         try:
             magic, length, checksum = _PREFIX.unpack_from(data)
         except struct.error as error:
-            raise ValueError(f"{path} is no snapshot") from error
+            raise ValueError(f"{path} is not a snapshot") from error
         text = data[_PREFIX.size : _PREFIX.size + length]
         if magic != _MAGIC or zlib.crc32(text) != checksum:
-            raise ValueError(f"{path} is no snapshot, or its header is damaged")
+            raise ValueError(f"{path} is not a snapshot, or its header is damaged")
         header: dict[str, Any] = json.loads(text)
         payload = memoryview(data)[_PREFIX.size + length :]
         if payload.nbytes != header["payload_bytes"] or zlib.crc32(payload) != header["payload_crc32"]:

@@ -54,7 +54,7 @@ class PairScorer:
 
     Raises:
         ImportError: onnxruntime is not installed, or does not load.
-        Exception: Any error of ONNX Runtime for a file that is no model, or one that it cannot run.
+        Exception: Any error of ONNX Runtime for a file that is not a model, or one that it cannot run.
     """
 
     def __init__(

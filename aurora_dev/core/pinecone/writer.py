@@ -100,9 +100,9 @@ def prepare(
 
 
 def short_numbers(matrix: npt.NDArray[np.float32]) -> list[list[float]]:
-    """Round floats to few digits, such that each is the same float of 32 bits as before.
+    """Shorten float32 values to the fewest decimal digits that still parse back to the same float32.
 
-    A request is billed by its size, and a float of 32 bits in the digits of 64 bits takes 20 characters instead of 11.
+    Pinecone bills requests by size. A float32 printed as float64 takes about 20 characters instead of 11.
 
     Args:
         matrix: Shape (rows, columns), float32.

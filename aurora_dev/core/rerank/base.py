@@ -55,9 +55,9 @@ class OrderingReranker(Reranker):
             Shape ``(len(texts),)``, float32 in 0..1, in input order; NaN for a text that was not scored.
 
         Raises:
-            InvalidRequestError: The query or a text is no string, or a service is asked with an empty query.
+            InvalidRequestError: The query or a text is not a string, or a service is asked with an empty query.
             MissingDependencyError: A package that a local model needs is not installed.
-            ModelLoadError: A local model could not be loaded, or is no reranker.
+            ModelLoadError: A local model could not be loaded, or is not a reranker.
             RerankError: The model or the service did not score; the text says why.
         """
         texts = rerank_results.checked_texts(texts)

@@ -106,7 +106,7 @@ class CrossEncoderModel:
             raise self._error(f"it gave {values.size} scores for {len(batch)} pairs")
         if not np.isfinite(values).all():
             raise self._error(
-                "it gave a score that is no finite number (NaN or infinite); its weights are damaged, or their "
+                "it gave a score that is not a finite number (NaN or infinite); its weights are damaged, or their "
                 "precision is too low for this device"
             )
         return values.reshape(len(batch))
@@ -158,14 +158,12 @@ def require_reranker(model: Any) -> None:
     """Raise `NotARerankerError` if a loaded ``CrossEncoder`` does not give one trained figure for each pair."""
     labels = int(getattr(model, "num_labels", 1) or 1)
     if labels != 1:
-        raise NotARerankerError(
-            f"it has {labels} outputs: it is a classifier, and no single one of them is a relevance"
-        )
+        raise NotARerankerError(f"it has {labels} outputs, so it is a classifier and not a reranker")
     network = getattr(model, "model", None)
     saved = getattr(getattr(network, "config", None), "architectures", None) or []
     if type(network).__name__.endswith(LABELLED) and saved and not any(name.endswith(LABELLED) for name in saved):
         raise NotARerankerError(
-            f"it was saved as {saved[0]}, without the layer that gives a score, and transformers has filled that layer "
+            f"it was saved as {saved[0]}, which has no scoring layer, and transformers has filled that layer "
             "with random numbers"
         )
 

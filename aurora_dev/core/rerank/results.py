@@ -18,7 +18,7 @@ MESSAGE = "Cross-Encoder Reranking"
 
 
 def checked_query(query: str) -> str:
-    """Return the query, or raise `InvalidRequestError` if it is no string."""
+    """Return the query, or raise `InvalidRequestError` if it is not a string."""
     if not isinstance(query, str):
         raise InvalidRequestError(f"query must be a string, not {type(query).__name__}")
     return query
@@ -39,7 +39,7 @@ def checked_top_k(top_k: int | None, available: int) -> int:
     """Return the number of results; ``None`` and a number above ``available`` mean all.
 
     Raises:
-        InvalidRequestError: ``top_k`` is no whole number, or below 1.
+        InvalidRequestError: ``top_k`` is not a whole number, or below 1.
     """
     if top_k is None:
         return available

@@ -165,12 +165,10 @@ def _checked_config(folder: Path) -> dict[str, Any]:
     config = json.loads((folder / _CONFIG).read_bytes())
     architectures = config.get("architectures") or [""]
     if architectures[0].endswith("Model"):
-        raise NotARerankerError(f"it was saved as {architectures[0]}, without the layer that gives a score")
+        raise NotARerankerError(f"it was saved as {architectures[0]}, which has no scoring layer")
     labels = len(config.get("id2label") or {}) or int(config.get("num_labels", 2))  # transformers' default is 2
     if architectures[0].endswith(LABELLED) and labels != 1:
-        raise NotARerankerError(
-            f"it has {labels} outputs: it is a classifier, and no single one of them is a relevance"
-        )
+        raise NotARerankerError(f"it has {labels} outputs, so it is a classifier and not a reranker")
     configured = config.get("sentence_transformers") or {}
     activation = configured.get("activation_fn") or config.get("sbert_ce_default_activation_function") or "Identity"
     if activation.rpartition(".")[2] not in _LOGIT_ACTIVATIONS:

@@ -12,7 +12,7 @@ from aurora_dev.core.filters import all_of
 from aurora_dev.core.search.fusion import fuse_lists, keyword_results, vector_results
 from aurora_dev.core.search.hidden import HiddenRecords, Visible
 from aurora_dev.core.search.history import with_room_for_commits
-from aurora_dev.core.search.ranking import mmr
+from aurora_dev.core.search.mmr import mmr
 from aurora_dev.core.search.trace import SearchTrace, with_score
 from aurora_dev.core.search.writer import DocumentWriter
 from aurora_dev.core.types import Match, SearchOptions, SearchResult

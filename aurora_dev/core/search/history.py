@@ -1,4 +1,4 @@
-"""The place of commits among other records, and the questions that ask for them."""
+"""The rank of commits among other records, and the questions that ask for them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aurora_dev.core.types import Match, SearchResult
 COMMIT_WEIGHT: Final = 0.3
 # Where a question asks for reasons or for the past, notes and commits come first, and the code that it names follows
 # soon, because each further commit counts less. Measured there as well: with 1.5, 4 of 10 answers come first, with 2.5
-# nearly 9, and more is no better.
+# nearly 9, and more is not better.
 ASKED_COMMIT_WEIGHT: Final = 2.5
 COMMIT_DECAY: Final = 0.9
 

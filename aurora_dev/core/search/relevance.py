@@ -1,4 +1,4 @@
-"""The choice of the found notes that are about the subject of a task."""
+"""Choose the found notes that are relevant to a task."""
 
 from __future__ import annotations
 

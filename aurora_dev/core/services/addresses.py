@@ -26,7 +26,7 @@ def checked_url(url: str, argument: str = "url") -> httpx.URL:
         argument: The caller's name for it, for the error.
 
     Raises:
-        InvalidRequestError: It is no http(s) URL, or holds a user name or a password.
+        InvalidRequestError: It is not an http(s) URL, or holds a user name or a password.
     """
     try:
         parsed = httpx.URL(url.strip())

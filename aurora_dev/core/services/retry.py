@@ -51,7 +51,7 @@ class RetryPolicy:
             asks.
 
     Raises:
-        InvalidRequestError: ``max_retries`` is no whole number, or below 0.
+        InvalidRequestError: ``max_retries`` is not a whole number, or below 0.
     """
 
     max_retries: int

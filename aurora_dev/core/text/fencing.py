@@ -1,6 +1,6 @@
 """Text for a model to read as data: credentials masked, hidden characters escaped, fences that cannot be closed.
 
-Everything in a context and in an MCP reply passes through `safe`, and through `fenced` with a `label`.
+The text of every item in a context and in an MCP reply passes through `safe`, and then through `fenced` with a `label`.
 """
 
 from __future__ import annotations

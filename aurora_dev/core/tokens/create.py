@@ -1,4 +1,4 @@
-"""The choice of a token counter for a model name or an encoding."""
+"""Choose a token counter by the name of a model or an encoding."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Cursor:
         """Return the cursor of a string that `text` made.
 
         Raises:
-            InvalidRequestError: The string is no cursor.
+            InvalidRequestError: The string is not a cursor.
         """
         try:
             created_at, id = json.loads(base64.urlsafe_b64decode(str(text).encode("ascii")))

@@ -16,7 +16,7 @@ from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.local import derived as derived_index
 from aurora_dev.core.local import records as sqlite_records
 from aurora_dev.core.local import schema as sqlite_schema
-from aurora_dev.core.local.kinds import VectorKind
+from aurora_dev.core.local.index_kinds import VectorKind
 from aurora_dev.errors import (
     SchemaVersionError,
     StoreCorruptError,

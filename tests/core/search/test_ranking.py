@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurora_dev.core.search.ranking import RRF_K, mmr, rrf
+from aurora_dev.core.search.fusion import RRF_K, rrf
+from aurora_dev.core.search.mmr import mmr
 
 ids = st.lists(st.text("abcdefgh", min_size=1, max_size=2), unique=True, max_size=12)
 weights = st.floats(0.0, 1.0).map(lambda value: round(value, 3))
