@@ -83,10 +83,11 @@ async def sweep(paths: list[Path], names: list[str], folder: Path) -> None:
             row = [f"{value:g}: {await figures(stores, **{name: value})}" for value in OPTIONS[name]]
         elif name == "RRF_K":
             searching: Any = fusion
+            original = fusion.rrf
             for k in RRF_K:
-                searching.rrf = partial(fusion.rrf, k=k)
+                searching.rrf = partial(original, k=k)
                 row.append(f"{k}: {await figures(stores)}" + (" *" if k == fusion.RRF_K else ""))
-            searching.rrf = fusion.rrf
+            searching.rrf = original
         else:
             module: Any = signals
             chosen = getattr(module, name)
