@@ -114,7 +114,7 @@ _MODULES = {
     "TokenCounter": "core.contracts",
     "VectorBackend": "core.contracts",
     "VectorStore": "core.vector_store",
-    "search_projects": "memory.projects",
+    "search_projects": "memory.search_projects",
 }
 
 

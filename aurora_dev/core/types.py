@@ -266,9 +266,7 @@ class SearchOptions:
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
                 raise InvalidRequestError(f"{name} must be a number from 0 to 1, not {value!r}")
         if not isinstance(self.rerank_timeout, int | float) or not self.rerank_timeout > 0:
-            raise InvalidRequestError(
-                f"rerank_timeout must be a number of seconds > 0, not {self.rerank_timeout!r}"
-            )
+            raise InvalidRequestError(f"rerank_timeout must be a number of seconds > 0, not {self.rerank_timeout!r}")
 
 
 QueryKind: TypeAlias = Literal["name", "question", "topic", "words", "notes"]
