@@ -15,14 +15,17 @@ argument or the environment can.
 
 from aurora_dev.config.environment import (
     ENV_PREFIX,
-    USUAL_NAMES,
     editor_command,
     environment_for_git,
     user_data_folder,
+    usual_names,
 )
 from aurora_dev.config.files import PROJECT_FILE, PYPROJECT_FILE, STORE_FOLDER, find_project
 from aurora_dev.config.settings import Settings, service_url, unknown_environment
 from aurora_dev.config.sources import Source, nearest
+
+USUAL_NAMES = usual_names()
+"""Environment variables that other tools use already, and the setting that each sets."""
 
 __all__ = [
     "ENV_PREFIX",

@@ -10,24 +10,31 @@ from typing import Any
 
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
+from aurora_dev.config.backends import remote_services
 from aurora_dev.config.sources import Source
 
 ENV_PREFIX = "AURORA_"
 USER_FOLDER = "aurora"
 
-USUAL_NAMES: Mapping[str, str] = {
+_USUAL_NAMES: Mapping[str, str] = {
     "CROSS_ENCODER_MODEL": "cross_encoder_model",
     "SENTENCE_TRANSFORMERS_HOME": "sentence_transformers_home",
-    "PINECONE_API_KEY": "pinecone_api_key",
 }
-"""Environment variables that other tools use already, and the setting that each sets."""
+
+
+def usual_names() -> dict[str, str]:
+    """Return the environment variables that other tools use already, and the setting that each sets."""
+    names = dict(_USUAL_NAMES)
+    for service in remote_services().values():
+        names.update(service.usual_names)
+    return names
 
 
 def read_environment(settings: type[BaseSettings]) -> tuple[dict[str, Any], dict[str, Source]]:
     """Return the values that the environment gives to settings, and the variable of each."""
     values: dict[str, Any] = {}
     sources: dict[str, Source] = {}
-    for variable, name in USUAL_NAMES.items():
+    for variable, name in usual_names().items():
         if value := os.environ.get(variable):
             values[name], sources[name] = value, Source("environment", variable)
     for name, value in EnvSettingsSource(settings)().items():

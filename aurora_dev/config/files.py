@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from aurora_dev.config.environment import USUAL_NAMES, variable_of
+from aurora_dev.config.environment import usual_names, variable_of
 from aurora_dev.config.sources import Source, check_names, location
 from aurora_dev.errors import ConfigurationError
 
@@ -115,7 +115,7 @@ def _checked_table(
     check_names(table, known, source, text)
     for name in table:
         if name.endswith(SECRET_ENDINGS):
-            variable = next((usual for usual, own in USUAL_NAMES.items() if own == name), variable_of(name))
+            variable = next((usual for usual, own in usual_names().items() if own == name), variable_of(name))
             raise ConfigurationError(
                 f"{location(source, name, text)}: '{name}' is not read from files, which are shared and committed; "
                 f"remove it, and set the environment variable {variable}"

@@ -19,6 +19,8 @@ class PineconeSettings(BackendSettings):
         title="Pinecone",
         rerankers=frozenset({"pinecone"}),
         account=frozenset(f"pinecone_{name}" for name in ("index", "host", "sparse_host", "create", "cloud", "region")),
+        create="pinecone_create",
+        usual_names={"PINECONE_API_KEY": "pinecone_api_key"},
     )
 
     pinecone_api_key: SecretStr | None = Field(None, description="Key of Pinecone (environment only).")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from aurora_dev.config.backends import BackendSettings, RemoteService
+from aurora_dev.config.backends import remote_services
 from aurora_dev.config.environment import ENV_PREFIX, own_variables, read_environment, user_data_folder, variable_of
 from aurora_dev.config.files import (
     PROJECT_FILE,
@@ -186,7 +186,7 @@ class Settings(PineconeSettings, ModelSettings, StoreSettings, BaseSettings):
                 refuse("embedder", "would send this project's text to another machine")
         if "reranker_url" in from_files and _host(self.reranker_url or "") not in _LOOPBACK_HOSTS:
             refuse("reranker_url", "would send this project's text to another machine")
-        services = remote_services()
+        services = remote_services().values()
         if "reranker" in from_files and any(
             self.reranker.partition(":")[0] in service.rerankers for service in services
         ):
@@ -215,12 +215,6 @@ class Settings(PineconeSettings, ModelSettings, StoreSettings, BaseSettings):
                 )
         if "store" in from_files and not self.store_path(project).resolve().is_relative_to(project.resolve()):
             refuse("store", "would put the store outside of the project")
-
-
-def remote_services() -> list[RemoteService]:
-    """Return the service that each backend's group of settings declares."""
-    groups = [base for base in Settings.__mro__ if issubclass(base, BackendSettings) and "remote_service" in vars(base)]
-    return [group.remote_service for group in groups]
 
 
 def service_url(embedder: str) -> str | None:

@@ -45,6 +45,7 @@ class BackendKind:
         local: Whether its records lie in a folder of this machine, as `Capabilities.local` says of an instance.
         shared: Whether several projects keep their records in one store, as `Capabilities.shared` says.
         extra: The extra of ``aurora-dev`` that it needs, or ``None``.
+        package: The package that the extra installs, as it is imported, or ``None``.
         exists: Whether there is a store in a folder; a remote one is assumed to exist.
         build: Opens it, given the folder of a local store and the settings; without settings it takes its defaults.
     """
@@ -54,6 +55,7 @@ class BackendKind:
     local: bool
     shared: bool
     extra: str | None
+    package: str | None
     exists: Callable[[Path], bool]
     build: Callable[[str | Path, Settings | None], VectorBackend]
 
@@ -97,14 +99,30 @@ def _assumed(_folder: Path) -> bool:
 LOCAL_BACKEND: Final = "faiss"
 
 # A backend is added in three places: a line here with a function that builds it; its room, which is a door
-# (core/NAME_store.py) and a folder (core/NAME/); and its group of settings (config/NAME.py). Code above `core` asks a
+# (core/NAME_store.py) and a folder (core/NAME/); and its group of settings (config/NAME.py, which `Settings` inherits). Code above `core` asks a
 # kind whether it is local or shared, and never compares names.
 BACKENDS: Final[Mapping[str, BackendKind]] = {
     kind.name: kind
     for kind in (
-        BackendKind(LOCAL_BACKEND, "FAISS", local=True, shared=False, extra=None, exists=_faiss_exists, build=_faiss),
         BackendKind(
-            "pinecone", "Pinecone", local=False, shared=True, extra="pinecone", exists=_assumed, build=_pinecone
+            LOCAL_BACKEND,
+            "FAISS",
+            local=True,
+            shared=False,
+            extra=None,
+            package=None,
+            exists=_faiss_exists,
+            build=_faiss,
+        ),
+        BackendKind(
+            "pinecone",
+            "Pinecone",
+            local=False,
+            shared=True,
+            extra="pinecone",
+            package="pinecone",
+            exists=_assumed,
+            build=_pinecone,
         ),
     )
 }

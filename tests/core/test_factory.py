@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aurora_dev.config import ENV_PREFIX, Settings
-from aurora_dev.config.settings import remote_services
+from aurora_dev.config.backends import remote_services
 from aurora_dev.core import factory
 from aurora_dev.core.embed.static import BUNDLED_PATH
 from aurora_dev.core.faiss_store import FAISSLocalStore
@@ -237,5 +237,5 @@ def test_a_backend_is_described_without_importing_numpy_or_the_backend() -> None
 
 
 def test_every_shared_backend_protects_its_settings_from_a_projects_files() -> None:
-    protected = {service.backend for service in remote_services()}
+    protected = set(remote_services())
     assert protected == {kind.name for kind in factory.BACKENDS.values() if not kind.local}

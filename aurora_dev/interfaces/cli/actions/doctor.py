@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from aurora_dev.config import Settings, find_project, unknown_environment
-from aurora_dev.core.factory import LOCAL_BACKEND, backend_kind
+from aurora_dev.core.factory import BACKENDS, LOCAL_BACKEND, backend_kind
 from aurora_dev.core.text.visible import visible
 from aurora_dev.errors import AuroraError
 from aurora_dev.interfaces.cli.output.doctor_report import Check, checks_as_json, checks_text
@@ -25,7 +25,8 @@ from aurora_dev.version import installed_version, package_folder
 
 _OLDEST_PYTHON, _NEWEST_PYTHON = (3, 10), (3, 13)
 _LEAST_FREE_BYTES = 200 * 1024 * 1024  # the index of a large project, and its copy during a rebuild
-_EXTRAS = {"mcp": "mcp", "pinecone": "pinecone", "rerank": "sentence_transformers"}
+_OF_BACKENDS = {kind.extra: kind.package for kind in BACKENDS.values() if kind.extra and kind.package}
+_EXTRAS = {"mcp": "mcp", **_OF_BACKENDS, "rerank": "sentence_transformers"}
 _TRIAL_TEXT = 'def verify_signature(token):\n    """Check who signed a token."""\n    return token\n'
 
 

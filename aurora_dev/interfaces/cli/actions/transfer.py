@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aurora_dev.config import Settings, find_project
+from aurora_dev.config.backends import remote_services
 from aurora_dev.core import factory
 from aurora_dev.core.contracts import VectorBackend
 from aurora_dev.core.text.visible import visible
@@ -23,7 +24,7 @@ from aurora_dev.memory.transfer import local_backups
 from aurora_dev.transfer import copy_records, export_records, import_records
 
 _MEGABYTE = 1_000_000
-_STORES = "pinecone, faiss (the project's local store) or faiss:FOLDER"
+_STORES = ", ".join(factory.BACKENDS) + f", or {factory.LOCAL_BACKEND}:FOLDER"
 
 
 def run_export(file: Path, path: Path | None, *, namespace: str | None, vectors: bool, as_json: bool) -> int:
@@ -82,7 +83,8 @@ def run_copy(
     """Copy a namespace from one store to another."""
     root, settings = _project_to_write(path)
     if create:
-        settings = settings.model_copy(update={"pinecone_create": True})
+        allowed = [service.create for service in remote_services().values() if service.create is not None]
+        settings = settings.model_copy(update=dict.fromkeys(allowed, True))
     source = source or settings.backend
     _check_store_name(source, settings, root, reading=True)
     _check_store_name(to, settings, root, reading=False)
