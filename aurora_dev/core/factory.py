@@ -99,8 +99,8 @@ def _assumed(_folder: Path) -> bool:
 LOCAL_BACKEND: Final = "faiss"
 
 # A backend is added in three places: a line here with a function that builds it; its room, which is a door
-# (core/NAME_store.py) and a folder (core/NAME/); and its group of settings (config/NAME.py, which `Settings` inherits). Code above `core` asks a
-# kind whether it is local or shared, and never compares names.
+# (core/NAME_store.py) and a folder (core/NAME/); and its group of settings (config/NAME.py, which `Settings` inherits).
+# Code above `core` asks a kind whether it is local or shared, and never compares names.
 BACKENDS: Final[Mapping[str, BackendKind]] = {
     kind.name: kind
     for kind in (
