@@ -381,8 +381,8 @@ def test_out_of_memory_twice_is_a_rerank_error(counting: CrossEncoderReranker, e
     [
         ([0.1], "1 scores for 5 pairs"),
         (np.zeros((5, 3)), "15 scores for 5 pairs"),
-        ([0.1, float("nan"), 0.1, 0.1, 0.1], "no finite number"),
-        ([0.1, float("inf"), 0.1, 0.1, 0.1], "no finite number"),
+        ([0.1, float("nan"), 0.1, 0.1, 0.1], "not a finite number"),
+        ([0.1, float("inf"), 0.1, 0.1, 0.1], "not a finite number"),
         (["x"] * 5, "ValueError"),
     ],
 )
@@ -400,7 +400,7 @@ def test_figures_that_are_no_scores_are_a_rerank_error_and_are_not_cached(
 
 def test_weights_that_are_not_numbers_are_a_rerank_error(tmp_path: Path) -> None:
     model = tiny.build(tmp_path / "nan", bias=float("nan"))
-    with pytest.raises(RerankError, match="no finite number"):
+    with pytest.raises(RerankError, match="not a finite number"):
         CrossEncoderReranker(str(model)).rerank("query", DOCUMENTS)
 
 

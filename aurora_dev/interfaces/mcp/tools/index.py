@@ -73,9 +73,7 @@ class StatusAnswer(Answer):
 
     project: str
     indexed: bool = Field(description="Whether there is an index; if not, call index_project.")
-    indexing: str | None = Field(
-        default=None, description="Progress of an index run that is going on now, in any process."
-    )
+    indexing: str | None = Field(default=None, description="Progress of an index run that goes on now, in any process.")
     last_run: str | None = Field(
         default=None, description="How the last complete run ended: complete, failed, cancelled or interrupted."
     )
