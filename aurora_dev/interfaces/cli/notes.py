@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aurora_dev.interfaces.cli.options import EPILOG, JSONOption, ProjectOption
+from aurora_dev.interfaces.cli.options import EPILOG, ForceOption, JSONOption, ProjectOption
 from aurora_dev.interfaces.cli.runner import run_and_exit
 
 
@@ -195,15 +195,16 @@ def export_notes(
     target: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder, or a file that ends in .md.")],
     path: ProjectOption = None,
     user: UserOption = False,
+    force: ForceOption = False,
     as_json: JSONOption = False,
 ) -> None:
     """Write all notes as Markdown: one file each in a folder, or all in one file.
 
-    A file with edits that were not imported is never overwritten.
+    A file with edits that were not imported is never overwritten, and another file only with --force.
     """
     from aurora_dev.interfaces.cli.actions.notes import run_export
 
-    run_and_exit(lambda: run_export(target, path, user=user, as_json=as_json))
+    run_and_exit(lambda: run_export(target, path, user=user, force=force, as_json=as_json))
 
 
 @notes_app.command("import", epilog=EPILOG)

@@ -40,5 +40,6 @@ ProjectArgument = Annotated[
     ),
 ]
 JSONOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output and nothing else.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace a file that Aurora did not write.")]
 ModeOption = Annotated[Mode, typer.Option("--mode", help="Find candidates by meaning, by keyword or by both.")]
 NoRerankOption = Annotated[bool, typer.Option("--no-rerank", help="Skip the reranker: faster, less precise.")]

@@ -246,10 +246,10 @@ def run_prune(path: Path | None, *, user: bool, yes: bool, as_json: bool) -> int
     return EXIT_OK
 
 
-def run_export(target: Path, path: Path | None, *, user: bool, as_json: bool) -> int:
+def run_export(target: Path, path: Path | None, *, user: bool, force: bool, as_json: bool) -> int:
     """Write notes as Markdown."""
     root, settings = _project(path, user=user)
-    report = _with_memory(root, settings, lambda memory: memory.export_notes(target, scope=_scope(user)))
+    report = _with_memory(root, settings, lambda memory: memory.export_notes(target, scope=_scope(user), replace=force))
     if as_json:
         print_text(render.to_json(asdict(report)))
         return EXIT_OK
