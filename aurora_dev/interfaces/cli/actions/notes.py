@@ -36,6 +36,7 @@ _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw]?)", re.IGNORECASE)
 _SECONDS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 _NEVER: Final = "never"
 _STDIN: Final = "-"
+_MOST_NOTICES: Final = 20  # about fields of files that are imported
 _MOST_LISTED: Final = 20  # notes that are shown before they are removed; the rest is counted
 
 
@@ -267,6 +268,10 @@ def run_import(source: Path, path: Path | None, *, user: bool, as_json: bool) ->
         print_text(render.to_json(asdict(done)))
     else:
         print_text(f"{len(done.added):,} added, {len(done.updated):,} updated, {len(done.unchanged):,} unchanged")
+    for notice in done.notices[:_MOST_NOTICES]:
+        say(f"note: {notice}")
+    if len(done.notices) > _MOST_NOTICES:
+        say(f"note: and {len(done.notices) - _MOST_NOTICES:,} fields more")
     return EXIT_OK
 
 
