@@ -40,6 +40,9 @@ ProjectArgument = Annotated[
     ),
 ]
 JSONOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output and nothing else.")]
+WholeFolderOption = Annotated[
+    bool, typer.Option("--yes", "-y", help="Index your home folder or the whole file system without asking.")
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace a file that Aurora did not write.")]
 ModeOption = Annotated[Mode, typer.Option("--mode", help="Find candidates by meaning, by keyword or by both.")]
 NoRerankOption = Annotated[bool, typer.Option("--no-rerank", help="Skip the reranker: faster, less precise.")]

@@ -15,11 +15,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from aurora_dev.config import Settings, editor_command, find_project
+from aurora_dev.config import Settings, editor_command
 from aurora_dev.core.text.visible import visible
 from aurora_dev.core.types import SearchResults
 from aurora_dev.errors import ConfigurationError, IndexingError, InvalidRequestError
-from aurora_dev.interfaces.cli.actions.project import indexed_project, named_project
+from aurora_dev.interfaces.cli.actions.project import indexed_project, project_to_begin
 from aurora_dev.interfaces.cli.output import render
 from aurora_dev.interfaces.cli.output.exit_codes import EXIT_NOTHING_FOUND, EXIT_OK
 from aurora_dev.interfaces.cli.output.render_notes import note_block, note_line, shown_note
@@ -294,11 +294,11 @@ def _project(
     Args:
         path: A folder of the project; ``None`` for the current one.
         user: Whether the command is about the user's own notes, which need no project.
-        may_begin: Whether a folder that is named explicitly may become a project.
+        may_begin: Whether the folder may become a project.
         may_be_own: Whether the user's own notes stand in where there is no project.
     """
-    if may_begin and path is not None and not user and find_project(path) is None:
-        return named_project(path)
+    if may_begin and not user:
+        return project_to_begin(path)
     try:
         return indexed_project(path)
     except IndexingError:
