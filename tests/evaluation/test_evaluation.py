@@ -431,7 +431,7 @@ async def test_a_symbol_that_needs_no_reranking_fails_no_threshold(tmp_path: Pat
         await store.upsert(
             [
                 Document(
-                    "def verify_token():\n    pass", {"path": "a.py", "symbol": "verify_token", "kind": "function"}
+                    "def verify_token():\n    pass", {"path": "a.py", "symbols": ["verify_token"]}
                 ),
                 Document("verify_token()", {"path": "b.py"}),
             ]
