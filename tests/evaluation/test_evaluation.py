@@ -430,9 +430,7 @@ async def test_a_symbol_that_needs_no_reranking_fails_no_threshold(tmp_path: Pat
     async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker="bundled") as store:
         await store.upsert(
             [
-                Document(
-                    "def verify_token():\n    pass", {"path": "a.py", "symbols": ["verify_token"]}
-                ),
+                Document("def verify_token():\n    pass", {"path": "a.py", "symbols": ["verify_token"]}),
                 Document("verify_token()", {"path": "b.py"}),
             ]
         )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces.cli.options import EPILOG, JSONOption, ProjectArgument, WholeFolderOption
+from aurora_dev.interfaces.cli.options import JSONOption, ProjectArgument, WholeFolderOption
 from aurora_dev.interfaces.cli.runner import run_and_exit
 
 
@@ -37,4 +37,4 @@ def index(
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command(epilog=EPILOG)(index)
+    app.command()(index)

@@ -8,10 +8,6 @@ from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces.cli.output.exit_codes import EXIT_CODES
-
-EPILOG = "Exit codes:\n\n\b\n" + "\n".join(f"{code:>4}  {meaning}" for code, meaning in EXIT_CODES)
-
 
 class Mode(str, Enum):
     """The candidate lists of a search."""
@@ -34,7 +30,7 @@ ProjectOption = Annotated[
 ProjectArgument = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[PATH]",
+        metavar="PATH",
         help="The project's folder; by default the indexed project around the current folder, or else that folder.",
         show_default=False,
     ),

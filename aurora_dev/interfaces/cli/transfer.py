@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces.cli.options import EPILOG, ForceOption, JSONOption, ProjectOption
+from aurora_dev.interfaces.cli.options import ForceOption, JSONOption, ProjectOption
 from aurora_dev.interfaces.cli.runner import run_and_exit
 
 NamespaceOption = Annotated[
@@ -155,8 +155,8 @@ def restore(
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    app.command(epilog=EPILOG)(export)
-    app.command("import", epilog=EPILOG)(import_)
-    app.command(epilog=EPILOG)(copy)
-    app.command(epilog=EPILOG)(backup)
-    app.command(epilog=EPILOG)(restore)
+    app.command()(export)
+    app.command("import")(import_)
+    app.command()(copy)
+    app.command()(backup)
+    app.command()(restore)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces.cli.options import EPILOG, ProjectArgument, WholeFolderOption
+from aurora_dev.interfaces.cli.options import ProjectArgument, WholeFolderOption
 from aurora_dev.interfaces.cli.runner import run_and_exit
 
 
@@ -38,4 +38,4 @@ def watch(
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command(epilog=EPILOG)(watch)
+    app.command()(watch)

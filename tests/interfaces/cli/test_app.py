@@ -1,6 +1,7 @@
 """The command line in this process: searches, mistakes, notes and status."""
 
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -233,12 +234,65 @@ def test_stored_text_cannot_control_the_terminal(run: Run, project: Path) -> Non
     assert ESCAPE in json.loads(as_json.stdout)["results"][0]["content"]
 
 
-def test_the_help_of_every_command_names_the_exit_codes(run: Run, tmp_path: Path) -> None:
-    for command in ([], ["index"], ["search"], ["remember"], ["status"]):
+def test_only_the_main_help_lists_the_exit_codes(run: Run, tmp_path: Path) -> None:
+    assert "130  interrupted" in run("--help", cwd=tmp_path).stdout
+    for command in (["index"], ["search"], ["remember"], ["notes"], ["notes", "export"], ["status"]):
         done = run(*command, "--help", cwd=tmp_path)
         assert done.exit_code == 0
-        assert "130  interrupted" in done.stdout
+        assert "interrupted" not in done.stdout
     assert run("--version", cwd=tmp_path).stdout.startswith("aurora 0.")
+
+
+def test_the_help_lists_every_command_in_a_section_with_its_whole_summary(run: Run, tmp_path: Path) -> None:
+    done = run("--help", cwd=tmp_path)
+    assert [line[:-1] for line in done.stdout.splitlines() if re.fullmatch(r"[A-Z][a-z ]+:", line)] == [
+        *("Options", "Project", "Search", "Notes", "Assistants", "Data", "Exit codes")
+    ]
+    assert "..." not in done.stdout.replace("[ARGS]...", "")
+    text = " ".join(done.stdout.split())
+    assert (
+        "prune Show the notes that have expired or were superseded more than 90 days ago; --yes removes them." in text
+    )
+
+
+def test_no_help_names_a_type_of_python(run: Run, tmp_path: Path) -> None:
+    commands = [[name] for name in re.findall(r"^  ([a-z]+)  ", run("--help", cwd=tmp_path).stdout, re.MULTILINE)]
+    assert len(commands) > 20
+    for command in (*commands, ["notes", "export"], ["notes", "import"]):
+        done = run(*command, "--help", cwd=tmp_path)
+        assert done.exit_code == 0
+        assert not re.search(r"<(?:list|str|path|int|bool|float)|\[\[", done.stdout), done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "message"),
+    [
+        (["search", "x", "-k", "abc"], {}, "must be a whole number\n"),
+        (["search", "x", "-k", "1.5"], {}, "must be a whole number\n"),
+        (["search", "x", "--mode", "foo"], {}, "'foo' is not one of 'hybrid', 'vector', 'keyword'"),
+        (["status"], {"AURORA_BUSY_TIMEOUT": "abc"}, "busy_timeout = 'abc': must be a number\n"),
+        (["status"], {"AURORA_FRESHNESS": "abc"}, "freshness = 'abc': must be 'auto', 'notice' or 'off'\n"),
+        (["status"], {"AURORA_MASK_SECRETS": "abc"}, "mask_secrets = 'abc': must be true or false\n"),
+        (["status"], {"AURORA_HISTORY_LIMIT": "-4"}, "history_limit = '-4': must be at least 0\n"),
+        (["status"], {"AURORA_HISTORY_LIMIT": "4.5"}, "history_limit = '4.5': must be a whole number\n"),
+    ],
+)
+def test_a_wrong_value_is_explained_in_our_words(
+    run: Run, project: Path, arguments: list[str], environment: dict[str, str], message: str
+) -> None:
+    done = run(*arguments, cwd=project, **environment)
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert "nput should" not in done.stderr
+    assert "alue error" not in done.stderr
+
+
+def test_status_lists_the_settings_that_differ_and_with_an_option_all(run: Run, project: Path) -> None:
+    assert "settings: all have their defaults; aurora status --all lists them" in run("status", cwd=project).stdout
+    some = run("status", cwd=project, AURORA_BUSY_TIMEOUT="7").stdout
+    assert "  busy_timeout  7.0  (AURORA_BUSY_TIMEOUT)" in some
+    assert "history_limit" not in some
+    assert "history_limit" in run("status", "--all", cwd=project, AURORA_BUSY_TIMEOUT="7").stdout
 
 
 def test_credentials_are_masked_unless_masking_is_off(run: Run, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from aurora_dev.interfaces.cli.output import render
 from aurora_dev.interfaces.cli.output.exit_codes import EXIT_OK
 from aurora_dev.interfaces.cli.output.index_report import report_text
 from aurora_dev.interfaces.cli.output.progress import progress_display
-from aurora_dev.interfaces.cli.output.streams import print_text, say
+from aurora_dev.interfaces.cli.output.streams import print_text, say, wrapped
 from aurora_dev.memory import Memory
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def run_index(path: Path | None, *, full: bool, reembed: bool, mask: bool, yes: 
     if as_json:
         print_text(render.to_json({"project": str(root.absolute()), **asdict(report)}))
     else:
-        print_text(report_text(root, report))
+        print_text(wrapped(report_text(root, report)))
     if not has_vectors:
         say(
             "note: the stored vectors were made by another embedder, so searches use keywords only. "
