@@ -336,3 +336,11 @@ def test_the_embedder_of_a_backup_wins_over_that_of_the_store(store: FAISSLocalS
     assert store.restore(tmp_path / "empty.db").namespaces == {}
     assert store.embedder() == EMBEDDER
     assert store.namespaces() == []
+
+
+def test_a_store_in_a_folder_with_other_files_does_not_hide_them_from_git(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("x", "utf-8")
+    FAISSLocalStore(tmp_path).close()
+    assert not (tmp_path / ".gitignore").exists()
+    FAISSLocalStore(tmp_path / "new").close()
+    assert (tmp_path / "new" / ".gitignore").read_text("utf-8") == "*\n"
