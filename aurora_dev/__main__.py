@@ -1,6 +1,17 @@
-"""``python -m aurora_dev``: the command line, where the ``aurora`` script is not on the path."""
+"""``aurora`` and ``python -m aurora_dev``: the command line."""
 
-from aurora_dev.interfaces.cli.app import main
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run the command line; the entry point of the ``aurora`` script."""
+    try:
+        from aurora_dev.interfaces.cli.app import main as run
+
+        run()
+    except KeyboardInterrupt:  # before a command has begun: nothing to report, and no traceback
+        raise SystemExit(130) from None
+
 
 if __name__ == "__main__":
     main()

@@ -22,6 +22,7 @@ from aurora_dev.config.files import (
     read_pyproject,
     read_text,
 )
+from aurora_dev.config.messages import in_our_words
 from aurora_dev.config.pinecone import PineconeSettings
 from aurora_dev.config.sources import Source, check_names, location
 from aurora_dev.errors import ConfigurationError
@@ -237,7 +238,7 @@ def _explain(error: ValidationError, values: Mapping[str, Any], sources: Mapping
         source = sources.get(name, Source("argument"))
         text = (read_text(Path(source.name)) or "") if source.kind == "file" else ""
         given = "[hidden]" if name.endswith(SECRET_ENDINGS) else repr(values.get(name))
-        message = problem["msg"][:1].lower() + problem["msg"][1:]
+        message = in_our_words(problem["msg"][:1].lower() + problem["msg"][1:])
         parts.append(f"{location(source, name, text)}: {name} = {given}: {message}")
     return "; ".join(parts)
 

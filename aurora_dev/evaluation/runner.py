@@ -25,6 +25,7 @@ from aurora_dev.evaluation.stored_targets import StoredTargets
 DEFAULT_KS = (10,)
 # The first search also loads models and indexes, so it is not timed. It must not be one of the measured queries:
 # rerankers cache the pairs that they have scored.
+_NOT_RERANKED = frozenset(("rerank_unavailable", "rerank_timeout", "rerank_failed"))
 _WARMUP_QUERY = "where does the program start"
 
 
@@ -168,6 +169,6 @@ async def _measure_search(
         seconds,
         results.search_method,
         results.notices,
-        # Without results there was nothing to rerank.
-        fell_back=rerank and bool(results) and "rerank" not in results.search_method.split("+"),
+        # A search that the first stage has settled is not reranked either, on purpose and without a notice.
+        fell_back=rerank and any(notice.code in _NOT_RERANKED for notice in results.notices),
     )

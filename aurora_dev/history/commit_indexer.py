@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
@@ -52,8 +52,11 @@ class CommitIndexer:
         self._root = Path(root)
         self._options = options or HistoryOptions()
 
-    async def run(self) -> HistoryReport:
+    async def run(self, progress: Callable[[int, int], None] | None = None) -> HistoryReport:
         """Bring the store up to date with the history. Each batch is one transaction; the next run continues.
+
+        Args:
+            progress: Called on the event loop with (commits done, commits to read), if there are any.
 
         Raises:
             StoreError: The store could not be read or written; earlier batches are kept.
@@ -83,7 +86,7 @@ class CommitIndexer:
         keep = set(wanted)
         gone = [identifier for name, (identifier, _) in stored.items() if name not in keep]
         missing = [name for name in wanted if name not in stored or stored[name][1] != HISTORY_VERSION]
-        added = await self._add(log, missing, gone) if log is not None and missing else 0
+        added = await self._add(log, missing, gone, progress) if log is not None and missing else 0
         if gone and not added:
             await self._store.write([], gone, masked=True)
         renewed = sum(name in stored for name in missing)
@@ -98,10 +101,14 @@ class CommitIndexer:
         _log.info("history_indexed", added=report.commits_added, removed=len(gone), seconds=round(report.seconds, 3))
         return report
 
-    async def _add(self, log: GitLog, missing: Sequence[str], gone: Sequence[str]) -> int:
+    async def _add(
+        self, log: GitLog, missing: Sequence[str], gone: Sequence[str], progress: Callable[[int, int], None] | None
+    ) -> int:
         """Read and write commits batch by batch; the ids in ``gone`` are deleted with the first batch."""
-        added = 0
+        added = read = 0
         deletes = list(gone)
+        if progress is not None:
+            progress(0, len(missing))
         batches: Iterator[list[Commit]] = log.read(missing)
         while (batch := await self._next(batches, log)) is not None:
             documents = [
@@ -119,6 +126,9 @@ class CommitIndexer:
                     raise
             deletes = []
             added += len(documents)
+            read += len(batch)
+            if progress is not None:
+                progress(read, len(missing))
         return added
 
     @staticmethod

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -93,7 +94,11 @@ class ProjectIndex:
         return await self.freshness.refresh_before_search()
 
     async def index(
-        self, progress: Callable[[IndexProgress], None] | None = None, *, full: bool = False
+        self,
+        progress: Callable[[IndexProgress], None] | None = None,
+        *,
+        full: bool = False,
+        stage_progress: Callable[[str, int, int], None] | None = None,
     ) -> IndexReport:
         """Index files, then commits, and record the run and its outcome.
 
@@ -105,7 +110,7 @@ class ProjectIndex:
         with self.state.hold():
             self.state.begin()
             try:
-                report = await self._index(progress, full=full)
+                report = await self._index(progress, full=full, stage_progress=stage_progress)
             except asyncio.CancelledError:
                 self.state.end("cancelled")
                 raise
@@ -115,7 +120,13 @@ class ProjectIndex:
             self.state.end("complete")
             return report
 
-    async def _index(self, progress: Callable[[IndexProgress], None] | None, *, full: bool) -> IndexReport:
+    async def _index(
+        self,
+        progress: Callable[[IndexProgress], None] | None,
+        *,
+        full: bool,
+        stage_progress: Callable[[str, int, int], None] | None,
+    ) -> IndexReport:
         from aurora_dev.history.commit_indexer import CommitIndexer
         from aurora_dev.indexing.indexer import Indexer, IndexOptions
 
@@ -134,7 +145,9 @@ class ProjectIndex:
         self.state.progress(len(indexer.snapshot.files), len(indexer.snapshot.files))
         head = await asyncio.to_thread(head_state, self._root)
         if self._history is not None:
-            report = replace(report, history=await CommitIndexer(self._store, self._root, options=self._history).run())
+            of_commits = None if stage_progress is None else partial(stage_progress, "commits")
+            history = await CommitIndexer(self._store, self._root, options=self._history).run(of_commits)
+            report = replace(report, history=history)
         if self._on_change is not None:
             await self._on_change()
         await self._save_snapshot(indexer.snapshot, report.chunks_total, head)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -154,6 +155,7 @@ class Memory(MemoryNotes, MemoryTransfer):
         full: bool = False,
         reembed: bool = False,
         reembed_progress: Callable[[int, int], None] | None = None,
+        stage_progress: Callable[[str, int, int], None] | None = None,
     ) -> IndexReport:
         """Index the project's files and commits; only files that have changed are read again.
 
@@ -163,6 +165,8 @@ class Memory(MemoryNotes, MemoryTransfer):
             reembed: Whether to make new vectors, from the stored text, for records with vectors of another embedder.
                 This happens automatically if only the version of the bundled model has changed.
             reembed_progress: Called with (records done, records to do) during that, from a worker thread.
+            stage_progress: Called on the event loop with (stage, done, to do) after the files: ``commits``, then
+                ``search index``, which is 1 step.
 
         Returns:
             A report of what was added, updated, removed and skipped. A new call continues an interrupted run.
@@ -171,12 +175,16 @@ class Memory(MemoryNotes, MemoryTransfer):
             IndexingError: The project cannot be read.
             StoreError: The store cannot be written; earlier writes are kept.
         """
-        store = self.store
+        store, began = self.store, time.perf_counter()
         if reembed or await self._only_the_bundled_model_changed():
             await store.reembed(reembed_progress)
-        report = await self.project_index.index(progress, full=full)
+        report = await self.project_index.index(progress, full=full, stage_progress=stage_progress)
+        if stage_progress is not None:
+            stage_progress("search index", 0, 1)
         await store.refresh()
-        return report
+        if stage_progress is not None:
+            stage_progress("search index", 1, 1)
+        return replace(report, seconds=time.perf_counter() - began)
 
     def watch(self, *, stop: asyncio.Event | None = None, poll: bool = False) -> AsyncGenerator[WatchBatch, None]:
         """Keep the index current: ``async for batch in memory.watch(): …``; see `watch_project`.

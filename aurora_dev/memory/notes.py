@@ -275,18 +275,22 @@ class MemoryNotes:
         """
         return await self.notes.prune(dry_run=dry_run, scope=scope)
 
-    async def export_notes(self, target: str | Path, *, scope: Scope = "project") -> NotesExported:
+    async def export_notes(
+        self, target: str | Path, *, scope: Scope = "project", replace: bool = False
+    ) -> NotesExported:
         """Write all notes as Markdown with front matter, to read, edit and commit.
 
         Args:
             target: A folder (one file for each note), or a file that ends in ``.md`` (all notes).
             scope: Scope of the notes.
+            replace: Whether to replace files that hold something else than these notes.
 
         Raises:
-            InvalidRequestError: A file that would be replaced was edited and not imported; nothing was written.
+            InvalidRequestError: A file that would be replaced holds something else, or was edited and not imported;
+                nothing was written.
             StoreError: The store cannot be read.
         """
-        return await self.notes.export_notes(Path(target), scope=scope)
+        return await self.notes.export_notes(Path(target).expanduser(), scope=scope, force=replace)
 
     async def import_notes(self, source: str | Path, *, scope: Scope = "project") -> NotesImported:
         """Read notes from Markdown that `export_notes` wrote or that was written by hand.

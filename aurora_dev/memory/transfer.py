@@ -29,14 +29,20 @@ class MemoryTransfer:
         raise AttributeError("a class with this mixin has to provide the store")
 
     async def export_file(
-        self, file: str | Path, *, vectors: bool = True, progress: Progress | None = None
+        self, file: str | Path, *, vectors: bool = True, progress: Progress | None = None, replace: bool = False
     ) -> ExportReport:
         """Write all records of the namespace to a file, one on each line; see `aurora_dev.transfer.export_records`."""
         from aurora_dev.transfer import export_records
 
         store = self.store
         return await asyncio.to_thread(
-            export_records, store.backend, store.namespace, file, vectors=vectors, progress=progress
+            export_records,
+            store.backend,
+            store.namespace,
+            file,
+            vectors=vectors,
+            progress=progress,
+            replace=replace,
         )
 
     async def import_file(
@@ -79,14 +85,18 @@ class MemoryTransfer:
             progress=progress,
         )
 
-    async def back_up(self, file: str | Path) -> int:
+    async def back_up(self, file: str | Path, *, replace: bool = False) -> int:
         """Write the whole local store, every namespace, to a file while it is in use; return its size in bytes.
 
+        Args:
+            file: The file to write; an earlier backup is replaced.
+            replace: Whether to replace a file that is not a backup.
+
         Raises:
-            InvalidRequestError: The store is not a local one, or ``file`` is a folder or the store itself.
+            InvalidRequestError: The store is not a local one, or ``file`` may not be replaced.
             StoreError: See `LocalBackups.back_up`.
         """
-        return await asyncio.to_thread(self._backups().back_up, file)
+        return await asyncio.to_thread(self._backups().back_up, file, replace=replace)
 
     async def restore(self, file: str | Path) -> RestoreReport:
         """Replace the whole local store, every namespace, by a backup, in one transaction.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import stat
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -23,6 +25,7 @@ from aurora_dev.notes.markdown import (
     to_markdown,
 )
 from aurora_dev.notes.model.types import Note, NotesExported
+from aurora_dev.target_file import check_target
 
 SUFFIX: Final = ".md"
 HISTORY: Final = "history"
@@ -32,6 +35,10 @@ _SLUG_CHARS: Final = 48
 _ID_CHARS: Final = 8
 _MOST_PROBLEMS: Final = 5  # named in one error
 _MOST_BYTES: Final = 64_000_000  # of a file; a thousand notes of the largest size are half of that
+
+
+class MalformedNotesError(InvalidRequestError):
+    """Raised when files in a place to write to are no files of notes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +92,28 @@ def read_notes(source: Path) -> list[FileNote]:
     return found
 
 
-def write_notes(target: Path, notes: Sequence[Note]) -> NotesExported:
+def write_notes(target: Path, notes: Sequence[Note], *, force: bool = False) -> NotesExported:
     """Write notes to a folder, one file each, or to a single file that ends in ``.md``.
 
+    Args:
+        target: The folder or file.
+        notes: The notes.
+        force: Whether to replace files that hold something else than these notes.
+
     Raises:
-        InvalidRequestError: A file that would be replaced was edited and not imported, or is malformed; nothing was
-            written.
+        InvalidRequestError: A file that would be replaced holds something else, was edited and not imported, or is
+            malformed; nothing was written.
     """
     if target.suffix.lower() == SUFFIX and not target.is_dir():
-        return _write_single_file(target, notes)
+        return _write_single_file(target, notes, force=force)
     if target.exists() and not target.is_dir():
         raise InvalidRequestError(
             f"'{target}' is a file whose name does not end in {SUFFIX}: nothing was written. Name a folder or a "
             f"{SUFFIX} file"
         )
-    files = {note.id: note.file for note in _read_existing(target, notes) if note.id is not None}
+    existing = _read_existing(target, notes)
+    _refuse_shared_files(existing)
+    files = {note.id: note.file for note in existing if note.id is not None}
     plan: dict[Path, str] = {}
     for note in notes:
         folder = target / HISTORY if note.superseded_by is not None else target
@@ -110,6 +124,9 @@ def write_notes(target: Path, notes: Sequence[Note]) -> NotesExported:
             file = folder / _file_name(note)
         plan[file] = to_markdown(note)
     moved = [file for id, file in files.items() if file not in plan and any(note.id == id for note in notes)]
+    own = set(files.values())
+    for file in [*plan, *moved]:
+        check_target(file, own.__contains__, kind="one of these notes", replace=force)
     for file, text in plan.items():
         _write_atomically(file, text)
     for file in moved:
@@ -118,15 +135,21 @@ def write_notes(target: Path, notes: Sequence[Note]) -> NotesExported:
     return NotesExported(str(target), tuple(sorted(map(str, plan))), len(plan), tuple(left))
 
 
-def _write_single_file(target: Path, notes: Sequence[Note]) -> NotesExported:
-    existing = _read_existing(target, notes) if target.exists() else []
+def _write_single_file(target: Path, notes: Sequence[Note], *, force: bool) -> NotesExported:
+    check_target(target, lambda file: has_front_matter(_decode(file)), kind="a file of notes", replace=force)
+    try:
+        existing = _read_existing(target, notes)
+    except MalformedNotesError:
+        if not force:
+            raise
+        existing = []
     ids = {note.id for note in notes}
     foreign = [note for note in existing if note.id not in ids]
-    if foreign:
+    if foreign and not force:
         counted = "1 note that is" if len(foreign) == 1 else f"{len(foreign)} notes that are"
         raise InvalidRequestError(
             f"{target} holds {counted} not in the store and would be lost: nothing was written. Import the file first "
-            f"(aurora notes import {target}), or name another file"
+            f"(aurora notes import {target}), name another file, or replace it with --force (replace=True in Python)"
         )
     _write_atomically(target, join_markdown([to_markdown(note) for note in notes]))
     return NotesExported(str(target), (str(target),), len(notes))
@@ -136,10 +159,12 @@ def _read_existing(target: Path, notes: Iterable[Note]) -> list[FileNote]:
     """Return the notes in the files that exist already.
 
     Raises:
-        InvalidRequestError: A note was edited and not imported, or a file is malformed.
+        InvalidRequestError: A note was edited and not imported.
+        MalformedNotesError: Nothing was edited, but a file is malformed.
     """
     stored = {note.id: note for note in notes}
     problems: list[str] = []
+    malformed: list[str] = []
     existing: list[FileNote] = []
     for file in _markdown_files(target) if target.exists() else ():
         try:
@@ -148,17 +173,29 @@ def _read_existing(target: Path, notes: Iterable[Note]) -> list[FileNote]:
                 continue
             found = [FileNote(file, markdown) for markdown in parse_markdown(text)]
         except MarkdownError as error:
-            problems.append(f"{file}, line {error.problem.line}: {error.problem.text}")
+            malformed.append(f"{file}, line {error.problem.line}: {error.problem.text}")
+            continue
+        except OSError as error:
+            malformed.append(f"{file}: cannot be read ({error.strerror})")
             continue
         for each in found:
             note = stored.get(each.id or "")
             if note is not None and not each.markdown.intact and not says_the_same(note, each.markdown):
                 problems.append(f"{file}, line {each.markdown.line}: was edited, and not imported")
         existing += found
-    _refuse_if_any(
-        problems, "nothing was written and no edit is lost; import (aurora notes import) or correct these first"
-    )
+    summary = "nothing was written and no edit is lost; import (aurora notes import) or correct these first"
+    _refuse_if_any(malformed + problems if problems else [], summary)
+    _refuse_if_any(malformed, summary, MalformedNotesError)
     return existing
+
+
+def _refuse_shared_files(existing: Sequence[FileNote]) -> None:
+    """Refuse a folder with a file of several notes: written as one file each, they would be in the folder twice."""
+    counts = Counter(note.file for note in existing)
+    _refuse_if_any(
+        [f"{file} holds {count} notes" for file, count in counts.items() if count > 1],
+        "nothing was written; a folder gets one file for each note, so move these files out of it, or export to a file",
+    )
 
 
 def says_the_same(note: Note, markdown: MarkdownNote) -> bool:
@@ -175,18 +212,27 @@ def _markdown_files(source: Path) -> list[Path]:
         Path(folder) / name
         for folder, _, names in os.walk(source)
         for name in names
-        if name.lower().endswith(SUFFIX) and not name.startswith(".")
+        # A pipe would block for ever.
+        if name.lower().endswith(SUFFIX) and not name.startswith(".") and (Path(folder) / name).is_file()
     )
 
 
 def _read_text(file: Path) -> str:
-    if file.stat().st_size > _MOST_BYTES:
+    with file.open("rb") as stream:
+        data = stream.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
         raise MarkdownError(1, f"has more than {_MOST_BYTES:,} bytes, too many for a file of notes")
-    data = file.read_bytes()
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MarkdownError(data.count(b"\n", 0, error.start) + 1, "is not UTF-8; save it as UTF-8") from None
+
+
+def _decode(file: Path) -> str:
+    try:
+        return _read_text(file)
+    except MarkdownError:
+        return ""
 
 
 def _file_name(note: Note) -> str:
@@ -201,13 +247,20 @@ def _file_name(note: Note) -> str:
 def _write_atomically(file: Path, text: str) -> None:
     """Write a file so that readers see either the old or the new text; a file with this text is left alone."""
     data = text.encode("utf-8")
+    mode = None
     with suppress(OSError):
         if file.read_bytes() == data:
             return
-    file.parent.mkdir(parents=True, exist_ok=True)
+        mode = stat.S_IMODE(file.stat().st_mode)
     temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}.tmp")
     try:
-        temporary.write_bytes(data)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())  # else a power failure could leave an empty file in place of the old one
+        if mode is not None:
+            temporary.chmod(mode)
         temporary.replace(file)
     except OSError as error:
         with suppress(OSError):
@@ -218,8 +271,10 @@ def _write_atomically(file: Path, text: str) -> None:
         ) from error
 
 
-def _refuse_if_any(problems: Sequence[str], summary: str) -> None:
+def _refuse_if_any(
+    problems: Sequence[str], summary: str, kind: type[InvalidRequestError] = InvalidRequestError
+) -> None:
     if not problems:
         return
     more = f" (and {len(problems) - _MOST_PROBLEMS} more)" if len(problems) > _MOST_PROBLEMS else ""
-    raise InvalidRequestError(f"{summary}: {'; '.join(problems[:_MOST_PROBLEMS])}{more}")
+    raise kind(f"{summary}: {'; '.join(problems[:_MOST_PROBLEMS])}{more}")

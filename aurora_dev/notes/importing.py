@@ -30,6 +30,12 @@ async def import_files(notes: NoteStore, found: Sequence[FileNote], code_hash: C
         StoreError: The store cannot be written.
     """
     done = await _merge([each for each in found if each.id is not None], notes, code_hash)
+    done = replace(
+        done,
+        notices=tuple(
+            f"{each.file}, line {notice.line}: {notice.text}" for each in found for notice in each.markdown.notices
+        ),
+    )
     for each in found:
         if each.id is None:
             note = note_from_markdown(each.markdown, None, id="", now=notes.now())

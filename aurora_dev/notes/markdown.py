@@ -12,9 +12,10 @@
     ---
     Tokens are signed with EdDSA.
 
-Front matter is a subset of YAML that needs no library: one ``name: value`` per line. A value is plain text, or JSON
-where plain text would be ambiguous. A file that is written by hand needs only ``kind`` and the text. A file may hold
-several notes, with a line ``<!-- next memory -->`` between two. Reading a written file gives back exactly the notes.
+Front matter is written as one ``name: value`` per line. A value is plain text, or JSON where plain text would be
+ambiguous. What editors make of it is read too, see `front_matter`; fields that notes do not have become metadata. A
+file that is written by hand needs only ``kind`` and the text. A file may hold several notes, with a line
+``<!-- next memory -->`` between two. Reading a written file gives back exactly the notes.
 """
 
 from __future__ import annotations
@@ -24,13 +25,22 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Final
 
 from aurora_dev.core.types import MetadataValue
 from aurora_dev.errors import InvalidRequestError
+from aurora_dev.notes.front_matter import (
+    Field,
+    FieldError,
+    is_empty,
+    list_items,
+    metadata_value,
+    plain_text,
+    read_fields,
+)
 from aurora_dev.notes.model import checks
 from aurora_dev.notes.model.types import DEFAULT_IMPORTANCE, Note
 
@@ -38,11 +48,12 @@ SEPARATOR: Final = "<!-- next memory -->"
 _FENCE: Final = "---"
 # A line of the text that looks like the separator gets a backslash more when written, and one less when read.
 _ESCAPED: Final = re.compile(r"\\*" + re.escape(SEPARATOR))
-_FIELD: Final = re.compile(r"([A-Za-z][\w-]*)\s*:(?:\s+(.*))?")
 _PLAIN_ITEM: Final = re.compile(r"[^\W_][\w ./+@-]*")
 _YAML_SIGNS: Final = tuple("\"'[]{}>|*&!%@`#-?:,")
 _CHECKSUM_CHARS: Final = 12
 _CONFLICT_MARKS: Final = ("<<<<<<< ", ">>>>>>> ")
+_MOST_UNKNOWN: Final = 50  # fields of a note that become metadata
+_SIMILAR: Final = 0.8  # a name this close to that of a field is probably misspelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +81,14 @@ class MarkdownNote:
         content: The text.
         values: Values of the front matter, by field name of `Note`.
         intact: Whether the checksum matches; ``False`` where the note was edited or has no checksum.
+        notices: Fields that were passed over, or that are probably misspelled.
     """
 
     line: int
     content: str
     values: Mapping[str, Any] = field(default_factory=dict)
     intact: bool = False
+    notices: tuple[Problem, ...] = ()
 
 
 def to_markdown(note: Note) -> str:
@@ -155,29 +168,24 @@ def _parse_note(lines: list[str], first: int) -> MarkdownNote:
     values: dict[str, Any] = {}
     kept: list[str] = []
     checksum = ""
-    for number, line in enumerate(lines[1:end], start=first + 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        found = _FIELD.fullmatch(line.rstrip())
-        if found is None:
-            raise MarkdownError(number, f"'{line:.80}' is not a field; write it as 'name: value'")
-        name, value = found[1], (found[2] or "").strip()
-        if name == "checksum":
-            checksum = value
-            continue
-        kept.append(line)
-        if name not in _READERS:
-            close = difflib.get_close_matches(name, list(_READERS), n=1, cutoff=0.5)
-            hint = f"did you mean '{close[0]}'?" if close else f"the fields are: {', '.join(_READERS)}"
-            raise MarkdownError(number, f"there is no field '{name}'; {hint}")
-        key, read = _READERS[name]
-        if key in values:
-            raise MarkdownError(number, f"the field '{name}' is given twice")
-        try:
-            values[key] = read(value)
-        except (ValueError, InvalidRequestError, RecursionError) as error:
-            reason = str(error).partition(": nothing was")[0] or type(error).__name__
-            raise MarkdownError(number, f"{name}: {reason}") from None
+    unknown: list[Field] = []
+    seen: set[str] = set()
+    try:
+        for each in read_fields(lines[1:end]):
+            if each.name == "checksum":
+                checksum = each.value or ""
+                continue
+            kept += each.source
+            if each.name in seen:
+                raise FieldError(each.line, f"the field '{each.name}' is given twice")
+            seen.add(each.name)
+            if each.name in _READERS:
+                _read_field(each, values)
+            else:
+                unknown.append(each)
+    except FieldError as error:
+        raise MarkdownError(first + 1 + error.line, str(error)) from None
+    notices = tuple(Problem(first + 1 + line, text) for line, text in _add_unknown(unknown, values))
     body = lines[end + 1 :]
     intact = checksum == _checksum(kept, "\n".join(body))
     content = "\n".join(line[1:] if line.startswith("\\") and _ESCAPED.fullmatch(line) else line for line in body)
@@ -187,7 +195,54 @@ def _parse_note(lines: list[str], first: int) -> MarkdownNote:
         checks.checked_content(content)
     except InvalidRequestError as error:
         raise MarkdownError(first + min(end + 1, len(lines) - 1), str(error).partition(": nothing was")[0]) from None
-    return MarkdownNote(first, content, values, intact)
+    return MarkdownNote(first, content, values, intact, notices)
+
+
+def _read_field(each: Field, values: dict[str, Any]) -> None:
+    """Add the value of a field that notes have.
+
+    Raises:
+        FieldError: It is not a valid value.
+    """
+    if each.value is not None and is_empty(each.value):
+        return  # editors leave an empty field behind
+    key, read = _READERS[each.name]
+    try:
+        if each.value is None:
+            raise ValueError("the value is nested; write it on one line")
+        values[key] = read(each.value)
+    except (ValueError, InvalidRequestError, RecursionError) as error:
+        reason = str(error).partition(": nothing was")[0] or type(error).__name__
+        raise FieldError(each.line, f"{each.name}: {reason}") from None
+
+
+def _add_unknown(unknown: list[Field], values: dict[str, Any]) -> Iterator[tuple[int, str]]:
+    """Add fields that notes do not have to the metadata; yield the line and a notice where one is not kept."""
+    given = values.get("metadata", {})
+    added: dict[str, MetadataValue] = {}
+    if len(unknown) > _MOST_UNKNOWN:
+        yield unknown[_MOST_UNKNOWN].line, f"the fields after the {_MOST_UNKNOWN}th unknown one were passed over"
+    for each in unknown[:_MOST_UNKNOWN]:
+        close = difflib.get_close_matches(each.name.lower(), list(_READERS), n=1, cutoff=_SIMILAR)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        if each.value is not None and is_empty(each.value):
+            continue
+        try:
+            if each.value is None:
+                raise ValueError("it is no text, number or list")
+            if each.name in given:
+                raise ValueError("it is also in 'metadata'")
+            added |= checks.checked_metadata({each.name: metadata_value(each.value)})
+        except InvalidRequestError:
+            yield each.line, f"the field '{each.name:.80}' was passed over: the name is reserved{hint}"
+        except (ValueError, RecursionError) as error:
+            reason = "it is not valid YAML" if isinstance(error, json.JSONDecodeError) else str(error)
+            yield each.line, f"the field '{each.name:.80}' was passed over: {reason}{hint}"
+        else:
+            if close:
+                yield each.line, f"the field '{each.name:.80}' was kept as metadata{hint}"
+    if added:
+        values["metadata"] = {**added, **given}
 
 
 # -- writing values --------------------------------------------------------------------------------------------------
@@ -251,42 +306,23 @@ def _checksum(lines: list[str], body: str) -> str:
 # -- reading values --------------------------------------------------------------------------------------------------
 
 
-def _read_text(value: str) -> str:
-    if value.startswith('"'):
-        found = json.loads(value)
-        if not isinstance(found, str):
-            raise ValueError("must be one string")
-        return found
-    if len(value) > 1 and value[0] == value[-1] == "'":
-        return value[1:-1].replace("''", "'")
-    if not value:
-        raise ValueError("the value is missing; give one or remove the line")
-    return value
-
-
 def _read_items(value: str) -> tuple[str, ...]:
     if value.startswith("["):
-        try:
-            found = json.loads(value)
-        except ValueError:
-            if not value.endswith("]") or '"' in value:
-                raise ValueError('write it as [one, two] or as ["one", "two"]') from None
-            found = [part.strip() for part in value[1:-1].split(",") if part.strip()]
-        if not isinstance(found, list) or not all(isinstance(part, str) for part in found):
-            raise ValueError('must be a list of names, as in [one, two] or ["1", "2"]')
-        return tuple(found)
+        return tuple(list_items(value))
+    if value.startswith(('"', "'")):
+        value = plain_text(value)
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 def _read_number(value: str) -> int:
     try:
-        return int(value)
+        return int(plain_text(value))
     except ValueError:
         raise ValueError(f"must be a whole number, not '{value:.40}'") from None
 
 
 def _read_moment(value: str) -> float:
-    text = _read_text(value)
+    text = plain_text(value)
     try:
         seconds = float(text)
     except ValueError:
@@ -319,7 +355,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _read_id(value: str) -> str:
-    text = _read_text(value)
+    text = plain_text(value)
     if not 0 < len(text.encode("utf-8", "surrogatepass")) <= 512:
         raise ValueError("must have 1 to 512 bytes")
     return text
@@ -331,13 +367,13 @@ def _checked(read: Callable[[str], Any], check: Callable[[Any], Any]) -> Callabl
 
 _READERS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "id": ("id", _read_id),
-    "kind": ("kind", _checked(_read_text, lambda value: checks.checked_name(value, "kind"))),
+    "kind": ("kind", _checked(plain_text, lambda value: checks.checked_name(value, "kind"))),
     "tags": ("tags", _checked(_read_items, lambda value: checks.checked_names(value, "tag"))),
     "importance": ("importance", _checked(_read_number, checks.checked_importance)),
-    "source": ("source", _checked(_read_text, checks.checked_source)),
-    "path": ("path", _checked(_read_text, checks.checked_path)),
-    "symbol": ("symbol", _checked(_read_text, checks.checked_symbol)),
-    "code": ("code_hash", _read_text),
+    "source": ("source", _checked(plain_text, checks.checked_source)),
+    "path": ("path", _checked(plain_text, checks.checked_path)),
+    "symbol": ("symbol", _checked(plain_text, checks.checked_symbol)),
+    "code": ("code_hash", plain_text),
     "created": ("created_at", _read_moment),
     "updated": ("updated_at", _read_moment),
     "expires": ("expires_at", _read_moment),
@@ -345,7 +381,7 @@ _READERS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "superseded-by": ("superseded_by", _read_id),
     "said": ("said", _checked(_read_number, lambda value: max(1, value))),
     "metadata": ("metadata", _read_metadata),
-    "text": ("text", _read_text),
+    "text": ("text", plain_text),
 }
 
 

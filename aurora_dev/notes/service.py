@@ -138,11 +138,11 @@ class NoteService(NoteReader):
         notes, stored = await self._find(id)
         return await notes.history(stored.note.id)
 
-    async def export_notes(self, target: Path, *, scope: Scope) -> NotesExported:
+    async def export_notes(self, target: Path, *, scope: Scope, force: bool = False) -> NotesExported:
         """Write notes as Markdown; see `Memory.export_notes`."""
         notes = await self._existing_store(scope)
         found = await notes.scan() if notes is not None else []
-        return await asyncio.to_thread(files.write_notes, target, [stored.note for stored in found])
+        return await asyncio.to_thread(files.write_notes, target, [stored.note for stored in found], force=force)
 
     async def close(self) -> None:
         """Write out the use counts and close the user's store."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from aurora_dev.core.types import EmbedderInfo, Record, Vector
 from aurora_dev.errors import InvalidRequestError
 
 VERSION = 1
+EXPORT_START = re.compile(rb'\s*\{\s*"aurora_export"\s*:')
 LONGEST_LINE = 64 * 1024 * 1024  # bytes; a record has kilobytes, and a file of another kind may have no line breaks
 
 

@@ -24,6 +24,8 @@ def open_lines(file: Path) -> Iterator[Iterator[bytes]]:
     Raises:
         ExportFileError: The file cannot be read, is cut off, or has a line of more than `LONGEST_LINE` bytes.
     """
+    if file.exists() and not file.is_file():  # a pipe cannot be read twice
+        raise ExportFileError(f"{file} cannot be read (not a regular file); nothing was written")
     try:
         stream = file.open("rb")
     except OSError as error:

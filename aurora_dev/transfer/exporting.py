@@ -11,9 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from aurora_dev.core.contracts import VectorBackend
-from aurora_dev.errors import InvalidRequestError
+from aurora_dev.target_file import check_target
 from aurora_dev.transfer.export_lines import End, ExportFileError, Header, parse_header, parse_line, record_line
-from aurora_dev.transfer.part_file import PartFile, complete_blocks, is_compressed_name, part_of, writing_errors
+from aurora_dev.transfer.part_file import (
+    PartFile,
+    begins_like_export,
+    complete_blocks,
+    is_compressed_name,
+    part_of,
+    writing_errors,
+)
 
 RECORDS_PER_BLOCK = 512  # the most that an interruption loses
 Progress = Callable[[str, int, int], None]  # (stage, records done, records in total)
@@ -51,11 +58,12 @@ def export_records(
     *,
     vectors: bool = True,
     progress: Progress | None = None,
+    replace: bool = False,
 ) -> ExportReport:
     """Write a namespace to a file, one record per line, in bounded memory.
 
-    The file appears when it is complete, and replaces an existing one. Until then the records are in ``FILE.part``. An
-    interrupted export leaves that file, and the next one continues there if the store has not been written to since.
+    The file appears when it is complete, and replaces an earlier export. Until then the records are in ``FILE.part``.
+    An interrupted export leaves that file, and the next one continues there if the store has not been written to since.
 
     Args:
         backend: The store.
@@ -63,15 +71,18 @@ def export_records(
         file: The file to write; compressed if the name ends in ``.gz``.
         vectors: Whether to write vectors too, so that nothing has to be embedded again.
         progress: Called with the stage, the number of finished records and the total.
+        replace: Whether to replace a file that is not an export.
 
     Raises:
-        InvalidRequestError: ``file`` is a folder.
+        InvalidRequestError: ``file`` or ``FILE.part`` exists and is not an export, or is a folder, a link, a device or
+            read-only.
         StoreUnwritableError: The file cannot be written.
         StoreFullError: The disk is full; the records so far are kept in ``FILE.part``.
         StoreError: The store cannot be read.
     """
     began = time.monotonic()
-    file = _checked(file)
+    file = Path(file).expanduser()
+    _check_files(file, replace)
     stats = backend.stats(namespace)
     header = Header(namespace, backend.embedder(), vectors, stats.records, stats.sequence)
     with writing_errors(file):
@@ -79,6 +90,7 @@ def export_records(
         part = PartFile(file, earlier.bytes)
         try:
             done = _append(part, backend, header, earlier, progress)
+            _check_files(file, replace)  # it may have appeared since
             part.finish()
         finally:
             part.close()
@@ -164,8 +176,6 @@ def _earlier_attempt(file: Path, header: Header) -> _Written:
     return done
 
 
-def _checked(file: str | Path) -> Path:
-    path = Path(file).expanduser()
-    if path.is_dir() or not path.name:
-        raise InvalidRequestError(f"'{file}' is a folder; nothing was written. Name a file")
-    return path
+def _check_files(file: Path, replace: bool) -> None:
+    check_target(file, begins_like_export, kind="an export", replace=replace)
+    check_target(part_of(file), begins_like_export, kind="an unfinished export", replace=replace)

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from aurora_dev.errors import StoreFullError, StoreUnwritableError
-from aurora_dev.transfer.export_lines import LONGEST_LINE, ExportFileError
+from aurora_dev.transfer.export_lines import EXPORT_START, LONGEST_LINE, ExportFileError
 
 PART_SUFFIX = ".part"
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_LEVEL = 6
 _BLOCK = 1 << 18  # bytes per read
+_START_BYTES = 4096  # enough of a compressed file to see how its first line begins
 _GZIP_WINDOW = 31  # tells zlib to expect a gzip header
 
 
@@ -70,7 +71,7 @@ class PartFile:
         self.path = part_of(file)
         self._compressed = is_compressed_name(file)
         # It holds project text, so it is as private as the store.
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
         self._stream: BinaryIO = os.fdopen(os.open(self.path, flags, 0o600), "r+b")
         try:
             self._stream.truncate(keep)
@@ -107,6 +108,18 @@ class PartFile:
     def close(self) -> None:
         """Close the file and keep it."""
         self._stream.close()
+
+
+def begins_like_export(file: Path) -> bool:
+    """Return whether a file begins with the first line of an export, compressed or not."""
+    with file.open("rb") as stream:
+        start = stream.read(_START_BYTES)
+    if start.startswith(_GZIP_MAGIC):
+        try:
+            start = zlib.decompressobj(_GZIP_WINDOW).decompress(start, _START_BYTES)
+        except zlib.error:
+            return False
+    return EXPORT_START.match(start) is not None
 
 
 def part_of(file: Path) -> Path:

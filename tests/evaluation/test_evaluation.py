@@ -426,6 +426,22 @@ async def test_a_search_that_was_not_reranked_is_counted_and_fails_every_thresho
         assert alone.check([Threshold("mrr", 0.0)])[0].met
 
 
+async def test_a_symbol_that_needs_no_reranking_fails_no_threshold(tmp_path: Path) -> None:
+    async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker="bundled") as store:
+        await store.upsert(
+            [
+                Document("def verify_token():\n    pass", {"path": "a.py", "symbols": ["verify_token"]}),
+                Document("verify_token()", {"path": "b.py"}),
+            ]
+        )
+        query = Query("verify_token", (Target("a.py"),))
+        evaluation = await evaluate(store, [query])
+        side = evaluation.sides[1]
+        assert "rerank" not in side.searches[0].search_method
+        assert side.fell_back == 0
+        assert evaluation.check([Threshold("mrr", 1.0)])[0].met
+
+
 async def test_without_a_reranker_only_one_side_is_measured_and_rerank_true_is_an_error(tmp_path: Path) -> None:
     async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker="none") as store:
         await store.upsert(DOCUMENTS)

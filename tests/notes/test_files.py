@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,6 +110,67 @@ def test_a_target_that_is_another_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequestError, match=r"does not end in \.md: nothing was written"):
         write_notes(tmp_path / "notes.txt", [NOTE])
     assert (tmp_path / "notes.txt").read_text("utf-8") == "x"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["# Read me\n", "text\n---\n", "---\ntitle: A page\nlayout: post\n---\nhello\n", "---\nno front matter\n", "\xff"],
+)
+@pytest.mark.parametrize("notes", [[], [NOTE]])
+def test_a_file_that_holds_no_notes_of_the_store_is_replaced_only_if_told_to(
+    tmp_path: Path, text: str, notes: list[Note]
+) -> None:
+    target = tmp_path / "README.md"
+    target.write_text(text, "latin-1")
+    with pytest.raises(InvalidRequestError, match="nothing was written"):
+        write_notes(target, notes)
+    assert target.read_text("latin-1") == text
+    assert write_notes(target, notes, force=True).notes == len(notes)
+    assert names(tmp_path) == ["README.md"]
+
+
+def test_a_file_of_a_folder_is_replaced_only_if_it_holds_that_note(tmp_path: Path) -> None:
+    (file,) = write_notes(tmp_path, [NOTE]).files
+    Path(file).write_text("mine", "utf-8")
+    with pytest.raises(InvalidRequestError, match="is not one of these notes of Aurora; nothing was written"):
+        write_notes(tmp_path, [OLD, NOTE])
+    assert (names(tmp_path), Path(file).read_text("utf-8")) == ([Path(file).name], "mine")
+    write_notes(tmp_path, [OLD, NOTE], force=True)
+    assert {each.id for each in read_notes(tmp_path)} == {NOTE.id, OLD.id}
+
+
+def test_a_file_of_several_notes_in_a_folder_stops_the_export_to_the_folder(tmp_path: Path) -> None:
+    write_notes(tmp_path / "all.md", [NOTE, OLD])
+    before = (tmp_path / "all.md").read_bytes()
+    with pytest.raises(InvalidRequestError, match=r"all\.md holds 2 notes"):
+        write_notes(tmp_path, [NOTE, OLD])
+    assert (names(tmp_path), (tmp_path / "all.md").read_bytes()) == (["all.md"], before)
+
+
+def test_a_file_keeps_its_permissions_and_a_link_to_a_note_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    (name,) = write_notes(folder, [NOTE]).files
+    file = Path(name)
+    file.chmod(0o600)
+    changed = replace(NOTE, importance=9)
+    write_notes(folder, [changed])
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    file.rename(tmp_path / "elsewhere.md")
+    file.symlink_to(tmp_path / "elsewhere.md")
+    before = (tmp_path / "elsewhere.md").read_bytes()
+    with pytest.raises(InvalidRequestError, match="is a link to"):
+        write_notes(folder, [NOTE])
+    assert file.is_symlink()
+    assert (tmp_path / "elsewhere.md").read_bytes() == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+def test_a_pipe_in_a_folder_of_notes_is_passed_over(tmp_path: Path) -> None:
+    write_notes(tmp_path, [NOTE])
+    os.mkfifo(tmp_path / "pipe.md")
+    assert [each.id for each in read_notes(tmp_path)] == [NOTE.id]
+    with pytest.raises(InvalidRequestError, match="is not a regular file; nothing was written"):
+        write_notes(tmp_path / "pipe.md", [NOTE])
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_without_leftovers(

@@ -76,10 +76,11 @@ def test_an_export_is_private_and_replaces_the_file_atomically(
 ) -> None:
     source.write("n", some(600))
     file = tmp_path / "memory.jsonl"
-    file.write_text("an older export")
+    export_records(source, "m", file)
+    older = file.read_bytes()
     with pytest.raises(Interrupted):
         export_records(source, "n", file, progress=interrupt_after(1))
-    assert file.read_text() == "an older export"
+    assert file.read_bytes() == older
     export_records(source, "n", file)
     assert check_file(file).records == 600
     assert sorted(path.name for path in tmp_path.iterdir()) == ["memory.jsonl", "source"]
@@ -124,14 +125,48 @@ def test_an_interrupted_export_starts_over_if_the_store_has_changed(
     assert contents(target) == contents(source)
 
 
-@pytest.mark.parametrize("rest", [b"", b"\x00\x01", b'{"aurora_export": 1}\n', b"\x1f\x8bbroken"])
-def test_a_part_file_with_foreign_content_is_overwritten(
+@pytest.mark.parametrize("rest", [b"", b'{"aurora_export": 1}\n'])
+def test_a_part_file_of_another_export_is_overwritten(
     source: FAISSLocalStore, some: Some, tmp_path: Path, rest: bytes
 ) -> None:
     source.write("n", some(10))
     (tmp_path / "memory.jsonl.part").write_bytes(rest)
     assert export_records(source, "n", tmp_path / "memory.jsonl").resumed == 0
     assert check_file(tmp_path / "memory.jsonl").records == 10
+
+
+@pytest.mark.parametrize("name", ["memory.jsonl", "memory.jsonl.part"])
+@pytest.mark.parametrize(
+    "content",
+    [b"# Mine\n", b"\x00\x01", b'{"a": 1}\n', b"\x1f\x8bbroken", gzip.compress(b"mine"), gzip.compress(b"")],
+)
+def test_an_export_replaces_a_file_that_is_no_export_only_if_told_to(
+    source: FAISSLocalStore, some: Some, tmp_path: Path, name: str, content: bytes
+) -> None:
+    source.write("n", some(10))
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InvalidRequestError, match=f"{name}' exists and is not an .*export of Aurora"):
+        export_records(source, "n", tmp_path / "memory.jsonl")
+    assert (tmp_path / name).read_bytes() == content
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("memory")] == [name]
+    export_records(source, "n", tmp_path / "memory.jsonl", replace=True)
+    assert check_file(tmp_path / "memory.jsonl").records == 10
+
+
+def test_an_export_never_replaces_a_store(source: FAISSLocalStore, some: Some) -> None:
+    source.write("n", some(10))
+    for name in ("memory.db", "memory.db-wal"):
+        before = (source.path / name).read_bytes()
+        with pytest.raises(InvalidRequestError, match="belongs to a database in use; nothing was written"):
+            export_records(source, "n", source.path / name, replace=True)
+        assert (source.path / name).read_bytes() == before
+
+
+def test_a_compressed_export_replaces_an_earlier_one(source: FAISSLocalStore, some: Some, tmp_path: Path) -> None:
+    for number in (10, 20):
+        source.write("n", some(number))
+        export_records(source, "n", tmp_path / "memory.jsonl.gz")
+    assert check_file(tmp_path / "memory.jsonl.gz").records == 20
 
 
 def test_a_write_to_the_store_during_an_export_is_reported(source: FAISSLocalStore, some: Some, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -13,11 +14,17 @@ from aurora_dev.core.local import records as sql
 from aurora_dev.core.local.connections import DATABASE, Connections
 from aurora_dev.core.local.schema import APPLICATION_ID, SCHEMA_VERSION, translated
 from aurora_dev.errors import InvalidRequestError, SchemaVersionError, StoreCorruptError, StoreUnwritableError
+from aurora_dev.target_file import check_target
 
 _BATCH_PAGES = 2_048  # 16 MB of 8 KiB pages: progress is reported every few tens of milliseconds
 _BATCH_RECORDS = 1_000
 _PART_SUFFIX = ".part"
-_MAGIC = b"SQLite format 3\0"  # https://sqlite.org/fileformat.html
+# https://sqlite.org/fileformat.html, "The Database Header"
+_MAGIC = b"SQLite format 3\0"
+_HEADER_BYTES = 100
+_WRITE_VERSION = 18
+_ROLLBACK_JOURNAL = 1  # 2 is WAL
+_APPLICATION_ID = slice(68, 72)
 
 Progress = Callable[[int, int], None]  # (done, to do)
 
@@ -43,29 +50,32 @@ class LocalBackups:
     _path: Path
     _connections: Connections
 
-    def back_up(self, file: str | Path, progress: Progress | None = None) -> int:
+    def back_up(self, file: str | Path, progress: Progress | None = None, *, replace: bool = False) -> int:
         """Write one commit of the whole store to a file, while others read and write the store.
 
         The copy is checked, and then moved into place in one step.
 
         Args:
-            file: The file to write; an existing one is replaced.
+            file: The file to write; an earlier backup is replaced.
             progress: Called with (pages done, pages to do).
+            replace: Whether to replace a file that is not a backup.
 
         Returns:
             The size of the file in bytes.
 
         Raises:
-            InvalidRequestError: ``file`` is a folder, or the store itself.
+            InvalidRequestError: ``file`` exists and is not a backup, or is a folder, a link, a device, read-only or
+                the store itself.
             StoreUnwritableError, StoreFullError: The file cannot be written; the store is untouched.
             StoreCorruptError: The store is damaged; no backup was made.
         """
         target = Path(file).expanduser()
-        _check_target(target, self._path)
-        part = target.with_name(target.name + _PART_SUFFIX)
+        _check_target(target, self._path, replace)
         try:
-            # As private as the store; the rest of a killed backup is overwritten.
-            os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
+            # As private as the store, and under a new name: another file may be called FILE.part.
+            descriptor, name = tempfile.mkstemp(prefix=f"{target.name}.", suffix=_PART_SUFFIX, dir=target.parent)
+            os.close(descriptor)
+            part = Path(name)
         except OSError as error:
             raise StoreUnwritableError(
                 f"{target} cannot be written ({error.strerror}); the store is untouched. Choose another place"
@@ -75,6 +85,7 @@ class LocalBackups:
                 sql.read_names(source)  # the first read fixes the commit that is copied
                 with translated(part, "write"):
                     _copy(source, copy, progress)
+            _check_target(target, self._path, replace)  # it may have appeared since
             _move_into_place(part, target)
         except BaseException:  # includes an interrupt: half a backup must not stay
             with suppress(OSError):
@@ -192,11 +203,18 @@ def _check_is_database(file: Path) -> None:
         raise InvalidRequestError(f"'{file}' is not a backup of a store: nothing was changed")
 
 
-def _check_target(file: Path, folder: Path) -> None:
-    if file.is_dir() or not file.name:
-        raise InvalidRequestError(f"'{file}' is a folder; name the file to write. Nothing was done")
+def _check_target(file: Path, folder: Path, replace: bool) -> None:
     if _is_store(file, folder):
         raise InvalidRequestError(f"'{file}' is the store itself; name another file. Nothing was done")
+    check_target(file, _is_backup, kind="a backup", replace=replace)
+
+
+def _is_backup(file: Path) -> bool:
+    """Return whether a file is a database of this kind that no store is using: stores are in WAL mode."""
+    with file.open("rb") as stream:
+        header = stream.read(_HEADER_BYTES)
+    application = int.from_bytes(header[_APPLICATION_ID], "big")
+    return header.startswith(_MAGIC) and application == APPLICATION_ID and header[_WRITE_VERSION] == _ROLLBACK_JOURNAL
 
 
 def _is_store(file: Path, folder: Path) -> bool:

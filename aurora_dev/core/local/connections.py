@@ -211,7 +211,8 @@ def _make_folder(folder: Path) -> None:
         if not folder.is_dir():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         ignore = folder / ".gitignore"
-        if not ignore.exists():
+        # In a folder with other files, which the user named as the store, it would hide them from git.
+        if not any(folder.iterdir()):
             ignore.write_text("*\n", encoding="utf-8")
     except OSError as error:
         if os.access(folder / DATABASE, os.F_OK):  # Path.exists raises if the folder may not be searched

@@ -6,6 +6,8 @@ imports what it needs when it runs: ``aurora --help`` loads no model and no inde
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -23,17 +25,23 @@ from aurora_dev.interfaces.cli import (
     transfer,
     watch,
 )
-from aurora_dev.interfaces.cli.options import EPILOG
+from aurora_dev.interfaces.cli.groups import CommandGroup
 from aurora_dev.interfaces.cli.output.streams import escape_unencodable_text
 from aurora_dev.interfaces.cli.runner import run_command
 
-# In the order in which `aurora --help` lists their commands.
-_COMMANDS = (index, search, context, status, evaluate, notes, install, doctor, mcp, transfer, watch)
+# In the order in which `aurora --help` lists them.
+_SECTIONS = {
+    "Project": (index, status, watch, doctor),
+    "Search": (search, context, evaluate),
+    "Notes": (notes,),
+    "Assistants": (install, mcp),
+    "Data": (transfer,),
+}
 
 app = typer.Typer(
     name="aurora",
     help="The memory of a coding assistant: index a project, search it, remember what was learned.",
-    epilog=EPILOG,
+    cls=CommandGroup,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -59,8 +67,18 @@ def common(
     """Declare the options that come before a command."""
 
 
-for _module in _COMMANDS:
-    _module.register(app)
+def _register(section: str, modules: Iterable[ModuleType]) -> None:
+    commands, groups = len(app.registered_commands), len(app.registered_groups)
+    for module in modules:
+        module.register(app)
+    for command in app.registered_commands[commands:]:
+        command.rich_help_panel = section
+    for group in app.registered_groups[groups:]:
+        group.rich_help_panel = section
+
+
+for _section, _modules in _SECTIONS.items():
+    _register(_section, _modules)
 
 
 def main() -> None:

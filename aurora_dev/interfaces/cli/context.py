@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces.cli.options import EPILOG, NoRerankOption, ProjectOption
+from aurora_dev.interfaces.cli.options import NoRerankOption, ProjectOption
 from aurora_dev.interfaces.cli.runner import run_and_exit
 
 
@@ -84,4 +84,4 @@ def context(
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command(epilog=EPILOG)(context)
+    app.command()(context)

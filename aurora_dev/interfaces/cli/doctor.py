@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from aurora_dev.interfaces.cli.options import EPILOG, JSONOption, ProjectOption
+from aurora_dev.interfaces.cli.options import JSONOption, ProjectOption
 from aurora_dev.interfaces.cli.runner import run_and_exit
 
 
@@ -20,4 +20,4 @@ def doctor(path: ProjectOption = None, as_json: JSONOption = False) -> None:
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command(epilog=EPILOG)(doctor)
+    app.command()(doctor)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces.cli.options import EPILOG, JSONOption, Mode, ModeOption, ProjectOption
+from aurora_dev.interfaces.cli.options import JSONOption, Mode, ModeOption, ProjectOption
 from aurora_dev.interfaces.cli.runner import run_and_exit
 
 
@@ -96,4 +96,4 @@ def evaluate(
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("eval", epilog=EPILOG)(evaluate)
+    app.command("eval")(evaluate)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces.cli.options import EPILOG, JSONOption, ProjectArgument
+from aurora_dev.interfaces.cli.options import JSONOption, ProjectArgument, WholeFolderOption
 from aurora_dev.interfaces.cli.runner import run_and_exit
 
 
@@ -19,20 +19,22 @@ def index(
     no_mask: Annotated[
         bool, typer.Option("--no-mask", help="Store credentials as they are instead of masked.")
     ] = False,
+    yes: WholeFolderOption = False,
     as_json: JSONOption = False,
 ) -> None:
     """Index a project, or bring its index up to date.
 
-    Only changed files are read. The store is the folder .aurora in the project; git ignores it.
+    Only changed files are read. The store is the folder .aurora in the project; git ignores it. In a subfolder of a git
+    repository that has no index, a terminal is asked whether to index the whole repository.
     """
     from aurora_dev.interfaces.cli.actions.index import run_index
 
     run_and_exit(
-        lambda: run_index(path, full=full, reembed=reembed, mask=not no_mask, as_json=as_json),
+        lambda: run_index(path, full=full, reembed=reembed, mask=not no_mask, yes=yes, as_json=as_json),
         interrupted="what was indexed so far is kept. Run the same command again to continue",
     )
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command(epilog=EPILOG)(index)
+    app.command()(index)

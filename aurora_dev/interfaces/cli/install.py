@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces.cli.options import EPILOG, ProjectOption
+from aurora_dev.interfaces.cli.options import ProjectOption
 from aurora_dev.interfaces.cli.runner import run_and_exit
 
 
@@ -93,5 +93,5 @@ def uninstall(
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    app.command(epilog=EPILOG)(install)
-    app.command(epilog=EPILOG)(uninstall)
+    app.command()(install)
+    app.command()(uninstall)

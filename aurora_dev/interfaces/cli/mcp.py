@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces.cli.options import EPILOG, ProjectArgument
+from aurora_dev.interfaces.cli.options import ProjectArgument
 from aurora_dev.interfaces.cli.runner import run_and_exit
 
 
@@ -52,4 +52,4 @@ def mcp(
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command(epilog=EPILOG)(mcp)
+    app.command()(mcp)

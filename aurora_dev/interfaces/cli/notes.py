@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from aurora_dev.interfaces.cli.options import EPILOG, JSONOption, ProjectOption
+from aurora_dev.interfaces.cli.groups import CommandGroup
+from aurora_dev.interfaces.cli.options import ForceOption, JSONOption, ProjectOption
 from aurora_dev.interfaces.cli.runner import run_and_exit
 
 
@@ -45,7 +46,7 @@ IdArgument = Annotated[
 
 notes_app = typer.Typer(
     help="Write notes as Markdown, to commit and edit them, and read them back.",
-    epilog=EPILOG,
+    cls=CommandGroup,
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -166,7 +167,7 @@ def edit(
 def forget(
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID]...", help="Ids, or their first 6 characters.", show_default=False),
+        typer.Argument(metavar="ID", help="Ids, or their first 6 characters.", show_default=False),
     ] = None,
     path: ProjectOption = None,
     kind: KindsOption = None,
@@ -190,23 +191,24 @@ def prune(
     run_and_exit(lambda: run_prune(path, user=user, yes=yes, as_json=as_json))
 
 
-@notes_app.command("export", epilog=EPILOG)
+@notes_app.command("export")
 def export_notes(
     target: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder, or a file that ends in .md.")],
     path: ProjectOption = None,
     user: UserOption = False,
+    force: ForceOption = False,
     as_json: JSONOption = False,
 ) -> None:
     """Write all notes as Markdown: one file each in a folder, or all in one file.
 
-    A file with edits that were not imported is never overwritten.
+    A file with edits that were not imported is never overwritten, and another file only with --force.
     """
     from aurora_dev.interfaces.cli.actions.notes import run_export
 
-    run_and_exit(lambda: run_export(target, path, user=user, as_json=as_json))
+    run_and_exit(lambda: run_export(target, path, user=user, force=force, as_json=as_json))
 
 
-@notes_app.command("import", epilog=EPILOG)
+@notes_app.command("import")
 def import_notes(
     source: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder, or a file of notes.")],
     path: ProjectOption = None,
@@ -224,11 +226,11 @@ def import_notes(
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(epilog=EPILOG)(remember)
-    app.command(epilog=EPILOG)(recall)
-    app.command("list", epilog=EPILOG)(list_notes)
-    app.command(epilog=EPILOG)(show)
-    app.command(epilog=EPILOG)(edit)
-    app.command(epilog=EPILOG)(forget)
-    app.command(epilog=EPILOG)(prune)
+    app.command()(remember)
+    app.command()(recall)
+    app.command("list")(list_notes)
+    app.command()(show)
+    app.command()(edit)
+    app.command()(forget)
+    app.command()(prune)
     app.add_typer(notes_app, name="notes")

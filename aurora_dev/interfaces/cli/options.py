@@ -8,10 +8,6 @@ from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces.cli.output.exit_codes import EXIT_CODES
-
-EPILOG = "Exit codes:\n\n\b\n" + "\n".join(f"{code:>4}  {meaning}" for code, meaning in EXIT_CODES)
-
 
 class Mode(str, Enum):
     """The candidate lists of a search."""
@@ -34,11 +30,15 @@ ProjectOption = Annotated[
 ProjectArgument = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[PATH]",
+        metavar="PATH",
         help="The project's folder; by default the indexed project around the current folder, or else that folder.",
         show_default=False,
     ),
 ]
 JSONOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output and nothing else.")]
+WholeFolderOption = Annotated[
+    bool, typer.Option("--yes", "-y", help="Index your home folder or the whole file system without asking.")
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace a file that Aurora did not write.")]
 ModeOption = Annotated[Mode, typer.Option("--mode", help="Find candidates by meaning, by keyword or by both.")]
 NoRerankOption = Annotated[bool, typer.Option("--no-rerank", help="Skip the reranker: faster, less precise.")]

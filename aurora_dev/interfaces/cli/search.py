@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces.cli.options import EPILOG, JSONOption, Mode, ModeOption, NoRerankOption, ProjectOption
+from aurora_dev.interfaces.cli.options import JSONOption, Mode, ModeOption, NoRerankOption, ProjectOption
 from aurora_dev.interfaces.cli.runner import run_and_exit
 
 
@@ -54,4 +54,4 @@ def search(
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command(epilog=EPILOG)(search)
+    app.command()(search)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces.cli.options import EPILOG, JSONOption, ProjectOption
+from aurora_dev.interfaces.cli.options import ForceOption, JSONOption, ProjectOption
 from aurora_dev.interfaces.cli.runner import run_and_exit
 
 NamespaceOption = Annotated[
@@ -32,16 +32,18 @@ def export(
     path: ProjectOption = None,
     namespace: NamespaceOption = None,
     without_vectors: WithoutVectorsOption = False,
+    force: ForceOption = False,
     as_json: JSONOption = False,
 ) -> None:
     """Write all records with their vectors to a file.
 
     The format is JSON lines. The file appears when it is complete; an interrupted export keeps its data in FILE.part.
+    An earlier export is replaced, another file only with --force.
     """
     from aurora_dev.interfaces.cli.actions.transfer import run_export
 
     run_and_exit(
-        lambda: run_export(file, path, namespace=namespace, vectors=not without_vectors, as_json=as_json),
+        lambda: run_export(file, path, namespace=namespace, vectors=not without_vectors, force=force, as_json=as_json),
         interrupted="what was written is kept in FILE.part. Run the same command again to continue",
     )
 
@@ -121,15 +123,17 @@ def copy(
 def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.", show_default=False)],
     path: ProjectOption = None,
+    force: ForceOption = False,
     as_json: JSONOption = False,
 ) -> None:
     """Back up the local store to one file.
 
-    The backup holds one committed state of the store, even while it is in use.
+    The backup holds one committed state of the store, even while it is in use. An earlier backup is replaced, another
+    file only with --force.
     """
     from aurora_dev.interfaces.cli.actions.transfer import run_backup
 
-    run_and_exit(lambda: run_backup(file, path, as_json=as_json), interrupted="no backup was made")
+    run_and_exit(lambda: run_backup(file, path, force=force, as_json=as_json), interrupted="no backup was made")
 
 
 def restore(
@@ -151,8 +155,8 @@ def restore(
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    app.command(epilog=EPILOG)(export)
-    app.command("import", epilog=EPILOG)(import_)
-    app.command(epilog=EPILOG)(copy)
-    app.command(epilog=EPILOG)(backup)
-    app.command(epilog=EPILOG)(restore)
+    app.command()(export)
+    app.command("import")(import_)
+    app.command()(copy)
+    app.command()(backup)
+    app.command()(restore)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from aurora_dev.interfaces.cli.options import EPILOG, ProjectArgument
+from aurora_dev.interfaces.cli.options import ProjectArgument, WholeFolderOption
 from aurora_dev.interfaces.cli.runner import run_and_exit
 
 
@@ -18,6 +18,7 @@ def watch(
             "--poll", help="Check for changes every second instead of waiting for events: for network drives."
         ),
     ] = False,
+    yes: WholeFolderOption = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object per batch, on a line of its own.")
     ] = False,
@@ -30,11 +31,11 @@ def watch(
     from aurora_dev.interfaces.cli.actions.watch import run_watch
 
     run_and_exit(
-        lambda: run_watch(path, poll=poll, as_json=as_json),
+        lambda: run_watch(path, poll=poll, yes=yes, as_json=as_json),
         interrupted="the index has every batch so far; searches find later changes themselves",
     )
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command(epilog=EPILOG)(watch)
+    app.command()(watch)

@@ -22,7 +22,10 @@ def read_text(path: Path, largest: int) -> str | None:
         ConfigurationError: The file cannot be read, is too large, or is not UTF-8.
     """
     try:
-        if path.stat().st_size > largest:
+        found = path.stat()
+        if stat.S_ISFIFO(found.st_mode):  # reading would block for ever
+            raise ConfigurationError(f"{path} is not a regular file: nothing was changed")
+        if found.st_size > largest:
             raise ConfigurationError(f"{path} is larger than {largest:,} bytes: nothing was changed")
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
@@ -46,6 +49,8 @@ def write_text(path: Path, text: str) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+        if mode is not None and not mode & 0o222:  # renaming over it would succeed
+            raise ConfigurationError(f"{path} is read-only: the file is unchanged. Make it writable first")
         descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         with os.fdopen(descriptor, "wb") as file:
             file.write(text.encode("utf-8"))

@@ -231,11 +231,19 @@ class NotesExported:
 
 @dataclass(frozen=True, slots=True)
 class NotesImported:
-    """Ids of the notes that `Memory.import_notes` read, by outcome."""
+    """The notes that `Memory.import_notes` read.
+
+    Attributes:
+        added: Ids of new notes.
+        updated: Ids of changed notes.
+        unchanged: Ids of notes that stayed as they were.
+        notices: Fields of the files that were passed over or are probably misspelled, with file and line.
+    """
 
     added: tuple[str, ...] = ()
     updated: tuple[str, ...] = ()
     unchanged: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
     def with_remembered(self, stored: Remembered) -> NotesImported:
         """Return a copy that counts one more note: added where it is new, else unchanged."""

@@ -62,7 +62,7 @@ def test_a_backup_holds_everything_and_is_one_private_file(
     store.write("m", [record("a", "without vector")])
     file = tmp_path / "copies" / "backup.db"
     file.parent.mkdir()
-    file.write_text("an older one")
+    store.back_up(file)  # an older one
     assert store.back_up(file) == file.stat().st_size
     assert [path.name for path in file.parent.iterdir()] == ["backup.db"]
     if os.name == "posix":
@@ -223,6 +223,46 @@ def test_a_backup_never_overwrites_the_store(store: FAISSLocalStore, name: str) 
         store.back_up(store.path / name)
 
 
+def foreign_files(folder: Path) -> dict[str, bytes]:
+    """Write files that are no backups, a database of another program and another store among them."""
+    with closing(sqlite3.connect(folder / "other.db")) as connection:
+        connection.execute("CREATE TABLE kept (x)")
+    with closing(FAISSLocalStore(folder / "another")) as another:
+        another.write("n", [record("a", "text")])
+    (folder / "another" / "memory.db").rename(folder / "store.db")
+    (folder / "text.db").write_text("mine", "utf-8")
+    return {name: (folder / name).read_bytes() for name in ("other.db", "store.db", "text.db")}
+
+
+def test_a_backup_replaces_a_file_that_is_no_backup_only_if_told_to(store: FAISSLocalStore, tmp_path: Path) -> None:
+    fill(store, range(3))
+    for name, before in foreign_files(tmp_path).items():
+        with pytest.raises(InvalidRequestError, match=f"{name}' exists and is not a backup of Aurora"):
+            store.back_up(tmp_path / name)
+        assert (tmp_path / name).read_bytes() == before
+        store.back_up(tmp_path / name, replace=True)
+        store.back_up(tmp_path / name)  # now it is one
+
+
+def test_a_backup_uses_no_file_that_is_already_there_and_notices_one_that_appears(
+    store: FAISSLocalStore, tmp_path: Path
+) -> None:
+    fill(store, range(3))
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    (folder / "backup.db.part").write_text("mine", "utf-8")
+
+    def appear(_done: int, _total: int) -> None:
+        (folder / "backup.db").write_text("new", "utf-8")
+
+    with pytest.raises(InvalidRequestError, match="is not a backup"):
+        store.back_up(folder / "backup.db", appear)
+    assert {path.name: path.read_text("utf-8") for path in folder.iterdir()} == {
+        "backup.db": "new",
+        "backup.db.part": "mine",
+    }
+
+
 def test_a_failed_backup_leaves_no_file(store: FAISSLocalStore, tmp_path: Path) -> None:
     with pytest.raises(StoreUnwritableError, match="the store is untouched"):
         store.back_up(tmp_path / "nowhere" / "backup.db")
@@ -296,3 +336,11 @@ def test_the_embedder_of_a_backup_wins_over_that_of_the_store(store: FAISSLocalS
     assert store.restore(tmp_path / "empty.db").namespaces == {}
     assert store.embedder() == EMBEDDER
     assert store.namespaces() == []
+
+
+def test_a_store_in_a_folder_with_other_files_does_not_hide_them_from_git(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("x", "utf-8")
+    FAISSLocalStore(tmp_path).close()
+    assert not (tmp_path / ".gitignore").exists()
+    FAISSLocalStore(tmp_path / "new").close()
+    assert (tmp_path / "new" / ".gitignore").read_text("utf-8") == "*\n"

@@ -245,8 +245,19 @@ def test_a_wrong_argument_is_one_line_of_text_and_exit_code_2(
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["remember", "recall", "list", "show", "edit", "forget", "prune", "notes"])
-def test_every_command_has_help_with_the_exit_codes(run: Run, tmp_path: Path, command: str) -> None:
-    done = run(command, "--help", cwd=tmp_path)
+def test_an_export_of_notes_replaces_a_foreign_file_only_with_force(run: Run, project: Path) -> None:
+    (project / "README.md").write_text("# Mine\n", "utf-8")
+    done = run("notes", "export", "README.md", cwd=project)
+    assert done.exit_code == 2
+    assert "nothing was written. Name another file, or replace it with --force" in done.stderr
+    assert (project / "README.md").read_text("utf-8") == "# Mine\n"
+    assert run("notes", "export", "README.md", "--force", cwd=project).exit_code == 0
+    assert "# Mine" not in (project / "README.md").read_text("utf-8")
+
+
+def test_an_import_says_which_fields_it_passed_over(run: Run, project: Path) -> None:
+    (project / "note.md").write_text("---\ntitle: A\nauthor:\n  name: Ann\n---\nThe text.\n", "utf-8")
+    done = run("notes", "import", "note.md", cwd=project)
     assert done.exit_code == 0
-    assert "130  interrupted" in done.stdout
+    assert done.stdout == "1 added, 0 updated, 0 unchanged\n"
+    assert done.stderr == "note: note.md, line 3: the field 'author' was passed over: it is no text, number or list\n"

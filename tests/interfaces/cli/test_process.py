@@ -48,6 +48,13 @@ def test_the_report_of_an_index_run_has_no_colours(project: Path) -> None:
     assert ESCAPE not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("command", [[], ["index"], ["eval"], ["notes"], ["notes", "export"]])
+def test_the_help_fits_a_narrow_terminal(tmp_path: Path, command: list[str]) -> None:
+    done = aurora(*command, "--help", cwd=tmp_path, COLUMNS="60")
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 60
+
+
 def test_a_search_in_a_subfolder_shows_paths_relative_to_it(project: Path) -> None:
     done = aurora("search", "verify_token", "-k", "1", cwd=project / "src")
     assert done.returncode == 0

@@ -16,7 +16,15 @@ from aurora_dev.core.text.visible import visible
 from aurora_dev.core.types import SearchResult, SearchResults
 from aurora_dev.interfaces.cli.output.render import PLAIN_WIDTH, counted, cut, lines_of, shown_path, size_of, to_json
 from aurora_dev.interfaces.cli.output.search_results import description_of, plain_results, print_results
-from aurora_dev.interfaces.cli.output.search_snippet import SNIPPET_LINES, choose_lines, defining_row, query_pattern
+from aurora_dev.interfaces.cli.output.search_snippet import (
+    SNIPPET_LINES,
+    choose_lines,
+    defining_row,
+    query_pattern,
+    whole_part,
+)
+from aurora_dev.interfaces.cli.output.status_report import print_status
+from aurora_dev.memory.status import MemoryStatus, Problem, SettingValue
 
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -139,6 +147,22 @@ def test_query_words_match_in_other_inflections_and_inside_names() -> None:
     assert marked(pattern, "verifyToken(jwt); verifies JWTs") == ["verify", "Token", "jwt", "verifies", "JWTs"]
     assert marked(pattern, "verified tokens, Verifying") == ["verified", "tokens", "Verifying"]
     assert "are" not in marked(pattern, "are where")
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "marked"),
+    [
+        ("token", "the tokenizer of verifyToken and token_store, TOKENS", ["tokenizer", "Token", "token", "TOKENS"]),
+        ("authentication", "authenticated, authenticator", ["authenticated", "authenticator"]),
+        ("rotate", "rotation, HTTPRotator", ["rotation", "HTTPRotator"]),
+        ("größe", "die Größenangabe", ["Größenangabe"]),
+    ],
+)
+def test_a_mark_covers_a_whole_word_or_a_whole_part_of_a_name(query: str, text: str, marked: list[str]) -> None:
+    pattern = query_pattern(query)
+    assert pattern is not None
+    spans = [whole_part(text, *found.span()) for found in pattern.finditer(text)]
+    assert [text[start:end] for start, end in spans] == marked
 
 
 def test_short_words_are_marked_at_the_start_of_words_only() -> None:
@@ -284,3 +308,32 @@ def test_sizes_and_counts_are_formatted_for_people() -> None:
     assert [counted(n, "file") for n in (0, 1, 1200)] == ["0 files", "1 file", "1,200 files"]
     assert cut("abcdef", 4) == "a..."
     assert cut("abcd", 4) == "abcd"
+
+
+def test_the_status_fits_a_narrow_terminal_and_is_coloured(tmp_path: Path) -> None:
+    status = MemoryStatus(
+        project=tmp_path / ("folder" * 12),
+        store=tmp_path / ".aurora",
+        store_bytes=100,
+        namespace="default",
+        records=1,
+        vectors=1,
+        files=1,
+        chunks=1,
+        notes={"decision": 3},
+        languages={"python": 1},
+        embedder="bundled",
+        dimension=256,
+        stored_embedder=None,
+        reranker=None,
+        backend={},
+        settings=(SettingValue("store", "/a/long/folder" * 8, "argument"), SettingValue("log", "off", "default")),
+        problems=(Problem("code", "Something is not as it could be: " + "a long text " * 9, "aurora index --full"),),
+    )
+    stream = io.StringIO()
+    print_status(Console(file=stream, force_terminal=True, width=60, color_system="standard"), status)
+    plain = STYLE.sub("", stream.getvalue())
+    assert plain != stream.getvalue()
+    assert max(map(len, plain.splitlines())) <= 60
+    assert "fix: aurora index --full" in plain
+    assert "log" not in plain.split()

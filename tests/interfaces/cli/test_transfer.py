@@ -209,3 +209,16 @@ def test_progress_is_printed_as_lines_without_a_terminal(
     with progress_display() as display:
         display.stage("copying", 1_000, 2_500)
     assert capsys.readouterr().err == "copying: 1,000 of 2,500\n"
+
+
+@pytest.mark.parametrize("command", ["export", "backup"])
+def test_a_foreign_file_is_replaced_only_with_force_and_an_own_one_without(
+    run: Run, project: Path, command: str
+) -> None:
+    (project / "mine.txt").write_text("mine", "utf-8")
+    done = run(command, "mine.txt", cwd=project)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "of Aurora; nothing was written. Name another file, or replace it with --force" in done.stderr
+    assert (project / "mine.txt").read_text("utf-8") == "mine"
+    assert run(command, "mine.txt", "--force", cwd=project).exit_code == 0
+    assert run(command, "mine.txt", cwd=project).exit_code == 0

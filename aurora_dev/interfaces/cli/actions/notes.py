@@ -15,11 +15,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from aurora_dev.config import Settings, editor_command, find_project
+from aurora_dev.config import Settings, editor_command
 from aurora_dev.core.text.visible import visible
 from aurora_dev.core.types import SearchResults
 from aurora_dev.errors import ConfigurationError, IndexingError, InvalidRequestError
-from aurora_dev.interfaces.cli.actions.project import indexed_project, named_project
+from aurora_dev.interfaces.cli.actions.project import indexed_project, project_to_begin
 from aurora_dev.interfaces.cli.output import render
 from aurora_dev.interfaces.cli.output.exit_codes import EXIT_NOTHING_FOUND, EXIT_OK
 from aurora_dev.interfaces.cli.output.render_notes import note_block, note_line, shown_note
@@ -36,6 +36,7 @@ _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw]?)", re.IGNORECASE)
 _SECONDS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 _NEVER: Final = "never"
 _STDIN: Final = "-"
+_MOST_NOTICES: Final = 20  # about fields of files that are imported
 _MOST_LISTED: Final = 20  # notes that are shown before they are removed; the rest is counted
 
 
@@ -246,10 +247,10 @@ def run_prune(path: Path | None, *, user: bool, yes: bool, as_json: bool) -> int
     return EXIT_OK
 
 
-def run_export(target: Path, path: Path | None, *, user: bool, as_json: bool) -> int:
+def run_export(target: Path, path: Path | None, *, user: bool, force: bool, as_json: bool) -> int:
     """Write notes as Markdown."""
     root, settings = _project(path, user=user)
-    report = _with_memory(root, settings, lambda memory: memory.export_notes(target, scope=_scope(user)))
+    report = _with_memory(root, settings, lambda memory: memory.export_notes(target, scope=_scope(user), replace=force))
     if as_json:
         print_text(render.to_json(asdict(report)))
         return EXIT_OK
@@ -267,6 +268,10 @@ def run_import(source: Path, path: Path | None, *, user: bool, as_json: bool) ->
         print_text(render.to_json(asdict(done)))
     else:
         print_text(f"{len(done.added):,} added, {len(done.updated):,} updated, {len(done.unchanged):,} unchanged")
+    for notice in done.notices[:_MOST_NOTICES]:
+        say(f"note: {notice}")
+    if len(done.notices) > _MOST_NOTICES:
+        say(f"note: and {len(done.notices) - _MOST_NOTICES:,} fields more")
     return EXIT_OK
 
 
@@ -289,11 +294,11 @@ def _project(
     Args:
         path: A folder of the project; ``None`` for the current one.
         user: Whether the command is about the user's own notes, which need no project.
-        may_begin: Whether a folder that is named explicitly may become a project.
+        may_begin: Whether the folder may become a project.
         may_be_own: Whether the user's own notes stand in where there is no project.
     """
-    if may_begin and path is not None and not user and find_project(path) is None:
-        return named_project(path)
+    if may_begin and not user:
+        return project_to_begin(path)
     try:
         return indexed_project(path)
     except IndexingError:

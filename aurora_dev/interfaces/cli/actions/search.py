@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from aurora_dev.core.types import SearchMode, SearchOptions, SearchResults
 from aurora_dev.errors import InvalidFilterError
-from aurora_dev.interfaces.cli.actions.project import index_command, indexed_project
+from aurora_dev.interfaces.cli.actions.project import index_command, indexed_project, shown_folder
 from aurora_dev.interfaces.cli.output import render
 from aurora_dev.interfaces.cli.output.exit_codes import EXIT_NOTHING_FOUND, EXIT_OK
 from aurora_dev.interfaces.cli.output.search_results import plain_results, print_results, results_as_data
@@ -54,10 +54,10 @@ def run_search(
     for notice in results.notices:
         say(f"note: {notice.text}")
     if nothing_stored:
-        say(f"nothing is stored for '{render.shown_path(root)}'. Index it with: {index_command(path)}")
+        say(f"nothing is stored for {shown_folder(root)}. Index it with: {index_command(path)}")
     elif not results:
         shown = render.cut(query, _SHOWN_QUERY_CHARS)
-        say(f"nothing was found for '{shown}' in '{render.shown_path(root)}'. Try other words, or run: aurora status")
+        say(f"nothing was found for '{shown}' in {shown_folder(root)}. Try other words, or run: aurora status")
     if not results:
         return EXIT_NOTHING_FOUND
     return EXIT_OK

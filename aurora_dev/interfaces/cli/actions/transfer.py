@@ -27,12 +27,14 @@ _MEGABYTE = 1_000_000
 _STORES = ", ".join(factory.BACKENDS) + f", or {factory.LOCAL_BACKEND}:FOLDER"
 
 
-def run_export(file: Path, path: Path | None, *, namespace: str | None, vectors: bool, as_json: bool) -> int:
+def run_export(
+    file: Path, path: Path | None, *, namespace: str | None, vectors: bool, force: bool, as_json: bool
+) -> int:
     """Export a namespace to a file."""
     root, settings = _project_to_read(path)
     name = _namespace(settings, namespace, settings.backend)
     with _open_backend(settings.backend, settings, root) as backend, progress_display(quiet=as_json) as display:
-        report = export_records(backend, name, file, vectors=vectors, progress=display.stage)
+        report = export_records(backend, name, file, vectors=vectors, progress=display.stage, replace=force)
     if as_json:
         _print_json(report)
     else:
@@ -118,11 +120,13 @@ def run_copy(
     return EXIT_OK
 
 
-def run_backup(file: Path, path: Path | None, *, as_json: bool) -> int:
+def run_backup(file: Path, path: Path | None, *, force: bool, as_json: bool) -> int:
     """Back up the local store."""
     root, settings = _project_to_read(path)
     with _open_backend(settings.backend, settings, root) as backend, progress_display(quiet=as_json) as display:
-        size = local_backups(backend).back_up(file, lambda done, total: display.stage("pages", done, total))
+        size = local_backups(backend).back_up(
+            file, lambda done, total: display.stage("pages", done, total), replace=force
+        )
     if as_json:
         print_text(to_json({"path": str(file), "bytes": size}))
     else:

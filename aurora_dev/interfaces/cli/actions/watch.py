@@ -17,9 +17,9 @@ from aurora_dev.interfaces.cli.output.streams import print_text, say
 from aurora_dev.memory import Memory
 
 
-def run_watch(path: Path | None, *, poll: bool, as_json: bool) -> int:
+def run_watch(path: Path | None, *, poll: bool, yes: bool, as_json: bool) -> int:
     """Index a project, follow its changes, and print a line for each batch, until SIGTERM or Ctrl-C."""
-    root, settings = project_to_index(path)
+    root, settings = project_to_index(path, yes=yes)
 
     async def work() -> int:
         stop = asyncio.Event()

@@ -12,7 +12,7 @@ from aurora_dev.core.record_kinds import COMMIT_KEY, is_chunk, is_commit
 from aurora_dev.core.text.visible import visible
 from aurora_dev.core.types import SearchResult, SearchResults
 from aurora_dev.interfaces.cli.output.render import PLAIN_WIDTH, cut, lines_of, shown_path
-from aurora_dev.interfaces.cli.output.search_snippet import choose_lines, defining_row, query_pattern
+from aurora_dev.interfaces.cli.output.search_snippet import choose_lines, defining_row, query_pattern, whole_part
 from aurora_dev.interfaces.cli.output.search_symbol import symbol_for_query
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def _coloured_snippet(
         code = coloured[row][margin:] if margin else coloured[row]
         if pattern is not None:
             for found in pattern.finditer(code.plain):
-                code.stylize("bold underline", *found.span())
+                code.stylize("bold underline", *whole_part(code.plain, *found.span()))
         number = f"{first + row if _has_lines(result) else '':>{width}}"
         rows.append(Text.assemble((f"   {number} {bar} ", "dim"), code))
     return rows

@@ -44,6 +44,20 @@ def query_pattern(query: str) -> re.Pattern[str] | None:
     return re.compile(f"(?:{'|'.join(free + short)}){_ENDING}", re.IGNORECASE)
 
 
+def whole_part(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return the span of the word around a match, or of the part of a name: ``Token`` of ``verifyToken``."""
+    while start and text[start - 1].isalnum() and not _begins_part(text, start):
+        start -= 1
+    while end < len(text) and text[end].isalnum() and not _begins_part(text, end):
+        end += 1
+    return start, end
+
+
+def _begins_part(text: str, position: int) -> bool:
+    before, here = text[position - 1], text[position]
+    return not before.isalnum() or (here.isupper() and not before.isupper())
+
+
 def _stem(word: str) -> str:
     """Return the text that all inflections of a word share: ``verif`` for verify, verifies, verified and verifying."""
     folded = fold_word(word)

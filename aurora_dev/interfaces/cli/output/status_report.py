@@ -3,18 +3,96 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 from aurora_dev.core.text.visible import visible
 from aurora_dev.interfaces.cli.output.render import counted, elapsed, shown_path, size_of
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from aurora_dev.indexing.project_index import IndexAge
     from aurora_dev.memory import MemoryStatus
 
+_NAME_CHARS: Final = 10
+_DEFAULT: Final = "default"  # the source of a setting that nothing sets
+_ALL_WELL: Final = "everything that is configured works"
 
-def status_text(status: MemoryStatus) -> str:
-    """Return the contents of the store, the models, the problems and every setting."""
+
+def status_text(status: MemoryStatus, *, every_setting: bool = False) -> str:
+    """Return the contents of the store, the models, the problems and the settings, for a pipe or a file.
+
+    Args:
+        status: The status.
+        every_setting: Whether to list settings that have their default too.
+    """
+    lines = [f"{name:<{_NAME_CHARS}} {value}" for name, value in _facts(status)]
+    lines.append("")
+    if status.problems:
+        lines.append("could work better:")
+        for problem in status.problems:
+            lines += [f"  - {visible(problem.text)}", f"    fix: {visible(problem.fix)}"]
+    else:
+        lines.append(_ALL_WELL)
+    settings = _settings(status, every_setting)
+    lines += ["", _settings_heading(settings, every_setting)]
+    width = max((len(name) for name, *_ in settings), default=0)
+    lines += [f"  {name:<{width}}  {value}  ({source})" for name, value, source in settings]
+    return "\n".join(lines)
+
+
+def print_status(console: Console, status: MemoryStatus, *, every_setting: bool = False) -> None:
+    """Print the status for a person: in colour, wrapped at the width of the terminal."""
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    facts = Table.grid(padding=(0, 1))
+    for name, value in _facts(status):
+        facts.add_row(Text(name, style="bold cyan"), Text(value, overflow="fold"))
+    console.print(facts)
+    console.print()
+    if status.problems:
+        console.print(Text("could work better:", style="yellow"))
+        for problem in status.problems:
+            console.print(Padding(Text(f"- {visible(problem.text)}", overflow="fold"), (0, 0, 0, 2)))
+            console.print(Padding(Text(f"fix: {visible(problem.fix)}", style="green", overflow="fold"), (0, 0, 0, 4)))
+    else:
+        console.print(Text(_ALL_WELL, style="green"))
+    settings = _settings(status, every_setting)
+    console.print()
+    console.print(Text(_settings_heading(settings, every_setting)))
+    table = Table.grid(padding=(0, 2))
+    for name, value, source in settings:
+        table.add_row(
+            Text(name, style="cyan"), Text(value, overflow="fold"), Text(source, style="dim", overflow="fold")
+        )
+    console.print(Padding(table, (0, 0, 0, 2)))
+
+
+def _settings(status: MemoryStatus, every_setting: bool) -> list[tuple[str, str, str]]:
+    """Return name, value and source of the settings to show."""
+    return [
+        (
+            setting.name,
+            "(not set)" if setting.value is None else visible(str(setting.value)),
+            visible(setting.source),
+        )
+        for setting in status.settings
+        if every_setting or setting.source != _DEFAULT
+    ]
+
+
+def _settings_heading(settings: Sequence[object], every_setting: bool) -> str:
+    if every_setting:
+        return "settings:"
+    if not settings:
+        return "settings: all have their defaults; aurora status --all lists them"
+    return "settings that differ from the default (all: aurora status --all):"
+
+
+def _facts(status: MemoryStatus) -> list[tuple[str, str]]:
     stored = f"{counted(status.files, 'file')}, {counted(status.chunks, 'chunk')}"
     if status.notes:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in status.notes.items())
@@ -33,20 +111,7 @@ def status_text(status: MemoryStatus) -> str:
         ("embedder", status.embedder + (f" ({status.dimension} dimensions)" if status.dimension else "")),
         ("reranker", status.reranker or "none"),
     ]
-    lines = [f"{name:<10} {visible(value)}" for name, value in rows]
-    lines.append("")
-    if status.problems:
-        lines.append("could work better:")
-        for problem in status.problems:
-            lines += [f"  - {visible(problem.text)}", f"    fix: {visible(problem.fix)}"]
-    else:
-        lines.append("everything that is configured works")
-    lines += ["", "settings:"]
-    width = max(len(setting.name) for setting in status.settings)
-    for setting in status.settings:
-        value = "(not set)" if setting.value is None else str(setting.value)
-        lines.append(visible(f"  {setting.name:<{width}}  {value}  ({setting.source})"))
-    return "\n".join(lines)
+    return [(name, visible(value)) for name, value in rows]
 
 
 def age_text(age: IndexAge) -> str:

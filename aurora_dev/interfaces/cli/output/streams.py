@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
+import textwrap
 
 from aurora_dev.core.text.visible import visible
 
@@ -26,6 +28,18 @@ def print_text(text: str, end: str = "\n") -> None:
     if sys.stdout is not None:
         sys.stdout.write(text + end)
         sys.stdout.flush()
+
+
+def wrapped(text: str) -> str:
+    """Return lines wrapped to the width of the terminal; unchanged where nobody reads standard output on one."""
+    if not stdout_is_terminal():
+        return text
+    width = shutil.get_terminal_size().columns
+    lines = []
+    for line in text.split("\n"):
+        indent = " " * (len(line) - len(line.lstrip()) + 4)
+        lines += textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
+    return "\n".join(lines)
 
 
 def stdout_is_terminal() -> bool:
