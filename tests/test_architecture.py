@@ -130,11 +130,6 @@ HEAVY = {
 
 MOST_MODULES = 16
 
-# Breaches that remain. A test fails for an entry that is no longer needed.
-NOT_YET = {
-    "aurora_dev.memory.transfer imports aurora_dev.core.local.backup",
-}
-
 
 def room_of(module: str) -> str:
     if module in FACADE:
@@ -163,8 +158,8 @@ def imports_between_rooms() -> Iterator[tuple[str, str, Import]]:
 
 
 def assert_none(breaches: Iterable[object]) -> None:
-    """Fail with a list of the breaches that are not in `NOT_YET`, one per line."""
-    lines = sorted({str(found) for found in breaches} - NOT_YET)
+    """Fail with a list of the breaches, one per line."""
+    lines = sorted({str(found) for found in breaches})
     assert not lines, "\n".join(["", *lines])
 
 
@@ -175,9 +170,8 @@ def test_every_module_is_in_a_room_that_has_a_layer() -> None:
 def test_the_graph_of_rooms_has_no_cycle() -> None:
     between = list(imports_between_rooms())
     edges: dict[str, set[str]] = {}
-    for importer, imported, found in between:
-        if str(found) not in NOT_YET:
-            edges.setdefault(importer, set()).add(imported)
+    for importer, imported, _ in between:
+        edges.setdefault(importer, set()).add(imported)
     cycles = find_cycles(edges)
     breaches = [
         found
@@ -265,11 +259,6 @@ def compares_a_backend(node: ast.Compare) -> bool:
     names = [part.attr for part in parts if isinstance(part, ast.Attribute)]
     names += [part.id for part in parts if isinstance(part, ast.Name)]
     return bool(constants & {"faiss", "pinecone"}) and any(name.endswith(("backend", "kind")) for name in names)
-
-
-def test_every_exception_from_the_rules_is_still_needed() -> None:
-    gone = NOT_YET - {str(found) for found in IMPORTS}
-    assert not gone, f"remove from NOT_YET: {sorted(gone)}"
 
 
 def test_imports_are_read_at_every_depth() -> None:

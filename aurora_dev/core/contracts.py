@@ -10,7 +10,7 @@ Backends and embedders are synchronous and thread-safe: `VectorStore` calls them
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
@@ -24,6 +24,7 @@ from aurora_dev.core.types import (
     Match,
     Record,
     RerankFusion,
+    RestoreReport,
     SearchOptions,
     SearchResults,
     Vector,
@@ -31,6 +32,7 @@ from aurora_dev.core.types import (
 
 __all__ = [
     "DEFAULT_CHAT",
+    "Backups",
     "Capabilities",
     "ChatOverhead",
     "DocumentStore",
@@ -87,6 +89,31 @@ class NamespaceStats:
     sequence: int
 
 
+class Backups(Protocol):
+    """Copies of a whole store in one file, made and put back while the store is in use."""
+
+    @abstractmethod
+    def back_up(
+        self, file: str | Path, progress: Callable[[int, int], None] | None = None, *, replace: bool = False
+    ) -> int:
+        """Write one commit of the whole store to a file, and return its size in bytes.
+
+        Args:
+            file: The file to write; an earlier backup is replaced.
+            progress: Called with (pages done, pages to do).
+            replace: Whether to replace a file that is not a backup.
+        """
+
+    @abstractmethod
+    def restore(self, file: str | Path, progress: Callable[[int, int], None] | None = None) -> RestoreReport:
+        """Replace everything in the store by a backup, in one transaction.
+
+        Args:
+            file: The backup; it is only read.
+            progress: Called with (records done, records to do).
+        """
+
+
 @runtime_checkable
 class VectorBackend(Protocol):
     """Stores records by namespace and id, and finds them by vector, by keyword and by metadata.
@@ -97,6 +124,11 @@ class VectorBackend(Protocol):
     @property
     def path(self) -> Path | None:
         """The folder of the store; ``None``, the default, for a store that is not in a folder of this machine."""
+        return None
+
+    @property
+    def backups(self) -> Backups | None:
+        """Backups of the whole store; ``None`` (the default) for a store that cannot make them."""
         return None
 
     @property

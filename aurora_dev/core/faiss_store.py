@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aurora_dev.core.contracts import Capabilities, Filter, NamespaceStats, VectorBackend
+from aurora_dev.core.contracts import Backups, Capabilities, Filter, NamespaceStats, VectorBackend
 from aurora_dev.core.filters import FilterNode, is_everything, matches, parse_filter
 from aurora_dev.core.keyword.index import KeywordIndex
 from aurora_dev.core.local import records as sql
@@ -87,6 +87,11 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
     def path(self) -> Path:
         """The folder of the store."""
         return self._path
+
+    @property
+    def backups(self) -> Backups:
+        """The backups of this store, which makes them itself."""
+        return self
 
     @property
     def capabilities(self) -> Capabilities:

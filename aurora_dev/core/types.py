@@ -326,3 +326,18 @@ class RerankFusion:
         """Return the weights for a kind of query."""
         weights: RerankWeights = getattr(self, kind)
         return weights
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreReport:
+    """The result of a restore.
+
+    Attributes:
+        namespaces: The number of records by namespace.
+        records: The number of all records.
+        replaced: The number of records that the store held before, which were deleted.
+    """
+
+    namespaces: dict[str, int]
+    records: int
+    replaced: int

@@ -290,7 +290,7 @@ class MemoryNotes:
                 nothing was written.
             StoreError: The store cannot be read.
         """
-        return await self.notes.export_notes(Path(target).expanduser(), scope=scope, force=replace)
+        return await self.notes.export_notes(Path(target), scope=scope, force=replace)
 
     async def import_notes(self, source: str | Path, *, scope: Scope = "project") -> NotesImported:
         """Read notes from Markdown that `export_notes` wrote or that was written by hand.

@@ -6,12 +6,11 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aurora_dev.core.local.backup import LocalBackups
 from aurora_dev.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from aurora_dev.core.contracts import VectorBackend
-    from aurora_dev.core.local.backup import RestoreReport
+    from aurora_dev.core.contracts import Backups, VectorBackend
+    from aurora_dev.core.types import RestoreReport
     from aurora_dev.core.vector_store import VectorStore
     from aurora_dev.transfer import CopyReport, ExportReport, ImportReport, Progress
 
@@ -94,7 +93,7 @@ class MemoryTransfer:
 
         Raises:
             InvalidRequestError: The store is not a local one, or ``file`` may not be replaced.
-            StoreError: See `LocalBackups.back_up`.
+            StoreError: See `Backups.back_up`.
         """
         return await asyncio.to_thread(self._backups().back_up, file, replace=replace)
 
@@ -103,22 +102,22 @@ class MemoryTransfer:
 
         Raises:
             InvalidRequestError: The store is not a local one, or ``file`` is not a backup.
-            StoreError: See `LocalBackups.restore`; nothing was changed.
+            StoreError: See `Backups.restore`; nothing was changed.
         """
         return await asyncio.to_thread(self._backups().restore, file)
 
-    def _backups(self) -> LocalBackups:
-        return local_backups(self.store.backend)
+    def _backups(self) -> Backups:
+        return backups_of(self.store.backend)
 
 
-def local_backups(backend: VectorBackend) -> LocalBackups:
-    """Return a backend as a local store, which can be backed up.
+def backups_of(backend: VectorBackend) -> Backups:
+    """Return the backups of a store.
 
     Raises:
-        InvalidRequestError: The backend is not a local store.
+        InvalidRequestError: The store cannot make them.
     """
-    if not isinstance(backend, LocalBackups):
+    if backend.backups is None:
         raise InvalidRequestError(
             "only a local store can be backed up as a whole; nothing was done. Save this one with: aurora export FILE"
         )
-    return backend
+    return backend.backups

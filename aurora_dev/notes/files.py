@@ -104,6 +104,7 @@ def write_notes(target: Path, notes: Sequence[Note], *, force: bool = False) -> 
         InvalidRequestError: A file that would be replaced holds something else, was edited and not imported, or is
             malformed; nothing was written.
     """
+    target = target.expanduser()
     if target.suffix.lower() == SUFFIX and not target.is_dir():
         return _write_single_file(target, notes, force=force)
     if target.exists() and not target.is_dir():

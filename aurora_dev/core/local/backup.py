@@ -7,12 +7,13 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from aurora_dev.core.contracts import Backups
 from aurora_dev.core.local import records as sql
 from aurora_dev.core.local.connections import DATABASE, Connections
 from aurora_dev.core.local.schema import APPLICATION_ID, SCHEMA_VERSION, translated
+from aurora_dev.core.types import RestoreReport
 from aurora_dev.errors import InvalidRequestError, SchemaVersionError, StoreCorruptError, StoreUnwritableError
 from aurora_dev.target_file import check_target
 
@@ -29,22 +30,7 @@ _APPLICATION_ID = slice(68, 72)
 Progress = Callable[[int, int], None]  # (done, to do)
 
 
-@dataclass(frozen=True, slots=True)
-class RestoreReport:
-    """The result of a restore.
-
-    Attributes:
-        namespaces: The number of records by namespace.
-        records: The number of all records.
-        replaced: The number of records that the store held before, which were deleted.
-    """
-
-    namespaces: dict[str, int]
-    records: int
-    replaced: int
-
-
-class LocalBackups:
+class LocalBackups(Backups):
     """A mixin for local stores that makes and restores backups."""
 
     _path: Path

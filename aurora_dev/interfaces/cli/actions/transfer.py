@@ -20,7 +20,7 @@ from aurora_dev.interfaces.cli.output.progress import progress_display
 from aurora_dev.interfaces.cli.output.render import shown_path, to_json
 from aurora_dev.interfaces.cli.output.streams import print_text, say
 from aurora_dev.log import configure_logging
-from aurora_dev.memory.transfer import local_backups
+from aurora_dev.memory.transfer import backups_of
 from aurora_dev.transfer import copy_records, export_records, import_records
 
 _MEGABYTE = 1_000_000
@@ -124,9 +124,7 @@ def run_backup(file: Path, path: Path | None, *, force: bool, as_json: bool) -> 
     """Back up the local store."""
     root, settings = _project_to_read(path)
     with _open_backend(settings.backend, settings, root) as backend, progress_display(quiet=as_json) as display:
-        size = local_backups(backend).back_up(
-            file, lambda done, total: display.stage("pages", done, total), replace=force
-        )
+        size = backups_of(backend).back_up(file, lambda done, total: display.stage("pages", done, total), replace=force)
     if as_json:
         print_text(to_json({"path": str(file), "bytes": size}))
     else:
@@ -138,7 +136,7 @@ def run_restore(file: Path, path: Path | None, *, yes: bool, as_json: bool) -> i
     """Replace the contents of the local store with a backup."""
     root, settings = _project_to_write(path)
     with _open_backend(settings.backend, settings, root) as backend, progress_display(quiet=as_json) as display:
-        backups = local_backups(backend)
+        backups = backups_of(backend)
         held = sum(backend.count(name) for name in backend.namespaces())
         if held and not yes:
             raise InvalidRequestError(
