@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from aurora_dev.indexing.chunk_version import file_version
 from aurora_dev.indexing.snapshot import NOT_YET_READ, FileSnapshot, ProjectSnapshot
+from aurora_dev.regular_files import read_regular
 
 if TYPE_CHECKING:
     from aurora_dev.indexing.walker import SourceFile
@@ -232,6 +233,6 @@ def _possible_versions(file: SourceFile) -> tuple[str, ...]:
     if file.size > _MAX_COMPARED:
         return ()
     with suppress(OSError):
-        data = file.absolute.read_bytes()
+        data = read_regular(file.absolute, _MAX_COMPARED)
         return file_version(data, mask=True), file_version(data, mask=False)
     return ()

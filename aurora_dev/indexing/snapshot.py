@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aurora_dev.log import get_logger
+from aurora_dev.regular_files import read_regular
 
 if TYPE_CHECKING:
     from aurora_dev.indexing.walker import SourceFile, Visited
@@ -18,6 +19,7 @@ __all__ = ["NOT_YET_READ", "Costs", "FileSnapshot", "ProjectSnapshot", "pack_sna
 _log = get_logger(__name__)
 
 _FORMAT: Final = 1
+_MOST_BYTES: Final = 512 * 1024 * 1024  # a million files take about 150 MB
 # The clock of a file system ticks: a file that is written again within one tick keeps its time. So a file that was read
 # this soon after its last change is read again by the next check, as git does with its index. Linux ticks in up to
 # 10 ms; a time in whole seconds comes from a file system without finer ones (FAT: two seconds).
@@ -124,14 +126,14 @@ def pack_snapshot(snapshot: ProjectSnapshot) -> str:
 def read_snapshot(path: Path) -> ProjectSnapshot | None:
     """Read a file with a snapshot; ``None`` if it is missing, damaged or of another format."""
     try:
-        values: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        values: dict[str, Any] = json.loads(read_regular(path, _MOST_BYTES))
         if values.pop("format") != _FORMAT:
             return None
         values["chunk_version"] = values.pop("recipe")
         values["files"] = {name: FileSnapshot(*file) for name, file in values["files"].items()}
         values["costs"] = Costs(**values["costs"])
         return ProjectSnapshot(**values)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         # Written by another version, or cut short by a full disk: the same as a missing one.
-        _log.info("index_state_unreadable", path=str(path))
+        _log.info("index_state_unreadable", path=str(path), error=str(error))
         return None

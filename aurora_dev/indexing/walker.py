@@ -19,6 +19,7 @@ from aurora_dev.indexing.ignore import (
     read_ignore_file,
     rules_above,
 )
+from aurora_dev.regular_files import read_regular
 
 __all__ = ["UNREADABLE", "Focus", "Skipped", "SourceFile", "Visited", "WalkOptions", "check_root", "read_text", "walk"]
 
@@ -371,8 +372,7 @@ def _is_utf8(name: str) -> bool:
 
 
 def _head(path: str) -> bytes:
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123  (opened once for each file of a project)
-        return file.read(_SNIFF_BYTES)
+    return read_regular(path, _SNIFF_BYTES, cut=True)
 
 
 def read_text(file: SourceFile) -> str | None:
