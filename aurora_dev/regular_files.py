@@ -1,4 +1,4 @@
-"""Reading files that a project or another program may have put there, without blocking and without filling memory.
+"""Files that a project or another program may have put there: reading without blocking or filling memory; times.
 
 A named pipe blocks who opens it, a device never ends, and a sparse file of terabytes takes no room on a disk. Only
 regular files of a sane size are read; everything else is an `OSError`, as of a file that cannot be read.
@@ -12,7 +12,13 @@ import stat
 from pathlib import Path
 from typing import Final
 
-__all__ = ["open_lock", "read_regular", "write_new"]
+__all__ = ["UNKNOWN_IDENTITY", "change_time", "file_identity", "open_lock", "read_regular", "write_new"]
+
+# ``cp -p``, ``rsync -t`` and archives restore the time of the last modification. They cannot restore the time at which
+# the system changed the file's entry (ctime), which git compares too, along with the number of the entry (inode).
+_HAS_CTIME: Final = os.name == "posix"  # on Windows, st_ctime is the time of creation
+UNKNOWN_IDENTITY: Final = (0, 0)
+"""The identity of a file on a system that does not tell it, which is not compared."""
 
 _READ: Final = (
     os.O_RDONLY
@@ -82,6 +88,16 @@ def write_new(path: Path, data: bytes) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
         file.write(data)
+
+
+def change_time(status: os.stat_result) -> int:
+    """Return the time of the last change of a file or folder, in nanoseconds since the epoch."""
+    return max(status.st_mtime_ns, status.st_ctime_ns) if _HAS_CTIME else status.st_mtime_ns
+
+
+def file_identity(status: os.stat_result) -> tuple[int, int]:
+    """Return ctime, in nanoseconds since the epoch, and inode of a file; `UNKNOWN_IDENTITY` where there are none."""
+    return (status.st_ctime_ns, status.st_ino) if _HAS_CTIME else UNKNOWN_IDENTITY
 
 
 def _check_regular(status: os.stat_result, path: str | os.PathLike[str]) -> None:

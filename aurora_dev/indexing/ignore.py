@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from aurora_dev.regular_files import read_regular
+from aurora_dev.regular_files import change_time, read_regular
 
 __all__ = ["IgnoreFile", "IgnoreRules", "Verdict", "read_ignore_file", "rules_above"]
 
@@ -195,7 +195,7 @@ def rules_above(root: Path, times: dict[str, int] | None = None) -> IgnoreRules:
 
     Args:
         root: The walk's root, absolute.
-        times: Receives the time of the last change of each file by path, in nanoseconds since the epoch.
+        times: Receives the `change_time` of each file by path; 0 for one that does not exist.
 
     Returns:
         The rules; a file that cannot be read counts as empty, because it is not part of the project.
@@ -211,7 +211,8 @@ def rules_above(root: Path, times: dict[str, int] | None = None) -> IgnoreRules:
         relative = root.relative_to(base).as_posix()
         try:
             if times is not None:
-                times[str(source)] = source.stat().st_mtime_ns
+                times[str(source)] = 0
+                times[str(source)] = change_time(source.stat())
             file = read_ignore_file(source, prefix="" if relative == "." else f"{relative}/")
         except OSError:
             continue

@@ -68,7 +68,7 @@ class IndexState:
         key = hashlib.sha256(f"{namespace}\0{_project_key(root, folder)}".encode("utf-8", "surrogatepass")).hexdigest()
         self._key = key[:_KEY_DIGITS]
         self._snapshot: ProjectSnapshot | None = None
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: tuple[int, int, int] | None = None
         self._run: RunRecord | None = None
 
     @property
@@ -96,7 +96,7 @@ class IndexState:
             if self._stamp is not None:  # the file was deleted
                 self._snapshot = self._stamp = None
             return self._snapshot
-        stamp = (status.st_mtime_ns, status.st_size)
+        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         if stamp != self._stamp:
             self._snapshot = read_snapshot(path)
             self._stamp = stamp
@@ -114,7 +114,7 @@ class IndexState:
             else:
                 _write(path, pack_snapshot(snapshot))
                 status = path.stat()
-                self._stamp = (status.st_mtime_ns, status.st_size)
+                self._stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         except OSError as error:
             _log.info("index_state_not_saved", error=str(error))
 

@@ -426,7 +426,9 @@ def test_a_control_statement_in_a_hunk_header_is_not_a_symbol(header: bytes) -> 
     assert changed_symbols(patch, 5) == {commit.decode(): ()}
 
 
-@pytest.mark.parametrize("encoding", ["utf-7", "unicode_escape", "raw-unicode-escape", "undefined", "rot13", "x" * 5000])
+@pytest.mark.parametrize(
+    "encoding", ["utf-7", "unicode_escape", "raw-unicode-escape", "undefined", "rot13", "x" * 5000]
+)
 def test_no_encoding_of_a_message_gives_text_that_cannot_be_stored(encoding: str) -> None:
     data = f"author A <a> 1 +0\ncommitter A <a> 1 +0\nencoding {encoding}\n\nhalf +2AA- \\ud800".encode()
     assert parse_commit("0" * 40, data).subject.encode("utf-8").startswith(b"half ")
