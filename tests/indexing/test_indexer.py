@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from aurora_dev.core.contracts import DocumentStore
+from aurora_dev.core.text.secrets import mask_secrets
 from aurora_dev.core.types import Document, Record
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import IndexingError, InvalidRequestError
@@ -324,7 +325,7 @@ async def test_a_file_that_cannot_be_cut_is_reported_without_failing_the_run(
 async def test_a_file_that_cannot_be_masked_is_reported_and_its_text_is_not_stored(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = reading.mask_secrets
+    real = mask_secrets
 
     def fails_on_gamma(text: str) -> tuple[str, int]:
         if "gamma" in text:
