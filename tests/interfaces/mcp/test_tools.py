@@ -311,7 +311,9 @@ async def test_a_language_may_be_named_by_its_suffix(indexed_project: Path, mcp_
         found = await client.call_tool("search_memory", {"query": "verify a json web token", "language": name})
         assert {one["language"] for one in found.structured_content["results"]} == {"python"}
         unknown = await client.call_tool("search_memory", {"query": "token", "language": "klingon"})
+        without = await client.call_tool("search_memory", {"query": "token", "language": "js"})
     assert "no language is known as 'klingon': memory_status lists" in text_of(unknown)
+    assert "the language 'js' is called javascript here" in text_of(without)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a backslash separates there")

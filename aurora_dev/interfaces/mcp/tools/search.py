@@ -126,9 +126,12 @@ async def search_memory(memory: OpenMemory, arguments: SearchArguments, progress
     notices = notice_texts(results.notices)
     if not results:
         notices.append(await _why_nothing_found(opened, bool(conditions)))
-        if arguments.language and language_named(arguments.language) is None:
-            shown = shown_query(arguments.language)
-            notices.append(f"no language is known as '{shown}': memory_status lists the languages of the project")
+        if arguments.language:
+            shown, named = shown_query(arguments.language), language_named(arguments.language)
+            if named is None:
+                notices.append(f"no language is known as '{shown}': memory_status lists the languages of the project")
+            elif named != arguments.language:
+                notices.append(f"the language '{shown}' is called {named} here")
     asked = shown_query(arguments.query)
     nouns = (f"result for '{asked}'", f"results for '{asked}'")
     return await _page_reply(memory, "search_memory", nouns, arguments, items, notices, results)
