@@ -266,7 +266,7 @@ def test_a_project_file_may_set_what_the_table_says(row: dict[str, str], tmp_pat
     harmless |= {"mask_secrets": "false", "reranker": '"none"', "embedder": '"bundled"'}
     harmless |= {"reranker_url": '"http://localhost:8080"'}
     harmless |= {"pinecone_keyword": "false", "pinecone_timeout": "5.0", "pinecone_concurrency": "4"}
-    harmless |= {"pinecone_create": "true"}
+    harmless |= {"pinecone_create": "true", "embedder_batch_size": "8"}
     harmless |= {"history_limit": "50", "history_days": "30", "freshness": '"notice"', "freshness_budget": "0.1"}
     harmless |= {"max_store_bytes": "2000000", "reranker_threads": "2", "cross_encoder_backend": '"int8"'}
     harmful = {
@@ -365,7 +365,11 @@ def test_every_reason_for_skipping_a_file_is_described() -> None:
     reasons = {walker.IGNORED, walker.VENDORED, walker.TOO_LARGE, walker.SPECIAL, walker.UNREADABLE, walker.NOT_UTF8}
     reasons |= {walker.LINK_TO_FOLDER, walker.LINK_BROKEN, walker.LINK_OUTSIDE, walker.LINK_TWICE}
     reasons |= {filetypes.SECRET, filetypes.BINARY, filetypes.GENERATED, filetypes.MINIFIED, filetypes.LOCK_FILE}
-    assert {docs.bare(row["reason"]) for row in rows} == reasons | {file_reader.NO_TEXT, file_reader.NOT_CUT}
+    assert {docs.bare(row["reason"]) for row in rows} == reasons | {
+        file_reader.NO_TEXT,
+        file_reader.NOT_CUT,
+        file_reader.NOT_STORED,
+    }
 
 
 def test_every_marker_of_a_masked_credential_is_described() -> None:

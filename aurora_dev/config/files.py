@@ -11,6 +11,7 @@ from typing import Any
 from aurora_dev.config.environment import usual_names, variable_of
 from aurora_dev.config.sources import Source, check_names, location
 from aurora_dev.errors import ConfigurationError
+from aurora_dev.regular_files import read_regular
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -23,6 +24,7 @@ STORE_FOLDER = ".aurora"
 
 SECRET_ENDINGS = ("_api_key", "_token")
 """Endings of the names of settings that are secret: hidden where values are shown, and never read from files."""
+_MOST_BYTES = 4 * 1024 * 1024  # of a file that people write
 _OWN_TABLE = re.compile(r"\btool\s*\.\s*[\"']?aurora[\"']?\s*[\].=]")
 _TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
@@ -75,11 +77,12 @@ def read_text(path: Path) -> str | None:
         ConfigurationError: It is not UTF-8, or cannot be read.
     """
     try:
-        return path.read_text("utf-8-sig")
+        data = read_regular(path, _MOST_BYTES)
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        line = data[: error.start].count(b"\n") + 1
         raise ConfigurationError(
             f"{path}, line {line}: not UTF-8, which TOML has to be; save the file as UTF-8"
         ) from None
@@ -90,7 +93,7 @@ def read_text(path: Path) -> str | None:
 def _has_own_table(path: Path) -> bool:
     # A pyproject.toml without a table of Aurora is not parsed, so that errors elsewhere in it do not matter.
     try:
-        return bool(_OWN_TABLE.search(path.read_text("utf-8", errors="replace")))
+        return bool(_OWN_TABLE.search(read_regular(path, _MOST_BYTES).decode("utf-8", "replace")))
     except OSError:
         return False
 

@@ -54,6 +54,9 @@ class ModelSettings(BaseModel):
     )
     embedder_model: str | None = Field(None, description="The model's name at an http: embedder.")
     embedder_api_key: SecretStr | None = Field(None, description="Key of an http: embedder (environment only).")
+    embedder_batch_size: int | None = Field(
+        None, ge=1, le=10_000, description="Most texts in a request to an http: embedder; by default 32."
+    )
     reranker: str = Field(
         "auto",
         min_length=1,

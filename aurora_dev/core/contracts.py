@@ -29,6 +29,7 @@ from aurora_dev.core.types import (
     SearchResults,
     Vector,
 )
+from aurora_dev.errors import EmbeddingError
 
 __all__ = [
     "DEFAULT_CHAT",
@@ -299,6 +300,20 @@ def _same(found: Record | None, expected: Record | None) -> bool:
     return (found.content, dict(found.metadata)) == (expected.content, dict(expected.metadata))
 
 
+class RefusedTextsError(EmbeddingError):
+    """An embedder has vectors for some of the texts, and refused the others one by one.
+
+    Attributes:
+        vectors: As `Embedder.embed_documents` returns them; the rows of refused texts are zeros.
+        refused: Why a text was refused, by its position.
+    """
+
+    def __init__(self, message: str, vectors: npt.NDArray[np.float32], refused: Mapping[int, str]) -> None:
+        super().__init__(message)
+        self.vectors = vectors
+        self.refused = refused
+
+
 @runtime_checkable
 class Embedder(Protocol):
     """Turns texts into vectors. Synchronous and thread-safe."""
@@ -327,6 +342,8 @@ class Embedder(Protocol):
             token gives a row of zeros.
 
         Raises:
+            RefusedTextsError: Some of the texts cannot be embedded, such as one that is too long for a service. It
+                holds the vectors of the others.
             EmbeddingError: The model or the service failed.
         """
 

@@ -209,7 +209,7 @@ def create_embedder(
 
 def _service(embedder: str, settings: Settings) -> Embedder:
     from aurora_dev.config import service_url
-    from aurora_dev.core.embed.http import HTTPEmbedder
+    from aurora_dev.core.embed.http import HTTPEmbedder, HTTPEmbedderOptions
 
     url = service_url(embedder)
     if url is None or "://" not in url:
@@ -218,7 +218,10 @@ def _service(embedder: str, settings: Settings) -> Embedder:
         raise ConfigurationError(
             f"embedder '{embedder}' needs the name of a model: set embedder_model, or AURORA_EMBEDDER_MODEL"
         )
-    return HTTPEmbedder(url, settings.embedder_model, api_key=settings.embedder_api_key)
+    options: HTTPEmbedderOptions = {}
+    if settings.embedder_batch_size is not None:
+        options["batch_size"] = settings.embedder_batch_size
+    return HTTPEmbedder(url, settings.embedder_model, api_key=settings.embedder_api_key, **options)
 
 
 def create_reranker(reranker: Reranker | str | None = None, settings: Settings | None = None) -> Reranker | None:

@@ -17,6 +17,11 @@ _MOST_MESSAGE: Final = 6_000  # characters
 _PLAIN_MERGE: Final = re.compile(r"Merge (?:(?:remote-tracking )?branch(?:es)?|pull request|tag|commit) .*")
 
 
+# One day before the end of the calendar, so that no time zone leads beyond it. Git accepts any later time, such as one
+# that an import wrote in milliseconds.
+_LATEST: Final = 253_402_214_399  # 9999-12-30T23:59:59Z
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
     """One commit.
@@ -26,7 +31,7 @@ class Commit:
         subject: First line of the message; may be empty.
         body: The rest of the message, without surrounding blank lines.
         author: Name, without the address.
-        time: Committer time, seconds since the epoch.
+        time: Committer time, seconds since the epoch; a time after the year 9999 is the last one that can be written.
         parents: Number of parents.
         files: Changed paths below the project's folder, POSIX, relative to it, sorted; the first `MOST_FILES` of them.
             Empty for merges and at the boundary of a shallow clone.
@@ -80,13 +85,16 @@ def _seconds(value: bytes) -> int:
         found = int(parts[-2])
     except (ValueError, IndexError):
         return 0
-    return found if 0 <= found < 1 << 40 else 0  # a larger one is damage
+    return min(max(found, 0), _LATEST)
 
 
 def _decode(data: bytes, encoding: str) -> str:
     for name in (encoding, "utf-8"):
+        if "escape" in name.lower():  # ways to write strings in source code, which Python calls encodings
+            continue
         try:
-            return data.decode(name)
-        except (UnicodeDecodeError, LookupError, ValueError):
+            # UTF-7 can spell half of a character, which no store can hold.
+            return data.decode(name).encode("utf-8", "replace").decode("utf-8")
+        except (LookupError, ValueError):
             continue
     return data.decode("latin-1")

@@ -13,6 +13,7 @@ from typing import Final
 from aurora_dev.core.contracts import DocumentStore
 from aurora_dev.core.record_kinds import COMMIT_KEY, COMMIT_KIND, IS_COMMIT
 from aurora_dev.core.types import Document, MetadataValue, document_id
+from aurora_dev.errors import InvalidRequestError
 from aurora_dev.history.commit import MOST_FILES, Commit
 from aurora_dev.history.git_log import GitLog, GitUnavailableError, NotARepositoryError
 from aurora_dev.history.options import HistoryOptions
@@ -82,54 +83,54 @@ class CommitIndexer:
             skipped = str(error)
         except GitUnavailableError as error:
             # Stored commits are still true, so they stay.
-            return HistoryReport(0, 0, len(stored), None, str(error), time.perf_counter() - started)
+            return HistoryReport(commits_total=len(stored), skipped=str(error), seconds=time.perf_counter() - started)
         keep = set(wanted)
         gone = [identifier for name, (identifier, _) in stored.items() if name not in keep]
         missing = [name for name in wanted if name not in stored or stored[name][1] != HISTORY_VERSION]
-        added = await self._add(log, missing, gone, progress) if log is not None and missing else 0
-        if gone and not added:
-            await self._store.write([], gone, masked=True)
-        renewed = sum(name in stored for name in missing)
+        writer = _CommitWriter(self._store, gone)
+        if log is not None and missing:
+            try:
+                await self._add(log, missing, writer, progress)
+            except (GitUnavailableError, NotARepositoryError) as error:  # git failed meanwhile: the next run continues
+                skipped = str(error)
+        await writer.write([])
+        renewed = sum(name in stored for name in writer.added)
         report = HistoryReport(
-            commits_added=added - min(renewed, added),
+            commits_added=len(writer.added) - renewed,
             commits_removed=len(gone),
-            commits_total=len(stored) - len(gone) + added - min(renewed, added),
+            commits_total=len(stored) - len(gone) + len(writer.added) - renewed,
             head=head,
             skipped=skipped,
+            failed=tuple(writer.failed),
             seconds=time.perf_counter() - started,
         )
         _log.info("history_indexed", added=report.commits_added, removed=len(gone), seconds=round(report.seconds, 3))
         return report
 
     async def _add(
-        self, log: GitLog, missing: Sequence[str], gone: Sequence[str], progress: Callable[[int, int], None] | None
-    ) -> int:
-        """Read and write commits batch by batch; the ids in ``gone`` are deleted with the first batch."""
-        added = read = 0
-        deletes = list(gone)
+        self,
+        log: GitLog,
+        missing: Sequence[str],
+        writer: _CommitWriter,
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        """Read and write commits batch by batch."""
+        read = 0
         if progress is not None:
             progress(0, len(missing))
         batches: Iterator[list[Commit]] = log.read(missing)
         while (batch := await self._next(batches, log)) is not None:
-            documents = [
-                commit_document(commit, self._store.namespace)
-                for commit in batch
-                if not commit.is_plain_merge and (commit.subject or commit.file_count)
-            ]
-            if documents or deletes:
-                write = asyncio.ensure_future(self._store.write(documents, deletes))
-                try:
-                    await asyncio.shield(write)
-                except asyncio.CancelledError:
-                    # Let the transaction end, so that the store can be closed after the cancellation.
-                    await asyncio.gather(write, return_exceptions=True)
-                    raise
-            deletes = []
-            added += len(documents)
+            worth = [c for c in batch if not c.is_plain_merge and (c.subject or c.file_count)]
+            write = asyncio.ensure_future(writer.write(worth))
+            try:
+                await asyncio.shield(write)
+            except asyncio.CancelledError:
+                # Let the transaction end, so that the store can be closed after the cancellation.
+                await asyncio.gather(write, return_exceptions=True)
+                raise
             read += len(batch)
             if progress is not None:
                 progress(read, len(missing))
-        return added
 
     @staticmethod
     async def _next(batches: Iterator[list[Commit]], log: GitLog) -> list[Commit] | None:
@@ -140,6 +141,53 @@ class CommitIndexer:
             log.stop()
             await asyncio.gather(read, return_exceptions=True)
             raise
+
+
+class _CommitWriter:
+    """Writes commits in batches; one that cannot be stored is left out, and does not keep the others from it.
+
+    Args:
+        store: Receives the documents.
+        gone: Ids that are deleted with the first write.
+
+    Attributes:
+        added: Hashes of the commits that were stored.
+        failed: Hashes of those that could not be.
+    """
+
+    def __init__(self, store: DocumentStore, gone: Sequence[str]) -> None:
+        self._store = store
+        self._deletes = list(gone)
+        self.added: list[str] = []
+        self.failed: list[str] = []
+
+    async def write(self, commits: Sequence[Commit]) -> None:
+        """Write a batch, in one transaction unless the store refuses one of its commits."""
+        documents: dict[str, Document] = {}
+        for commit in commits:
+            try:
+                documents[commit.hash] = commit_document(commit, self._store.namespace)
+            except Exception as error:  # noqa: BLE001 - whatever a commit holds, it must not end the run
+                self._fail(commit.hash, error)
+        if not documents and not self._deletes:
+            return
+        try:
+            await self._store.write(list(documents.values()), self._deletes)
+        except InvalidRequestError:
+            for name, document in documents.items():
+                try:
+                    await self._store.write([document])
+                except InvalidRequestError as error:
+                    self._fail(name, error)
+                else:
+                    self.added.append(name)
+        else:
+            self._deletes = []
+            self.added += documents
+
+    def _fail(self, name: str, error: Exception) -> None:
+        _log.warning("commit_not_stored", commit=name, error=f"{type(error).__name__}: {error}")
+        self.failed.append(name)
 
 
 def commit_document(commit: Commit, namespace: str) -> Document:

@@ -26,6 +26,7 @@ from aurora_dev.history.git_process import (
     run_git,
 )
 from aurora_dev.log import get_logger
+from aurora_dev.regular_files import read_regular
 
 __all__ = ["Commit", "GitLog", "GitUnavailableError", "NotARepositoryError"]
 
@@ -145,7 +146,8 @@ class GitLog:
         """Return the commits whose parents a shallow clone lacks: they appear to add every file."""
         path = self._text("rev-parse", "--git-path", "shallow").strip()
         try:
-            return frozenset(Path(self.root, path).read_text("ascii").split()) if path else frozenset()
+            data = read_regular(Path(self.root, path), _MAX_OUTPUT) if path else b""
+            return frozenset(data.decode("ascii").split())
         except (OSError, UnicodeDecodeError):
             return frozenset()
 

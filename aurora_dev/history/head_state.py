@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Final
+
+from aurora_dev.regular_files import read_regular
 
 __all__ = ["head_state"]
 
 _MAX_BYTES: Final = 4_096  # each of the files holds one line
 _REFERENCE: Final = re.compile(r"ref: (refs/[^\0\n]+)")
+_MOST_STEPS: Final = 5  # as git: a branch may be another name for a branch
+# A repository in the reftable format keeps all references in tables, and lists these in a file that every change of a
+# reference replaces. ``HEAD`` is then a file with a constant content, for programs that look for it.
+_TABLES: Final = "reftable/tables.list"
+_MAX_TABLES: Final = 1024 * 1024
 
 
 def head_state(root: Path) -> str:
@@ -25,22 +33,39 @@ def head_state(root: Path) -> str:
         own = marker if marker.is_dir() else marker.parent / _read_line(marker).removeprefix("gitdir:").strip()
         common = own / _read_line(own / "commondir") if (own / "commondir").is_file() else own
         head = _read_line(own / "HEAD")
-        found = _REFERENCE.fullmatch(head)
-        if found is None or ".." in found[1]:
-            return head
-        for folder in (own, common):
-            loose = folder / found[1]
-            if loose.is_file():
-                return f"{head} {_read_line(loose)}"
-        packed = common / "packed-refs"
-        if not packed.is_file():
-            return head
-        status = packed.stat()
-        return f"{head} {status.st_mtime_ns} {status.st_size}"
+        tables = [_table_state(folder / _TABLES) for folder in dict.fromkeys((own, common))]
+        if any(tables):
+            return " ".join(["reftable", head, *tables])
+        return _reference_state(head, own, common)
     except (OSError, ValueError):
         return ""
 
 
+def _reference_state(head: str, own: Path, common: Path) -> str:
+    """Return ``HEAD`` and what it refers to, in a repository that keeps references in files."""
+    states = [head]
+    while len(states) <= _MOST_STEPS:
+        found = _REFERENCE.fullmatch(states[-1])
+        if found is None or ".." in found[1]:
+            break
+        loose = next((folder / found[1] for folder in (own, common) if (folder / found[1]).is_file()), None)
+        if loose is None:
+            packed = common / "packed-refs"
+            if packed.is_file():
+                status = packed.stat()
+                states.append(f"{status.st_mtime_ns} {status.st_size}")
+            break
+        states.append(_read_line(loose))
+    return " ".join(states)
+
+
+def _table_state(tables: Path) -> str:
+    try:
+        content = read_regular(tables, _MAX_TABLES)
+        return f"{tables.stat().st_mtime_ns} {hashlib.sha256(content).hexdigest()[:16]}"
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+
+
 def _read_line(path: Path) -> str:
-    with path.open("rb") as file:
-        return file.read(_MAX_BYTES).decode("utf-8", "surrogateescape").strip()
+    return read_regular(path, _MAX_BYTES, cut=True).decode("utf-8", "surrogateescape").strip()

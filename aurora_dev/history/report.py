@@ -17,6 +17,7 @@ class HistoryReport:
         commits_total: Commits in the store after the run.
         head: Hash of the commit that is checked out; ``None`` without one.
         skipped: Why the history was not read: no repository, no git, or a limit of 0; else ``None``.
+        failed: Hashes of commits that could not be stored. The next run tries them again.
         seconds: Duration of the run.
     """
 
@@ -25,4 +26,5 @@ class HistoryReport:
     commits_total: int = 0
     head: str | None = None
     skipped: str | None = None
+    failed: tuple[str, ...] = ()
     seconds: float = 0.0

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from aurora_dev.indexing.chunk_version import file_version
+from aurora_dev.indexing.ignore import GIT_IGNORE_FILE, OWN_IGNORE_FILE
 from aurora_dev.indexing.snapshot import NOT_YET_READ, FileSnapshot, ProjectSnapshot
+from aurora_dev.regular_files import change_time, file_identity, read_regular
 
 if TYPE_CHECKING:
     from aurora_dev.indexing.walker import SourceFile
@@ -22,6 +25,7 @@ __all__ = ["Changes", "find_changes"]
 # file that was too large and shrank, a link whose target moved).
 _WALK_INTERVAL: Final = 300.0  # seconds
 _MAX_COMPARED: Final = 4 * 1024 * 1024  # bytes; larger than any file that a walk lists by default
+_NO_FILE: Final = 0  # the time of an ignore file that did not exist
 _STAT_IN_FOLDER: Final = os.stat in os.supports_dir_fd  # takes half the time of absolute paths
 
 
@@ -62,6 +66,7 @@ def find_changes(root: Path, snapshot: ProjectSnapshot, *, chunk_version: str, s
     changes = Changes(started_ns=time.time_ns())
     root = Path(os.path.realpath(root))
     times = _compare_times(root, snapshot)
+    times.rules_changed = times.rules_changed or _has_new_rules(root, times.folders, snapshot.rules)
     removed = times.missing_files
     now = changes.started_ns / 1e9
     same_version = snapshot.chunk_version == chunk_version
@@ -76,7 +81,14 @@ def find_changes(root: Path, snapshot: ProjectSnapshot, *, chunk_version: str, s
     from aurora_dev.indexing.walker import SourceFile
 
     candidates = [
-        SourceFile(path, root / path, status.st_size, status.st_mtime_ns, snapshot.files[path].wanted)
+        SourceFile(
+            path,
+            root / path,
+            status.st_size,
+            status.st_mtime_ns,
+            snapshot.files[path].wanted,
+            file_identity(status),
+        )
         for path, status in times.files.items()
     ]
     if walk_all:
@@ -107,7 +119,7 @@ def find_changes(root: Path, snapshot: ProjectSnapshot, *, chunk_version: str, s
     if not same_version:
         listed = {file.path for file in changes.changed}.union(removed)
         changes.changed += [
-            SourceFile(path, root / path, before.size, before.mtime_ns, before.wanted)
+            SourceFile(path, root / path, before.size, before.mtime_ns, before.wanted, (before.ctime_ns, before.inode))
             for path, before in snapshot.files.items()
             if path not in listed
         ]
@@ -137,35 +149,48 @@ def _compare_times(root: Path, snapshot: ProjectSnapshot) -> _TimeDifferences:
     result = _TimeDifferences()
     descriptor = os.open(root, os.O_RDONLY) if _STAT_IN_FOLDER else None
     start = "" if descriptor is not None else f"{root}{os.sep}"
-    stat = os.stat
+    stat_of = os.stat
     try:
         for folder, mtime_ns in snapshot.folders.items():
             try:
-                if stat(start + folder or ".", dir_fd=descriptor).st_mtime_ns != mtime_ns:
+                if change_time(stat_of(start + folder or ".", dir_fd=descriptor)) != mtime_ns:
                     result.folders.add(folder)
             except OSError:
                 result.missing_folders.add(folder)
                 result.folders.add(_parent(folder))  # its parent has changed as well
-        for path, (mtime_ns, size, _, _) in snapshot.files.items():
+        for path, before in snapshot.files.items():
             try:
-                status = stat(start + path, dir_fd=descriptor)
+                status = stat_of(start + path, dir_fd=descriptor)
             except (FileNotFoundError, NotADirectoryError):
                 result.missing_files.append(path)
                 continue
             except OSError:
                 continue  # unknown: its chunks stay
-            if status.st_mtime_ns != mtime_ns or status.st_size != size:
+            if before.differs(status.st_mtime_ns, status.st_size, file_identity(status)):
                 result.files[path] = status
         for rule, mtime_ns in snapshot.rules.items():
             try:
-                result.rules_changed |= stat(rule).st_mtime_ns != mtime_ns
+                result.rules_changed |= change_time(stat_of(rule)) != mtime_ns
             except OSError:
-                result.rules_changed = True
+                result.rules_changed |= mtime_ns != _NO_FILE
     finally:
         if descriptor is not None:
             os.close(descriptor)
     result.folders -= result.missing_folders
     return result
+
+
+def _has_new_rules(root: Path, folders: Iterable[str], rules: Mapping[str, int]) -> bool:
+    """Return whether a changed folder has an ignore file that it did not have; it may exclude known folders."""
+    for folder in folders:
+        for name in (GIT_IGNORE_FILE, OWN_IGNORE_FILE):
+            path = root / folder / name
+            if str(path) in rules:
+                continue
+            with suppress(OSError):
+                if stat.S_ISREG(path.lstat().st_mode):  # the walk does not follow links either
+                    return True
+    return False
 
 
 def _walk_all(root: Path, snapshot: ProjectSnapshot, started_ns: int) -> tuple[list[SourceFile], list[str]]:
@@ -199,9 +224,13 @@ def _walk_changed_folders(
         for path in snapshot.files
         if path not in listed and _parent(path) in focus.changed and not path.startswith(unreadable)
     ]
-    # A changed folder that was not visited is now ignored, or was deleted meanwhile.
+    # A changed folder that was not visited is now ignored, or was deleted meanwhile. One that was left out after a look
+    # into it holds the mark of a tool.
+    left_out = {entry.path for entry in skipped if entry.path.endswith("/") and entry.reason != UNREADABLE}
     gone = tuple(
-        name for name in known if (name in times.missing_folders or name in focus.ways) and name not in visited.folders
+        name
+        for name in known
+        if name in left_out or ((name in times.missing_folders or name in focus.ways) and name not in visited.folders)
     )
     if gone:
         snapshot.folders = {name: mtime for name, mtime in snapshot.folders.items() if not name.startswith(gone)}
@@ -216,7 +245,7 @@ def _with_new_times(files: Iterable[SourceFile], snapshot: ProjectSnapshot) -> l
     found = []
     for file in files:
         before: FileSnapshot | None = snapshot.files.get(file.path)
-        if before is None or (before.mtime_ns, before.size) != (file.mtime_ns, file.size):
+        if before is None or before.differs(file.mtime_ns, file.size, file.identity):
             found.append(file)
     return found
 
@@ -232,6 +261,6 @@ def _possible_versions(file: SourceFile) -> tuple[str, ...]:
     if file.size > _MAX_COMPARED:
         return ()
     with suppress(OSError):
-        data = file.absolute.read_bytes()
+        data = read_regular(file.absolute, _MAX_COMPARED)
         return file_version(data, mask=True), file_version(data, mask=False)
     return ()

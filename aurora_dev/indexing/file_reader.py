@@ -17,11 +17,13 @@ from aurora_dev.indexing.chunking.chunker import chunk_text
 from aurora_dev.indexing.filetypes import BINARY, content_reason, decode
 from aurora_dev.indexing.walker import TOO_LARGE, UNREADABLE, Skipped, SourceFile
 from aurora_dev.log import get_logger
+from aurora_dev.regular_files import read_regular
 
-__all__ = ["NOT_CUT", "NO_TEXT", "Batch", "FileReader", "FileResult", "StoredFile"]
+__all__ = ["NOT_CUT", "NOT_STORED", "NO_TEXT", "Batch", "FileReader", "FileResult", "StoredFile"]
 
 NO_TEXT: Final = "no text"
 NOT_CUT: Final = "could not be cut into documents"
+NOT_STORED: Final = "could not be stored"
 
 _log = get_logger(__name__)
 _T = TypeVar("_T")
@@ -131,6 +133,13 @@ class FileReader:
         if known is not None and known == (file.size, file.mtime_ns, version):
             return FileResult(file, version)
         try:
+            return self._read_and_cut(file, version)
+        except Exception:  # noqa: BLE001 - a grammar or a pattern that fails on one file must not fail the run
+            _log.warning("file_not_cut", path=file.path, exc_info=True)
+            return self._skip(file, NOT_CUT, keep=True)
+
+    def _read_and_cut(self, file: SourceFile, version: str | None) -> FileResult:
+        try:
             data = self._timed("read", lambda: self._read_bytes(file))
         except FileNotFoundError:
             return FileResult(file)  # it was deleted since it was listed
@@ -147,19 +156,14 @@ class FileReader:
             return self._skip(file, reason or BINARY)
         clean, count = self._timed("mask", lambda: mask_secrets(text)) if self.mask else (text, 0)
         self.secrets_masked += count
-        try:
-            documents = self._timed("chunk", lambda: chunk_text(clean, file.path))
-        except Exception:  # noqa: BLE001 - a grammar that fails on one file must not fail the run
-            _log.warning("file_not_cut", path=file.path, exc_info=True)
-            return self._skip(file, NOT_CUT, keep=True)
+        documents = self._timed("chunk", lambda: chunk_text(clean, file.path))
         documents = [document for document in documents if document.content.strip()]  # stores refuse blank ones
         if not documents:
             return self._skip(file, NO_TEXT)
         return FileResult(file, found, self._with_ids(documents, found))
 
     def _read_bytes(self, file: SourceFile) -> bytes:
-        with file.absolute.open("rb") as stream:
-            return stream.read(self.max_file_size + 1)
+        return read_regular(file.absolute, self.max_file_size + 1, cut=True)
 
     def _skip(self, file: SourceFile, reason: str, *, keep: bool = False) -> FileResult:
         self.skipped.append(Skipped(file.path, reason))

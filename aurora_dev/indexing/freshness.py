@@ -122,6 +122,11 @@ class Freshness:
             except OSError as error:  # the project's folder cannot be read
                 text = f"the index may be older than the project: {error.strerror or error}"
                 self._notices = (Notice(STALE_INDEX, text),)
+            except Exception as error:  # noqa: BLE001 - whatever the project or the state files hold, it must not fail the search
+                _log.warning("index_not_refreshed", exc_info=True)
+                text = f"the index may be older than the project ({type(error).__name__}: {error}); {_ADVICE}"
+                self._notices = (Notice(STALE_INDEX, text),)
+                self._resting_until = time.monotonic() + _REST_AFTER_FAILURE
             return self._notices
 
     async def close(self) -> None:

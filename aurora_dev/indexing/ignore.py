@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from aurora_dev.regular_files import change_time, read_regular
+
 __all__ = ["IgnoreFile", "IgnoreRules", "Verdict", "read_ignore_file", "rules_above"]
 
 GIT_IGNORE_FILE = ".gitignore"
@@ -29,6 +31,7 @@ OWN_IGNORE_FILE = ".auroraignore"
 _GLOB = re.compile(r"[*?\[\\]")
 _INHERITED = "ps_d"  # the group by which pathspec marks that a folder above matched, not the entry itself
 _MAX_BYTES = 1_000_000  # nobody writes a longer ignore file
+_MAX_LINE = 4_096  # bytes; longer than any path
 
 
 class Verdict(NamedTuple):
@@ -180,10 +183,9 @@ def read_ignore_file(path: Path, *, prefix: str = "", strip: int = 0) -> IgnoreF
     """Read an ignore file; for ``prefix`` and ``strip`` see `IgnoreFile`.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: It cannot be read, or is not a regular file.
     """
-    with path.open("rb") as file:
-        data = file.read(_MAX_BYTES)
+    data = read_regular(path, _MAX_BYTES, cut=True)
     text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
     return IgnoreFile(text.split("\n"), prefix=prefix, strip=strip)
 
@@ -193,7 +195,7 @@ def rules_above(root: Path, times: dict[str, int] | None = None) -> IgnoreRules:
 
     Args:
         root: The walk's root, absolute.
-        times: Receives the time of the last change of each file by path, in nanoseconds since the epoch.
+        times: Receives the `change_time` of each file by path; 0 for one that does not exist.
 
     Returns:
         The rules; a file that cannot be read counts as empty, because it is not part of the project.
@@ -209,7 +211,8 @@ def rules_above(root: Path, times: dict[str, int] | None = None) -> IgnoreRules:
         relative = root.relative_to(base).as_posix()
         try:
             if times is not None:
-                times[str(source)] = source.stat().st_mtime_ns
+                times[str(source)] = 0
+                times[str(source)] = change_time(source.stat())
             file = read_ignore_file(source, prefix="" if relative == "." else f"{relative}/")
         except OSError:
             continue
@@ -222,8 +225,12 @@ def _git_folder(marker: Path) -> Path:
     if marker.is_dir():
         return marker
     try:
-        folder = marker.parent / marker.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
+        folder = marker.parent / _read_line(marker).removeprefix("gitdir:").strip()
         common = folder / "commondir"
-        return folder / common.read_text(encoding="utf-8").strip() if common.is_file() else folder
+        return folder / _read_line(common) if common.is_file() else folder
     except (OSError, ValueError):
         return marker
+
+
+def _read_line(path: Path) -> str:
+    return read_regular(path, _MAX_LINE).decode("utf-8", "surrogateescape").strip()

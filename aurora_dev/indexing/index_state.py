@@ -9,22 +9,27 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from aurora_dev.indexing.process_lock import is_held, try_lock
 from aurora_dev.indexing.snapshot import ProjectSnapshot, pack_snapshot, read_snapshot
 from aurora_dev.log import get_logger
+from aurora_dev.regular_files import read_regular, write_new
 
 __all__ = ["IndexState", "RunRecord"]
 
 _log = get_logger(__name__)
 
 _KEY_DIGITS: Final = 12
+_MOST_RUN: Final = 1024 * 1024  # bytes of the record of a run, which holds one error message
+
+Outcome = Literal["running", "complete", "failed", "cancelled", "interrupted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class RunRecord:
 
     started_at: float
     ended_at: float | None = None
-    outcome: Literal["running", "complete", "failed", "cancelled", "interrupted"] = "running"
+    outcome: Outcome = "running"
     files_done: int = 0
     files_total: int = 0
     error: str | None = None
@@ -63,7 +68,7 @@ class IndexState:
         key = hashlib.sha256(f"{namespace}\0{_project_key(root, folder)}".encode("utf-8", "surrogatepass")).hexdigest()
         self._key = key[:_KEY_DIGITS]
         self._snapshot: ProjectSnapshot | None = None
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: tuple[int, int, int] | None = None
         self._run: RunRecord | None = None
 
     @property
@@ -91,7 +96,7 @@ class IndexState:
             if self._stamp is not None:  # the file was deleted
                 self._snapshot = self._stamp = None
             return self._snapshot
-        stamp = (status.st_mtime_ns, status.st_size)
+        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         if stamp != self._stamp:
             self._snapshot = read_snapshot(path)
             self._stamp = stamp
@@ -109,7 +114,7 @@ class IndexState:
             else:
                 _write(path, pack_snapshot(snapshot))
                 status = path.stat()
-                self._stamp = (status.st_mtime_ns, status.st_size)
+                self._stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         except OSError as error:
             _log.info("index_state_not_saved", error=str(error))
 
@@ -141,8 +146,11 @@ class IndexState:
         if path is None:
             return self._run
         try:
-            return RunRecord(**json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError, TypeError):  # missing or damaged
+            return _run_of(json.loads(read_regular(path, _MOST_RUN)))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            _log.info("index_state_unreadable", path=str(path), error=str(error))
             return None
 
     def _save_run(self, run: RunRecord) -> None:
@@ -158,6 +166,21 @@ class IndexState:
         return None if self.folder is None else self.folder / f"{self._key}.{name}"
 
 
+def _run_of(values: object) -> RunRecord:
+    """Return the record with these values.
+
+    Raises:
+        TypeError, ValueError: They are not those of a record.
+    """
+    if not isinstance(values, dict):
+        raise TypeError("not an object")
+    run = RunRecord(**values)
+    numbers = (run.started_at, run.ended_at or 0.0, run.files_done, run.files_total)
+    if not all(isinstance(number, int | float) for number in numbers) or run.outcome not in get_args(Outcome):
+        raise ValueError("not the record of a run")
+    return run
+
+
 def _project_key(root: Path, folder: Path | None) -> str:
     """Return a text that tells the projects of one store apart and survives moving a project with its store."""
     if folder is not None and folder.is_relative_to(root):
@@ -168,9 +191,9 @@ def _project_key(root: Path, folder: Path | None) -> str:
 def _write(path: Path, text: str) -> None:
     """Replace a file atomically: a concurrent reader gets the old content or the new one."""
     _make_folder(path.parent)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        temporary.write_text(text, "utf-8")
+        write_new(temporary, text.encode("utf-8"))
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -180,5 +203,6 @@ def _make_folder(folder: Path) -> None:
     """Create the folder, and the store's folder above it if the store is elsewhere; git ignores the latter."""
     if not folder.parent.is_dir():
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder.parent / ".gitignore").write_text("*\n", "utf-8")
+        with suppress(FileExistsError):
+            write_new(folder.parent / ".gitignore", b"*\n")
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -13,7 +13,8 @@ from typing import Final
 from aurora_dev.core.contracts import DocumentStore
 from aurora_dev.core.record_kinds import FILE_KEY, IS_CHUNK, chunks_of
 from aurora_dev.core.types import Document, Record
-from aurora_dev.indexing.file_reader import Batch, FileReader, FileResult, StoredFile
+from aurora_dev.errors import InvalidRequestError
+from aurora_dev.indexing.file_reader import NOT_STORED, Batch, FileReader, FileResult, StoredFile
 from aurora_dev.indexing.options import IndexOptions
 from aurora_dev.indexing.report import IndexProgress, IndexReport
 from aurora_dev.indexing.walker import UNREADABLE, Skipped, SourceFile, Visited, check_root, walk
@@ -231,7 +232,7 @@ class _Run:
                 # One batch is read while the previous one is embedded and written: memory holds two.
                 limit = self.options.batch_chunks
                 next_batch = asyncio.create_task(asyncio.to_thread(reader.next_batch, limit, self.options.batch_files))
-                await self._write(batch, stored, kept)
+                await self._write(batch, stored, kept, reader.skipped)
                 done += len(batch.files)
                 self._report_progress(done, len(files), batch.files[-1].file.path)
         finally:
@@ -239,37 +240,35 @@ class _Run:
             # The thread cannot be cancelled; it ends after its current file, and must not outlive the run.
             await asyncio.gather(next_batch, return_exceptions=True)
 
-    async def _write(self, batch: Batch, stored: Mapping[str, StoredFile], kept: _Kept) -> None:
-        upserts: list[Document] = []
-        deletes: list[str] = []
-        counts: Counter[str] = Counter()
-        outcome: dict[str, str] = {}
+    async def _write(self, batch: Batch, stored: Mapping[str, StoredFile], kept: _Kept, skipped: list[Skipped]) -> None:
+        """Write the files of a batch in one transaction; if the store refuses one of them, the others one by one."""
+        changes = []
         for result in batch.files:
-            path = result.file.path
-            old = stored.get(path)
             if result.keep:
-                kept.add(path)
-            if result.version is None:
-                continue
-            if result.documents is None:
-                outcome[path] = "unchanged"
-                if path not in self.outcome:
-                    counts["unchanged"] += len(old.ids) if old is not None else 0
-                continue
-            before = set(old.ids) if old is not None else set()
-            after = {str(document.id) for document in result.documents}
-            upserts += result.documents
-            deletes += sorted(before - after)
-            counts.update(added=len(after - before), updated=len(after & before), removed=len(before - after))
-            outcome[path] = "added" if old is None else "updated"
-        await self._commit(upserts, deletes)
-        self.chunks += counts
-        for path, what in outcome.items():
+                kept.add(result.file.path)
+            if result.version is not None:
+                changes.append(_Change.of(result, stored.get(result.file.path)))
+        try:
+            await self._commit([d for c in changes for d in c.upserts], [i for c in changes for i in c.deletes])
+        except InvalidRequestError:
+            for change in list(changes):
+                try:
+                    await self._commit(change.upserts, change.deletes)
+                except InvalidRequestError as error:
+                    path = change.result.file.path
+                    _log.warning("file_not_stored", path=path, error=str(error))
+                    skipped.append(Skipped(path, NOT_STORED))
+                    kept.add(path)  # what is stored of it is older, and still better than nothing
+                    changes.remove(change)
+        for change in changes:
+            path = change.result.file.path
             earlier = self.outcome.get(path)
             # A later pass sees the result of this run's own writes, which is not a new outcome.
-            if earlier in (None, "removed") or (what != "unchanged" and earlier != "added"):
-                self.outcome[path] = what
-        self._remember(batch.files)
+            if change.outcome != "unchanged" or path not in self.outcome:
+                self.chunks += change.counts
+            if earlier in (None, "removed") or (change.outcome != "unchanged" and earlier != "added"):
+                self.outcome[path] = change.outcome
+        self._remember(change.result for change in changes)
 
     def _remember(self, results: Iterable[FileResult]) -> None:
         for result in results:
@@ -303,6 +302,28 @@ class _Run:
         if self.progress is not None:
             chunks = self.chunks["added"] + self.chunks["updated"]
             self.progress(IndexProgress(done, total, chunks, path))
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What a file that was read changes in the store."""
+
+    result: FileResult
+    upserts: Sequence[Document]
+    deletes: Sequence[str]
+    counts: Counter[str]
+    outcome: str
+
+    @classmethod
+    def of(cls, result: FileResult, old: StoredFile | None) -> _Change:
+        """Compare a file that was read with its records."""
+        if result.documents is None:
+            unchanged = len(old.ids) if old is not None else 0
+            return cls(result, (), (), Counter(unchanged=unchanged), "unchanged")
+        before = set(old.ids) if old is not None else set()
+        after = {str(document.id) for document in result.documents}
+        counts = Counter(added=len(after - before), updated=len(after & before), removed=len(before - after))
+        return cls(result, result.documents, sorted(before - after), counts, "added" if old is None else "updated")
 
 
 class _Kept:

@@ -8,7 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from aurora_dev.log import get_logger
+from aurora_dev.regular_files import open_lock
+
 __all__ = ["is_held", "try_lock"]
+
+_log = get_logger(__name__)
 
 
 @contextmanager
@@ -16,14 +21,16 @@ def try_lock(path: Path | None) -> Iterator[bool]:
     """Lock a file for the block, without waiting.
 
     Args:
-        path: The file, created if missing. ``None``, or a file that cannot be opened, counts as locked by this block.
+        path: The file, created if missing. ``None``, or what cannot be opened or is not a regular file, counts as
+            locked by this block.
 
     Yields:
         Whether the lock is held: ``False`` if another process, or another block of this one, holds it.
     """
     try:
-        descriptor = None if path is None else os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError:
+        descriptor = None if path is None else open_lock(path)
+    except OSError as error:
+        _log.info("lock_not_opened", path=str(path), error=str(error))
         descriptor = None
     if descriptor is None:
         yield True

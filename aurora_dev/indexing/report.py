@@ -49,6 +49,9 @@ class IndexReport:
             Reading and writing overlap, so the sum may exceed ``seconds``.
         skipped: The files and folders that were skipped, sorted by path.
         history: The report of the commits; ``None`` if only files were read.
+        without_vectors: Places (``path:line``, or the id) of records whose text the embedder refused, at most 20.
+            Keywords alone find them.
+        without_vectors_count: Number of these records.
     """
 
     files_added: int
@@ -66,6 +69,8 @@ class IndexReport:
     timings: Mapping[str, float]
     skipped: tuple[Skipped, ...] = ()
     history: HistoryReport | None = None
+    without_vectors: tuple[str, ...] = ()
+    without_vectors_count: int = 0
 
     @property
     def skipped_reasons(self) -> Mapping[str, int]:

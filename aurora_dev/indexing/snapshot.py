@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aurora_dev.log import get_logger
+from aurora_dev.regular_files import UNKNOWN_IDENTITY, read_regular
 
 if TYPE_CHECKING:
     from aurora_dev.indexing.walker import SourceFile, Visited
@@ -18,6 +19,7 @@ __all__ = ["NOT_YET_READ", "Costs", "FileSnapshot", "ProjectSnapshot", "pack_sna
 _log = get_logger(__name__)
 
 _FORMAT: Final = 1
+_MOST_BYTES: Final = 512 * 1024 * 1024  # a million files take about 150 MB
 # The clock of a file system ticks: a file that is written again within one tick keeps its time. So a file that was read
 # this soon after its last change is read again by the next check, as git does with its index. Linux ticks in up to
 # 10 ms; a time in whole seconds comes from a file system without finer ones (FAT: two seconds).
@@ -34,12 +36,25 @@ class FileSnapshot(NamedTuple):
         size: Bytes.
         version: See `file_version`; ``None`` if the file has no chunks.
         wanted: See `SourceFile`.
+        ctime_ns: Time at which the system changed its entry; 0 if unknown.
+        inode: Number of its entry; 0 if unknown.
     """
 
     mtime_ns: int
     size: int
     version: str | None
     wanted: bool = False
+    ctime_ns: int = 0
+    inode: int = 0
+
+    def differs(self, mtime_ns: int, size: int, identity: tuple[int, int]) -> bool:
+        """Return whether the content may be another one now."""
+        if self.mtime_ns != mtime_ns or self.size != size:
+            return True
+        return UNKNOWN_IDENTITY not in ((self.ctime_ns, self.inode), identity) and identity != (
+            self.ctime_ns,
+            self.inode,
+        )
 
 
 NOT_YET_READ: Final = FileSnapshot(_UNCERTAIN, -1, None)
@@ -105,12 +120,44 @@ class ProjectSnapshot:
         """Record files as they were listed before they were read."""
         for file in files:
             mtime_ns = _certain_time(file.mtime_ns, started_ns)
-            self.files[file.path] = FileSnapshot(mtime_ns, file.size, versions.get(file.path), file.wanted)
+            if file.identity != UNKNOWN_IDENTITY and _certain_time(file.identity[0], started_ns) == _UNCERTAIN:
+                mtime_ns = _UNCERTAIN
+            version = versions.get(file.path)
+            self.files[file.path] = FileSnapshot(mtime_ns, file.size, version, file.wanted, *file.identity)
 
 
 def _certain_time(mtime_ns: int, now_ns: int) -> int:
     tick = _COARSE_TICK if mtime_ns % 1_000_000_000 == 0 else _TICK
     return _UNCERTAIN if mtime_ns > now_ns - tick else mtime_ns
+
+
+def _check(snapshot: ProjectSnapshot) -> None:
+    """Refuse values that no snapshot has.
+
+    Raises:
+        ValueError, TypeError, AttributeError: One is of another type, or a path is none.
+    """
+    times = [*snapshot.folders.items(), *snapshot.rules.items()]
+    numbers = (
+        snapshot.sequence,
+        snapshot.chunks,
+        snapshot.walked_at,
+        snapshot.checked_at,
+        *asdict(snapshot.costs).values(),
+    )
+    usable = (
+        all("\0" not in path and type(time) is int for path, time in times)
+        and all("\0" not in path for path in snapshot.files)
+        and all(
+            type(file[0]) is type(file[1]) is type(file[4]) is type(file[5]) is int for file in snapshot.files.values()
+        )
+        and all(file.version is None or isinstance(file.version, str) for file in snapshot.files.values())
+        and all(isinstance(number, int | float) for number in numbers)
+        and isinstance(snapshot.chunk_version, str)
+        and isinstance(snapshot.head, str)
+    )
+    if not usable:
+        raise ValueError("not the snapshot of a project")
 
 
 def pack_snapshot(snapshot: ProjectSnapshot) -> str:
@@ -124,14 +171,16 @@ def pack_snapshot(snapshot: ProjectSnapshot) -> str:
 def read_snapshot(path: Path) -> ProjectSnapshot | None:
     """Read a file with a snapshot; ``None`` if it is missing, damaged or of another format."""
     try:
-        values: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        values: dict[str, Any] = json.loads(read_regular(path, _MOST_BYTES))
         if values.pop("format") != _FORMAT:
             return None
         values["chunk_version"] = values.pop("recipe")
         values["files"] = {name: FileSnapshot(*file) for name, file in values["files"].items()}
         values["costs"] = Costs(**values["costs"])
-        return ProjectSnapshot(**values)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        snapshot = ProjectSnapshot(**values)
+        _check(snapshot)
+        return snapshot
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         # Written by another version, or cut short by a full disk: the same as a missing one.
-        _log.info("index_state_unreadable", path=str(path))
+        _log.info("index_state_unreadable", path=str(path), error=str(error))
         return None

@@ -19,6 +19,7 @@ from aurora_dev.indexing.ignore import (
     read_ignore_file,
     rules_above,
 )
+from aurora_dev.regular_files import UNKNOWN_IDENTITY, change_time, file_identity, read_regular
 
 __all__ = ["UNREADABLE", "Focus", "Skipped", "SourceFile", "Visited", "WalkOptions", "check_root", "read_text", "walk"]
 
@@ -63,6 +64,7 @@ class SourceFile:
         size: Bytes, when it was listed.
         mtime_ns: Time of its last change, in nanoseconds since the epoch.
         wanted: Whether ``.auroraignore`` brings it back; it is then read even if it looks generated or minified.
+        identity: See `file_identity`.
     """
 
     path: str
@@ -70,6 +72,7 @@ class SourceFile:
     size: int
     mtime_ns: int
     wanted: bool = False
+    identity: tuple[int, int] = field(default=UNKNOWN_IDENTITY, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +113,9 @@ class Visited:
     """The folders and ignore files that a walk read, whose times show later whether another walk would differ.
 
     Attributes:
-        folders: By path relative to the root, ending with ``/`` (``""`` is the root): the time of the last change of
-            each listed folder, in nanoseconds since the epoch, taken before it was listed.
-        rules: The same for each ignore file, by absolute path.
+        folders: By path relative to the root, ending with ``/`` (``""`` is the root): the `change_time` of each listed
+            folder, taken before it was listed.
+        rules: The same for each ignore file, by absolute path; 0 for one outside the root that does not exist.
         links: Whether there were linked files, which depend on more than their own folder.
     """
 
@@ -229,7 +232,7 @@ class _Walk:
     def _list(self, folder: _Folder) -> list[_Folder]:
         """List one folder, and return the subfolders to list."""
         try:
-            self.visited.folders[folder.prefix] = os.stat(folder.path).st_mtime_ns  # noqa: PTH116  (faster by far)
+            self.visited.folders[folder.prefix] = change_time(os.stat(folder.path))  # noqa: PTH116  (faster by far)
             with os.scandir(folder.path) as listing:
                 entries = {entry.name: entry for entry in listing}
         except (FileNotFoundError, NotADirectoryError):
@@ -273,7 +276,7 @@ class _Walk:
             return
         try:
             path = Path(folder.path, name)
-            self.visited.rules[str(path)] = path.stat().st_mtime_ns
+            self.visited.rules[str(path)] = change_time(path.stat())
             file = read_ignore_file(path, strip=len(folder.prefix))
         except OSError:
             self._skip(folder.prefix + name, UNREADABLE)
@@ -327,7 +330,9 @@ class _Walk:
         if reason is not None:
             self._skip(path, reason)
         else:
-            self.files.append(SourceFile(path, Path(absolute), status.st_size, status.st_mtime_ns, wanted))
+            self.files.append(
+                SourceFile(path, Path(absolute), status.st_size, status.st_mtime_ns, wanted, file_identity(status))
+            )
 
     def _read_links(self) -> None:
         """Add the linked files whose targets are not listed themselves."""
@@ -371,8 +376,7 @@ def _is_utf8(name: str) -> bool:
 
 
 def _head(path: str) -> bytes:
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123  (opened once for each file of a project)
-        return file.read(_SNIFF_BYTES)
+    return read_regular(path, _SNIFF_BYTES, cut=True)
 
 
 def read_text(file: SourceFile) -> str | None:

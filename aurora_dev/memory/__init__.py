@@ -18,7 +18,7 @@ from aurora_dev.core.types import Document, SearchOptions, SearchResult, SearchR
 from aurora_dev.errors import InvalidRequestError, StoreClosedError
 from aurora_dev.memory.notes import MemoryNotes
 from aurora_dev.memory.opening import open_notes, open_project_index, open_store
-from aurora_dev.memory.status import MemoryStatus, Problem, SettingValue, memory_status
+from aurora_dev.memory.status import MemoryStatus, Problem, SettingValue, memory_status, without_vectors
 from aurora_dev.memory.transfer import MemoryTransfer
 from aurora_dev.notes.model.types import Note
 
@@ -184,7 +184,9 @@ class Memory(MemoryNotes, MemoryTransfer):
         await store.refresh()
         if stage_progress is not None:
             stage_progress("search index", 1, 1)
-        return replace(report, seconds=time.perf_counter() - began)
+        count, places = await without_vectors(store)
+        seconds = time.perf_counter() - began
+        return replace(report, seconds=seconds, without_vectors=places, without_vectors_count=count)
 
     def watch(self, *, stop: asyncio.Event | None = None, poll: bool = False) -> AsyncGenerator[WatchBatch, None]:
         """Keep the index current: ``async for batch in memory.watch(): …``; see `watch_project`.

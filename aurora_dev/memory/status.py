@@ -7,16 +7,21 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aurora_dev.config import Settings, unknown_environment
-from aurora_dev.core.record_kinds import is_chunk, is_commit
+from aurora_dev.core.record_kinds import COMMIT_KEY, is_chunk, is_commit
 from aurora_dev.core.search.hidden import SUPERSEDED
 from aurora_dev.errors import EmbeddingError, MissingDependencyError, ModelLoadError
 from aurora_dev.indexing.project_index import IndexAge
 
 if TYPE_CHECKING:
+    from aurora_dev.core.types import Record
     from aurora_dev.core.vector_store import VectorStore
+
+
+_MOST_PLACES: Final = 20
+_MOST_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +141,37 @@ async def memory_status(store: VectorStore, settings: Settings, root: Path, age:
     )
 
 
+async def without_vectors(store: VectorStore) -> tuple[int, tuple[str, ...]]:
+    """Return the number of records whose text the embedder refused, and the places of up to 20 of them.
+
+    Returns:
+        0 and nothing where all vectors are of another embedder: these wait to be made.
+    """
+    stats = await store.stats()
+    missing = stats.records - stats.vectors
+    if missing <= 0 or not stats.vectors or not await store.embedder_matches():
+        return 0, ()
+    records = await asyncio.to_thread(store.backend.missing_vectors, store.namespace, _MOST_PLACES)
+    return missing, tuple(sorted(_place(record) for record in records))
+
+
+def _place(record: Record) -> str:
+    metadata = record.metadata
+    if is_commit(metadata):
+        return f"commit {str(metadata[COMMIT_KEY])[:10]}"
+    return f"{metadata.get('path')}:{metadata.get('start_line', 1)}" if is_chunk(metadata) else record.id
+
+
 async def _vector_problems(store: VectorStore, records: int, vectors: int) -> list[Problem]:
     if not records:
         return [Problem("empty", "nothing is stored", "run: aurora index")]
     if await store.embedder_matches() and vectors == records:
         return []
     name = store.embedder.name
-    missing = records - vectors if await store.embedder_matches() else records
-    text = f"{missing:,} of {records:,} records have no vector of {name}: keywords alone find them"
+    missing, places = await without_vectors(store)
+    text = f"{missing or records:,} of {records:,} records have no vector of {name}: keywords alone find them"
+    if places:
+        text += f" ({', '.join(places[:_MOST_SHOWN])}{', …' if missing > _MOST_SHOWN else ''})"
     return [Problem("vectors_missing", text, "run: aurora index --reembed")]
 
 

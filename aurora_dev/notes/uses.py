@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Final
 
 from aurora_dev.log import get_logger
+from aurora_dev.regular_files import read_regular, write_new
 
 _log = get_logger(__name__)
 
 FILE: Final = "note_uses.json"
 _FLUSH_AT: Final = 64  # unwritten counts; the recall that reaches them writes the file
+_MOST_BYTES: Final = 16 * 1024 * 1024  # of the file
 _MOST_IDS: Final = 10_000  # kept in the file, the most used ones: half a megabyte
 _MOST_COUNT: Final = 1_000_000
 
@@ -63,7 +65,7 @@ class Uses:
             stamp = (status.st_mtime_ns, status.st_size)
             if stamp == self._stamp:
                 return
-            values = json.loads(self._path.read_text("utf-8"))
+            values = json.loads(read_regular(self._path, _MOST_BYTES))
             self._known = Counter(
                 {
                     str(id): min(count, _MOST_COUNT)
@@ -84,7 +86,7 @@ class Uses:
         kept = dict(merged.most_common(_MOST_IDS))
         temporary = self._path.with_name(f"{FILE}.{secrets.token_hex(4)}.tmp")
         try:
-            temporary.write_text(json.dumps(kept, sort_keys=True), "utf-8")
+            write_new(temporary, json.dumps(kept, sort_keys=True).encode())
             temporary.replace(self._path)
             self._pending.clear()
         except OSError as error:

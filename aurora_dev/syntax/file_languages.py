@@ -14,6 +14,21 @@ _BY_PREFIX = {
 _BY_INTERPRETER = {
     program: language.name for language in LANGUAGES.values() for program in language.interpreters.split()
 }
+_BY_USUAL_NAME = {
+    usual: name
+    for usual, name in {
+        "c#": "csharp",
+        "c++": "cpp",
+        "f#": "fsharp",
+        "golang": "go",
+        "objectivec": "objc",
+        "shell": "bash",
+        "shellscript": "bash",
+        "typescriptreact": "tsx",
+        "javascriptreact": "javascript",
+    }.items()
+    if name in LANGUAGES
+}
 _VERSION = re.compile(r"[\d.]+$")
 
 
@@ -41,6 +56,24 @@ def language_of(path: str, first_line: str = "") -> str | None:
     if dot and prefix in _BY_PREFIX:
         return _BY_PREFIX[prefix]
     return _language_of_shebang(first_line)
+
+
+def language_named(name: str) -> str | None:
+    """Return the language that people call so: by its name, a suffix (``js``), a program (``node``) or a usual name.
+
+    Args:
+        name: In upper or lower case, with or without a leading dot.
+
+    Returns:
+        As `language_of`.
+    """
+    plain = name.strip().lower().removeprefix(".")
+    if plain in LANGUAGES:
+        return plain
+    joined = plain.replace(" ", "").replace("-", "").replace("_", "")
+    if joined in LANGUAGES:
+        return joined
+    return _BY_USUAL_NAME.get(joined) or _BY_SUFFIX.get(plain) or _BY_INTERPRETER.get(_VERSION.sub("", plain))
 
 
 def prose_suffixes() -> frozenset[str]:

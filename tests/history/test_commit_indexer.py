@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from git_repository import Repository
 
 from aurora_dev.core.record_kinds import IS_COMMIT
+from aurora_dev.core.types import Document
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.history import commit_indexer
 from aurora_dev.history.commit import Commit
 from aurora_dev.history.commit_indexer import CommitIndexer, commit_document
+from aurora_dev.history.git_log import GitLog, GitUnavailableError
 from aurora_dev.history.options import HistoryOptions
 from aurora_dev.history.report import HistoryReport
 from aurora_dev.indexing.indexer import Indexer
@@ -154,6 +158,58 @@ async def test_plain_merges_are_not_stored(store: VectorStore, repository: Repos
     assert (await index(store, repository.root)).commits_total == 2
     assert (await store.stats()).sequence == sequence
     assert await subjects(store) == {"Base", "Work"}
+
+
+@pytest.mark.parametrize("seconds", [253_402_300_800, 946_684_800_000, 1_099_511_627_775, 1 << 41])
+async def test_a_commit_dated_after_the_year_9999_is_kept_with_the_last_day(
+    store: VectorStore, repository: Repository, seconds: int
+) -> None:
+    repository.commit("Usual", a__py="x = 1\n")
+    repository.put("a.py", "x = 2\n")
+    when = f"@{seconds} +0000"
+    repository.git("commit", "-qam", "Imported", GIT_AUTHOR_DATE=when, GIT_COMMITTER_DATE=when)
+    report = await index(store, repository.root)
+    assert (report.commits_added, report.failed) == (2, ())
+    contents = {record.content for record in await store.scan(IS_COMMIT, content=True)}
+    assert any("Imported" in content and "of 9999-12-30 by" in content for content in contents)
+    assert (await index(store, repository.root)).commits_added == 0
+
+
+async def test_a_commit_that_cannot_be_stored_is_named_and_tried_again(
+    store: VectorStore, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [repository.commit(f"Number {number}", a__py=f"x = {number}\n") for number in range(4)]
+
+    def cannot(commit: Commit, namespace: str) -> Document:
+        document = commit_document(commit, namespace)
+        if commit.hash == names[1]:
+            raise OverflowError("out of range")
+        return replace(document, content=document.content + "\ud800") if commit.hash == names[2] else document
+
+    with monkeypatch.context() as patched:
+        patched.setattr(commit_indexer, "commit_document", cannot)
+        report = await index(store, repository.root)
+    assert (report.commits_added, report.commits_total, set(report.failed)) == (2, 2, {names[1], names[2]})
+    assert await subjects(store) == {"Number 0", "Number 3"}
+    report = await index(store, repository.root)
+    assert (report.commits_added, report.commits_total, report.failed) == (2, 4, ())
+
+
+async def test_when_git_fails_during_a_run_what_it_read_is_kept(
+    store: VectorStore, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        repository.commit(f"Number {number}", a__py=f"x = {number}\n")
+
+    def fails(_self: GitLog, hashes: Iterable[str]) -> Iterator[list[Commit]]:
+        yield [Commit(next(iter(hashes)), "Number 2", "", "Ada", 1_700_000_000, 1, ("a.py",), 1)]
+        raise GitUnavailableError("git could not be started (Cannot allocate memory)")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(GitLog, "read", fails)
+        report = await index(store, repository.root)
+    assert (report.commits_added, report.skipped) == (1, "git could not be started (Cannot allocate memory)")
+    assert (await index(store, repository.root)).commits_added == 2
 
 
 def test_a_document_holds_message_date_author_and_files() -> None:

@@ -12,7 +12,7 @@ from git_repository import Repository
 
 from aurora_dev.history import git_log, git_process
 from aurora_dev.history.changed_symbols import changed_symbols
-from aurora_dev.history.commit import MOST_FILES
+from aurora_dev.history.commit import MOST_FILES, parse_commit
 from aurora_dev.history.git_log import Commit, GitLog, GitUnavailableError, NotARepositoryError
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="the fake git is a shell script")
@@ -424,3 +424,16 @@ def test_a_control_statement_in_a_hunk_header_is_not_a_symbol(header: bytes) -> 
     commit = b"f" * 40
     patch = commit + b"\n--- a/x\n+++ b/x\n@@ -5 +5 @@ " + header + b"\n-a\n+b\n"
     assert changed_symbols(patch, 5) == {commit.decode(): ()}
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-7", "unicode_escape", "raw-unicode-escape", "undefined", "rot13", "x" * 5000]
+)
+def test_no_encoding_of_a_message_gives_text_that_cannot_be_stored(encoding: str) -> None:
+    data = f"author A <a> 1 +0\ncommitter A <a> 1 +0\nencoding {encoding}\n\nhalf +2AA- \\ud800".encode()
+    assert parse_commit("0" * 40, data).subject.encode("utf-8").startswith(b"half ")
+
+
+@pytest.mark.parametrize("time", ["", "x", "-5", "9" * 5000, "1e9"])
+def test_a_time_that_is_no_number_is_the_beginning_of_the_epoch(time: str) -> None:
+    assert parse_commit("0" * 40, f"committer A <a> {time} +0000\n\nx".encode()).time == 0

@@ -21,7 +21,7 @@ from aurora_dev.core.types import SearchResults
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import StoreError, StoreUnwritableError
 from aurora_dev.indexing import chunk_version, freshness, index_state
-from aurora_dev.indexing.changes import Changes, find_changes
+from aurora_dev.indexing.changes import Changes, _compare_times, find_changes
 from aurora_dev.indexing.index_state import IndexState
 from aurora_dev.indexing.process_lock import is_held, try_lock
 from aurora_dev.indexing.snapshot import ProjectSnapshot
@@ -62,6 +62,10 @@ def put(root: Path, path: str, text: str) -> None:
     target = root / path
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, "utf-8")
+
+
+def changes_of(project: Path, snapshot: ProjectSnapshot) -> Changes:
+    return find_changes(project, snapshot, chunk_version=snapshot.chunk_version, seconds=60.0)
 
 
 def paths(results: SearchResults) -> list[str]:
@@ -135,6 +139,90 @@ async def test_a_change_of_ignore_rules_removes_and_adds_files(memory: Memory, p
     assert "src/gamma.py" not in paths(results)
     put(project, "src/.gitignore", "alpha.py\n")
     assert "src/alpha.py" not in paths(await memory.search("fruit", top_k=10))
+
+
+@pytest.mark.parametrize(
+    ("rules", "where"),
+    [
+        ("private/\n", ".gitignore"),
+        ("private/\n", ".auroraignore"),
+        ("/keys/\n", "private/.gitignore"),
+        ("keys/\n", "private/.auroraignore"),
+        ("private/\n", ".git/info/exclude"),
+        ("private/\n", "../.gitignore"),
+        ("", "private/keys/CACHEDIR.TAG"),
+        ("", "private/pyvenv.cfg"),
+    ],
+)
+async def test_a_new_file_that_excludes_a_known_folder_takes_effect_at_once(
+    tmp_path: Path, project: Path, rules: str, where: str
+) -> None:
+    put(project, "private/keys/deep/p.py", "WORD = 'tamarind'\n")
+    put(project, "private/keys/q.py", "WORD = 'tamarind'\n")
+    (tmp_path if where.startswith("..") else project).joinpath(".git").mkdir()
+    async with opened(project) as memory:
+        await memory.index()
+        put(project, "README.md", "# Fruit\n\nAll about nuts.\n")
+        assert len((await found(memory, "tamarind"))[0]) == 2
+        put(project, where, rules)
+        assert await found(memory, "tamarind") == ([], "")
+        (project / where).unlink()
+        assert len((await found(memory, "tamarind"))[0]) == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the system does not tell when a file's entry was changed")
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_a_file_with_other_content_and_the_same_size_and_time_is_found(
+    memory: Memory, project: Path, replaced: bool
+) -> None:
+    path = project / "src/alpha.py"
+    long_ago = 1_600_000_000_123_456_789
+    os.utime(path, ns=(long_ago, long_ago))
+    before = path.stat()
+    while path.stat().st_ctime_ns + 60_000_000 > time.time_ns():  # until the times of files are certain
+        path.stat()
+    await memory.index()
+    snapshot = memory.project_index.state.snapshot()
+    assert snapshot is not None
+    assert snapshot.files["src/alpha.py"][:2] == (long_ago, before.st_size)
+    assert not len(changes_of(project, snapshot))
+    text = path.read_text().replace("alpha", "ohmya")
+    if replaced:
+        (project / "src/new").write_text(text)
+        (project / "src/new").replace(path)
+    else:
+        path.write_text(text)
+    os.utime(path, ns=(long_ago, long_ago))
+    os.utime(project / "src", ns=(long_ago, long_ago))
+    assert (path.stat().st_mtime_ns, path.stat().st_size) == (long_ago, before.st_size)
+    assert len((await found(memory, "ohmya"))[0]) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the system does not tell when a file's entry was changed")
+async def test_a_new_file_in_a_folder_whose_time_was_set_back_is_found(memory: Memory, project: Path) -> None:
+    long_ago = 1_600_000_000_123_456_789
+    os.utime(project / "src", ns=(long_ago, long_ago))
+    await memory.index()
+    put(project, "src/new.py", "WORD = 'lychee'\n")
+    os.utime(project / "src", ns=(long_ago, long_ago))
+    assert len((await found(memory, "lychee"))[0]) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the system does not tell when a file's entry was changed")
+async def test_a_copied_project_is_compared_by_content_once(project: Path, tmp_path: Path) -> None:
+    async with opened(project) as memory:
+        await memory.index()
+    copy = tmp_path / "copy"
+    shutil.copytree(project, copy)
+    async with opened(copy) as memory:
+        sequence = (await memory.store.stats()).sequence
+        assert (await memory.search("alpha fruit", 1)).notices == ()
+        assert (await memory.store.stats()).sequence == sequence
+        snapshot = memory.project_index.state.snapshot()
+        assert snapshot is not None
+        assert not _compare_times(copy, snapshot).files.keys() - {
+            path for path, file in snapshot.files.items() if file.mtime_ns < 0
+        }
 
 
 async def test_contexts_and_recalls_include_saved_changes(memory: Memory, project: Path) -> None:

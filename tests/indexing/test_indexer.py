@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from aurora_dev.core.contracts import DocumentStore
+from aurora_dev.core.text.secrets import mask_secrets
 from aurora_dev.core.types import Document, Record
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import IndexingError, InvalidRequestError
@@ -284,20 +285,20 @@ async def test_chunks_of_unreadable_files_stay(
 ) -> None:
     await index(store, root)
     before = await contents(store)
-    scandir, open_ = os.scandir, Path.open
+    scandir, open_ = os.scandir, os.open
 
     def broken_scandir(path: Any) -> Any:
         if str(path).endswith("pkg"):
             raise PermissionError(13, "Permission denied")
         return scandir(path)
 
-    def broken_open(self: Path, *args: Any, **kwargs: Any) -> Any:
-        if self.name == "a.py":
+    def broken_open(path: Any, *args: Any, **kwargs: Any) -> Any:
+        if str(path).endswith("a.py"):
             raise OSError(5, "Input/output error")
-        return open_(self, *args, **kwargs)
+        return open_(path, *args, **kwargs)
 
     monkeypatch.setattr(os, "scandir", broken_scandir)
-    monkeypatch.setattr(Path, "open", broken_open)
+    monkeypatch.setattr(os, "open", broken_open)
     report = await index(store, root)
     assert await contents(store) == before
     assert {(entry.path, entry.reason) for entry in report.skipped} == {("a.py", "unreadable"), ("pkg/", "unreadable")}
@@ -319,6 +320,54 @@ async def test_a_file_that_cannot_be_cut_is_reported_without_failing_the_run(
     report = await index(store, root)
     assert report.skipped_reasons == {"could not be cut into documents": 1}
     assert set(await contents(store)) == {"README.md", "a.py"}
+
+
+async def test_a_file_that_cannot_be_masked_is_reported_and_its_text_is_not_stored(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = mask_secrets
+
+    def fails_on_gamma(text: str) -> tuple[str, int]:
+        if "gamma" in text:
+            raise RecursionError("too deep")
+        return real(text)
+
+    monkeypatch.setattr(reading, "mask_secrets", fails_on_gamma)
+    store = DictStore()
+    report = await index(store, root)
+    assert [(entry.path, entry.reason) for entry in report.skipped] == [("pkg/b.py", reading.NOT_CUT)]
+    assert set(await contents(store)) == {"README.md", "a.py"}
+
+
+async def test_a_file_that_the_store_refuses_does_not_keep_the_others_from_it(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_half_a_character(text: str, path: str) -> list[Document]:
+        documents = chunk_text(text, path)
+        if path != "pkg/b.py":
+            return documents
+        return [Document(document.content + "\ud800", document.metadata) for document in documents]
+
+    store = faiss(tmp_path / "store")
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(reading, "chunk_text", with_half_a_character)
+            report = await index(store, root)
+        assert [(entry.path, entry.reason) for entry in report.skipped] == [("pkg/b.py", reading.NOT_STORED)]
+        assert (report.files_added, set(await contents(store))) == (2, {"README.md", "a.py"})
+        report = await index(store, root)
+        assert (report.files_added, report.files_unchanged, report.files_skipped) == (1, 2, 0)
+        # What is stored of a file that is refused later stays.
+        put(root, "pkg/b.py", function("delta"))
+        put(root, "a.py", function("alpha_changed"))
+        before = await contents(store)
+        monkeypatch.setattr(reading, "chunk_text", with_half_a_character)
+        report = await index(store, root)
+        after = await contents(store)
+        assert (report.files_updated, after["pkg/b.py"]) == (1, before["pkg/b.py"])
+        assert after["a.py"] != before["a.py"]
+    finally:
+        await store.close()
 
 
 async def test_batches_are_bounded_and_contain_whole_files(root: Path) -> None:

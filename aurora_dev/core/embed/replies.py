@@ -12,7 +12,15 @@ _LARGEST = 1e150  # the square of a larger number overflows float64, and no embe
 
 
 class ReplyError(ValueError):
-    """A reply cannot be used; the text completes a sentence that begins with "The service"."""
+    """A reply cannot be used; the text completes a sentence that begins with "The service".
+
+    Attributes:
+        splits: Whether the vectors of the other texts can be used.
+    """
+
+    def __init__(self, what: str, *, splits: bool = False) -> None:
+        super().__init__(what)
+        self.splits = splits
 
 
 def parse_vectors(body: bytes, count: int) -> npt.NDArray[np.float64]:
@@ -66,13 +74,14 @@ def _vector(value: Any, index: int) -> npt.NDArray[np.float64]:
     if isinstance(value, str):
         raise ReplyError("answered with base64 text instead of numbers; set its encoding_format to float")
     if not isinstance(value, list) or not value:
-        raise ReplyError(f"answered with no vector for index {index}")
+        raise ReplyError(f"answered with no vector for index {index}", splits=True)
     if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in value):
-        raise ReplyError(f"answered with a vector that holds something other than numbers (index {index})")
+        what = f"answered with a vector that holds something other than numbers (index {index})"
+        raise ReplyError(what, splits=True)  # some servers write null for NaN
     try:
         vector = np.array(value, dtype=np.float64)
     except OverflowError:  # a whole number beyond float64
         vector = np.array([np.inf])
     if not np.abs(vector).max() <= _LARGEST:
-        raise ReplyError(f"answered with numbers that are not finite (index {index})")
+        raise ReplyError(f"answered with numbers that are not finite (index {index})", splits=True)
     return vector

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from aurora_dev.core.keyword.segments import Segment
 from aurora_dev.core.text.terms import terms_fingerprint
+from aurora_dev.regular_files import read_regular
 
 FORMAT_VERSION = 1  # raise it whenever term keys or the layout change; older files are then rebuilt
 
@@ -71,17 +72,21 @@ def write_segment(path: Path, segment: Segment, header: Mapping[str, int | str])
         raise
 
 
-def read_segment(path: Path) -> tuple[Segment, dict[str, int | str]]:
+def read_segment(path: Path, most: int) -> tuple[Segment, dict[str, int | str]]:
     """Read a file of `write_segment`.
+
+    Args:
+        path: The file.
+        most: Bytes; a larger file is not read.
 
     Returns:
         The segment and the header.
 
     Raises:
         ValueError: The file is not a keyword index, is damaged, or has another format or other terms.
-        OSError: The file cannot be read.
+        OSError: The file cannot be read, is not a regular file, or is larger than ``most``.
     """
-    data = path.read_bytes()
+    data = read_regular(path, most)
     body = memoryview(data)[_PREFIX:]
     if data[: len(_MAGIC)] != _MAGIC or len(body) < 8:
         raise ValueError(f"{path} is not a keyword index")

@@ -12,6 +12,7 @@ Scores are Robertson's BM25 with Lucene's inverse document frequency, which is n
 from __future__ import annotations
 
 import math
+import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -158,17 +159,21 @@ class KeywordIndex:
         write_segment(path, state.parts[0].segment, header)
 
     @classmethod
-    def load(cls, path: Path) -> tuple[KeywordIndex, dict[str, int | str]]:
+    def load(cls, path: Path, most: int = sys.maxsize) -> tuple[KeywordIndex, dict[str, int | str]]:
         """Read a snapshot.
+
+        Args:
+            path: The file.
+            most: Bytes; a larger file is not read.
 
         Returns:
             The index, and the header that was given to `save`.
 
         Raises:
             ValueError: The file is damaged, truncated, not a snapshot, or of another version: rebuild the index.
-            OSError: The file is missing or cannot be read.
+            OSError: The file is missing, cannot be read, is not a regular file, or is larger than ``most``.
         """
-        segment, header = read_segment(path)
+        segment, header = read_segment(path, most)
         index = cls()
         count = len(segment.rows)
         length = float(segment.lengths.sum(dtype=np.float64))

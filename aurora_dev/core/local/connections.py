@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from aurora_dev.core.local.read_only import check_unchanged, is_outdated, is_writable
@@ -20,6 +21,7 @@ from aurora_dev.errors import (
     StoreLockedError,
     StoreUnwritableError,
 )
+from aurora_dev.regular_files import write_new
 
 DATABASE = "memory.db"
 LEAST_MAX_BYTES = 1 << 20  # a smaller database holds little more than the empty tables
@@ -48,6 +50,7 @@ class Connections:
         self._busy_timeout = busy_timeout
         self._max_bytes = max_bytes
         _make_folder(folder)
+        _check_database(self.database)
         self._start()
         with translated(self.database, "open"):
             first = self._connect()
@@ -126,6 +129,14 @@ class Connections:
         self._closed = True
         while self._idle:
             self._idle.pop().close()
+
+    def size(self) -> int:
+        """Return the size of the database and its write-ahead log in bytes."""
+        total = 0
+        for path in (self.database, self.database.with_name(f"{DATABASE}-wal")):
+            with suppress(OSError):
+                total += path.stat().st_size
+        return total
 
     @property
     def folder_is_writable(self) -> bool:
@@ -206,14 +217,30 @@ def checked_limit(max_bytes: object) -> int | None:
     return max_bytes
 
 
+def _check_database(database: Path) -> None:
+    """Refuse what is no file: opening a named pipe would wait for ever.
+
+    Raises:
+        StoreUnwritableError: There is something else of that name.
+    """
+    try:
+        mode = database.stat().st_mode
+    except OSError:  # missing, or not to be seen: opening it says more
+        return
+    if not stat.S_ISREG(mode):
+        raise StoreUnwritableError(
+            f"{database} is not a file, so that nothing was opened. Move it away, or choose another path for the store"
+        )
+
+
 def _make_folder(folder: Path) -> None:
     try:
         if not folder.is_dir():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        ignore = folder / ".gitignore"
         # In a folder with other files, which the user named as the store, it would hide them from git.
         if not any(folder.iterdir()):
-            ignore.write_text("*\n", encoding="utf-8")
+            with suppress(FileExistsError):
+                write_new(folder / ".gitignore", b"*\n")
     except OSError as error:
         if os.access(folder / DATABASE, os.F_OK):  # Path.exists raises if the folder may not be searched
             return  # a store that can only be read

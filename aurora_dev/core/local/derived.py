@@ -36,6 +36,11 @@ FOLDER = "index"
 SAVE_AFTER_SEARCH = 1.0
 SAVE_AFTER_REFRESH = 0.05
 
+# A snapshot holds the vectors or the terms of records that are in the database, so that it cannot be much larger than
+# that. A file that exceeds this did not come from here, and would fill the memory.
+_SIZE_RATIO = 8
+_SIZE_FLOOR = 64 * 1024 * 1024  # bytes
+
 
 def check_folder(folder: Path) -> str | None:
     """Return the reason why a writable folder of a store cannot hold snapshots, or ``None`` if it can."""
@@ -75,11 +80,11 @@ class Kind(Protocol[Index]):
     def follows_embedder(self) -> bool:
         """True if the index is invalid once the store has another embedder."""
 
-    def load(self, path: Path) -> tuple[Index, Mapping[str, Any]]:
-        """Read a snapshot and its header.
+    def load(self, path: Path, most: int) -> tuple[Index, Mapping[str, Any]]:
+        """Read a snapshot of at most so many bytes, and its header.
 
         Raises:
-            OSError: It cannot be read.
+            OSError: It cannot be read, is not a regular file, or is larger.
             ValueError: It is damaged, or of another format.
         """
 
@@ -192,7 +197,7 @@ class DerivedIndex(Generic[Index]):
     def _load(self, connection: sqlite3.Connection, state: NamespaceState) -> None:
         store = store_identity(connection)
         try:
-            index, header = self._kind.load(self._path)
+            index, header = self._kind.load(self._path, self._connections.size() * _SIZE_RATIO + _SIZE_FLOOR)
             facts = {"mark": 0, **header}  # snapshots of the first versions have no mark
             facts = {key: facts[key] for key in self._header(store)}
             sequence, last_row = int(facts["sequence"]), int(facts["last_row"])

@@ -30,9 +30,9 @@ class VectorKind:
     version = "1"
     follows_embedder = True
 
-    def load(self, path: Path) -> tuple[VectorIndex, Mapping[str, Any]]:
-        """Read a snapshot."""
-        return VectorIndex.load(path)
+    def load(self, path: Path, most: int) -> tuple[VectorIndex, Mapping[str, Any]]:
+        """Read a snapshot of at most so many bytes."""
+        return VectorIndex.load(path, most)
 
     def build(self, connection: sqlite3.Connection, state: NamespaceState) -> VectorIndex:
         """Return an empty index, trained on a sample if the namespace is large."""
@@ -73,9 +73,9 @@ class KeywordKind:
         """The version of the rules that split texts into terms."""
         return str(terms_fingerprint())
 
-    def load(self, path: Path) -> tuple[KeywordIndex, Mapping[str, Any]]:
-        """Read a snapshot."""
-        return KeywordIndex.load(path)
+    def load(self, path: Path, most: int) -> tuple[KeywordIndex, Mapping[str, Any]]:
+        """Read a snapshot of at most so many bytes."""
+        return KeywordIndex.load(path, most)
 
     def build(self, connection: sqlite3.Connection, state: NamespaceState) -> KeywordIndex:
         """Return an empty index."""

@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import struct
+import sys
 import time
 import warnings
 import zlib
@@ -21,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aurora_dev.log import get_logger
+from aurora_dev.regular_files import read_regular
 
 _log = get_logger(__name__)
 
@@ -282,14 +284,18 @@ class VectorIndex:
             raise
 
     @classmethod
-    def load(cls, path: Path) -> tuple[VectorIndex, dict[str, Any]]:
+    def load(cls, path: Path, most: int = sys.maxsize) -> tuple[VectorIndex, dict[str, Any]]:
         """Read a snapshot and the header that it was saved with.
 
+        Args:
+            path: The file.
+            most: Bytes; a larger file is not read.
+
         Raises:
-            OSError: It cannot be read.
+            OSError: It cannot be read, is not a regular file, or is larger than ``most``.
             ValueError: It is damaged, or of another format.
         """
-        data = path.read_bytes()
+        data = read_regular(path, most)
         try:
             magic, length, checksum = _PREFIX.unpack_from(data)
         except struct.error as error:

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
-from aurora_dev.core.contracts import Embedder, VectorBackend
+from aurora_dev.core.contracts import Embedder, RefusedTextsError, VectorBackend
 from aurora_dev.core.text.document_text import embedding_text
 from aurora_dev.core.text.secrets import mask_secrets
 from aurora_dev.core.types import Document, EmbedderInfo, MetadataValue, Record, Vector, document_id
@@ -20,6 +19,7 @@ _log = get_logger(__name__)
 
 # Bounds the memory of one step, and makes a progress bar move.
 _REEMBED_BATCH = 1_000
+_PLAIN_TEXT = "text"
 
 
 class DocumentWriter:
@@ -166,19 +166,46 @@ class DocumentWriter:
             vectors.append(old.vector if old and embedding_text(old.content, old.metadata) == text else None)
         new = [row for row, vector in enumerate(vectors) if vector is None]
         if new:
-            for row, vector in zip(new, self._embed([texts[row] for row in new]), strict=True):
+            found = self._embed([texts[row] for row in new], [records[row] for row in new])
+            for row, vector in zip(new, found, strict=True):
                 vectors[row] = vector
         return [replace(record, vector=vector) for record, vector in zip(records, vectors, strict=True)]
 
-    def _embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        vectors = self._embedder.embed_documents(texts)
+    def _embed(self, texts: Sequence[str], records: Sequence[Record]) -> list[Vector | None]:
+        """Return the vector of each text; ``None`` for one that the embedder refuses, which is logged.
+
+        Args:
+            texts: The texts.
+            records: Their records, to name those that are refused.
+
+        Raises:
+            EmbeddingError: The embedder failed, or gave vectors for none of several texts.
+        """
+        refused: dict[int, str] = {}
+        try:
+            vectors = self._embedder.embed_documents(texts)
+        except RefusedTextsError as error:
+            vectors = error.vectors
+            refused.update(error.refused)
         expected = (len(texts), self._embedder.dimension)
-        if vectors.shape != expected or not np.isfinite(vectors).all():
+        finite = np.isfinite(vectors).all(axis=-1) if vectors.shape == expected else None
+        if finite is None or not (finite.any() or refused or self._embeds()):
             raise EmbeddingError(
                 f"{self._embedder.name} gave an array of shape {vectors.shape} instead of {expected}, or numbers that "
                 f"are not finite: nothing was stored"
             )
-        return vectors
+        refused.update((int(row), "gave numbers that are not finite") for row in np.flatnonzero(~finite))
+        for row, reason in refused.items():
+            _log.warning("text_not_embedded", record=_place(records[row]), id=records[row].id, reason=reason)
+        return [None if row in refused else vector for row, vector in enumerate(vectors)]
+
+    def _embeds(self) -> bool:
+        """Return whether the embedder gives a usable vector for a plain text; a broken model gives none for any."""
+        return bool(np.isfinite(self._embedder.embed_documents([_PLAIN_TEXT])).all())
+
+    def _still_missing(self, namespace: str, refused: set[str]) -> list[Record]:
+        found = self._backend.missing_vectors(namespace, _REEMBED_BATCH + len(refused))
+        return [record for record in found if record.id not in refused][:_REEMBED_BATCH]
 
     def reembed(self, progress: Callable[[int, int], None] | None) -> int:
         """Make the missing vectors; see `VectorStore.reembed`."""
@@ -190,15 +217,23 @@ class DocumentWriter:
             stats = self._backend.stats(namespace)
             total += stats.records - stats.vectors
         for namespace in self._backend.namespaces():
-            while records := self._backend.missing_vectors(namespace, _REEMBED_BATCH):
-                vectors = self._embed([embedding_text(record.content, record.metadata) for record in records])
+            refused: set[str] = set()  # records that stay without a vector, and come again with every batch
+            while records := self._still_missing(namespace, refused):
+                vectors = self._embed([embedding_text(r.content, r.metadata) for r in records], records)
                 # Records that change meanwhile come again in the next batch, in their new state.
-                embedded = [replace(r, vector=v) for r, v in zip(records, vectors, strict=True)]
-                self._backend.attach_vectors(namespace, embedded, embedder=embedder)
-                done += len(records)
+                embedded = [replace(r, vector=v) for r, v in zip(records, vectors, strict=True) if v is not None]
+                refused.update(r.id for r, v in zip(records, vectors, strict=True) if v is None)
+                if embedded:
+                    self._backend.attach_vectors(namespace, embedded, embedder=embedder)
+                done += len(embedded)
                 if progress is not None:
                     progress(done, max(total, done))
         return done
+
+
+def _place(record: Record) -> str:
+    path = record.metadata.get("path")
+    return f"{path}:{record.metadata.get('start_line', 1)}" if isinstance(path, str) else record.id
 
 
 def _masked(document: Document) -> Document:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import functools
+import math
 import os
 import ssl
 import threading
@@ -16,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 import httpx
 
 from aurora_dev.core.services.addresses import origin, redacted, retry_after, shown_origin
-from aurora_dev.core.services.errors import ServiceClosedError, ServiceError, error_text
+from aurora_dev.core.services.errors import ServiceClosedError, ServiceError, error_text, names_size
 from aurora_dev.core.services.retry import RETRIED_STATUS, RetryPolicy, Timing
 from aurora_dev.log import get_logger
 
@@ -30,6 +31,7 @@ _REDIRECTS = 3
 _ERROR_CHARS = 300
 _JOIN_SECONDS = 1.0
 _KEY_REFUSED = (401, 403)
+_REFUSED_CONTENT = (400, 413, 422)  # of one item, or of too many
 _HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
@@ -56,7 +58,12 @@ class Post(Protocol):
     """Posts JSON to the service of a client; see `ServiceClient.submit`."""
 
     async def __call__(
-        self, body: bytes, *, deadline: float | None = None, attempt_timeout: float | None = None
+        self,
+        body: bytes,
+        *,
+        deadline: float | None = None,
+        attempt_timeout: float | None = None,
+        request_timeout: float | None = None,
     ) -> bytes:
         """Return the body of the reply.
 
@@ -64,6 +71,9 @@ class Post(Protocol):
             body: The JSON.
             deadline: A moment of the client's clock; no wait between two attempts reaches beyond it.
             attempt_timeout: Seconds for one attempt as a whole. Without it, an attempt has no limit but the caller's.
+            request_timeout: Seconds that all attempts may take together, the waits between them not counted. With it,
+                an attempt that ran into ``attempt_timeout`` is not repeated: a service that sends its answer one byte
+                at a time does so again.
 
         Raises:
             ServiceError: The service refused, could not be reached, or failed in every attempt.
@@ -152,19 +162,28 @@ class ServiceClient:
             finalizer()
 
     async def _post(
-        self, session: _Session, body: bytes, *, deadline: float | None = None, attempt_timeout: float | None = None
+        self,
+        session: _Session,
+        body: bytes,
+        *,
+        deadline: float | None = None,
+        attempt_timeout: float | None = None,
+        request_timeout: float | None = None,
     ) -> bytes:
         async with session.slots:
-            attempt = 0
+            attempt, left = 0, math.inf if request_timeout is None else request_timeout
             while True:
                 if session.ending:
                     raise ServiceClosedError
-                outcome = await self._attempt(session.client(), body, attempt_timeout)
+                limit = attempt_timeout if attempt_timeout is None else min(attempt_timeout, left)
+                started = self._timing.clock()
+                outcome = await self._attempt(session.client(), body, limit)
                 if isinstance(outcome, bytes):
                     return outcome
+                left -= self._timing.clock() - started
                 seconds = self._retries.pause(attempt, outcome.retry_after, self._timing.jitter())
                 times = f" in {attempt + 1} attempts" if attempt else ""
-                if attempt >= self._retries.max_retries:
+                if attempt >= self._retries.max_retries or left <= 0 or (outcome.timed_out and left < math.inf):
                     raise ServiceError(f"{outcome.what}{times}", outcome.advice)
                 if deadline is not None and self._timing.clock() + seconds >= deadline:
                     asked = outcome.retry_after
@@ -179,7 +198,8 @@ class ServiceClient:
         try:
             return await asyncio.wait_for(self._follow(client, body), seconds)
         except (asyncio.TimeoutError, TimeoutError):
-            return _Failed(f"did not answer within {seconds:g} s", "Is it busy? Raise timeout, or send less.")
+            what = f"did not answer within {seconds:g} s"
+            return _Failed(what, "Is it busy? Raise timeout, or send less.", timed_out=True)
 
     async def _follow(self, client: httpx.AsyncClient, body: bytes) -> bytes | _Failed:
         """Post once, redirects followed; return a failure that may be repeated, raise any other."""
@@ -216,7 +236,7 @@ class ServiceClient:
                 content += piece
                 if len(content) > service.largest_reply:
                     size = service.largest_reply >> 20
-                    raise ServiceError(f"answered with more than {size} MB", service.too_large_advice)
+                    raise ServiceError(f"answered with more than {size} MB", service.too_large_advice, splits=True)
             return response.status_code, response.headers, bytes(content)
 
     def _judged(self, status: int, headers: httpx.Headers, content: bytes) -> bytes | _Failed:
@@ -228,9 +248,10 @@ class ServiceClient:
         if content.lstrip()[:1] == b"<":
             text = "a web page"
         what = f"answered HTTP {status} ({text})" if text else f"answered HTTP {status}"
-        if status in RETRIED_STATUS:
+        splits = status in _REFUSED_CONTENT or (status >= 500 and names_size(text))
+        if status in RETRIED_STATUS and not splits:
             return _Failed(what, "Does its limit allow this? Try again later.", retry_after(headers))
-        raise ServiceError(what, self._service.refused_advice)
+        raise ServiceError(what, self._service.refused_advice, splits=splits)
 
     def _redirected(self, url: httpx.URL, headers: httpx.Headers) -> httpx.URL:
         """Return the target of a redirect; only the same scheme, host and port may get the texts and the key."""
@@ -253,6 +274,7 @@ class _Failed:
     what: str
     advice: str
     retry_after: float | None = None
+    timed_out: bool = False
 
 
 @functools.cache

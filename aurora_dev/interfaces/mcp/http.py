@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 from aurora_dev.errors import ConfigurationError, InvalidRequestError, StoreUnwritableError
 from aurora_dev.interfaces.mcp.stdio import call_on_signal
 from aurora_dev.log import get_logger
+from aurora_dev.regular_files import read_regular, write_new
 
 if TYPE_CHECKING:
     import uvicorn
@@ -35,6 +36,7 @@ _log = get_logger(__name__)
 DEFAULT_PORT: Final = 8419
 TOKEN_FILE: Final = "mcp-token"
 _TOKEN_BYTES: Final = 32
+_MOST_TOKEN_FILE: Final = 65_536  # bytes
 _LEAST_TOKEN: Final = 16  # characters; a shorter token that a person chose could be guessed
 _LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _GRACE: Final = 3  # seconds that clients' open streams get when the server ends
@@ -137,7 +139,8 @@ def read_or_make_token(folder: Path) -> tuple[str, Path, bool]:
     try:
         if not folder.is_dir():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (folder / ".gitignore").write_text("*\n", "utf-8")
+            with contextlib.suppress(FileExistsError):
+                write_new(folder / ".gitignore", b"*\n")
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         try:
             # O_EXCL and the mode make sure that the file is new and that no other user can ever read it.
@@ -165,7 +168,7 @@ def _read_token(path: Path) -> str:
             f"{path} can be read by others, or belongs to another user: the server was not started. Remove it; "
             f"a new one is made"
         )
-    return checked_token(path.read_text("utf-8", errors="replace").strip(), str(path))
+    return checked_token(read_regular(path, _MOST_TOKEN_FILE).decode("utf-8", "replace").strip(), str(path))
 
 
 def checked_token(token: str, where: str) -> str:

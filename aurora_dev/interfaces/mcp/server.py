@@ -7,6 +7,7 @@ and the tools are imported with the first message after that.
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -45,6 +46,11 @@ _PROMPT: Final = "start_task"
 _PROMPT_TOKENS: Final = 6_000
 # Requests that load nothing else. On a small machine, loading during the handshake would double its time.
 _WITHOUT_MEMORY: Final = frozenset({"initialize", "server/discover", "ping"})
+_BYTE_ORDER_MARK: Final = "\ufeff"
+# An escape in a string: a backslash, a whole surrogate pair, or (in the group) half of one.
+_ESCAPE: Final = re.compile(
+    r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
 # The error code for unknown resources, up to protocol version 2025-11-25.
 _RESOURCE_NOT_FOUND: Final = -32002
 
@@ -126,7 +132,7 @@ class _Handlers:
             known = ", ".join(self.tools())
             raise MCPError(INVALID_PARAMS, f"Unknown tool: {params.name[:80]!r}. The tools are: {known}")
         try:
-            arguments = parse_arguments(tool.name, tool.arguments, params.arguments)
+            arguments, notes = parse_arguments(tool.name, tool.arguments, params.arguments)
             async with ProgressPump(context.session.report_progress) as pump:
                 reply = await tool.run(self.memory, arguments, pump.report)
         except AuroraError as error:
@@ -135,17 +141,18 @@ class _Handlers:
         except Exception as error:  # noqa: BLE001 - the model gets a sentence, and the server goes on
             _log.exception("tool_failed", tool=tool.name)
             return _tool_error(advice(error))
-        return types.CallToolResult(
-            content=[types.TextContent(text=reply.text)],
-            structured_content=reply.data.model_dump(mode="json", exclude_none=True),
-        )
+        data = reply.data.model_dump(mode="json", exclude_none=True)
+        if notes and "notices" in type(reply.data).model_fields:
+            data["notices"] = [*data.get("notices", ()), *notes]
+        text = "\n".join([reply.text.rstrip("\n"), *(f"note: {note}" for note in notes)]) if notes else reply.text
+        return types.CallToolResult(content=[types.TextContent(text=text)], structured_content=data)
 
     async def list_resources(
         self, context: Context, params: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
         from aurora_dev.interfaces.mcp.resources import list_notes
 
-        cursor = params.cursor if params else None
+        cursor = (params.cursor if params else None) or None
         with _as_protocol_errors():
             page = await list_notes(self.memory, cursor, _RESOURCES_PER_PAGE)
         return types.ListResourcesResult(
@@ -242,7 +249,7 @@ def _tool_error(text: str) -> types.CallToolResult:
 
 
 def _refuse_cursor(params: types.PaginatedRequestParams | None) -> None:
-    if params is not None and params.cursor is not None:
+    if params is not None and params.cursor:  # some clients pass an empty one for the first page
         raise MCPError(INVALID_PARAMS, "Invalid cursor: this list has one page")
 
 
@@ -301,7 +308,7 @@ def read_message(line: str) -> SessionMessage | types.JSONRPCError | None:
         it has one; ``None`` for a malformed response, which gets no answer.
     """
     try:
-        value = from_json(line, allow_inf_nan=False)
+        value = _from_json(line.removeprefix(_BYTE_ORDER_MARK))
     except ValueError:
         return _refusal(None, PARSE_ERROR, "Parse error: a line of input is not JSON")
     if not isinstance(value, dict):
@@ -320,6 +327,26 @@ def read_message(line: str) -> SessionMessage | types.JSONRPCError | None:
         # The library takes a request with another type of id for a notification, and its client would wait forever.
         reason = "Invalid Request: jsonrpc is '2.0', an id a string or a whole number, params are an object"
         return _refusal(identifier if usable else None, INVALID_REQUEST, reason)
+
+
+def _from_json(line: str) -> Any:
+    """Parse a line of JSON; half of a surrogate pair is read as U+FFFD.
+
+    RFC 8259 (8.2) allows it, and a text that was cut in the middle of an emoji holds it.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    try:
+        return from_json(line, allow_inf_nan=False)
+    except ValueError:
+        whole = _ESCAPE.sub(lambda found: found[0] if found[1] is None else r"\ufffd", line)
+        if whole == line:
+            raise
+        value = from_json(whole, allow_inf_nan=False)
+        if not isinstance(value, dict):  # no message that could be answered
+            raise
+        return value
 
 
 def _refusal(identifier: int | str | None, code: int, text: str) -> types.JSONRPCError:

@@ -17,17 +17,24 @@ from typing import Any, BinaryIO, Final
 
 from typing_extensions import Self
 
-__all__ = ["Lines", "call_on_signal", "exit_after", "is_disconnect", "take_standard_input"]
+__all__ = ["Lines", "call_on_signal", "exit_after", "is_disconnect", "take_standard_input", "wait_for_lost_parent"]
 
 _LONGEST_LINE: Final = 16 * 1024 * 1024  # bytes; messages take kilobytes, and a client must not fill our memory
 _BLANKS: Final = b" \t\r\n"  # whitespace of JSON
 _READ_AHEAD: Final = 64  # lines
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_LOOK_FOR_PARENT: Final = 1.0  # seconds
+_GRACE: Final = 5.0  # seconds; a client that has ended sends nothing more
 
 
 class Lines:
     """The lines of a binary stream, as an asynchronous iterator that can be cancelled.
 
-    A line of more than 16 MiB is cut off, so that it is refused like any other malformed message.
+    A line of more than 16 MiB is cut off, so that it is refused like any other malformed message. A byte order mark
+    before the first line is skipped.
+
+    Attributes:
+        received: Number of lines so far.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -36,6 +43,7 @@ class Lines:
         self._queue: asyncio.Queue[str | None] = asyncio.Queue()
         self._room = threading.Semaphore(_READ_AHEAD)
         self._ended = False
+        self.received = 0
         threading.Thread(target=self._read, name="aurora-stdin", daemon=True).start()
 
     def __aiter__(self) -> Self:
@@ -49,11 +57,14 @@ class Lines:
         if line is None:
             self._ended = True
             raise StopAsyncIteration
+        self.received += 1
         return line
 
     def _read(self) -> None:
+        mark = _BYTE_ORDER_MARK
         try:
             while line := self._stream.readline(_LONGEST_LINE):
+                line, mark = line.removeprefix(mark), b""
                 if len(line) == _LONGEST_LINE and not line.endswith(b"\n"):
                     while (rest := self._stream.readline(_LONGEST_LINE)) and not rest.endswith(b"\n"):
                         pass
@@ -105,6 +116,27 @@ def call_on_signal(callback: Callable[[], object]) -> Iterator[None]:
                 # There is nothing to remove where adding the handler failed.
                 with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                     loop.remove_signal_handler(number)
+
+
+async def wait_for_lost_parent(lines: Lines, interval: float = _LOOK_FOR_PARENT, grace: float = _GRACE) -> None:
+    """Wait until the process that started this one has ended, and nothing more comes from the client.
+
+    A client that was killed cannot say goodbye, and the end of its pipe does not come while another process that it
+    started holds that. Systems without parents (Windows) never end the wait.
+
+    Args:
+        lines: The client's messages. One that comes after the parent has ended shows that the client is another
+            process, and the wait never ends.
+        interval: Seconds between two looks.
+        grace: Seconds to wait for such a message.
+    """
+    parent = os.getppid()
+    while os.name == "nt" or os.getppid() == parent:  # noqa: ASYNC110  (no system tells a process of this)
+        await asyncio.sleep(interval)
+    before = lines.received
+    await asyncio.sleep(grace)
+    if lines.received != before:
+        await asyncio.Event().wait()
 
 
 def exit_after(seconds: float) -> None:

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +17,7 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
-from aurora_dev.core.contracts import Embedder
+from aurora_dev.core.contracts import Embedder, RefusedTextsError
 from aurora_dev.core.embed.http import HTTPEmbedder, endpoint_of
 from aurora_dev.core.services.retry import RETRIED_STATUS
 from aurora_dev.errors import EmbeddingError, InvalidRequestError
@@ -317,6 +319,7 @@ def entry(index: Any, vector: Any) -> dict[str, Any]:
 
 
 GOOD = [0.5] * DIMENSION
+UNUSABLE = [[*GOOD[1:], number] for number in (float("nan"), float("-inf"), 1e300, 10**400)]
 
 
 @pytest.mark.parametrize(
@@ -332,15 +335,6 @@ GOOD = [0.5] * DIMENSION
         ([entry(0, GOOD), entry("1", GOOD)], "no index"),
         ([entry(0, GOOD), GOOD], "no index"),
         ([entry(0, GOOD), entry(1, GOOD[1:])], r"different lengths \(7, 8\)"),
-        ([entry(0, GOOD), entry(1, [])], "no vector for index 1"),
-        ([entry(0, GOOD), entry(1, None)], "no vector for index 1"),
-        ([entry(0, GOOD), entry(1, [*GOOD[1:], None])], "something other than numbers"),
-        ([entry(0, GOOD), entry(1, [*GOOD[1:], True])], "something other than numbers"),
-        ([entry(0, GOOD), entry(1, [GOOD])], "something other than numbers"),
-        ([entry(0, GOOD), entry(1, [*GOOD[1:], float("nan")])], "not finite"),
-        ([entry(0, GOOD), entry(1, [*GOOD[1:], float("-inf")])], "not finite"),
-        ([entry(0, GOOD), entry(1, [*GOOD[1:], 1e300])], "not finite"),
-        ([entry(0, GOOD), entry(1, [*GOOD[1:], 10**400])], "not finite"),
         ([entry(0, "AACAPwAAgD8="), entry(1, "AACAPwAAgD8=")], "base64"),
         ({"0": GOOD}, 'no "data" list'),
     ],
@@ -350,6 +344,128 @@ def test_an_answer_without_a_vector_for_each_text_is_refused(make: Make, service
     with pytest.raises(EmbeddingError, match=why):
         make().embed_documents(["red", "green"])
     assert len(service.seen) == 1
+
+
+class Limited:
+    """Answers as a service with limits does."""
+
+    def __init__(self, service: Service, *, texts: int = 1_000, characters: int = 100_000, refusal: Answer) -> None:
+        self.texts, self.characters, self.refusal = texts, characters, refusal
+        service.answers = [self] * 1_000
+
+    def __call__(self, inputs: list[str]) -> Answer:
+        if len(inputs) > self.texts or max(map(len, inputs)) > self.characters:
+            return self.refusal
+        return reply_to(inputs)
+
+
+def refusal(status: int, message: str) -> Answer:
+    return Answer(status, json.dumps({"error": {"message": message}}).encode())
+
+
+TOO_MANY = [
+    refusal(400, "batch size is invalid, it should not be larger than 10"),
+    refusal(413, "batch size 32 > maximum allowed batch size 10"),
+    Answer(413, b"<html>413 Request Entity Too Large</html>"),
+    refusal(422, "nonsense"),
+    refusal(500, "input is too large to process. increase the physical batch size"),
+    refusal(503, "too many inputs"),
+]
+
+
+@pytest.mark.parametrize("limit", [1, 3, 10, 31])
+@pytest.mark.parametrize("answer", TOO_MANY)
+def test_a_batch_that_is_refused_is_halved_and_the_size_that_worked_is_kept(
+    make: Make, service: Service, waits: list[float], answer: Answer, limit: int
+) -> None:
+    Limited(service, texts=limit, refusal=answer)
+    texts = [f"text {number}" for number in range(70)]
+    embedder = make()
+    np.testing.assert_allclose(embedder.embed_documents(texts), HASHING.embed_documents(texts), atol=1e-6)
+    sizes = [len(seen.inputs) for seen in service.seen]
+    refused = [size for size in sizes if size > limit]
+    assert refused == [32, 16, 8, 4, 2][: len(refused)]
+    assert waits == []
+    del service.seen[:]
+    embedder.embed_documents(texts)
+    kept = max(len(seen.inputs) for seen in service.seen)
+    assert limit / 2 < kept <= limit
+
+
+@pytest.mark.parametrize("answer", [refusal(400, "maximum context length is 512 tokens"), *TOO_MANY])
+def test_a_text_that_is_refused_alone_has_no_vector_and_the_others_have(
+    make: Make, service: Service, waits: list[float], answer: Answer
+) -> None:
+    Limited(service, characters=50, refusal=answer)
+    texts = [f"text {number}" for number in range(40)]
+    texts[7] = texts[29] = "long " * 20
+    embedder = make()
+    with pytest.raises(RefusedTextsError, match=r"embeds other texts, but not 2 of these 40.*HTTP") as caught:
+        embedder.embed_documents(texts)
+    others = [row for row in range(40) if row not in (7, 29)]
+    assert set(caught.value.refused) == {7, 29}
+    assert not caught.value.vectors[[7, 29]].any()
+    expected = HASHING.embed_documents([texts[row] for row in others])
+    np.testing.assert_allclose(caught.value.vectors[others], expected, atol=1e-6)
+    assert waits == []
+    del service.seen[:]
+    embedder.embed_documents(["short"] * 64)
+    assert [len(seen.inputs) for seen in service.seen] == [32, 32]  # one long text says nothing about their number
+
+
+@pytest.mark.parametrize("bad", [[], None, [*GOOD[1:], None], [*GOOD[1:], True], [GOOD], *UNUSABLE])
+def test_a_text_with_an_unusable_vector_has_none_and_the_others_have(make: Make, service: Service, bad: Any) -> None:
+    def answer(inputs: list[str]) -> Answer:
+        data = [entry(n, bad if text == "bad" else GOOD) for n, text in enumerate(inputs)]
+        return Answer(200, json.dumps({"data": data}).encode())
+
+    service.answers = [answer] * 100
+    with pytest.raises(RefusedTextsError) as caught:
+        make().embed_documents(["red", "bad", "green"])
+    assert set(caught.value.refused) == {1}
+    assert caught.value.vectors.any(axis=1).tolist() == [True, False, True]
+
+
+def test_where_no_text_is_embedded_the_refusal_is_an_error(make: Make, service: Service) -> None:
+    Limited(service, texts=0, refusal=refusal(400, "model is not loaded"))
+    with pytest.raises(EmbeddingError, match=r"model is not loaded.*Nothing was written") as caught:
+        make(dimension=DIMENSION).embed_documents(["red"] * 32)
+    assert not isinstance(caught.value, RefusedTextsError)
+    assert len(service.seen) < 10
+
+
+def test_a_query_that_is_too_long_is_an_error(make: Make, service: Service) -> None:
+    Limited(service, characters=50, refusal=refusal(500, "input is too large to process"))
+    with pytest.raises(EmbeddingError, match="too large to process") as caught:
+        make().embed_query("long " * 20)
+    assert not isinstance(caught.value, RefusedTextsError)
+    assert len(service.seen) == 1
+
+
+@pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"])
+def test_an_answer_that_comes_byte_by_byte_ends_with_the_timeout(waits: list[float], start: bytes) -> None:
+    connections = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    connections.append(connection)
+                    connection.sendall(start)
+                    while True:
+                        connection.sendall(b"X-A: 1\r\n")
+                        connection.recv(1)  # the next byte of the request, so that this neither spins nor ends
+
+        threading.Thread(target=drip, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        embedder = HTTPEmbedder(url, MODEL, timeout=0.2, wait=waits.append)
+        with pytest.raises(EmbeddingError, match=r"did not answer within 0.2 s\. Nothing"):
+            embedder.embed_documents(["red"])
+        embedder.close()
+    for connection in connections:
+        connection.close()
+    assert waits == []
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from aurora_dev import Memory
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.interfaces.cli.actions.mcp import project_to_serve, run_mcp
 from aurora_dev.interfaces.mcp.server import read_message
+from aurora_dev.interfaces.mcp.stdio import Lines, wait_for_lost_parent
 
 Start = Callable[..., Any]
 
@@ -288,3 +289,91 @@ def test_the_project_around_a_folder_is_served(indexed_project: Path, monkeypatc
     inner = indexed_project / "vendored"
     (inner / ".git").mkdir(parents=True)
     assert project_to_serve(inner) == inner
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (r"x \ud83d", "x \ufffd"),
+        (r"\udc00\ud83d", "\ufffd\ufffd"),
+        (r"\ud83d\ude00 \uD83D", "\U0001f600 \ufffd"),
+        (r"\\ud83d \ud83d", "\\ud83d \ufffd"),
+        (r"\\\ud83dx", "\\\ufffdx"),
+    ],
+)
+def test_half_a_character_is_read_as_a_replacement_character(text: str, read: str) -> None:
+    line = f'{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"x","arguments":{{"query":"{text}"}}}}}}'
+    message: Any = read_message(line)
+    assert message.message.id == 7
+    assert message.message.params["arguments"]["query"] == read
+
+
+def test_half_a_character_and_a_byte_order_mark_get_answers_with_their_ids(
+    indexed_project: Path, raw_server: Start
+) -> None:
+    server = raw_server(str(indexed_project))
+    server.handshake()
+    server.send(b'\xef\xbb\xbf{"jsonrpc":"2.0","id":8,"method":"ping"}')
+    assert server.receive() == {"jsonrpc": "2.0", "id": 8, "result": {}}
+    server.send(
+        rb'{"jsonrpc":"2.0","id":7,"method":"tools/call",'
+        rb'"params":{"name":"recall","arguments":{"query":"x \ud83d"}}}'
+    )
+    answer = server.receive()
+    assert answer["id"] == 7
+    assert not answer["result"].get("isError")
+
+
+HELLO = (
+    b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},'
+    b'"clientInfo":{"name":"t","version":"1"}}}\n'
+)
+
+CLIENT = """
+import os, subprocess, sys
+read, write = os.pipe()
+os.set_inheritable(write, True)
+server = subprocess.Popen([sys.executable, "-m", "aurora_dev", "mcp"], stdin=read, stderr=subprocess.DEVNULL)
+wait = [sys.executable, "-c", "input()"]
+holder = subprocess.Popen(wait, close_fds=False, stdin=sys.stdin, stdout=subprocess.DEVNULL)
+os.write(write, sys.argv[1].encode())
+server.wait()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the system does not tell who started a process")
+def test_the_server_ends_when_its_client_was_killed_while_another_process_holds_the_pipe(project: Path) -> None:
+    client = subprocess.Popen(
+        [sys.executable, "-c", CLIENT, HELLO.decode()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=project
+    )
+    assert client.stdout is not None
+    assert b'"id":1' in client.stdout.readline()
+    client.kill()
+    client.wait(10)
+    # The server has the only other end of this pipe; the process that holds its standard input lives until the end.
+    rest = client.stdout.read()
+    client.stdout.close()
+    assert client.stdin is not None
+    client.stdin.close()
+    assert rest == b""
+
+
+async def test_a_message_after_the_end_of_the_parent_shows_that_the_client_lives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parents = iter([41, 41, 1])
+    monkeypatch.setattr(os, "getppid", lambda: next(parents, 1))
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as stream, os.fdopen(write, "wb", buffering=0) as client:
+        lines = Lines(stream)
+        waiting = asyncio.ensure_future(wait_for_lost_parent(lines, 0, 0.2))
+        client.write(b"\xef\xbb\xbf{}\n")
+        for _ in range(10):  # the wait sees that the parent has ended
+            await asyncio.sleep(0)
+        assert await anext(lines) == "{}\n"
+        done, _ = await asyncio.wait({waiting}, timeout=0.5)
+        assert not done
+        waiting.cancel()
+        client.close()
+        with pytest.raises(StopAsyncIteration):
+            await anext(lines)

@@ -202,6 +202,140 @@ async def test_a_wrong_call_is_a_tool_error_that_says_what_to_do(
     assert re.search(r"again|[Cc]orrect|[Cc]all |[Ll]eave|pass|Did you mean", text), text
 
 
+@pytest.mark.parametrize(
+    ("tool", "arguments", "hint"),
+    [
+        ("search_memory", {"query": "x", "topK": 3}, "did you mean 'top_k'?"),
+        ("search_memory", {"query": "x", "max_token": 900}, "did you mean 'max_tokens'?"),
+        ("recall", {"query": "x", "tag": "a"}, "did you mean 'tags'?"),
+        ("recall", {"query": "x", "id": "a"}, "did you mean 'ids'?"),
+        ("remember", {"content": "x", "expires_in_day": 3}, "did you mean 'expires_in_days'?"),
+        ("remember", {"contents": "x"}, "did you mean 'content'?"),
+    ],
+)
+async def test_a_misspelt_argument_is_refused_with_the_right_name(
+    indexed_project: Path, mcp_client: Connect, tool: str, arguments: dict[str, Any], hint: str
+) -> None:
+    async with mcp_client(indexed_project) as client:
+        result = await client.call_tool(tool, arguments)
+    assert result.is_error
+    assert hint in text_of(result)
+
+
+FOREIGN = {"sessionId": "s", "action": "sendMessage", "chatInput": "hi", "toolCallId": "call_1"}
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "foreign"),
+    [
+        ("memory_status", {}, {"random_string": "dummy"}),
+        ("memory_status", {}, FOREIGN),
+        ("recall", {"query": "sessions"}, FOREIGN),
+        ("search_memory", {"query": "token"}, FOREIGN),
+        ("build_context", {"task": "token"}, {**FOREIGN, "</memory>\n# Now": [1, {"a": None}]}),
+        ("remember", {"content": "Deploys happen on Mondays."}, FOREIGN),
+        ("index_project", {}, {f"more_{number}": number for number in range(200)}),
+        ("forget", {"ids": ["nonesuch"]}, {"_meta": {"progressToken": 1}, "confirm": True}),
+    ],
+)
+async def test_arguments_that_a_client_adds_are_ignored_with_a_note(
+    indexed_project: Path, mcp_client: Connect, tool: str, arguments: dict[str, Any], foreign: dict[str, Any]
+) -> None:
+    async with mcp_client(indexed_project) as client:
+        listed = {each.name: each for each in (await client.list_tools()).tools}
+        result = await client.call_tool(tool, {**arguments, **foreign})
+    assert not result.is_error, text_of(result)
+    last = text_of(result).split("\n")[-1]
+    assert last.startswith(f"note: ignored, because {tool} has no such arguments: ")
+    assert next(iter(foreign)) in last
+    assert len(last) < 700
+    jsonschema.validate(result.structured_content, listed[tool].output_schema)
+    if "notices" in listed[tool].output_schema["properties"]:
+        assert any(notice.startswith("ignored, because") for notice in result.structured_content["notices"])
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "empty"),
+    [
+        ("search_memory", {"query": "token"}, {"path": "", "language": " ", "cursor": "", "sources": []}),
+        ("search_memory", {"query": "token"}, {"sources": "", "top_k": None, "max_tokens": ""}),
+        ("search_memory", {"query": "token"}, {"sources": [""], "path": {}}),
+        ("recall", {"query": "token"}, {"tags": [], "kinds": "", "ids": [], "scope": "", "since_days": ""}),
+        ("recall", {}, {"query": "", "tags": []}),
+        ("build_context", {"task": "token"}, {"path": "", "include_map": "", "token_budget": None}),
+        ("remember", {"content": "Ship it."}, {"path": "", "symbol": "", "tags": "", "supersedes": [""], "kind": ""}),
+        ("index_project", {}, {"full": "", "reembed": None}),
+    ],
+)
+async def test_an_optional_argument_that_is_empty_is_as_if_left_out(
+    indexed_project: Path, mcp_client: Connect, tool: str, arguments: dict[str, Any], empty: dict[str, Any]
+) -> None:
+    def without_time(text: str) -> str:
+        return re.sub(r"after [\d.]+ s|id [0-9a-f]+|said \d+", "", text)
+
+    async with mcp_client(indexed_project) as client:
+        await client.call_tool(tool, arguments)
+        plain = await client.call_tool(tool, arguments)
+        result = await client.call_tool(tool, {**arguments, **empty})
+    assert not result.is_error, text_of(result)
+    assert without_time(text_of(result)) == without_time(text_of(plain))
+
+
+async def test_an_empty_argument_of_an_update_removes_what_the_note_has(project: Path, mcp_client: Connect) -> None:
+    async with mcp_client(project) as client:
+        stored = await client.call_tool("remember", {"content": "Ship on Monday.", "tags": ["ops"]})
+        changed = {"id": stored.structured_content["id"], "tags": [], "content": "", "kind": "lesson"}
+        result = await client.call_tool("update_memory", changed)
+    assert (result.structured_content["tags"], result.structured_content["content"]) == ([], "Ship on Monday.")
+
+
+@pytest.mark.parametrize(("given", "kept"), [("style, unix", ["style", "unix"]), (" ci ,, ", ["ci"]), ("ops", ["ops"])])
+async def test_a_text_of_tags_is_split_at_commas(
+    project: Path, mcp_client: Connect, given: str, kept: list[str]
+) -> None:
+    async with mcp_client(project) as client:
+        await client.call_tool("remember", {"content": "Use LF in scripts.", "tags": given})
+        found = await client.call_tool("recall", {"tags": given, "kinds": "note, lesson"})
+    assert [sorted(one["tags"]) for one in found.structured_content["results"]] == [kept]
+
+
+async def test_sources_may_be_one_text(indexed_project: Path, mcp_client: Connect) -> None:
+    async with mcp_client(indexed_project) as client:
+        found = await client.call_tool("search_memory", {"query": "token", "sources": "files, commits"})
+        assert {one["source"] for one in found.structured_content["results"]} == {"files"}
+
+
+@pytest.mark.parametrize("name", ["py", "Python", ".py", "python3", "PY"])
+async def test_a_language_may_be_named_by_its_suffix(indexed_project: Path, mcp_client: Connect, name: str) -> None:
+    async with mcp_client(indexed_project) as client:
+        found = await client.call_tool("search_memory", {"query": "verify a json web token", "language": name})
+        assert {one["language"] for one in found.structured_content["results"]} == {"python"}
+        unknown = await client.call_tool("search_memory", {"query": "token", "language": "klingon"})
+        without = await client.call_tool("search_memory", {"query": "token", "language": "js"})
+    assert "no language is known as 'klingon': memory_status lists" in text_of(unknown)
+    assert "the language 'js' is called javascript here" in text_of(without)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a backslash separates there")
+async def test_a_path_with_backslashes_names_what_exists_with_slashes(
+    indexed_project: Path, mcp_client: Connect
+) -> None:
+    async with mcp_client(indexed_project) as client:
+        found = await client.call_tool("search_memory", {"query": "token", "path": "src\\auth\\jwt.py"})
+        assert {one["path"] for one in found.structured_content["results"]} == {"src/auth/jwt.py"}
+        stored = await client.call_tool("remember", {"content": "Tokens expire.", "path": "src\\auth\\jwt.py"})
+        assert not stored.is_error, text_of(stored)
+        for outside in ("..\\..", "src\\..\\..\\other", "nowhere\\a.py"):
+            result = await client.call_tool("search_memory", {"query": "token", "path": outside})
+            assert result.is_error
+
+
+async def test_an_empty_cursor_is_the_first_page_of_every_list(indexed_project: Path, mcp_client: Connect) -> None:
+    async with mcp_client(indexed_project) as client:
+        for listing in (client.list_tools, client.list_prompts, client.list_resources, client.list_resource_templates):
+            assert await listing(cursor="") == await listing()
+
+
 async def test_single_names_for_lists_and_nulls_are_accepted(project: Path, mcp_client: Connect) -> None:
     async with mcp_client(project) as client:
         stored = await client.call_tool(

@@ -55,15 +55,25 @@ def _server_module() -> ModuleType:
 
 
 async def _stdio(server: ModuleType, root: Path, settings: Settings) -> int:
-    from aurora_dev.interfaces.mcp.stdio import Lines, call_on_signal, exit_after, is_disconnect, take_standard_input
+    from aurora_dev.interfaces.mcp.stdio import (
+        Lines,
+        call_on_signal,
+        exit_after,
+        is_disconnect,
+        take_standard_input,
+        wait_for_lost_parent,
+    )
 
     memory = OpenMemory(root, settings)
-    serving = asyncio.ensure_future(server.serve_stdio(memory, Lines(take_standard_input())))
+    lines = Lines(take_standard_input())
+    serving = asyncio.ensure_future(server.serve_stdio(memory, lines))
+    watching = asyncio.ensure_future(wait_for_lost_parent(lines))
 
     def stop() -> None:
         exit_after(_EXIT_AFTER)
         serving.cancel()
 
+    watching.add_done_callback(lambda task: None if task.cancelled() else stop())
     with call_on_signal(stop):
         try:
             await serving
@@ -73,6 +83,8 @@ async def _stdio(server: ModuleType, root: Path, settings: Settings) -> int:
         except BaseException as error:
             if not is_disconnect(error):
                 raise
+        finally:
+            watching.cancel()
     return EXIT_OK
 
 

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aurora_dev.core.text.visible import visible
+from aurora_dev.indexing.file_reader import NOT_CUT, NOT_STORED
 from aurora_dev.interfaces.cli.output.render import counted
 
 if TYPE_CHECKING:
     from aurora_dev.indexing.report import IndexReport
     from aurora_dev.indexing.watch import WatchBatch
+
+_MOST_NAMES = 5
 
 
 def report_text(root: Path, report: IndexReport) -> str:
@@ -35,6 +38,19 @@ def report_text(root: Path, report: IndexReport) -> str:
     if history is not None and (history.commits_total or history.commits_removed):
         changed = f"{history.commits_added:,} added, {history.commits_removed:,} removed"
         lines.append(f"  history: {counted(history.commits_total, 'commit')}, {changed}")
+    if history is not None and history.failed:
+        names = ", ".join(name[:10] for name in history.failed[:_MOST_NAMES])
+        lines.append(f"  not stored, to be tried again: {counted(len(history.failed), 'commit')} ({names})")
+    broken = [entry.path for entry in report.skipped if entry.reason in (NOT_CUT, NOT_STORED)]
+    if broken:
+        names = visible(", ".join(broken[:_MOST_NAMES]))
+        lines.append(f"  not indexed, to be tried again: {counted(len(broken), 'file')} ({names})")
+    if report.without_vectors_count:
+        names = visible(", ".join(report.without_vectors[:_MOST_NAMES]))
+        lines.append(
+            f"  no vector for {counted(report.without_vectors_count, 'record')} that the embedder refused ({names}): "
+            "keywords alone find them. They are tried again when the file changes, or with: aurora index --reembed"
+        )
     if report.secrets_masked:
         lines.append(f"  {counted(report.secrets_masked, 'credential')} masked")
     return "\n".join(lines)

@@ -20,8 +20,25 @@ def _as_list(value: object) -> object:
     return [value]
 
 
+def _without_empty(value: object) -> object:
+    if isinstance(value, list):
+        return [part for part in value if not (isinstance(part, str) and not part.strip())]
+    return value
+
+
+def _as_names(value: object) -> object:
+    listed = _as_list(value)
+    if isinstance(value, str) and listed == [value]:
+        listed = value.split(",")
+    if not isinstance(listed, list):
+        return listed
+    return _without_empty([part.strip() if isinstance(part, str) else part for part in listed])
+
+
 _T = TypeVar("_T")
-Listed = Annotated[list[_T], BeforeValidator(_as_list)]
+Listed = Annotated[list[_T], BeforeValidator(lambda value: _without_empty(_as_list(value)))]
+Named = Annotated[list[_T], BeforeValidator(_as_names)]
+"""A list of short names, such as tags; a text of several is split at commas."""
 Kind = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=512)]

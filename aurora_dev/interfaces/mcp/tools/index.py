@@ -22,6 +22,7 @@ __all__ = ["INDEX_PROJECT", "MEMORY_STATUS"]
 _MOST_LANGUAGES: Final = 12
 _MOST_KINDS: Final = 20
 _MOST_REASONS: Final = 12
+_MOST_PLACES: Final = 5
 # A model has a tool where a person would run a command.
 _FIXES: Final = {
     "empty": "call index_project",
@@ -116,6 +117,14 @@ async def index_project(memory: OpenMemory, arguments: IndexArguments, progress:
             "the stored vectors are of another embedding model, so that keywords alone find some of it: call "
             "index_project with reembed=true"
         )
+    if report.without_vectors_count:
+        notices.append(
+            f"the embedder refused {report.without_vectors_count:,} texts, so that keywords alone find them "
+            f"({text_of(', '.join(report.without_vectors[:_MOST_PLACES]))}); they are tried again when their file "
+            f"changes, or with reembed=true"
+        )
+    if report.history and report.history.failed:
+        notices.append(f"{len(report.history.failed):,} commits could not be stored; the next run tries them again")
     commits = report.history.commits_total if report.history else 0
     reasons = dict(list(report.skipped_reasons.items())[:_MOST_REASONS])
     data = IndexAnswer(

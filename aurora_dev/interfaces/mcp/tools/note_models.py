@@ -9,7 +9,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from aurora_dev.interfaces.mcp.tools.fields import KINDS_TEXT, LONGEST_NOTE, MOST_NAMES, Identifier, Kind, Listed, Tag
+from aurora_dev.interfaces.mcp.tools.fields import (
+    KINDS_TEXT,
+    LONGEST_NOTE,
+    MOST_NAMES,
+    Identifier,
+    Kind,
+    Listed,
+    Named,
+    Tag,
+)
 from aurora_dev.interfaces.mcp.tools.tool import Answer, Arguments
 
 
@@ -22,7 +31,7 @@ class RememberArguments(Arguments):
         description="One fact, decision or lesson with its reason, understandable without this conversation.",
     )
     kind: Kind = Field("note", description=f"What it is: {KINDS_TEXT}.")
-    tags: Listed[Tag] = Field(default_factory=list, max_length=MOST_NAMES, description="Topics to filter by: auth, ci.")
+    tags: Named[Tag] = Field(default_factory=list, max_length=MOST_NAMES, description="Topics to filter by: auth, ci.")
     importance: int = Field(5, ge=1, le=10, description="10: every future session must know it; 1: barely worth it.")
     source: str | None = Field(
         default=None, max_length=500, description="Where it comes from: the user, a review, an issue."
@@ -55,10 +64,12 @@ class RememberArguments(Arguments):
 class UpdateArguments(Arguments):
     """The arguments of `update_memory`; fields that are left out stay as they are."""
 
+    empty_is_given = frozenset({"path", "source", "symbol", "tags"})  # it removes what the note has
+
     id: Identifier = Field(description="Of the memory, from search_memory, recall or remember.")
     content: str | None = Field(default=None, min_length=1, max_length=LONGEST_NOTE, description="The corrected text.")
     kind: Kind | None = Field(default=None, description=f"What it is: {KINDS_TEXT}.")
-    tags: Listed[Tag] | None = Field(default=None, max_length=MOST_NAMES, description="All its tags from now on.")
+    tags: Named[Tag] | None = Field(default=None, max_length=MOST_NAMES, description="All its tags from now on.")
     importance: int | None = Field(default=None, ge=1, le=10, description="10: every future session must know it.")
     expires_in_days: float | None = Field(
         default=None, gt=0, le=36_500, description="Days from now on that it stays true."

@@ -128,7 +128,7 @@ class OpenMemory:
         refused = f"the path {path[:200]!r} is outside of the project {self.root}"
         if "\x00" in path:
             raise InvalidRequestError("a path cannot hold a null character. Name a file or folder of the project")
-        given = Path(path.replace("\\", "/") if os.name == "nt" else path)
+        given = Path(path.replace("\\", "/") if os.name == "nt" or self._has_foreign_separators(path) else path)
         root = self.root.resolve()
         try:
             real = (self.root / given).resolve()
@@ -142,6 +142,13 @@ class OpenMemory:
             raise InvalidRequestError(f"{refused}. Only what is inside can be read or searched")
         inside = plain if plain.is_relative_to(self.root) else real
         return inside.relative_to(self.root if inside is plain else root).as_posix()
+
+    def _has_foreign_separators(self, path: str) -> bool:
+        """Return whether a path is written as on Windows: with ``/`` for each backslash it exists, and only so."""
+        try:
+            return "\\" in path and not (self.root / path).exists() and (self.root / path.replace("\\", "/")).exists()
+        except (OSError, ValueError):  # too long, or not a path on this system
+            return False
 
     async def _open(self) -> Memory:
         def import_memory() -> type[Memory]:

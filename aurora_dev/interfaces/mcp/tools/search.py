@@ -19,6 +19,7 @@ from aurora_dev.interfaces.mcp.tools.fields import (
     Kind,
     Listed,
     MaxTokens,
+    Named,
     Tag,
 )
 from aurora_dev.interfaces.mcp.tools.open_memory import OpenMemory
@@ -34,6 +35,7 @@ from aurora_dev.interfaces.mcp.tools.render import (
 )
 from aurora_dev.interfaces.mcp.tools.results import FoundItem, SearchAnswer, Source
 from aurora_dev.interfaces.mcp.tools.tool import Arguments, Progress, Reply, Tool
+from aurora_dev.syntax.file_languages import language_named
 
 if TYPE_CHECKING:
     from aurora_dev.memory import Memory
@@ -55,7 +57,7 @@ class SearchArguments(Arguments):
         description="What to find: a question, a few words, or the name of a function, class, setting or error.",
     )
     top_k: int = Field(8, ge=1, le=MOST_RESULTS, description="How many results, best first.")
-    sources: Listed[Source] | None = Field(
+    sources: Named[Source] | None = Field(
         default=None,
         min_length=1,
         description="Where to look: files (code and documents), memories (the notes), commits (git history). "
@@ -92,10 +94,10 @@ class RecallArguments(Arguments):
         max_length=MOST_NAMES,
         description="Show exactly these notes, with their history.",
     )
-    kinds: Listed[Kind] | None = Field(
+    kinds: Named[Kind] | None = Field(
         default=None, min_length=1, max_length=MOST_NAMES, description=f"Only these: {KINDS_TEXT}."
     )
-    tags: Listed[Tag] | None = Field(
+    tags: Named[Tag] | None = Field(
         default=None, min_length=1, max_length=MOST_NAMES, description="Only notes with any of these tags."
     )
     since_days: float | None = Field(
@@ -115,7 +117,7 @@ async def search_memory(memory: OpenMemory, arguments: SearchArguments, progress
     opened = await memory.get()
     conditions = [_source_filter(arguments)] if arguments.sources else []
     if arguments.language:
-        conditions.append({"language": arguments.language.lower()})
+        conditions.append({"language": language_named(arguments.language) or arguments.language.strip().lower()})
     if arguments.path:
         conditions.append({"path": {"$in": await paths_inside(memory, opened, arguments.path)}})
     filter = {"$and": conditions} if conditions else None
@@ -124,6 +126,12 @@ async def search_memory(memory: OpenMemory, arguments: SearchArguments, progress
     notices = notice_texts(results.notices)
     if not results:
         notices.append(await _why_nothing_found(opened, bool(conditions)))
+        if arguments.language:
+            shown, named = shown_query(arguments.language), language_named(arguments.language)
+            if named is None:
+                notices.append(f"no language is known as '{shown}': memory_status lists the languages of the project")
+            elif named != arguments.language:
+                notices.append(f"the language '{shown}' is called {named} here")
     asked = shown_query(arguments.query)
     nouns = (f"result for '{asked}'", f"results for '{asked}'")
     return await _page_reply(memory, "search_memory", nouns, arguments, items, notices, results)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -21,9 +21,15 @@ Progress = Callable[[float, float | None, str], None]
 
 
 class Arguments(BaseModel):
-    """The arguments of a tool. Unknown ones are refused, so that a misspelt one is not silently ignored."""
+    """The arguments of a tool. A misspelt one is refused, so that it is not silently ignored.
+
+    Attributes:
+        empty_is_given: Optional arguments for which an empty text or list has a meaning of its own. For all others it
+            is the same as leaving them out.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    empty_is_given: ClassVar[frozenset[str]] = frozenset()
 
 
 class Answer(BaseModel):
