@@ -31,12 +31,13 @@ from aurora_dev.notes.model.types import (
     NotePage,
     NotesExported,
     NotesImported,
+    OpenConflict,
     Pruned,
     Remembered,
     Scope,
 )
+from aurora_dev.notes.open_conflicts import keep_both, open_conflicts
 from aurora_dev.notes.reader import NoteReader
-from aurora_dev.notes.similarity.conflicts import conflicts_of
 from aurora_dev.notes.similarity.nearest import similar_notes
 from aurora_dev.notes.staleness import StalenessCheck, mark_stale
 from aurora_dev.notes.store import NoteStore, Stored, no_such_note
@@ -74,10 +75,9 @@ class NoteService(NoteReader):
         draft = replace(draft, path=path, code_hash=code_hash)
         if scope == "user":
             return await (await self.user.writable()).remember(draft)
-        stored = await self.project.remember(draft)
         # The note may contradict the user's own notes, too.
         near = await self.user.read_or_skip(lambda notes: similar_notes(notes.store, draft.content, "user"), [])
-        return replace(stored, conflicts=(*stored.conflicts, *conflicts_of(stored, near or ())))
+        return await self.project.remember(draft, near or ())
 
     async def update(self, id: str, changes: NoteChanges) -> Note:
         """Correct a note; see `Memory.update`."""
@@ -86,6 +86,12 @@ class NoteService(NoteReader):
         if "path" in values or "symbol" in values:
             values |= await self._code_values(stored.note, values, notes.scope)
         return await notes.change(stored.note.id, lambda old: replace(old, **values))
+
+    async def keep_both(self, id: str, other: str) -> Note:
+        """Write to two notes that both hold; see `Memory.keep_both`."""
+        (notes, stored), second = await self._find(id), await self._find(other)
+        await keep_both((notes, stored.note), (second[0], second[1].note))
+        return (await notes.require(stored.note.id)).note
 
     async def forget(
         self, ids: str | Sequence[str] | None = None, *, filter: Filter | None = None, scope: Scope | None = None
@@ -132,6 +138,14 @@ class NoteService(NoteReader):
             return NotePage((), None, 0)
         page = await notes.page(filter, limit, position)
         return replace(page, notes=tuple(await self.shown(page.notes)))
+
+    async def conflicts(self, id: str | None = None) -> builtins.list[OpenConflict]:
+        """Return the conflicts that are not settled; see `Memory.conflicts`."""
+        found = await open_conflicts(await self._existing_stores(None))
+        if id is None:
+            return found
+        whole = (await self._find(id))[1].note.id
+        return [conflict for conflict in found if whole in (conflict.note.id, conflict.other.id)]
 
     async def history(self, id: str) -> Notes:
         """Return the notes that a note replaced; see `Memory.history`."""

@@ -27,7 +27,7 @@ MAX_EXPIRY: Final = 100 * 365 * 86_400.0
 OWN_KEYS: Final = frozenset(
     {
         *("kind", "tags", "importance", "source", "path", "symbol", "created_at", "updated_at", "expires_at"),
-        *("supersedes", "superseded_by", "said", "code_hash", "stale"),
+        *("supersedes", "superseded_by", "said", "code_hash", "stale", "conflicts_with", "holds_with"),
     }
 )
 """Keys of a record's metadata that hold the fields of a note."""
