@@ -27,7 +27,7 @@ async def open_conflicts(stores: Sequence[NoteStore]) -> list[OpenConflict]:
     for note in current:
         for id in note.conflicts_with:
             other = others.get(id)
-            if other is None or not _is_current(other, now) or {note.id, id} in found:
+            if other is None or not _is_current(other, now) or frozenset((note.id, id)) in found:
                 continue
             if note.id in other.holds_with or id in note.holds_with:
                 continue

@@ -20,7 +20,7 @@ from aurora_dev.notes import files
 from aurora_dev.notes.importing import import_files
 from aurora_dev.notes.model import checks
 from aurora_dev.notes.model.drafts import checked_changes, checked_draft
-from aurora_dev.notes.model.filters import checked_filter
+from aurora_dev.notes.model.filters import checked_filter, materialised
 from aurora_dev.notes.model.masking import SecretMask
 from aurora_dev.notes.model.paging import Cursor
 from aurora_dev.notes.model.types import (
@@ -130,13 +130,14 @@ class NoteService(NoteReader):
 
     async def list(self, wanted: NoteFilter, *, limit: int, cursor: str | None, scope: Scope) -> NotePage:
         """Return notes page by page; see `Memory.list`."""
-        filter = checked_filter(wanted, self.project.now())
+        wanted = materialised(wanted)
+        checked_filter(wanted, self.project.now())
         limit = checks.checked_limit(limit)
         position = None if cursor is None else Cursor.parse(cursor)
         notes = await self._existing_store(scope)
         if notes is None:
             return NotePage((), None, 0)
-        page = await notes.page(filter, limit, position)
+        page = await notes.page(await notes.filter_of(wanted), limit, position)
         return replace(page, notes=tuple(await self.shown(page.notes)))
 
     async def conflicts(self, id: str | None = None) -> builtins.list[OpenConflict]:

@@ -18,6 +18,7 @@ from aurora_dev.core.search.hidden import is_hidden
 from aurora_dev.core.types import Document
 from aurora_dev.errors import InvalidRequestError, StoreLockedError
 from aurora_dev.notes.model.drafts import Draft
+from aurora_dev.notes.model.filters import checked_filter
 from aurora_dev.notes.model.paging import Cursor
 from aurora_dev.notes.model.records import (
     document_of,
@@ -28,7 +29,7 @@ from aurora_dev.notes.model.records import (
     note_id,
     note_of,
 )
-from aurora_dev.notes.model.types import Conflict, NearNote, Note, NotePage, Pruned, Remembered, Scope
+from aurora_dev.notes.model.types import Conflict, NearNote, Note, NoteFilter, NotePage, Pruned, Remembered, Scope
 from aurora_dev.notes.similarity.conflicts import conflicts_of
 from aurora_dev.notes.similarity.duplicates import is_same, near_notes
 from aurora_dev.notes.similarity.nearest import Similar, similar_notes
@@ -116,11 +117,23 @@ class NoteStore:
         found = [self._stored(Document(record.content, record.metadata, record.id)) for record in records]
         return sorted(found, key=lambda stored: (-stored.note.created_at, stored.note.id))
 
+    async def filter_of(self, wanted: NoteFilter, *, allow_commits: bool = False) -> Filter:
+        """Check the conditions of a caller and return them as a filter of this store, for any case of names.
+
+        Raises:
+            InvalidRequestError: A condition is malformed.
+        """
+        checked = checked_filter(wanted, self.now(), allow_commits=allow_commits)
+        if wanted.kinds is None and wanted.tags is None:
+            return checked
+        stored = [record.metadata for record in await self.store.scan(IS_NOTE)]
+        return checked_filter(wanted, self.now(), allow_commits=allow_commits, stored=stored)
+
     async def page(self, filter: Filter, limit: int, cursor: Cursor | None) -> NotePage:
         """Return current notes, newest first.
 
         Args:
-            filter: Condition on the notes; see `checked_filter`.
+            filter: Condition on the notes; see `filter_of`.
             limit: Notes on the page.
             cursor: Where the page before ended; ``None`` for the first page.
         """

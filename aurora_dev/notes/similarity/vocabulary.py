@@ -128,7 +128,8 @@ OPPOSITES: Final = _pairs(
 # These often tell two subjects apart; they are opposites only as the last word of both texts: "the package is public".
 SUBJECT_OPPOSITES: Final = _pairs(
     "first last|public private|internal external|local remote|global local|static dynamic|client server",
-    "old new|up down|push pull|minimum maximum|min max|primary replica|upload download|read write|import export|input output",
+    "old new|up down|push pull|minimum maximum|min max|primary replica|upload download|read write",
+    "import export|input output",
 )
 # A word without and with one of these beginnings is a pair of opposites: reversible, irreversible.
 PREFIXES: Final = ("un", "in", "im", "ir", "il", "non", "non-", "de", "dis", "des", "dés", "not-", "не")
