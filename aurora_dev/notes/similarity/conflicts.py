@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from aurora_dev.notes.model.types import Conflict, Note
-from aurora_dev.notes.model.words import content_words, overlap
+from aurora_dev.notes.model.words import overlap
 from aurora_dev.notes.similarity.differences import contradiction
 from aurora_dev.notes.similarity.duplicates import is_same
 from aurora_dev.notes.similarity.nearest import Similar
+from aurora_dev.notes.similarity.statements import statement_of
 
 # Only notes of these kinds are binding: a new note never conflicts with notes of other kinds.
 BINDING_KINDS: Final = frozenset(("decision", "convention"))
@@ -30,9 +31,17 @@ def contradicts(new: str, old: str, cosine: float | None) -> str | None:
     if is_same(new, old):
         return None
     is_near = cosine is not None and cosine >= CONFLICT_COSINE
-    if not is_near and overlap(content_words(new), content_words(old)) < CONFLICT_OVERLAP:
+    if not is_near and _common_words(new, old) < CONFLICT_OVERLAP:
         return None
     return contradiction(new, old)
+
+
+def _common_words(new: str, old: str) -> float:
+    """Return the share of common words, 0..1: of the content words, or of all words if that is more."""
+    a, b = statement_of(new), statement_of(old)
+    if a is None or b is None:
+        return 0.0
+    return max(overlap(frozenset(a.content), frozenset(b.content)), overlap(frozenset(a.words), frozenset(b.words)))
 
 
 def conflicts_of(note: Note, near: Iterable[Similar]) -> tuple[Conflict, ...]:

@@ -191,12 +191,17 @@ def _alternative(a: Statement, b: Statement, only_a: Sequence[str], only_b: Sequ
     """Compare two names of one set of alternatives, where nothing else differs."""
     for names in _alternatives():
         x, y = _longest_name(names, a, only_a), _longest_name(names, b, only_b)
-        if not x or not y or x == y or set(only_a) - set(x) or set(only_b) - set(y):
+        if not x or not y or x == y or _beside(only_a, x) or _beside(only_b, y):
             continue
         if a.content[: len(x)] == x and b.content[: len(y)] == y and not (_identifies(a) and _identifies(b)):
             continue  # "PostgreSQL backups are kept" and "Redis backups are kept": two subjects
         return _instead(_as_written(x, a), _as_written(y, b))
     return None
+
+
+def _beside(only: Iterable[str], name: Sequence[str]) -> list[str]:
+    """Return the words beside a name that are no numbers: "four spaces" is "spaces"."""
+    return [word for word in only if word not in name and not is_number(word)]
 
 
 @lru_cache(maxsize=1)
@@ -239,7 +244,7 @@ def _name(a: Statement, b: Statement, only_a: Sequence[str], only_b: Sequence[st
             continue
         if found is not None or not content_a or not content_b or max(len(content_a), len(content_b)) > _MOST_REPLACED:
             return None
-        if not _is_choice(a.words, a1, a2) or not _is_choice(b.words, b1, b2):
+        if not _is_choice(a, a1, a2) or not _is_choice(b, b1, b2) or _serve_other_purposes(a, b, content_a, content_b):
             return None
         found = of_a, of_b
     if found is None:
@@ -247,15 +252,38 @@ def _name(a: Statement, b: Statement, only_a: Sequence[str], only_b: Sequence[st
     return _instead(" ".join(found[0]), " ".join(found[1]))
 
 
-def _is_choice(words: Sequence[str], start: int, end: int) -> bool:
+def _serve_other_purposes(a: Statement, b: Statement, name_a: Sequence[str], name_b: Sequence[str]) -> bool:
+    """Return whether two names are no alternatives: names of different sets, or a name and a number."""
+    if any(map(is_number, name_a)) != any(map(is_number, name_b)):
+        return True
+    sets_a, sets_b = (
+        {n for n, names in enumerate(_alternatives()) if not {tuple(map(fold_word, name))}.isdisjoint(names)}
+        for name in (name_a, name_b)
+    )
+    depends = not vocabulary.DEPENDING.isdisjoint(a.words) and not vocabulary.DEPENDING.isdisjoint(b.words)
+    return bool(sets_a) and bool(sets_b) and sets_a.isdisjoint(sets_b) and depends
+
+
+def _is_choice(text: Statement, start: int, end: int) -> bool:
     """Return whether the words at a place are a single choice, which another choice contradicts."""
+    words = text.words
     if start == 0:
         return words[end : end + 1] != () and words[end] in vocabulary.OWNING
     before = words[start - 1]
     if before not in vocabulary.EXCLUSIVE and words[start] not in vocabulary.EXCLUSIVE:
         return False
-    # "are resized …" and "are served …" may both be true.
-    return not (before in vocabulary.COPULAS and words[start].endswith("ed"))
+    if not vocabulary.EXCLUSIVE.isdisjoint(words[start + 1 : end]):
+        return False  # "written in Go" is more than a name
+    if before not in vocabulary.COPULAS:
+        return True
+    is_default = not vocabulary.DEFAULTS.isdisjoint(words[:start])
+    return is_default or any(_is_name(word, text.text) for word in words[start:end])
+
+
+def _is_name(word: str, text: str) -> bool:
+    """Return whether a word is written as a name in a text: with a capital letter, a digit or a sign."""
+    found = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE)
+    return found is not None and not (found[0].isalpha() and found[0].islower())
 
 
 def _sign(a: Statement, b: Statement, only_a: Sequence[str], only_b: Sequence[str]) -> str | None:

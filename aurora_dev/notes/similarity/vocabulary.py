@@ -51,7 +51,7 @@ FILLERS: Final = _words(
     "o os as um uma é são no na nos nas em com do da dos das para sempre",
     "het een en is zijn wordt worden we in op met van voor bij altijd",
     "en ett och är i på med av för till vid alltid",
-    "jest są i w z na do się zawsze dla",
+    "są i w z na do się zawsze dla",
     "и в на с к для по от это всегда у з для та є завжди",
     "bir ve ile için her",
     "في على من إلى هذا هو هي دائما دائمًا يمكن",
@@ -105,7 +105,8 @@ OPPOSITES: Final = _pairs(
     "required optional|sync async|synchronous async|synchronous asynchronous|before after|include exclude",
     "accept reject|accept refuse|soft hard|optimistic pessimistic|eager lazy|strict lenient|mutable immutable",
     "singular plural|manual automatic|manually automatically|tab space|ascending descending|on off|true false",
-    "keep remove|add remove|start stop|more less|most least|read-only writable|stateless stateful|single multiple",
+    "keep remove|keep delete|kept deleted|kept removed",
+    "add remove|start stop|more less|most least|read-only writable|stateless stateful|single multiple",
     "all none|encrypt plain|centralized decentralized|monolith microservice|monorepo polyrepo|upper lower",
     "blacklist whitelist|opt-in opt-out|blocking non-blocking|nullable non-nullable|prefer avoid|use avoid",
     "parallel sequential|parallel sequentially|single double|support drop|safe dangerous|open closed|allow prohibit",
@@ -157,12 +158,19 @@ EXCLUSIVE: Final = _words(
     "في على بـ",
 )
 COPULAS: Final = _words("is are be ist sind est sont es son è sono é são zijn är jest są")
+# "Uses PostgreSQL" and "uses Kafka" may both hold, since the two serve different purposes.
+DEPENDING: Final = _words("use uses using on needs require requires utilise usa usamos nutzt verwendet использует")
+# After these, "is" is followed by a single choice whatever the word; else only by a name: "is slow" and "is public" may
+# both hold.
+DEFAULTS: Final = _words("default standard standaard défaut predeterminado predefinito padrão domyślny по-умолчанию")
 # Verbs with one subject: "Alice owns …" contradicts "Bob owns …".
 OWNING: Final = _words("own owns maintain maintains lead leads approve approves")
 
 ALTERNATIVES: Final = _sets(
     "postgresql,postgres,mysql,mariadb,sqlite,mongodb,mongo,dynamodb,cassandra,cockroachdb,oracle,sql server,mssql,"
-    "redis,valkey,memcached,couchdb,firestore,clickhouse,duckdb,bigquery,snowflake",
+    "couchdb,firestore",
+    "redis,valkey,memcached,dragonfly",
+    "clickhouse,duckdb,bigquery,snowflake,redshift",
     "kafka,rabbitmq,nats,pulsar,sqs,kinesis,redis streams,activemq,pub sub",
     "kubernetes,k8s,ecs,nomad,docker swarm,docker compose,fargate,lambda,heroku,openshift,cloud run",
     "aws,azure,gcp,google cloud,hetzner,digitalocean,ovh,on-premises,cloudflare",

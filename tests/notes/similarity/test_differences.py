@@ -40,6 +40,9 @@ def test_opposites_that_name_subjects_contradict_each_other_only_at_the_end(word
         ("Offset the index by -1.", "Offset the index by +1.", "says -1 where the earlier one says +1"),
         ("The build is reversible.", "The build is irreversible.", "says 'reversible' where"),
         ("We deploy the API on ECS.", "The API is deployed on Kubernetes.", "says 'ecs' where the earlier one says"),
+        ("Indent with four spaces.", "Indent with tabs.", "says 'spaces' where the earlier one says 'tabs'"),
+        ("Usamos Jest aquí.", "Usamos Vitest aquí.", "says 'jest' where the earlier one says 'vitest'"),
+        ("The default theme is dark.", "The default theme is light.", "says 'dark' where the earlier one says 'light'"),
         ("Merge with squash.", "Merge with a merge commit.", "says 'squash' where the earlier one says 'merge commit'"),
         ("Use pnpm for the site, because it is fast.", "Use yarn for the site.", "says 'pnpm' where"),
         ("Tokens are signed with A1.", "Tokens are signed with B2.", "says 'a1' where the earlier one says 'b2'"),
@@ -99,6 +102,10 @@ def test_a_negation_is_recognised_in_many_languages(plain: str, negated: str) ->
         ("Tokens are signed with EdDSA.", "Tokens are signed with EdDSA by the auth service."),  # says more
         ("Invoices use three currencies.", "Sessions expire after 30 minutes."),
         ("Product images of the shop are resized.", "Product images of the shop are cached."),  # both may be true
+        ("The app runs on port 8080.", "The app runs on Nomad."),
+        ("The service uses PostgreSQL.", "The service uses Redis."),
+        ("The cache is small.", "The cache is shared."),
+        ("The parser is fast.", "The parser is written in Rust."),
         ("Workers read jobs from Redis in Avro.", "Workers read jobs from Kafka in JSON."),  # two
         ("It is tokens.", "It is token."),
         ("Never log passwords.", "Do not log passwords."),  # negated in both
