@@ -11,7 +11,7 @@ import tempfile
 import unicodedata
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from aurora_dev import Memory, VectorStore
@@ -65,6 +65,9 @@ async def with_memory(*, of: list[str], then: str) -> set[str]:
 
 
 @STEPS
+@example("Call Foo first.", "Call foo first.")
+@example("Retry while n < 3.", "Retry while n > 3.")
+@example("Tests laufen.", "Tests laufen nicht.")
 @given(TEXTS, TEXTS)
 def test_two_texts_are_both_found_after_both_were_remembered(first: str, second: str) -> None:
     assert all_kept([first, second], asyncio.run(with_memory(of=[first, second], then="remember")))
@@ -78,6 +81,9 @@ def test_the_old_and_the_new_text_are_found_after_a_correction(first: str, secon
 
 
 @STEPS
+@example("Call Foo first.", "Call foo first.")
+@example("Retry while n < 3.", "Retry while n > 3.")
+@example("Tests laufen.", "Tests laufen nicht.")
 @given(TEXTS, TEXTS)
 def test_two_texts_are_both_found_after_one_was_imported(first: str, second: str) -> None:
     assert all_kept([first, second], asyncio.run(with_memory(of=[first, second], then="import")))
