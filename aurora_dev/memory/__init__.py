@@ -283,7 +283,8 @@ class Memory(MemoryNotes, MemoryTransfer):
 
     async def status(self) -> MemoryStatus:
         """Return what is stored, with which models, and what could work better."""
-        return await memory_status(self.store, self.settings, self.root, await self.project_index.age())
+        status = await memory_status(self.store, self.settings, self.root, await self.project_index.age())
+        return replace(status, conflicts=len(await self.notes.conflicts()))
 
     async def _only_the_bundled_model_changed(self) -> bool:
         store = self.store

@@ -17,6 +17,7 @@ from aurora_dev.notes.model.types import (
     NotePage,
     NotesExported,
     NotesImported,
+    OpenConflict,
     Pruned,
     Remembered,
     Scope,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 # In a class with a method `list`, annotations cannot use the type `list`.
 Notes: TypeAlias = list[Note]
+Conflicts: TypeAlias = list[OpenConflict]
 
 
 class MemoryNotes:
@@ -68,7 +70,10 @@ class MemoryNotes:
         scope: Scope = "project",
         metadata: Mapping[str, MetadataValue] | None = None,
     ) -> Remembered:
-        """Store a note. If a note says the same already, it is counted once more instead of stored twice.
+        """Store a note. If a note has the same text already, it is counted once more instead of stored twice.
+
+        The same text means: equal apart from blanks, a final full stop, and the capital letter of the first word. Notes
+        that say nearly the same are all kept.
 
         Args:
             content: The text; credentials in it are masked. At most 32 KiB.
@@ -85,7 +90,8 @@ class MemoryNotes:
             metadata: Further values to store with it.
 
         Returns:
-            The stored note, whether it is new, and likely contradictions with earlier decisions and conventions.
+            The stored note, whether it is new, possible contradictions with earlier decisions and conventions, and
+            notes that say nearly the same.
 
         Raises:
             InvalidRequestError: The content is empty or too long, or an argument is malformed; nothing was stored.
@@ -210,6 +216,37 @@ class MemoryNotes:
     async def update_note(self, id: str, changes: NoteChanges) -> Note:
         """Correct a note with changes that are given as one value; otherwise the same as `update`."""
         return await self.notes.update(id, changes)
+
+    async def keep_both(self, id: str, other: str) -> Note:
+        """Settle a conflict: both notes hold. It is not reported again.
+
+        Args:
+            id: Id of a note, or the beginning of it (at least 6 characters) if no other id begins so.
+            other: Id of the other note, or the beginning of it.
+
+        Returns:
+            The first of the two.
+
+        Raises:
+            InvalidRequestError: There is no such note, or the two are one.
+            StoreError: The store cannot be written.
+        """
+        return await self.notes.keep_both(id, other)
+
+    async def conflicts(self, id: str | None = None) -> Conflicts:
+        """Return the conflicts that are not settled, of the project's notes and the user's, newest first.
+
+        A conflict is settled once one of its notes supersedes the other, is corrected so that the two no longer
+        contradict each other, expires or is forgotten, or once `keep_both` says that both hold.
+
+        Args:
+            id: Only conflicts of this note.
+
+        Raises:
+            InvalidRequestError: There is no such note.
+            StoreError: The store cannot be read.
+        """
+        return await self.notes.conflicts(id)
 
     async def forget(
         self, ids: str | Sequence[str] | None = None, *, filter: Filter | None = None, scope: Scope | None = None

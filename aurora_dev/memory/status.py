@@ -61,6 +61,7 @@ class MemoryStatus:
         backend: The facts that the backend reports.
         problems: What is degraded, and how to fix it.
         index: The age of the index, and how its last run ended.
+        conflicts: The number of conflicts between notes that are not settled; see `Memory.conflicts`.
     """
 
     project: Path
@@ -82,6 +83,7 @@ class MemoryStatus:
     problems: tuple[Problem, ...] = field(default=())
     commits: int = 0
     index: IndexAge = field(default_factory=IndexAge)
+    conflicts: int = 0
 
 
 async def memory_status(store: VectorStore, settings: Settings, root: Path, age: IndexAge) -> MemoryStatus:

@@ -246,6 +246,8 @@ class SyncMemory:
     forget = _without_await(Memory.forget)
     list = _without_await(Memory.list)
     history = _without_await(Memory.history)
+    conflicts = _without_await(Memory.conflicts)
+    keep_both = _without_await(Memory.keep_both)
     prune = _without_await(Memory.prune)
     export_notes = _without_await(Memory.export_notes)
     import_notes = _without_await(Memory.import_notes)

@@ -202,7 +202,7 @@ def _refuse_shared_files(existing: Sequence[FileNote]) -> None:
 def says_the_same(note: Note, markdown: MarkdownNote) -> bool:
     """Return whether a file holds the same note as the store, apart from counts, staleness, hash and update time."""
     in_file = note_from_markdown(markdown, note, id=note.id, now=note.created_at)
-    not_compared = ("stale", "uses", "scope", "updated_at", "said", "code_hash")
+    not_compared = ("stale", "uses", "scope", "updated_at", "said", "code_hash", "conflicts_with", "holds_with")
     return replace(in_file, **{name: getattr(note, name) for name in not_compared}) == note
 
 

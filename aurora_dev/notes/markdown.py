@@ -109,6 +109,9 @@ def to_markdown(note: Note) -> str:
         fields.append(("supersedes", _items(note.supersedes)))
     if note.superseded_by is not None:
         fields.append(("superseded-by", _scalar(note.superseded_by)))
+    for name, ids in (("conflicts-with", note.conflicts_with), ("holds-with", note.holds_with)):
+        if ids:
+            fields.append((name, _items(ids)))
     if note.said > 1:
         fields.append(("said", str(note.said)))
     if note.metadata:
@@ -379,6 +382,8 @@ _READERS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "expires": ("expires_at", _read_moment),
     "supersedes": ("supersedes", _read_items),
     "superseded-by": ("superseded_by", _read_id),
+    "conflicts-with": ("conflicts_with", _read_items),
+    "holds-with": ("holds_with", _read_items),
     "said": ("said", _checked(_read_number, lambda value: max(1, value))),
     "metadata": ("metadata", _read_metadata),
     "text": ("text", plain_text),
@@ -410,6 +415,8 @@ def note_from_markdown(markdown: MarkdownNote, stored: Note | None, *, id: str, 
         expires_at=values.get("expires_at"),
         supersedes=values.get("supersedes", ()),
         superseded_by=values.get("superseded_by"),
+        conflicts_with=values.get("conflicts_with", stored.conflicts_with if stored else ()),
+        holds_with=values.get("holds_with", stored.holds_with if stored else ()),
         said=values.get("said", 1),
         uses=stored.uses if stored else 0,
         code_hash=values.get("code_hash"),

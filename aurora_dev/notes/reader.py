@@ -14,7 +14,7 @@ from aurora_dev.core.search.relevance import relevant_notes
 from aurora_dev.core.types import Notice, SearchResult, SearchResults
 from aurora_dev.notes.blend import join_relevant_notes, merge_by_cosine
 from aurora_dev.notes.model import checks
-from aurora_dev.notes.model.filters import checked_filter
+from aurora_dev.notes.model.filters import checked_filter, materialised
 from aurora_dev.notes.model.records import note_of
 from aurora_dev.notes.model.types import Note, NoteFilter, Scope
 from aurora_dev.notes.recall import recall_notes
@@ -47,16 +47,21 @@ class NoteReader:
         scope = None if scope is None else checks.checked_scope(scope)
         top_k = checks.checked_top_k(top_k)
         now = self.project.now()
-        filter = checked_filter(wanted, now, allow_commits=True)
+        wanted = materialised(wanted)
+        checked_filter(wanted, now, allow_commits=True)
         counts = await asyncio.to_thread(self._uses.counts)
         found = []
         notices: list[Notice] = []
         if scope != "user":
+            filter = await self.project.filter_of(wanted, allow_commits=True)
             found.append(await recall_notes(self.project, query, filter, top_k, counts, now))
         if scope != "project":
-            own = await self._search_user_notes(
-                lambda notes: recall_notes(notes, query, filter, top_k, counts, now), notices
-            )
+
+            async def recall_own(notes: NoteStore) -> SearchResults:
+                filter = await notes.filter_of(wanted, allow_commits=True)
+                return await recall_notes(notes, query, filter, top_k, counts, now)
+
+            own = await self._search_user_notes(recall_own, notices)
             if own is not None:
                 # Beside the project's notes only relevant ones: the best of a few notes may have nothing to do with it.
                 found.append(own if scope == "user" else own.replace(relevant_notes(query, own)))

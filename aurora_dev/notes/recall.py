@@ -10,6 +10,7 @@ from aurora_dev.core.contracts import Filter
 from aurora_dev.core.types import SearchOptions, SearchResult, SearchResults
 from aurora_dev.notes import recall_scores
 from aurora_dev.notes.model.records import note_of
+from aurora_dev.notes.query_words import QueryWords
 from aurora_dev.notes.store import NoteStore
 
 # The search finds more notes than are wanted, because their order among each other is decided here.
@@ -31,22 +32,29 @@ async def recall_notes(
         now: Seconds since the epoch.
 
     Returns:
-        Results with ``scores["relevance"]`` and ``metadata["scope"]``.
+        The notes that have to do with the query: they share words with it or are near in meaning. Results with
+        ``scores["relevance"]`` and ``metadata["scope"]``.
     """
-    wanted = max(_LEAST_CANDIDATES, _CANDIDATES_PER_RESULT * top_k)
-    options = SearchOptions(candidates=wanted, signals=False)
-    found = await notes.store.search(query, wanted, rerank=False, filter=filter, options=options)
+    count = max(_LEAST_CANDIDATES, _CANDIDATES_PER_RESULT * top_k)
+    options = SearchOptions(candidates=count, signals=False)
+    found = await notes.store.search(query, count, rerank=False, filter=filter, options=options)
+    asked = QueryWords.of(query)
     with_vectors = "vector" in found.search_method or "rrf" in found.search_method
     best_keyword = max((result.scores.get("keyword", 0.0) for result in found), default=0.0)
     results: list[SearchResult] = []
     for result in found:
         note = note_of(result.id, result.content, result.metadata, notes.scope)
         cosine = result.scores.get("vector", 0.0) if with_vectors else None
-        relevance = recall_scores.relevance(cosine, result.scores.get("keyword", 0.0), best_keyword)
+        keyword = result.scores.get("keyword", 0.0)
+        shared = asked.shared(result.content)
+        if not recall_scores.is_relevant(cosine, keyword, shared):
+            continue
+        relevance = recall_scores.relevance(cosine, keyword * shared, best_keyword)
         use_count = uses.get(result.id, 0) + note.said - 1
         score = recall_scores.recall_score(relevance, now - note.updated_at, note.importance, use_count)
         scores = {**result.scores, "relevance": relevance}
         metadata = {**result.metadata, "scope": notes.scope}
         results.append(replace(result, score=score, scores=scores, metadata=metadata))
+    results = asked.with_exact_names(results)
     results.sort(key=lambda result: (-result.score, result.id))
     return found.replace(results[:top_k])

@@ -28,6 +28,28 @@ COSINE_SHARE: Final = 0.6
 _DAY = 86_400.0
 
 
+# A note has to do with a query if it is this near, or if it shares words and is not far. Measured with the bundled
+# embedder: the cosine of unrelated sentences of one project is below 0.3.
+_LEAST_COSINE: Final = 0.3
+_LEAST_COSINE_WITH_WORDS: Final = 0.1
+_MOST_WORDS: Final = 0.5  # share of the query's words from which the cosine does not matter
+
+
+def is_relevant(cosine: float | None, keyword: float, shared: float) -> bool:
+    """Return whether a note has to do with a query at all.
+
+    Args:
+        cosine: Cosine of the two vectors; ``None`` where there are no vectors.
+        keyword: Keyword score (BM25), 0 where no word is shared.
+        shared: Share of the query's words that the note has, 0..1.
+    """
+    if cosine is None:
+        return keyword > 0
+    if keyword > 0 and (shared >= _MOST_WORDS or cosine >= _LEAST_COSINE_WITH_WORDS):
+        return True
+    return cosine >= _LEAST_COSINE
+
+
 def relevance(cosine: float | None, keyword: float, best_keyword: float) -> float:
     """Return how relevant a note is to a query, 0..1.
 

@@ -20,7 +20,7 @@ from aurora_dev.notes import files
 from aurora_dev.notes.importing import import_files
 from aurora_dev.notes.model import checks
 from aurora_dev.notes.model.drafts import checked_changes, checked_draft
-from aurora_dev.notes.model.filters import checked_filter
+from aurora_dev.notes.model.filters import checked_filter, materialised
 from aurora_dev.notes.model.masking import SecretMask
 from aurora_dev.notes.model.paging import Cursor
 from aurora_dev.notes.model.types import (
@@ -31,12 +31,13 @@ from aurora_dev.notes.model.types import (
     NotePage,
     NotesExported,
     NotesImported,
+    OpenConflict,
     Pruned,
     Remembered,
     Scope,
 )
+from aurora_dev.notes.open_conflicts import keep_both, open_conflicts
 from aurora_dev.notes.reader import NoteReader
-from aurora_dev.notes.similarity.conflicts import conflicts_of
 from aurora_dev.notes.similarity.nearest import similar_notes
 from aurora_dev.notes.staleness import StalenessCheck, mark_stale
 from aurora_dev.notes.store import NoteStore, Stored, no_such_note
@@ -74,10 +75,9 @@ class NoteService(NoteReader):
         draft = replace(draft, path=path, code_hash=code_hash)
         if scope == "user":
             return await (await self.user.writable()).remember(draft)
-        stored = await self.project.remember(draft)
         # The note may contradict the user's own notes, too.
         near = await self.user.read_or_skip(lambda notes: similar_notes(notes.store, draft.content, "user"), [])
-        return replace(stored, conflicts=(*stored.conflicts, *conflicts_of(stored, near or ())))
+        return await self.project.remember(draft, near or ())
 
     async def update(self, id: str, changes: NoteChanges) -> Note:
         """Correct a note; see `Memory.update`."""
@@ -86,6 +86,12 @@ class NoteService(NoteReader):
         if "path" in values or "symbol" in values:
             values |= await self._code_values(stored.note, values, notes.scope)
         return await notes.change(stored.note.id, lambda old: replace(old, **values))
+
+    async def keep_both(self, id: str, other: str) -> Note:
+        """Write to two notes that both hold; see `Memory.keep_both`."""
+        (notes, stored), second = await self._find(id), await self._find(other)
+        await keep_both((notes, stored.note), (second[0], second[1].note))
+        return (await notes.require(stored.note.id)).note
 
     async def forget(
         self, ids: str | Sequence[str] | None = None, *, filter: Filter | None = None, scope: Scope | None = None
@@ -124,14 +130,23 @@ class NoteService(NoteReader):
 
     async def list(self, wanted: NoteFilter, *, limit: int, cursor: str | None, scope: Scope) -> NotePage:
         """Return notes page by page; see `Memory.list`."""
-        filter = checked_filter(wanted, self.project.now())
+        wanted = materialised(wanted)
+        checked_filter(wanted, self.project.now())
         limit = checks.checked_limit(limit)
         position = None if cursor is None else Cursor.parse(cursor)
         notes = await self._existing_store(scope)
         if notes is None:
             return NotePage((), None, 0)
-        page = await notes.page(filter, limit, position)
+        page = await notes.page(await notes.filter_of(wanted), limit, position)
         return replace(page, notes=tuple(await self.shown(page.notes)))
+
+    async def conflicts(self, id: str | None = None) -> builtins.list[OpenConflict]:
+        """Return the conflicts that are not settled; see `Memory.conflicts`."""
+        found = await open_conflicts(await self._existing_stores(None))
+        if id is None:
+            return found
+        whole = (await self._find(id))[1].note.id
+        return [conflict for conflict in found if whole in (conflict.note.id, conflict.other.id)]
 
     async def history(self, id: str) -> Notes:
         """Return the notes that a note replaced; see `Memory.history`."""

@@ -18,18 +18,20 @@ from aurora_dev.core.search.hidden import is_hidden
 from aurora_dev.core.types import Document
 from aurora_dev.errors import InvalidRequestError, StoreLockedError
 from aurora_dev.notes.model.drafts import Draft
+from aurora_dev.notes.model.filters import checked_filter
 from aurora_dev.notes.model.paging import Cursor
 from aurora_dev.notes.model.records import (
     document_of,
     earlier_version,
+    folded_note_id,
     is_earlier_version,
     legacy_note_id,
     note_id,
     note_of,
 )
-from aurora_dev.notes.model.types import Conflict, Note, NotePage, Pruned, Remembered, Scope
+from aurora_dev.notes.model.types import Conflict, NearNote, Note, NoteFilter, NotePage, Pruned, Remembered, Scope
 from aurora_dev.notes.similarity.conflicts import conflicts_of
-from aurora_dev.notes.similarity.duplicates import is_duplicate, is_same, richer
+from aurora_dev.notes.similarity.duplicates import is_same, near_notes
 from aurora_dev.notes.similarity.nearest import Similar, similar_notes
 
 if TYPE_CHECKING:
@@ -115,11 +117,23 @@ class NoteStore:
         found = [self._stored(Document(record.content, record.metadata, record.id)) for record in records]
         return sorted(found, key=lambda stored: (-stored.note.created_at, stored.note.id))
 
+    async def filter_of(self, wanted: NoteFilter, *, allow_commits: bool = False) -> Filter:
+        """Check the conditions of a caller and return them as a filter of this store, for any case of names.
+
+        Raises:
+            InvalidRequestError: A condition is malformed.
+        """
+        checked = checked_filter(wanted, self.now(), allow_commits=allow_commits)
+        if wanted.kinds is None and wanted.tags is None:
+            return checked
+        stored = [record.metadata for record in await self.store.scan(IS_NOTE)]
+        return checked_filter(wanted, self.now(), allow_commits=allow_commits, stored=stored)
+
     async def page(self, filter: Filter, limit: int, cursor: Cursor | None) -> NotePage:
         """Return current notes, newest first.
 
         Args:
-            filter: Condition on the notes; see `checked_filter`.
+            filter: Condition on the notes; see `filter_of`.
             limit: Notes on the page.
             cursor: Where the page before ended; ``None`` for the first page.
         """
@@ -157,8 +171,12 @@ class NoteStore:
 
     # -- writing -----------------------------------------------------------------------------------------------
 
-    async def remember(self, draft: Draft) -> Remembered:
-        """Store a new note, or count a note that says the same once more.
+    async def remember(self, draft: Draft, elsewhere: Sequence[Similar] = ()) -> Remembered:
+        """Store a new note, or count a note with the same text once more.
+
+        Args:
+            draft: The note.
+            elsewhere: Notes of another store that are near it and that it may contradict.
 
         Raises:
             InvalidRequestError: A note that the draft supersedes does not exist.
@@ -168,6 +186,7 @@ class NoteStore:
         async def attempt() -> Remembered | None:
             replaced = await self._notes_to_replace(draft)
             same, near = await self._find_same(draft, [stored.note.id for stored in replaced])
+            near = [*near, *elsewhere]
             now = self.now()
             if same is not None:
                 return await self._repeat(draft, same, replaced, near, now)
@@ -260,18 +279,14 @@ class NoteStore:
         return list({stored.note.id: stored for stored in found}.values())
 
     async def _find_same(self, draft: Draft, skip: Sequence[str]) -> tuple[Stored | None, list[Similar]]:
-        """Return the current note that says the same as a draft, if there is one, and all notes near it."""
+        """Return the current note with the same text as a draft, if there is one, and all notes near it."""
         near = await similar_notes(self.store, draft.content, self.scope, skip=skip)
-        namespace = self.store.namespace
-        ids = [note_id(namespace, draft.content, draft.kind), legacy_note_id(namespace, draft.content, draft.kind)]
+        namespace, content, kind = self.store.namespace, draft.content, draft.kind
+        # A note whose id is of an older release, or that was corrected to this text, is found by meaning, too.
+        ids = [make(namespace, content, kind) for make in (note_id, folded_note_id, legacy_note_id)]
+        ids += [other.note.id for other in near if _is_same_note(other.note, draft)]
         exact = await self.fetch([id for id in dict.fromkeys(ids) if id not in skip])
-        for stored in exact.values():
-            if _is_current_with_same_words(stored, draft):
-                return stored, near
-        for other in near:
-            if other.note.kind == draft.kind and is_duplicate(draft.content, other.note.content, other.cosine):
-                return (await self.fetch([other.note.id])).get(other.note.id), near
-        return None, near
+        return next((stored for stored in exact.values() if _is_same_note(stored.note, draft)), None), near
 
     async def _add(self, draft: Draft, replaced: list[Stored], near: list[Similar], now: float) -> Remembered | None:
         """Store a draft as a new note; ``None`` if the records have changed meanwhile."""
@@ -281,7 +296,7 @@ class NoteStore:
             if not await self.store.fetch([identifier]):
                 break
             existing = (await self.fetch([identifier])).get(identifier)
-            if existing is not None and _is_current_with_same_words(existing, draft) and identifier not in replaced_ids:
+            if existing is not None and _is_same_note(existing.note, draft) and identifier not in replaced_ids:
                 # Another process has stored it since the search for duplicates.
                 return await self._repeat(draft, existing, replaced, near, now)
         else:
@@ -289,24 +304,23 @@ class NoteStore:
                 f"{_MOST_ORDINALS} notes began with these words and were corrected: nothing was stored. Use other words"
             )
         note = draft.to_note(identifier, now=now, scope=self.scope, supersedes=replaced_ids)
+        note, conflicts = _with_conflicts(note, replaced, near)
         expected: dict[str, Document | None] = {identifier: None}
         writes = [document_of(note), *self._superseded(replaced, identifier, now, expected)]
         if not await self.store.write_if(expected, writes, masked=True):
             return None
-        conflicts = (*_already_replaced(replaced, identifier), *conflicts_of(note, near))
-        return _remembered(note, is_new=True, conflicts=conflicts)
+        return _remembered(note, is_new=True, conflicts=conflicts, near=near)
 
     async def _repeat(
         self, draft: Draft, same: Stored, replaced: list[Stored], near: list[Similar], now: float
     ) -> Remembered | None:
-        """Count a note that says the same as a draft once more, and merge the two; ``None`` if it changed meanwhile."""
+        """Count a note with the text of a draft once more, and join their other fields; ``None`` if it has changed."""
         old = same.note
         expires_at = None
         if old.expires_at is not None and draft.expires_at is not None:
             expires_at = max(old.expires_at, draft.expires_at)
         note = replace(
             old,
-            content=richer(old.content, draft.content),
             tags=_union(old.tags, draft.tags),
             importance=max(old.importance, draft.importance),
             source=draft.source or old.source,
@@ -318,15 +332,13 @@ class NoteStore:
         )
         if draft.path:
             note = replace(note, path=draft.path, symbol=draft.symbol, code_hash=draft.code_hash, stale=None)
+        others = [other for other in near if other.note.id != old.id]
+        note, conflicts = _with_conflicts(note, replaced, others)
         expected: dict[str, Document | None] = {old.id: same.document}
         writes = [document_of(note), *self._superseded(replaced, old.id, now, expected)]
-        writes += replaced_version(old, note, now)
         if not await self.store.write_if(expected, writes, masked=True):
             return None
-        others = [other for other in near if other.note.id != old.id]
-        also_same = [other.note.id for other in others if is_duplicate(note.content, other.note.content, other.cosine)]
-        conflicts = (*_already_replaced(replaced, old.id), *conflicts_of(note, others))
-        return _remembered(note, is_new=False, duplicates=(old.id, *also_same), conflicts=conflicts)
+        return _remembered(note, is_new=False, conflicts=conflicts, near=others)
 
     def _superseded(
         self, replaced: Iterable[Stored], by: str, now: float, expected: dict[str, Document | None]
@@ -404,12 +416,23 @@ def _already_replaced(replaced: Iterable[Stored], by: str) -> list[Conflict]:
     ]
 
 
-def _remembered(
-    note: Note, *, is_new: bool, duplicates: tuple[str, ...] = (), conflicts: tuple[Conflict, ...] = ()
-) -> Remembered:
+def _with_conflicts(
+    note: Note, replaced: Iterable[Stored], near: Iterable[Similar]
+) -> tuple[Note, tuple[Conflict, ...]]:
+    """Return a note that names its conflicts, and these; notes of which somebody said that both hold are none."""
+    found = (*_already_replaced(replaced, note.id), *conflicts_of(note, near))
+    conflicts = tuple(conflict for conflict in found if conflict.id not in note.holds_with)
+    return replace(note, conflicts_with=_union(note.conflicts_with, [each.id for each in conflicts])), conflicts
+
+
+def _remembered(note: Note, *, is_new: bool, conflicts: tuple[Conflict, ...], near: Iterable[Similar]) -> Remembered:
     values = {each.name: getattr(note, each.name) for each in fields(Note)}
-    return Remembered(**values, is_new=is_new, duplicates=duplicates, conflicts=conflicts)
+    skip = {note.id, *(conflict.id for conflict in conflicts)}
+    similar: tuple[NearNote, ...] = near_notes(note.content, near, skip=skip)
+    duplicates = () if is_new else (note.id,)
+    return Remembered(**values, is_new=is_new, duplicates=duplicates, conflicts=conflicts, similar=similar)
 
 
-def _is_current_with_same_words(stored: Stored, draft: Draft) -> bool:
-    return is_same(stored.note.content, draft.content) and stored.note.superseded_by is None
+def _is_same_note(note: Note, draft: Draft) -> bool:
+    """Return whether a note is current, and has the kind and the text of a draft."""
+    return note.kind == draft.kind and note.superseded_by is None and is_same(note.content, draft.content)

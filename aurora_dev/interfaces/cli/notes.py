@@ -39,6 +39,13 @@ ContentOption = Annotated[str | None, _option("--content", "TEXT", "The new text
 NewKindOption = Annotated[str | None, _option("--kind", "KIND", "The new kind.")]
 SinceOption = Annotated[str | None, _option("--since", "TIME", "Only notes created since: 30d, 12h, 2026-11-01.")]
 CursorOption = Annotated[str | None, _option("--cursor", "CURSOR", "Where the page before ended.")]
+KeepBothOption = Annotated[
+    list[str] | None,
+    _option("--keep-both", "OTHER", "Another note, where both hold: settles their conflict; may be repeated."),
+]
+ConflictsOption = Annotated[
+    bool, typer.Option("--conflicts", help="List pairs of notes that may contradict each other.")
+]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 IdArgument = Annotated[
     str, typer.Argument(metavar="ID", help="The note's id, or its first 6 characters.", show_default=False)
@@ -76,8 +83,9 @@ def remember(
 ) -> None:
     """Store a note, so that searches find it.
 
-    A note that says the same as an earlier one is counted, not stored twice. If it probably contradicts an earlier
-    decision, the command says so: correct one of the two (aurora edit), or replace the earlier one (--supersedes).
+    A note with the same text as an earlier one is counted, not stored twice. If it may contradict an earlier decision,
+    the command says so: correct one of the two (aurora edit), replace the earlier one (--supersedes), or say that both
+    hold (aurora edit ID --keep-both OTHER).
     """
     from aurora_dev.interfaces.cli.actions.notes import run_remember
     from aurora_dev.notes.model.types import DEFAULT_IMPORTANCE, NewNote
@@ -122,12 +130,17 @@ def list_notes(
     tag: TagsOption = None,
     limit: Annotated[int, typer.Option("-n", "--limit", metavar="N", help="How many notes, 1 to 1000.")] = 50,
     cursor: CursorOption = None,
+    conflicts: ConflictsOption = False,
     user: UserOption = False,
     as_json: JSONOption = False,
 ) -> None:
-    """List notes, newest first."""
+    """List notes, newest first; or the conflicts between notes that are not settled."""
+    from aurora_dev.interfaces.cli.actions.note_conflicts import run_list_conflicts
     from aurora_dev.interfaces.cli.actions.notes import run_list
 
+    if conflicts:
+        run_and_exit(lambda: run_list_conflicts(path, kinds=kind, tags=tag, user=user, as_json=as_json))
+        return
     run_and_exit(lambda: run_list(path, kinds=kind, tags=tag, limit=limit, cursor=cursor, user=user, as_json=as_json))
 
 
@@ -149,6 +162,7 @@ def edit(
     expires: NewExpiryOption = None,
     about: AboutOption = None,
     symbol: SymbolOption = None,
+    keep_both: KeepBothOption = None,
     as_json: JSONOption = False,
 ) -> None:
     """Correct a note: with options, or without any in your editor ($VISUAL or $EDITOR).
@@ -161,7 +175,9 @@ def edit(
     changes = NoteChanges(
         content=content, kind=kind, tags=tag, importance=importance, source=source, path=about, symbol=symbol
     )
-    run_and_exit(lambda: run_edit(id, path, changes, expires=expires, as_json=as_json))
+    run_and_exit(
+        lambda: run_edit(id, path, changes, expires=expires, keep_both=tuple(keep_both or ()), as_json=as_json)
+    )
 
 
 def forget(

@@ -11,7 +11,7 @@ from typing import Final
 from aurora_dev.core.record_kinds import COMMIT_KEY, FILE_KEY
 from aurora_dev.core.types import MetadataValue
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.notes.model.types import LEAST_IMPORTANCE, MOST_IMPORTANCE, Scope
+from aurora_dev.notes.model.types import KINDS, LEAST_IMPORTANCE, MOST_IMPORTANCE, Scope
 
 # A note is one fact, not a document: longer texts belong in a file of the project, where they are indexed in chunks.
 # This much also fits into a record of Pinecone, whose limit is 40 KB with the metadata.
@@ -27,7 +27,7 @@ MAX_EXPIRY: Final = 100 * 365 * 86_400.0
 OWN_KEYS: Final = frozenset(
     {
         *("kind", "tags", "importance", "source", "path", "symbol", "created_at", "updated_at", "expires_at"),
-        *("supersedes", "superseded_by", "said", "code_hash", "stale"),
+        *("supersedes", "superseded_by", "said", "code_hash", "stale", "conflicts_with", "holds_with"),
     }
 )
 """Keys of a record's metadata that hold the fields of a note."""
@@ -58,6 +58,12 @@ def checked_name(value: object, what: str) -> str:
             f"a {what} must be a name of 1 to {MAX_NAME} printable characters, not {value!r:.100}: {_NOT_STORED}"
         )
     return str(value)
+
+
+def checked_kind(value: object) -> str:
+    """Return a kind; one that Aurora knows is written in small letters."""
+    kind = checked_name(value, "kind")
+    return kind.casefold() if kind.casefold() in KINDS else kind
 
 
 def checked_names(values: Iterable[str], what: str) -> tuple[str, ...]:

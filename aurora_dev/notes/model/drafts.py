@@ -66,7 +66,7 @@ def checked_draft(new: NewNote, *, now: float, mask: SecretMask) -> Draft:
     seconds = 0.0 if new.expires_in is None else checks.checked_expiry(new.expires_in)
     return Draft(
         content=content,
-        kind=checks.checked_name(new.kind, "kind"),
+        kind=checks.checked_kind(new.kind),
         tags=checks.checked_names(new.tags, "tag"),
         importance=checks.checked_importance(new.importance),
         source=mask.text(checks.checked_source(new.source)),
@@ -96,7 +96,7 @@ def checked_changes(changes: NoteChanges, *, now: float, mask: SecretMask) -> di
     if changes.content is not None:
         values["content"] = mask.text(checks.checked_content(changes.content))
     if changes.kind is not None:
-        values["kind"] = checks.checked_name(changes.kind, "kind")
+        values["kind"] = checks.checked_kind(changes.kind)
     if changes.tags is not None:
         values["tags"] = checks.checked_names(changes.tags, "tag")
     if changes.importance is not None:

@@ -10,25 +10,30 @@ from typing import Any
 from aurora_dev.core.types import Document, MetadataValue, document_id
 from aurora_dev.notes.model.checks import OWN_KEYS
 from aurora_dev.notes.model.types import DEFAULT_IMPORTANCE, LEAST_IMPORTANCE, MOST_IMPORTANCE, Note, Scope
-from aurora_dev.notes.model.words import normalised
+from aurora_dev.notes.model.words import identity, normalised
 
 _ID_CHARS = 32
 
 
 def note_id(namespace: str, content: str, kind: str, ordinal: int = 0) -> str:
-    """Return the id of a new note: the same for the same words and kind.
+    """Return the id of a new note: the same for the same text and kind.
 
     Args:
         namespace: Namespace of the store.
-        content: Text with credentials masked; compared by `normalised`.
+        content: Text with credentials masked; compared by `identity`.
         kind: Kind of the note.
-        ordinal: 0-based. The next one is tried where a note with the id of these words was corrected to other words.
+        ordinal: 0-based. The next one is tried where a note with the id of this text was corrected to another text.
     """
-    return document_id(namespace, Document(normalised(content), {"kind": kind}), ordinal)
+    return document_id(namespace, Document(identity(content), {"kind": kind}), ordinal)
+
+
+def folded_note_id(namespace: str, content: str, kind: str) -> str:
+    """Return the id that older releases of Aurora gave a note; its text may differ in case from ``content``."""
+    return document_id(namespace, Document(normalised(content), {"kind": kind}))
 
 
 def legacy_note_id(namespace: str, content: str, kind: str) -> str:
-    """Return the id that older releases of Aurora gave a note: they did not normalise its text."""
+    """Return the id that still older releases of Aurora gave a note: they did not normalise its text."""
     return document_id(namespace, Document(content, {"kind": kind}))
 
 
@@ -39,7 +44,9 @@ def earlier_version(note: Note, now: float) -> Note:
         note: The note as it is stored.
         now: Seconds since the epoch.
     """
-    return replace(note, id=_earlier_id(note.id, note), superseded_by=note.id, supersedes=(), updated_at=now)
+    return replace(
+        note, id=_earlier_id(note.id, note), superseded_by=note.id, supersedes=(), updated_at=now, conflicts_with=()
+    )
 
 
 def is_earlier_version(note: Note) -> bool:
@@ -76,6 +83,8 @@ def note_of(identifier: str, content: str, metadata: Mapping[str, Any], scope: S
         code_hash=_text(metadata.get("code_hash")),
         stale=_text(metadata.get("stale")),
         scope=scope,
+        conflicts_with=_texts(metadata.get("conflicts_with")),
+        holds_with=_texts(metadata.get("holds_with")),
         metadata={key: value for key, value in metadata.items() if key not in OWN_KEYS},
     )
 
@@ -97,6 +106,8 @@ def document_of(note: Note) -> Document:
         "superseded_by": note.superseded_by,
         "said": note.said if note.said > 1 else None,
         "stale": note.stale,
+        "conflicts_with": list(note.conflicts_with) or None,
+        "holds_with": list(note.holds_with) or None,
     }
     metadata.update({key: value for key, value in optional.items() if value is not None})
     return Document(note.content, metadata, note.id)

@@ -117,6 +117,8 @@ class Note:
             note is about no code.
         scope: ``project``, or ``user`` for the user's own store, which all projects share.
         metadata: Further values that were stored with it.
+        conflicts_with: Ids of earlier notes that it seemed to contradict when it was stored; see `Memory.conflicts`.
+        holds_with: Ids of notes of which a person or an agent said that both hold.
     """
 
     id: str
@@ -138,11 +140,47 @@ class Note:
     stale: str | None = None
     scope: Scope = "project"
     metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
+    conflicts_with: tuple[str, ...] = ()
+    holds_with: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NearNote:
+    """A note that says nearly the same as a new one. Both are kept; the caller may make one supersede the other.
+
+    Attributes:
+        id: Id of the note.
+        content: Its text.
+        similarity: How near the two are in meaning, 0..1 (cosine; the share of common words without vectors).
+        kind: Kind of the note.
+        scope: Scope of the note.
+    """
+
+    id: str
+    content: str
+    similarity: float
+    kind: str = "note"
+    scope: Scope = "project"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConflict:
+    """Two current notes that may contradict each other, and of which nobody said yet which holds.
+
+    Attributes:
+        note: The later note.
+        other: The earlier note.
+        reason: Why the two seem to contradict each other.
+    """
+
+    note: Note
+    other: Note
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """An earlier note that a new one probably contradicts. The agent settles it; Aurora never does so silently.
+    """An earlier note that a new one may contradict. Both are kept; the caller settles it, or says that both hold.
 
     Attributes:
         id: Id of the earlier note.
@@ -164,17 +202,19 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Remembered(Note):
-    """The note that `Memory.remember` stored, with the duplicates and conflicts it found.
+    """The note that `Memory.remember` stored, with the conflicts and the similar notes it found.
 
     Attributes:
-        is_new: Whether no earlier note says the same.
-        duplicates: Ids of notes that say the same; the first one is the note that was kept.
-        conflicts: Earlier notes that this one probably contradicts, nearest first.
+        is_new: Whether no earlier note has the same text.
+        duplicates: Id of the note with the same text that was counted once more; empty where the note is new.
+        conflicts: Earlier notes that this one may contradict, nearest first.
+        similar: Notes that say nearly the same and are kept beside this one, nearest first.
     """
 
     is_new: bool = True
     duplicates: tuple[str, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
+    similar: tuple[NearNote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,57 @@ _ENDING = ".!;, "
 _TOKEN = re.compile(r"[^\W_]+(?:[._'\-/][^\W_]+|_[^\W_]+)*|[%$€£#+]+")
 
 
+# A full stop that ends a text, in any script, after a letter, a digit or a closing sign: "..." and "import ." keep
+# theirs.
+_FINAL_STOP = re.compile(r"(?<=[\w\)\]\}\"'`»”’])[.。．।۔]\Z")
+_CODE = re.compile(r"`[^`]*`")
+_IS_LAID_OUT = re.compile(r"\n(?:  |\t)|```")
+# Names that stand for any name; as the first word of a text they may be classes or functions.
+_PLACEHOLDERS = frozenset(("foo", "bar", "baz", "qux", "quux", "spam", "eggs"))
+_SHORTEST_WORD = 2  # characters; a single letter is a name
+
+
+def identity(text: str) -> str:
+    """Return the form of a text that decides whether two texts are the same.
+
+    Only three things are evened out: blanks, one final full stop, and the capital letter of an ordinary first word. All
+    else is content in every language: signs, numbers, emoji, single letters, and the case of all other words, which may
+    be identifiers. Blanks count inside backticks and in texts with indented lines.
+    """
+    text = _FINAL_STOP.sub("", unicodedata.normalize("NFC", text).strip())
+    if not _IS_LAID_OUT.search(text):
+        text = _with_single_blanks(text)
+    return _with_small_first_word(text)
+
+
+def _with_single_blanks(text: str) -> str:
+    parts, end = [], 0
+    for code in _CODE.finditer(text):
+        parts += [_SPACES.sub(" ", text[end : code.start()]), code[0]]
+        end = code.end()
+    return "".join([*parts, _SPACES.sub(" ", text[end:])])
+
+
+def _with_small_first_word(text: str) -> str:
+    first, blank, rest = text.partition(" ")
+    word = first.rstrip(",:;")
+    small = word[:1].lower() + word[1:]
+    is_ordinary = (
+        len(word) >= _SHORTEST_WORD
+        and word.isalpha()
+        and word[1:] == word[1:].lower()
+        and small.upper() == word.upper()
+        and len(small) == len(word)
+        and small not in _PLACEHOLDERS
+    )
+    return small + first[len(word) :] + blank + rest if is_ordinary else text
+
+
 def normalised(text: str) -> str:
-    """Return a text with case, white space, Unicode form (NFC) and punctuation at the end evened out."""
+    """Return a text with case, white space, Unicode form (NFC) and punctuation at the end evened out.
+
+    Ids of older releases were made from it. It merges texts that `identity` keeps apart.
+    """
     folded = unicodedata.normalize("NFC", text).casefold()
     return _SPACES.sub(" ", folded).strip().rstrip(_ENDING) or folded.strip()
 

@@ -1,4 +1,4 @@
-"""Conflicts: notes that probably contradict each other, found without a language model."""
+"""Conflicts: notes that may contradict each other, found without a language model."""
 
 from __future__ import annotations
 
@@ -6,34 +6,46 @@ from collections.abc import Iterable
 from typing import Final
 
 from aurora_dev.notes.model.types import Conflict, Note
-from aurora_dev.notes.model.words import content_words, overlap
+from aurora_dev.notes.model.words import overlap
 from aurora_dev.notes.similarity.differences import contradiction
-from aurora_dev.notes.similarity.duplicates import is_duplicate
+from aurora_dev.notes.similarity.duplicates import is_same
 from aurora_dev.notes.similarity.nearest import Similar
+from aurora_dev.notes.similarity.statements import statement_of
 
 # Only notes of these kinds are binding: a new note never conflicts with notes of other kinds.
 BINDING_KINDS: Final = frozenset(("decision", "convention"))
-# The least cosine of a conflict: 9 in 10 of the contradicting pairs of the benchmark are nearer.
-CONFLICT_COSINE: Final = 0.55
-CONFLICT_OVERLAP: Final = 0.4  # the least share of common words, without vectors
+# The least cosine of a conflict, and the least share of common words that stands in for it: the bundled embedder knows
+# little of languages other than English.
+CONFLICT_COSINE: Final = 0.45
+CONFLICT_OVERLAP: Final = 0.4
 
 
 def contradicts(new: str, old: str, cosine: float | None) -> str | None:
-    """Return why a new text probably contradicts an earlier one; ``None`` where nothing shows it.
+    """Return why a new text may contradict an earlier one; ``None`` where nothing shows it.
 
     Args:
         new: The new text.
         old: The earlier text.
         cosine: Cosine of their vectors; ``None`` where there are no vectors, so that common words decide.
     """
-    nearness = overlap(content_words(new), content_words(old)) if cosine is None else cosine
-    if nearness < (CONFLICT_COSINE if cosine is not None else CONFLICT_OVERLAP) or is_duplicate(new, old, cosine):
+    if is_same(new, old):
+        return None
+    is_near = cosine is not None and cosine >= CONFLICT_COSINE
+    if not is_near and _common_words(new, old) < CONFLICT_OVERLAP:
         return None
     return contradiction(new, old)
 
 
+def _common_words(new: str, old: str) -> float:
+    """Return the share of common words, 0..1: of the content words, or of all words if that is more."""
+    a, b = statement_of(new), statement_of(old)
+    if a is None or b is None:
+        return 0.0
+    return max(overlap(frozenset(a.content), frozenset(b.content)), overlap(frozenset(a.words), frozenset(b.words)))
+
+
 def conflicts_of(note: Note, near: Iterable[Similar]) -> tuple[Conflict, ...]:
-    """Return the earlier notes that a new one probably contradicts, in the order of ``near``."""
+    """Return the earlier notes that a new one may contradict, in the order of ``near``."""
     found = []
     for other in near:
         earlier = other.note

@@ -1,112 +1,33 @@
-"""Differences in meaning that words show: negations, numbers, opposites, order and names.
+"""Differences in meaning that words show: opposites, negations, numbers, names of one set, order and signs.
 
-No model is needed: two short texts about the same subject that differ in one of these ways say different things, and
-the difference can be named to a person. ``benchmarks/notes.py`` measures how often that is right.
+No model is needed: two short texts about the same subject that differ in one of these ways, and in nothing else, say
+different things, and the difference can be named to a person. Texts that differ in anything else, too, are about two
+subjects: "access tokens expire after 15 minutes" and "refresh tokens expire after 30 days" both hold.
+``benchmarks/notes.py`` measures how often that is right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Final
 
 from aurora_dev.core.text.folding import fold_word
-from aurora_dev.core.text.terms import STOP_WORDS
-from aurora_dev.notes.model.words import tokens
+from aurora_dev.notes.similarity import vocabulary
+from aurora_dev.notes.similarity.statements import Statement, is_content, is_number, statement_of
 
-
-def _words(*lines: str) -> tuple[str, ...]:
-    return tuple(word for line in lines for word in line.split())
-
-
-def _pairs(*lines: str) -> tuple[tuple[str, str], ...]:
-    return tuple((pair.split()[0], pair.split()[1]) for line in lines for pair in line.split("|"))
-
-
-_NEGATIONS: Final = frozenset(
-    _words(
-        "not no never none neither nor without cannot can't don't doesn't didn't isn't aren't wasn't won't",
-        "shouldn't mustn't avoid stop",
-    )
-)
-_NUMBER_WORDS: Final = {
-    word: str(number)
-    for number, word in enumerate(_words("zero one two three four five six seven eight nine ten eleven twelve"))
-}
-OPPOSITES: Final = _pairs(
-    "always never|enable disable|allow forbid|allow deny|permit forbid|require forbid|must may|mandatory optional",
-    "required optional|sync async|synchronous async|synchronous asynchronous|before after|first last|include exclude",
-    "accept reject|accept refuse|public private|internal external|local remote|global local|static dynamic|soft hard",
-    "optimistic pessimistic|eager lazy|strict lenient|mutable immutable|singular plural|manual automatic|tab space",
-    "ascending descending|client server|on off|true false|keep remove|add remove|start stop|more less|most least",
-    "minimum maximum|old new|up down|push pull|read-only writable|stateless stateful|single multiple|all none",
-    "encrypt plain|centralized decentralized|monolith microservice|monorepo polyrepo|upper lower",
-    "blacklist whitelist|opt-in opt-out|blocking non-blocking|nullable non-nullable|prefer avoid|use avoid",
-)
-"""Pairs of words that contradict each other, in either direction."""
-# "X over Y" and "Y over X" have the same words: the word after a pivot decides.
-_PIVOTS: Final = frozenset(_words("over instead before after than rather not"))
-# After these comes a single choice, which another choice contradicts: "signed with …", "stored in …", "we use …".
-_EXCLUSIVE: Final = frozenset(
-    _words(
-        "is are be use uses using with in into on onto as from by to via per through at under than called",
-        "named runs",
-    )
-)
-_COPULAS: Final = frozenset(_words("is are be"))
-# Words that a text may have or lack without a change of meaning.
-_FILLERS: Final = frozenset(
-    fold_word(word)
-    for word in _words(
-        "use uses used using get gets got must need needs only just also then please note remember our all every",
-        "each always currently now via keep kept make made go goes happen happens live lives way done per",
-    )
-)
-_MOST_REPLACED: Final = 3  # content words on each side; more make another statement, not another name
-# The least share of common content words (Jaccard index) of any contradiction, and of one by another name.
-_LEAST_SHARED: Final = 0.2
-_LEAST_SHARED_FOR_A_NAME: Final = 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """The words of a text.
-
-    Attributes:
-        words: All words in order, number words as digits.
-        content: Content words without negations, folded.
-        numbers: The numbers.
-        negated: For each negation the content word after it, folded; empty at the end.
-    """
-
-    words: tuple[str, ...]
-    content: frozenset[str]
-    numbers: frozenset[str]
-    negated: tuple[str, ...]
-
-
-@lru_cache(maxsize=1024)
-def _words_of(text: str) -> _Words:
-    words = tuple(_NUMBER_WORDS.get(word, word) for word in tokens(text))
-    content = frozenset(fold_word(word) for word in words if word not in STOP_WORDS and word not in _NEGATIONS)
-    numbers = frozenset(word for word in words if word.replace(".", "").replace(",", "").isdigit())
-    negated = tuple(fold_word(_content_word_after(words, n)) for n, word in enumerate(words) if word in _NEGATIONS)
-    return _Words(words, content, numbers, negated)
-
-
-def differ_in_meaning(first: str, second: str) -> bool:
-    """Return whether a number, a negation, an opposite, the order or a name tells two similar texts apart."""
-    a, b = _words_of(first), _words_of(second)
-    if a.numbers != b.numbers or bool(a.negated) != bool(b.negated):
-        return True
-    if _opposite_words(a, b) or _words_swapped_around_a_pivot(a, b):
-        return True
-    # A comma may set off a part that was moved, so word order is compared only between equally many commas.
-    if first.count(",") == second.count(",") and _same_words_in_another_order(a, b):
-        return True
-    return bool(a.content - b.content - _FILLERS) and bool(b.content - a.content - _FILLERS)
+_NEGATES: Final = "negates what the earlier one says"
+_AFFIRMS: Final = "says what the earlier one negates"
+_TURKISH: Final = re.compile(vocabulary.TURKISH_NEGATION)
+_LATE: Final = re.compile(vocabulary.LATE_NEGATION)
+_MOST_REPLACED: Final = 3  # content words of a name; more make another statement
+_MOST_DETAILS: Final = 2  # content words that an affirmed statement may have more than the one that negates it
+_LEAST_STEM: Final = 5  # characters that two forms of a word share
+_MOST_ENDING: Final = 3
+_LEAST_COMMON_START: Final = 0.6  # of the shorter text, where only the end of a sentence negates
+_MOST_DIFFERENT_END: Final = 9  # characters
 
 
 def contradiction(new: str, old: str) -> str | None:
@@ -116,99 +37,264 @@ def contradiction(new: str, old: str) -> str | None:
         new: The new text.
         old: The earlier text.
     """
-    a, b = _words_of(new), _words_of(old)
-    union = len(a.content | b.content)
-    shared = len(a.content & b.content) / union if union else 0.0
-    if shared < _LEAST_SHARED:
+    a, b = statement_of(new), statement_of(old)
+    if a is None or b is None:
         return None
-    if pair := _opposite_words(a, b):
-        return f"says '{pair[0]}' where the earlier one says '{pair[1]}'"
-    if _negates(a, b):
-        return "negates what the earlier one says"
-    if _negates(b, a):
-        return "says what the earlier one negates"
-    if pair := _words_swapped_around_a_pivot(a, b):
-        return f"puts '{pair[0]}' where the earlier one puts '{pair[1]}'"
-    only_new, only_old = sorted(a.numbers - b.numbers), sorted(b.numbers - a.numbers)
-    if only_new and only_old:
-        return f"says {', '.join(only_new)} where the earlier one says {', '.join(only_old)}"
-    if shared >= _LEAST_SHARED_FOR_A_NAME and (pair := _replaced_name(a, b)):
-        return f"says '{pair[0]}' where the earlier one says '{pair[1]}'"
+    only_a, only_b = _differences(a, b)
+    if not set(a.content) - set(only_a):
+        return None  # nothing in common
+    rules = (_opposite, _negation, _late_negation, _order, _number, _alternative, _name, _sign)
+    return next((reason for rule in rules if (reason := rule(a, b, only_a, only_b))), None)
+
+
+def _differences(a: Statement, b: Statement) -> tuple[list[str], list[str]]:
+    """Return the content words that only one of two statements has; forms of one word are the same."""
+    only_a = [word for word in dict.fromkeys(a.content) if word not in b.content]
+    only_b = [word for word in dict.fromkeys(b.content) if word not in a.content]
+    for word in tuple(only_a):
+        other = next((other for other in only_b if _is_form_of(word, other)), None)
+        if other is not None:
+            only_a.remove(word)
+            only_b.remove(other)
+    return only_a, only_b
+
+
+def _is_form_of(word: str, other: str) -> bool:
+    """Return whether two words differ only in a short ending that does not negate: "запускается", "запускаются"."""
+    if not (word.isalpha() and other.isalpha()):
+        return False
+    shared = _common_start(word, other)
+    if shared < _LEAST_STEM or max(len(word), len(other)) - shared > _MOST_ENDING:
+        return False
+    return not (_TURKISH.match(word[shared:]) or _TURKISH.match(other[shared:]))
+
+
+def _common_start(a: str, b: str) -> int:
+    shared = 0
+    for x, y in zip(a, b, strict=False):
+        if x != y:
+            break
+        shared += 1
+    return shared
+
+
+def _instead(new: object, old: object) -> str:
+    return f"says '{new}' where the earlier one says '{old}'"
+
+
+def _opposite(a: Statement, b: Statement, only_a: Sequence[str], only_b: Sequence[str]) -> str | None:
+    """Compare two opposites, where nothing else differs."""
+    words_a, words_b = ({fold_word(word): word for word in text.words} for text in (a, b))
+    for x in sorted(words_a.keys() - words_b.keys()):
+        for y in sorted(words_b.keys() - words_a.keys()):
+            rest = (set(only_a) - {x}) | (set(only_b) - {y})
+            if rest or ({x, y} == {"must", "may"} and a.negated and b.negated):
+                continue  # "may not" and "must not" are the same
+            as_opposites = (x, y) in _folded(vocabulary.OPPOSITES) or _differ_in_prefix(x, y)
+            as_subjects = (x, y) in _folded(vocabulary.SUBJECT_OPPOSITES)
+            if as_opposites or (as_subjects and a.content[-1:] == (x,) and b.content[-1:] == (y,)):
+                return _instead(words_a[x], words_b[y])
     return None
 
 
-def _content_word_after(words: Sequence[str], index: int) -> str:
-    """Return the first content word after an index; an empty string at the end."""
-    following = (word for word in words[index + 1 :] if word not in STOP_WORDS and word not in _NEGATIONS)
-    return next(following, "")
+@lru_cache(maxsize=4)
+def _folded(pairs: tuple[tuple[str, str], ...]) -> frozenset[tuple[str, str]]:
+    found = [(fold_word(a), fold_word(b)) for a, b in pairs]
+    return frozenset([*found, *((b, a) for a, b in found)])
 
 
-def _content_words_after(text: _Words, pivot: str) -> list[str]:
-    return [_content_word_after(text.words, n) for n, word in enumerate(text.words) if word == pivot]
+def _differ_in_prefix(x: str, y: str) -> bool:
+    short, long = sorted((x, y), key=len)
+    if len(short) >= _LEAST_STEM - 1 and any(long == prefix + short for prefix in vocabulary.PREFIXES):
+        return True
+    return any(
+        {x, y} == {one + rest, other + rest}
+        for one, other in vocabulary.OTHER_PREFIXES
+        for word in (x, y)
+        if word.startswith(one) and len(rest := word[len(one) :]) >= _LEAST_STEM - 1
+    )
+
+
+def _negation(a: Statement, b: Statement, only_a: Sequence[str], only_b: Sequence[str]) -> str | None:
+    """Compare a statement and its negation: the negated one may lack details of the other, not the reverse."""
+    only_a, only_b = list(only_a), list(only_b)
+    negated_a, negated_b = a.negated, b.negated
+    for x in tuple(only_a):
+        for y in tuple(only_b):
+            shared = _common_start(x, y)
+            of_a, of_b = _TURKISH.fullmatch(x[shared:]), _TURKISH.fullmatch(y[shared:])
+            if shared >= 2 and bool(of_a) != bool(of_b):
+                negated_a, negated_b = negated_a or bool(of_a), negated_b or bool(of_b)
+                only_a.remove(x)
+                only_b.remove(y)
+    if negated_a == negated_b:
+        return None
+    of_negated, of_affirmed = (only_a, only_b) if negated_a else (only_b, only_a)
+    if of_negated or len(of_affirmed) > _MOST_DETAILS:
+        return None
+    return _NEGATES if negated_a else _AFFIRMS
+
+
+def _late_negation(a: Statement, b: Statement, only_a: Sequence[str], only_b: Sequence[str]) -> str | None:
+    """Compare statements of which only the end differs, in languages that negate there."""
+    negated_a, negated_b = bool(_LATE.search(a.text)), bool(_LATE.search(b.text))
+    if negated_a == negated_b:
+        return None
+    text_a, text_b = ("".join(text.words) for text in (a, b))
+    shared = _common_start(text_a, text_b)
+    shorter = min(len(text_a), len(text_b))
+    if shared < _LEAST_COMMON_START * shorter or max(len(text_a), len(text_b)) - shared > _MOST_DIFFERENT_END:
+        return None
+    return _NEGATES if negated_a else _AFFIRMS
+
+
+def _order(a: Statement, b: Statement, only_a: Sequence[str], only_b: Sequence[str]) -> str | None:
+    """Compare the same words, of which two are swapped around a word such as "over", "before" or "to"."""
+    if len(a.words) != len(b.words):
+        return None
+    places = [n for n, (x, y) in enumerate(zip(a.words, b.words, strict=True)) if x != y]
+    if len(places) != 2:
+        return None
+    first, second = places
+    swapped = (a.words[first], a.words[second]) == (b.words[second], b.words[first])
+    if not swapped or vocabulary.PIVOTS.isdisjoint(a.words[first + 1 : second]):
+        return None
+    return f"puts '{a.words[second]}' where the earlier one puts '{b.words[second]}'"
+
+
+def _number(a: Statement, b: Statement, only_a: Sequence[str], only_b: Sequence[str]) -> str | None:
+    """Compare numbers of the same thing, with or without units."""
+    numbers_a, numbers_b = ([word for word in only if is_number(word)] for only in (only_a, only_b))
+    if not numbers_a or not numbers_b or _without_quantities(only_a) or _without_quantities(only_b):
+        return None
+    if _names_subject(a, numbers_a) and _names_subject(b, numbers_b):
+        return None
+    return f"says {', '.join(numbers_a)} where the earlier one says {', '.join(numbers_b)}"
+
+
+def _without_quantities(words: Iterable[str]) -> list[str]:
+    return [word for word in words if not is_number(word) and word not in _folded_units()]
 
 
 @lru_cache(maxsize=1)
-def _folded_opposites() -> frozenset[tuple[str, str]]:
-    pairs = [(fold_word(a), fold_word(b)) for a, b in OPPOSITES]
-    return frozenset([*pairs, *((b, a) for a, b in pairs)])
+def _folded_units() -> frozenset[str]:
+    return frozenset(fold_word(unit) for unit in vocabulary.UNITS) | vocabulary.UNITS
 
 
-def _opposite_words(a: _Words, b: _Words) -> tuple[str, str] | None:
-    """Return a pair of opposites of which each text has one word and lacks the other; the first in the alphabet."""
-    of_a, of_b = ({fold_word(word): word for word in text.words} for text in (a, b))
-    only_a, only_b = of_a.keys() - of_b.keys(), of_b.keys() - of_a.keys()
-    found = sorted((of_a[x], of_b[y]) for x in only_a for y in only_b if (x, y) in _folded_opposites())
-    return found[0] if found else None
+def _names_subject(text: Statement, numbers: Sequence[str]) -> bool:
+    """Return whether a number at the start names the subject: "Version 2 of the API"."""
+    start = list(text.content[:2])
+    return len(start) == 2 and start[1] in numbers and start[0] in vocabulary.LABELS and len(text.content) > 2
 
 
-def _negates(a: _Words, b: _Words) -> bool:
-    """Return whether the first text negates a content word that the second one has without negation."""
-    return any(word and word in b.content and word not in b.negated for word in a.negated)
-
-
-def _words_swapped_around_a_pivot(a: _Words, b: _Words) -> tuple[str, str] | None:
-    """Return the word after a pivot in each of two texts, where these differ and both texts have both words."""
-    common = a.content & b.content
-    for pivot in _PIVOTS.intersection(a.words).intersection(b.words):
-        after_a, after_b = ({fold_word(word): word for word in _content_words_after(text, pivot)} for text in (a, b))
-        only_a = sorted((after_a.keys() - after_b.keys()) & common)
-        only_b = sorted((after_b.keys() - after_a.keys()) & common)
-        if only_a and only_b:
-            return after_a[only_a[0]], after_b[only_b[0]]
+def _alternative(a: Statement, b: Statement, only_a: Sequence[str], only_b: Sequence[str]) -> str | None:
+    """Compare two names of one set of alternatives, where nothing else differs."""
+    for names in _alternatives():
+        x, y = _longest_name(names, a, only_a), _longest_name(names, b, only_b)
+        if not x or not y or x == y or _beside(only_a, x) or _beside(only_b, y):
+            continue
+        if a.content[: len(x)] == x and b.content[: len(y)] == y and not (_identifies(a) and _identifies(b)):
+            continue  # "PostgreSQL backups are kept" and "Redis backups are kept": two subjects
+        return _instead(_as_written(x, a), _as_written(y, b))
     return None
 
 
-def _same_words_in_another_order(a: _Words, b: _Words) -> bool:
-    """Return whether two texts are the same words in another order, as in "A calls B" and "B calls A"."""
-    if a.words == b.words or sorted(a.words) != sorted(b.words):
-        return False
-    # "Every night it is rebuilt" and "it is rebuilt every night" mean the same: one part moved to the other end.
-    return not any(a.words[start:] + a.words[:start] == b.words for start in range(1, len(a.words)))
+def _beside(only: Iterable[str], name: Sequence[str]) -> list[str]:
+    """Return the words beside a name that are no numbers: "four spaces" is "spaces"."""
+    return [word for word in only if word not in name and not is_number(word)]
 
 
-def _replaced_name(a: _Words, b: _Words) -> tuple[str, str] | None:
-    """Return the name in each of two texts that are the same apart from it."""
+@lru_cache(maxsize=1)
+def _alternatives() -> tuple[tuple[tuple[str, ...], ...], ...]:
+    return tuple(tuple(tuple(fold_word(word) for word in name) for name in names) for names in vocabulary.ALTERNATIVES)
+
+
+def _longest_name(names: Iterable[tuple[str, ...]], text: Statement, only: Sequence[str]) -> tuple[str, ...]:
+    """Return the longest of some names that a text has, of which the other text lacks a word; else an empty one."""
+    content = {*text.content, *(fold_word(word) for word in text.words)}
+    found = [name for name in names if content.issuperset(name) and not set(only).isdisjoint(name)]
+    return max(found, key=len, default=())
+
+
+def _identifies(text: Statement) -> bool:
+    """Return whether a text says what something is or what is used: "Redis is the cache", "pnpm is used"."""
+    return any(
+        after in ("is", "are") and following in ("the", "our", "used")
+        for after, following in zip(text.words, text.words[1:], strict=False)
+    )
+
+
+def _as_written(name: Sequence[str], text: Statement) -> str:
+    words = {fold_word(word): word for word in text.words}
+    return " ".join(words.get(word, word) for word in name)
+
+
+def _name(a: Statement, b: Statement, only_a: Sequence[str], only_b: Sequence[str]) -> str | None:
+    """Compare two unknown names at the place of a single choice, where all other words are equal."""
+    if not only_a or not only_b or a.negated != b.negated:
+        return None
     matcher = SequenceMatcher(None, a.words, b.words, autojunk=False)
-    found: tuple[str, str] | None = None
+    found: tuple[Sequence[str], Sequence[str]] | None = None
     for operation, a1, a2, b1, b2 in matcher.get_opcodes():
         if operation == "equal":
             continue
-        only_a, only_b = _without_stop_words(a.words[a1:a2]), _without_stop_words(b.words[b1:b2])
-        if not only_a or not only_b:
-            continue  # one text says more, which contradicts nothing
-        if found is not None or max(len(only_a), len(only_b)) > _MOST_REPLACED or a1 == 0:
+        of_a, of_b = a.words[a1:a2], b.words[b1:b2]
+        content_a, content_b = ([word for word in words if is_content(word)] for words in (of_a, of_b))
+        if not content_a and not content_b:
+            continue
+        if found is not None or not content_a or not content_b or max(len(content_a), len(content_b)) > _MOST_REPLACED:
             return None
-        before = a.words[a1 - 1]
-        if before not in _EXCLUSIVE and not {a.words[a1], b.words[b1]} & _EXCLUSIVE:
+        if not _is_choice(a, a1, a2) or not _is_choice(b, b1, b2) or _serve_other_purposes(a, b, content_a, content_b):
             return None
-        if before in _COPULAS and any(word.endswith("ed") for word in (a.words[a1], b.words[b1])):
-            return None  # "are resized …" and "are served …" may both be true
-        has_subject = _without_stop_words(a.words[:a1]) or _without_stop_words(a.words[a2:])
-        if not has_subject:
-            return None
-        found = " ".join(a.words[a1:a2]), " ".join(b.words[b1:b2])
-    return found
+        found = of_a, of_b
+    if found is None:
+        return None
+    return _instead(" ".join(found[0]), " ".join(found[1]))
 
 
-def _without_stop_words(words: Sequence[str]) -> list[str]:
-    return [word for word in words if word not in STOP_WORDS]
+def _serve_other_purposes(a: Statement, b: Statement, name_a: Sequence[str], name_b: Sequence[str]) -> bool:
+    """Return whether two names are no alternatives: names of different sets, or a name and a number."""
+    if any(map(is_number, name_a)) != any(map(is_number, name_b)):
+        return True
+    sets_a, sets_b = (
+        {n for n, names in enumerate(_alternatives()) if not {tuple(map(fold_word, name))}.isdisjoint(names)}
+        for name in (name_a, name_b)
+    )
+    depends = not vocabulary.DEPENDING.isdisjoint(a.words) and not vocabulary.DEPENDING.isdisjoint(b.words)
+    return bool(sets_a) and bool(sets_b) and sets_a.isdisjoint(sets_b) and depends
+
+
+def _is_choice(text: Statement, start: int, end: int) -> bool:
+    """Return whether the words at a place are a single choice, which another choice contradicts."""
+    words = text.words
+    if start == 0:
+        return words[end : end + 1] != () and words[end] in vocabulary.OWNING
+    before = words[start - 1]
+    if before not in vocabulary.EXCLUSIVE and words[start] not in vocabulary.EXCLUSIVE:
+        return False
+    if not vocabulary.EXCLUSIVE.isdisjoint(words[start + 1 : end]):
+        return False  # "written in Go" is more than a name
+    if before not in vocabulary.COPULAS:
+        return True
+    is_default = not vocabulary.DEFAULTS.isdisjoint(words[:start])
+    return is_default or any(_is_name(word, text.text) for word in words[start:end])
+
+
+def _is_name(word: str, text: str) -> bool:
+    """Return whether a word is written as a name in a text: with a capital letter, a digit or a sign."""
+    found = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE)
+    return found is not None and not (found[0].isalpha() and found[0].islower())
+
+
+def _sign(a: Statement, b: Statement, only_a: Sequence[str], only_b: Sequence[str]) -> str | None:
+    """Compare the signs and emoji of texts with the same words."""
+    if a.words != b.words or a.signs == b.signs:
+        return None
+    new, old = ([sign for sign in x.signs if sign not in y.signs] for x, y in ((a, b), (b, a)))
+    if not new and not old:
+        return None
+    if new and old:
+        return _instead(" ".join(new), " ".join(old))
+    return (
+        f"has '{' '.join(new)}' and the earlier one has not" if new else f"lacks '{' '.join(old)}' of the earlier one"
+    )

@@ -1,42 +1,54 @@
-"""Duplicates: notes that say the same. The thresholds were measured by ``benchmarks/notes.py``."""
+"""Texts that are the same, and texts that are nearly the same.
+
+Only the same text is counted instead of stored again. Texts that are nearly the same are kept both: a sign, a name or a
+"not" may be all that tells two facts apart, and no rule knows every one of them in every language.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
 from typing import Final
 
-from aurora_dev.notes.model.words import content_words, normalised, overlap
-from aurora_dev.notes.similarity.differences import differ_in_meaning
+from aurora_dev.notes.model.types import NearNote
+from aurora_dev.notes.model.words import content_words, identity, overlap
+from aurora_dev.notes.similarity.nearest import Similar
 
-# Two notes say the same if their cosine is at least this, they share at least this share of their words, and no number,
-# name, order or negation tells them apart.
-DUPLICATE_COSINE: Final = 0.85
-DUPLICATE_OVERLAP: Final = 0.6
+# Two notes are nearly the same if their cosine is at least this and they share at least this share of their words.
+NEAR_COSINE: Final = 0.85
+NEAR_OVERLAP: Final = 0.6
 # The share of words without vectors.
-DUPLICATE_OVERLAP_ALONE: Final = 0.8
+NEAR_OVERLAP_ALONE: Final = 0.8
 
 
 def is_same(first: str, second: str) -> bool:
-    """Return whether two texts are equal after `normalised`."""
-    return normalised(first) == normalised(second)
+    """Return whether two texts are equal after `identity`."""
+    return identity(first) == identity(second)
 
 
-def is_duplicate(first: str, second: str, cosine: float | None) -> bool:
-    """Return whether two texts say the same.
+def is_near(first: str, second: str, cosine: float | None) -> bool:
+    """Return whether two texts say nearly the same, so that one may replace the other.
 
     Args:
         first: A text.
         second: Another text.
         cosine: Cosine of their vectors; ``None`` where there are no vectors, so that words alone decide.
     """
-    if is_same(first, second):
-        return True
     shared = overlap(content_words(first), content_words(second))
-    least = DUPLICATE_OVERLAP_ALONE if cosine is None else DUPLICATE_OVERLAP
-    if shared < least or (cosine is not None and cosine < DUPLICATE_COSINE):
-        return False
-    return not differ_in_meaning(first, second)
+    if cosine is None:
+        return shared >= NEAR_OVERLAP_ALONE
+    return shared >= NEAR_OVERLAP and cosine >= NEAR_COSINE
 
 
-def richer(old: str, new: str) -> str:
-    """Return which of two duplicates to keep: the new text only if it has all content words of the old one and more."""
-    return new if content_words(old) < content_words(new) else old
+def near_notes(content: str, near: Iterable[Similar], *, skip: Container[str]) -> tuple[NearNote, ...]:
+    """Return the notes that say nearly the same as a text, in the order of ``near``.
+
+    Args:
+        content: The text.
+        near: Notes near it.
+        skip: Ids to leave out.
+    """
+    return tuple(
+        NearNote(other.note.id, other.note.content, round(other.similarity, 4), other.note.kind, other.note.scope)
+        for other in near
+        if other.note.id not in skip and is_near(content, other.note.content, other.cosine)
+    )

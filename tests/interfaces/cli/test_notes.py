@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -86,6 +87,92 @@ def test_a_contradiction_is_reported_with_the_commands_that_resolve_it(run: Run,
     )
     assert json.loads(done.stdout)["supersedes"] == [first["id"]]
     assert "30 minutes" not in run("search", "when do sessions expire", cwd=project).stdout
+
+
+def test_conflicts_are_listed_until_they_are_settled(run: Run, project: Path) -> None:
+    first = remembered(run, project, "Sessions expire after 30 minutes.", "--kind", "decision")
+    second = remembered(run, project, "Sessions expire after 60 minutes.", "--kind", "decision")
+    ids = [str(note["id"])[:8] for note in (second, first)]
+    listed = run("list", "--conflicts", cwd=project)
+    assert listed.exit_code == 0
+    assert [line.split()[0] for line in listed.stdout.splitlines()[:2]] == ids
+    assert "says 60 where the earlier one says 30" in listed.stdout
+    assert "--keep-both OTHER" in listed.stderr
+    for id, other in (ids, ids[::-1]):
+        shown = run("show", id, cwd=project).stdout.partition("may contradict:")[2]
+        assert other in shown
+        assert "says 60 where the earlier one says 30" in shown
+    assert "1 conflict to settle (aurora list --conflicts)" in run("status", cwd=project).stdout
+    data = json.loads(run("list", "--conflicts", "--json", cwd=project).stdout)["conflicts"]
+    assert [(one["note"]["id"], one["other"]["id"]) for one in data] == [(second["id"], first["id"])]
+    done = run("edit", ids[1], "--keep-both", ids[0], cwd=project)
+    assert (done.exit_code, done.stdout) == (0, f"changed {first['id']} (decision)\n")
+    assert run("list", "--conflicts", cwd=project).exit_code == 1
+    assert "to settle" not in run("status", cwd=project).stdout
+    assert "may contradict" not in run("show", ids[0], cwd=project).stdout
+    assert run("list", "--conflicts", "--kind", "decision", cwd=project).exit_code == 2
+    assert "two are needed" in run("edit", ids[0], "--keep-both", ids[0], cwd=project).stderr
+
+
+def test_similar_notes_are_named_and_kept(run: Run, project: Path) -> None:
+    first = remembered(run, project, "Sessions of the shop live in Redis.")
+    done = run("remember", "Sessions of the staging shop live in Redis.", cwd=project)
+    assert f"similar to {str(first['id'])[:8]} (note), both are kept: Sessions of the shop" in done.stderr
+    assert len(run("list", cwd=project).stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "known"),
+    [("decison", "decision"), ("decisions", "decision"), ("lessno", "lesson"), ("nota", "note"), ("Notee", "note")],
+)
+def test_a_kind_one_slip_off_a_known_one_is_asked_about(run: Run, project: Path, kind: str, known: str) -> None:
+    done = run("remember", "Apples are red.", "--kind", kind, "--path", str(project), cwd=project.parent)
+    assert done.exit_code == 0
+    assert f"did you mean '{known}'? aurora edit --path {project} " in done.stderr
+    assert f"did you mean '{known}'?" in run("list", "--kind", kind, "--tag", "none", cwd=project).stderr
+    assert f"did you mean '{known}'?" in run("recall", "zebras", "--kind", kind, "--tag", "none", cwd=project).stderr
+
+
+@pytest.mark.parametrize("kind", ["decision", "Decision", "session", "design", "commit"])
+def test_other_kinds_are_not_asked_about(run: Run, project: Path, kind: str) -> None:
+    assert "did you mean" not in run("remember", "Apples are red.", "--kind", kind, cwd=project).stderr
+
+
+def test_tags_and_kinds_are_found_in_any_case(run: Run, project: Path) -> None:
+    remembered(run, project, "Apples are red.", "--tag", "Fruit", "--kind", "Decision")
+    remembered(run, project, "Pears are green.", "--tag", "fruit", "--kind", "Recipe")
+    for tag in ("fruit", "Fruit", "FRUIT"):
+        assert len(run("list", "--tag", tag, cwd=project).stdout.splitlines()) == 2
+        assert len(json.loads(run("recall", "red green", "--tag", tag, "--json", cwd=project).stdout)["results"]) == 2
+    assert "Apples" in run("list", "--kind", "DECISION", cwd=project).stdout
+    assert "Pears" in run("list", "--kind", "recipe", cwd=project).stdout
+    assert json.loads(run("forget", "--tag", "FRUIT", "--yes", "--json", cwd=project).stdout)["removed"] == 2
+
+
+def test_a_list_without_matches_says_that_there_are_other_notes(run: Run, project: Path) -> None:
+    done = run("list", "--tag", "nope", cwd=project)
+    assert (done.exit_code, "there are no notes; store one with: aurora remember TEXT" in done.stderr) == (1, True)
+    remembered(run, project, "Apples are red.", "--tag", "fruit")
+    done = run("list", "--tag", "nope", "--path", str(project), cwd=project.parent)
+    assert done.exit_code == 1
+    assert f"there are others (1 in all): aurora list --path {project}" in done.stderr
+
+
+def test_a_printed_command_keeps_its_options(run: Run, project: Path) -> None:
+    for word in ("apples", "bridges"):
+        remembered(run, project, f"{word} are {len(word)}", "--kind", "lesson", "--tag", "my tag", "--user")
+    done = run(
+        "list", "-n", "1", "--kind", "lesson", "--tag", "my tag", "--user", "--path", str(project), cwd=project.parent
+    )
+    command = done.stderr.partition("next page: ")[2].strip()
+    assert "aurora list --cursor " in command
+    words = shlex.split(command)
+    assert words[4:] == [
+        "--path", str(project), "--kind", "lesson", "--tag", "my tag", "--limit", "1", "--user",
+    ]  # fmt: skip
+    assert "apples" in run(*words[1:], cwd=project.parent).stdout
+    done = run("recall", "zebras", "--user", "--path", str(project), cwd=project.parent)
+    assert f"aurora list --path {project} --user" in done.stderr
 
 
 def test_recall_prints_only_notes_and_marks_stale_ones(run: Run, project: Path) -> None:

@@ -519,6 +519,36 @@ async def test_conflicts_are_returned_for_the_model_to_settle(project: Path, mcp
         assert {one["id"] for one in history.structured_content["results"]} >= {old.structured_content["id"]}
 
 
+async def test_a_false_alarm_is_settled_by_keeping_both_notes(project: Path, mcp_client: Connect) -> None:
+    async with mcp_client(project) as client:
+        texts = ["Sessions expire after 30 minutes.", "Sessions expire after 60 minutes."]
+        old, new = [(await client.call_tool("remember", {"content": text, "kind": "decision"})) for text in texts]
+        assert "may contradict" in text_of(new)
+        assert "If both hold, keep both" in text_of(new)
+        ids = [each.structured_content["id"] for each in (old, new)]
+        status = await client.call_tool("memory_status", {})
+        (conflict,) = status.structured_content["conflicts"]
+        assert (conflict["id"], conflict["other_id"]) == (ids[1], ids[0])
+        assert "says 60 where the earlier one says 30" in text_of(status)
+        settled = await client.call_tool("update_memory", {"id": ids[1], "keep_both": ids[0]})
+        assert not settled.is_error, text_of(settled)
+        assert (await client.call_tool("memory_status", {})).structured_content.get("conflicts") is None
+        again = await client.call_tool("remember", {"content": texts[1], "kind": "decision"})
+        assert again.structured_content.get("conflicts") is None
+        assert again.structured_content["duplicates"] == [ids[1]]
+
+
+async def test_similar_notes_are_returned_and_kept(project: Path, mcp_client: Connect) -> None:
+    async with mcp_client(project) as client:
+        first = await client.call_tool("remember", {"content": "Sessions of the shop live in Redis."})
+        second = await client.call_tool("remember", {"content": "Sessions of the staging shop live in Redis."})
+        assert second.structured_content["is_new"]
+        assert second.structured_content["similar"] == [
+            {"id": first.structured_content["id"], "content": "Sessions of the shop live in Redis."}
+        ]
+        assert "similar to these notes; all are kept" in text_of(second)
+
+
 async def test_forget_does_not_delete_chunks_of_files(project: Path, mcp_client: Connect) -> None:
     async with mcp_client(project) as client:
         await client.call_tool("index_project", {})

@@ -1,23 +1,25 @@
-"""Duplicates: the thresholds of cosine and common words, and the choice of the text to keep."""
+"""Texts that are the same, and texts that are nearly the same."""
 
 from __future__ import annotations
 
 import pytest
 
-from aurora_dev.notes.similarity.duplicates import is_duplicate, is_same, richer
+from aurora_dev.notes.model.types import NearNote, Note
+from aurora_dev.notes.similarity.duplicates import is_near, is_same, near_notes
+from aurora_dev.notes.similarity.nearest import Similar
 
 FIVE = "rotate signing keys monthly automatically"
 
 
-def test_case_spaces_and_final_punctuation_make_no_difference() -> None:
-    assert is_same("Retry  three\ttimes.", " retry THREE times ")
-    assert is_duplicate("Retry three times.", "retry THREE times", cosine=0.0)
+def test_the_first_capital_letter_blanks_and_the_final_stop_make_no_difference() -> None:
+    assert is_same("Retry  three\ttimes.", " retry three times ")
     assert not is_same("Retry three times.", "Retry two times.")
+    assert not is_same("Retry three times.", "Retry THREE times.")
 
 
 @pytest.mark.parametrize(("cosine", "expected"), [(0.849, False), (0.85, True), (1.0, True)])
-def test_duplicates_need_a_cosine_of_at_least_085(cosine: float, expected: bool) -> None:
-    assert is_duplicate(FIVE, "automatically rotate signing keys monthly please", cosine) is expected
+def test_near_texts_need_a_cosine_of_at_least_085(cosine: float, expected: bool) -> None:
+    assert is_near(FIVE, "automatically rotate signing keys monthly please", cosine) is expected
 
 
 @pytest.mark.parametrize(
@@ -28,20 +30,17 @@ def test_duplicates_need_a_cosine_of_at_least_085(cosine: float, expected: bool)
         ("rotate signing", False, False),  # 2 of 5
     ],
 )
-def test_duplicates_need_enough_common_words(other: str, with_vectors: bool, without: bool) -> None:
-    assert is_duplicate(FIVE, other, 0.99) is with_vectors
-    assert is_duplicate(FIVE, other, None) is without
+def test_near_texts_need_enough_common_words(other: str, with_vectors: bool, without: bool) -> None:
+    assert is_near(FIVE, other, 0.99) is with_vectors
+    assert is_near(FIVE, other, None) is without
 
 
-def test_near_texts_that_differ_in_meaning_are_no_duplicates() -> None:
-    first = "Sessions of the admin pages expire after 30 minutes of idle time."
-    assert not is_duplicate(first, first.replace("30", "60"), 0.99)
-    assert not is_duplicate(first, first.replace("expire", "never expire"), None)
+def test_near_notes_keep_their_order_and_leave_out_what_is_to_be_skipped() -> None:
+    def similar(id: str, content: str) -> Similar:
+        return Similar(Note(id, content, "lesson", (), 0.0, scope="user"), 0.91234, 0.9)
 
-
-def test_the_new_text_is_kept_only_if_it_has_all_words_of_the_old_one_and_more() -> None:
-    old = "Tokens are signed with EdDSA."
-    assert richer(old, "Access tokens are signed with EdDSA.") == "Access tokens are signed with EdDSA."
-    assert richer(old, "Signed with EdDSA.") == old
-    assert richer(old, "tokens are signed with eddsa") == old
-    assert richer(old, "Access tokens use EdDSA.") == old
+    near = [similar("b", FIVE), similar("a", f"{FIVE} please"), similar("c", "paint bridges"), similar("d", FIVE)]
+    assert near_notes(FIVE, near, skip={"d"}) == (
+        NearNote("b", FIVE, 0.9123, "lesson", "user"),
+        NearNote("a", f"{FIVE} please", 0.9123, "lesson", "user"),
+    )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from aurora_dev.config import Settings, editor_command
+from aurora_dev.core.record_kinds import COMMIT_KIND
 from aurora_dev.core.text.visible import visible
 from aurora_dev.core.types import SearchResults
 from aurora_dev.errors import ConfigurationError, IndexingError, InvalidRequestError
@@ -27,7 +28,7 @@ from aurora_dev.interfaces.cli.output.search_results import results_as_data
 from aurora_dev.interfaces.cli.output.streams import print_text, say
 from aurora_dev.memory import Memory
 from aurora_dev.notes.markdown import MarkdownError, parse_markdown, to_markdown
-from aurora_dev.notes.model.types import DEFAULT_IMPORTANCE, NewNote, Note, NoteChanges, Scope
+from aurora_dev.notes.model.types import DEFAULT_IMPORTANCE, KINDS, NewNote, Note, NoteChanges, OpenConflict, Scope
 from aurora_dev.notes.store import no_such_note
 
 _Result = TypeVar("_Result")
@@ -37,6 +38,8 @@ _SECONDS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w
 _NEVER: Final = "never"
 _STDIN: Final = "-"
 _MOST_NOTICES: Final = 20  # about fields of files that are imported
+DEFAULT_LIMIT: Final = 50  # notes on a page of ``aurora list``
+_MOST_SIMILAR: Final = 3  # similar notes that are shown after one is stored
 _MOST_LISTED: Final = 20  # notes that are shown before they are removed; the rest is counted
 
 
@@ -51,10 +54,10 @@ def run_remember(new: NewNote, path: Path | None, *, expires: str | None, as_jso
     """
     text = _text(new.content)
     user = new.scope == "user"
-    root, settings = _project(path, user=user, may_begin=True)
+    root, settings = project_of_notes(path, user=user, may_begin=True)
     expires_in = None if expires is None else _duration(expires)
     new = replace(new, content=text, expires_in=expires_in, path=_project_path(new.path, root))
-    note = _with_memory(root, settings, lambda memory: memory.remember_note(new))
+    note = call_with_memory(root, settings, lambda memory: memory.remember_note(new))
     if as_json:
         print_text(render.to_json(asdict(note)))
         return EXIT_OK
@@ -65,10 +68,20 @@ def run_remember(new: NewNote, path: Path | None, *, expires: str | None, as_jso
         say("note: credentials in the text were masked before it was stored")
     elif not note.is_new and note.content != text:
         say(f"note: the stored text is: {visible(note.content)}")
+    edit = follow_up("edit", path)
+    if (known := similar_kind(note.kind)) is not None:
+        say(f"note: the kind '{note.kind}' is not known; did you mean '{known}'? {edit} {note.id[:8]} --kind {known}")
+    for near in note.similar[:_MOST_SIMILAR]:
+        say(f"note: similar to {near.id[:8]} ({near.kind}), both are kept: {near.content}")
     for conflict in note.conflicts:
-        say(f"note: probably contradicts {conflict.id[:8]} ({conflict.kind}): {conflict.reason}: {conflict.content}")
+        say(f"note: may contradict {conflict.id[:8]} ({conflict.kind}): {conflict.reason}: {conflict.content}")
     if note.conflicts:
-        say(f"resolve it with: aurora edit ID, or: aurora remember ... --supersedes {note.conflicts[0].id[:8]}")
+        other = note.conflicts[0].id[:8]
+        again = follow_up("remember ...", path, user=user)
+        say(
+            f"check which holds. If this note replaces the earlier one: {again} --supersedes {other}. If both hold: "
+            f"{edit} {note.id[:8]} --keep-both {other}"
+        )
     return EXIT_OK
 
 
@@ -84,14 +97,14 @@ def run_recall(
     as_json: bool,
 ) -> int:
     """Search notes only, and print the results."""
-    root, settings = _project(path, user=user)
+    root, settings = project_of_notes(path, user=user)
     start = None if since is None else _since(since)
 
     async def call(memory: Memory) -> SearchResults:
         scope: Scope | None = "user" if user else None
         return await memory.recall(query, kinds=kinds, tags=tags, since=start, top_k=top_k, scope=scope)
 
-    results = _with_memory(root, settings, call)
+    results = call_with_memory(root, settings, call)
     if as_json:
         print_text(render.to_json(results_as_data(query, root, results)))
         return EXIT_OK if results else EXIT_NOTHING_FOUND
@@ -100,7 +113,8 @@ def run_recall(
     for notice in results.notices:
         say(f"note: {notice.text}")
     if not results:
-        say("no note matches; list all notes with: aurora list")
+        say(f"no note matches; list all notes with: {follow_up('list', path, user=user)}")
+        _say_similar_kinds(kinds)
         return EXIT_NOTHING_FOUND
     return EXIT_OK
 
@@ -116,8 +130,8 @@ def run_list(
     as_json: bool,
 ) -> int:
     """Print a page of notes."""
-    root, settings = _project(path, user=user)
-    page = _with_memory(
+    root, settings = project_of_notes(path, user=user)
+    page = call_with_memory(
         root,
         settings,
         lambda memory: memory.list(kinds=kinds, tags=tags, limit=limit, cursor=cursor, scope=_scope(user)),
@@ -128,30 +142,51 @@ def run_list(
     if page.notes:
         print_text("\n".join(note_line(note) for note in page.notes))
     if page.next_cursor is not None:
-        say(f"{len(page.notes)} of {page.total:,} notes; next page: aurora list --cursor {page.next_cursor}")
+        command = follow_up(f"list --cursor {page.next_cursor}", path, user=user, kinds=kinds, tags=tags, limit=limit)
+        say(f"{len(page.notes)} of {page.total:,} notes; next page: {command}")
     if not page.notes:
-        say("there are no notes; store one with: aurora remember TEXT")
+        others = 0
+        if kinds or tags:
+            others = call_with_memory(root, settings, lambda memory: memory.list(limit=1, scope=_scope(user))).total
+        if others:
+            command = follow_up("list", path, user=user)
+            say(f"no note has these kinds and tags, but there are others ({others:,} in all): {command}")
+        else:
+            say(f"there are no notes; store one with: {follow_up('remember TEXT', path, user=user)}")
+        _say_similar_kinds(kinds)
         return EXIT_NOTHING_FOUND
     return EXIT_OK
 
 
 def run_show(id: str, path: Path | None, *, as_json: bool) -> int:
     """Print a note with its history."""
-    root, settings = _project(path, user=False, may_be_own=True)
+    root, settings = project_of_notes(path, user=False, may_be_own=True)
 
-    async def call(memory: Memory) -> tuple[Note, list[Note]]:
+    async def call(memory: Memory) -> tuple[Note, list[Note], list[OpenConflict]]:
         note = await _existing(memory, id)
-        return note, await memory.history(note.id)
+        return note, await memory.history(note.id), await memory.conflicts(note.id)
 
-    note, history = _with_memory(root, settings, call)
+    note, history, conflicts = call_with_memory(root, settings, call)
     if as_json:
-        print_text(render.to_json({**asdict(note), "history": [asdict(earlier) for earlier in history]}))
+        more = {
+            "history": [asdict(earlier) for earlier in history],
+            "conflicts": [asdict(conflict) for conflict in conflicts],
+        }
+        print_text(render.to_json({**asdict(note), **more}))
     else:
-        print_text(shown_note(note, history))
+        print_text(shown_note(note, history, conflicts))
     return EXIT_OK
 
 
-def run_edit(id: str, path: Path | None, changes: NoteChanges, *, expires: str | None, as_json: bool) -> int:
+def run_edit(
+    id: str,
+    path: Path | None,
+    changes: NoteChanges,
+    *,
+    expires: str | None,
+    keep_both: Sequence[str] = (),
+    as_json: bool,
+) -> int:
     """Correct a note, in the user's editor if no change is given.
 
     Args:
@@ -159,23 +194,31 @@ def run_edit(id: str, path: Path | None, changes: NoteChanges, *, expires: str |
         path: A folder of the project.
         changes: Changes, whose content may be ``-`` and whose path may be relative to the current folder.
         expires: Lifetime from now as it was typed.
+        keep_both: Ids of other notes, where both hold.
         as_json: Whether to print JSON.
     """
-    root, settings = _project(path, user=False, may_be_own=True)
+    root, settings = project_of_notes(path, user=False, may_be_own=True)
     changes = replace(
         changes,
         content=None if changes.content is None else _text(changes.content),
         expires_in=None if expires is None else _duration(expires, allow_never=True),
         path=_project_path(changes.path, root),
     )
-    note = _with_memory(root, settings, lambda memory: _existing(memory, id))
-    if changes == NoteChanges():
+    note = call_with_memory(root, settings, lambda memory: _existing(memory, id))
+    if changes == NoteChanges() and not keep_both:
         # The memory is closed meanwhile: an editor is open for minutes, and other processes need the store.
         changes = _changes_in_editor(note)
         if changes == NoteChanges():
             say("nothing was changed")
             return EXIT_OK
-    changed = _with_memory(root, settings, lambda memory: memory.update_note(note.id, changes))
+
+    async def change(memory: Memory) -> Note:
+        changed = note if changes == NoteChanges() else await memory.update_note(note.id, changes)
+        for other in keep_both:
+            changed = await memory.keep_both(note.id, other)
+        return changed
+
+    changed = call_with_memory(root, settings, change)
     print_text(render.to_json(asdict(changed)) if as_json else f"changed {changed.id} ({visible(changed.kind)})")
     return EXIT_OK
 
@@ -193,7 +236,7 @@ def run_forget(
     """Remove notes after asking."""
     if bool(ids) == bool(kinds or tags):
         raise InvalidRequestError("forget takes either ids or --kind and --tag: nothing was removed. Give one of them")
-    root, settings = _project(path, user=user, may_be_own=True)
+    root, settings = project_of_notes(path, user=user, may_be_own=True)
 
     async def found(memory: Memory) -> list[Note]:
         if ids:
@@ -207,7 +250,7 @@ def run_forget(
             if cursor is None:
                 return notes
 
-    notes = list({note.id: note for note in _with_memory(root, settings, found)}.values())
+    notes = list({note.id: note for note in call_with_memory(root, settings, found)}.values())
     if notes and not yes:
         for note in notes[:_MOST_LISTED]:
             say(note_line(note))
@@ -216,21 +259,22 @@ def run_forget(
         if not _confirm(f"Remove {render.counted(len(notes), 'note')} for good?"):
             say("nothing was removed")
             return EXIT_OK
-    count = _with_memory(root, settings, lambda memory: memory.forget([note.id for note in notes])) if notes else 0
+    count = call_with_memory(root, settings, lambda memory: memory.forget([note.id for note in notes])) if notes else 0
     if as_json:
         print_text(render.to_json({"removed": count, "ids": [note.id for note in notes]}))
     elif count:
         print_text(f"removed {render.counted(count, 'note')}")
     if not count:
         say("no note matches: nothing was removed")
+        _say_similar_kinds(kinds)
         return EXIT_NOTHING_FOUND
     return EXIT_OK
 
 
 def run_prune(path: Path | None, *, user: bool, yes: bool, as_json: bool) -> int:
     """Show expired and long superseded notes, and remove them if ``yes`` is set."""
-    root, settings = _project(path, user=user)
-    pruned = _with_memory(root, settings, lambda memory: memory.prune(dry_run=not yes, scope=_scope(user)))
+    root, settings = project_of_notes(path, user=user)
+    pruned = call_with_memory(root, settings, lambda memory: memory.prune(dry_run=not yes, scope=_scope(user)))
     if as_json:
         print_text(render.to_json({**asdict(pruned), "count": pruned.count}))
         return EXIT_OK
@@ -241,7 +285,7 @@ def run_prune(path: Path | None, *, user: bool, yes: bool, as_json: bool) -> int
     if not pruned.count:
         say("nothing to remove")
     elif pruned.dry_run:
-        say(f"{counted} would be removed; remove them with: aurora prune --yes")
+        say(f"{counted} would be removed; remove them with: {follow_up('prune --yes', path, user=user)}")
     else:
         say(f"removed {counted}")
     return EXIT_OK
@@ -249,8 +293,10 @@ def run_prune(path: Path | None, *, user: bool, yes: bool, as_json: bool) -> int
 
 def run_export(target: Path, path: Path | None, *, user: bool, force: bool, as_json: bool) -> int:
     """Write notes as Markdown."""
-    root, settings = _project(path, user=user)
-    report = _with_memory(root, settings, lambda memory: memory.export_notes(target, scope=_scope(user), replace=force))
+    root, settings = project_of_notes(path, user=user)
+    report = call_with_memory(
+        root, settings, lambda memory: memory.export_notes(target, scope=_scope(user), replace=force)
+    )
     if as_json:
         print_text(render.to_json(asdict(report)))
         return EXIT_OK
@@ -262,8 +308,8 @@ def run_export(target: Path, path: Path | None, *, user: bool, force: bool, as_j
 
 def run_import(source: Path, path: Path | None, *, user: bool, as_json: bool) -> int:
     """Read notes from Markdown."""
-    root, settings = _project(path, user=user, may_begin=True)
-    done = _with_memory(root, settings, lambda memory: memory.import_notes(source, scope=_scope(user)))
+    root, settings = project_of_notes(path, user=user, may_begin=True)
+    done = call_with_memory(root, settings, lambda memory: memory.import_notes(source, scope=_scope(user)))
     if as_json:
         print_text(render.to_json(asdict(done)))
     else:
@@ -278,7 +324,51 @@ def run_import(source: Path, path: Path | None, *, user: bool, as_json: bool) ->
 # -- parts -------------------------------------------------------------------------------------------------------------
 
 
-def _with_memory(root: Path, settings: Settings, call: Callable[[Memory], Awaitable[_Result]]) -> _Result:
+def follow_up(
+    command: str,
+    path: Path | None,
+    *,
+    user: bool = False,
+    kinds: Sequence[str] | None = None,
+    tags: Sequence[str] | None = None,
+    limit: int = DEFAULT_LIMIT,
+) -> str:
+    """Return a command to type next, with the options of the command that prints it."""
+    words = [f"aurora {command}"]
+    if path is not None:
+        words.append(f"--path {shlex.quote(str(path))}")
+    words += [f"--kind {shlex.quote(kind)}" for kind in kinds or ()]
+    words += [f"--tag {shlex.quote(tag)}" for tag in tags or ()]
+    words += [f"--limit {limit}"] if limit != DEFAULT_LIMIT else []
+    words += ["--user"] if user else []
+    return visible(" ".join(words))
+
+
+def similar_kind(kind: str) -> str | None:
+    """Return the known kind that a kind is a slip of; ``None`` if it is known or another name."""
+    if kind in (*KINDS, COMMIT_KIND):
+        return None
+    return next((known for known in KINDS if _differ_in_one_slip(kind.casefold(), known)), None)
+
+
+def _differ_in_one_slip(a: str, b: str) -> bool:
+    """Return whether one letter of two words is wrong, missing or added, or two are swapped."""
+    while a and b and a[0] == b[0]:
+        a, b = a[1:], b[1:]
+    while a and b and a[-1] == b[-1]:
+        a, b = a[:-1], b[:-1]
+    return max(len(a), len(b)) <= 1 or (len(a) == 2 and a == b[::-1])
+
+
+def _say_similar_kinds(kinds: Sequence[str] | None) -> None:
+    for kind in kinds or ():
+        if (known := similar_kind(kind)) is not None:
+            say(f"note: the kind '{kind}' is not known; did you mean '{known}'?")
+
+
+def call_with_memory(root: Path, settings: Settings, call: Callable[[Memory], Awaitable[_Result]]) -> _Result:
+    """Open the memory of a project for one call."""
+
     async def work() -> _Result:
         async with Memory.open(root, settings=settings) as memory:
             return await call(memory)
@@ -286,7 +376,7 @@ def _with_memory(root: Path, settings: Settings, call: Callable[[Memory], Awaita
     return asyncio.run(work())
 
 
-def _project(
+def project_of_notes(
     path: Path | None, *, user: bool, may_begin: bool = False, may_be_own: bool = False
 ) -> tuple[Path, Settings]:
     """Return the root and the settings of the project that a command is about.

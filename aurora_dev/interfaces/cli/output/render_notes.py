@@ -9,7 +9,7 @@ from typing import Any
 from aurora_dev.core.text.visible import visible
 from aurora_dev.core.types import SearchResult
 from aurora_dev.interfaces.cli.output.render import PLAIN_WIDTH, cut, lines_of
-from aurora_dev.notes.model.types import DEFAULT_IMPORTANCE, Note
+from aurora_dev.notes.model.types import DEFAULT_IMPORTANCE, Note, OpenConflict
 
 _ID_CHARS = 8
 _LINE_CHARS = 100  # of a text in a list
@@ -37,8 +37,13 @@ def note_block(result: SearchResult) -> str:
     return "\n".join([*rows, *(f"    {line}" for line in _warnings(metadata))])
 
 
-def shown_note(note: Note, history: Sequence[Note]) -> str:
-    """Return a note with all its fields and its history."""
+def conflict_block(conflict: OpenConflict) -> str:
+    """Return two notes that may contradict each other, the later one first, and the reason."""
+    return "\n".join([note_line(conflict.note), note_line(conflict.other), visible(f"    {conflict.reason}")])
+
+
+def shown_note(note: Note, history: Sequence[Note], conflicts: Sequence[OpenConflict] = ()) -> str:
+    """Return a note with all its fields, its history and its conflicts."""
     fields: list[tuple[str, str | None]] = [
         ("id", note.id),
         ("kind", note.kind),
@@ -58,6 +63,9 @@ def shown_note(note: Note, history: Sequence[Note]) -> str:
     ]
     rows = [visible(f"{name:<11} {value}") for name, value in fields if value]
     rows += ["", *lines_of(note.content)]
+    if conflicts:
+        others = [(each.other if each.note.id == note.id else each.note, each.reason) for each in conflicts]
+        rows += ["", "may contradict:", *(visible(f"  {note_line(other)}  ({reason})") for other, reason in others)]
     if history:
         rows += ["", "earlier:", *(f"  {note_line(version)}" for version in history)]
     return "\n".join(rows)

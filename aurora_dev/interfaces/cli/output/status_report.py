@@ -97,6 +97,8 @@ def _facts(status: MemoryStatus) -> list[tuple[str, str]]:
     if status.notes:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in status.notes.items())
         stored += f", {counted(sum(status.notes.values()), 'note')} ({kinds})"
+    if status.conflicts:
+        stored += f", {counted(status.conflicts, 'conflict')} to settle (aurora list --conflicts)"
     if status.commits:
         stored += f", {counted(status.commits, 'commit')}"
     languages = ", ".join(f"{language} {count:,}" for language, count in status.languages.items())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
-from aurora_dev.core.text.fencing import safe
+from aurora_dev.core.text.fencing import label, safe
 from aurora_dev.interfaces.mcp.tools.heap import release_freed_memory
 from aurora_dev.interfaces.mcp.tools.open_memory import NotIndexedError, OpenMemory
 from aurora_dev.interfaces.mcp.tools.render import text_of
@@ -21,6 +21,7 @@ __all__ = ["INDEX_PROJECT", "MEMORY_STATUS"]
 
 _MOST_LANGUAGES: Final = 12
 _MOST_KINDS: Final = 20
+_MOST_CONFLICTS: Final = 10
 _MOST_REASONS: Final = 12
 _MOST_PLACES: Final = 5
 # A model has a tool where a person would run a command.
@@ -69,6 +70,14 @@ class StatusProblem(Answer):
     fix: str
 
 
+class StatusConflict(Answer):
+    """Two notes that may contradict each other."""
+
+    id: str
+    other_id: str
+    reason: str
+
+
 class StatusAnswer(Answer):
     """The answer of `memory_status`."""
 
@@ -83,6 +92,9 @@ class StatusAnswer(Answer):
     chunks: int
     commits: int
     memories: dict[str, int] = Field(description="Number of notes by kind.")
+    conflicts: list[StatusConflict] | None = Field(
+        default=None, description="Notes that may contradict each other: check which holds; keep both if both hold."
+    )
     languages: dict[str, int] = Field(description="Number of files by language.")
     store_bytes: int
     embedder: str | None = None
@@ -172,6 +184,10 @@ async def memory_status(memory: OpenMemory, arguments: StatusArguments, progress
         )
         return Reply(str(error), nothing)
     status = await opened.status()
+    conflicts = [
+        StatusConflict(id=text_of(found.note.id), other_id=text_of(found.other.id), reason=label(text_of(found.reason)))
+        for found in (await opened.conflicts())[:_MOST_CONFLICTS]
+    ]
     data = StatusAnswer(
         project=text_of(status.project),
         indexed=status.files > 0,
@@ -182,6 +198,7 @@ async def memory_status(memory: OpenMemory, arguments: StatusArguments, progress
         chunks=status.chunks,
         commits=status.commits,
         memories={text_of(kind): count for kind, count in list(status.notes.items())[:_MOST_KINDS]},
+        conflicts=conflicts or None,
         languages=dict(list(status.languages.items())[:_MOST_LANGUAGES]),
         store_bytes=status.store_bytes,
         embedder=text_of(status.embedder),
@@ -202,6 +219,11 @@ async def memory_status(memory: OpenMemory, arguments: StatusArguments, progress
         lines.append(f"indexing now: {data.indexing}")
     if data.memories:
         lines.append("notes: " + ", ".join(f"{count:,} {kind}" for kind, count in data.memories.items()))
+    lines += [
+        f"conflict: note {each.id} and note {each.other_id}: {each.reason}. recall both by ids and check which holds; "
+        f"if both hold: update_memory with keep_both"
+        for each in conflicts
+    ]
     if data.languages:
         lines.append("files: " + ", ".join(f"{count:,} {language}" for language, count in data.languages.items()))
     lines.append(f"embedder {data.embedder}; reranker {data.reranker or 'none'}; store {data.store_bytes:,} bytes")

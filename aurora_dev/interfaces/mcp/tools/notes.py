@@ -13,6 +13,7 @@ from aurora_dev.interfaces.mcp.tools.note_models import (
     ForgetArguments,
     RememberAnswer,
     RememberArguments,
+    Similar,
     UpdateAnswer,
     UpdateArguments,
 )
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["FORGET", "REMEMBER", "UPDATE_MEMORY"]
 
 _MOST_CONFLICTS: Final = 5
+_MOST_SIMILAR: Final = 3
+_SIMILAR_CHARACTERS: Final = 300  # shown of one similar note
 _CONFLICT_CHARACTERS: Final = 1_500  # shown of one conflicting note; recall with its id shows all
 
 
@@ -69,24 +72,33 @@ def _remembered(memory: OpenMemory, arguments: RememberArguments, stored: Rememb
     if stored.is_new:
         text = f"Remembered as {label(stored.kind)}, id {stored.id}."
     else:
-        text = f"A note says this already: it is kept once, with id {stored.id}, and was said {stored.said} times."
+        text = f"A note has this text already: it is kept once, id {stored.id}, and was said {stored.said} times."
     if stored.content.strip() != arguments.content.strip() and stored.is_new:
         notices.append("credentials in the text were masked before it was stored")
     lines = [text, *(f"note: {notice}" for notice in notices)]
     if conflicts:
         counted = "an earlier note" if len(conflicts) == 1 else f"{len(conflicts)} earlier notes"
         lines.append(
-            f"It may contradict {counted}. Settle each conflict: if this note replaces the earlier one, call remember "
-            f"again with supersedes=[its id]; if this note is wrong, forget {stored.id}; if you cannot tell, ask the "
-            f"user; if both hold, do nothing."
+            f"It may contradict {counted}; words alone were compared, so check which holds. If both hold, keep both: "
+            f"call update_memory with id={stored.id} and keep_both=[the other id]. If this note replaces the earlier "
+            f"one, call remember again with supersedes=[its id]. If you cannot tell, ask the user. Both stay stored "
+            f"until then; forget neither."
         )
         blocks = [fenced(f"{label(each.reason)} id {label(each.id)}", each.content) for each in conflicts]
         lines.append(PREAMBLE + "".join(blocks))
+    similar = [
+        Similar(id=text_of(near.id), content=safe(near.content[:_SIMILAR_CHARACTERS], mask=mask))
+        for near in stored.similar[:_MOST_SIMILAR]
+    ]
+    if similar:
+        lines.append("It is similar to these notes; all are kept. If it replaces one, call remember with supersedes.")
+        lines.append(PREAMBLE + "".join(fenced(f"similar, id {label(each.id)}", each.content) for each in similar))
     data = RememberAnswer(
         id=text_of(stored.id),
         is_new=stored.is_new,
         duplicates=[text_of(id) for id in stored.duplicates] or None,
         conflicts=conflicts or None,
+        similar=similar or None,
         notices=notices or None,
     )
     return Reply("\n".join(lines), data)
@@ -96,7 +108,10 @@ async def update_memory(memory: OpenMemory, arguments: UpdateArguments, progress
     """Correct a note."""
     path = memory.relative(arguments.path) if arguments.path else arguments.path
     opened = await memory.get()
-    note = await opened.update_note(arguments.id, _changes(arguments, path))
+    changes = _changes(arguments, path)
+    note = await opened.update_note(arguments.id, changes)
+    for other in arguments.keep_both:
+        note = await opened.keep_both(note.id, other)
     content = safe(note.content, mask=memory.settings.mask_secrets)
     data = UpdateAnswer(
         id=text_of(note.id),
@@ -152,8 +167,8 @@ REMEMBER: Final = Tool(
     description=(
         "Store a note for later sessions: a decision with its reason, a convention, a pattern, a lesson from a "
         "failure, a preference of the user. One fact per note, in words that make sense without this conversation; "
-        "no credentials, nothing that the code itself says plainly. A note that says the same as an earlier one is "
-        "kept once. Returns its id, and earlier notes that it may contradict: settle those."
+        "no credentials, nothing that the code itself says plainly. A note with the same text as an earlier one "
+        "is kept once. Returns its id, similar notes, and earlier notes that it may contradict: check which holds."
     ),
     arguments=RememberArguments,
     answer=RememberAnswer,
@@ -166,8 +181,8 @@ UPDATE_MEMORY: Final = Tool(
     title="Correct a note",
     description=(
         "Correct a note whose text, kind, tags, importance or path is wrong or out of date; what you leave out "
-        "stays. Its history keeps the earlier version. If something new replaces the note, use remember with "
-        "supersedes instead. Returns the corrected note."
+        "stays. Its history keeps the earlier version. keep_both settles a conflict of two notes that both hold. If "
+        "something new replaces the note, use remember with supersedes instead. Returns the corrected note."
     ),
     arguments=UpdateArguments,
     answer=UpdateAnswer,
