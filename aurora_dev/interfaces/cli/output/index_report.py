@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aurora_dev.core.text.visible import visible
 from aurora_dev.interfaces.cli.output.render import counted
 
 if TYPE_CHECKING:
     from aurora_dev.indexing.report import IndexReport
+    from aurora_dev.indexing.walker import Skipped
     from aurora_dev.indexing.watch import WatchBatch
+
+_MOST_FILES: Final = 5  # named; ``--json`` lists all
 
 
 def report_text(root: Path, report: IndexReport) -> str:
@@ -31,6 +35,8 @@ def report_text(root: Path, report: IndexReport) -> str:
     if report.files_skipped:
         reasons = ", ".join(f"{visible(reason)} {count:,}" for reason, count in report.skipped_reasons.items())
         lines.append(f"  skipped: {reasons}")
+    if report.cut_by_lines:
+        lines.append(f"  cut by lines: {_files_with_reasons(report.cut_by_lines)}")
     history = report.history
     if history is not None and (history.commits_total or history.commits_removed):
         changed = f"{history.commits_added:,} added, {history.commits_removed:,} removed"
@@ -38,6 +44,12 @@ def report_text(root: Path, report: IndexReport) -> str:
     if report.secrets_masked:
         lines.append(f"  {counted(report.secrets_masked, 'credential')} masked")
     return "\n".join(lines)
+
+
+def _files_with_reasons(entries: Sequence[Skipped]) -> str:
+    shown = [f"{visible(entry.path)} ({visible(entry.reason)})" for entry in entries[:_MOST_FILES]]
+    more = len(entries) - len(shown)
+    return ", ".join(shown) + (f" and {more:,} more" if more else "")
 
 
 def batch_text(batch: WatchBatch) -> str:
