@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 _WORD = re.compile(r"[A-Za-z_$][\w$]*")
-_AS = re.compile(r"\s+as\s+\w+")
+_AS = re.compile(r"(?<!\s)\s+as\s+\w+")  # one attempt per run of blanks: linear
 _MAX_NAMES = 200  # per statement; more are a generated list
 
 
@@ -118,7 +118,7 @@ def import_pattern(pattern: str) -> ImportFinder:
     """Return a finder that matches a pattern, line by line.
 
     Args:
-        pattern: A regular expression with a group ``module`` and optionally a group ``names``. It is compiled on first
+        pattern: A regular expression, linear in the text but for a statement that spans lines, with a group ``module`` and optionally a group ``names``. It is compiled on first
             use.
     """
 
