@@ -29,7 +29,7 @@ _log = get_logger(__name__)
 
 # A hanging grammar costs seconds per file. After this many in one run, further files of the kind are cut by lines
 # without being tried; the next run tries some more of them.
-_MOST_SECONDS_LOST: Final = 20.0  # per suffix
+_MOST_SECONDS_LOST: Final = 10.0  # per suffix
 _UNTRIED: Final = "-lines"  # after the version: it differs from that of the file, so that the next run tries again
 _FAILS_OFTEN: Final = "its grammar failed on too many files"
 

@@ -158,7 +158,10 @@ class _Guard:
         raise self._failure(source, language, FAILED)
 
     def _started(self) -> Worker:
-        if self._worker is None or self._worker.ended:
+        if self._worker is not None and self._worker.ended:
+            self._worker.kill()  # it has ended already; this closes the pipes
+            self._worker = None
+        if self._worker is None:
             if time.monotonic() < self._resting_until:
                 raise GrammarUnavailableError(_NO_PROCESS)
             try:

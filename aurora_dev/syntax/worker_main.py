@@ -27,10 +27,10 @@ FOUND: Final = 1
 MISSING: Final = 2
 
 # Limits for one file. The largest ordinary files (1 MiB) take about a second of CPU time on a slow machine.
-CPU_SECONDS: Final = 2.0
-CPU_SECONDS_PER_MIB: Final = 8.0
+CPU_SECONDS: Final = 1.0
+CPU_SECONDS_PER_MIB: Final = 5.0
 # By the clock, for a grammar that waits instead of computing; far above the CPU time, for busy machines.
-_CLOCK_FACTOR: Final = 30.0
+_CLOCK_FACTOR: Final = 60.0
 # Starting includes importing and, per language, loading a grammar and compiling a query: trusted, but bounded.
 _START_SECONDS: Final = 120.0
 _MOST_MEMORY: Final = 2 << 30  # bytes of address space; the tree of an ordinary file of 1 MiB takes 100 MB

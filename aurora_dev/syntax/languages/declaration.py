@@ -118,8 +118,8 @@ def import_pattern(pattern: str) -> ImportFinder:
     """Return a finder that matches a pattern, line by line.
 
     Args:
-        pattern: A regular expression, linear in the text but for a statement that spans lines, with a group ``module`` and optionally a group ``names``. It is compiled on first
-            use.
+        pattern: A regular expression with a group ``module`` and optionally a group ``names``. It is compiled on first
+            use. It must be linear in a text without line breaks.
     """
 
     def find(source: str) -> Iterator[Import]:
