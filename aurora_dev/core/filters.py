@@ -34,6 +34,8 @@ Operator: TypeAlias = Literal["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in",
 Scalar: TypeAlias = str | int | float | bool
 
 MAX_DEPTH = 32  # far more than a person or a model writes, and far below Python's recursion limit
+MAX_TEXT = 40_000  # characters of a value; a record has no longer one that is worth comparing
+MAX_FIELD = 1_000  # characters of a field name
 MAX_INTEGER = 2**63 - 1  # metadata holds no larger numbers
 _RANGES: dict[str, Callable[[float, float], bool]] = {
     "$gt": operator.gt,
@@ -179,6 +181,10 @@ def _parse(filter: object, place: str, depth: int) -> FilterNode:
     for key, value in filter.items():
         if not isinstance(key, str) or not key:
             raise InvalidFilterError(f"the filter at {place} has the key {key!r}; keys are non-empty field names")
+        if len(key) > MAX_FIELD:
+            raise InvalidFilterError(
+                f"the filter at {place} has a key of {len(key):,} characters; a field name has at most {MAX_FIELD:,}"
+            )
         here = f"{place}.{key}"
         if key in ("$and", "$or"):
             if not isinstance(value, list | tuple) or not value:
@@ -223,6 +229,8 @@ def _condition(field: str, name: object, operand: object, place: str) -> Conditi
 
 
 def _scalar(value: object, place: str) -> Scalar:
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        raise InvalidFilterError(f"{place} holds {len(value):,} characters; at most {MAX_TEXT:,} can be compared")
     if isinstance(value, bool | str):
         return value
     if isinstance(value, int):

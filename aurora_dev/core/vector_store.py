@@ -32,6 +32,7 @@ _T = TypeVar("_T")
 
 # The number of candidates that the reranker reads for each wanted result.
 _RERANK_PER_RESULT = 3
+_MOST_QUERY_CHARS = 20_000  # a longer text is a document; its beginning says what it is about
 
 
 class VectorStore:
@@ -220,7 +221,7 @@ class VectorStore:
         """Find the documents that answer a query.
 
         Args:
-            query: Words, a sentence or an identifier.
+            query: Words, a sentence or an identifier. The first 20,000 characters are read.
             top_k: The greatest number of results, at least 1.
             rerank: Whether the reranker orders the best candidates; ``False`` trades accuracy for speed.
             filter: Conditions on metadata (see `aurora_dev.core.filters`); they apply before ``top_k``. Superseded and
@@ -236,6 +237,8 @@ class VectorStore:
         """
         options = options or SearchOptions()
         _check_search(query, top_k, options)
+        if len(query) > _MOST_QUERY_CHARS:
+            query = query.strip()[:_MOST_QUERY_CHARS]
         if filter is not None:
             parse_filter(filter)
         trace = SearchTrace()

@@ -14,10 +14,12 @@ from aurora_dev.core.text.secrets import mask_secrets
 from aurora_dev.core.types import Document, document_id
 from aurora_dev.indexing.chunk_version import file_version
 from aurora_dev.indexing.chunking.chunker import chunk_text
+from aurora_dev.indexing.chunking.grammar_failures import GrammarFailures
 from aurora_dev.indexing.filetypes import BINARY, content_reason, decode
 from aurora_dev.indexing.walker import TOO_LARGE, UNREADABLE, Skipped, SourceFile
 from aurora_dev.log import get_logger
 from aurora_dev.regular_files import read_regular
+from aurora_dev.syntax import GrammarError, GrammarFailedError
 
 __all__ = ["NOT_CUT", "NOT_STORED", "NO_TEXT", "Batch", "FileReader", "FileResult", "StoredFile"]
 
@@ -26,6 +28,13 @@ NOT_CUT: Final = "could not be cut into documents"
 NOT_STORED: Final = "could not be stored"
 
 _log = get_logger(__name__)
+
+# A hanging grammar costs seconds per file. After this many in one run, further files of the kind are cut by lines
+# without being tried; the next run tries some more of them.
+_MOST_SECONDS_LOST: Final = 10.0  # per suffix
+_UNTRIED: Final = "-lines"  # after the version: it differs from that of the file, so that the next run tries again
+_FAILS_OFTEN: Final = "its grammar failed on too many files"
+
 _T = TypeVar("_T")
 
 
@@ -82,6 +91,11 @@ class FileReader:
         forced: Whether files that are up to date are read and stored too.
         known: Size, time and version of files that an earlier pass of this run has read, by path.
         max_file_size: Bytes; for files that have grown since they were listed.
+        failures: The files on which a grammar failed before; new ones are added.
+
+    Attributes:
+        skipped: The files that were not read, with the reasons.
+        cut_by_lines: The files of which only lines are known, because their grammar failed, with the reasons.
     """
 
     files: Iterable[SourceFile]
@@ -91,12 +105,15 @@ class FileReader:
     forced: bool
     known: Mapping[str, tuple[int, int, str]]
     max_file_size: int
+    failures: GrammarFailures = field(default_factory=GrammarFailures)
     skipped: list[Skipped] = field(default_factory=list)
+    cut_by_lines: list[Skipped] = field(default_factory=list)
     secrets_masked: int = 0
     timings: dict[str, float] = field(default_factory=lambda: {"read": 0.0, "mask": 0.0, "chunk": 0.0})
     _queue: deque[SourceFile] = field(init=False)
     _next: FileResult | None = None
     _stopped: threading.Event = field(default_factory=threading.Event)
+    _seconds_lost: dict[str, float] = field(default_factory=dict)  # by suffix
 
     def __post_init__(self) -> None:
         self._queue = deque(self.files)
@@ -147,6 +164,9 @@ class FileReader:
             return self._skip(file, UNREADABLE, keep=True)
         found = file_version(data, mask=self.mask)
         if version == found and not self.forced:
+            failed = self.failures.reason(file.path, found)
+            if failed is not None:
+                self.cut_by_lines.append(Skipped(file.path, failed))
             return FileResult(file, found)
         if len(data) > self.max_file_size:
             return self._skip(file, TOO_LARGE)
@@ -156,11 +176,37 @@ class FileReader:
             return self._skip(file, reason or BINARY)
         clean, count = self._timed("mask", lambda: mask_secrets(text)) if self.mask else (text, 0)
         self.secrets_masked += count
-        documents = self._timed("chunk", lambda: chunk_text(clean, file.path))
+        documents, found = self._timed("chunk", lambda: self._cut(clean, file.path, found))
         documents = [document for document in documents if document.content.strip()]  # stores refuse blank ones
         if not documents:
             return self._skip(file, NO_TEXT)
         return FileResult(file, found, self._with_ids(documents, found))
+
+    def _cut(self, text: str, path: str, version: str) -> tuple[list[Document], str]:
+        """Return the documents of a file, by lines if its grammar fails, and the version to store with them."""
+        suffix = path.rpartition(".")[2]
+        reason = self.failures.reason(path, version)
+        lost = self._seconds_lost.get(suffix, 0.0)
+        started = time.perf_counter()
+        if reason is None and lost < _MOST_SECONDS_LOST:
+            try:
+                documents = chunk_text(text, path)
+            except GrammarFailedError as error:
+                reason = str(error)
+                self._seconds_lost[suffix] = lost + time.perf_counter() - started
+                self.failures.add(path, version, reason, error.digest)
+                _log.warning("grammar_failed", path=path, reason=reason)
+            except GrammarError as error:
+                reason = str(error)
+                version += _UNTRIED
+            else:
+                self.failures.discard(path)
+                return documents, version
+        elif reason is None:
+            reason = _FAILS_OFTEN
+            version += _UNTRIED
+        self.cut_by_lines.append(Skipped(path, reason))
+        return chunk_text(text, path, use_grammar=False), version
 
     def _read_bytes(self, file: SourceFile) -> bytes:
         return read_regular(file.absolute, self.max_file_size + 1, cut=True)

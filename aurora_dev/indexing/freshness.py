@@ -298,7 +298,8 @@ class Freshness:
             from aurora_dev.indexing.indexer import Indexer, IndexOptions
 
             started = time.perf_counter()
-            indexer = Indexer(self._store, self._root, options=IndexOptions(mask_secrets=self._mask))
+            options = IndexOptions(mask_secrets=self._mask)
+            indexer = Indexer(self._store, self._root, options=options, failures=self._state.failures)
             report = await indexer.update(files, removed)
             _learn(snapshot, sum(file.size for file in files), time.perf_counter() - started)
             for path in removed:

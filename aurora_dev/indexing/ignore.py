@@ -16,6 +16,7 @@ that nothing below an excluded folder comes back.
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ GIT_IGNORE_FILE = ".gitignore"
 OWN_IGNORE_FILE = ".auroraignore"
 _GLOB = re.compile(r"[*?\[\\]")
 _INHERITED = "ps_d"  # the group by which pathspec marks that a folder above matched, not the entry itself
+_MOST_STARS = 3  # in a name; with more, an expression that backtracks takes seconds per file
 _MAX_BYTES = 1_000_000  # nobody writes a longer ignore file
 _MAX_LINE = 4_096  # bytes; longer than any path
 
@@ -158,6 +160,9 @@ class IgnoreFile:
 
 def _compile(body: str) -> re.Pattern[str] | None:
     """Translate one pattern, without its ``!`` and its trailing ``/``; ``None`` if git would discard it."""
+    if body.count("*") > _MOST_STARS and "/" not in body and "\\" not in body:
+        # The expression of pathspec tries every combination of places; that of fnmatch takes the first for each star.
+        return re.compile(r"\A" + fnmatch.translate(body.replace("[^", "[!")))
     if body.startswith(("!", "#")):
         body = "\\" + body
     # Imported late: most ignore files do not need it, and importing it takes longer than walking a small project.

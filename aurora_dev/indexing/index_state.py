@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, get_args
 
+from aurora_dev.indexing.chunking.grammar_failures import GrammarFailures
 from aurora_dev.indexing.process_lock import is_held, try_lock
 from aurora_dev.indexing.snapshot import ProjectSnapshot, pack_snapshot, read_snapshot
 from aurora_dev.log import get_logger
@@ -61,6 +62,9 @@ class IndexState:
         folder: The folder of the files; created by the first write. ``None`` keeps the state in memory.
         namespace: The namespace of the store.
         root: The project's folder.
+
+    Attributes:
+        failures: The files on which a grammar failed.
     """
 
     def __init__(self, folder: Path | None, namespace: str, root: Path) -> None:
@@ -70,6 +74,7 @@ class IndexState:
         self._snapshot: ProjectSnapshot | None = None
         self._stamp: tuple[int, int, int] | None = None
         self._run: RunRecord | None = None
+        self.failures = GrammarFailures(self._file("grammars.json"))
 
     @property
     def lock(self) -> Path | None:

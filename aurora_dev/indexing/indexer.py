@@ -14,6 +14,7 @@ from aurora_dev.core.contracts import DocumentStore
 from aurora_dev.core.record_kinds import FILE_KEY, IS_CHUNK, chunks_of
 from aurora_dev.core.types import Document, Record
 from aurora_dev.errors import InvalidRequestError
+from aurora_dev.indexing.chunking.grammar_failures import GrammarFailures
 from aurora_dev.indexing.file_reader import NOT_STORED, Batch, FileReader, FileResult, StoredFile
 from aurora_dev.indexing.options import IndexOptions
 from aurora_dev.indexing.report import IndexProgress, IndexReport
@@ -41,15 +42,24 @@ class Indexer:
         store: Receives the documents.
         root: The project's folder.
         options: See `IndexOptions`.
+        failures: The files on which a grammar failed, which are not parsed again; by default none are known.
 
     Attributes:
         snapshot: The files and folders that the last run read.
     """
 
-    def __init__(self, store: DocumentStore, root: str | Path, *, options: IndexOptions | None = None) -> None:
+    def __init__(
+        self,
+        store: DocumentStore,
+        root: str | Path,
+        *,
+        options: IndexOptions | None = None,
+        failures: GrammarFailures | None = None,
+    ) -> None:
         self._store = store
         self._root = Path(root)
         self._options = options or IndexOptions()
+        self._failures = failures if failures is not None else GrammarFailures()
         self.snapshot = RunSnapshot()
 
     async def run(self, progress: Callable[[IndexProgress], None] | None = None, *, full: bool = False) -> IndexReport:
@@ -68,8 +78,9 @@ class Indexer:
             StoreError: The store could not be read or written; earlier batches are kept.
             EmbeddingError: The embedder failed; earlier batches are kept.
         """
-        run = _Run(self._store, self._root, self._options, progress)
+        run = _Run(self._store, self._root, self._options, progress, self._failures)
         report = await run.finish(full=full)
+        self._failures.keep({file.path for file in run.snapshot.files})
         self.snapshot = run.snapshot
         return report
 
@@ -84,7 +95,7 @@ class Indexer:
             StoreError: As `run`.
             EmbeddingError: As `run`.
         """
-        run = _Run(self._store, self._root, self._options, None)
+        run = _Run(self._store, self._root, self._options, None, self._failures)
         report = await run.update(files, removed)
         self.snapshot = run.snapshot
         return report
@@ -113,10 +124,12 @@ class _Run:
     root: Path
     options: IndexOptions
     progress: Callable[[IndexProgress], None] | None
+    failures: GrammarFailures
     timings: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     chunks: Counter[str] = field(default_factory=Counter)
     outcome: dict[str, str] = field(default_factory=dict)  # path → added, updated, removed, unchanged
     skipped: list[Skipped] = field(default_factory=list)
+    cut_by_lines: list[Skipped] = field(default_factory=list)
     known: dict[str, tuple[int, int, str]] = field(default_factory=dict)
     snapshot: RunSnapshot = field(default_factory=RunSnapshot)
     secrets_masked: int = 0
@@ -165,6 +178,7 @@ class _Run:
             seconds=time.perf_counter() - start,
             timings=dict(self.timings),
             skipped=tuple(sorted(self.skipped, key=lambda entry: entry.path)),
+            cut_by_lines=tuple(sorted(self.cut_by_lines, key=lambda entry: entry.path)),
         )
 
     async def _stored(self) -> dict[str, StoredFile]:
@@ -208,12 +222,17 @@ class _Run:
             forced=forced,
             known=self.known,
             max_file_size=self.options.walk.max_file_size,
+            failures=self.failures,
         )
         self.known = {}
         await self._read_and_write(reader, files, stored, kept)
         gone = [path for path in stored if path not in self.known and not kept(path)]
         await self._remove(gone, stored)
         self.skipped = list(reader.skipped)
+        # A later pass does not read again what this run has read.
+        by_path = {entry.path: entry for entry in (*self.cut_by_lines, *reader.cut_by_lines)}
+        self.cut_by_lines = list(by_path.values())
+        self.failures.save()
         self.snapshot.files = files
         self.snapshot.versions = {path: version for path, (_, _, version) in self.known.items()}
         self.secrets_masked += reader.secrets_masked

@@ -78,6 +78,7 @@ class ProjectIndex:
         self._history = history
         self._on_change = on_change
         self.state = IndexState(folder, store.namespace, root)
+        self.state.failures.load()  # one small file, missing in nearly every project; notes and contexts parse too
         self.freshness = Freshness(
             store,
             root,
@@ -140,7 +141,8 @@ class ProjectIndex:
             if progress is not None:
                 progress(step)
 
-        indexer = Indexer(self._store, self._root, options=IndexOptions(mask_secrets=self._mask))
+        options = IndexOptions(mask_secrets=self._mask)
+        indexer = Indexer(self._store, self._root, options=options, failures=self.state.failures)
         report = await indexer.run(record_progress, full=full)
         self.state.progress(len(indexer.snapshot.files), len(indexer.snapshot.files))
         head = await asyncio.to_thread(head_state, self._root)

@@ -48,6 +48,8 @@ class IndexReport:
         timings: Seconds per stage: ``scan`` (of the store), ``walk``, ``read``, ``mask``, ``chunk``, ``write``.
             Reading and writing overlap, so the sum may exceed ``seconds``.
         skipped: The files and folders that were skipped, sorted by path.
+        cut_by_lines: The files that are indexed by lines, not along their syntax, because their grammar failed, with
+            the reasons; sorted by path.
         history: The report of the commits; ``None`` if only files were read.
         without_vectors: Places (``path:line``, or the id) of records whose text the embedder refused, at most 20.
             Keywords alone find them.
@@ -68,6 +70,7 @@ class IndexReport:
     seconds: float
     timings: Mapping[str, float]
     skipped: tuple[Skipped, ...] = ()
+    cut_by_lines: tuple[Skipped, ...] = ()
     history: HistoryReport | None = None
     without_vectors: tuple[str, ...] = ()
     without_vectors_count: int = 0

@@ -21,7 +21,7 @@ from aurora_dev.log import get_logger
 from aurora_dev.notes.model.records import document_of
 from aurora_dev.notes.model.types import Note
 from aurora_dev.notes.store import NoteStore
-from aurora_dev.syntax import definitions, language_of
+from aurora_dev.syntax import GrammarFailedError, GrammarUnavailableError, find_definitions, language_of
 
 _log = get_logger(__name__)
 
@@ -120,7 +120,10 @@ class StalenessCheck:
             data = file.read_bytes()
         except OSError as error:
             raise InvalidRequestError(f"{path} cannot be read ({error.strerror}): nothing was stored") from None
-        found = _hash_of(data, path, symbol)
+        try:
+            found = _hash_of(data, path, symbol)
+        except GrammarUnavailableError as error:
+            raise InvalidRequestError(f"{path} cannot be parsed now ({error}): nothing was stored") from None
         with self._lock:
             cached.hashes[symbol] = found
             self._cache[path] = cached
@@ -162,7 +165,10 @@ def _hash_of(data: bytes, path: str, symbol: str | None) -> str | None:
         return _digest(data)
     head = data[:200].decode("utf-8", "replace").split("\n", 1)[0]
     language = language_of(path, head)
-    found = definitions(data, language) if language else []
+    try:
+        found = find_definitions(data, language) if language else []
+    except GrammarFailedError:
+        found = []
     if not found:
         return _digest(data) if symbol.rpartition(".")[2].encode("utf-8", "replace") in data else None
     suffix = f".{symbol}"

@@ -14,7 +14,7 @@ from aurora_dev.syntax.query_runner import matches_of_query
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["Definition", "definitions", "supported_languages"]
+__all__ = ["Definition", "parse_definitions", "supported_languages"]
 
 # A longer header is cut: it serves readers and models as context, not as a text of its own.
 _MAX_HEADER_LINES = 8
@@ -84,12 +84,11 @@ class _Found:
         self.index = -1
 
 
-def definitions(source: bytes, language: str) -> list[Definition]:
-    """Find the definitions of a source file.
+def parse_definitions(source: bytes, language: str) -> list[Definition]:
+    """Parse a source file in this process and find its definitions; see `aurora_dev.syntax.definitions`.
 
-    Of damaged source, the definitions that the error-tolerant parser recognises are returned; no input raises.
-    Definitions deep inside function bodies (by language, below depth 5 to 12 of the syntax tree) are left out. Nothing
-    recurses, so that no nesting is too deep.
+    Only the worker process calls this: a grammar may end the process that it runs in. Nothing in Python recurses, so
+    that no nesting is too deep for it.
 
     Args:
         source: The file, in UTF-8; other bytes do no harm.

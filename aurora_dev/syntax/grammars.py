@@ -5,7 +5,6 @@ The grammars ship in the wheel of tree-sitter-language-pack.
 
 from __future__ import annotations
 
-import logging
 import threading
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -15,10 +14,10 @@ from aurora_dev.syntax.languages import LANGUAGES
 if TYPE_CHECKING:
     from tree_sitter import Parser, Query
 
-__all__ = ["load_grammar", "parser_of_thread"]
+__all__ = ["load_grammar", "parser_of_thread", "why_not_loaded"]
 
-_log = logging.getLogger(__name__)
 _local = threading.local()
+_problems: dict[str, str] = {}  # by language
 
 
 @cache
@@ -26,7 +25,7 @@ def load_grammar(language: str) -> tuple[Any, Query] | None:
     """Return the grammar of a language and its compiled definition query.
 
     Returns:
-        ``None`` if the language has no query, or if the grammar cannot be loaded; the latter is logged once.
+        ``None`` if the language has no query, or if the grammar cannot be loaded; see `why_not_loaded`.
     """
     declared = LANGUAGES.get(language)
     if declared is None or not declared.definitions:
@@ -35,15 +34,20 @@ def load_grammar(language: str) -> tuple[Any, Query] | None:
         from tree_sitter import Query, QueryError
         from tree_sitter_language_pack import get_language
     except ImportError as error:
-        _log.warning("source is cut by lines, not along syntax: %s", error)
+        _problems[language] = str(error)
         return None
     try:
         grammar = get_language(language)  # type: ignore[arg-type,unused-ignore]
         return grammar, Query(grammar, declared.definitions)
     except (LookupError, QueryError, ValueError) as error:
         # Another release of the grammars may lack a language or use other node names.
-        _log.warning("%s is cut by lines, not along syntax: %s", language, error)
+        _problems[language] = str(error)
         return None
+
+
+def why_not_loaded(language: str) -> str:
+    """Return why `load_grammar` could not load the grammar of a language; empty if it could, or was not asked."""
+    return _problems.get(language, "")
 
 
 def parser_of_thread(language: str, grammar: Any) -> Parser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from aurora_dev.indexing.ignore import IgnoreFile, IgnoreRules, Verdict, rules_above
@@ -61,3 +62,13 @@ def test_rules_above_the_root_are_those_of_git_outermost_first(tmp_path: Path) -
         str(tmp_path / path) for path in (Path(".git/info/exclude"), Path(".gitignore"), Path("a/.gitignore"))
     }
     assert rules_above(tmp_path.parent) == IgnoreRules()
+
+
+def test_a_pattern_of_many_stars_matches_like_one_of_few_and_takes_no_time() -> None:
+    file = IgnoreFile(["*a*b*c*d*.log", "*a" * 60 + "*b", "[^x]*1*2*3*4"])
+    for name, expected in [("xaxbxcxdx.log", True), ("abcd.log", True), ("abdc.log", None), ("y1234", True)]:
+        assert file.match(name, name, is_dir=False) is expected
+    assert file.match("x1234", "x1234", is_dir=False) is None
+    start = time.process_time()
+    assert file.match("a" * 250, "a" * 250, is_dir=False) is None
+    assert time.process_time() - start < 1

@@ -17,6 +17,7 @@ __all__ = ["Conversation", "Message", "fit_conversation", "read_history"]
 _TOOL_LIMITS: Final = (None, 2_000, 800, 300, 100, 30)
 _CHAT_ROLES: Final = frozenset({"user", "assistant", "system"})
 _OTHER_NAMES: Final = {"developer": "system", "human": "user", "ai": "assistant", "model": "assistant"}
+_MOST_CHARS: Final = 10_000_000  # of a history; no model reads as much
 _TOOL_ROLES: Final = frozenset({"tool", "function"})
 
 
@@ -73,12 +74,12 @@ def read_history(history: Sequence[Mapping[str, Any]], *, mask: bool = True) -> 
         mask: Whether credentials are masked.
 
     Raises:
-        InvalidRequestError: ``history`` is not a list of such messages.
+        InvalidRequestError: ``history`` is not a list of such messages, or has more than 10 million characters.
     """
     if isinstance(history, str | Mapping):
         raise InvalidRequestError("history must be a list of messages with a role and a content: nothing was built")
     messages: list[Message] = []
-    turn = 0
+    turn = chars = 0
     for position, entry in enumerate(history):
         role = entry.get("role") if isinstance(entry, Mapping) else None
         if not isinstance(role, str) or not role:
@@ -87,6 +88,11 @@ def read_history(history: Sequence[Mapping[str, Any]], *, mask: bool = True) -> 
         text, from_tool = _text(entry.get("content"))
         if entry.get("tool_calls"):
             text = "\n".join(filter(None, (text, json.dumps(entry["tool_calls"], ensure_ascii=False, default=str))))
+        chars += len(text)
+        if chars > _MOST_CHARS:
+            raise InvalidRequestError(
+                f"the history has more than {_MOST_CHARS:,} characters: nothing was built. Leave out old messages"
+            )
         if role in _TOOL_ROLES or (from_tool and role == "user"):
             role = "tool"
         elif role not in _CHAT_ROLES:

@@ -68,7 +68,7 @@ _find_humps = re.compile(r"#+|[A-Z]{2,}s(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[
 _is_unspaced = re.compile(f"[{_UNSPACED}]").match
 _SYMBOL = re.compile(r"[$@]?[^\W\d]\w*(?:(?:\.|::|->|#)[$@]?[^\W\d]\w*)*(?:\(\s*\))?[?!]?")
 _QUOTED = re.compile(r"`([^`\s]+)`")
-_CALLED = re.compile(r"([^\W\d]\w*)\(\s*\)")
+_CALLED = re.compile(r"(?<!\w)\d*([^\W\d]\w*)\(\s*\)")  # one attempt per word: linear
 
 # Function words, left out of queries. Documents keep them, so that a query of nothing else (``with``) finds something.
 STOP_WORDS = frozenset(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aurora_dev.core.contracts import ChatOverhead, TokenCounter
-from aurora_dev.core.tokens.counting import longest_prefix
+from aurora_dev.core.tokens.counting import longest_prefix, panic_as_error, pieces
 from aurora_dev.errors import ConfigurationError, ModelLoadError
 
 if TYPE_CHECKING:
@@ -88,15 +88,19 @@ class TiktokenCounter(TokenCounter):
         return self.encoding
 
     def count(self, text: str) -> int:
-        """Return the exact number of tokens."""
-        return len(_encoding(self.encoding).encode_ordinary(text)) if text else 0
+        """Return the number of tokens: exact, unless 100,000 characters in a row are all blank or all not blank.
+
+        Raises:
+            InvalidRequestError: The tokenizer fails on this text.
+        """
+        return len(self._encode(text)) if text else 0
 
     def truncate(self, text: str, limit: int) -> str:
         """Return the longest prefix that ends on a token boundary and counts at most ``limit`` tokens."""
         if limit <= 0:
             return ""
         encoder = _encoding(self.encoding)
-        tokens = encoder.encode_ordinary(text)
+        tokens = self._encode(text)
         if len(tokens) <= limit:
             return text
         # The cut may fall inside a character, or change how the text before it is tokenized: move back until neither.
@@ -105,6 +109,11 @@ class TiktokenCounter(TokenCounter):
             if text.startswith(prefix) and self.count(prefix) <= limit:
                 return prefix
         return longest_prefix(text, limit, self.count)
+
+    def _encode(self, text: str) -> list[int]:
+        encoder = _encoding(self.encoding)
+        with panic_as_error():
+            return [token for piece in pieces(text) for token in encoder.encode_ordinary(piece)]
 
 
 def _encoding(name: str) -> Encoding:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from aurora_dev.core.contracts import DEFAULT_CHAT, ChatOverhead, TokenCounter
-from aurora_dev.core.tokens.counting import longest_prefix
+from aurora_dev.core.tokens.counting import longest_prefix, panic_as_error, pieces
 from aurora_dev.errors import ModelLoadError
 
 __all__ = ["HuggingFaceCounter"]
@@ -46,12 +46,17 @@ class HuggingFaceCounter(TokenCounter):
         return f"{self.path.parent.name}/{self.path.name}"
 
     def count(self, text: str) -> int:
-        """Return the number of tokens, without the special tokens that frame a sequence."""
+        """Return the number of tokens, without the special tokens that frame a sequence.
+
+        Raises:
+            InvalidRequestError: The tokenizer fails on this text.
+        """
         if not text:
             return 0
         # The tokenizer rejects lone surrogates. The replacement character counts the same.
         safe = text.encode("utf-8", "replace").decode("utf-8")
-        return len(self._tokenizer.encode(safe, add_special_tokens=False).ids)
+        with panic_as_error():
+            return sum(len(self._tokenizer.encode(piece, add_special_tokens=False).ids) for piece in pieces(safe))
 
     def truncate(self, text: str, limit: int) -> str:
         """Return about the longest prefix whose count is at most ``limit``."""

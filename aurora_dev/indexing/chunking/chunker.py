@@ -17,7 +17,7 @@ from aurora_dev.core.text.document_text import OUTLINE_CHARS
 from aurora_dev.core.types import Document, MetadataValue
 from aurora_dev.indexing.chunking.cutting import Lines, cut_line, cut_rows
 from aurora_dev.indexing.chunking.markup import MARKUP, sections
-from aurora_dev.syntax import Definition, definitions, language_of
+from aurora_dev.syntax import Definition, find_definitions, language_of
 from aurora_dev.syntax.file_languages import holds_data
 
 # Smaller neighbours are merged up to this size; a static embedding (a mean over tokens) blurs longer texts. On the
@@ -83,6 +83,7 @@ def chunk_text(
     language: str | None = None,
     target_chars: int = TARGET_CHARS,
     max_chars: int = MAX_CHARS,
+    use_grammar: bool = True,
 ) -> list[Document]:
     r"""Cut a file into documents.
 
@@ -98,6 +99,7 @@ def chunk_text(
         language: As returned by `language_of`; ``None`` calls `language_of`.
         target_chars: Small neighbours are merged up to about this many characters; at least 1.
         max_chars: The size of a document at most; if it is below ``target_chars``, that applies.
+        use_grammar: False cuts code by lines, as if it had no definitions.
 
     Returns:
         Documents in the order of the file, without ids; an empty list for a blank text. Their metadata: ``path``,
@@ -106,6 +108,9 @@ def chunk_text(
         definition in it, or the one that it is part of), ``symbols`` (bare and qualified names defined in it),
         ``context`` (headers of the enclosing definitions, outermost first, one per line) and ``file_symbols`` (bare
         names defined in the whole file, or its headings, in the order of the file, about 300 characters in total).
+
+    Raises:
+        GrammarError: The grammar fails on this text, or cannot be run at present. Try ``use_grammar=False``.
     """
     if not text.strip("\ufeff \t\r\n\f\v") or not text.strip():
         return []
@@ -121,7 +126,8 @@ def chunk_text(
         base["language"] = language
     if language in MARKUP:
         return _with_file_symbols(_emit_sections(lines, base, language, target, limit), " > ")
-    found = definitions(text.encode("utf-8", "surrogatepass"), language) if language is not None else []
+    parsed = language is not None and use_grammar
+    found = find_definitions(text.encode("utf-8", "surrogatepass"), str(language)) if parsed else []
     if found:
         return _with_file_symbols(_emit_code(lines, base, _Outline.of(found), target, limit), ".")
     return _emit_plain(lines, base, language, target, limit)

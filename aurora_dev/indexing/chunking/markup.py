@@ -21,6 +21,8 @@ _LINK = re.compile(r"!?\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
 _DECORATION = re.compile(r"[`*]+|\s*\{#[^}]*\}\s*$|<[^>]+>")
 # A section shorter than this joins the previous one, even a sibling: a heading with one sentence is a poor chunk.
 _SMALL_SECTION_CHARS = 200
+_MOST_LINE_CHARS = 2_000  # of a heading
+_MOST_TITLE_CHARS = 1_000
 # A heading with less text than this joins its first subsection, however long that is.
 _BARE_HEADING_CHARS = 100
 SEPARATOR = " > "
@@ -123,7 +125,7 @@ def _name_paths(headings: list[Heading]) -> None:
 
 
 def _clean(title: str) -> str:
-    return " ".join(_DECORATION.sub("", _LINK.sub(r"\1", title)).split())
+    return " ".join(_DECORATION.sub("", _LINK.sub(r"\1", title[:_MOST_TITLE_CHARS])).split())
 
 
 def _markdown(lines: Lines) -> tuple[list[Heading], list[int]]:
@@ -151,7 +153,8 @@ def _markdown(lines: Lines) -> tuple[list[Heading], list[int]]:
             continue
         if current == 0:
             line = line.lstrip("\ufeff")
-        atx = _ATX.match(line)
+        # A longer line is no heading; the patterns of headings and links take quadratic time.
+        atx = _ATX.match(line) if len(line) <= _MOST_LINE_CHARS else None
         if atx:
             headings.append(Heading(current, len(atx[1]), _clean(atx[2] or "")))
             costs[current], previous = _HEADING, ""

@@ -30,7 +30,8 @@ def _go_imports(source: str) -> Iterator[Import]:
 
 
 _RUST_USE = (
-    r"^[ \t]*(?:pub(?:\([^)]*\))?\s+)?(?:use\s+(?P<path>[\w:]+?)(?:::(?P<last>\w+)|::\{(?P<names>[^;]{0,4000})\}|::\*)?"
+    r"^[ \t]*(?:pub(?:\([^)\n]{0,200}\))?\s+)?(?:use\s+(?P<path>[\w:]+?)"
+    r"(?:::(?P<last>\w+)|::\{(?P<names>[^;]{0,4000})\}|::\*)?"
     r"(?:\s+as\s+\w+)?\s*;|mod\s+(?P<mod>\w+)\s*;)"
 )
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 _WORD = re.compile(r"[A-Za-z_$][\w$]*")
-_AS = re.compile(r"\s+as\s+\w+")
+_AS = re.compile(r"(?<!\s)\s+as\s+\w+")  # one attempt per run of blanks: linear
 _MAX_NAMES = 200  # per statement; more are a generated list
 
 
@@ -119,7 +119,7 @@ def import_pattern(pattern: str) -> ImportFinder:
 
     Args:
         pattern: A regular expression with a group ``module`` and optionally a group ``names``. It is compiled on first
-            use.
+            use. It must be linear in a text without line breaks.
     """
 
     def find(source: str) -> Iterator[Import]:

@@ -33,8 +33,8 @@ _DEFINITIONS = """
 (export_statement decorator: (_) declaration: (_) @inner) @wrap
 """
 _IMPORT = (
-    r"""(?:^|[;}\s])(?:import|export)[ \t]+(?:type[ \t]+)?(?P<what>[^\n{"';]{0,200}(?:\{[^}]{0,2000}\})?)"""
-    r"""[ \t\r\n]*from[ \t]*["'](?P<from>[^"'\n]+)["']"""
+    r"""(?:^|[;}\s])(?:import|export)[ \t]+(?:type[ \t]+)?(?P<what>(?![ \t])[^\n{"';]{0,200}(?:\{[^}]{0,2000}\})?)"""
+    r"""[ \t\r\n]{0,200}from[ \t]*["'](?P<from>[^"'\n]+)["']"""
     r"""|^[ \t]*import\s*["'](?P<bare>[^"'\n]+)["']"""
     r"""|(?:(?:const|let|var)[ \t]+(?P<bound>[\w$]+|\{[^}]{0,2000}\})[ \t]*=[ \t]*)?"""
     r"""(?:\brequire|\bimport)[ \t]*\([ \t]*["'](?P<call>[^"'\n]+)["']\s*\)"""

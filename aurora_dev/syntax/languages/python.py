@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from aurora_dev.syntax.languages.declaration import HASH_COMMENTS, Import, Language, without_aliases, words_of
 
 _IMPORT = (
-    r"^[ \t]*(?:from[ \t]+(?P<module>\.*[\w.]*)[ \t]+import[ \t]*(?:\((?P<block>[^)]{0,8000})\)|(?P<names>[^\n#;]+))"
+    r"^[ \t]*(?:from[ \t]+(?P<module>[\w.]+)[ \t]+import[ \t]*(?:\((?P<block>[^)]{0,8000})\)|(?P<names>[^\n#;]+))"
     r"|import[ \t]+(?P<plain>[\w., \t]+))"
 )
 

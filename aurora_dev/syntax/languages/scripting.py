@@ -51,7 +51,7 @@ LANGUAGES = (
 (const_statement (assignment . (identifier) @name)) @constant
 """,
         comments=Comments((b"#",), ((b'"""', b'"""'), (b"#=", b"=#"))),
-        imports=import_pattern(r"^[ \t]*(?:using|import|include)\s*\(?\s*\"?(?P<module>[\w./]+)"),
+        imports=import_pattern(r"^[ \t]*(?:using|import|include)\s*(?:\(\s*)?\"?(?P<module>[\w./]+)"),
     ),
     Language(
         "lua",
@@ -66,7 +66,7 @@ LANGUAGES = (
 """,
         name_rule=_lua_name_rule,
         comments=Comments((b"--",), ((b"--[[", b"]]"), (b"--[=[", b"]=]"))),
-        imports=import_pattern(r"require\s*\(?\s*[\"'](?P<module>[^\"'\n]+)[\"']"),
+        imports=import_pattern(r"require\s*(?:\(\s*)?[\"'](?P<module>[^\"'\n]+)[\"']"),
     ),
     Language("luau", suffixes="luau"),
     Language("matlab", suffixes="matlab"),
@@ -98,7 +98,7 @@ LANGUAGES = (
         comments=Comments((b"//", b"#")),
         imports=import_pattern(
             r"^[ \t]*(?:use\s+(?:function\s+|const\s+)?"
-            r"|(?:require|include)(?:_once)?\s*\(?\s*(?:__DIR__\s*\.\s*)?['\"]/?)"
+            r"|(?:require|include)(?:_once)?\s*(?:\(\s*)?(?:__DIR__\s*\.\s*)?['\"]/?)"
             r"(?P<module>[\w\\./-]+)(?:\\?\{(?P<names>[^}]*)\})?"
         ),
     ),
@@ -126,7 +126,7 @@ LANGUAGES = (
 """,
         comments=Comments((b"#",), ((b"=begin", b"=end"),)),
         imports=import_pattern(
-            r"^[ \t]*(?:require|require_relative|load|autoload\s+:\w+,)\s*\(?\s*['\"](?P<module>[^'\"\n]+)['\"]"
+            r"^[ \t]*(?:require|require_relative|load|autoload\s+:\w+,)\s*(?:\(\s*)?['\"](?P<module>[^'\"\n]+)['\"]"
         ),
     ),
     Language("tcl", suffixes="tcl", interpreters="tclsh"),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aurora_dev.core.text.visible import visible
 from aurora_dev.indexing.file_reader import NOT_CUT, NOT_STORED
@@ -12,9 +13,10 @@ from aurora_dev.interfaces.cli.output.render import counted
 
 if TYPE_CHECKING:
     from aurora_dev.indexing.report import IndexReport
+    from aurora_dev.indexing.walker import Skipped
     from aurora_dev.indexing.watch import WatchBatch
 
-_MOST_NAMES = 5
+_MOST_FILES: Final = 5  # named; ``--json`` lists all
 
 
 def report_text(root: Path, report: IndexReport) -> str:
@@ -34,19 +36,21 @@ def report_text(root: Path, report: IndexReport) -> str:
     if report.files_skipped:
         reasons = ", ".join(f"{visible(reason)} {count:,}" for reason, count in report.skipped_reasons.items())
         lines.append(f"  skipped: {reasons}")
+    if report.cut_by_lines:
+        lines.append(f"  cut by lines: {_files_with_reasons(report.cut_by_lines)}")
     history = report.history
     if history is not None and (history.commits_total or history.commits_removed):
         changed = f"{history.commits_added:,} added, {history.commits_removed:,} removed"
         lines.append(f"  history: {counted(history.commits_total, 'commit')}, {changed}")
     if history is not None and history.failed:
-        names = ", ".join(name[:10] for name in history.failed[:_MOST_NAMES])
+        names = ", ".join(name[:10] for name in history.failed[:_MOST_FILES])
         lines.append(f"  not stored, to be tried again: {counted(len(history.failed), 'commit')} ({names})")
     broken = [entry.path for entry in report.skipped if entry.reason in (NOT_CUT, NOT_STORED)]
     if broken:
-        names = visible(", ".join(broken[:_MOST_NAMES]))
+        names = visible(", ".join(broken[:_MOST_FILES]))
         lines.append(f"  not indexed, to be tried again: {counted(len(broken), 'file')} ({names})")
     if report.without_vectors_count:
-        names = visible(", ".join(report.without_vectors[:_MOST_NAMES]))
+        names = visible(", ".join(report.without_vectors[:_MOST_FILES]))
         lines.append(
             f"  no vector for {counted(report.without_vectors_count, 'record')} that the embedder refused ({names}): "
             "keywords alone find them. They are tried again when the file changes, or with: aurora index --reembed"
@@ -54,6 +58,12 @@ def report_text(root: Path, report: IndexReport) -> str:
     if report.secrets_masked:
         lines.append(f"  {counted(report.secrets_masked, 'credential')} masked")
     return "\n".join(lines)
+
+
+def _files_with_reasons(entries: Sequence[Skipped]) -> str:
+    shown = [f"{visible(entry.path)} ({visible(entry.reason)})" for entry in entries[:_MOST_FILES]]
+    more = len(entries) - len(shown)
+    return ", ".join(shown) + (f" and {more:,} more" if more else "")
 
 
 def batch_text(batch: WatchBatch) -> str:

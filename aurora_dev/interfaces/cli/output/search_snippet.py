@@ -10,6 +10,9 @@ from aurora_dev.core.text.terms import split_identifier
 
 SNIPPET_LINES = 8  # five results with their headers fit on a screen of 50 lines
 
+# A pasted page names nothing in particular, and each word is tried at each position of each result.
+_MOST_WORDS = 64
+_MOST_QUERY_CHARS = 4_000
 _WORD = re.compile(r"[^\W_]\w*")
 _FREE_PREFIX = 4  # stems of this length match inside words (verifyToken); shorter ones only at the start of a word
 _ENDING = r"(?:i?e[sd]|y?ing|[sey])?"  # marked together with the stem, so that words are marked whole
@@ -30,7 +33,7 @@ _STOP_WORDS = frozenset(
 def query_pattern(query: str) -> re.Pattern[str] | None:
     """Return a pattern for the words of a query, inflected and inside names; ``None`` if there are none."""
     stems = set()
-    for word in _WORD.findall(query):
+    for word in _WORD.findall(query[:_MOST_QUERY_CHARS])[:_MOST_WORDS]:
         for part in {word, *split_identifier(word)}:
             lowered = part.lower()
             if len(lowered) > 1 and lowered not in _STOP_WORDS:

@@ -24,6 +24,7 @@ _MOST_KINDS: Final = 20
 _MOST_CONFLICTS: Final = 10
 _MOST_REASONS: Final = 12
 _MOST_PLACES: Final = 5
+_MOST_CUT_BY_LINES: Final = 20
 # A model has a tool where a person would run a command.
 _FIXES: Final = {
     "empty": "call index_project",
@@ -55,6 +56,9 @@ class IndexAnswer(Answer):
     files_unchanged: int
     files_skipped: int
     skipped_reasons: dict[str, int] | None = None
+    cut_by_lines: list[str] | None = Field(
+        default=None, description="Files that are indexed by lines, because their grammar failed."
+    )
     chunks_total: int
     commits_total: int = Field(description="Commits of the git history that are searchable.")
     secrets_masked: int
@@ -146,6 +150,7 @@ async def index_project(memory: OpenMemory, arguments: IndexArguments, progress:
         files_unchanged=report.files_unchanged,
         files_skipped=report.files_skipped,
         skipped_reasons={text_of(reason): count for reason, count in reasons.items()} or None,
+        cut_by_lines=[text_of(entry.path) for entry in report.cut_by_lines[:_MOST_CUT_BY_LINES]] or None,
         chunks_total=report.chunks_total,
         commits_total=commits,
         secrets_masked=report.secrets_masked,
@@ -160,6 +165,8 @@ async def index_project(memory: OpenMemory, arguments: IndexArguments, progress:
     ]
     if reasons:
         lines.append("skipped: " + ", ".join(f"{text_of(reason)} {count:,}" for reason, count in reasons.items()))
+    for entry in report.cut_by_lines[:_MOST_CUT_BY_LINES]:
+        lines.append(f"cut by lines: {text_of(entry.path)} ({text_of(entry.reason)})")
     if report.secrets_masked:
         lines.append(f"{report.secrets_masked:,} credentials were masked")
     return Reply("\n".join(lines + [f"note: {notice}" for notice in notices]), data)
