@@ -23,7 +23,7 @@ from aurora_dev.core.text.secrets.placeholders import (
     looks_random,
 )
 
-__all__ = ["LABELS", "assignment_edits"]
+__all__ = ["LABELS", "assignment_edits", "header_edits"]
 
 LABELS: Final = frozenset(("password", "secret", "token", "key", "basic-auth", "bearer-token"))
 
@@ -54,16 +54,18 @@ _VALUE: Final = (
     r"|(?P<bare>[^\s\"'`,;&<>(){}\[\]|\\]{1,4000}))"
 )
 _ASSIGNMENT: Final = re.compile(
-    r"(?P<word>passw(?:or)?ds?|passphrase|pass|pwd|secrets?|tokens?|keys?|auth(?:orization)?)"
+    r"(?P<word>passw(?:or)?ds?|passphrase|pass|pwd|secrets?|tokens?|keys?)"
     rf"(?P<tail>{_TAIL})(?![A-Za-z0-9_])(?P<close>(?:\\?[\"'`])?[\])]{{0,2}})(?P<operator>{_OPERATOR}){_VALUE}",
     re.IGNORECASE,
 )
 
 _HEADER: Final = re.compile(
-    r"auth(?:orization|enticate)?(?:\\?[\"'`])?\]?[ \t]{0,8}(?:[:=,]|=>)?[ \t]{0,8}(?:\\?[\"'`])?[ \t]{0,2}"
-    r"(?P<scheme>Basic|Bearer|Token|ApiKey|Api-Key|Digest)[ \t]{1,4}(?P<value>[A-Za-z0-9+/=._~-]{8,4000})",
+    r"(?P<scheme>basic|bearer|token|apikey|api-key)[ \t]{1,4}\Z|(?<![a-z])_?auth(?:\\?[\"'`])?[ \t]{0,4}[:=][ \t]{0,4}"
+    r"(?:\\?[\"'`])?\Z",
     re.IGNORECASE,
 )
+_HEADER_REACH: Final = 24
+_CREDENTIAL: Final = re.compile(r"[A-Za-z0-9+/=._~-]{8,4000}")
 _SHORTEST_BEARER: Final = 16
 
 # Names that end like a secret's and hold something else: "primary_key", "next_page_token", "public_key".
@@ -170,17 +172,18 @@ def is_basic(value: str) -> bool:
     return bool(colon) and not is_placeholder_password(password, user)
 
 
-def _header_edits(text: str, at: int) -> Iterator[Edit]:
-    match = _HEADER.match(text, at)
-    if match is None:
+def header_edits(text: str, start: int) -> Iterator[Edit]:
+    """Yield the edit of a value that starts at ``start`` if ``Basic``, ``Bearer`` or ``"auth":`` stands before it."""
+    head = _HEADER.search(text, max(0, start - _HEADER_REACH), start)
+    match = _CREDENTIAL.match(text, start) if head is not None else None
+    if head is None or match is None:
         return
-    value = match["value"]
-    if match["scheme"].lower() == "basic":
-        proven = is_basic(value) or looks_random(value.rstrip("="), 16) and _undecodable(value)
-        if proven:
-            yield masked(*match.span("value"), "basic-auth")
+    value, scheme = match[0], (head["scheme"] or "auth").lower()
+    if scheme in {"basic", "auth"}:
+        if is_basic(value) or (scheme == "basic" and looks_random(value.rstrip("="), 16) and _undecodable(value)):
+            yield masked(*match.span(), "basic-auth")
     elif looks_random(value, _SHORTEST_BEARER) or (is_uuid(value) and PLACEHOLDER.search(value) is None):
-        yield masked(*match.span("value"), "bearer-token")
+        yield masked(*match.span(), "bearer-token")
 
 
 def _undecodable(value: str) -> bool:
@@ -194,20 +197,17 @@ def _undecodable(value: str) -> bool:
 
 def assignment_edits(text: str, at: int) -> Iterator[Edit]:
     """Yield the edit of a value that is assigned to a name whose word (``password``, ``key``, …) starts at ``at``."""
-    if text[at] in "aA":
-        edit = next(_header_edits(text, at), None)
-        if edit is not None:
-            yield edit
-            return
     match = _ASSIGNMENT.match(text, at)
     if match is None:
         return
-    kind = next(k for k in ("escaped", "double", "single", "back", "bare") if match[k] is not None)
+    kind = match.lastgroup or ""
     value, quoted = match[kind], kind != "bare"
+    word, operator = match["word"].lower(), match["operator"]
+    if len(value) < (5 if word[0] == "p" else 8) or (not quoted and value.isalpha() and len(value) < 20):
+        return  # most values in source code
     if is_template(value):
         return
     start, end = match.span(kind)
-    word, operator = match["word"].lower(), match["operator"]
     head = _NAME_HEAD.search(text, max(0, at - _NAME_REACH), at)
     head_text = head[0] if head is not None else ""
     name = head_text + match["word"]
@@ -237,10 +237,6 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
         setting = bare_blank or operator == ">" or _is_setting(line, operator)
         if _is_password(value, quoted, name.lower() if not name.isupper() else name, setting=setting):
             yield masked(start, end, "password")
-        return
-    if word.startswith("auth"):
-        if word == "auth" and is_basic(value) and len(value) >= 12:
-            yield masked(start, end, "basic-auth")
         return
     if operator.strip() in {",", "|"} and not quoted:
         return

@@ -16,7 +16,7 @@ __all__ = ["LABELS", "manifest_edits", "manifest_span"]
 LABELS: Final = frozenset(("kubernetes-secret",))
 
 _REACH: Final = 20_000  # characters of a manifest before and after its kind
-_KIND: Final = re.compile(r"kind[\"']?:[ \t]{0,8}[\"']?\Z", re.IGNORECASE)
+_KIND: Final = re.compile(r"kind[\"']?:[ \t]{0,8}[\"']?\Z")
 _BREAK: Final = re.compile(r"^---", re.MULTILINE)
 _BLOCK: Final = re.compile(r"^([ \t]{0,40})[\"']?(data|stringData)[\"']?:[ \t]{0,8}\{?[ \t]{0,8}$", re.MULTILINE)
 _LINE: Final = re.compile(r"([ \t]{0,60})(?:[\"']?[\w.-]{1,200}[\"']?:[ \t]{0,8}(?P<value>[^\r\n]{0,8000})|(?P<more>[^\r\n]{0,8000}))(?:\r\n|\n|\r|$)")

@@ -24,69 +24,57 @@ MASKING_VERSION: Final = 2
 
 LABELS: Final = tokens.LABELS | assignments.LABELS | manifests.LABELS | {"private-key", "url-password"}
 
-_K: Final = re.compile(rb"k(?:(?<=tok)en|(?<=[^a-z]k)ey|ey(?=[^a-z]))")
-_W: Final = re.compile(rb"w(?:(?<=pw)d|(?<=passw))")
+_WORDS: Final = (
+    re.compile(r"k(?:(?<=[tT]ok)en|(?<=[^A-Za-z]k)ey|ey(?=[^a-z]))"),
+    re.compile(r"K(?:(?<=TOK)EN|EY|ey(?=[^a-z]))"),
+    re.compile(r"w(?:(?<=[pP]w)d|(?<=[pP]assw))"),
+    re.compile(r"W(?:(?<=PW)D|(?<=PASSW))"),
+    re.compile(r"S(?:ECRET|ecret)"),
+    re.compile(r"secret"),
+)
+_BACK: Final = {"ken": 2, "KEN": 2, "wd": 1, "WD": 1, "w": 4, "W": 4}  # characters of the word before the match
 _PEM_LINE_LENGTH: Final = 40  # the shortest private key (Ed25519 in PKCS #8) is one line of 64 characters
 _KEY_FILE: Final = "-File"  # "PuTTY-User-Key-File-3: ssh-ed25519"
 
 
-def _places(text: bytes, literal: bytes) -> Iterator[int]:
-    at = text.find(literal)
-    while at >= 0:
-        yield at
-        at = text.find(literal, at + len(literal))
-
-
-def _key_edits(text: str, lower: bytes, longest: int) -> Iterator[Edit]:
-    for match in _K.finditer(lower):
-        at = match.start()
-        if match[0] == b"ken":  # the pattern starts at the "k" of "token"
-            at -= 2
-        elif text.startswith("PRIVATE ", at - 8):
-            if longest >= _PEM_LINE_LENGTH:
-                yield from pem_edits(text, at - 8)
-            continue
-        elif text.startswith(_KEY_FILE, at + 3):
-            yield from putty_edits(text, at)
-            continue
-        yield from assignments.assignment_edits(text, at)
-
-
-def _secret_edits(text: str, lower: bytes) -> Iterator[Edit]:
-    done = -1
-    for at in _places(lower, b"secret"):
-        if at >= done:
-            span = manifests.manifest_span(text, at)
-            if span is not None:
-                yield from manifests.manifest_edits(text, max(span[0], done), span[1])
-                done = span[1]
-        yield from assignments.assignment_edits(text, at)
+def _word_edits(text: str, longest: int) -> Iterator[Edit]:
+    """Yield the edits where a word such as "key" or "password" stands."""
+    manifest_end = -1
+    for words in _WORDS:
+        for match in words.finditer(text):
+            word = match[0]
+            at = match.start() - _BACK.get(word, 0)
+            if word == "KEY" and text.startswith("PRIVATE ", at - 8):
+                if longest >= _PEM_LINE_LENGTH:
+                    yield from pem_edits(text, at - 8)
+                continue
+            if word == "Key" and text.startswith(_KEY_FILE, at + 3):
+                yield from putty_edits(text, at)
+                continue
+            if word == "Secret" and at >= manifest_end:
+                span = manifests.manifest_span(text, at)
+                if span is not None:
+                    yield from manifests.manifest_edits(text, max(span[0], manifest_end), span[1])
+                    manifest_end = span[1]
+            yield from assignments.assignment_edits(text, at)
 
 
 def _find(text: str) -> list[Edit]:
     edits: list[Edit] = []
-    # One byte per character of any kind, so that positions in one are positions in the other.
-    ascii_text = text.encode("ascii", "replace")
     longest = 0
-    for start, end in tokens.runs(ascii_text):
+    # One byte per character of any kind, so that positions in one are positions in the other.
+    for start, end in tokens.runs(text.encode("ascii", "replace")):
         longest = max(longest, end - start)
-        edits.extend(tokens.run_edits(text, start, end))
+        if tokens.may_hold_token(text, start, end):
+            edits.extend(tokens.run_edits(text, start, end))
+            edits.extend(assignments.header_edits(text, start))
     edits.extend(tokens.tilde_edits(text))
-    if "@" in text:
-        at = text.find("://")
-        while at >= 0:
-            edits.extend(url_edits(text, at + 3))
-            at = text.find("://", at + 3)
-    lower = ascii_text.lower()
-    edits.extend(_key_edits(text, lower, longest))
-    edits.extend(_secret_edits(text, lower))
-    for match in _W.finditer(lower):
-        at = match.start()
-        edits.extend(assignments.assignment_edits(text, at - 1 if lower.startswith(b"pwd", at - 1) else at - 4))
-    for at in _places(lower, b"auth"):
-        edits.extend(assignments.assignment_edits(text, at))
-    for at in _places(lower, b"curl "):
+    at = text.find("://")
+    while at >= 0:
+        edits.extend(url_edits(text, at + 3))
         edits.extend(curl_edits(text, at))
+        at = text.find("://", at + 3)
+    edits.extend(_word_edits(text, longest))
     if MARKER in text:
         edits = [edit for edit in edits if not _touches_marker(text, edit)]
     return edits

@@ -18,7 +18,7 @@ from aurora_dev.core.text.secrets.edits import Edit, masked
 from aurora_dev.core.text.secrets.placeholders import PLACEHOLDER, entropy, is_mixed, is_random
 from aurora_dev.core.text.secrets.providers import TABLE
 
-__all__ = ["LABELS", "run_edits", "runs", "tilde_edits"]
+__all__ = ["LABELS", "may_hold_token", "run_edits", "runs", "tilde_edits"]
 
 # A token starts at a word boundary, or after an escape as in "…\nghp_…", whose letter is not part of it.
 _LEFT: Final = r"(?:(?<![A-Za-z0-9_-])|(?<=\\[nrt])|(?<=%[0-9A-F]{2})|(?<=-D))"
@@ -207,12 +207,13 @@ def runs(ascii_text: bytes) -> Iterator[tuple[int, int]]:
         start = classes.find(_LONG, end)
 
 
+def may_hold_token(text: str, start: int, end: int) -> bool:
+    """Return whether a run may hold a token: it has a digit, or is one of Hugging Face, which need none."""
+    return _DIGIT.search(text, start, end) is not None or text.find("hf_", start, end) >= 0
+
+
 def run_edits(text: str, start: int, end: int) -> Iterator[Edit]:
     """Yield the edits of the tokens in a run."""
-    # Of random letters and digits, twenty without a digit are one in forty, and no format has fewer than twenty. The
-    # tokens of Hugging Face have none.
-    if _DIGIT.search(text, start, end) is None and text.find("hf_", start, end) < 0:
-        return
     if end - start in _NEAR_LENGTHS:
         for near in _NEAR_RULES:
             yield from near.edits(text, start, end)

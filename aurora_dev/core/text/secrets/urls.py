@@ -72,8 +72,11 @@ _CURL_REACH: Final = 600
 
 
 def curl_edits(text: str, at: int) -> Iterator[Edit]:
-    """Yield the edit of the password after ``-u`` in a curl command that starts at ``at``."""
-    end = min(len(text), at + _CURL_REACH)
+    """Yield the edit of the password after ``-u`` in the curl command of the URL whose ``://`` is at ``at``."""
+    at = text.rfind("curl", max(0, at - _CURL_REACH), at)
+    if at < 0:
+        return
+    end = min(len(text), at + 2 * _CURL_REACH)
     line = text.find("\n", at, end)
     while line > 0 and text[line - 1] in "\\`^":  # the command goes on
         line = text.find("\n", line + 1, end)
