@@ -65,6 +65,7 @@ _HEADER: Final = re.compile(
     re.IGNORECASE,
 )
 _HEADER_REACH: Final = 24
+_BEFORE_VALUE: Final = frozenset((" ", "\t", '"', "'", "`", "=", ":"))
 _CREDENTIAL: Final = re.compile(r"[A-Za-z0-9+/=._~-]{8,4000}")
 _SHORTEST_BEARER: Final = 16
 
@@ -174,6 +175,8 @@ def is_basic(value: str) -> bool:
 
 def header_edits(text: str, start: int) -> Iterator[Edit]:
     """Yield the edit of a value that starts at ``start`` if ``Basic``, ``Bearer`` or ``"auth":`` stands before it."""
+    if text[start - 1 : start] not in _BEFORE_VALUE:
+        return
     head = _HEADER.search(text, max(0, start - _HEADER_REACH), start)
     match = _CREDENTIAL.match(text, start) if head is not None else None
     if head is None or match is None:
