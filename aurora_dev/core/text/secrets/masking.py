@@ -26,58 +26,36 @@ LABELS: Final = tokens.LABELS | assignments.LABELS | manifests.LABELS | {"privat
 
 # A key or a token that is worth a look has a digit on its line, or its name ends the line and the value is on the next.
 # This ends the search on most lines of source code before any of the slower rules.
-_GUARD: Final = rb"(?=[^\n0-9]{0,80}[0-9]|\w{0,24}[\"']?[, {]{0,2}\r?\n)"
-# What is searched for, the characters of the word before it, and what must stand there. Capitals are rare enough to be
-# found one by one.
-_WORDS: Final = tuple(
-    (literal, back, re.compile(pattern))
-    for literal, back, pattern in (
-        (b"oken", 1, rb"(?<=[tT])oken(?!i)" + _GUARD),
-        (b"key", 0, rb"key(?:(?<=[^A-Za-z]key)|(?![a-z]))" + _GUARD),
-        (b"secret", 0, rb"secret" + _GUARD),
-        (b"passw", 0, rb"passw"),
-        (b"Passw", 0, rb"Passw"),
-        (b"pwd", 0, rb"pwd"),
-        (b"K", 0, rb"KEY|Key(?![a-z])"),
-        (b"KEN", 2, rb"(?<=TO)KEN"),
-        (b"W", 4, rb"(?<=PASS)W"),
-        (b"W", 1, rb"(?<=P)W[Dd]"),
-        (b"Secret", 0, rb"Secret"),
-        (b"SECRET", 0, rb"SECRET"),
-    )
+_GUARD: Final = rb"(?=[^\n0-9]{0,48}[0-9]|\w{0,24}[\"']?[, {}]{0,2}\r?\n)"
+_WORDS: Final = (
+    re.compile(rb"k(?:(?<=tok)en(?!i)|(?<=[^a-z]k)ey|ey(?![a-z]))" + _GUARD),
+    re.compile(rb"w(?:(?<=pw)d|(?<=passw))"),
+    re.compile(rb"secret" + _GUARD),
 )
+_BACK: Final = {b"ken": 2, b"wd": 1, b"w": 4}  # bytes of the word before the match
+_PEM_ANCHOR: Final = "PRIVATE KEY"
 _PEM_LINE_LENGTH: Final = 40  # the shortest private key (Ed25519 in PKCS #8) is one line of 64 characters
 _KEY_FILE: Final = "-File"  # "PuTTY-User-Key-File-3: ssh-ed25519"
 
 
-def _word_edits(text: str, ascii_text: bytes, longest: int) -> Iterator[Edit]:
+def _word_edits(text: str, ascii_text: bytes) -> Iterator[Edit]:
     """Yield the edits where a word such as "key" or "password" stands."""
     manifest_end = -1
-    for word, at in _words(ascii_text):
-        if word == b"KEY" and text.startswith("PRIVATE ", at - 8):
-            if longest >= _PEM_LINE_LENGTH:
-                yield from pem_edits(text, at - 8)
-            continue
-        if word == b"Key" and text.startswith(_KEY_FILE, at + 3):
-            yield from putty_edits(text, at)
-            continue
-        if word == b"Secret" and at >= manifest_end:
-            span = manifests.manifest_span(text, at)
-            if span is not None:
-                yield from manifests.manifest_edits(text, max(span[0], manifest_end), span[1])
-                manifest_end = span[1]
-        yield from assignments.assignment_edits(text, at)
-
-
-def _words(ascii_text: bytes) -> Iterator[tuple[bytes, int]]:
-    """Yield what was found of a word, and where the word starts."""
-    for literal, back, pattern in _WORDS:
-        at = ascii_text.find(literal)
-        while at >= 0:
-            match = pattern.match(ascii_text, at)
-            if match is not None:
-                yield match[0], at - back
-            at = ascii_text.find(literal, at + 1)
+    lower = ascii_text.lower()
+    for words in _WORDS:
+        for match in words.finditer(lower):
+            word = match[0]
+            at = match.start() - _BACK.get(word, 0)
+            if word == b"key":
+                if text.startswith(_KEY_FILE, at + 3):
+                    yield from putty_edits(text, at)
+                    continue
+            elif word == b"secret" and at >= manifest_end:
+                span = manifests.manifest_span(text, at)
+                if span is not None:
+                    yield from manifests.manifest_edits(text, max(span[0], manifest_end), span[1])
+                    manifest_end = span[1]
+            yield from assignments.assignment_edits(text, at)
 
 
 def _find(text: str) -> list[Edit]:
@@ -90,6 +68,11 @@ def _find(text: str) -> list[Edit]:
         if tokens.may_hold_token(text, start, end):
             edits.extend(tokens.run_edits(text, start, end))
             edits.extend(assignments.header_edits(text, start))
+    if longest >= _PEM_LINE_LENGTH:
+        at = text.find(_PEM_ANCHOR)
+        while at >= 0:
+            edits.extend(pem_edits(text, at))
+            at = text.find(_PEM_ANCHOR, at + 1)
     edits.extend(tokens.tilde_edits(text))
     at = text.find("://")
     has_user = at >= 0 and "@" in text
@@ -100,7 +83,7 @@ def _find(text: str) -> list[Edit]:
         if has_curl:
             edits.extend(curl_edits(text, at))
         at = text.find("://", at + 3)
-    edits.extend(_word_edits(text, ascii_text, longest))
+    edits.extend(_word_edits(text, ascii_text))
     if MARKER in text:
         edits = [edit for edit in edits if not _touches_marker(text, edit)]
     return edits
