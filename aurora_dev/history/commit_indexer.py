@@ -12,6 +12,7 @@ from typing import Final
 
 from aurora_dev.core.contracts import DocumentStore
 from aurora_dev.core.record_kinds import COMMIT_KEY, COMMIT_KIND, IS_COMMIT
+from aurora_dev.core.text.secrets import MASKING_VERSION
 from aurora_dev.core.types import Document, MetadataValue, document_id
 from aurora_dev.history.commit import MOST_FILES, Commit
 from aurora_dev.history.git_log import GitLog, GitUnavailableError, NotARepositoryError
@@ -82,7 +83,7 @@ class CommitIndexer:
             return HistoryReport(0, 0, len(stored), None, str(error), time.perf_counter() - started)
         keep = set(wanted)
         gone = [identifier for name, (identifier, _) in stored.items() if name not in keep]
-        missing = [name for name in wanted if name not in stored or stored[name][1] != HISTORY_VERSION]
+        missing = [name for name in wanted if name not in stored or stored[name][1] != _version()]
         added = await self._add(log, missing, gone) if log is not None and missing else 0
         if gone and not added:
             await self._store.write([], gone, masked=True)
@@ -132,6 +133,11 @@ class CommitIndexer:
             raise
 
 
+def _version() -> int:
+    """Return the version of stored commits; it changes with the rules of masking, too."""
+    return HISTORY_VERSION * 1_000 + MASKING_VERSION
+
+
 def commit_document(commit: Commit, namespace: str) -> Document:
     """Return the document of a commit; its id is derived from the namespace and the hash."""
     day = datetime.fromtimestamp(commit.time, timezone.utc).date().isoformat()
@@ -150,7 +156,7 @@ def commit_document(commit: Commit, namespace: str) -> Document:
         "kind": COMMIT_KIND,
         COMMIT_KEY: commit.hash,
         "created_at": float(commit.time),
-        "history_version": HISTORY_VERSION,
+        "history_version": _version(),
         "file_count": commit.file_count,
     }
     if commit.author:

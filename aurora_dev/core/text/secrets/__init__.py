@@ -15,6 +15,6 @@ Where text is masked:
 
 from __future__ import annotations
 
-from aurora_dev.core.text.secrets.masking import LABELS, MASKING_VERSION, mask_secrets
+from aurora_dev.core.text.secrets.masking import LABELS, MASKING_VERSION, mask_named, mask_secrets
 
-__all__ = ["LABELS", "MASKING_VERSION", "mask_secrets"]
+__all__ = ["LABELS", "MASKING_VERSION", "mask_named", "mask_secrets"]

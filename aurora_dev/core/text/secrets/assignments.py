@@ -37,7 +37,7 @@ _TAIL: Final = (
 )
 _OPERATOR: Final = (
     r"(?:"
-    r"[ \t]{0,40}(?::[ \t]{0,3}(?:final[ \t])?[\w.|]{0,12}(?:\[?str(?:ing)?\]?|String)\??(?:[ \t]\|[ \t]None)?[ \t]{0,3}=|"
+    r"[ \t]{0,40}(?::[ \t]{0,3}[\w.|]{0,12}\[?str(?:ing)?\]?\??(?:[ \t]\|[ \t]None)?[ \t]{0,3}=|"
     r":=|=>|={1,3}|:|->|,|\|\||\?\?|\?:|or(?=[ ][\"'])|\|)[ \t]{0,40}"
     r"|>"
     r"|[ \t]{0,3}\([ \t]{0,3}(?=[\"'`])"
@@ -92,14 +92,15 @@ _KEYWORD: Final = re.compile(
     re.IGNORECASE,
 )
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_$][A-Za-z_$]*\d{0,2}(?:(?:\.|::|->|/|-|_)[A-Za-z_$]+\d{0,2}){0,20}[!?.:]?")
-_WORD: Final = re.compile(r"[A-Za-z]+")
+_HUMP: Final = re.compile(r"[a-z](?=[A-Z])")
 _DASHED: Final = re.compile(r"[a-z]{3,12}(?:-[a-z]{3,12}){1,5}")
-_PATH_OR_URL: Final = re.compile(r"[a-z][a-z0-9+.-]{1,20}://|\.{0,2}/[\w.-]+(?:/|\Z)|~/|[A-Za-z]:\\|arn:|data:|sha\d+[-:]")
+_PATH_OR_URL: Final = re.compile(
+    r"[a-z][a-z0-9+.-]{1,20}://|\.{0,2}/[\w.-]+(?:/|\Z)|~/|[A-Za-z]:\\|arn:|data:|sha\d+[-:]"
+)
 _NUMBER: Final = re.compile(r"[-+]?[\d_]*\.?\d+(?:[eE][-+]?\d+)?[smhdLlfF%]?|0x[0-9a-fA-F]{1,8}")
 _HEX: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _HOST_PORT: Final = re.compile(r"[\w.-]+:\d{2,5}")
 _CODE: Final = re.compile(r"==|=>|&&|::|\)\.|^\w+\(|^[\w.]+\[|\breturn\b|\+ ")
-_DSN: Final = re.compile(r"(?:^|[;?&\"'\s])(?:[\w .-]{0,20})\Z")
 
 
 def _is_password(value: str, quoted: bool, name: str, *, setting: bool) -> bool:
@@ -138,7 +139,7 @@ def _is_password(value: str, quoted: bool, name: str, *, setting: bool) -> bool:
 
 def _changes_case(value: str) -> bool:
     """Return whether letters change case as no camel case name does."""
-    return sum(a.islower() and b.isupper() for a, b in zip(value, value[1:], strict=False)) >= 3 and len(value) <= 20
+    return len(_HUMP.findall(value)) >= 3 and len(value) <= 20
 
 
 def _is_secret(value: str, *, qualified: bool, quoted: bool, shortest: int) -> bool:
@@ -158,8 +159,11 @@ def _is_secret(value: str, *, qualified: bool, quoted: bool, shortest: int) -> b
     if looks_random(value, shortest):
         return True
     # Django's keys: fifty characters of letters, digits and punctuation.
-    return len(value) >= 24 and entropy(value) >= 4.0 and sum(not c.isalnum() for c in value) >= 4 and (
-        re.search(r"[!@#$%^&*()=+]", value) is not None
+    return (
+        len(value) >= 24
+        and entropy(value) >= 4.0
+        and sum(not c.isalnum() for c in value) >= 4
+        and (re.search(r"[!@#$%^&*()=+]", value) is not None)
     )
 
 
@@ -231,8 +235,12 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
         line = line[line.rfind("\n") + 1 :]
         if bare_blank:
             # ".netrc", "redis.conf", "--password …": elsewhere a word after "password" is prose.
-            option = re.search(r"(?:\blogin[ \t]+\S+[ \t]+|--?[\w-]*|^[ \t]*require|^[ \t]*master|\bENV[ \t]+\w*|"
-                               r"^[ \t]*\w*_)\Z", line, re.IGNORECASE)
+            option = re.search(
+                r"(?:\blogin[ \t]+\S+[ \t]+|--?[\w-]*|^[ \t]*require|^[ \t]*master|\bENV[ \t]+\w*|"
+                r"^[ \t]*\w*_)\Z",
+                line,
+                re.IGNORECASE,
+            )
             if option is None or not any(c.isdigit() or c in "!#$%^*@?" for c in value):
                 return
         elif not quoted and operator.strip() in {",", "|"}:
@@ -259,8 +267,9 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
     else:
         shortest = 16
     # "newscatcher_key": any other name before the word is most often a provider's.
-    named = bool(re.search(r"[A-Za-z]{3,}[_.-]?\Z", head_text)) and not re.search(r"(?:^|[_.-])(?:on|by|for|the|a)[_.-]?\Z", head_text)
-    if _is_secret(value, qualified=qualified or (named and _is_upper_or_long(name, value)), quoted=quoted, shortest=shortest):
+    if not qualified and _NAMED.search(head_text):
+        qualified = _is_upper_or_long(name, value)
+    if _is_secret(value, qualified=qualified, quoted=quoted, shortest=shortest):
         yield masked(start, end, "secret" if word.startswith("secret") else word.rstrip("s"))
 
 
@@ -269,8 +278,10 @@ def _is_upper_or_long(name: str, value: str) -> bool:
     return len(value) >= 32 and (name.isupper() or name.lower().endswith(("_key", "_token", "apikey", "key", "token")))
 
 
+_NAMED: Final = re.compile(r"[A-Za-z]{3,20}[_.-]?\Z")
 _SETTING: Final = re.compile(
-    r"\A[ \t>|+-]*(?:export[ \t]+|set[ \t]+|ENV[ \t]+|ARG[ \t]+|-[ \t]+|[#;/]{1,2}[ \t]?)?[\w.$\"'\[\]/:@-]*\Z|[;?&\"'][\w .-]*\Z|-D[\w.]*\Z|--[\w.-]*\Z"
+    r"\A[ \t>|+-]*(?:export[ \t]+|set[ \t]+|ENV[ \t]+|ARG[ \t]+|-[ \t]+|[#;/]{1,2}[ \t]?)?[\w.$\"'\[\]/:@-]*\Z"
+    r"|[;?&\"'][\w .-]*\Z|-D[\w.]*\Z|--[\w.-]*\Z"
     r"|(?:^|\s)[\w.]*(?:=\S*\s+)[\w.]*\Z",
     re.IGNORECASE,
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import re
+from typing import Final, NamedTuple
 
-__all__ = ["MARKER", "Edit", "masked"]
+__all__ = ["MARKER", "MARKERS", "Edit", "masked"]
 
-MARKER = "[masked: "
+MARKER: Final = "[masked: "
+MARKERS: Final = re.compile(r"\[masked: [a-z0-9-]{1,40}\]")
 
 
 class Edit(NamedTuple):

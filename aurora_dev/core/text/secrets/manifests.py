@@ -19,7 +19,10 @@ _REACH: Final = 20_000  # characters of a manifest before and after its kind
 _KIND: Final = re.compile(r"kind[\"']?:[ \t]{0,8}[\"']?\Z")
 _BREAK: Final = re.compile(r"^---", re.MULTILINE)
 _BLOCK: Final = re.compile(r"^([ \t]{0,40})[\"']?(data|stringData)[\"']?:[ \t]{0,8}\{?[ \t]{0,8}$", re.MULTILINE)
-_LINE: Final = re.compile(r"([ \t]{0,60})(?:[\"']?[\w.-]{1,200}[\"']?:[ \t]{0,8}(?P<value>[^\r\n]{0,8000})|(?P<more>[^\r\n]{0,8000}))(?:\r\n|\n|\r|$)")
+_LINE: Final = re.compile(
+    r"([ \t]{0,60})(?:[\"']?[\w.-]{1,200}[\"']?:[ \t]{0,8}(?P<value>[^\r\n]{0,8000})|(?P<more>[^\r\n]{0,8000}))"
+    r"(?:\r\n|\n|\r|$)"
+)
 _MOST_LINES: Final = 200
 _BLOCK_SCALAR: Final = re.compile(r"[|>][+-]?\d?[ \t]*")
 
@@ -80,4 +83,7 @@ def _is_secret(value: str, encoded: bool) -> bool:
             return False
         # Names of users and hosts, and whole files of settings, are no credentials.
         return not is_placeholder_password(plain) and not plain.isalpha()
-    return not is_placeholder_password(value) and not value.isalpha() and not re.fullmatch(r"[\w.-]+:\d+|[a-z.-]+", value)
+    return not is_placeholder_password(value) and not value.isalpha() and _HOST.fullmatch(value) is None
+
+
+_HOST: Final = re.compile(r"[\w.-]+:\d+|[a-z.-]+")

@@ -9,15 +9,16 @@ of ``memchr`` but tries alternatives one by one.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final
 
 from aurora_dev.core.text.secrets import assignments, manifests, tokens
-from aurora_dev.core.text.secrets.edits import MARKER, Edit
+from aurora_dev.core.text.secrets.edits import MARKER, MARKERS, Edit
 from aurora_dev.core.text.secrets.private_keys import pem_edits, putty_edits
 from aurora_dev.core.text.secrets.urls import curl_edits, url_edits
 
-__all__ = ["LABELS", "MASKING_VERSION", "mask_secrets"]
+__all__ = ["LABELS", "MASKING_VERSION", "mask_named", "mask_secrets"]
 
 MASKING_VERSION: Final = 2
 """Raised whenever the same text may be masked differently, so that stored files are indexed again."""
@@ -85,19 +86,20 @@ def _find(text: str) -> list[Edit]:
         at = text.find("://", at + 3)
     edits.extend(_word_edits(text, ascii_text))
     if MARKER in text:
-        edits = [edit for edit in edits if not _touches_marker(text, edit)]
+        edits = _without_markers(text, edits)
     return edits
 
 
-_LONGEST_MARKER: Final = 60
-
-
-def _touches_marker(text: str, edit: Edit) -> bool:
-    """Return whether an edit would change a marker, or the place of one."""
-    before = text.rfind(MARKER, max(0, edit.start - _LONGEST_MARKER), edit.start + len(MARKER))
-    if before >= 0 and text.find("]", before, edit.start) < 0:
-        return True
-    return text.find(MARKER, edit.start, edit.end) >= 0
+def _without_markers(text: str, edits: list[Edit]) -> list[Edit]:
+    """Return the edits that touch no marker."""
+    markers = [match.span() for match in MARKERS.finditer(text)]
+    ends = [end for _, end in markers]
+    kept = []
+    for edit in edits:
+        at = bisect_right(ends, edit.start)
+        if at == len(markers) or markers[at][0] >= edit.end:
+            kept.append(edit)
+    return kept
 
 
 def _apply(text: str, edits: list[Edit]) -> tuple[str, int]:
@@ -137,3 +139,26 @@ def mask_secrets(text: str) -> tuple[str, int]:
         text, count = _apply(text, edits)
         total += count
     return text, total
+
+
+def mask_named(name: str, value: str) -> tuple[str, int]:
+    """Mask a value that has a name, as in metadata: ``{"password": "…"}`` is a credential by its name alone.
+
+    Args:
+        name: Name of the value.
+        value: Any text.
+
+    Returns:
+        The masked value and the number of masked credentials.
+    """
+    clean, count = mask_secrets(value)
+    if count or len(value) > _LONGEST_NAMED or '"' in value:
+        return clean, count
+    head = f'{name} = "'
+    shown, count = mask_secrets(f'{head}{value}"')
+    if count and shown.startswith(head) and shown.endswith('"'):
+        return shown[len(head) : -1], count
+    return value, 0
+
+
+_LONGEST_NAMED: Final = 4_000

@@ -163,4 +163,4 @@ ntlm-token | TlRMTVNTUA | TlRMTVNTUA[A-Za-z0-9+/]{30,2000}={0,2} | ?
 age-secret-key | AGE-SECRET-KEY- | AGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{58}
 jwt | eyJ | eyJ[A-Za-z0-9_-]{10,4000}\.eyJ[A-Za-z0-9_-]{10,6000}\.[A-Za-z0-9_-]{16,2000} | !
 twilio-key | SK | SK[0-9a-f]{32}
-"""
+"""  # noqa: E501

@@ -118,8 +118,10 @@ class _Near:
 # Characters before a run in which the name may stand: enough for "AWS_SECRET_ACCESS_KEY: str = os.environ.get("…", ",
 # and rarely enough to reach another statement.
 _NEAR_REACH: Final = 80
-_ASSIGNED: Final = r"[\w.-]{0,24}(?:token|key|secret|passw|auth|pat|sid)[\w.-]{0,16}[\"'`\])]{0,3}[ \t]{0,8}"
-_ASSIGNED += r"(?::?=|:|=>|,|\()?[ \t]{0,8}[\"'`]?\Z"
+_ASSIGNED: Final = (
+    r"[\w.-]{0,24}(?:token|key|secret|passw|auth|pat|sid)[\w.-]{0,16}[\"'`\])]{0,3}[ \t]{0,8}"
+    r"(?::?=|:|=>|,|\()?[ \t]{0,8}[\"'`]?\Z"
+)
 
 _NEAR_RULES: Final = (
     _Near("aws-secret-key", re.compile("aws|secretaccesskey"), re.compile(r"[A-Za-z0-9/+]{40}"), _is_aws_secret),
@@ -176,7 +178,7 @@ def _by_anchor() -> dict[str, tuple[_Rule, ...]]:
 
 
 def _any_of(literals: Iterable[str]) -> str:
-    """Return an expression that matches any of the literals, as a tree by their letters, which is faster than a list."""
+    """Return an expression that matches any of the literals, as a tree by letters: faster than a list."""
     heads: dict[str, list[str]] = defaultdict(list)
     for literal in literals:
         heads[literal[:1]].append(literal[1:])

@@ -55,7 +55,7 @@ def url_edits(text: str, at: int) -> Iterator[Edit]:
         return
     start, end = match.start("password"), last
     password = text[start:end]
-    if not password or _PORT.match(password) or "'" in password and "," in password:
+    if not password or _PORT.match(password) or ("'" in password and "," in password):
         return  # "http://host:8080/path/@x"
     host = re.match(r"[A-Za-z0-9.\-\[]*", text[last + 1 : last + 256])
     if host is None or not host[0]:
