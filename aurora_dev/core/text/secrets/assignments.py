@@ -43,6 +43,7 @@ _OPERATOR: Final = (
     r"|[ \t]{0,3}\([ \t]{0,3}(?=[\"'`])"
     r"|,?\s{1,40}[\"']?(?:default|value)[\"']?[ \t]{0,4}[:=][ \t]{0,4}"
     r"|[ \t]{0,3}\{[^{}]{0,200}?\bdefault[ \t]{0,20}=[ \t]{0,3}"
+    r"|[ \t]-p[ \t]{0,2}"
     r"|[ \t]{1,8}"
     r")"
 )
@@ -51,7 +52,8 @@ _VALUE: Final = (
     r"|[bBuUrR@]{0,2}\"(?P<double>(?:[^\"\\\r\n]|\\[^\r\n]){1,4000})\""
     r"|[bBuUrR@]{0,2}'(?P<single>(?:[^'\\\r\n]|\\[^\r\n]){1,4000})'"
     r"|`(?P<back>[^`\r\n]{1,4000})`"
-    r"|(?P<bare>[^\s\"'`,;&<>(){}\[\]|\\]{1,4000}))"
+    # A few "=" at most, so that "password=password=…" is not read again and again.
+    r"|(?P<bare>[^\s\"'`,;&<>(){}\[\]|\\=]{1,4000}(?:=[^\s\"'`,;&<>(){}\[\]|\\=]{0,64}){0,3}))"
 )
 _ASSIGNMENT: Final = re.compile(
     r"(?P<word>passw(?:or)?ds?|passphrase|pass|pwd|secrets?|tokens?|keys?)"

@@ -32,6 +32,7 @@ _WORDS: Final = (
     re.compile(rb"k(?:(?<=tok)en(?!i)|(?<=[^a-z]k)ey|ey(?![a-z]))" + _GUARD),
     re.compile(rb"w(?:(?<=pw)d|(?<=passw))"),
     re.compile(rb"secret" + _GUARD),
+    re.compile(rb"pass(?:(?=[\"']?[ \t]{0,4}(?:[:=]|-p[ \t]))|(?<=requirepass))"),
 )
 _BACK: Final = {b"ken": 2, b"wd": 1, b"w": 4}  # bytes of the word before the match
 _PEM_ANCHOR: Final = "PRIVATE KEY"

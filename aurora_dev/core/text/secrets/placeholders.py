@@ -77,7 +77,8 @@ def looks_random(value: str, shortest: int) -> bool:
 _WORDS_ONLY: Final = re.compile(r"(?:[A-Z]?[a-z]+|[A-Z]+)(?:[-_./: ](?:[A-Z]?[a-z]+|[A-Z]+)){0,40}")
 
 _TEMPLATE: Final = re.compile(
-    r"\$\{|\$\(|\{\{|%\(|<%|#\{|@\{|\$\[|\[masked: [a-z0-9-]{1,40}\]|^\$[A-Za-z_]|^%[A-Za-z_]\w*%$|^%[sdrv]$|^[<{\[(].*[>})\]]$|^<|^!|"
+    r"\$\{|\$\("
+    r"|\{\{|%\(|<%|#\{|@\{|\$\[|\[masked: [a-z0-9-]{1,40}\]|^\$[A-Za-z_]|^%[A-Za-z_]\w*%$|^%[sdrv]$|^[<{\[(].*[>})\]]$|^<|^!|"
     r"\\[dwsb]|\[a-z|\[A-Z|\[0-9|\[\^|\.\*|^@[a-z]|\bprocess\.env|\bos\.environ|\bENV\[",
 )
 
