@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aurora_dev import Memory
+from aurora_dev.notes.model.types import NoteChanges
 
 TOKEN = "glpat-" + "Ab3dEf6hIj9kLm2nOp5q"
 MASKED = "[masked: gitlab-token]"
@@ -32,7 +33,7 @@ async def test_no_field_of_a_new_note_keeps_a_credential(tmp_path: Path) -> None
 async def test_no_field_of_a_corrected_note_keeps_a_credential(tmp_path: Path) -> None:
     async with Memory.open(tmp_path) as memory:
         stored = await memory.remember("The deploy bot has its own account.")
-        note = await memory.update_note(stored.id, tags=[TOKEN], source=TOKEN)
+        note = await memory.update_note(stored.id, NoteChanges(tags=[TOKEN], source=TOKEN))
         assert (note.tags, note.source) == ((MASKED,), MASKED)
 
 
