@@ -69,7 +69,7 @@ WHY = (
 )
 CODE = (
     ("where is the FAISS index built", "aurora_dev/core/local/vector_index.py"),
-    ("how are credentials found and masked", "aurora_dev/core/text/secrets.py"),
+    ("how are credentials found and masked", "aurora_dev/core/text/secrets/masking.py"),
     ("reciprocal rank fusion of lists", "aurora_dev/core/search/fusion.py"),
     ("parse a metadata filter", "aurora_dev/core/filters.py"),
     ("split an identifier into words", "aurora_dev/core/text/terms.py"),

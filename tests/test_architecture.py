@@ -60,6 +60,7 @@ LAYERS = [
     },
     {"core.contracts"},
     {"core.text"},  # strings to strings: it needs no contract
+    {"core.text.secrets"},
     {"syntax"},
     {"syntax.languages"},
     {"base", "models"},

@@ -23,6 +23,7 @@ from aurora_dev.core.search.rerank import rerank_candidates
 from aurora_dev.core.search.signals import QueryProfile
 from aurora_dev.core.search.trace import SearchTrace
 from aurora_dev.core.search.writer import DocumentWriter
+from aurora_dev.core.text.secrets import mask_secrets
 from aurora_dev.core.types import Document, Record, RerankFusion, SearchOptions, SearchResults
 from aurora_dev.errors import InvalidRequestError, StoreClosedError
 from aurora_dev.log import get_logger
@@ -81,6 +82,7 @@ class VectorStore:
                 created.push(owns.pop_all())
             self._owned = created.pop_all()
         self.namespace = namespace
+        self._mask = mask_secrets
         self._writer = DocumentWriter(self.backend, self.embedder, namespace, mask=mask_secrets)
         self._hidden = HiddenRecords(self.backend, namespace)
         self._candidates = CandidateFinder(self.backend, self.embedder, namespace, self._writer, self._hidden)
@@ -241,6 +243,9 @@ class VectorStore:
             query = query.strip()[:_MOST_QUERY_CHARS]
         if filter is not None:
             parse_filter(filter)
+        if self._mask:
+            # An embedder or a reranker may be a service.
+            query = mask_secrets(query)[0]
         trace = SearchTrace()
         started = time.perf_counter()
         reranker = self.reranker if rerank else None

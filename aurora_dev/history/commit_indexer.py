@@ -12,6 +12,7 @@ from typing import Final
 
 from aurora_dev.core.contracts import DocumentStore
 from aurora_dev.core.record_kinds import COMMIT_KEY, COMMIT_KIND, IS_COMMIT
+from aurora_dev.core.text.secrets import MASKING_VERSION
 from aurora_dev.core.types import Document, MetadataValue, document_id
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.history.commit import MOST_FILES, Commit
@@ -86,7 +87,7 @@ class CommitIndexer:
             return HistoryReport(commits_total=len(stored), skipped=str(error), seconds=time.perf_counter() - started)
         keep = set(wanted)
         gone = [identifier for name, (identifier, _) in stored.items() if name not in keep]
-        missing = [name for name in wanted if name not in stored or stored[name][1] != HISTORY_VERSION]
+        missing = [name for name in wanted if name not in stored or stored[name][1] != _version()]
         writer = _CommitWriter(self._store, gone)
         if log is not None and missing:
             try:
@@ -190,6 +191,11 @@ class _CommitWriter:
         self.failed.append(name)
 
 
+def _version() -> int:
+    """Return the version of stored commits; it changes with the rules of masking, too."""
+    return HISTORY_VERSION * 1_000 + MASKING_VERSION
+
+
 def commit_document(commit: Commit, namespace: str) -> Document:
     """Return the document of a commit; its id is derived from the namespace and the hash."""
     day = datetime.fromtimestamp(commit.time, timezone.utc).date().isoformat()
@@ -208,7 +214,7 @@ def commit_document(commit: Commit, namespace: str) -> Document:
         "kind": COMMIT_KIND,
         COMMIT_KEY: commit.hash,
         "created_at": float(commit.time),
-        "history_version": HISTORY_VERSION,
+        "history_version": _version(),
         "file_count": commit.file_count,
     }
     if commit.author:

@@ -243,8 +243,11 @@ class NoteService(NoteReader):
     def _masked(self, note: files.FileNote) -> files.FileNote:
         """Return a note of a file without credentials."""
         values = dict(note.markdown.values)
-        if "source" in values:
-            values["source"] = self._mask.text(values["source"])
+        for name in ("kind", "source", "symbol"):
+            if name in values:
+                values[name] = self._mask.text(values[name])
+        if "tags" in values:
+            values["tags"] = self._mask.names(values["tags"])
         if "metadata" in values:
             values["metadata"] = self._mask.metadata(values["metadata"])
         content = self._mask.text(note.markdown.content)

@@ -89,7 +89,7 @@ async def read_record(memory: OpenMemory, identifier: str) -> str | None:
     head += [f"STALE: {note.stale}"] if note.stale else []
     head += [f"replaced by: {note.superseded_by}"] if note.superseded_by else []
     head += ["of the user, not of this project"] if note.scope == "user" else []
-    text = "".join(f"- {label(text_of(line))}\n" for line in head)
+    text = "".join(f"- {label(safe(text_of(line), mask=mask))}\n" for line in head)
     text += PREAMBLE + fenced(f"note {label(text_of(note.id))}", safe(note.content, mask=mask))
     replaced = await opened.history(note.id)
     if replaced:

@@ -57,7 +57,7 @@ def checked_draft(new: NewNote, *, now: float, mask: SecretMask) -> Draft:
     Args:
         new: The note as the caller gave it.
         now: Seconds since the epoch.
-        mask: Masks credentials in the content, the source and the metadata.
+        mask: Masks credentials in every text of the note but its path.
 
     Raises:
         InvalidRequestError: A field is malformed; nothing was stored.
@@ -66,14 +66,14 @@ def checked_draft(new: NewNote, *, now: float, mask: SecretMask) -> Draft:
     seconds = 0.0 if new.expires_in is None else checks.checked_expiry(new.expires_in)
     return Draft(
         content=content,
-        kind=checks.checked_kind(new.kind),
-        tags=checks.checked_names(new.tags, "tag"),
+        kind=mask.text(checks.checked_kind(new.kind)),
+        tags=mask.names(checks.checked_names(new.tags, "tag")),
         importance=checks.checked_importance(new.importance),
         source=mask.text(checks.checked_source(new.source)),
         expires_at=now + seconds if seconds else None,
         supersedes=checks.checked_ids(new.supersedes, "supersedes"),
         path=checks.checked_path(new.path) if new.path else None,
-        symbol=checks.checked_symbol(new.symbol),
+        symbol=mask.text(checks.checked_symbol(new.symbol)),
         metadata=mask.metadata(checks.checked_metadata(new.metadata)),
     )
 
@@ -84,7 +84,7 @@ def checked_changes(changes: NoteChanges, *, now: float, mask: SecretMask) -> di
     Args:
         changes: The corrections as the caller gave them.
         now: Seconds since the epoch.
-        mask: Masks credentials in the content, the source and the metadata.
+        mask: Masks credentials in every text of the note but its path.
 
     Returns:
         Only the fields that change. ``path`` and ``symbol`` are checked, but not yet looked up in the project.
@@ -96,9 +96,9 @@ def checked_changes(changes: NoteChanges, *, now: float, mask: SecretMask) -> di
     if changes.content is not None:
         values["content"] = mask.text(checks.checked_content(changes.content))
     if changes.kind is not None:
-        values["kind"] = checks.checked_kind(changes.kind)
+        values["kind"] = mask.text(checks.checked_kind(changes.kind))
     if changes.tags is not None:
-        values["tags"] = checks.checked_names(changes.tags, "tag")
+        values["tags"] = mask.names(checks.checked_names(changes.tags, "tag"))
     if changes.importance is not None:
         values["importance"] = checks.checked_importance(changes.importance)
     if changes.source is not None:
@@ -109,7 +109,7 @@ def checked_changes(changes: NoteChanges, *, now: float, mask: SecretMask) -> di
     if changes.path is not None:
         values["path"] = checks.checked_path(changes.path) if changes.path else None
     if changes.symbol is not None:
-        values["symbol"] = checks.checked_symbol(changes.symbol)
+        values["symbol"] = mask.text(checks.checked_symbol(changes.symbol))
     if changes.metadata is not None:
         values["metadata"] = mask.metadata(checks.checked_metadata(changes.metadata))
     return values

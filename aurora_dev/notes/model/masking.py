@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar, cast
 
-from aurora_dev.core.text.secrets import mask_secrets
+from aurora_dev.core.text.secrets import mask_named, mask_secrets
 from aurora_dev.core.types import MetadataValue
 
 _Text = TypeVar("_Text", bound="str | None")
@@ -25,14 +25,19 @@ class SecretMask:
         """Return a text without credentials; ``None`` stays ``None``."""
         return cast("_Text", mask_secrets(text)[0]) if self._enabled and text is not None else text
 
+    def names(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return tags without credentials and repetitions, in their order."""
+        return tuple(dict.fromkeys(self.text(name) for name in names))
+
     def metadata(self, metadata: Mapping[str, MetadataValue]) -> dict[str, MetadataValue]:
         """Return metadata whose strings and lists of strings hold no credentials."""
-        return {key: self._value(value) for key, value in metadata.items()}
+        return {key: self._value(key, value) if self._enabled else value for key, value in metadata.items()}
 
-    def _value(self, value: MetadataValue) -> MetadataValue:
+    @staticmethod
+    def _value(key: str, value: MetadataValue) -> MetadataValue:
         if isinstance(value, str):
-            return self.text(value)
+            return mask_named(key, value)[0]
         # Values that cannot be stored pass unchanged: the store refuses them by name.
         if isinstance(value, list) and all(isinstance(part, str) for part in value):
-            return [self.text(part) for part in cast("Sequence[str]", value)]
+            return [mask_named(key, part)[0] for part in cast("Sequence[str]", value)]
         return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import aurora_dev
-from aurora_dev.core.text.secrets import mask_secrets
+from aurora_dev.core.text.secrets import mask_named, mask_secrets
 
 
 def noise(length: int, alphabet: str, seed: str = "") -> str:
@@ -256,3 +257,209 @@ def test_hostile_repetition_takes_linear_time(unit: str) -> None:
 
     # The text is eight times as long; quadratic time would be sixty-four times as much.
     assert min(seconds(large) for _ in range(2)) < 30 * max(min(seconds(small) for _ in range(3)), 0.002)
+
+
+PASSWORD = "kQ7v" + "X2mNpL"
+TOKEN = "Zt5kP9wR" + "q3LmX8vB" + "2nHs6TdY"
+HEX_KEY = noise(32, HEX, "h")
+BASIC = base64.b64encode(f"deploy:{PASSWORD}9z".encode()).decode()
+ENCODED = base64.b64encode(PASSWORD.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ('password = "{}"', PASSWORD),
+        ("password: '{}'", PASSWORD),
+        ("DB_PASSWORD={}\n", PASSWORD),
+        ("  POSTGRES_PASSWORD: {}\n", PASSWORD),
+        ("      - MYSQL_ROOT_PASSWORD={}\n", PASSWORD),
+        ('api_token = "{}"', TOKEN),
+        ("spring.datasource.password={}\n", PASSWORD),
+        ("    password: {}\n", PASSWORD),
+        ("Authorization: Basic {}", BASIC),
+        ('curl -H "Authorization: Basic {}" https://api.internal/x', BASIC),
+        ('curl -H "Authorization: Bearer {}" https://api/x', TOKEN),
+        ("curl -u deploy:{} https://nexus.internal/repo", PASSWORD),
+        ('curl -s --user "deploy:{}" https://nexus.internal/repo', PASSWORD),
+        ("jdbc:postgresql://db:5432/shop?user=app&password={}", PASSWORD),
+        ("jdbc:sqlserver://db:1433;databaseName=x;user=sa;password={};encrypt=true", PASSWORD),
+        ('"Driver={ODBC Driver 17};Server=db;UID=app;PWD={};"', PASSWORD),
+        ("Server=db;Database=shop;User Id=app;Password={};", PASSWORD),
+        ("apiVersion: v1\nkind: Secret\nmetadata:\n  name: db\ndata:\n  username: YWRtaW4=\n  password: {}\n", ENCODED),
+        ("machine github.com login deploy password {}", PASSWORD),
+        ('  password = "{}"\n', PASSWORD),
+        ('<add key="Password" value="{}" />', PASSWORD),
+        ("<password>{}</password>", PASSWORD),
+        ('- name: DB_PASSWORD\n  value: "{}"\n', PASSWORD),
+        ('os.environ["DB_PASSWORD"] = "{}"', PASSWORD),
+        ('const dbPassword = "{}";', PASSWORD),
+        ('String password = "{}";', PASSWORD),
+        ('.setPassword("{}")', PASSWORD),
+        ("$config['db_password'] = '{}';", PASSWORD),
+        ("'password' => '{}',", PASSWORD),
+        ("define('DB_PASSWORD', '{}');", PASSWORD),
+        ("ENV API_KEY={}\n", TOKEN),
+        ("ARG NPM_TOKEN={}\n", TOKEN),
+        ('api_key: "{}"', HEX_KEY),
+        ("client_secret='{}'", TOKEN),
+        ('"clientSecret": "{}"', TOKEN),
+        ("x-api-key: {}", TOKEN),
+        ("apikey={}&x=1", TOKEN),
+        ("requirepass {}\n", PASSWORD),
+        ("smtp_pass: {}\n", PASSWORD),
+        ("MAIL_PASS={}\n", PASSWORD),
+        ("mysql -h db -u root --password={} shop", PASSWORD),
+        ("PGPASSWORD={} psql", PASSWORD),
+        ("sshpass -p {} ssh x", PASSWORD),
+        ('ConnectionStrings__Default="Host=db;Username=app;Password={}"', PASSWORD),
+        ('db_password: str = "{}"', PASSWORD),
+        ("encryption_key: {}\n", HEX_KEY),
+        ('webhook_secret: "{}"', TOKEN),
+        ('access_token: "{}"', TOKEN),
+        ('private_token = "{}"', TOKEN),
+        ('"refresh_token":"{}"', TOKEN),
+        ('conn = psycopg2.connect(host="db", user="app", password="{}")', PASSWORD),
+        ("rabbitmq.default_pass = {}", PASSWORD),
+        ("adminPassword: {}", PASSWORD),
+        ('\\"password\\": \\"{}\\"', PASSWORD),
+        ("WITH PASSWORD '{}'", PASSWORD),
+        ('password = "{}"', "correct-" + "Horse!9"),
+        ("SECRET_KEY = '{}'", "django-insecure-" + "8x!q@z#k$1v&m*n(p)w_e+r=t-y2u4i6o"),
+        ("  dsn: postgres://app:{}@db.internal/shop", "kQ7v$X2mNpL"),
+        ("mongodb+srv://svc:{}@cluster0.abcde.mongodb.net", "Zt5(kP)9w"),
+        ("amqp://svc:{}@mq.internal", "kQ7v/X2mNpL"),
+        ("postgres://app:{}@db.internal/shop", "kQ7v#X2mNpL"),
+        ("postgres://app:{}@db.internal/shop", "kQ7v@X2mNpL"),
+        ("mysql://app:{}@db.internal/shop", "kQ7v[X2mNpL"),
+        ("https://{}@git.internal/x.git", "kQ7vX2mN" + "pL9zR4tY8uW1"),
+        ("aws_session_token = {}", "IQoJb3JpZ2luX2Vj" + noise(300, BASE64)),
+        ("client-key-data: {}", "LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVk" + noise(200, ALNUM)),
+    ],
+)
+def test_a_secret_in_a_settings_file_or_command_is_masked_whole(text: str, secret: str) -> None:
+    before, after = text.split("{}")
+    masked, count = mask_secrets(before + secret + after)
+    assert count == 1
+    assert secret[-4:] not in masked
+    assert masked.startswith(before)
+    assert masked.endswith(after)
+    assert re.fullmatch(r"\[masked: [a-z-]+\]", masked[len(before) : len(masked) - len(after)])
+    assert mask_secrets(masked) == (masked, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'password = os.environ["X1"]',
+        "password = getpass()",
+        'password = getpass.getpass("Password1: ")',
+        'password: "changeme"',
+        "password=<password>",
+        "password = ${DB_PASSWORD1}",
+        "password = None",
+        'def f(password: str = "x") -> None',
+        "password: Optional[str] = None",
+        '"Password:"',
+        'label: "Password"',
+        '"password": "Enter your password 2"',
+        "password: { type: string }",
+        "PASSWORD_MIN_LENGTH = 12",
+        'password_field = "user2[password]"',
+        "token = next_token(5)",
+        'key = "user:123:profile"',
+        'cache_key = "a8f5f167f44f4964e6c998dee827110c"',
+        'token_type = "bearer"',
+        'primary_key="id2"',
+        'api_key = "YOUR_API_KEY1"',
+        'secret = request.form["secret1"]',
+        'SECRET_KEY = config("SECRET_KEY2")',
+        'public_key = "9Cnzj4p4WGeKLs1Pt8QuKUpRKfFLfRYC9AIKjbJTWit"',
+        'password: "{{ vault_db_password1 }}"',
+        "password = self.password2",
+        '"password": "Passwort"',
+        '"password": "Mot de passe"',
+        'password: "Contraseña"',
+        'key: "ctrl+shift+p"',
+        '"key": "value-123"',
+        "sort_key = lambda x: x[1]",
+        'token: "</s>"',
+        "secretName: my-tls-2",
+        "key: tls.key2",
+        "password: required|min:8",
+        "password: yup.string().min(8)",
+        'if password == "abc":',
+        "tokens = 123456789",
+        "max_tokens: 4096",
+        '"token": 50256',
+        'password="test1234"',
+        'password = "hunter2"',
+        'monkey = "banana-12"',
+        'assert token == "abc123"',
+        "-p 5432:5432",
+        "PWD=/home/u1",
+        'password = "********"',
+        "password = b64decode(x1)",
+        "key=key_1",
+        '<input type="password" name="password" id="password1">',
+        'password_hash = "$2b$12$KIXQ"',
+        "id_token_signed_response_alg: RS256",
+        '"api_key": "string"',
+        'sha = "9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c"',
+        "idempotency_key: 123e4567-e89b-12d3-a456-426614174000",
+        'token = "2024-01-01T00:00:00Z"',
+        "the key is 42 and token 7 is used",
+        "API key: see https://x.io/docs/2",
+        "password: str = Field(..., min_length=8)",
+        'key = f"{a}:{b}:1"',
+        'partition_key = "tenant#9f8e7d6c5b4a3928"',
+        'keyboard = "qwerty12"',
+        'key_id = "projects/p1/keys/k2"',
+        'kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/9f8e7d6c-5b4a-3928-1706-f5e4d3c2b1a0"',
+        "password-stdin 1",
+        '"passwordPolicy": "min-8-chars"',
+        "secrets: inherit",
+        "password: ${{ secrets.NPM_TOKEN1 }}",
+        "password = var.db_password1",
+        "password = data.aws_secret.x.secret_string1",
+        "password = random_password.db[0].result",
+        "password: !Ref DBPassword1",
+        "password: {{ .Values.password1 | b64enc }}",
+        'translate("password", "Password12")',
+        "password_reset_token_lifetime = 3600",
+        "SKU: SK12345",
+        "mongodb://localhost:27017/db?key=1",
+        "# see heroku docs, request id " + UUID,
+        "twilio sdk md5 " + noise(32, HEX),
+        "SKU id SK" + noise(32, HEX),
+    ],
+)
+def test_what_only_looks_like_a_secret_stays(text: str) -> None:
+    assert mask_secrets(text) == (text, 0)
+
+
+def test_a_putty_key_loses_its_private_lines_and_keeps_their_number() -> None:
+    text = "PuTTY-User-Key-File-3: ssh-ed25519\nPublic-Lines: 1\nAAAA\nPrivate-Lines: 2\n{}\n{}\nPrivate-MAC: 0\n"
+    masked, count = mask_secrets(text.format(noise(64, BASE64), noise(20, BASE64)))
+    assert count == 1
+    assert masked == text.format("[masked: private-key]", "")
+
+
+def test_a_value_in_metadata_is_judged_by_its_name() -> None:
+    assert mask_named("password", PASSWORD) == ("[masked: password]", 1)
+    assert mask_named("branch", PASSWORD) == (PASSWORD, 0)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["password=", "password='", "key=1 ", "kind: Secret\ndata:\n  a: eA==\n", "://a@b", "curl -u a:b://", "Bearer a1 "],
+)
+def test_hostile_assignments_take_linear_time(unit: str) -> None:
+    small, large = (unit * (size // len(unit)) for size in (60_000, 120_000))
+
+    def seconds(text: str) -> float:
+        start = time.process_time()
+        mask_secrets(text)
+        return time.process_time() - start
+
+    assert min(seconds(large) for _ in range(3)) < 2.5 * max(min(seconds(small) for _ in range(3)), 0.02)

@@ -90,7 +90,7 @@ def item_of(result: SearchResult, *, mask: bool) -> FoundItem:
 
     def text(name: str) -> str | None:
         value = metadata.get(name)
-        return label(text_of(value)) if isinstance(value, str) and value else None
+        return label(safe(text_of(value), mask=mask)) if isinstance(value, str) and value else None
 
     def number(name: str) -> int | None:
         value = metadata.get(name)
@@ -109,7 +109,9 @@ def item_of(result: SearchResult, *, mask: bool) -> FoundItem:
         language=text("language"),
         kind=text("kind"),
         commit=text(COMMIT_KEY),
-        tags=[label(text_of(tag)) for tag in tags] if isinstance(tags, list | tuple) and tags else None,
+        tags=[label(safe(text_of(tag), mask=mask)) for tag in tags or ()] or None
+        if isinstance(tags, list | tuple)
+        else None,
         importance=number("importance"),
         created_at=iso(metadata.get("created_at")),
         stale=text("stale"),
@@ -128,7 +130,7 @@ def item_of_note(note: Note, *, mask: bool, stale: str = "") -> FoundItem:
     """
 
     def text(value: str | None) -> str | None:
-        return label(text_of(value)) if value else None
+        return label(safe(text_of(value), mask=mask)) if value else None
 
     return FoundItem(
         id=text_of(note.id),
@@ -138,7 +140,7 @@ def item_of_note(note: Note, *, mask: bool, stale: str = "") -> FoundItem:
         path=text(note.path),
         symbol=text(note.symbol),
         kind=text(note.kind),
-        tags=[label(text_of(tag)) for tag in note.tags] or None,
+        tags=[label(safe(text_of(tag), mask=mask)) for tag in note.tags] or None,
         importance=note.importance,
         created_at=iso(note.created_at),
         stale=text(stale or note.stale),
