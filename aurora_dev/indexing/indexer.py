@@ -325,7 +325,7 @@ class _Run:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """What a file that was read changes in the store."""
+    """The changes that reading a file makes to the store."""
 
     result: FileResult
     upserts: Sequence[Document]

@@ -98,7 +98,7 @@ class Worker:
 
     @property
     def ended(self) -> bool:
-        """Whether the process has ended."""
+        """True if the process has ended."""
         return self._process.poll() is not None
 
     def kill(self) -> int:

@@ -1,4 +1,4 @@
-"""How records are stored on Pinecone: everything but the vector is in the metadata.
+"""Records as Pinecone stores them: everything but the vector is in the metadata.
 
 Pinecone holds strings, booleans, lists of strings, and numbers as 64-bit floats; it strips null, and keys cannot begin
 with ``$``. Keys of Aurora's own begin with ``aurora_``:

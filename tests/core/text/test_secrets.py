@@ -397,7 +397,7 @@ def test_a_secret_in_a_settings_file_or_command_is_masked_whole(text: str, secre
         'monkey = "banana-12"',
         'assert token == "abc123"',
         "-p 5432:5432",
-        "PWD=/home/u1",
+        "PWD=/srv/u1",
         'password = "********"',
         "password = b64decode(x1)",
         "key=key_1",
