@@ -18,6 +18,7 @@ from aurora_dev.config.environment import (
     USUAL_NAMES,
     editor_command,
     environment_for_git,
+    git_configuration_folder,
     user_data_folder,
 )
 from aurora_dev.config.files import PROJECT_FILE, PYPROJECT_FILE, STORE_FOLDER, find_project
@@ -35,6 +36,7 @@ __all__ = [
     "editor_command",
     "environment_for_git",
     "find_project",
+    "git_configuration_folder",
     "nearest",
     "service_url",
     "unknown_environment",

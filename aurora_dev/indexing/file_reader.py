@@ -79,7 +79,8 @@ class FileReader:
         mask: Whether secrets are masked.
         forced: Whether files that are up to date are read and stored too.
         known: Size, time and version of files that an earlier pass of this run has read, by path.
-        max_file_size: Bytes; for files that have grown since they were listed.
+        size_limit: Bytes, for a file that ``.auroraignore`` brings back or not; files may have grown since they were
+            listed.
     """
 
     files: Iterable[SourceFile]
@@ -88,7 +89,7 @@ class FileReader:
     mask: bool
     forced: bool
     known: Mapping[str, tuple[int, int, str]]
-    max_file_size: int
+    size_limit: Callable[[SourceFile], int]
     skipped: list[Skipped] = field(default_factory=list)
     secrets_masked: int = 0
     timings: dict[str, float] = field(default_factory=lambda: {"read": 0.0, "mask": 0.0, "chunk": 0.0})
@@ -139,7 +140,7 @@ class FileReader:
         found = file_version(data, mask=self.mask)
         if version == found and not self.forced:
             return FileResult(file, found)
-        if len(data) > self.max_file_size:
+        if len(data) > self.size_limit(file):
             return self._skip(file, TOO_LARGE)
         text = decode(data)
         reason = None if file.wanted else content_reason(file.path, data)
@@ -159,7 +160,7 @@ class FileReader:
 
     def _read_bytes(self, file: SourceFile) -> bytes:
         with file.absolute.open("rb") as stream:
-            return stream.read(self.max_file_size + 1)
+            return stream.read(self.size_limit(file) + 1)
 
     def _skip(self, file: SourceFile, reason: str, *, keep: bool = False) -> FileResult:
         self.skipped.append(Skipped(file.path, reason))

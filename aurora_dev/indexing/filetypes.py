@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Container
 from typing import Final
 
 from aurora_dev.syntax.file_languages import prose_suffixes
@@ -20,6 +21,8 @@ __all__ = [
     "decode",
     "is_output_folder",
     "is_secret_file",
+    "is_source_if_tracked",
+    "is_tool_folder",
     "is_vendored_folder",
     "name_reason",
 ]
@@ -50,8 +53,13 @@ _VENDORED: Final = _words(
 # Common names of build output; a source package of that name has an __init__.py.
 _OUTPUT: Final = frozenset(("build", "dist", "target", "coverage"))
 
+# Names of folders for other people's code in which many projects keep code of their own.
+_SOURCE_IF_TRACKED: Final = _words("vendor vendored third_party third-party thirdparty _build")
+
 TOOL_FOLDER_MARKERS: Final = frozenset(("pyvenv.cfg", "CACHEDIR.TAG"))
 """Files that mark their folder as a virtual environment or a cache, whatever its name."""
+# Files by which Go and Composer mark the folder "vendor" that they fill; projects commit it.
+_VENDOR_MARKERS: Final = frozenset(("modules.txt", "autoload.php"))
 
 _BINARY_EXTENSIONS: Final = _words(
     """
@@ -101,6 +109,19 @@ def is_vendored_folder(name: str) -> bool:
 def is_output_folder(name: str) -> bool:
     """Return whether folders of this name hold build output, unless they are a package (``build/__init__.py``)."""
     return name in _OUTPUT
+
+
+def is_source_if_tracked(name: str) -> bool:
+    """Return whether a vendored folder of this name is read if git tracks files in it."""
+    return name in _SOURCE_IF_TRACKED
+
+
+def is_tool_folder(path: str, entries: Container[str]) -> bool:
+    """Return whether a tool made a folder, by the names of its entries."""
+    markers = TOOL_FOLDER_MARKERS
+    if path.endswith(("/vendor", "\\vendor")):
+        markers |= _VENDOR_MARKERS
+    return any(marker in entries for marker in markers)
 
 
 def name_reason(name: str) -> str | None:

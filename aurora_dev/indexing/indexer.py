@@ -206,7 +206,7 @@ class _Run:
             mask=self.options.mask_secrets,
             forced=forced,
             known=self.known,
-            max_file_size=self.options.walk.max_file_size,
+            size_limit=lambda file: self.options.walk.size_limit(wanted=file.wanted),
         )
         self.known = {}
         await self._read_and_write(reader, files, stored, kept)
