@@ -5,8 +5,10 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Container
+from contextlib import suppress
 from typing import Final
 
+from aurora_dev.core.text.encodings import decode_legacy, wide_encoding
 from aurora_dev.syntax.file_languages import prose_suffixes
 
 __all__ = [
@@ -145,6 +147,7 @@ _WIDE_MARKS: Final = (  # UTF-32 first: its little-endian mark begins with that 
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_JIS_ESCAPE: Final = "\x1b$B"
 _HEAD_LINES: Final = 20  # a licence may precede the mark of a generator
 _HEAD_BYTES: Final = 3_000
 # Only in a comment: code that writes such marks is not generated itself.
@@ -160,7 +163,8 @@ _MIN_MINIFIED: Final = 5_000
 
 
 def _wide_encoding(data: bytes) -> str | None:
-    return next((encoding for mark, encoding in _WIDE_MARKS if data.startswith(mark)), None)
+    marked = next((encoding for mark, encoding in _WIDE_MARKS if data.startswith(mark)), None)
+    return wide_encoding(data) if marked is None and b"\0" in data else marked
 
 
 def content_reason(name: str, data: bytes) -> str | None:
@@ -187,8 +191,8 @@ def content_reason(name: str, data: bytes) -> str | None:
 def decode(data: bytes) -> str | None:
     """Return the text of a file's bytes, with line breaks unchanged, or ``None`` if it is binary.
 
-    Decodes UTF-8 with or without a byte order mark, UTF-16 and UTF-32 with one; else Windows-1252; else Latin-1, which
-    accepts any bytes.
+    Decodes UTF-8, UTF-16 and UTF-32, with or without a byte order mark; without one, UTF-16 and UTF-32 are recognised
+    if nearly all characters are ASCII. For other bytes see `encodings.decode_legacy`.
     """
     wide = _wide_encoding(data)
     if wide is not None:
@@ -196,10 +200,10 @@ def decode(data: bytes) -> str | None:
     if b"\0" in data:
         return None
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        pass
-    try:
-        return data.decode("cp1252")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+        return decode_legacy(data)
+    if b"\x1b" in data and _JIS_ESCAPE in text:  # ISO-2022-JP, the encoding of Japanese mail, has ASCII bytes only
+        with suppress(UnicodeDecodeError):
+            return data.decode("iso2022_jp")
+    return text
