@@ -157,6 +157,7 @@ _GENERATED_MARK: Final = re.compile(
     re.MULTILINE,
 )
 _PROSE: Final = prose_suffixes() | _words("txt adoc asciidoc")
+_NOT_JUDGED: Final = _PROSE | {"ipynb"}  # a picture in a notebook is one long line
 # Code of very wide tables has averages below 200; minified code has thousands.
 _MAX_AVERAGE_LINE: Final = 500
 _MIN_MINIFIED: Final = 5_000
@@ -178,7 +179,7 @@ def content_reason(name: str, data: bytes) -> str | None:
         return None
     if b"\0" in data:
         return BINARY
-    if name.rpartition(".")[2].lower() in _PROSE:
+    if name.rpartition(".")[2].lower() in _NOT_JUDGED:
         return None
     if len(data) >= _MIN_MINIFIED and len(data) > _MAX_AVERAGE_LINE * (data.count(b"\n") + data.count(b"\r") + 1):
         return MINIFIED

@@ -206,7 +206,7 @@ class _Run:
             mask=self.options.mask_secrets,
             forced=forced,
             known=self.known,
-            size_limit=lambda file: self.options.walk.size_limit(wanted=file.wanted),
+            size_limit=lambda file: self.options.walk.size_limit(file.path, wanted=file.wanted),
         )
         self.known = {}
         await self._read_and_write(reader, files, stored, kept)

@@ -12,6 +12,7 @@ from typing import Final
 
 from aurora_dev.errors import IndexingError
 from aurora_dev.indexing import filetypes
+from aurora_dev.indexing.chunking.notebooks import is_notebook
 from aurora_dev.indexing.git.repository import GitFolders, Tracked, find_git_folders, tracked_files
 from aurora_dev.indexing.ignore import (
     GIT_IGNORE_FILE,
@@ -48,7 +49,8 @@ class WalkOptions:
 
     Attributes:
         max_file_size: Bytes; larger files are skipped.
-        max_wanted_size: Bytes; the same for files that ``.auroraignore`` brings back.
+        max_wanted_size: Bytes; the same for files that ``.auroraignore`` brings back, and for notebooks, most of whose
+            bytes are pictures that are not indexed.
         sniff: Whether the first 8 KB of each file are read to recognise binary, generated and minified ones. A caller
             that reads every file anyway calls `filetypes.content_reason` itself.
         gitignore: Whether git's rules apply: ``.gitignore`` files, ``.git/info/exclude``, the user's exclude file.
@@ -59,9 +61,10 @@ class WalkOptions:
     sniff: bool = True
     gitignore: bool = True
 
-    def size_limit(self, *, wanted: bool) -> int:
+    def size_limit(self, path: str, *, wanted: bool) -> int:
         """Return the size in bytes up to which a file is read."""
-        return max(self.max_file_size, self.max_wanted_size) if wanted else self.max_file_size
+        larger = wanted or is_notebook(path)
+        return max(self.max_file_size, self.max_wanted_size) if larger else self.max_file_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,7 +395,7 @@ class _Walk:
         reason: str | None = None
         if not stat.S_ISREG(status.st_mode):
             reason = SPECIAL
-        elif status.st_size > self.options.size_limit(wanted=wanted):
+        elif status.st_size > self.options.size_limit(path, wanted=wanted):
             reason = TOO_LARGE
         elif self.options.sniff and status.st_size:
             reason = filetypes.content_reason(path, _head(absolute))
