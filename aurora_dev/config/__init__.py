@@ -17,6 +17,7 @@ from aurora_dev.config.environment import (
     ENV_PREFIX,
     editor_command,
     environment_for_git,
+    git_configuration_folder,
     user_data_folder,
     usual_names,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "editor_command",
     "environment_for_git",
     "find_project",
+    "git_configuration_folder",
     "nearest",
     "service_url",
     "unknown_environment",

@@ -15,6 +15,7 @@ from aurora_dev.config.sources import Source
 
 ENV_PREFIX = "AURORA_"
 USER_FOLDER = "aurora"
+_GIT_CONFIGURATION = frozenset(("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"))
 
 _USUAL_NAMES: Mapping[str, str] = {
     "CROSS_ENCODER_MODEL": "cross_encoder_model",
@@ -76,9 +77,13 @@ def environment_for_git() -> dict[str, str]:
     """Return the environment for running git: without variables of git, terminal prompts, a pager or remote access.
 
     The variables that git exports to its hooks (``GIT_DIR``, ``GIT_INDEX_FILE``) would redirect every call to that
-    repository.
+    repository. Those that name the user's configuration files stay.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("GIT_")}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.upper().startswith("GIT_") or name.upper() in _GIT_CONFIGURATION
+    }
     return {
         **kept,
         "GIT_OPTIONAL_LOCKS": "0",
@@ -89,6 +94,12 @@ def environment_for_git() -> dict[str, str]:
         "GIT_PAGER": "cat",
         "LC_ALL": "C",
     }
+
+
+def git_configuration_folder() -> Path | None:
+    """Return the user's folder for git's files (``ignore``, ``config``); ``None`` for an account without a home."""
+    base = os.environ.get("XDG_CONFIG_HOME")
+    return Path(base, "git") if base else _home(".config", "git")
 
 
 def editor_command() -> str:

@@ -10,7 +10,7 @@ from aurora_dev.core.text.secrets import MASKING_VERSION
 __all__ = ["CHUNKING_VERSION", "current_chunk_version", "file_version"]
 
 # Increase it whenever the same file may be cut differently, so that stored files are indexed again.
-CHUNKING_VERSION: Final = 3
+CHUNKING_VERSION: Final = 4
 _HASH_DIGITS: Final = 16  # 64 bits: a hash is compared only with the stored one of the same path
 
 

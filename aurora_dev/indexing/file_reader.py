@@ -90,7 +90,8 @@ class FileReader:
         mask: Whether secrets are masked.
         forced: Whether files that are up to date are read and stored too.
         known: Size, time and version of files that an earlier pass of this run has read, by path.
-        max_file_size: Bytes; for files that have grown since they were listed.
+        size_limit: Bytes, for a file that ``.auroraignore`` brings back or not; files may have grown since they were
+            listed.
         failures: The files on which a grammar failed before; new ones are added.
 
     Attributes:
@@ -104,7 +105,7 @@ class FileReader:
     mask: bool
     forced: bool
     known: Mapping[str, tuple[int, int, str]]
-    max_file_size: int
+    size_limit: Callable[[SourceFile], int]
     failures: GrammarFailures = field(default_factory=GrammarFailures)
     skipped: list[Skipped] = field(default_factory=list)
     cut_by_lines: list[Skipped] = field(default_factory=list)
@@ -168,7 +169,7 @@ class FileReader:
             if failed is not None:
                 self.cut_by_lines.append(Skipped(file.path, failed))
             return FileResult(file, found)
-        if len(data) > self.max_file_size:
+        if len(data) > self.size_limit(file):
             return self._skip(file, TOO_LARGE)
         text = decode(data)
         reason = None if file.wanted else content_reason(file.path, data)
@@ -209,7 +210,7 @@ class FileReader:
         return chunk_text(text, path, use_grammar=False), version
 
     def _read_bytes(self, file: SourceFile) -> bytes:
-        return read_regular(file.absolute, self.max_file_size + 1, cut=True)
+        return read_regular(file.absolute, self.size_limit(file) + 1, cut=True)
 
     def _skip(self, file: SourceFile, reason: str, *, keep: bool = False) -> FileResult:
         self.skipped.append(Skipped(file.path, reason))

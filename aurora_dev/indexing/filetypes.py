@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Container
+from contextlib import suppress
 from typing import Final
 
+from aurora_dev.core.text.encodings import decode_legacy, wide_encoding
 from aurora_dev.syntax.file_languages import prose_suffixes
 
 __all__ = [
@@ -20,6 +23,8 @@ __all__ = [
     "decode",
     "is_output_folder",
     "is_secret_file",
+    "is_source_if_tracked",
+    "is_tool_folder",
     "is_vendored_folder",
     "name_reason",
 ]
@@ -50,8 +55,13 @@ _VENDORED: Final = _words(
 # Common names of build output; a source package of that name has an __init__.py.
 _OUTPUT: Final = frozenset(("build", "dist", "target", "coverage"))
 
+# Names of folders for other people's code in which many projects keep code of their own.
+_SOURCE_IF_TRACKED: Final = _words("vendor vendored third_party third-party thirdparty _build")
+
 TOOL_FOLDER_MARKERS: Final = frozenset(("pyvenv.cfg", "CACHEDIR.TAG"))
 """Files that mark their folder as a virtual environment or a cache, whatever its name."""
+# Files by which Go and Composer mark the folder "vendor" that they fill; projects commit it.
+_VENDOR_MARKERS: Final = frozenset(("modules.txt", "autoload.php"))
 
 _BINARY_EXTENSIONS: Final = _words(
     """
@@ -103,6 +113,19 @@ def is_output_folder(name: str) -> bool:
     return name in _OUTPUT
 
 
+def is_source_if_tracked(name: str) -> bool:
+    """Return whether a vendored folder of this name is read if git tracks files in it."""
+    return name in _SOURCE_IF_TRACKED
+
+
+def is_tool_folder(path: str, entries: Container[str]) -> bool:
+    """Return whether a tool made a folder, by the names of its entries."""
+    markers = TOOL_FOLDER_MARKERS
+    if path.endswith(("/vendor", "\\vendor")):
+        markers |= _VENDOR_MARKERS
+    return any(marker in entries for marker in markers)
+
+
 def name_reason(name: str) -> str | None:
     """Return why a file is not worth indexing, by its name alone; ``None`` if it may be."""
     lower = name.lower()
@@ -124,6 +147,7 @@ _WIDE_MARKS: Final = (  # UTF-32 first: its little-endian mark begins with that 
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_JIS_ESCAPE: Final = "\x1b$B"
 _HEAD_LINES: Final = 20  # a licence may precede the mark of a generator
 _HEAD_BYTES: Final = 3_000
 # Only in a comment: code that writes such marks is not generated itself.
@@ -133,13 +157,15 @@ _GENERATED_MARK: Final = re.compile(
     re.MULTILINE,
 )
 _PROSE: Final = prose_suffixes() | _words("txt adoc asciidoc")
+_NOT_JUDGED: Final = _PROSE | {"ipynb"}  # a picture in a notebook is one long line
 # Code of very wide tables has averages below 200; minified code has thousands.
 _MAX_AVERAGE_LINE: Final = 500
 _MIN_MINIFIED: Final = 5_000
 
 
 def _wide_encoding(data: bytes) -> str | None:
-    return next((encoding for mark, encoding in _WIDE_MARKS if data.startswith(mark)), None)
+    marked = next((encoding for mark, encoding in _WIDE_MARKS if data.startswith(mark)), None)
+    return wide_encoding(data) if marked is None and b"\0" in data else marked
 
 
 def content_reason(name: str, data: bytes) -> str | None:
@@ -153,7 +179,7 @@ def content_reason(name: str, data: bytes) -> str | None:
         return None
     if b"\0" in data:
         return BINARY
-    if name.rpartition(".")[2].lower() in _PROSE:
+    if name.rpartition(".")[2].lower() in _NOT_JUDGED:
         return None
     if len(data) >= _MIN_MINIFIED and len(data) > _MAX_AVERAGE_LINE * (data.count(b"\n") + data.count(b"\r") + 1):
         return MINIFIED
@@ -166,8 +192,8 @@ def content_reason(name: str, data: bytes) -> str | None:
 def decode(data: bytes) -> str | None:
     """Return the text of a file's bytes, with line breaks unchanged, or ``None`` if it is binary.
 
-    Decodes UTF-8 with or without a byte order mark, UTF-16 and UTF-32 with one; else Windows-1252; else Latin-1, which
-    accepts any bytes.
+    Decodes UTF-8, UTF-16 and UTF-32, with or without a byte order mark; without one, UTF-16 and UTF-32 are recognised
+    if nearly all characters are ASCII. For other bytes see `encodings.decode_legacy`.
     """
     wide = _wide_encoding(data)
     if wide is not None:
@@ -175,10 +201,10 @@ def decode(data: bytes) -> str | None:
     if b"\0" in data:
         return None
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        pass
-    try:
-        return data.decode("cp1252")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+        return decode_legacy(data)
+    if b"\x1b" in data and _JIS_ESCAPE in text:  # ISO-2022-JP, the encoding of Japanese mail, has ASCII bytes only
+        with suppress(UnicodeDecodeError):
+            return data.decode("iso2022_jp")
+    return text

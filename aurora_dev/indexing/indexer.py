@@ -221,7 +221,7 @@ class _Run:
             mask=self.options.mask_secrets,
             forced=forced,
             known=self.known,
-            max_file_size=self.options.walk.max_file_size,
+            size_limit=lambda file: self.options.walk.size_limit(file.path, wanted=file.wanted),
             failures=self.failures,
         )
         self.known = {}

@@ -6,17 +6,21 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from aurora_dev.errors import IndexingError
 from aurora_dev.indexing import filetypes
+from aurora_dev.indexing.chunking.notebooks import is_notebook
+from aurora_dev.indexing.git.repository import GitFolders, Tracked, find_git_folders, tracked_files
 from aurora_dev.indexing.ignore import (
     GIT_IGNORE_FILE,
     OWN_IGNORE_FILE,
     IgnoreRules,
     read_ignore_file,
+    repository_above,
+    repository_rules,
     rules_above,
 )
 from aurora_dev.regular_files import UNKNOWN_IDENTITY, change_time, file_identity, read_regular
@@ -25,6 +29,7 @@ __all__ = ["UNREADABLE", "Focus", "Skipped", "SourceFile", "Visited", "WalkOptio
 
 IGNORED: Final = "ignored"
 VENDORED: Final = "vendored, cache or build folder"
+WORKTREE: Final = "linked worktree of this project"
 TOO_LARGE: Final = "too large"
 SPECIAL: Final = "not a regular file"
 UNREADABLE: Final = "unreadable"
@@ -36,6 +41,7 @@ LINK_TWICE: Final = "link to a file that is read itself"
 
 _SNIFF_BYTES: Final = 8192  # git itself looks for a NUL in the first 8,000
 _MAX_FILE_SIZE: Final = 1024 * 1024  # hand-written source is far smaller; data and bundles are not
+_MAX_WANTED_SIZE: Final = 8 * _MAX_FILE_SIZE  # the largest hand-written sources are below 4 MiB; cutting takes seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +50,22 @@ class WalkOptions:
 
     Attributes:
         max_file_size: Bytes; larger files are skipped.
+        max_wanted_size: Bytes; the same for files that ``.auroraignore`` brings back, and for notebooks, most of whose
+            bytes are pictures that are not indexed.
         sniff: Whether the first 8 KB of each file are read to recognise binary, generated and minified ones. A caller
             that reads every file anyway calls `filetypes.content_reason` itself.
-        gitignore: Whether ``.gitignore`` files and ``.git/info/exclude`` apply.
+        gitignore: Whether git's rules apply: ``.gitignore`` files, ``.git/info/exclude``, the user's exclude file.
     """
 
     max_file_size: int = _MAX_FILE_SIZE
+    max_wanted_size: int = _MAX_WANTED_SIZE
     sniff: bool = True
     gitignore: bool = True
+
+    def size_limit(self, path: str, *, wanted: bool) -> int:
+        """Return the size in bytes up to which a file is read."""
+        larger = wanted or is_notebook(path)
+        return max(self.max_file_size, self.max_wanted_size) if larger else self.max_file_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +77,8 @@ class SourceFile:
         absolute: Its absolute path.
         size: Bytes, when it was listed.
         mtime_ns: Time of its last change, in nanoseconds since the epoch.
-        wanted: Whether ``.auroraignore`` brings it back; it is then read even if it looks generated or minified.
+        wanted: Whether ``.auroraignore`` brings it back; it is then read even if it is large, or looks generated or
+            minified.
         identity: See `file_identity`.
     """
 
@@ -174,7 +189,9 @@ def walk(
 ) -> Iterator[SourceFile]:
     """List the files of a project that are worth indexing, sorted by path.
 
-    ``.gitignore`` and ``.git/info/exclude`` apply as in git. ``.auroraignore`` has the same syntax and takes
+    ``.gitignore``, ``.git/info/exclude`` and the user's exclude file apply as in git, and as in git they do not concern
+    tracked files. In a submodule, or another repository below the root, its own rules apply instead. A linked worktree
+    of the project below the root is left out. ``.auroraignore`` has the same syntax and takes
     precedence: it also brings back (``!build/``) what ``.gitignore`` or the tables of `filetypes` leave out (see
     `ignore`). As in git, nothing comes back below an excluded folder. Files that hold secrets, and the folders of
     version control, never come back. Linked folders are not followed. A linked file is read if its target lies inside
@@ -198,11 +215,32 @@ def walk(
 
 
 @dataclass(slots=True)
+class _Repository:
+    """A repository, with the files that git tracks; these are asked for when an entry needs them."""
+
+    folder: str
+    prefix: str  # of its folder in the walk: "" or "a/b/"
+    folders: GitFolders
+    _tracked: Tracked | None = None
+
+    def tracks(self, path: str) -> bool:
+        """Return whether git tracks a walked path; that of a folder ends with ``/``."""
+        if self._tracked is None:
+            self._tracked = tracked_files(Path(self.folder), self.folders)
+        return self._tracked.has(path[len(self.prefix) :])
+
+
+@dataclass(slots=True)
 class _Folder:
     path: str
     prefix: str  # "" or "a/b/"
     rules: IgnoreRules
     wanted: bool = False  # .auroraignore brings it back
+    repository: _Repository | None = None
+    tracked_only: bool = False  # git ignores it, except for the tracked files in it
+
+    def tracks(self, path: str) -> bool:
+        return self.repository is not None and self.repository.tracks(path)
 
 
 @dataclass(slots=True)
@@ -217,7 +255,10 @@ class _Walk:
 
     def run(self) -> list[SourceFile]:
         rules = rules_above(self.root, self.visited.rules) if self.options.gitignore else IgnoreRules()
-        todo = [_Folder(str(self.root), "", rules)]
+        top = repository_above(self.root)
+        folders = None if top is None else find_git_folders(top, checked=False)
+        repository = None if folders is None else _Repository(str(self.root), "", folders)
+        todo = [_Folder(str(self.root), "", rules, repository=repository)]
         while todo:
             todo += self._list(todo.pop())
         self.visited.links = bool(self.links)
@@ -240,8 +281,11 @@ class _Walk:
         except OSError:
             self._skip(folder.prefix, UNREADABLE)
             return []
-        if folder.prefix and not folder.wanted and not filetypes.TOOL_FOLDER_MARKERS.isdisjoint(entries):
+        if folder.prefix and not folder.wanted and filetypes.is_tool_folder(folder.path, entries):
             self._skip(folder.prefix, VENDORED)
+            return []
+        if folder.prefix and ".git" in entries and not self._enter_repository(folder):
+            self._skip(folder.prefix, WORKTREE)
             return []
         if self.options.gitignore:
             self._add_rules(folder, GIT_IGNORE_FILE, entries)
@@ -269,6 +313,31 @@ class _Walk:
                 self._skip(path, UNREADABLE)
         return subfolders
 
+    def _enter_repository(self, folder: _Folder) -> bool:
+        """Let the rules of a repository below the root apply in its folder; return whether it is to be listed."""
+        found = find_git_folders(Path(folder.path))
+        if found is None:
+            return True
+        if found.linked and not folder.wanted and self._has_main_copy(found, folder.repository):
+            return False
+        folder.repository = _Repository(folder.path, folder.prefix, found)
+        folder.tracked_only = False
+        if self.options.gitignore:
+            rules = repository_rules(Path(folder.path), found, strip=len(folder.prefix), times=self.visited.rules)
+            folder.rules = replace(rules, own=folder.rules.own)
+        return True
+
+    def _has_main_copy(self, worktree: GitFolders, around: _Repository | None) -> bool:
+        """Return whether a linked worktree repeats files of the project: its repository is one of the project's.
+
+        A bare repository, which has no index, has no files except those in its worktrees.
+        """
+        common = Path(os.path.realpath(worktree.common))
+        same = around is not None and common == Path(os.path.realpath(around.folders.common))
+        if same and around is not None and around.folders.linked:
+            return True
+        return (same or common.is_relative_to(self.root)) and (common / "index").is_file()
+
     def _add_rules(self, folder: _Folder, name: str, entries: dict[str, os.DirEntry[str]]) -> None:
         """Add the rules of an ignore file in a folder, if there is one."""
         # Like git, do not follow a linked .gitignore: in a foreign repository it could read any file.
@@ -277,7 +346,8 @@ class _Walk:
         try:
             path = Path(folder.path, name)
             self.visited.rules[str(path)] = change_time(path.stat())
-            file = read_ignore_file(path, strip=len(folder.prefix))
+            ignore_case = folder.rules.ignore_case and name == GIT_IGNORE_FILE
+            file = read_ignore_file(path, strip=len(folder.prefix), ignore_case=ignore_case)
         except OSError:
             self._skip(folder.prefix + name, UNREADABLE)
             return
@@ -287,17 +357,23 @@ class _Walk:
         """Return a subfolder to list, or ``None`` if it is skipped."""
         if name in filetypes.ALWAYS_SKIPPED_FOLDERS:
             return None  # not reported either
-        excluded, wanted = parent.rules.decide(path, name, is_dir=True)
-        if excluded:
+        excluded, wanted, by_git = parent.rules.decide(path, name, is_dir=True)
+        tracked_only = not wanted and (by_git or parent.tracked_only)
+        if (excluded and not by_git) or (tracked_only and not parent.tracks(path + "/")):
             self._skip(path + "/", IGNORED)
             return None
-        if not wanted and (
-            filetypes.is_vendored_folder(name)
-            or (filetypes.is_output_folder(name) and not Path(entry.path, "__init__.py").is_file())
-        ):
+        if not wanted and self._is_output(parent, name, path, entry):
             self._skip(path + "/", VENDORED)
             return None
-        return _Folder(entry.path, path + "/", parent.rules, wanted)
+        return _Folder(entry.path, path + "/", parent.rules, wanted, parent.repository, tracked_only)
+
+    def _is_output(self, parent: _Folder, name: str, path: str, entry: os.DirEntry[str]) -> bool:
+        """Return whether a folder holds other people's code or build output, by its name and what git tracks in it."""
+        if filetypes.is_output_folder(name):
+            return not Path(entry.path, "__init__.py").is_file() and not parent.tracks(path + "/")
+        if not filetypes.is_vendored_folder(name):
+            return False
+        return not (filetypes.is_source_if_tracked(name) and parent.tracks(path + "/"))
 
     def _file(self, folder: _Folder, name: str, path: str, entry: os.DirEntry[str]) -> None:
         if name in filetypes.ALWAYS_SKIPPED_FOLDERS:
@@ -305,8 +381,9 @@ class _Walk:
         if filetypes.is_secret_file(name):
             self._skip(path, filetypes.SECRET)
             return
-        excluded, wanted = folder.rules.decide(path, name, is_dir=False)
-        if excluded:
+        excluded, wanted, by_git = folder.rules.decide(path, name, is_dir=False)
+        untracked = not wanted and (by_git or folder.tracked_only) and not folder.tracks(path)
+        if (excluded and not by_git) or untracked:
             self._skip(path, IGNORED)
             return
         reason = None if wanted else filetypes.name_reason(name)
@@ -321,7 +398,7 @@ class _Walk:
         reason: str | None = None
         if not stat.S_ISREG(status.st_mode):
             reason = SPECIAL
-        elif status.st_size > self.options.max_file_size:
+        elif status.st_size > self.options.size_limit(path, wanted=wanted):
             reason = TOO_LARGE
         elif self.options.sniff and status.st_size:
             reason = filetypes.content_reason(path, _head(absolute))

@@ -205,7 +205,11 @@ def _event_filter(root: Path) -> Callable[[Any, str], bool]:
 
     def relevant(_change: Any, path: str) -> bool:
         parts = Path(path[start:]).parts
-        return not any(part in filetypes.ALWAYS_SKIPPED_FOLDERS or filetypes.is_vendored_folder(part) for part in parts)
+        return not any(
+            part in filetypes.ALWAYS_SKIPPED_FOLDERS
+            or (filetypes.is_vendored_folder(part) and not filetypes.is_source_if_tracked(part))
+            for part in parts
+        )
 
     return relevant
 

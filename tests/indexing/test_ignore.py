@@ -29,6 +29,7 @@ def test_auroraignore_decides_before_gitignore_and_brings_back() -> None:
     merged = rules([["a", "!b"]], [["!a", "b"]])
     assert decide(merged, "a") == Verdict(excluded=False, wanted=True)
     assert decide(merged, "b") == Verdict(excluded=True, wanted=False)
+    assert decide(rules([["a"]], []), "a") == Verdict(excluded=True, wanted=False, by_git=True)
 
 
 def test_a_negated_gitignore_pattern_does_not_mark_an_entry_as_wanted() -> None:

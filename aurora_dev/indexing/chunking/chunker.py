@@ -15,8 +15,10 @@ from itertools import accumulate
 
 from aurora_dev.core.text.document_text import OUTLINE_CHARS
 from aurora_dev.core.types import Document, MetadataValue
+from aurora_dev.indexing.chunking.components import COMPONENTS, Script, find_scripts
 from aurora_dev.indexing.chunking.cutting import Lines, cut_line, cut_rows
-from aurora_dev.indexing.chunking.markup import MARKUP, sections
+from aurora_dev.indexing.chunking.markup import MARKUP, SEPARATOR, sections
+from aurora_dev.indexing.chunking.notebooks import is_notebook, read_notebook
 from aurora_dev.syntax import Definition, find_definitions, language_of
 from aurora_dev.syntax.file_languages import holds_data
 
@@ -33,6 +35,8 @@ _OVERLAP_LINES = 2
 _OVERLAP_CHARS = 160
 # If a definition is cut, this many lines of its body stay with the comment and the signature, if they fit.
 _HEAD_LINES = 3
+# A damaged notebook with longer lines than this has pictures in it, which are no text.
+_MAX_AVERAGE_LINE = 500
 # The context names this many enclosing definitions, the innermost ones.
 _MAX_CONTEXT = 4
 
@@ -91,7 +95,9 @@ def chunk_text(
     reStructuredText along headings; everything else by lines, with a small overlap. Only ``\n`` ends a line. The
     content of a document is exactly the lines ``start_line`` to ``end_line`` of the file, without the last line break.
     Only a line longer than ``max_chars`` is cut, into several documents that share it. Every line that is not blank is
-    in at least one document.
+    in at least one document. Exceptions: of a component (Vue, Svelte, Astro), the lines of the tags around its scripts
+    are left out. Of a notebook, the content is the text of cells; its lines are those of the file on which that text
+    stands.
 
     Args:
         text: The whole file, decoded.
@@ -120,28 +126,87 @@ def chunk_text(
         language = language_of(path, text[:200].partition("\n")[0])
         if language == "c" and path.endswith(".h") and _CPP_ONLY.search(text):
             language = "cpp"
-    lines = Lines(text)
     base: dict[str, MetadataValue] = {"path": path}
+    if is_notebook(path):
+        found = _emit_notebook(text, base, target, limit, use_grammar=use_grammar)
+        if found is not None:
+            return _with_file_symbols(found)
+    return _with_file_symbols(_emit(text, base, language, target, limit, use_grammar=use_grammar))
+
+
+def _emit(
+    text: str,
+    base: dict[str, MetadataValue],
+    language: str | None,
+    target: int,
+    limit: int,
+    *,
+    use_grammar: bool,
+) -> list[Document]:
+    lines = Lines(text)
     if language is not None:
-        base["language"] = language
+        base = {**base, "language": language}
     if language in MARKUP:
-        return _with_file_symbols(_emit_sections(lines, base, language, target, limit), " > ")
+        return _emit_sections(lines, base, language, target, limit)
+    if language in COMPONENTS and (scripts := find_scripts(text, language)):
+        return _emit_component(lines, base, language, scripts, target, limit, use_grammar=use_grammar)
     parsed = language is not None and use_grammar
     found = find_definitions(text.encode("utf-8", "surrogatepass"), str(language)) if parsed else []
     if found:
-        return _with_file_symbols(_emit_code(lines, base, _Outline.of(found), target, limit), ".")
+        return _emit_code(lines, base, _Outline.of(found), target, limit)
     return _emit_plain(lines, base, language, target, limit)
 
 
-def _with_file_symbols(documents: list[Document], separator: str) -> list[Document]:
+def _emit_component(
+    lines: Lines,
+    base: dict[str, MetadataValue],
+    language: str,
+    scripts: list[Script],
+    target: int,
+    limit: int,
+    *,
+    use_grammar: bool,
+) -> list[Document]:
+    """Cut the scripts of a component in their own language, and the rest (without the lines of their tags) by lines."""
+    documents: list[Document] = []
+    row = 0
+    for script in scripts:
+        documents += _emit_plain(lines, base, language, target, limit, row, script.outer_start)
+        source = script.source.encode("utf-8", "surrogatepass")
+        outline = _Outline.of(find_definitions(source, script.language) if use_grammar else [])
+        own: dict[str, MetadataValue] = {**base, "language": script.language}
+        documents += _emit_code(lines, own, outline, target, limit, script.start, script.end)
+        row = script.outer_end
+    return documents + _emit_plain(lines, base, language, target, limit, row)
+
+
+def _emit_notebook(
+    text: str, base: dict[str, MetadataValue], target: int, limit: int, *, use_grammar: bool
+) -> list[Document] | None:
+    """Cut the cells of a notebook; the lines of a chunk are those of the file on which its text stands."""
+    groups = read_notebook(text)
+    if groups is None:
+        return None if len(text) <= _MAX_AVERAGE_LINE * (text.count("\n") + 1) else []
+    documents: list[Document] = []
+    for cells in groups:
+        text = "\n".join(cells.lines)
+        for document in _emit(text, base, cells.language, target, limit, use_grammar=use_grammar):
+            metadata = document.metadata
+            start, end = int(str(metadata["start_line"])), int(str(metadata["end_line"]))
+            lines = {"start_line": cells.rows[start - 1] + 1, "end_line": cells.rows[end - 1] + 1}
+            documents.append(Document(document.content, {**metadata, **lines}))
+    return documents
+
+
+def _with_file_symbols(documents: list[Document]) -> list[Document]:
     """Add the names that the whole file defines to each document: a chunk alone seldom shows what its file is about.
 
     Args:
         documents: The documents of one file, in order.
-        separator: Between the parts of a qualified name.
     """
     names: dict[str, int] = {}
     for document in documents:
+        separator = SEPARATOR if document.metadata.get("language") in MARKUP else "."
         defined = document.metadata.get("symbols")
         for name in defined if isinstance(defined, list) else ():
             bare = name.rpartition(separator)[2]
@@ -156,10 +221,16 @@ def _with_file_symbols(documents: list[Document], separator: str) -> list[Docume
 
 
 def _emit_code(
-    lines: Lines, base: dict[str, MetadataValue], outline: _Outline, target: int, limit: int
+    lines: Lines,
+    base: dict[str, MetadataValue],
+    outline: _Outline,
+    target: int,
+    limit: int,
+    first_row: int = 0,
+    end_row: int | None = None,
 ) -> list[Document]:
     pieces: list[_Piece] = []
-    _cut(lines, outline, 0, len(lines), (), target, limit, pieces)
+    _cut(lines, outline, first_row, len(lines) if end_row is None else end_row, (), target, limit, pieces)
     documents: list[Document] = []
     for piece in pieces:
         start, end = lines.trim(piece.start, piece.end)
@@ -335,12 +406,18 @@ def _document(
 
 
 def _emit_plain(
-    lines: Lines, base: dict[str, MetadataValue], language: str | None, target: int, limit: int
+    lines: Lines,
+    base: dict[str, MetadataValue],
+    language: str | None,
+    target: int,
+    limit: int,
+    first_row: int = 0,
+    end_row: int | None = None,
 ) -> list[Document]:
     kind = "text" if language is None or holds_data(language) else "module"
     documents: list[Document] = []
     reached = 0
-    for start, end in cut_rows(lines, 0, len(lines), target, limit):
+    for start, end in cut_rows(lines, first_row, len(lines) if end_row is None else end_row, target, limit):
         first, last = lines.trim(start, end)
         if first >= last:
             continue

@@ -114,7 +114,7 @@ LANGUAGES = (
     ),
     _ecmascript("typescript", suffixes="ts mts cts", interpreters="bun deno ts-node tsx", definitions=_TYPESCRIPT),
     _ecmascript("tsx", suffixes="tsx", definitions=_TYPESCRIPT),
-    Language("astro", imports=_imports),
+    Language("astro", suffixes="astro", imports=_imports),
     Language("html", suffixes="html htm xhtml", data=True, imports=_imports),
     Language("svelte", suffixes="svelte", imports=_imports),
     Language("vue", suffixes="vue", imports=_imports),
