@@ -16,7 +16,7 @@ from itertools import repeat
 import numpy as np
 import numpy.typing as npt
 
-from aurora_dev.core.text.terms import DEFINITION_PREFIX
+from aurora_dev.core.text.terms import UNCOUNTED_PREFIXES
 
 Rows = npt.NDArray[np.int64]
 Postings = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]  # document numbers within the segment, frequencies
@@ -39,7 +39,7 @@ class Segment:
 
     Attributes:
         rows: The caller's numbers of the documents: shape ``(n,)``, int64, strictly ascending.
-        lengths: Sum of the frequencies of each document, without definitions: shape ``(n,)``, float32.
+        lengths: Sum of the frequencies of each document, without definitions and signs: shape ``(n,)``, float32.
         keys: `term_key` of each term: shape ``(v,)``, uint64, strictly ascending.
         starts: The postings of term ``i`` are ``starts[i]:starts[i + 1]``: shape ``(v + 1,)``, int64.
         documents: Positions in ``rows``, each at most once per term, in no particular order: shape ``(p,)``, int32.
@@ -112,7 +112,7 @@ class Buffer:
                     found = self._postings[term] = ([], [])
                 found[1].append(frequency)
                 found[0].append(number)
-            counted = [value for term, value in terms if not term.startswith(DEFINITION_PREFIX)]
+            counted = [value for term, value in terms if not term.startswith(UNCOUNTED_PREFIXES)]
             self.lengths.append(float(np.array(counted, np.float32).cumsum(dtype=np.float64)[-1]) if counted else 0.0)
             self.lengths[-1] = float(np.float32(self.lengths[-1]))
             self.rows.append(row)
@@ -168,7 +168,7 @@ def build_segment(rows: Sequence[int], terms: Sequence[Mapping[str, float]]) -> 
         documents, term_ids, exact = documents[kept], term_ids[kept], exact[kept]
     frequencies = exact.astype(np.float32)
     names = list(numbers)
-    counted = np.fromiter(map(str.startswith, names, repeat(DEFINITION_PREFIX)), np.bool_, len(names))[term_ids]
+    counted = np.fromiter(map(str.startswith, names, repeat(UNCOUNTED_PREFIXES)), np.bool_, len(names))[term_ids]
     lengths = np.bincount(documents, np.where(counted, np.float32(0), frequencies), len(terms)).astype(np.float32)
     return _assemble(np.array(rows, np.int64), lengths, names, term_ids, documents, frequencies)
 

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from aurora_dev.core.keyword.index import K1, B
-from aurora_dev.core.text.terms import DEFINITION_PREFIX, document_terms, query_terms
+from aurora_dev.core.text.terms import UNCOUNTED_PREFIXES, document_terms, query_terms
 
 # The mean number of terms that `document_terms` counts in a chunk of code or prose, measured on this package and its
 # documentation with the chunker's default sizes.
@@ -49,7 +49,7 @@ def term_index(term: str) -> int:
 def document_vector(content: str, metadata: Mapping[str, Any]) -> Sparse:
     """Return the sparse vector of a document: at least one value, at most `MAX_TERMS`, ascending indices."""
     terms = document_terms(content, metadata)
-    length = sum(count for term, count in terms.items() if not term.startswith(DEFINITION_PREFIX))
+    length = sum(count for term, count in terms.items() if not term.startswith(UNCOUNTED_PREFIXES))
     norm = K1 * (1.0 - B + B * length / MEAN_LENGTH)
     weights: dict[int, float] = {}
     for term, count in terms.items():

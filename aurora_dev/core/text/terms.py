@@ -5,6 +5,10 @@ A name is found in any style. ``getUserByID``, ``get_user_by_id`` and ``get-user
 by their last two names and by each part. A chunk also has a ``def:`` term for each name that it defines, so that a
 query for a name finds its definition before its uses.
 
+Operators and names with signs (``operator<<``, ``C++``, ``C#``, ``.NET``, ``&&``, ``?.``), emoji and other symbols have
+``sign:`` terms of their own. Neither they nor ``def:`` terms count towards the length of a document. Letters with marks
+count in both forms: ``café`` also as ``cafe``.
+
 All functions are pure (with a bounded cache behind them) and thread-safe.
 """
 
@@ -44,6 +48,9 @@ QUERY_DEFINITION_WEIGHT = 1.0  # a word that can only be an identifier, or a que
 QUERY_CAPITALISED_WEIGHT = 0.5  # ``Router`` inside a sentence: probably a class, maybe a name or a heading
 
 DEFINITION_PREFIX = "def:"  # no ordinary term contains a colon
+SIGN_PREFIX = "sign:"
+UNCOUNTED_PREFIXES = (DEFINITION_PREFIX, SIGN_PREFIX)
+"""Prefixes of the terms that do not count towards the length of a document."""
 
 _LONGEST_TERM = 64  # characters; longer terms are hashes or encoded data, and are cut
 _LONGEST_WORD = 256  # characters of a word or dotted path; the rest is ignored
@@ -69,6 +76,29 @@ _is_unspaced = re.compile(f"[{_UNSPACED}]").match
 _SYMBOL = re.compile(r"[$@]?[^\W\d]\w*(?:(?:\.|::|->|#)[$@]?[^\W\d]\w*)*(?:\(\s*\))?[?!]?")
 _QUOTED = re.compile(r"`([^`\s]+)`")
 _CALLED = re.compile(r"(?<!\w)\d*([^\W\d]\w*)\(\s*\)")  # one attempt per word: linear
+
+# Two dashes or stars before a word are an option or an argument.
+_find_operators = re.compile(
+    r"&&=?|\|\|=?|\|>|->\*?|=>|<=>|<-|<<=?|<=|<>|>>>?=?|>=|===?|!==?|\?\.|\?\?=?|\?:|:=|\+\+|--(?![\w-])|\*\*(?![\w*])|"
+    r"[-+*/%&|^]="
+).findall
+# Finding runs of their characters first is several times as fast; few runs differ. The next character tells "--" from
+# an option.
+_find_runs = re.compile(r"[-+*/%&|^<>=!?:.]{2,8}\w?").findall
+_find_signed_names = re.compile(
+    r"\boperator ?(?:\(\)|\[\]|[-<>=!+*/%&|^~,]{1,3})|(?<!\w)(?:[a-z]|clang|libc|libstdc|notepad)\+\+(?![\w+])|"
+    r"(?<!\w)[cfjq]#(?![\w#])|(?<![\w)\]}])\.net\b",
+    re.IGNORECASE,
+).findall
+# A text without any of these has no signed names, and is not searched for them.
+_SIGNED_HINTS = ("operator", "++", "C#", "c#", "F#", "f#", "J#", "Q#", ".NET", ".net", ".Net")
+_find_symbols = re.compile("[\u2190-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]").findall
+_LATIN_MARKS = re.compile("[\u0300-\u036f]+")
+# Letters that Unicode does not decompose.
+_PLAIN_LETTERS = str.maketrans(
+    {"\u00e6": "ae", "\u00f0": "d", "\u00f8": "o", "\u00fe": "th", "\u0111": "d", "\u0131": "i", "\u0142": "l"}
+    | {"\u0153": "oe", "\u00c6": "AE", "\u00d8": "O", "\u0110": "D", "\u0141": "L", "\u0152": "OE"}
+)
 
 # Function words, left out of queries. Documents keep them, so that a query of nothing else (``with``) finds something.
 STOP_WORDS = frozenset(
@@ -109,6 +139,7 @@ def document_terms(content: str, metadata: Mapping[str, Any]) -> dict[str, float
     """
     terms: dict[str, float] = {}
     _count(terms, content, 1.0)
+    _count_signs(terms, content, 1.0)
     context = metadata.get("context")
     if isinstance(context, str) and context:
         _count(terms, context, CONTEXT_WEIGHT)
@@ -121,6 +152,7 @@ def document_terms(content: str, metadata: Mapping[str, Any]) -> dict[str, float
     names = [name for name in _strings(metadata.get("symbols")) if name]
     for name in names:
         _count(terms, name, SYMBOLS_WEIGHT)
+        _count_signs(terms, name, SYMBOLS_WEIGHT)
     if isinstance(symbol, str) and symbol:
         _count(terms, symbol, SYMBOL_WEIGHT)
         names.append(symbol)
@@ -142,7 +174,7 @@ def query_terms(text: str) -> dict[str, float]:
         text: A question, or a bare symbol.
 
     Returns:
-        Weight of each term, above 0; empty if the text has no letter or digit.
+        Weight of each term, above 0; empty if the text has no letter, digit, operator or symbol.
     """
     text = _normalised(text)
     words = _words(text)
@@ -150,6 +182,7 @@ def query_terms(text: str) -> dict[str, float]:
     for word, weight in _identifiers(text, words).items():
         for term in _definition_terms(word):
             terms[term] = max(weight, terms.get(term, 0.0))
+    _count_signs(terms, text, 1.0)
     return terms
 
 
@@ -174,7 +207,8 @@ def terms_fingerprint() -> str:
     content = (
         "class HTTPServer2: getUserByIDs self.app.router.get std::vec::Vec a->b user-agent Foo#bar OAuth GraphQL utf8 "
         "tokens dependencies classes boxes caches ids routing parsed coding mapping calling embedded status e\u0301tat "
-        "\u6570\u636e\u5e93 \u0e44\u0e17\u0e22 \uff21 1.5 " + "x" * 2 * _LONGEST_TERM + " " + "y." * _LONGEST_WORD
+        "\u6570\u636e\u5e93 \u0e44\u0e17\u0e22 \uff21 1.5 operator<<() C# C++ .NET a && b --x ?. \U0001f680 "
+        "Stra\u00dfe caf\u00e9 \u0142 \u03c3\u03c2 " + "x" * 2 * _LONGEST_TERM + " " + "y." * _LONGEST_WORD
     )
     metadata = {"path": "a/b/c.py", "symbol": "D.e", "symbols": ["f", "G"], "context": "class H:", "tags": ["i"]}
     found = sorted(document_terms(content, metadata).items())
@@ -210,7 +244,8 @@ class _Folded(dict[str, str]):
     def __missing__(self, piece: str) -> str:
         if len(self) >= 2 * _CACHE_ENTRIES:
             self.clear()
-        self[piece] = term = fold_word(piece[:_LONGEST_TERM])
+        cut = piece[:_LONGEST_TERM]
+        self[piece] = term = fold_word(cut if cut.isascii() else cut.casefold())
         return term
 
 
@@ -237,15 +272,49 @@ def _count(terms: dict[str, float], text: str, weight: float) -> None:
             terms[term] = get(term, 0.0) + counted * share
 
 
+def _count_signs(terms: dict[str, float], text: str, weight: float) -> None:
+    """Add the operators, names with signs, and symbols of a text."""
+    found: Counter[str] = Counter()
+    rest = text
+    if any(hint in text for hint in _SIGNED_HINTS):
+        names = _find_signed_names(text)
+        found.update(name.lower().replace(" ", "") for name in names)
+        for name in names if len(text) <= _LONGEST_WORD else ():
+            rest = rest.replace(name, " ")
+    for run, times in Counter(_find_runs(rest)).items():
+        for sign in _operators_of_run(run):
+            found[sign] += times
+    if not text.isascii():
+        found.update(_find_symbols(text))
+    for sign, times in found.items():
+        term = SIGN_PREFIX + sign
+        terms[term] = terms.get(term, 0.0) + times * weight
+
+
+@lru_cache(maxsize=4096)
+def _operators_of_run(run: str) -> tuple[str, ...]:
+    return tuple(_find_operators(run))
+
+
 def _names(word: str) -> list[str]:
     """Return the identifiers in a word or dotted path that have a letter or digit."""
     return [name for name in _split_links(word[:_LONGEST_WORD]) if name.strip("_")]
 
 
 def _name_terms(name: str, whole: float, part: float) -> dict[str, float]:
-    """Return the terms of one identifier with their weights."""
-    if name.isascii() and name.isalpha() and (name.islower() or name.istitle()):
-        return {_FOLDED[name.lower()]: 1.0}
+    """Return the terms of one identifier with their weights; with marks on its letters, also those without marks."""
+    if name.isascii():
+        if name.isalpha() and (name.islower() or name.istitle()):
+            return {_FOLDED[name.lower()]: 1.0}
+        return _parts_of_name(name, whole, part)
+    terms = _parts_of_name(name, whole, part)
+    plain = _without_marks(name)
+    if plain != name and plain.strip("_ "):
+        terms = {**_parts_of_name(plain, whole, part), **terms}
+    return terms
+
+
+def _parts_of_name(name: str, whole: float, part: float) -> dict[str, float]:
     terms: dict[str, float] = {}
     humps = [match.span() for match in _find_humps(_character_classes(name))]
     pieces = [name[start:end] for start, end in humps]
@@ -262,6 +331,12 @@ def _name_terms(name: str, whole: float, part: float) -> dict[str, float]:
             if pair != joined:
                 _add(terms, pair, part)
     return terms
+
+
+def _without_marks(name: str) -> str:
+    """Return a name without the marks of Latin, Greek and Cyrillic letters; in other scripts marks are vowels."""
+    decomposed = unicodedata.normalize("NFD", name)
+    return unicodedata.normalize("NFC", _LATIN_MARKS.sub("", decomposed)).translate(_PLAIN_LETTERS)
 
 
 def _is_weak_boundary(first: str, second: str) -> bool:
@@ -312,7 +387,7 @@ def _character_class(character: str) -> str:
 
 
 def _joined(name: str) -> str:
-    return name.replace("_", "").lower()
+    return name.replace("_", "").casefold()
 
 
 def _strings(value: Any) -> Iterable[str]:
@@ -323,6 +398,7 @@ def _definition_terms(name: str) -> list[str]:
     """Return the ``def:`` terms of a name: of the whole and, if it is qualified, of its last part."""
     names = _names(_normalised(name))
     wholes = {_joined("".join(names)), _joined(names[-1])} if names else set()
+    wholes |= {plain for whole in wholes if not whole.isascii() and (plain := _without_marks(whole).strip())}
     return [DEFINITION_PREFIX + whole[:_LONGEST_TERM] for whole in sorted(wholes)]
 
 

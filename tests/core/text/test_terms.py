@@ -289,3 +289,81 @@ def test_extracting_terms_stays_within_the_measured_order_of_magnitude() -> None
     for _ in range(200):
         document_terms(text, {"path": "src/app/users.py", "symbols": ["getUserByID"]})
     assert time.perf_counter() - started < 1.0  # measured: 0.01 s
+
+
+@pytest.mark.parametrize("sign", ["<<", ">>", "==", "!=", "<", "+", "-", "*", "->", "()", "[]", "<=>", "&&", "+=", ","])
+def test_an_operator_of_a_class_is_a_word_of_its_own(sign: str) -> None:
+    term = f"sign:operator{sign}"
+    assert term in document_terms(f"T operator{sign}(const T& other) const {{", {})
+    assert [each for each in query_terms(f"operator{sign}") if each.startswith("sign:")] == [term]
+
+
+@pytest.mark.parametrize(
+    ("content", "query"),
+    [
+        ("C# services use the logger.", "C#"),
+        ("C++ drivers use the allocator.", "c++"),
+        ("Written in F#", "F#"),
+        (".NET is the runtime", ".NET"),
+        ("if (a && b)", "&&"),
+        ("a || b", "||"),
+        ("p->next", "->"),
+        ("user?.name ?? 'x'", "?."),
+        ("user?.name ?? 'x'", "??"),
+        ("x := 1", ":="),
+        ("Release 🚀 checklist", "🚀"),
+        ("all ✅ green", "✅"),
+        ("👍🏽 done", "👍"),
+        ("a → b", "→"),
+        ("Größe", "GRÖSSE"),
+        ("GRÖSSE", "größe"),
+        ("straße", "STRASSE"),
+        ("STRASSE", "straße"),
+        ("naïve café", "cafe"),
+        ("naïve café", "CAFÉ"),
+        ("cafe", "café"),
+        ("Łódź, Ørsted", "lodz"),
+        ("Łódź, Ørsted", "orsted"),
+        ("ΣΊΣΥΦΟΣ", "σίσυφος"),
+        ("getCaféName()", "getCafeName"),
+        ("getCaféName()", "get_café_name"),
+    ],
+)
+def test_signs_symbols_and_letters_with_marks_are_found(content: str, query: str) -> None:
+    assert found_by(content, query)
+
+
+@pytest.mark.parametrize(
+    ("content", "query"),
+    [("C++ drivers", "C#"), ("C drivers", "C++"), ("a << b", "operator<<"), ("a >>= b", ">>"), ("i#fff", "C#")],
+)
+def test_a_sign_is_not_taken_for_another(content: str, query: str) -> None:
+    signs = {term for term in query_terms(query) if term.startswith("sign:")}
+    assert signs
+    assert signs.isdisjoint(document_terms(content, {}))
+
+
+def test_options_of_a_command_have_no_signs() -> None:
+    assert not any(term.startswith("sign:") for term in query_terms("what does --no-verify do with **kwargs - please?"))
+
+
+def test_signs_change_no_score_of_other_words() -> None:
+    plain, signed = "value name other", "value && name -> other 🚀"
+    scores = []
+    for text in (plain, signed):
+        index = KeywordIndex()
+        index.add([1, 2], [document_terms(text, {}), document_terms("more words here than there", {})])
+        scores.append(index.search(query_terms("value name"), 1)[1].tolist())
+    assert scores[0] == scores[1]
+
+
+def test_marks_of_other_scripts_stay() -> None:
+    assert set(document_terms("हिन्दी", {})) == {"हिन्दी"}
+
+
+def test_a_text_of_signs_takes_no_quadratic_time() -> None:
+    start = time.perf_counter()
+    for text in ("&" * 200_000, "<>" * 100_000, "operator" * 30_000, "c#" * 100_000, "🚀" * 100_000, "é" * 100_000):
+        document_terms(text, {})
+        query_terms(text)
+    assert time.perf_counter() - start < 10
