@@ -462,4 +462,5 @@ def test_hostile_assignments_take_linear_time(unit: str) -> None:
         mask_secrets(text)
         return time.process_time() - start
 
-    assert min(seconds(large) for _ in range(3)) < 2.5 * max(min(seconds(small) for _ in range(3)), 0.02)
+    # Quadratic time gives 4 in every pair; a busy machine slows some of them.
+    assert min(seconds(large) / max(seconds(small), 0.02) for _ in range(5)) < 2.5
