@@ -40,7 +40,7 @@ class BackendSettings(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Note the service of a new group."""
+        """Register the remote service that a new group of settings declares."""
         super().__pydantic_init_subclass__(**kwargs)
         if "remote_service" in vars(cls):
             _SERVICES[cls.remote_service.backend] = cls.remote_service

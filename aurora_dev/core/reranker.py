@@ -248,8 +248,8 @@ def _open(request: ModelRequest, folder: Path | None) -> CrossEncoderModel:
     except UnsupportedModelError as error:
         if missing := _missing_package("onnx", "through sentence-transformers"):
             raise UnsupportedModelError(
-                f"{error}, which does not run without torch (only BERT, RoBERTa and XLM-RoBERTa with one output and "
-                f"weights in safetensors do), and to run it with torch: {missing}"
+                f"{error}, which does not run without torch. Only BERT, RoBERTa and XLM-RoBERTa models with one output "
+                f"and weights in safetensors do. To run this model with torch: {missing}"
             ) from error
         _log.info("reranker_through_optimum", model=request.name, reason=str(error))
         return _open_with_sentence_transformers(request, folder)

@@ -56,7 +56,7 @@ class CrossEncoderModel:
     free_memory: Callable[[], None]
 
     def raw_scores(self, pairs: list[Pair], batch_size: int, abandoned: threading.Event) -> list[float]:
-        """Return the figure of each pair; the other pairs of its batch change it by 1e-5 at most.
+        """Return the raw score of each pair. The other pairs of its batch change it by 1e-5 at most.
 
         An out-of-memory error is retried once with half the batch.
 
@@ -66,7 +66,8 @@ class CrossEncoderModel:
             abandoned: Stops the work between two batches once it is set.
 
         Raises:
-            RerankError: Out of memory again, another failure, a wrong number of figures, or one that is not finite.
+            RerankError: The model ran out of memory again, failed, or gave a wrong number of scores or one that is not
+                finite.
             Cancelled: ``abandoned`` was set.
         """
         scores: list[float] = []

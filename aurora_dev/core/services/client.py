@@ -261,7 +261,7 @@ class ServiceClient:
             raise ServiceError("redirects to an invalid address", "Check the address.") from None
         if origin(target) != origin(url):
             raise ServiceError(
-                f"redirects to another host ({shown_origin(target)}), where neither texts nor key were sent",
+                f"redirects to another host ({shown_origin(target)}), to which no text and no key was sent",
                 "Give that address yourself if you trust it.",
             )
         return target

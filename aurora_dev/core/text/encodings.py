@@ -159,7 +159,10 @@ def _score_of_bytes(text: str, encoding: str) -> float:
 
 
 def _score_of_words(text: str, encoding: str) -> float:
-    """Return how many words are in one case, and without Latin letters among their own; in Cyrillic or Greek."""
+    """Score how much a decoded text looks like Cyrillic or Greek.
+
+    Words in one case, without Latin letters mixed in and made of common letters, raise the score.
+    """
     common = _COMMON_LETTERS["greek" if encoding == "cp1253" else "cyrillic"]
     letters = frequent = longest = 0
     ordinary = 0.0

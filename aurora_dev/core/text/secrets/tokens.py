@@ -37,8 +37,8 @@ def _is_aws_secret(token: str) -> bool:
 _JWT_SAMPLE: Final = ".eyJzdWIiOiIxMjM0NTY3ODkwI"
 
 
-def _is_proven(token: str) -> bool:
-    """Return whether a token that is proven by its own structure is not a documented example."""
+def _is_no_sample(token: str) -> bool:
+    """Return whether a token of an unmistakable format is real, and not a sample from documentation."""
     return "example" not in token.lower() and _JWT_SAMPLE not in token and "XXXX" not in token
 
 
@@ -80,7 +80,7 @@ def _rules(table: str) -> Iterator[_Rule]:
         label, anchors, *rest = line.split(" | ")
         flags = rest.pop() if len(rest) > 1 else ""
         (body,) = rest
-        accept = is_mixed if "?" in flags else _is_proven if "!" in flags else is_random
+        accept = is_mixed if "?" in flags else _is_no_sample if "!" in flags else is_random
         back = flags[flags.find("\\") + 1 :] if "\\" in flags else "0"
         if re.search(r"(?<!\\)\((?!\?)", body) is None:
             body = _LEFT + "(?:" + body + ")" + _END

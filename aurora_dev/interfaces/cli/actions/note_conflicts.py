@@ -32,5 +32,8 @@ def run_list_conflicts(
         return EXIT_NOTHING_FOUND
     print_text("\n\n".join(conflict_block(conflict) for conflict in found))
     edit, again = follow_up("edit", path), follow_up("remember TEXT", path, user=user)
-    say(f"check which holds; then: {edit} ID, {again} --supersedes ID, or, if both hold: {edit} ID --keep-both OTHER")
+    say(
+        f"check which note is right. To correct one: {edit} ID. To replace one: {again} --supersedes ID. If both are "
+        f"right: {edit} ID --keep-both OTHER"
+    )
     return EXIT_OK

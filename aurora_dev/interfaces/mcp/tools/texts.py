@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from aurora_dev.core.text.secrets import mask_secrets
 from aurora_dev.core.text.visible import visible
 from aurora_dev.errors import (
     AuroraError,
@@ -56,7 +57,8 @@ def advice(error: Exception) -> str:
     else:
         text = str(error)
         next_step = _next_step(error, text)
-    text = visible(text.encode("utf-8", "replace").decode("utf-8"), keep_newlines=True)
+    # An error may quote its input, with a credential in it.
+    text = visible(mask_secrets(text.encode("utf-8", "replace").decode("utf-8"))[0], keep_newlines=True)
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]}…"
     return f"{text.rstrip('. ')}. {next_step}".rstrip(" .") + "."
