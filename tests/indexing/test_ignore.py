@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from aurora_dev.config import git_configuration_folder
 from aurora_dev.indexing.ignore import IgnoreFile, IgnoreRules, Verdict, rules_above
 
 
@@ -59,7 +60,9 @@ def test_rules_above_the_root_are_those_of_git_outermost_first(tmp_path: Path) -
     assert (len(found.git), found.own) == (3, ())
     assert decide(found, "x").excluded
     assert not decide(found, "y").excluded
-    assert set(times) == {
+    users = git_configuration_folder()
+    assert users is not None
+    assert set(times) == {str(users / "ignore")} | {
         str(tmp_path / path) for path in (Path(".git/info/exclude"), Path(".gitignore"), Path("a/.gitignore"))
     }
     assert rules_above(tmp_path.parent) == IgnoreRules()

@@ -305,7 +305,8 @@ def test_a_terminal_gets_a_table_with_sections_and_no_control_characters(encodin
 
 
 def test_the_help_names_the_exit_code_of_a_threshold() -> None:
-    done = CliRunner().invoke(app, ["eval", "--help"], prog_name="aurora")
+    done = CliRunner().invoke(app, ["--help"], prog_name="aurora")
     assert re.search(r"^ +5  eval: a figure is below a threshold", done.stdout, re.MULTILINE)
+    done = CliRunner().invoke(app, ["eval", "--help"], prog_name="aurora")
     for word in ("--min", "--tag", "--no-rerank", "ndcg@10=0.8", "QUERIES.jsonl"):
         assert word in done.stdout
