@@ -363,7 +363,7 @@ def test_the_exit_codes_are_those_of_the_command_line() -> None:
 def test_every_reason_for_skipping_a_file_is_described() -> None:
     rows = docs.table(DOCS / "indexing.md", "reason", "what it is")
     reasons = {walker.IGNORED, walker.VENDORED, walker.TOO_LARGE, walker.SPECIAL, walker.UNREADABLE, walker.NOT_UTF8}
-    reasons |= {walker.LINK_TO_FOLDER, walker.LINK_BROKEN, walker.LINK_OUTSIDE, walker.LINK_TWICE}
+    reasons |= {walker.LINK_TO_FOLDER, walker.LINK_BROKEN, walker.LINK_OUTSIDE, walker.LINK_TWICE, walker.WORKTREE}
     reasons |= {filetypes.SECRET, filetypes.BINARY, filetypes.GENERATED, filetypes.MINIFIED, filetypes.LOCK_FILE}
     assert {docs.bare(row["reason"]) for row in rows} == reasons | {
         file_reader.NO_TEXT,
