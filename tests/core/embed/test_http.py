@@ -505,7 +505,7 @@ def test_a_key_is_sent_as_a_bearer_token(make: Make, service: Service) -> None:
 
 
 def test_the_key_is_in_no_error_repr_or_log(make: Make, service: Service, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "aurora_dev")
     shown = {401: f"{KEY[:12]}****", 403: f"{KEY[:12]}****"}  # services repeat parts of a key that they refuse
     texts = []
     for status in (400, 401, 403, 429, 500):
