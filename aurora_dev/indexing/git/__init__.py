@@ -1,1 +1,1 @@
-"""What git knows of a project: its repositories, their tracked files, and the wildcards of ignore rules."""
+"""The repositories of a project, their tracked files, and the wildcards of git's ignore rules."""

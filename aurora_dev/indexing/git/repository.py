@@ -44,7 +44,7 @@ class GitFolders:
 
     @property
     def linked(self) -> bool:
-        """Whether this is a linked working tree (``git worktree add``)."""
+        """True for a linked working tree (``git worktree add``)."""
         return self.own != self.common
 
 
