@@ -255,6 +255,15 @@ class VectorBackend(Protocol):
         The filter applies before ``top_k``. Ties are in the order of ids.
         """
 
+    def name_counts(self, namespace: str, names: Sequence[str]) -> list[int] | None:
+        """Return how many records hold each name, in any style of writing; ``None``, the default, if it is not known.
+
+        Args:
+            namespace: An unknown one is empty.
+            names: Identifiers or single words. Of a qualified name, the last part counts.
+        """
+        return None
+
     @abstractmethod
     def scan(
         self, namespace: str, filter: Filter | None = None, *, content: bool = True, vectors: bool = False

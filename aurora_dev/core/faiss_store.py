@@ -25,7 +25,7 @@ from aurora_dev.core.local.records import NamespaceState, Rows
 from aurora_dev.core.local.schema import SCHEMA_VERSION
 from aurora_dev.core.local.vector_index import VectorIndex
 from aurora_dev.core.record_checks import check_top_k, check_vector, check_write, encode_record, encode_vectors
-from aurora_dev.core.text.terms import query_terms
+from aurora_dev.core.text.terms import name_term, query_terms
 from aurora_dev.core.types import EmbedderInfo, Match, Record, Vector
 from aurora_dev.errors import ConfigurationError, EmbedderMismatchError, InvalidRequestError, StoreError
 from aurora_dev.log import get_logger
@@ -266,6 +266,11 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
                 want *= 4
 
         return self._query(namespace, top_k, node, self._keyword_index(namespace), best)
+
+    def name_counts(self, namespace: str, names: Sequence[str]) -> list[int]:
+        """Return how many records hold each name, in any style of writing; of a qualified name, the last part counts."""
+        with self._keyword_index(namespace).current() as current:
+            return [0] * len(names) if current is None else current[0].holders([name_term(name) for name in names])
 
     def scan(
         self, namespace: str, filter: Filter | None = None, *, content: bool = True, vectors: bool = False

@@ -39,6 +39,7 @@ B = 0.75  # how strongly long documents are penalised; Lucene's value
 _BUFFER_DOCUMENTS = 256  # below this size, searching lists is faster than searching one more segment
 _MERGE_RATIO = 4  # a segment is merged with the newer ones once they hold a quarter of its documents
 _SPARSE = 16  # with this many times fewer allowed rows than documents, looking them up is faster than a mask
+_MOST_TERMS = 64  # of a longer query, the terms that can add most to a score
 _BLOCK = 64  # scores per block; `_best` compares the maxima of blocks first
 _DEAD_SHARE = 0.25  # a segment with a larger share of deleted documents is rewritten
 
@@ -117,7 +118,8 @@ class KeywordIndex:
         """Return the documents with the best scores.
 
         Args:
-            terms: The weight of each term. Weights outside 1e-6..1e9 are ignored.
+            terms: The weight of each term. Weights outside 1e-6..1e9 are ignored. Of more than 64 terms, those with the
+                highest product of weight and inverse document frequency count.
             top_k: Most documents to return.
             allowed: The rows to consider: shape ``(m,)``, int64, in any order; ``None``: all. The statistics are
                 those of the whole index either way.
@@ -139,6 +141,12 @@ class KeywordIndex:
         scores = np.concatenate([scores for _, scores in found])
         order = np.lexsort((rows, -scores))[:top_k]
         return rows[order], scores[order]
+
+    def holders(self, terms: Sequence[str]) -> list[int]:
+        """Return the number of documents that hold each term."""
+        state = self._state
+        held = _postings(state, terms)
+        return [sum(len(found[at][0]) for found in held) for at in range(len(terms))]
 
     def save(self, path: Path, header: Mapping[str, int | str]) -> None:
         """Write a snapshot, replacing an earlier one atomically.
@@ -273,22 +281,15 @@ def _scored(
     state: _State, terms: list[tuple[str, float]], allowed: Rows | None
 ) -> Iterable[tuple[Rows, npt.NDArray[np.float32]]]:
     """Yield rows and scores of equal shape, segment by segment, including scores of 0."""
-    keys = np.array([term_key(term) for term, _ in terms], np.uint64)
-    held = [part.segment.postings(keys) for part in state.parts]
-    for part, found in zip(state.parts, held, strict=True):
-        if part.alive is not None:
-            found[:] = [(documents[live := part.alive[documents]], values[live]) for documents, values in found]
-    if state.buffered:
-        found = [state.buffer.postings(term, state.buffered) for term, _ in terms]
-        if state.buffer_dead:
-            alive = np.ones(state.buffered, np.bool_)
-            alive[list(state.buffer_dead)] = False
-            found = [(documents[live := alive[documents]], values[live]) for documents, values in found]
-        held.append(found)
+    held = _postings(state, [term for term, _ in terms])
     weights = []
     for position, (_, weight) in enumerate(terms):
         holders = sum(len(found[position][0]) for found in held)
         weights.append(weight * math.log1p((state.documents - holders + 0.5) / (holders + 0.5)) * (K1 + 1.0))
+    if len(weights) > _MOST_TERMS:
+        kept = sorted(range(len(weights)), key=lambda at: -weights[at])[:_MOST_TERMS]
+        weights = [weights[at] for at in kept]
+        held = [[found[at] for at in kept] for found in held]
     mean = state.length / state.documents or 1.0
     sources = [(part.segment.rows, part.segment.lengths, True) for part in state.parts]
     if state.buffered:
@@ -302,6 +303,25 @@ def _scored(
             else:
                 chosen = _allowed_rows(rows, allowed, ordered)
                 yield rows[chosen], scores[chosen]
+
+
+def _postings(
+    state: _State, terms: Sequence[str]
+) -> list[list[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]]:
+    """Return, for each segment and then the buffer, the live documents and frequencies of each term."""
+    keys = np.array([term_key(term) for term in terms], np.uint64)
+    held = [part.segment.postings(keys) for part in state.parts]
+    for part, found in zip(state.parts, held, strict=True):
+        if part.alive is not None:
+            found[:] = [(documents[live := part.alive[documents]], values[live]) for documents, values in found]
+    if state.buffered:
+        found = [state.buffer.postings(term, state.buffered) for term in terms]
+        if state.buffer_dead:
+            alive = np.ones(state.buffered, np.bool_)
+            alive[list(state.buffer_dead)] = False
+            found = [(documents[live := alive[documents]], values[live]) for documents, values in found]
+        held.append(found)
+    return held
 
 
 def _allowed_rows(rows: Rows, allowed: Rows, ordered: bool) -> npt.NDArray[np.bool_] | npt.NDArray[np.int64]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from aurora_dev.core.contracts import Embedder, Filter, VectorBackend
 from aurora_dev.core.filters import all_of
+from aurora_dev.core.search.evidence import rarity
 from aurora_dev.core.search.fusion import fuse_lists, keyword_results, vector_results
 from aurora_dev.core.search.hidden import HiddenRecords, Visible
 from aurora_dev.core.search.history import with_room_for_commits
 from aurora_dev.core.search.mmr import mmr
+from aurora_dev.core.search.reading import QueryReading, read_query
 from aurora_dev.core.search.trace import SearchTrace, with_score
 from aurora_dev.core.search.writer import DocumentWriter
 from aurora_dev.core.types import Match, SearchOptions, SearchResult
@@ -31,6 +33,7 @@ __all__ = ["CandidateFinder"]
 # than 100 measured no better, 50 measured worse on large packages.
 _MIN_CANDIDATES = 100
 _CANDIDATES_PER_RESULT = 5
+_NAMED = 60  # candidates by the names of a query alone
 # An embedder may fail with these; the search then goes on by keyword.
 _EMBEDDER_ERRORS = (EmbeddingError, ModelLoadError, MissingDependencyError)
 # One index of a remote store may fail with these while another one answers.
@@ -114,7 +117,10 @@ class CandidateFinder:
             return vector_results(vector_list)
         trace.stages.append("rrf_hybrid")
         with trace.timed("fuse"):
-            return fuse_lists(query, vector_list, keyword_list, options)
+            reading = read_query(query)
+            names = self._names(reading) if options.signals else {}
+            names_list = self._names_list(reading, names, visible, trace)
+            return fuse_lists(reading, vector_list, keyword_list, names_list, names, options)
 
     def diversify(self, results: list[SearchResult], top_k: int, lambda_: float) -> list[SearchResult]:
         """Choose ``top_k`` results by maximal marginal relevance, with the stored vectors.
@@ -156,6 +162,24 @@ class CandidateFinder:
                 trace.degrade("embedder_mismatch", mismatch)
                 return False, has_keyword
         return vector, keyword
+
+    def _names(self, reading: QueryReading) -> dict[str, float]:
+        """Return the weight of each name of a query: how rare it is in this namespace."""
+        if not reading.names:
+            return {}
+        counts = self._backend.name_counts(self._namespace, reading.names)
+        if counts is None:
+            return dict.fromkeys(reading.names, 1.0)
+        return {name: rarity(count) for name, count in zip(reading.names, counts, strict=True)}
+
+    def _names_list(
+        self, reading: QueryReading, names: Mapping[str, float], visible: Visible, trace: SearchTrace
+    ) -> list[Match]:
+        """Return records that may contain the names or files of a query, if they are rare."""
+        wanted = [*(name for name, weight in names.items() if weight > 0), *reading.paths]
+        if not wanted or not self._backend.capabilities.local:
+            return []
+        return self._keyword_list(" ".join(wanted), _NAMED, visible, trace)
 
     def _vector_list(self, query: str, wanted: int, visible: Visible, trace: SearchTrace) -> list[Match] | None:
         """Return the nearest records, best first; ``None`` where the query cannot be embedded."""

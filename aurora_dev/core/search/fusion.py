@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from aurora_dev.core.record_kinds import is_commit
-from aurora_dev.core.search.signals import VECTOR_WEIGHT, QueryProfile, apply_signals
-from aurora_dev.core.types import Match, SearchOptions, SearchResult
+from aurora_dev.core.search.evidence import name_evidence, path_evidence, phrase_evidence
+from aurora_dev.core.search.reading import QueryReading
+from aurora_dev.core.search.signals import VECTOR_WEIGHT, QueryProfile, Scores, apply_signals
+from aurora_dev.core.types import Match, Record, SearchOptions, SearchResult
 
 __all__ = ["RRF_K", "fuse_lists", "keyword_results", "rrf", "vector_results"]
 
@@ -17,15 +19,30 @@ __all__ = ["RRF_K", "fuse_lists", "keyword_results", "rrf", "vector_results"]
 RRF_K = 40
 
 
+# Exact evidence outranks everything without it: the other figures add up to 1.
+EXACT_GAIN = 3.0
+# Of the pairs of neighbouring words of a query, a share below the first figure is chance, above the second a quotation.
+_CHANCE_PAIRS = 0.5
+_QUOTED_PAIRS = 0.9
+_LEAST_SPACES = 3  # a query of fewer words is no message
+
+
 def fuse_lists(
-    query: str, vector_list: Sequence[Match], keyword_list: Sequence[Match], options: SearchOptions
+    reading: QueryReading,
+    vector_list: Sequence[Match],
+    keyword_list: Sequence[Match],
+    names_list: Sequence[Match],
+    names: Mapping[str, float],
+    options: SearchOptions,
 ) -> list[SearchResult]:
     """Fuse the two candidate lists of a hybrid search.
 
     Args:
-        query: The query; the signals compare it with paths and definitions.
+        reading: The query; the signals compare it with paths and definitions.
         vector_list: Best first.
         keyword_list: Best first.
+        names_list: Candidates that may contain the names of the query; their order does not matter.
+        names: The weight of each name, 0..1: its rarity in the project.
         options: ``vector_weight`` and ``signals``.
 
     Returns:
@@ -40,14 +57,19 @@ def fuse_lists(
         fused.update(rrf(ids, (weight, 1.0 - weight)))
     vector_scores = {match.record.id: match.score for match in vector_list}
     keyword_scores = {match.record.id: match.score for match in keyword_list}
-    records = {match.record.id: match.record for matches in lists for match in matches}
+    records = {match.record.id: match.record for matches in (*lists, names_list) for match in matches}
+    for match in names_list:
+        fused.setdefault(match.record.id, 0.0)
     fused_scores = np.fromiter(fused.values(), dtype=np.float64, count=len(fused))
     final = fused_scores
     if options.signals:
         best = max(keyword_scores.values(), default=0.0) or 1.0
         shares = np.array([keyword_scores.get(identifier, 0.0) / best for identifier in fused])
         metadata = [records[identifier].metadata for identifier in fused]
-        final = apply_signals(QueryProfile.of(query), metadata, fused_scores, shares)
+        final = apply_signals(QueryProfile.of(reading.text), metadata, fused_scores, shares)
+        exact = exact_evidence(reading, names, [records[identifier] for identifier in fused])
+        if exact.any():
+            final = (final + EXACT_GAIN * exact) / (1.0 + EXACT_GAIN)
     identifiers = list(fused)
     results = []
     for row in np.argsort(-final, kind="stable"):
@@ -63,6 +85,26 @@ def fuse_lists(
         record = records[identifier]
         results.append(SearchResult(identifier, record.content, float(final[row]), record.metadata, scores))
     return results
+
+
+def exact_evidence(reading: QueryReading, names: Mapping[str, float], records: Sequence[Record]) -> Scores:
+    """Return how surely each candidate contains exactly what the query names, 0..1.
+
+    Args:
+        reading: The query.
+        names: The weight of each of its names, 0..1.
+        records: The candidates.
+    """
+    contents = [record.content for record in records]
+    exact = name_evidence(names, contents) * max(names.values(), default=0.0)
+    if reading.paths:
+        given = [record.metadata.get("path") for record in records]
+        exact = np.maximum(exact, path_evidence(reading.paths, [p if isinstance(p, str) else None for p in given]))
+    literals = [*reading.literals, reading.text] if reading.text.count(" ") >= _LEAST_SPACES else reading.literals
+    if literals:
+        pairs = phrase_evidence(literals, contents)
+        exact = np.maximum(exact, np.clip((pairs - _CHANCE_PAIRS) / (_QUOTED_PAIRS - _CHANCE_PAIRS), 0.0, 1.0))
+    return exact
 
 
 def vector_results(matches: Sequence[Match]) -> list[SearchResult]:

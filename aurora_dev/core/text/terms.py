@@ -6,8 +6,9 @@ by their last two names and by each part. A chunk also has a ``def:`` term for e
 query for a name finds its definition before its uses.
 
 Operators and names with signs (``operator<<``, ``C++``, ``C#``, ``.NET``, ``&&``, ``?.``), emoji and other symbols have
-``sign:`` terms of their own. Neither they nor ``def:`` terms count towards the length of a document. Letters with marks
-count in both forms: ``café`` also as ``cafe``.
+``sign:`` terms of their own. A chunk of a file has a ``file:`` term with the file's name, so that a path in a query finds
+the file. None of these counts towards the length of a document. Letters with marks count in both forms: ``café`` also
+as ``cafe``.
 
 All functions are pure (with a bounded cache behind them) and thread-safe.
 """
@@ -24,6 +25,7 @@ from itertools import pairwise
 from typing import Any
 
 from aurora_dev.core.text.folding import fold_word
+from aurora_dev.core.text.mentions import find_paths
 
 # Weights per occurrence in a document, relative to 1 for a plain word.
 WHOLE_WEIGHT = 1.0  # the joined form of a compound name; being rare, it is already strong by its inverse frequency
@@ -39,6 +41,7 @@ SYMBOL_WEIGHT = 2.0  # the qualified name of the chunk
 SYMBOLS_WEIGHT = 1.0  # each name that the chunk defines; its text has them once already
 CONTEXT_WEIGHT = 0.5  # enclosing header lines; shared by all parts of a class
 TAG_WEIGHT = 1.0  # words that an agent chose for its note
+FILE_WEIGHT = 1.0  # the ``file:`` term
 DEFINITION_WEIGHT = 1.0  # the ``def:`` terms; they do not count towards the document's length
 
 # Weights per occurrence in a query.
@@ -46,10 +49,12 @@ QUERY_WHOLE_WEIGHT = 1.0
 QUERY_PART_WEIGHT = 1.0  # each part of a compound name
 QUERY_DEFINITION_WEIGHT = 1.0  # a word that can only be an identifier, or a query of one word
 QUERY_CAPITALISED_WEIGHT = 0.5  # ``Router`` inside a sentence: probably a class, maybe a name or a heading
+QUERY_FILE_WEIGHT = 1.0  # the ``file:`` term of a path or file name
 
 DEFINITION_PREFIX = "def:"  # no ordinary term contains a colon
 SIGN_PREFIX = "sign:"
-UNCOUNTED_PREFIXES = (DEFINITION_PREFIX, SIGN_PREFIX)
+FILE_PREFIX = "file:"
+UNCOUNTED_PREFIXES = (DEFINITION_PREFIX, SIGN_PREFIX, FILE_PREFIX)
 """Prefixes of the terms that do not count towards the length of a document."""
 
 _LONGEST_TERM = 64  # characters; longer terms are hashes or encoded data, and are cut
@@ -148,6 +153,7 @@ def document_terms(content: str, metadata: Mapping[str, Any]) -> dict[str, float
         folder, _, file = path.replace("\\", "/").rpartition("/")
         _count(terms, folder, FOLDER_WEIGHT)
         _count(terms, file, STEM_WEIGHT)
+        terms[_file_term(file)] = FILE_WEIGHT
     symbol = metadata.get("symbol")
     names = [name for name in _strings(metadata.get("symbols")) if name]
     for name in names:
@@ -183,7 +189,24 @@ def query_terms(text: str) -> dict[str, float]:
         for term in _definition_terms(word):
             terms[term] = max(weight, terms.get(term, 0.0))
     _count_signs(terms, text, 1.0)
+    for path in find_paths(text):
+        terms[_file_term(path.rpartition("/")[2])] = QUERY_FILE_WEIGHT
     return terms
+
+
+def name_term(name: str) -> str:
+    """Return the term under which documents hold a name, in any style of writing; of a qualified name, its last part.
+
+    Returns:
+        ``""`` for a text without a letter or digit.
+    """
+    names = _names(_normalised(name))
+    if not names:
+        return ""
+    last = names[-1]
+    if last.isalpha() and (last.islower() or last.istitle()):
+        return _FOLDED[last.lower()]
+    return _FOLDED[_joined(last) if len(split_identifier(last)) > 1 else last.lower()]
 
 
 def is_symbol_query(text: str) -> bool:
@@ -400,6 +423,10 @@ def _definition_terms(name: str) -> list[str]:
     wholes = {_joined("".join(names)), _joined(names[-1])} if names else set()
     wholes |= {plain for whole in wholes if not whole.isascii() and (plain := _without_marks(whole).strip())}
     return [DEFINITION_PREFIX + whole[:_LONGEST_TERM] for whole in sorted(wholes)]
+
+
+def _file_term(name: str) -> str:
+    return FILE_PREFIX + name.casefold()[:_LONGEST_TERM]
 
 
 def _query_terms(words: list[str], skip: frozenset[str]) -> dict[str, float]:

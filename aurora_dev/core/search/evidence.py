@@ -1,0 +1,167 @@
+"""Exact evidence: the names, messages and paths of a query that a candidate really contains.
+
+Lists by vector and by BM25 compare meaning and words. An identifier, a quoted message or a path is more than its words:
+a candidate that contains it as it is written is what was asked for. Each function is pure and looks at the candidates
+of one query.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aurora_dev.core.search.reading import Frame
+
+__all__ = ["frame_evidence", "has_name", "name_evidence", "path_evidence", "phrase_evidence", "rarity"]
+
+Figures = npt.NDArray[np.float64]
+
+# A name that is in few chunks says where to look; one that is everywhere says nothing.
+_RARE = 12  # chunks; a name in at most this many counts fully
+_COMMON = 400  # chunks; a name in this many or more does not count
+# In another style of writing (``getUser`` for ``get_user``) a name counts less than as it is written.
+_OTHER_CASE = 0.6
+# A queried path that only ends like a file's path: by file name alone, and with each folder above it.
+_SAME_FILE_NAME = 0.5
+_SAME_FOLDER = 0.25
+_WORD = re.compile(r"[^\W_]+")
+
+
+def rarity(count: int) -> float:
+    """Return the weight of a name that so many chunks contain, 0..1."""
+    if count <= _RARE:
+        return 1.0
+    return max(0.0, 1.0 - math.log(count / _RARE) / math.log(_COMMON / _RARE))
+
+
+def has_name(text: str, name: str) -> bool:
+    """Return whether a text contains a name as a whole word, as it is written."""
+    at = text.find(name)
+    while at >= 0:
+        end = at + len(name)
+        before = at == 0 or not _joins(text[at - 1], name[0])
+        if before and (end == len(text) or not _joins(text[end], name[-1])):
+            return True
+        at = text.find(name, at + 1)
+    return False
+
+
+def name_evidence(names: Mapping[str, float], contents: Sequence[str]) -> Figures:
+    """Return the share of the names that each candidate contains, weighted, 0..1.
+
+    Args:
+        names: The weight of each name, at least 0.
+        contents: The text of each candidate.
+    """
+    found = np.zeros(len(contents))
+    total = sum(names.values())
+    if total <= 0:
+        return found
+    for name, weight in names.items():
+        if weight <= 0:
+            continue
+        last = re.split(r"\.|::|->|#", name)[-1]
+        forms = [(name, 1.0)] if last == name or not last else [(name, 1.0), (last, 0.9)]
+        hits = np.zeros(len(contents))
+        for form, share in forms:
+            hits = np.maximum(hits, [share if has_name(text, form) else 0.0 for text in contents])
+        if not hits.any():
+            folded = name.replace("_", "").replace("-", "").casefold()
+            hits = np.array([_OTHER_CASE if folded in text.replace("_", "").casefold() else 0.0 for text in contents])
+        found += weight * hits
+    result: Figures = found / total
+    return result
+
+
+def phrase_evidence(literals: Iterable[str], contents: Sequence[str]) -> Figures:
+    """Return the greatest share of a literal's neighbouring words that each candidate has side by side, 0..1.
+
+    A message is built at run time, so that a file name or a number stands where the code has a variable: pairs of words
+    are compared, not the whole. The whole literal counts 1.
+
+    Args:
+        literals: Quoted texts and messages.
+        contents: The text of each candidate.
+    """
+    best = np.zeros(len(contents))
+    lowered = [text.casefold() for text in contents]
+    for literal in literals:
+        text = literal.casefold()
+        words = [match.span() for match in _WORD.finditer(text)]
+        pairs = {text[start:end] for (start, _), (_, end) in zip(words, words[1:], strict=False)}
+        for row, content in enumerate(lowered):
+            if text in content:
+                best[row] = 1.0
+            elif len(pairs) > 1:
+                best[row] = max(best[row], 0.9 * sum(pair in content for pair in pairs) / len(pairs))
+    return best
+
+
+def path_evidence(paths: Iterable[str], given: Sequence[str | None]) -> Figures:
+    """Return how well the path of each candidate agrees with a path of the query, 0..1.
+
+    Args:
+        paths: As the query has them: a file name, the end of a path, or an absolute path on another machine.
+        given: The path of each candidate, relative to the project, or ``None``.
+    """
+    wanted = [path.strip("/").split("/") for path in paths]
+    known: dict[str, float] = {}
+    for path in given:
+        if path is not None and path not in known:
+            parts = path.split("/")
+            known[path] = max((_agreement(parts, other) for other in wanted), default=0.0)
+    return np.array([0.0 if path is None else known[path] for path in given])
+
+
+def frame_evidence(frames: Sequence[Frame], metadata: Sequence[Mapping[str, Any]]) -> Figures:
+    """Return 1 for a candidate that holds the line of a frame, 0..1 for one that is in its file.
+
+    Args:
+        frames: Lines of files, in the order of the query; in a traceback, the last ones are nearest to the error.
+        metadata: One mapping for each candidate.
+    """
+    found = np.zeros(len(metadata))
+    for place, frame in enumerate(frames, start=1):
+        weight = 0.7 + 0.3 * place / len(frames)
+        parts = frame.path.strip("/").split("/")
+        name = frame.function.rpartition(".")[2] if frame.function else None
+        for row, fields in enumerate(metadata):
+            path = fields.get("path")
+            if not isinstance(path, str) or not path.endswith(parts[-1]):
+                continue
+            agreement = _agreement(path.split("/"), parts)
+            if agreement <= 0:
+                continue
+            start, end = fields.get("start_line"), fields.get("end_line")
+            on_line = isinstance(start, int) and isinstance(end, int) and start <= frame.line <= end
+            symbols = fields.get("symbols")
+            named = name is not None and isinstance(symbols, list) and name in symbols
+            # The file may have changed since: its function is as good as its line.
+            found[row] = max(found[row], weight * agreement * (1.0 if named else 0.8 if on_line else 0.3))
+    return found
+
+
+def _joins(first: str, second: str) -> bool:
+    """Return whether two neighbouring characters belong to one identifier."""
+    return (first.isalnum() or first in "_$") and (second.isalnum() or second in "_$")
+
+
+def _agreement(path: Sequence[str], other: Sequence[str]) -> float:
+    """Return the agreement of a file's path with a path of a query: 1 if one is the end of the other."""
+    same = 0
+    for one, two in zip(reversed(path), reversed(other), strict=False):
+        if one.casefold() != two.casefold():
+            break
+        same += 1
+    if same == 0:
+        return 0.0
+    if same == len(other):
+        return 1.0
+    if same == len(path):
+        return 1.0 if same > 1 else _SAME_FILE_NAME
+    return min(0.95, _SAME_FILE_NAME + _SAME_FOLDER * (same - 1))
