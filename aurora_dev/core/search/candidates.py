@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -33,6 +35,7 @@ __all__ = ["CandidateFinder"]
 # than 100 measured no better, 50 measured worse on large packages.
 _MIN_CANDIDATES = 100
 _CANDIDATES_PER_RESULT = 5
+_WORDS = re.compile(r"[^\W_]+")
 _NAMED = 60  # candidates by the names of a query alone
 # An embedder may fail with these; the search then goes on by keyword.
 _EMBEDDER_ERRORS = (EmbeddingError, ModelLoadError, MissingDependencyError)
@@ -118,9 +121,9 @@ class CandidateFinder:
         trace.stages.append("rrf_hybrid")
         with trace.timed("fuse"):
             reading = read_query(query)
-            names = self._names(reading) if options.signals else {}
+            names, words = self._weights(reading) if options.signals else ({}, {})
             names_list = self._names_list(reading, names, visible, trace)
-            return fuse_lists(reading, vector_list, keyword_list, names_list, names, options)
+            return fuse_lists(reading, vector_list, keyword_list, names_list, names, words, options)
 
     def diversify(self, results: list[SearchResult], top_k: int, lambda_: float) -> list[SearchResult]:
         """Choose ``top_k`` results by maximal marginal relevance, with the stored vectors.
@@ -163,14 +166,20 @@ class CandidateFinder:
                 return False, has_keyword
         return vector, keyword
 
-    def _names(self, reading: QueryReading) -> dict[str, float]:
-        """Return the weight of each name of a query: how rare it is in this namespace."""
-        if not reading.names:
-            return {}
-        counts = self._backend.name_counts(self._namespace, reading.names)
+    def _weights(self, reading: QueryReading) -> tuple[dict[str, float], dict[str, float]]:
+        """Return the weight of each name and of each word of a query: how rare they are in this namespace.
+
+        A word that is nowhere weighs 0: where a message has it, the code has a variable.
+        """
+        words = [] if reading.is_long else sorted({word.casefold() for word in _WORDS.findall(reading.text)})
+        counts = self._backend.name_counts(self._namespace, [*reading.names, *words])
         if counts is None:
-            return dict.fromkeys(reading.names, 1.0)
-        return {name: rarity(count) for name, count in zip(reading.names, counts, strict=True)}
+            return dict.fromkeys(reading.names, 1.0), {}
+        named, counted = counts[: len(reading.names)], counts[len(reading.names) :]
+        names = {name: rarity(name, count) for name, count in zip(reading.names, named, strict=True)}
+        most = max(counted, default=0)
+        weights = {word: math.log1p(most / count) if count else 0.0 for word, count in zip(words, counted, strict=True)}
+        return names, weights
 
     def _names_list(
         self, reading: QueryReading, names: Mapping[str, float], visible: Visible, trace: SearchTrace

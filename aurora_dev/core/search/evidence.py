@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,23 +18,31 @@ import numpy.typing as npt
 
 from aurora_dev.core.search.reading import Frame
 
-__all__ = ["frame_evidence", "has_name", "name_evidence", "path_evidence", "phrase_evidence", "rarity"]
+__all__ = ["definition_evidence", "frame_evidence", "has_name", "joined", "name_evidence", "path_evidence", "phrase_evidence", "rarity"]
 
 Figures = npt.NDArray[np.float64]
 
 # A name that is in few chunks says where to look; one that is everywhere says nothing.
-_RARE = 12  # chunks; a name in at most this many counts fully
-_COMMON = 400  # chunks; a name in this many or more does not count
+_RARE = 8  # chunks; a name in at most this many counts fully
+_COMMON = 40  # chunks; a name in this many or more does not count
+_RARE_WORD = 0.25  # of these, for a plain word, which is more often meant as a word
 # In another style of writing (``getUser`` for ``get_user``) a name counts less than as it is written.
 _OTHER_CASE = 0.6
+_OTHER_STYLE = 0.7
 # A queried path that only ends like a file's path: by file name alone, and with each folder above it.
 _SAME_FILE_NAME = 0.5
 _SAME_FOLDER = 0.25
+# A literal in another case, and all pairs of its neighbouring words without the whole of it.
+_FOLDED_LITERAL = 0.95
+_ALL_PAIRS = 0.85
 _WORD = re.compile(r"[^\W_]+")
+_LINK = re.compile(r"\.|::|->|#")
 
 
-def rarity(count: int) -> float:
-    """Return the weight of a name that so many chunks contain, 0..1."""
+def rarity(name: str, count: int) -> float:
+    """Return the weight of a name that so many chunks contain, 0..1; a plain word has to be rarer."""
+    if name.isalpha() and name.islower():
+        count = math.ceil(count / _RARE_WORD)
     if count <= _RARE:
         return 1.0
     return max(0.0, 1.0 - math.log(count / _RARE) / math.log(_COMMON / _RARE))
@@ -65,41 +74,75 @@ def name_evidence(names: Mapping[str, float], contents: Sequence[str]) -> Figure
     for name, weight in names.items():
         if weight <= 0:
             continue
-        last = re.split(r"\.|::|->|#", name)[-1]
+        last = _LINK.split(name)[-1]
         forms = [(name, 1.0)] if last == name or not last else [(name, 1.0), (last, 0.9)]
         hits = np.zeros(len(contents))
         for form, share in forms:
             hits = np.maximum(hits, [share if has_name(text, form) else 0.0 for text in contents])
         if not hits.any():
-            folded = name.replace("_", "").replace("-", "").casefold()
-            hits = np.array([_OTHER_CASE if folded in text.replace("_", "").casefold() else 0.0 for text in contents])
+            folded = joined(last)
+            hits = np.array([_OTHER_CASE if folded in joined(text) else 0.0 for text in contents])
         found += weight * hits
     result: Figures = found / total
     return result
 
 
-def phrase_evidence(literals: Iterable[str], contents: Sequence[str]) -> Figures:
-    """Return the greatest share of a literal's neighbouring words that each candidate has side by side, 0..1.
+def phrase_evidence(
+    literals: Iterable[str], contents: Sequence[str], weights: Mapping[str, float] | None = None
+) -> Figures:
+    """Return how much of a literal each candidate has as it is written, 0..1.
 
-    A message is built at run time, so that a file name or a number stands where the code has a variable: pairs of words
-    are compared, not the whole. The whole literal counts 1.
+    1 is the whole literal in its own case, `_FOLDED_LITERAL` in another case. A message is built at run time, so that
+    a file name or a number stands where the code has a variable. So the pairs of neighbouring words count too, up to
+    `_ALL_PAIRS`.
 
     Args:
-        literals: Quoted texts and messages.
+        literals: Quoted texts and messages of two words or more.
         contents: The text of each candidate.
+        weights: The weight of each word, in lower case; a word without one counts 1. A pair weighs as much as both of
+            its words.
     """
     best = np.zeros(len(contents))
     lowered = [text.casefold() for text in contents]
+
+    def weight_of(word: str) -> float:
+        return 1.0 if weights is None else weights.get(word, 1.0)
+
     for literal in literals:
         text = literal.casefold()
         words = [match.span() for match in _WORD.finditer(text)]
-        pairs = {text[start:end] for (start, _), (_, end) in zip(words, words[1:], strict=False)}
+        pairs = {
+            text[start:end]: weight_of(text[start:middle]) + weight_of(text[middle_start:end])
+            for (start, middle), (middle_start, end) in pairwise(words)
+        }
+        total = sum(pairs.values()) or 1.0
         for row, content in enumerate(lowered):
             if text in content:
-                best[row] = 1.0
+                best[row] = max(best[row], 1.0 if literal in contents[row] else _FOLDED_LITERAL)
             elif len(pairs) > 1:
-                best[row] = max(best[row], 0.9 * sum(pair in content for pair in pairs) / len(pairs))
+                share = sum(weight for pair, weight in pairs.items() if pair in content) / total
+                best[row] = max(best[row], _ALL_PAIRS * share)
     return best
+
+
+def definition_evidence(names: Iterable[str], metadata: Sequence[Mapping[str, Any]]) -> Figures:
+    """Return 1 for a candidate that defines one of the names, `_OTHER_STYLE` in another style of writing, else 0.
+
+    Args:
+        names: Names of the query; of a qualified one, the last part counts too. Options (``--flag``) define nothing.
+        metadata: One mapping for each candidate.
+    """
+    wanted = {form for name in names if not name.startswith("--") for form in (name, _LINK.split(name)[-1]) if form}
+    folded = {joined(form) for form in wanted}
+    found = np.zeros(len(metadata))
+    for row, fields in enumerate(metadata) if wanted else ():
+        symbols = fields.get("symbols")
+        defined = {name for name in symbols if isinstance(name, str)} if isinstance(symbols, list) else set()
+        if not wanted.isdisjoint(defined):
+            found[row] = 1.0
+        elif not folded.isdisjoint(map(joined, defined)):
+            found[row] = _OTHER_STYLE
+    return found
 
 
 def path_evidence(paths: Iterable[str], given: Sequence[str | None]) -> Figures:
@@ -144,6 +187,11 @@ def frame_evidence(frames: Sequence[Frame], metadata: Sequence[Mapping[str, Any]
             # The file may have changed since: its function is as good as its line.
             found[row] = max(found[row], weight * agreement * (1.0 if named else 0.8 if on_line else 0.3))
     return found
+
+
+def joined(name: str) -> str:
+    """Return a name in the form that all its styles of writing share."""
+    return name.replace("_", "").replace("-", "").casefold()
 
 
 def _joins(first: str, second: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from aurora_dev.core.record_kinds import is_commit
-from aurora_dev.core.search.evidence import name_evidence, path_evidence, phrase_evidence
+from aurora_dev.core.search.evidence import definition_evidence, name_evidence, path_evidence, phrase_evidence
 from aurora_dev.core.search.reading import QueryReading
 from aurora_dev.core.search.signals import VECTOR_WEIGHT, QueryProfile, Scores, apply_signals
 from aurora_dev.core.types import Match, Record, SearchOptions, SearchResult
@@ -21,10 +21,15 @@ RRF_K = 40
 
 # Exact evidence outranks everything without it: the other figures add up to 1.
 EXACT_GAIN = 3.0
-# Of the pairs of neighbouring words of a query, a share below the first figure is chance, above the second a quotation.
-_CHANCE_PAIRS = 0.5
-_QUOTED_PAIRS = 0.9
-_LEAST_SPACES = 3  # a query of fewer words is no message
+# A use of a name, beside its definition; a mention of a path, beside the file.
+_USE_SHARE = 0.8
+_MENTION_SHARE = 0.6
+_NAMED_SHARE = 0.75  # a name in a sentence, beside a whole message
+# Phrase evidence of at most this is chance: some neighbouring words of any question are neighbours somewhere.
+_CHANCE = 0.3
+# The words of a question may stand side by side somewhere; three of them or more, in so few candidates, are a quotation.
+_LEAST_SPACES = 2
+_FEW_HOLDERS = 3
 
 
 def fuse_lists(
@@ -33,6 +38,7 @@ def fuse_lists(
     keyword_list: Sequence[Match],
     names_list: Sequence[Match],
     names: Mapping[str, float],
+    words: Mapping[str, float],
     options: SearchOptions,
 ) -> list[SearchResult]:
     """Fuse the two candidate lists of a hybrid search.
@@ -43,6 +49,7 @@ def fuse_lists(
         keyword_list: Best first.
         names_list: Candidates that may contain the names of the query; their order does not matter.
         names: The weight of each name, 0..1: its rarity in the project.
+        words: The weight of each word of a short query.
         options: ``vector_weight`` and ``signals``.
 
     Returns:
@@ -67,7 +74,7 @@ def fuse_lists(
         shares = np.array([keyword_scores.get(identifier, 0.0) / best for identifier in fused])
         metadata = [records[identifier].metadata for identifier in fused]
         final = apply_signals(QueryProfile.of(reading.text), metadata, fused_scores, shares)
-        exact = exact_evidence(reading, names, [records[identifier] for identifier in fused])
+        exact = exact_evidence(reading, names, words, [records[identifier] for identifier in fused])
         if exact.any():
             final = (final + EXACT_GAIN * exact) / (1.0 + EXACT_GAIN)
     identifiers = list(fused)
@@ -87,23 +94,40 @@ def fuse_lists(
     return results
 
 
-def exact_evidence(reading: QueryReading, names: Mapping[str, float], records: Sequence[Record]) -> Scores:
+def exact_evidence(
+    reading: QueryReading, names: Mapping[str, float], words: Mapping[str, float], records: Sequence[Record]
+) -> Scores:
     """Return how surely each candidate contains exactly what the query names, 0..1.
 
     Args:
         reading: The query.
         names: The weight of each of its names, 0..1.
+        words: The weight of each of its words: the inverse document frequency, 0 for a word that is nowhere.
         records: The candidates.
     """
     contents = [record.content for record in records]
-    exact = name_evidence(names, contents) * max(names.values(), default=0.0)
+    metadata = [record.metadata for record in records]
+    rarest = max(names.values(), default=0.0)
+    exact = rarest * name_evidence(names, contents)
+    if rarest > 0:
+        defined = definition_evidence((name for name, weight in names.items() if weight > 0), metadata)
+        exact = np.maximum(_USE_SHARE * exact, rarest * defined)
+        if not reading.is_symbol:
+            exact *= _NAMED_SHARE
+    if not reading.is_long and " " in reading.text:
+        # `max url length` asks for `max_url_length`: the words are in another style only by their blanks.
+        defined = definition_evidence(["".join(reading.text.split())], metadata)
+        exact = np.maximum(exact, defined > 0)
+        if reading.text.count(" ") >= _LEAST_SPACES:
+            whole = np.array([float(reading.text in content) for content in contents])
+            exact = np.maximum(exact, whole if whole.sum() <= _FEW_HOLDERS else 0.0)
+    if reading.literals:
+        phrases = phrase_evidence(reading.literals, contents, words)
+        exact = np.maximum(exact, np.clip((phrases - _CHANCE) / (1.0 - _CHANCE), 0.0, 1.0))
     if reading.paths:
-        given = [record.metadata.get("path") for record in records]
-        exact = np.maximum(exact, path_evidence(reading.paths, [p if isinstance(p, str) else None for p in given]))
-    literals = [*reading.literals, reading.text] if reading.text.count(" ") >= _LEAST_SPACES else reading.literals
-    if literals:
-        pairs = phrase_evidence(literals, contents)
-        exact = np.maximum(exact, np.clip((pairs - _CHANCE_PAIRS) / (_QUOTED_PAIRS - _CHANCE_PAIRS), 0.0, 1.0))
+        given = [fields.get("path") for fields in metadata]
+        found = path_evidence(reading.paths, [path if isinstance(path, str) else None for path in given])
+        exact = np.maximum(_MENTION_SHARE * exact if reading.is_path else exact, found)
     return exact
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from aurora_dev.core.text.mentions import EXTENSION, EXTENSIONS, find_paths
+from aurora_dev.core.text.mentions import EXTENSION, EXTENSIONS, find_paths, is_file_name
 from aurora_dev.core.text.terms import STOP_WORDS, is_symbol_query, split_identifier
 
 __all__ = ["Frame", "QueryReading", "read_query"]
@@ -41,6 +41,8 @@ _NO_ANSWER = frozenset({"_no response_", "no response", "n/a", "none", "no_respo
 
 _WORD = re.compile(r"[$@]?[^\W\d]\w*(?:(?:\.|::|->|#)[$@]?[^\W\d]\w*)*(?P<call>\()?|--?[a-z][\w-]*[\w]")
 _KEBAB = re.compile(r"[a-z][\w]*(?:-[\w]+)+")
+_MARKS = re.compile(r"[%{}=<>;!\[\]$\"]|: |\.$|(?<!\w)\d|(?<!\w)'|'(?!\w)")
+_ASKS = re.compile(r"(?:how|why|what|where|which|when|who|is|are|does|do|can|find|show|list|explain)\b", re.IGNORECASE)
 _PYTHON_FRAME = re.compile(r"File \"([^\"\n]{1,400})\", line (\d{1,7})(?:, in ([\w.<>]{1,120}))?")
 _LINE_FRAME = re.compile(rf"([\w.@+~/\\:-]{{1,400}}\.{EXTENSION})(?::|\(|#L|\", line |, line )(\d{{1,7}})")
 _ERROR_LINE = re.compile(
@@ -111,11 +113,11 @@ def read_query(query: str) -> QueryReading:
             text,
             names,
             names,
-            _literals(text),
+            _literals(text, whole=True),
             paths,
             _frames(text),
             is_symbol=is_symbol_query(text),
-            is_path=bool(paths) and len(text.split()) == 1,
+            is_path=bool(paths) and len(text.split()) == 1 and ("/" in paths[0] or is_file_name(paths[0])),
         )
     text = _COMMENT.sub(" ", text)
     prose, code = _split(text)
@@ -127,7 +129,7 @@ def read_query(query: str) -> QueryReading:
         _URL.sub(" ", "\n".join(prose)),
         _names(_URL.sub(" ", kept), whole=False),
         _names(title, whole=False),
-        _literals(kept),
+        _literals(kept, whole=False),
         find_paths(kept),
         _frames(kept),
         is_long=True,
@@ -166,7 +168,11 @@ def _names(text: str, *, whole: bool) -> tuple[str, ...]:
             counts[bare] += 1
     for match in _BACKTICKS.finditer(text):
         inner = match[2].strip().removesuffix("()")
-        if inner and " " not in inner and _WORD.match(inner):
+        if _WORD.fullmatch(inner) and len(inner) >= _SHORTEST_LITERAL:
+            counts[inner] += 1
+    for match in _QUOTES.finditer(text):
+        inner = (match[1] or match[2] or match[3]).strip()
+        if _WORD.fullmatch(inner) and inner.lower() not in STOP_WORDS:
             counts[inner] += 1
     for match in _WORD.finditer(text):
         name = match[0].rstrip("(")
@@ -194,20 +200,27 @@ def _is_name(word: str, *, called: bool) -> bool:
     return len(split_identifier(bare)) > 1 and any(character.isupper() for character in bare[1:]) and not bare.isupper()
 
 
-def _literals(text: str) -> tuple[str, ...]:
-    """Return quoted texts of several words and the messages of errors."""
+def _literals(text: str, *, whole: bool) -> tuple[str, ...]:
+    """Return quoted texts of several words and the messages of errors; ``whole``: the text may itself be one."""
     found: dict[str, None] = {}
+    if whole and _is_message(text):
+        found[text] = None
     for match in _BACKTICKS.finditer(text):
-        if " " in match[2].strip():
-            found[match[2].strip()] = None
+        found[match[2].strip()] = None
     for match in _QUOTES.finditer(text):
-        inner = (match[1] or match[2] or match[3]).strip()
-        if len(inner) >= _SHORTEST_LITERAL:
-            found[inner] = None
+        found[(match[1] or match[2] or match[3]).strip()] = None
     for line in text.splitlines():
         if (error := _ERROR_LINE.match(line[:_LONGEST_LITERAL])) is not None:
             found[error[1].strip()] = None
-    return tuple(found)[:_MOST_LITERALS]
+    return tuple(literal for literal in found if " " in literal)[:_MOST_LITERALS]
+
+
+def _is_message(text: str) -> bool:
+    """Return whether a short text reads like a message or a piece of code, and not like a question about it."""
+    if " " not in text or text.endswith("?"):
+        return False
+    sentence = text[0].isupper() and text.partition(" ")[0][1:].islower() and text.count(" ") >= 2
+    return _MARKS.search(text) is not None or (sentence and not _ASKS.match(text))
 
 
 def _frames(text: str) -> tuple[Frame, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["EXTENSION", "EXTENSIONS", "find_paths"]
+__all__ = ["EXTENSION", "EXTENSIONS", "find_paths", "is_file_name"]
 
 EXTENSION: Final = r"[A-Za-z][A-Za-z0-9+]{0,9}"
 """The expression for the extension of a file, without its dot."""
@@ -29,11 +29,17 @@ _PATH = re.compile(
 )
 
 
+def is_file_name(path: str) -> bool:
+    """Return whether the last part of a path ends in a known extension."""
+    name = path.rpartition("/")[2]
+    return "." in name.strip(".") and name.rpartition(".")[2].lower() in EXTENSIONS
+
+
 def find_paths(text: str) -> tuple[str, ...]:
     """Return the file names and paths in a text, each once, in order; at most 24.
 
     Args:
-        text: Any text. A single word with a ``/`` is a path even if it ends in no known extension.
+        text: Any text. A single word with a ``/`` or a dot may be a path even if it ends in no known extension.
 
     Returns:
         Paths as written, with ``/`` in place of a backslash.
@@ -42,9 +48,7 @@ def find_paths(text: str) -> tuple[str, ...]:
     alone = len(text.split(maxsplit=1)) == 1
     for match in _PATH.finditer(text):
         path = match[0].replace("\\", "/").strip(".,:;")
-        name = path.rpartition("/")[2]
-        known = "." in name.strip(".") and name.rpartition(".")[2].lower() in EXTENSIONS
-        if known or (alone and "/" in path.strip("/")):
+        if is_file_name(path) or (alone and ("/" in path.strip("/") or "." in path.strip("./"))):
             found[path] = None
         if len(found) == _MOST_PATHS:
             break

@@ -5,7 +5,7 @@ A name is found in any style. ``getUserByID``, ``get_user_by_id`` and ``get-user
 by their last two names and by each part. A chunk also has a ``def:`` term for each name that it defines, so that a
 query for a name finds its definition before its uses.
 
-Operators and names with signs (``operator<<``, ``C++``, ``C#``, ``.NET``, ``&&``, ``?.``), emoji and other symbols have
+Operators and names with signs (``operator<<``, ``C++``, ``C#``, ``.NET``, ``&&``, ``?.``), options (``--flag``), emoji and other symbols have
 ``sign:`` terms of their own. A chunk of a file has a ``file:`` term with the file's name, so that a path in a query finds
 the file. None of these counts towards the length of a document. Letters with marks count in both forms: ``café`` also
 as ``cafe``.
@@ -59,6 +59,7 @@ UNCOUNTED_PREFIXES = (DEFINITION_PREFIX, SIGN_PREFIX, FILE_PREFIX)
 
 _LONGEST_TERM = 64  # characters; longer terms are hashes or encoded data, and are cut
 _LONGEST_WORD = 256  # characters of a word or dotted path; the rest is ignored
+_MOST_JOINED = 6  # words of a query that may be the parts of one name
 _CACHE_ENTRIES = 100_000  # distinct words, about 40 MB; cleared when full
 
 # Combining vowels and signs belong to words in the scripts of India and South-East Asia, but are not ``\w``.
@@ -95,6 +96,7 @@ _find_signed_names = re.compile(
     r"(?<!\w)[cfjq]#(?![\w#])|(?<![\w)\]}])\.net\b",
     re.IGNORECASE,
 ).findall
+_find_options = re.compile(r"(?<![\w-])--[a-zA-Z][\w-]*\w").findall
 # A text without any of these has no signed names, and is not searched for them.
 _SIGNED_HINTS = ("operator", "++", "C#", "c#", "F#", "f#", "J#", "Q#", ".NET", ".net", ".Net")
 _find_symbols = re.compile("[\u2190-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]").findall
@@ -189,6 +191,8 @@ def query_terms(text: str) -> dict[str, float]:
         for term in _definition_terms(word):
             terms[term] = max(weight, terms.get(term, 0.0))
     _count_signs(terms, text, 1.0)
+    if 1 < len(words) <= _MOST_JOINED:
+        terms[DEFINITION_PREFIX + _joined("".join(words))[:_LONGEST_TERM]] = QUERY_DEFINITION_WEIGHT
     for path in find_paths(text):
         terms[_file_term(path.rpartition("/")[2])] = QUERY_FILE_WEIGHT
     return terms
@@ -200,6 +204,8 @@ def name_term(name: str) -> str:
     Returns:
         ``""`` for a text without a letter or digit.
     """
+    if name.startswith("--"):
+        return SIGN_PREFIX + name.lower()
     names = _names(_normalised(name))
     if not names:
         return ""
@@ -307,6 +313,8 @@ def _count_signs(terms: dict[str, float], text: str, weight: float) -> None:
     for run, times in Counter(_find_runs(rest)).items():
         for sign in _operators_of_run(run):
             found[sign] += times
+    if "--" in text:
+        found.update(option.lower() for option in _find_options(text))
     if not text.isascii():
         found.update(_find_symbols(text))
     for sign, times in found.items():
