@@ -305,9 +305,7 @@ def _scored(
                 yield rows[chosen], scores[chosen]
 
 
-def _postings(
-    state: _State, terms: Sequence[str]
-) -> list[list[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]]:
+def _postings(state: _State, terms: Sequence[str]) -> list[list[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]]:
     """Return, for each segment and then the buffer, the live documents and frequencies of each term."""
     keys = np.array([term_key(term) for term in terms], np.uint64)
     held = [part.segment.postings(keys) for part in state.parts]

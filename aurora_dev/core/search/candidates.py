@@ -15,6 +15,7 @@ from aurora_dev.core.search.evidence import rarity
 from aurora_dev.core.search.fusion import fuse_lists, keyword_results, vector_results
 from aurora_dev.core.search.hidden import HiddenRecords, Visible
 from aurora_dev.core.search.history import with_room_for_commits
+from aurora_dev.core.search.long_tasks import name_weight, rank_long_task
 from aurora_dev.core.search.mmr import mmr
 from aurora_dev.core.search.reading import QueryReading, read_query
 from aurora_dev.core.search.trace import SearchTrace, with_score
@@ -86,6 +87,7 @@ class CandidateFinder:
         Raises:
             StoreError: The backend could not read.
         """
+        reading = read_query(query)
         visible = self._hidden.visible(filter)
         wanted = options.candidates or max(_MIN_CANDIDATES, _CANDIDATES_PER_RESULT * pool)
         use_vector, use_keyword = self._usable_lists(options, trace)
@@ -94,7 +96,7 @@ class CandidateFinder:
         if use_vector and use_keyword and not self._backend.capabilities.local:
             with ThreadPoolExecutor(1) as side:
                 keywords = side.submit(self._keyword_list, query, wanted, visible, trace)
-                vector_list = self._vector_list(query, wanted, visible, trace)
+                vector_list = self._vector_list(reading.prose or query, wanted, visible, trace)
                 try:
                     keyword_list = keywords.result()
                 except _REMOTE_ERRORS as error:
@@ -107,11 +109,14 @@ class CandidateFinder:
             # On this machine both lists are computed, not awaited. Two threads would mostly wait for the interpreter
             # lock, which costs more than the lists themselves.
             if use_vector:
-                vector_list = self._vector_list(query, wanted, visible, trace)
+                vector_list = self._vector_list(reading.prose or query, wanted, visible, trace)
                 if vector_list is None:
                     use_keyword = self._backend.capabilities.keyword
             if use_keyword:
                 keyword_list = self._keyword_list(query, wanted, visible, trace)
+        if use_vector and use_keyword and vector_list is not None and options.signals and reading.is_long:
+            trace.stages.append("rrf_hybrid")
+            return self._long_task(reading, keyword_list, vector_list, wanted, visible, trace)
         if not use_vector or vector_list is None:
             trace.stages.append("keyword")
             return keyword_results(keyword_list)
@@ -120,7 +125,6 @@ class CandidateFinder:
             return vector_results(vector_list)
         trace.stages.append("rrf_hybrid")
         with trace.timed("fuse"):
-            reading = read_query(query)
             names, words = self._weights(reading) if options.signals else ({}, {})
             names_list = self._names_list(reading, names, visible, trace)
             return fuse_lists(reading, vector_list, keyword_list, names_list, names, words, options)
@@ -165,6 +169,43 @@ class CandidateFinder:
                 trace.degrade("embedder_mismatch", mismatch)
                 return False, has_keyword
         return vector, keyword
+
+    def _long_task(
+        self,
+        reading: QueryReading,
+        whole: list[Match],
+        prose: list[Match],
+        wanted: int,
+        visible: Visible,
+        trace: SearchTrace,
+    ) -> list[SearchResult]:
+        """Search the other parts of a long task, and rank what all of them found.
+
+        Args:
+            reading: The task.
+            whole: The keyword list of the whole text.
+            prose: The vector list of its prose.
+            wanted: The length of each list.
+            visible: What the search may find.
+            trace: Takes the timings.
+        """
+        counts = self._backend.name_counts(self._namespace, reading.names)
+        by_name: dict[str, int | None] = dict(
+            zip(reading.names, counts if counts is not None else [None] * len(reading.names), strict=True)
+        )
+        named = [name for name, count in by_name.items() if name_weight(count) > 0]
+        texts = {
+            "title_keyword": reading.title,
+            "prose_keyword": f"{reading.title}\n{reading.prose}",
+            "names_keyword": " ".join((*named, *reading.paths)),
+        }
+        lists = {"whole_keyword": whole, "prose_vector": prose}
+        for name, text in texts.items():
+            if text.strip():
+                lists[name] = self._keyword_list(text, wanted, visible, trace)
+        lists["title_vector"] = self._vector_list(reading.title, wanted, visible, trace) or []
+        with trace.timed("fuse"):
+            return rank_long_task(reading, lists, by_name)
 
     def _weights(self, reading: QueryReading) -> tuple[dict[str, float], dict[str, float]]:
         """Return the weight of each name and of each word of a query: how rare they are in this namespace.

@@ -18,7 +18,16 @@ import numpy.typing as npt
 
 from aurora_dev.core.search.reading import Frame
 
-__all__ = ["definition_evidence", "frame_evidence", "has_name", "joined", "name_evidence", "path_evidence", "phrase_evidence", "rarity"]
+__all__ = [
+    "definition_evidence",
+    "frame_evidence",
+    "has_name",
+    "joined",
+    "name_evidence",
+    "path_evidence",
+    "phrase_evidence",
+    "rarity",
+]
 
 Figures = npt.NDArray[np.float64]
 

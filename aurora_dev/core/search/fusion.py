@@ -27,7 +27,7 @@ _MENTION_SHARE = 0.6
 _NAMED_SHARE = 0.75  # a name in a sentence, beside a whole message
 # Phrase evidence of at most this is chance: some neighbouring words of any question are neighbours somewhere.
 _CHANCE = 0.3
-# The words of a question may stand side by side somewhere; three of them or more, in so few candidates, are a quotation.
+# The words of a question may stand side by side somewhere; three or more, in so few candidates, are a quotation.
 _LEAST_SPACES = 2
 _FEW_HOLDERS = 3
 

@@ -121,7 +121,9 @@ def read_query(query: str) -> QueryReading:
         )
     text = _COMMENT.sub(" ", text)
     prose, code = _split(text)
-    title = next((line.strip("# \t")[:_MOST_TITLE_CHARS] for line in prose if line.strip("# \t")), text[:_MOST_TITLE_CHARS])
+    title = next(
+        (line.strip("# \t")[:_MOST_TITLE_CHARS] for line in prose if line.strip("# \t")), text[:_MOST_TITLE_CHARS]
+    )
     kept = "\n".join((*prose, *code))
     return QueryReading(
         text,
@@ -154,8 +156,10 @@ def _split(text: str) -> tuple[list[str], list[str]]:
 
 
 def _is_log(line: str) -> bool:
-    return line.startswith(("    ", "\t", ">>> ", "... ", "$ ")) or "Traceback (most recent" in line or bool(
-        _PYTHON_FRAME.search(line)
+    return (
+        line.startswith(("    ", "\t", ">>> ", "... ", "$ "))
+        or "Traceback (most recent" in line
+        or bool(_PYTHON_FRAME.search(line))
     )
 
 

@@ -5,10 +5,10 @@ A name is found in any style. ``getUserByID``, ``get_user_by_id`` and ``get-user
 by their last two names and by each part. A chunk also has a ``def:`` term for each name that it defines, so that a
 query for a name finds its definition before its uses.
 
-Operators and names with signs (``operator<<``, ``C++``, ``C#``, ``.NET``, ``&&``, ``?.``), options (``--flag``), emoji and other symbols have
-``sign:`` terms of their own. A chunk of a file has a ``file:`` term with the file's name, so that a path in a query finds
-the file. None of these counts towards the length of a document. Letters with marks count in both forms: ``café`` also
-as ``cafe``.
+Operators and names with signs (``operator<<``, ``C++``, ``C#``, ``.NET``, ``&&``, ``?.``), options (``--flag``), emoji
+and other symbols have ``sign:`` terms of their own. A chunk of a file has a ``file:`` term with the file's name, so that
+a path in a query finds the file. None of these, nor ``def:`` terms, count towards the length of a document. Letters
+with marks count in both forms: ``café`` also as ``cafe``.
 
 All functions are pure (with a bounded cache behind them) and thread-safe.
 """

@@ -114,7 +114,7 @@ def test_frames_of_many_languages_are_found(line: str, frame: Frame) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["a", "a.", "a/", "`", '"a', "x_", "--a", "File \"", "<!--", "![", "a::", "Error: ", "\n```\n", "@a", "~+"]
+    "unit", ["a", "a.", "a/", "`", '"a', "x_", "--a", 'File "', "<!--", "![", "a::", "Error: ", "\n```\n", "@a", "~+"]
 )
 def test_reading_takes_time_in_proportion_to_the_text(unit: str) -> None:
     def seconds(text: str) -> float:
