@@ -48,6 +48,12 @@ def mrr(ranks: Sequence[Rank], k: int = 10) -> float:
     return sum(1 / rank for rank in ranks if rank is not None and rank <= k) / len(ranks) if ranks else float("nan")
 
 
+def auc(higher: Sequence[float], lower: Sequence[float]) -> float:
+    """Return the area under the ROC curve: the share of pairs that are in the right order; a tie counts half."""
+    wins = sum((high > low) + 0.5 * (high == low) for high in higher for low in lower)
+    return wins / (len(higher) * len(lower)) if higher and lower else float("nan")
+
+
 def table(rows: Sequence[Row]) -> str:
     """Return one table for each set: a line for each measure, a column for each method."""
     lines: list[str] = []
