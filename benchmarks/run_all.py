@@ -8,8 +8,8 @@ PATH of ``--packages`` is a folder that ``codesearch.py`` reads, in addition to 
 A yardstick whose data is not named is left out. ``--with issues "--kept --half reporting"`` passes more options to one
 script, and can be repeated. ``--output`` keeps the JSON and the printed text of each script.
 
-Each script writes ``{"rows": [{"yardstick", "set", "measure", "method", "value", "queries"}]}``. One that fails is named
-at the end, the others still run, and the exit code is 1.
+Each script writes ``{"rows": [{"yardstick", "set", "measure", "method", "value", "queries"}]}``. One that fails is
+named at the end, the others still run, and the exit code is 1.
 """
 
 from __future__ import annotations
