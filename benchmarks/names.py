@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import machine
-from names_queries import FORMS, Query, draw
+from names_queries import EDITION, FORMS, Query, draw
 from projects import KEPT, Project, kept_store, projects, texts_of
 from yardstick import Rank, Row, half_of, table, within, write_json
 
@@ -108,7 +108,7 @@ def ranks_of(query: Query, results: Sequence[Found]) -> dict[str, Rank]:
 
 def kept_queries(project: Project, cache: Path, texts: Mapping[str, str], redraw: bool) -> list[Query]:
     """Return the queries of a project from the cache, or draw and keep them."""
-    file = cache / "names" / f"{project.name}.json"
+    file = cache / f"names-{EDITION}" / f"{project.name}.json"
     if redraw or not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
         rows = [asdict(query) for query in draw(project.name, texts)]
@@ -125,7 +125,7 @@ def grep(query: Query, texts: Mapping[str, str]) -> list[Found]:
 def semble_ranks(project: Project, queries: Sequence[Query], cache: Path) -> list[dict[str, Rank]]:
     """Return the ranks of semble's results, from the cache if it has those of the same queries."""
     digest = hashlib.sha256(repr(queries).encode("utf-8", "replace")).hexdigest()
-    file = cache / "semble" / f"{project.name}.json"
+    file = cache / f"names-{EDITION}" / "semble" / f"{project.name}.json"
     if file.is_file():
         kept = json.loads(file.read_text("utf-8"))
         if kept["queries"] == digest:
@@ -179,8 +179,16 @@ def rows_of(measured: Sequence[Measured], methods: Sequence[str]) -> list[Row]:
     """Return the figures of each half, form, measure and method."""
     rows = []
     for half in ("tuning", "reporting"):
+        of_half = [one for one in measured if half_of(one.query.project) == half]
+        for cut in (1, 5):
+            for method in methods:
+                ranks = [one.ranks[method][MEASURES[one.query.form][0][0]] for one in of_half]
+                if ranks:
+                    rows.append(
+                        Row("names", half, f"all forms: first measure @{cut}", method, within(ranks, cut), len(ranks))
+                    )
         for form, wanted in MEASURES.items():
-            group = [one for one in measured if one.query.form == form and half_of(one.query.project) == half]
+            group = [one for one in of_half if one.query.form == form]
             for name, cuts in wanted:
                 for cut in cuts:
                     label = f"{form}: {name} @{cut}"

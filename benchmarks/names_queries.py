@@ -18,6 +18,8 @@ from aurora_dev.syntax import GrammarError, definitions, language_of, supported_
 from aurora_dev.syntax.file_languages import holds_data, prose_suffixes
 
 SEED = "aurora names 1"
+# Raised when the draw changes, so that kept queries are drawn again.
+EDITION = 2
 # A text that occurs in more files than this is no longer looked for by its name alone.
 FEW_FILES = 3
 # The number of queries of each form and project.
@@ -29,7 +31,7 @@ FORMS = {
     "literal": 15,
     "error message": 15,
     "filled message": 15,
-    "file name": 8,
+    "file name": 15,
     "partial path": 8,
     "whole path": 8,
     "last words": 8,
@@ -39,7 +41,7 @@ FORMS = {
     "other case": 8,
     "flag": 8,
     "environment variable": 8,
-    "dotted name": 12,
+    "dotted name": 15,
 }
 SENTENCES = (
     "where is {} used",
@@ -60,14 +62,21 @@ SENTENCES = (
 _IDENTIFIER = re.compile(r"(?<![\w$])[A-Za-z_$][\w$]*")
 _COMPOUND = re.compile(r"[a-z0-9]_[a-z0-9]|[a-z][A-Z]|[A-Z]_[A-Z]", re.ASCII)
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-# Not after another quote, which begins a docstring; without spaces at its ends, which are of code between two strings.
-_STRING = re.compile(r"""(?<!["'`])(["'`])(?!\s)((?:(?!\1)[^\\\n]){12,160})(?<!\s)\1""")
+# Not after another quote, which begins a docstring, nor inside a word (``don't``), except for prefixes such as ``f``.
+# What begins with a space or a bracket is code between two strings.
+_STRING = re.compile(
+    r"""(?:(?<![\w"'`])|(?<=\b[fFrRbBuUL])|(?<=\b[fFrRbB]{2}))(["'`])((?=[\w<{%$@:/*])(?:(?!\1)[^\\\n]){12,160})(?<!\s)\1"""
+)
 _PLAIN_WORD = re.compile(r"[A-Za-z]{2,}")
 _COMMENT = re.compile(r"\s*(?:#|//|/\*|\*|--|;|%|<!--)")
 _SAYS_ERROR = re.compile(
     r"(?i)\b\w*(?:raise|throw|error|exception|panic|fatal|die|fail|warn|abort|assert|invariant|stderr|reject)\w*\b"
 )
-_PLACEHOLDER = re.compile(r"\$\{[^{}]*\}|#\{[^{}]*\}|\{[^{}]*\}|%[-+#0-9.*]*[hlzjt]*[diouxXeEfgGsScpvqTwr@](?![\w])")
+_PLACEHOLDER = re.compile(
+    r"\$\{[^{}]*\}|#\{[^{}]*\}|(?<![\w])\{[^{}\s]*\}|%[-+#0-9.*]*[hlzjt]*[diouxXeEfgGsScpvqTwr@](?![\w])"
+)
+_QUOTES = re.compile(r"![ra]|:\?|inspect|%q")  # formats that print a value with quotes
+_LONGEST_LINE = 2_000  # a file with longer lines is minified, or data
 _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9]+(?:-[a-z0-9]+)*(?![\w-])")
 _QUOTED_BEFORE = ("'", '"', "`", "[", "|")
 _DASH_COMMENTS = frozenset({"lua", "haskell", "sql", "ada", "elm"})
@@ -81,9 +90,9 @@ _NAMELESS_KINDS = frozenset({"impl", "module", "target"})
 _SEPARATORS = {"rust": "::", "cpp": "::", "php": "::", "perl": "::", "ruby": "#"}
 _VALUES = (
     ("path|file|dir|folder|src", ("src/app/config.yaml", "lib/main.conf", "/tmp/out")),
+    ("type|class|kind", ("str", "NoneType", "Widget")),
     ("count|len|size|num|line|index|code|status|port|%[-+#0-9.*]*[hlzjt]*[diouxX]", ("42", "3", "404")),
     ("url|uri|host|addr", ("https://example.com/items", "localhost")),
-    ("type|class|kind", ("str", "NoneType", "Widget")),
     ("err|exc|reason|msg|message", ("connection reset", "unexpected end of input")),
     ("", ("user_id", "foo", "timeout", "my-item")),
 )
@@ -181,7 +190,8 @@ def words_of(name: str) -> tuple[str, ...]:
 
 def draw(project: str, texts: Mapping[str, str]) -> list[Query]:
     """Return the queries of a project, given the texts of its files by path."""
-    survey = _survey(project, texts)
+    written = {path: text for path, text in texts.items() if max(map(len, text.split("\n"))) <= _LONGEST_LINE}
+    survey = _survey(project, written)
     return [
         *_names(survey),
         *_sentences(survey),
@@ -322,7 +332,8 @@ def fill(message: str) -> str:
     def value(match: re.Match[str]) -> str:
         hint = match.group().lower()
         values = next(values for pattern, values in _VALUES if re.search(pattern, hint))
-        return values[_digest(message, str(match.start()))[0] % len(values)]
+        chosen = values[_digest(message, str(match.start()))[0] % len(values)]
+        return f"'{chosen}'" if _QUOTES.search(hint) else chosen
 
     return _PLACEHOLDER.sub(value, message)
 
