@@ -1,11 +1,11 @@
 """Run all yardsticks of search quality, one after another, and print one table.
 
     python benchmarks/run_all.py [--only NAME ...] [--packages PATH ...] [--issues PATH] [--pairs DATA] [--rerank]
-        [--semble] [--cache DIR] [--with NAME "OPTIONS"] [--output FOLDER] [--json FILE]
+        [--semble] [--cache DIR] [--with "NAME=OPTIONS"] [--output FOLDER] [--json FILE]
 
 PATH of ``--packages`` is a folder that ``codesearch.py`` reads, in addition to ``benchmarks/repositories`` and
 ``benchmarks/written``; PATH of ``--issues`` is one that ``issues.py`` reads; DATA is one that ``mined_pairs.py`` reads.
-A yardstick whose data is not named is left out. ``--with issues "--kept --half reporting"`` passes more options to one
+A yardstick whose data is not named is left out. ``--with "issues=--kept --half reporting"`` passes more options to one
 script, and can be repeated. ``--output`` keeps the JSON and the printed text of each script.
 
 Each script writes ``{"rows": [{"yardstick", "set", "measure", "method", "value", "queries"}]}``. One that fails is
@@ -93,6 +93,14 @@ def _off(arguments: Arguments, *names: str) -> list[str]:
     return [f"--no-{name}" for name in names if not getattr(arguments, name)]
 
 
+def _options(text: str) -> tuple[str, list[str]]:
+    """Return the name and the options of ``NAME=OPTIONS``."""
+    name, equals, options = text.partition("=")
+    if not equals or name not in YARDSTICKS:
+        raise argparse.ArgumentTypeError(f"{text!r} does not begin with one of {', '.join(YARDSTICKS)} and =")
+    return name, shlex.split(options)
+
+
 def run(command: list[str], file: Path) -> list[Row]:
     """Run one script, keep what it prints beside ``file``, and return the rows of its JSON.
 
@@ -112,7 +120,7 @@ def run_all(arguments: Arguments, folder: Path) -> tuple[list[Row], list[str]]:
     """Return the rows of all yardsticks, and a line for each that was left out or failed."""
     rows: list[Row] = []
     missing: list[str] = []
-    more = {name: shlex.split(options) for name, options in arguments.options}
+    more = dict(arguments.options)
     for name in arguments.only or YARDSTICKS:
         for number, command in enumerate(YARDSTICKS[name](arguments)):
             if command is None:
@@ -139,7 +147,7 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, default=KEPT, help="folder of the kept stores of names and unanswerable")
     parser.add_argument("--rerank", action="store_true", help="also measure the bundled reranker")
     parser.add_argument("--semble", action="store_true", help="also measure semble where that is optional")
-    parser.add_argument("--with", dest="options", nargs=2, action="append", default=[], metavar=("NAME", "OPTIONS"))
+    parser.add_argument("--with", dest="options", type=_options, action="append", default=[], metavar="NAME=OPTIONS")
     parser.add_argument("--output", type=Path, help="folder that keeps the output of each script")
     parser.add_argument("--json", type=Path, help="also write all rows to this file")
     arguments = parser.parse_args()

@@ -81,10 +81,9 @@ def unanswerable() -> list[Asked]:
     return [Asked(row["project"], row["kind"], row["query"], False) for row in rows]
 
 
-def best_threshold(answers: Sequence[Answer], loss: float = LOSS) -> float:
-    """Return the highest threshold that loses at most this share of the answerable queries."""
-    scores = sorted(answer.best for answer in answers if answer.asked.answerable)
-    return scores[int(loss * len(scores))]
+def best_threshold(scores: Sequence[float], loss: float = LOSS) -> float:
+    """Return the highest threshold that loses at most this share of the scores of answerable queries."""
+    return sorted(scores)[int(loss * len(scores))]
 
 
 def marked(answers: Sequence[Answer], matches: Matches, keep: Callable[[Asked], bool]) -> tuple[float, int]:
@@ -119,7 +118,9 @@ def rows_of(answers: dict[str, list[Answer]], matches: Matches | None) -> list[R
     for half in ("tuning", "reporting"):
         for method, every in answers.items():
             chosen = [answer for answer in every if half_of(answer.asked.project) == half]
-            tuning = [answer for answer in every if half_of(answer.asked.project) == "tuning"]
+            tuning = [
+                answer.best for answer in every if half_of(answer.asked.project) == "tuning" and answer.asked.answerable
+            ]
             decide = matches or Threshold(best_threshold(tuning))
 
             def add(measure: str, value: float, count: int, half: str = half, method: str = method) -> None:
@@ -133,7 +134,7 @@ def rows_of(answers: dict[str, list[Answer]], matches: Matches | None) -> list[R
                     add(f"  {kind}", share, count)
             good, bad = ([a.best for a in chosen if a.asked.answerable == wanted] for wanted in (True, False))
             add("area under the ROC curve", auc(good, bad), len(chosen))
-            attainable = Threshold(best_threshold(chosen))
+            attainable = Threshold(best_threshold(good))
             share, count = marked(chosen, attainable, lambda one: not one.answerable)
             add("no answer: most at 3 % loss", share, count)
             for answerable, title in ((False, "no answer"), (True, "answerable")):
