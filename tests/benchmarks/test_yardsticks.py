@@ -36,6 +36,9 @@ class Cart:
             raise ValueError(f"cannot add {item!r} to the cart")
         self.items.append(item)
         print("nothing was added today")  # don't repeat, it's known
+
+    def add_note(self):
+        pass
 ''',
     "shop/cli.py": 'parser.add_argument("--cart-file")\nparser.add_argument("--cart-files")\n',
     "shop/vendor.js": "var paintCell=1;" + "x;" * 2_000,
