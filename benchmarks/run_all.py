@@ -105,7 +105,7 @@ def run(command: list[str], file: Path) -> list[Row]:
     """Run one script, keep what it prints beside ``file``, and return the rows of its JSON.
 
     Raises:
-        RuntimeError: The script failed; the message ends with the last lines that it printed.
+        RuntimeError: The script failed or wrote no rows; the message ends with what it printed last.
     """
     script, *options = command
     python = [sys.executable, str(HERE / script), *options, "--json", str(file)]
@@ -113,7 +113,10 @@ def run(command: list[str], file: Path) -> list[Row]:
     file.with_suffix(".txt").write_text(done.stdout, encoding="utf-8")
     if done.returncode:
         raise RuntimeError(f"exit code {done.returncode}\n" + "\n".join(done.stdout.splitlines()[-5:]))
-    return [Row(**row) for row in json.loads(file.read_text("utf-8"))["rows"]]
+    content = json.loads(file.read_text("utf-8"))
+    if "rows" not in content:
+        raise RuntimeError(f"its JSON has no rows. It printed:\n{done.stdout}")
+    return [Row(**row) for row in content["rows"]]
 
 
 def run_all(arguments: Arguments, folder: Path) -> tuple[list[Row], list[str]]:
