@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import statistics
 import sysconfig
 import tempfile
@@ -32,6 +31,7 @@ from typing import Any
 from machine import machine
 from metrics import Span, ndcg
 from packages import TUNING, annotated_queries, manifest, root_of
+from yardstick import Row, write_json
 
 from aurora_dev.core.embed.static import BUNDLED_PATH, StaticEmbedder
 from aurora_dev.core.types import SearchOptions
@@ -63,6 +63,10 @@ class Figures:
         """Return the mean NDCG over the queries whose package and category ``keep`` accepts."""
         values = [value for key, group in self.scores.items() if keep(*key) for value in group]
         return statistics.fmean(values) if values else float("nan")
+
+    def count(self, keep: Callable[[str, str], bool]) -> int:
+        """Return the number of queries whose package and category ``keep`` accepts."""
+        return sum(len(group) for key, group in self.scores.items() if keep(*key))
 
 
 async def index_aurora(
@@ -250,7 +254,13 @@ def main() -> None:
             }
             for label, figure in figures.items()
         }
-        arguments.json.write_text(json.dumps({"machine": machine(), "figures": content}, indent=1) + "\n", "utf-8")
+        yardstick = f"codesearch {arguments.data.name}"
+        rows = [
+            Row(yardstick, title, "NDCG@10", label, figure.mean(keep), figure.count(keep))
+            for label, figure in figures.items()
+            for title, keep in groups_of(figure).items()
+        ]
+        write_json(arguments.json, rows, {"figures": content})
 
 
 if __name__ == "__main__":

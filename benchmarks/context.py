@@ -29,7 +29,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import statistics
 import tempfile
 import time
@@ -43,6 +42,7 @@ from codesearch import index_aurora, index_semble, percentiles
 from machine import machine
 from metrics import Span, ndcg
 from packages import TUNING, annotated_queries, distilled_model, manifest, root_of
+from yardstick import Row, write_json
 
 from aurora_dev.core.context.items import Context
 from aurora_dev.core.context_manager import ContextManager
@@ -265,6 +265,17 @@ def report(figures: Figures) -> str:
     return "\n".join(lines)
 
 
+def rows_of(figures: Figures) -> list[Row]:
+    """Return the mean of each group of packages, budget and way."""
+    return [
+        Row("context", title, f"share shown in {budget:,} tokens", way.strip(), figures.mean(way, budget, keep), count)
+        for title, keep in GROUPS.items()
+        for budget in BUDGETS
+        for way in WAYS
+        if (count := len({(one.package, one.query) for one in figures.outcomes if keep(one.package)}))
+    ]
+
+
 def misses(figures: Figures) -> str:
     """Return the queries for which semble shows more, by budget."""
     by_query: dict[tuple[int, str, str], dict[str, Outcome]] = defaultdict(dict)
@@ -296,8 +307,7 @@ def main() -> None:
     if arguments.misses:
         print(misses(figures))
     if arguments.json:
-        outcomes = [vars(outcome) for outcome in figures.outcomes]
-        arguments.json.write_text(json.dumps({"machine": machine(), "outcomes": outcomes}, indent=1) + "\n", "utf-8")
+        write_json(arguments.json, rows_of(figures), {"outcomes": [vars(outcome) for outcome in figures.outcomes]})
 
 
 if __name__ == "__main__":

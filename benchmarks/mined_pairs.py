@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import machine
+from yardstick import Row, write_json
 
 from aurora_dev.core import factory
 from aurora_dev.core.contracts import Embedder, Reranker
@@ -179,19 +180,29 @@ def main() -> None:
     reranker = None if arguments.reranker == "none" else factory.create_reranker(arguments.reranker)
     print(machine())
     print(f"{len(rows):,} queries, {len(corpus):,} chunks, {len({row['source'] for row in rows})} sources")
-    written: dict[str, Any] = {"machine": machine(), "queries": len(rows), "chunks": len(corpus), "figures": {}}
+    written: dict[str, Any] = {}
+    rows_written = []
     for name in arguments.embedder:
         labels = [*MODES, *([RERANKED] if reranker else [])]
         figures = {label: Figures() for label in labels}
         seconds = asyncio.run(measure(rows, corpus, embedder_of(name), reranker, figures))
         print(f"\nembedder {Path(name).name}: all documents embedded in {seconds:.1f} s")
         print(report(figures))
-        written["figures"][Path(name).name] = {
+        written[Path(name).name] = {
             label: {f"{group} {metric}": figure.mean(group, metric) for group, metric in figure.values}
             for label, figure in figures.items()
         }
+        yardstick = f"mined pairs, {Path(name).name}"
+        rows_written += [
+            Row(yardstick, arguments.part, f"{group}: {title}", label, figure.mean(group, metric), len(values))
+            for metric, title in (("MRR", "MRR@10"), ("recall", "recall@5"))
+            for group in GROUPS
+            for label, figure in figures.items()
+            if (values := figure.values[group, metric])
+        ]
     if arguments.json:
-        arguments.json.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+        details = {"queries": len(rows), "chunks": len(corpus), "figures": written}
+        write_json(arguments.json, rows_written, details)
 
 
 if __name__ == "__main__":
