@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Collection
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from aurora_dev.config.environment import usual_names, variable_of
 from aurora_dev.config.sources import Source, check_names, location
 from aurora_dev.errors import ConfigurationError
+from aurora_dev.lazy import lazy_pattern
 from aurora_dev.regular_files import read_regular
 
 if sys.version_info >= (3, 11):
@@ -25,8 +25,8 @@ STORE_FOLDER = ".aurora"
 SECRET_ENDINGS = ("_api_key", "_token")
 """Endings of the names of settings that are secret: hidden where values are shown, and never read from files."""
 _MOST_BYTES = 4 * 1024 * 1024  # of a file that people write
-_OWN_TABLE = re.compile(r"\btool\s*\.\s*[\"']?aurora[\"']?\s*[\].=]")
-_TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)")
+_OWN_TABLE = lazy_pattern(r"\btool\s*\.\s*[\"']?aurora[\"']?\s*[\].=]")
+_TOML_LINE = lazy_pattern(r"\(at line (\d+), column \d+\)")
 
 
 def find_project(start: Path, *, within_repository: bool = False) -> Path | None:

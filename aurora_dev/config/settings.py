@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -26,11 +25,12 @@ from aurora_dev.config.messages import in_our_words
 from aurora_dev.config.pinecone import PineconeSettings
 from aurora_dev.config.sources import Source, check_names, location
 from aurora_dev.errors import ConfigurationError
+from aurora_dev.lazy import lazy_pattern
 from aurora_dev.log import LogFormat, LogLevel
 
 _LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
 # The names of a model hub: "name" or "owner/name", and never a path that leaves its folder.
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?")
+_HUB_NAME = lazy_pattern(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?")
 
 
 class StoreSettings(BaseModel):

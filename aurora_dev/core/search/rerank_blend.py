@@ -26,6 +26,7 @@ from aurora_dev.core.record_kinds import is_commit
 from aurora_dev.core.search.signals import REPEAT_DECAY, QueryProfile, definition_signal
 from aurora_dev.core.text.document_text import outline_text
 from aurora_dev.core.types import QueryKind, RerankWeights, SearchResult
+from aurora_dev.lazy import lazy_pattern
 
 Figures = npt.NDArray[np.float64]
 
@@ -43,7 +44,7 @@ _STAGE1_WITHIN = 1.0
 _MARGIN = 0.4
 
 # "Where", "which" and "what" ask for a span of code, as a description does.
-_QUESTION = re.compile(r"(?:how|why)\b", re.IGNORECASE)
+_QUESTION = lazy_pattern(r"(?:how|why)\b", re.IGNORECASE)
 # A question of this many words names particulars; a description of at most this many words names a concern.
 _LONG_QUESTION = 12
 _SHORT_DESCRIPTION = 5

@@ -8,7 +8,6 @@ MinishLab's semble); the functions and numbers are our own. The numbers were tun
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from aurora_dev.core.search.history import ASKED_COMMIT_WEIGHT, COMMIT_DECAY, as
 from aurora_dev.core.text.folding import fold_word
 from aurora_dev.core.text.path_kinds import kinds_asked_for, path_weight
 from aurora_dev.core.text.terms import STOP_WORDS, is_symbol_query, split_identifier
+from aurora_dev.lazy import lazy_pattern
 
 Scores = npt.NDArray[np.float64]
 
@@ -50,8 +50,8 @@ REPEAT_DECAY = 0.5
 KEYWORDS_WITHIN_FILE = 3.0
 DEFINITION_WITHIN_FILE = (1.0 + KEYWORDS_WITHIN_FILE) / OTHER_QUALIFIER_SHARE
 
-_IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::|->|#|\\)[A-Za-z_$][\w$]*)*")
-_SEPARATORS = re.compile(r"\.|::|->|#|\\")
+_IDENTIFIER = lazy_pattern(r"[A-Za-z_$][\w$]*(?:(?:\.|::|->|#|\\)[A-Za-z_$][\w$]*)*")
+_SEPARATORS = lazy_pattern(r"\.|::|->|#|\\")
 _MIN_PREFIX = 3  # "auth" may stand for "authentication", "a" may not
 
 

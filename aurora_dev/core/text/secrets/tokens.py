@@ -17,6 +17,7 @@ from typing import Final
 from aurora_dev.core.text.secrets.edits import Edit, masked
 from aurora_dev.core.text.secrets.placeholders import PLACEHOLDER, entropy, is_mixed, is_random
 from aurora_dev.core.text.secrets.providers import TABLE
+from aurora_dev.lazy import lazy_pattern
 
 __all__ = ["LABELS", "may_hold_token", "run_edits", "runs", "tilde_edits"]
 
@@ -84,7 +85,7 @@ def _rules(table: str) -> Iterator[_Rule]:
         back = flags[flags.find("\\") + 1 :] if "\\" in flags else "0"
         if re.search(r"(?<!\\)\((?!\?)", body) is None:
             body = _LEFT + "(?:" + body + ")" + _END
-        yield _Rule(label, tuple(anchors.split()), re.compile(body), accept, int(back))
+        yield _Rule(label, tuple(anchors.split()), lazy_pattern(body), accept, int(back))
 
 
 _RULES: Final = tuple(_rules(TABLE))
@@ -124,20 +125,20 @@ _ASSIGNED: Final = (
 )
 
 _NEAR_RULES: Final = (
-    _Near("aws-secret-key", re.compile("aws|secretaccesskey"), re.compile(r"[A-Za-z0-9/+]{40}"), _is_aws_secret),
-    _Near("twilio-auth-token", re.compile("twilio" + _ASSIGNED), re.compile(r"[0-9a-f]{32}")),
+    _Near("aws-secret-key", lazy_pattern("aws|secretaccesskey"), lazy_pattern(r"[A-Za-z0-9/+]{40}"), _is_aws_secret),
+    _Near("twilio-auth-token", lazy_pattern("twilio" + _ASSIGNED), lazy_pattern(r"[0-9a-f]{32}")),
     _Near(
         "heroku-key",
-        re.compile("heroku" + _ASSIGNED),
-        re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+        lazy_pattern("heroku" + _ASSIGNED),
+        lazy_pattern(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
     ),
 )
 _NEAR_LENGTHS: Final = frozenset((32, 36, 40))
 
 # Tokens of three parts without a prefix; matched where a run of the first part's, or last part's, length stands.
-_DISCORD: Final = re.compile(r"[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,40}" + _END)
+_DISCORD: Final = lazy_pattern(r"[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,40}" + _END)
 _DISCORD_LENGTHS: Final = range(23, 29)
-_AIRTABLE: Final = re.compile(r"pat[A-Za-z0-9]{14}\.\Z")
+_AIRTABLE: Final = lazy_pattern(r"pat[A-Za-z0-9]{14}\.\Z")
 _AIRTABLE_HEAD: Final = 18
 _AIRTABLE_LENGTH: Final = 64
 
@@ -189,8 +190,8 @@ def _any_of(literals: Iterable[str]) -> str:
 
 
 _BY_ANCHOR: Final = _by_anchor()
-_ANY_ANCHOR: Final = re.compile(_any_of(anchor for anchor in _BY_ANCHOR if anchor != _TILDE))
-_DIGIT: Final = re.compile("[0-9]")
+_ANY_ANCHOR: Final = lazy_pattern(_any_of(anchor for anchor in _BY_ANCHOR if anchor != _TILDE))
+_DIGIT: Final = lazy_pattern("[0-9]")
 
 
 def runs(ascii_text: bytes) -> Iterator[tuple[int, int]]:
