@@ -25,7 +25,7 @@ from aurora_dev.core.services.retry import RetryPolicy, Timing
 from aurora_dev.errors import InvalidRequestError, RerankError
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
+    from aurora_dev.config import Secret
 
 DEFAULT_URL = "http://localhost:8081/rerank"
 DEFAULT_TOP_K = 100
@@ -130,7 +130,7 @@ class HTTPReranker(ServiceReranker):
     def __init__(
         self,
         api_url: str = DEFAULT_URL,
-        api_key: SecretStr | str | None = "",
+        api_key: Secret | str | None = "",
         model: str = "",
         top_k: int = DEFAULT_TOP_K,
         timeout: float = DEFAULT_TIMEOUT,

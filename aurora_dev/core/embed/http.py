@@ -30,7 +30,7 @@ from aurora_dev.errors import EmbeddingError, InvalidRequestError
 from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
+    from aurora_dev.config import Secret
 
 DEFAULT_BATCH_SIZE = 32  # texts in one request; TEI's default limit, the smallest of the known services
 DEFAULT_BATCH_CHARS = 64_000  # about 16,000 tokens, TEI's default limit for one batch
@@ -152,7 +152,7 @@ class HTTPEmbedder(Embedder):
         url: str,
         model: str,
         *,
-        api_key: SecretStr | str | None = None,
+        api_key: Secret | str | None = None,
         dimension: int | None = None,
         **options: Unpack[HTTPEmbedderOptions],
     ) -> None:

@@ -28,7 +28,7 @@ from aurora_dev.errors import (
 )
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
+    from aurora_dev.config import Secret
 
 DEFAULT_MODEL = "bge-reranker-v2-m3"
 DEFAULT_TIMEOUT = 10.0  # seconds for one attempt
@@ -67,7 +67,7 @@ class PineconeReranker(ServiceReranker):
 
     def __init__(
         self,
-        api_key: SecretStr | str | None,
+        api_key: Secret | str | None,
         model: str = DEFAULT_MODEL,
         *,
         timeout: float = DEFAULT_TIMEOUT,
