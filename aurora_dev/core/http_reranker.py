@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
-import numpy as np
 from typing_extensions import Unpack
 
 from aurora_dev.core.arguments import check_seconds, check_whole, option_groups, shows_options
@@ -23,6 +22,7 @@ from aurora_dev.core.services.client import Post, Service, ServiceClient
 from aurora_dev.core.services.errors import ServiceClosedError, ServiceError
 from aurora_dev.core.services.retry import RetryPolicy, Timing
 from aurora_dev.errors import InvalidRequestError, RerankError
+from aurora_dev.lazy import np
 
 if TYPE_CHECKING:
     from aurora_dev.config import Secret

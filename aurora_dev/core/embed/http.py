@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 import httpx
-import numpy as np
-import numpy.typing as npt
 from typing_extensions import Unpack
 
 from aurora_dev.core.arguments import check_seconds, check_whole, option_groups, shows_options
@@ -27,6 +25,7 @@ from aurora_dev.core.services.client import Post, Service, ServiceClient
 from aurora_dev.core.services.errors import ServiceClosedError, ServiceError
 from aurora_dev.core.services.retry import RetryPolicy, Timing
 from aurora_dev.errors import EmbeddingError, InvalidRequestError
+from aurora_dev.lazy import np, npt
 from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:

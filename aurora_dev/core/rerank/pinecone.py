@@ -7,8 +7,6 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from aurora_dev.core.pinecone.client import PineconeClient
 from aurora_dev.core.pinecone.options import ClientOptions
 from aurora_dev.core.pinecone.requests import Retries
@@ -26,6 +24,7 @@ from aurora_dev.errors import (
     StoreClosedError,
     StoreError,
 )
+from aurora_dev.lazy import np
 
 if TYPE_CHECKING:
     from aurora_dev.config import Secret

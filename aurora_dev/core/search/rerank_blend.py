@@ -18,17 +18,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-
-import numpy as np
-import numpy.typing as npt
+from typing import TypeAlias
 
 from aurora_dev.core.record_kinds import is_commit
 from aurora_dev.core.search.signals import REPEAT_DECAY, QueryProfile, definition_signal
 from aurora_dev.core.text.document_text import outline_text
 from aurora_dev.core.types import QueryKind, RerankWeights, SearchResult
-from aurora_dev.lazy import lazy_pattern
+from aurora_dev.lazy import lazy_pattern, np, npt
 
-Figures = npt.NDArray[np.float64]
+Figures: TypeAlias = "npt.NDArray[np.float64]"
 
 # A probability of 0 or 1 has no finite logit; probabilities are clipped by this much.
 _SMALLEST_PROBABILITY = 1e-6

@@ -12,19 +12,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any, TypeAlias
 
 from aurora_dev.core.record_kinds import is_commit
 from aurora_dev.core.search.history import ASKED_COMMIT_WEIGHT, COMMIT_DECAY, asks_for_history, history_weight
 from aurora_dev.core.text.folding import fold_word
 from aurora_dev.core.text.path_kinds import kinds_asked_for, path_weight
 from aurora_dev.core.text.terms import STOP_WORDS, is_symbol_query, split_identifier
-from aurora_dev.lazy import lazy_pattern
+from aurora_dev.lazy import lazy_pattern, np, npt
 
-Scores = npt.NDArray[np.float64]
+Scores: TypeAlias = "npt.NDArray[np.float64]"
 
 # The share of the vector list in the fusion: on code, words are the better evidence.
 VECTOR_WEIGHT = 0.3

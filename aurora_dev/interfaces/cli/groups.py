@@ -23,13 +23,18 @@ class CommandGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command, whose help names no Python types, and which converts few values with pydantic."""
-        command = super().get_command(ctx, cmd_name)
+        command: Any = super().get_command(ctx, cmd_name)
         for parameter in getattr(command, "params", ()):
             if parameter.param_type_name == "argument":
                 parameter.display_type_rich = lambda **_: ""
-            if "process_value" not in vars(parameter):
-                parameter.process_value = _convert_plain_values(parameter)
+        if command is not None and "get_params" not in vars(command):
+            declared = command.get_params
+            command.get_params = lambda ctx: _with_plain_values(declared(ctx))
         return command
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options before a command, which rarely need pydantic either."""
+        return _with_plain_values(super().get_params(ctx))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the commands in sections, in the order of their declaration."""
@@ -62,7 +67,15 @@ class CommandGroup(TyperGroup):
             raise
 
 
-def _convert_plain_values(parameter: Any) -> Callable[[Any, Any], Any]:
+def _with_plain_values(parameters: list[Any]) -> list[Any]:
+    """Return parameters, ``--help`` among them, after replacing how each converts its value."""
+    for parameter in parameters:
+        if "process_value" not in vars(parameter):
+            parameter.process_value = _converter(parameter)
+    return parameters
+
+
+def _converter(parameter: Any) -> Callable[[Any, Any], Any]:
     """Return a ``process_value`` that converts the usual values itself.
 
     typer converts every value with pydantic, text to text too, and importing pydantic takes 0.1 s. It still converts
@@ -75,10 +88,16 @@ def _convert_plain_values(parameter: Any) -> Callable[[Any, Any], Any]:
     several = parameter.multiple or parameter.nargs == -1
 
     def process_value(ctx: Any, value: Any) -> Any:
-        if annotation is None or checks or parameter.callback is not None or (parameter.required and not value):
+        if (
+            annotation is None
+            or checks
+            or (value is not None and parameter.callback)
+            or (parameter.required and not value)
+        ):
             return convert(ctx, value)
         if value is None:
-            return () if several else None
+            unset = () if several else None
+            return unset if parameter.callback is None else parameter.callback(ctx, parameter, unset)
         if annotation == list[str] and isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
             return list(value)
         if isinstance(annotation, type) and isinstance(value, annotation):  # text, and the defaults of other types
