@@ -2,10 +2,12 @@
 
     python benchmarks/startup.py [--runs 5] [--against FOLDER] [--semble PROGRAM] [--json FILE]
 
-The figure is user and system time of the process and its children, so that a busy machine matters little; the smallest
-of ``--runs`` counts. Byte code is cached by a run that is not measured. The project is Aurora's own ``notes`` package,
-with two notes. Linux and macOS only. ``--against`` names a folder with another ``aurora_dev``, which is measured in turns with this one.
-``--semble`` names semble's command, which searches the same files once for comparison; it keeps no index between runs.
+The figure is user and system time of the process and its children, so that a busy machine matters less; the smallest of
+``--runs`` counts. Byte code is cached by a run that is not measured. The project is Aurora's own ``notes`` package, with
+two notes. Linux and macOS only. ``--against`` names a folder with another ``aurora_dev``, which is measured in turns
+with this one.
+``--semble`` names semble's command, which searches the same files with Aurora's static model for comparison; its first
+run, which makes its index, is not measured.
 """
 
 from __future__ import annotations
@@ -64,7 +66,9 @@ def measure(runs: int, against: Path | None, semble: str | None) -> dict[str, di
             found[name] = {package: min(values) for package, values in seconds.items()}
         if semble is not None:
             search = [semble, "search", QUERY, str(project)]
-            found["search"]["semble"] = min(processor_seconds(search, project, dict(os.environ)) for _ in range(runs))
+            model = {**plain, "SEMBLE_MODEL_NAME": str(ROOT / "aurora_dev" / "models" / "minilm-static-256")}
+            spent_by_semble = [processor_seconds(search, project, model) for _ in range(runs + 1)]
+            found["search"]["semble"] = min(spent_by_semble[1:])
     return found
 
 
