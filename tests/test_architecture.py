@@ -106,7 +106,6 @@ VENDORS = {
     "mcp": {"interfaces.mcp"},
     "onnxruntime": {"core.onnx"},
     "pinecone": {"core.pinecone"},
-    "pydantic_settings": {"base"},
     "rich": {"interfaces.cli", "interfaces.cli.actions", "interfaces.cli.output"},
     "sentence_transformers": {"aurora_dev.core.reranker", "core.embed", "core.rerank"},
     "sqlite3": {"core.local"},
