@@ -2,12 +2,13 @@
 
     python benchmarks/startup.py [--runs 5] [--against FOLDER] [--semble PROGRAM] [--json FILE]
 
-The figure is user and system time of a process and its children, so that a busy machine matters less; the smallest
-of ``--runs`` counts. Byte code is cached by a run that is not measured. The project is Aurora's own ``notes`` package, with
-two notes. Linux and macOS only. ``--against`` names a folder with another ``aurora_dev``, which is measured in turns
-with this one.
-``--semble`` names semble's command, which searches the same files with Aurora's static model for comparison; its first
-run, which makes its index, is not measured.
+The figure is user and system time of a process and its children, so that a busy machine matters less; the smallest of
+the runs counts. Byte code is cached by a run that is not measured. The project is Aurora's own ``notes`` package, with
+two notes. Linux and macOS only.
+
+``--against`` names a folder with another ``aurora_dev``, which is measured in turns with this one. ``--semble`` names
+semble's command, which searches the same files with Aurora's static model; its first run, which makes its index, is not
+measured.
 """
 
 from __future__ import annotations
