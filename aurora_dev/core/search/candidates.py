@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-
 from aurora_dev.core.contracts import Embedder, Filter, VectorBackend
 from aurora_dev.core.filters import all_of
 from aurora_dev.core.search.fusion import fuse_lists, keyword_results, vector_results
@@ -24,6 +22,7 @@ from aurora_dev.errors import (
     ModelLoadError,
     RateLimitedError,
 )
+from aurora_dev.lazy import np
 
 __all__ = ["CandidateFinder"]
 

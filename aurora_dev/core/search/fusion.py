@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from aurora_dev.core.record_kinds import is_commit
 from aurora_dev.core.search.signals import VECTOR_WEIGHT, QueryProfile, apply_signals
 from aurora_dev.core.types import Match, SearchOptions, SearchResult
+from aurora_dev.lazy import np
 
 __all__ = ["RRF_K", "fuse_lists", "keyword_results", "rrf", "vector_results"]
 
