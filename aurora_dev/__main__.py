@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+
 
 def main() -> None:
     """Run the command line; the entry point of the ``aurora`` script."""
+    # Importing makes many objects and no garbage: looking for it after every 700 took a tenth of the start.
+    gc.set_threshold(20_000, *gc.get_threshold()[1:])
     try:
         from aurora_dev.interfaces.cli.app import main as run
 

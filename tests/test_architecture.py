@@ -20,7 +20,7 @@ IMPORTS = read_imports(MODULES)
 TREES = {module: ast.parse(path.read_text("utf-8")) for module, path in MODULES.items()}
 
 FACADE = {"aurora_dev", "aurora_dev.__main__"}
-BASE = {f"aurora_dev.{name}" for name in ("config", "errors", "log", "regular_files", "target_file", "version")}
+BASE = {f"aurora_dev.{name}" for name in ("config", "errors", "lazy", "log", "regular_files", "target_file", "version")}
 DOORS = {
     f"aurora_dev.core.{name}"
     for name in (
@@ -106,7 +106,6 @@ VENDORS = {
     "mcp": {"interfaces.mcp"},
     "onnxruntime": {"core.onnx"},
     "pinecone": {"core.pinecone"},
-    "pydantic_settings": {"base"},
     "rich": {"interfaces.cli", "interfaces.cli.actions", "interfaces.cli.output"},
     "sentence_transformers": {"aurora_dev.core.reranker", "core.embed", "core.rerank"},
     "sqlite3": {"core.local"},

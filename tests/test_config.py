@@ -1,6 +1,8 @@
 """Settings: the order of sources, the source of each value, and the errors for wrong ones."""
 
+import copy
 import os
+import pickle
 from pathlib import Path
 
 import pytest
@@ -253,3 +255,89 @@ def test_the_nearest_project_is_found_upwards(tmp_path: Path) -> None:
     assert find_project(inner) == tmp_path / "a"
     write(tmp_path / "a" / "b", "")
     assert find_project(inner) == tmp_path / "a" / "b"
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "taken"),
+    [
+        ("history_limit", " +1_000 ", 1000),
+        ("history_limit", "7.0", 7),
+        ("history_limit", 7.0, 7),
+        ("history_limit", True, 1),
+        ("history_limit", "1.5", "must be a whole number"),
+        ("history_limit", "1e3", "must be a whole number"),
+        ("history_limit", "\u0667", "must be a whole number"),
+        ("history_limit", "9" * 5000, "must be a whole number"),
+        ("history_limit", [1], "must be a whole number"),
+        ("history_limit", float("nan"), "must be a number"),
+        ("history_limit", "-1", "must be at least 0"),
+        ("embedder_batch_size", 10_001, "must be at most 10000"),
+        ("freshness_budget", "1e1", 10.0),
+        ("freshness_budget", 3, 3.0),
+        ("freshness_budget", "nan", "must be at most 60"),
+        ("freshness_budget", 10**400, "must be a number"),
+        ("history_days", "inf", float("inf")),
+        ("history_days", -0.0, "must be greater than 0"),
+        ("mask_secrets", "OFF", False),
+        ("mask_secrets", 1.0, True),
+        ("mask_secrets", " true ", "must be true or false"),
+        ("mask_secrets", 2, "must be true or false"),
+        ("mask_secrets", [], "must be true or false"),
+        ("namespace", 1, "must be text"),
+        ("namespace", "", "must have at least 1 character"),
+        ("store", "a/b", Path("a/b")),
+        ("store", 1, "must be text"),
+        ("freshness", "AUTO", "must be 'auto', 'notice' or 'off'"),
+        ("freshness", ["auto"], "must be 'auto', 'notice' or 'off'"),
+        ("cross_encoder_backend", "tpu", "must be 'torch', 'onnx', 'int8' or 'openvino'"),
+    ],
+)
+def test_a_value_is_converted_or_refused_by_load_and_by_the_constructor(
+    name: str, given: object, taken: object
+) -> None:
+    if isinstance(taken, str):
+        with pytest.raises(ConfigurationError) as caught:
+            Settings.load(None, **{name: given})
+        assert str(caught.value) == f"argument {name}: {name} = {given!r}: {taken}"
+        with pytest.raises(ConfigurationError) as caught:
+            Settings(**{name: given})
+        assert str(caught.value) == f"{name} = {given!r}: {taken}"
+        return
+    for settings in (Settings.load(None, **{name: given}), Settings(**{name: given})):
+        value = getattr(settings, name)
+        assert (type(value), value) == (type(taken), taken)
+
+
+def test_every_wrong_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AURORA_HISTORY_LIMIT", "x")
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.load(None, mcp_token=1, log="loud")
+    assert str(caught.value) == (
+        "argument mcp_token: mcp_token = [hidden]: must be text; "
+        "environment AURORA_HISTORY_LIMIT: history_limit = 'x': must be a whole number; "
+        "argument log: log = 'loud': must be 'off', 'error', 'warning', 'info' or 'debug'"
+    )
+
+
+def test_the_case_of_a_variable_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("aurora_namespace", "lower")
+    assert Settings.load().namespace == "lower"
+
+
+def test_settings_are_fixed_and_a_copy_takes_other_values() -> None:
+    settings = Settings(history_limit=3, mcp_token="hush")
+    with pytest.raises(AttributeError, match="model_copy"):
+        settings.history_limit = 4
+    with pytest.raises(AttributeError):
+        del settings.history_limit
+    other = settings.model_copy(update={"busy_timeout": 1.5})
+    assert (other.busy_timeout, other.history_limit, settings.busy_timeout) == (1.5, 3, 30.0)
+    assert str(other.sources()["busy_timeout"]) == str(other.sources()["history_limit"]) == "argument"
+    assert settings == Settings(history_limit=3, mcp_token="hush") != other
+    assert hash(settings) == hash(copy.deepcopy(settings))
+    assert pickle.loads(pickle.dumps(settings)) == settings
+
+
+def test_the_constructor_refuses_a_name_that_is_no_setting() -> None:
+    with pytest.raises(ConfigurationError, match="there is no setting 'namspace'"):
+        Settings(namspace="x")

@@ -21,6 +21,7 @@ from aurora_dev.config.environment import (
     user_data_folder,
     usual_names,
 )
+from aurora_dev.config.fields import Secret, SecretStr
 from aurora_dev.config.files import PROJECT_FILE, PYPROJECT_FILE, STORE_FOLDER, find_project
 from aurora_dev.config.settings import Settings, service_url, unknown_environment
 from aurora_dev.config.sources import Source, nearest
@@ -34,6 +35,8 @@ __all__ = [
     "PYPROJECT_FILE",
     "STORE_FOLDER",
     "USUAL_NAMES",
+    "Secret",
+    "SecretStr",
     "Settings",
     "Source",
     "editor_command",

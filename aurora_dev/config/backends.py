@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from pydantic import BaseModel
+from aurora_dev.config.fields import SettingsGroup
 
 __all__ = ["BackendSettings", "RemoteService", "remote_services"]
 
@@ -33,15 +33,14 @@ class RemoteService:
     usual_names: Mapping[str, str] = field(default_factory=dict)
 
 
-class BackendSettings(BaseModel):
+class BackendSettings(SettingsGroup):
     """Base of the settings of one backend; `Settings` inherits from each group."""
 
     remote_service: ClassVar[RemoteService]
 
-    @classmethod
-    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls) -> None:
         """Register the remote service that a new group of settings declares."""
-        super().__pydantic_init_subclass__(**kwargs)
+        super().__init_subclass__()
         if "remote_service" in vars(cls):
             _SERVICES[cls.remote_service.backend] = cls.remote_service
 

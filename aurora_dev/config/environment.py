@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
-
-from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from aurora_dev.config.backends import remote_services
 from aurora_dev.config.sources import Source
@@ -31,15 +29,22 @@ def usual_names() -> dict[str, str]:
     return names
 
 
-def read_environment(settings: type[BaseSettings]) -> tuple[dict[str, Any], dict[str, Source]]:
-    """Return the values that the environment gives to settings, and the variable of each."""
+def read_environment(known: Collection[str]) -> tuple[dict[str, Any], dict[str, Source]]:
+    """Return the values that the environment gives to settings, and the variable of each.
+
+    Args:
+        known: The names of all settings. The case of their own variables does not matter.
+    """
     values: dict[str, Any] = {}
     sources: dict[str, Source] = {}
     for variable, name in usual_names().items():
         if value := os.environ.get(variable):
             values[name], sources[name] = value, Source("environment", variable)
-    for name, value in EnvSettingsSource(settings)().items():
-        values[name], sources[name] = value, Source("environment", variable_of(name))
+    for variable, value in os.environ.items():
+        if value and variable.upper().startswith(ENV_PREFIX):
+            name = variable[len(ENV_PREFIX) :].lower()
+            if name in known:
+                values[name], sources[name] = value, Source("environment", variable_of(name))
     return values, sources
 
 

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from aurora_dev.config.environment import usual_names, variable_of
+from aurora_dev.config.fields import SECRET_ENDINGS
 from aurora_dev.config.sources import Source, check_names, location
 from aurora_dev.errors import ConfigurationError
+from aurora_dev.lazy import lazy_pattern
 from aurora_dev.regular_files import read_regular
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 PROJECT_FILE = "aurora.toml"
 PYPROJECT_FILE = "pyproject.toml"
 STORE_FOLDER = ".aurora"
 
-SECRET_ENDINGS = ("_api_key", "_token")
-"""Endings of the names of settings that are secret: hidden where values are shown, and never read from files."""
 _MOST_BYTES = 4 * 1024 * 1024  # of a file that people write
-_OWN_TABLE = re.compile(r"\btool\s*\.\s*[\"']?aurora[\"']?\s*[\].=]")
-_TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)")
+_OWN_TABLE = lazy_pattern(r"\btool\s*\.\s*[\"']?aurora[\"']?\s*[\].=]")
+_TOML_LINE = lazy_pattern(r"\(at line (\d+), column \d+\)")
 
 
 def find_project(start: Path, *, within_repository: bool = False) -> Path | None:
@@ -99,6 +93,11 @@ def _has_own_table(path: Path) -> bool:
 
 
 def _parse(text: str, path: Path) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

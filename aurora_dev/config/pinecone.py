@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field, SecretStr
-
 from aurora_dev.config.backends import BackendSettings, RemoteService
+from aurora_dev.config.fields import SecretStr, flag, number, secret, text, whole_number
 
 __all__ = ["PineconeSettings"]
 
@@ -23,13 +22,21 @@ class PineconeSettings(BackendSettings):
         usual_names={"PINECONE_API_KEY": "pinecone_api_key"},
     )
 
-    pinecone_api_key: SecretStr | None = Field(None, description="Key of Pinecone (environment only).")
-    pinecone_index: str = Field("aurora", min_length=1, description="Pinecone's dense index; <name>-sparse for words.")
-    pinecone_host: str | None = Field(None, description="Address of the dense index, else looked up by name.")
-    pinecone_sparse_host: str | None = Field(None, description="Address of the sparse index, else looked up by name.")
-    pinecone_create: bool = Field(False, description="Whether to create missing indexes on Pinecone.")
-    pinecone_cloud: str = Field("aws", min_length=1, description="Cloud for a new index: aws, gcp or azure.")
-    pinecone_region: str = Field("us-east-1", min_length=1, description="Region for a new index.")
-    pinecone_keyword: bool = Field(True, description="Whether Pinecone also keeps keywords, for hybrid search.")
-    pinecone_timeout: float = Field(20.0, gt=0, description="Seconds for one attempt of a request to Pinecone.")
-    pinecone_concurrency: int = Field(16, ge=1, le=64, description="Most requests to Pinecone at a time.")
+    pinecone_api_key: SecretStr | None = secret(default=None, description="Key of Pinecone (environment only).")
+    pinecone_index: str = text(
+        default="aurora", min_length=1, description="Pinecone's dense index; <name>-sparse for words."
+    )
+    pinecone_host: str | None = text(default=None, description="Address of the dense index, else looked up by name.")
+    pinecone_sparse_host: str | None = text(
+        default=None, description="Address of the sparse index, else looked up by name."
+    )
+    pinecone_create: bool = flag(default=False, description="Whether to create missing indexes on Pinecone.")
+    pinecone_cloud: str = text(default="aws", min_length=1, description="Cloud for a new index: aws, gcp or azure.")
+    pinecone_region: str = text(default="us-east-1", min_length=1, description="Region for a new index.")
+    pinecone_keyword: bool = flag(default=True, description="Whether Pinecone also keeps keywords, for hybrid search.")
+    pinecone_timeout: float = number(
+        default=20.0, above=0, description="Seconds for one attempt of a request to Pinecone."
+    )
+    pinecone_concurrency: int = whole_number(
+        default=16, at_least=1, at_most=64, description="Most requests to Pinecone at a time."
+    )

@@ -2,116 +2,137 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlsplit
-
-from pydantic import BaseModel, Field, PrivateAttr, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from typing import Any, Literal, get_args
 
 from aurora_dev.config.backends import remote_services
-from aurora_dev.config.environment import ENV_PREFIX, own_variables, read_environment, user_data_folder, variable_of
+from aurora_dev.config.environment import own_variables, read_environment, user_data_folder, variable_of
+from aurora_dev.config.fields import (
+    SecretStr,
+    SettingsGroup,
+    flag,
+    folder,
+    number,
+    one_of,
+    secret,
+    text,
+    whole_number,
+)
 from aurora_dev.config.files import (
     PROJECT_FILE,
     PYPROJECT_FILE,
-    SECRET_ENDINGS,
     STORE_FOLDER,
     read_project_file,
     read_pyproject,
     read_text,
 )
-from aurora_dev.config.messages import in_our_words
 from aurora_dev.config.pinecone import PineconeSettings
 from aurora_dev.config.sources import Source, check_names, location
 from aurora_dev.errors import ConfigurationError
+from aurora_dev.lazy import lazy_pattern
 from aurora_dev.log import LogFormat, LogLevel
 
 _LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
 # The names of a model hub: "name" or "owner/name", and never a path that leaves its folder.
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?")
+_HUB_NAME = lazy_pattern(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?")
 
 
-class StoreSettings(BaseModel):
+class StoreSettings(SettingsGroup):
     """The settings that choose a store."""
 
-    backend: str = Field("faiss", description="Where records live: faiss (on this disk) or pinecone.")
-    store: Path | None = Field(None, description="Folder of the local store; by default .aurora in the project.")
-    user_store: str | None = Field(
-        None, min_length=1, description="Folder of the user's own memories, by default in the data folder; or none."
+    backend: str = text(default="faiss", description="Where records live: faiss (on this disk) or pinecone.")
+    store: Path | None = folder(
+        default=None, description="Folder of the local store; by default .aurora in the project."
     )
-    namespace: str = Field("default", min_length=1, description="The part of the store that is read and written.")
+    user_store: str | None = text(
+        default=None,
+        min_length=1,
+        description="Folder of the user's own memories, by default in the data folder; or none.",
+    )
+    namespace: str = text(
+        default="default", min_length=1, description="The part of the store that is read and written."
+    )
 
 
-class ModelSettings(BaseModel):
+class ModelSettings(SettingsGroup):
     """The settings of the embedder and the reranker."""
 
-    embedder: str = Field(
-        "bundled",
+    embedder: str = text(
+        default="bundled",
         min_length=1,
         description="bundled, sentence-transformers:MODEL, http:URL, or the folder of a static model.",
     )
-    embedder_model: str | None = Field(None, description="The model's name at an http: embedder.")
-    embedder_api_key: SecretStr | None = Field(None, description="Key of an http: embedder (environment only).")
-    embedder_batch_size: int | None = Field(
-        None, ge=1, le=10_000, description="Most texts in a request to an http: embedder; by default 32."
+    embedder_model: str | None = text(default=None, description="The model's name at an http: embedder.")
+    embedder_api_key: SecretStr | None = secret(
+        default=None, description="Key of an http: embedder (environment only)."
     )
-    reranker: str = Field(
-        "auto",
+    embedder_batch_size: int | None = whole_number(
+        default=None,
+        at_least=1,
+        at_most=10_000,
+        description="Most texts in a request to an http: embedder; by default 32.",
+    )
+    reranker: str = text(
+        default="auto",
         min_length=1,
         description="auto (configured service, configured model, bundled), bundled, cross-encoder[:MODEL], http, none.",
     )
-    reranker_url: str | None = Field(None, description="URL of a reranking service.")
-    reranker_model: str | None = Field(None, description="The model's name at a reranking service.")
-    reranker_format: str = Field("auto", description="What a reranking service speaks: auto, cohere-v2, tei, ….")
-    reranker_api_key: SecretStr | None = Field(None, description="Key of a reranking service (environment only).")
-    reranker_threads: int | None = Field(None, ge=1, description="Threads of the bundled reranker; by default up to 4.")
-    cross_encoder_model: str | None = Field(None, description="Model (name or folder) of the cross-encoder.")
-    cross_encoder_backend: Literal["torch", "onnx", "int8", "openvino"] = Field(
-        "torch", description="What runs the cross-encoder: torch, onnx, int8 (on ONNX Runtime), openvino."
+    reranker_url: str | None = text(default=None, description="URL of a reranking service.")
+    reranker_model: str | None = text(default=None, description="The model's name at a reranking service.")
+    reranker_format: str = text(default="auto", description="What a reranking service speaks: auto, cohere-v2, tei, ….")
+    reranker_api_key: SecretStr | None = secret(
+        default=None, description="Key of a reranking service (environment only)."
     )
-    sentence_transformers_home: Path | None = Field(
-        None, description="Folder where sentence-transformers keeps models."
+    reranker_threads: int | None = whole_number(
+        default=None, at_least=1, description="Threads of the bundled reranker; by default up to 4."
+    )
+    cross_encoder_model: str | None = text(default=None, description="Model (name or folder) of the cross-encoder.")
+    cross_encoder_backend: Literal["torch", "onnx", "int8", "openvino"] = one_of(
+        default="torch",
+        choices=("torch", "onnx", "int8", "openvino"),
+        description="What runs the cross-encoder: torch, onnx, int8 (on ONNX Runtime), openvino.",
+    )
+    sentence_transformers_home: Path | None = folder(
+        default=None, description="Folder where sentence-transformers keeps models."
     )
 
 
 # The fields of the last base come first in ``aurora status``: a new group of a backend goes to the front.
-class Settings(PineconeSettings, ModelSettings, StoreSettings, BaseSettings):
+class Settings(PineconeSettings, ModelSettings, StoreSettings):
     """Every setting, checked. ``Settings(...)`` takes arguments alone; `load` also reads environment and files."""
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix=ENV_PREFIX, env_ignore_empty=True)
-
-    mcp_token: SecretStr | None = Field(
-        None, description="Token of aurora mcp --http (environment only); by default one is made for each project."
+    mcp_token: SecretStr | None = secret(
+        default=None,
+        description="Token of aurora mcp --http (environment only); by default one is made for each project.",
     )
-    mask_secrets: bool = Field(True, description="Whether credentials are masked before anything is stored.")
-    history_limit: int = Field(2_000, ge=0, description="How many commits of the git history are kept; 0: none.")
-    history_days: float | None = Field(None, gt=0, description="Only commits of the last so many days; unset: all.")
-    freshness: Literal["auto", "notice", "off"] = Field(
-        "auto", description="Before a search: auto (re-index what changed, or say so), notice (only say so), off."
+    mask_secrets: bool = flag(default=True, description="Whether credentials are masked before anything is stored.")
+    history_limit: int = whole_number(
+        default=2_000, at_least=0, description="How many commits of the git history are kept; 0: none."
     )
-    freshness_budget: float = Field(0.2, ge=0, le=60, description="Seconds a search may spend on re-indexing.")
-    busy_timeout: float = Field(30.0, gt=0, description="Seconds to wait while another process writes to the store.")
-    max_store_bytes: int | None = Field(
-        None, ge=1 << 20, description="How large a local store's memory.db may become; unset: no limit."
+    history_days: float | None = number(
+        default=None, above=0, description="Only commits of the last so many days; unset: all."
     )
-    log: LogLevel = Field("off", description="Log lines on stderr: off, error, warning, info, debug.")
-    log_format: LogFormat = Field("text", description="Log lines as text or json.")
-
-    _sources: dict[str, Source] = PrivateAttr(default_factory=dict)
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take arguments only: `load` adds the other sources, so that it knows the source of each value."""
-        return (init_settings,)
+    freshness: Literal["auto", "notice", "off"] = one_of(
+        default="auto",
+        choices=("auto", "notice", "off"),
+        description="Before a search: auto (re-index what changed, or say so), notice (only say so), off.",
+    )
+    freshness_budget: float = number(
+        default=0.2, at_least=0, at_most=60, description="Seconds a search may spend on re-indexing."
+    )
+    busy_timeout: float = number(
+        default=30.0, above=0, description="Seconds to wait while another process writes to the store."
+    )
+    max_store_bytes: int | None = whole_number(
+        default=None, at_least=1 << 20, description="How large a local store's memory.db may become; unset: no limit."
+    )
+    log: LogLevel = one_of(
+        default="off", choices=get_args(LogLevel), description="Log lines on stderr: off, error, warning, info, debug."
+    )
+    log_format: LogFormat = one_of(
+        default="text", choices=get_args(LogFormat), description="Log lines as text or json."
+    )
 
     @classmethod
     def load(cls, project: str | Path | None = None, **arguments: Any) -> Settings:
@@ -131,7 +152,7 @@ class Settings(PineconeSettings, ModelSettings, StoreSettings, BaseSettings):
             root = Path(project)
             layers.append(read_pyproject(root / PYPROJECT_FILE, cls.model_fields))
             layers.append(read_project_file(root / PROJECT_FILE, cls.model_fields))
-        layers.append(read_environment(cls))
+        layers.append(read_environment(cls.model_fields))
         for layer, origins in layers:
             values.update(layer)
             sources.update(origins)
@@ -140,23 +161,23 @@ class Settings(PineconeSettings, ModelSettings, StoreSettings, BaseSettings):
                 values[name] = value
                 sources[name] = Source("argument")
         check_names(arguments, cls.model_fields, Source("argument"))
-        try:
-            settings = cls(**values)
-        except ValidationError as error:
-            raise ConfigurationError(_explain(error, values, sources)) from None
-        settings._sources.update(sources)
+        settings = cls()
+        if wrong := settings._take(values):
+            raise ConfigurationError("; ".join(_explain(name, why, values[name], sources[name]) for name, why in wrong))
+        vars(settings)["_sources"] = sources
         if project is not None:
             settings._check_trust(Path(project))
         return settings
 
     def sources(self) -> dict[str, Source]:
         """Return the source of each setting's value."""
+        known: Mapping[str, Source] = vars(self).get("_sources", {})
         given = {name: Source("argument") for name in self.model_fields_set}
-        return {name: self._sources.get(name) or given.get(name, Source("default")) for name in type(self).model_fields}
+        return {name: known.get(name) or given.get(name, Source("default")) for name in self.model_fields}
 
     def shown(self) -> dict[str, str | float | bool | None]:
         """Return every value for display, with secrets hidden."""
-        return {name: _shown(getattr(self, name)) for name in type(self).model_fields}
+        return {name: _shown(getattr(self, name)) for name in self.model_fields}
 
     def store_path(self, project: Path) -> Path:
         """Return the folder of the local store: absolute, or relative to the project; ``~`` is the home folder."""
@@ -234,19 +255,14 @@ def unknown_environment() -> list[str]:
     return [name for name in own_variables() if name.upper() not in known]
 
 
-def _explain(error: ValidationError, values: Mapping[str, Any], sources: Mapping[str, Source]) -> str:
-    parts = []
-    for problem in error.errors(include_url=False, include_input=False, include_context=False):
-        name = str(problem["loc"][0]) if problem["loc"] else ""
-        source = sources.get(name, Source("argument"))
-        text = (read_text(Path(source.name)) or "") if source.kind == "file" else ""
-        given = "[hidden]" if name.endswith(SECRET_ENDINGS) else repr(values.get(name))
-        message = in_our_words(problem["msg"][:1].lower() + problem["msg"][1:])
-        parts.append(f"{location(source, name, text)}: {name} = {given}: {message}")
-    return "; ".join(parts)
+def _explain(name: str, why: str, value: Any, source: Source) -> str:
+    text = (read_text(Path(source.name)) or "") if source.kind == "file" else ""
+    return f"{location(source, name, text)}: {name} = {SettingsGroup.shown_value(name, value)}: {why}"
 
 
 def _host(url: str) -> str | None:
+    from urllib.parse import urlsplit
+
     try:
         return urlsplit(url).hostname
     except ValueError:

@@ -8,13 +8,17 @@ constructor's signature, so that ``help()`` shows every keyword with its default
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
-from typing_extensions import TypeVarTuple, Unpack
-
 from aurora_dev.errors import InvalidRequestError
+
+if sys.version_info >= (3, 11):
+    from typing import TypeVarTuple, Unpack
+else:
+    from typing_extensions import TypeVarTuple, Unpack
 
 __all__ = ["check_seconds", "check_whole", "option_groups", "shows_options"]
 

@@ -15,9 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
-import numpy as np
-import numpy.typing as npt
-
 from aurora_dev.core.types import (
     Document,
     EmbedderInfo,
@@ -30,6 +27,7 @@ from aurora_dev.core.types import (
     Vector,
 )
 from aurora_dev.errors import EmbeddingError
+from aurora_dev.lazy import np, npt
 
 __all__ = [
     "DEFAULT_CHAT",

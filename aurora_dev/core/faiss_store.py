@@ -6,10 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any, TypeAlias
 
 from aurora_dev.core.contracts import Backups, Capabilities, Filter, NamespaceStats, VectorBackend
 from aurora_dev.core.filters import FilterNode, is_everything, matches, parse_filter
@@ -28,6 +25,7 @@ from aurora_dev.core.record_checks import check_top_k, check_vector, check_write
 from aurora_dev.core.text.terms import name_term, query_terms
 from aurora_dev.core.types import EmbedderInfo, Match, Record, Vector
 from aurora_dev.errors import ConfigurationError, EmbedderMismatchError, InvalidRequestError, StoreError
+from aurora_dev.lazy import np, npt
 from aurora_dev.log import get_logger
 
 _log = get_logger(__name__)
@@ -41,7 +39,7 @@ _ATTEMPTS = 4  # a search that a write of another process overtakes starts again
 _PAGE = 512  # records that a scan reads at a time
 _CATCH_UP_AT_CLOSE = 256  # with this many changes, closing updates and saves the indexes for the next process
 
-Scored = tuple[Rows, npt.NDArray[np.float64]]
+Scored: TypeAlias = "tuple[Rows, npt.NDArray[np.float64]]"
 
 
 class FAISSLocalStore(LocalBackups, VectorBackend):

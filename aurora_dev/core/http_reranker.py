@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
-import numpy as np
 from typing_extensions import Unpack
 
 from aurora_dev.core.arguments import check_seconds, check_whole, option_groups, shows_options
@@ -23,9 +22,10 @@ from aurora_dev.core.services.client import Post, Service, ServiceClient
 from aurora_dev.core.services.errors import ServiceClosedError, ServiceError
 from aurora_dev.core.services.retry import RetryPolicy, Timing
 from aurora_dev.errors import InvalidRequestError, RerankError
+from aurora_dev.lazy import np
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
+    from aurora_dev.config import Secret
 
 DEFAULT_URL = "http://localhost:8081/rerank"
 DEFAULT_TOP_K = 100
@@ -130,7 +130,7 @@ class HTTPReranker(ServiceReranker):
     def __init__(
         self,
         api_url: str = DEFAULT_URL,
-        api_key: SecretStr | str | None = "",
+        api_key: Secret | str | None = "",
         model: str = "",
         top_k: int = DEFAULT_TOP_K,
         timeout: float = DEFAULT_TIMEOUT,

@@ -42,7 +42,7 @@ from aurora_dev.errors import (
 )
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
+    from aurora_dev.config import Secret
 
 # These come after the client's own four attempts.
 _LONGEST_WAIT = 20.0  # seconds
@@ -103,7 +103,7 @@ class PineconeStore(VectorBackend):
     """
 
     @shows_options(*_DEFAULTS)
-    def __init__(self, api_key: SecretStr | str | None, **options: Unpack[PineconeOptions]) -> None:
+    def __init__(self, api_key: Secret | str | None, **options: Unpack[PineconeOptions]) -> None:
         key = checked_key(api_key)
         if not key:
             raise ConfigurationError("backend 'pinecone' needs a key: set the environment variable PINECONE_API_KEY")

@@ -7,11 +7,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from aurora_dev.core.types import Record
 from aurora_dev.errors import DimensionMismatchError, InvalidRequestError
+from aurora_dev.lazy import np, npt
 
 MAX_ID_BYTES = 512  # the limit of Pinecone, so that every store can be copied there
 MAX_INTEGER = 2**63 - 1

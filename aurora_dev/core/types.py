@@ -7,15 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, SupportsIndex, TypeAlias, overload
 
-import numpy as np
-import numpy.typing as npt
-
 from aurora_dev.errors import InvalidRequestError
+from aurora_dev.lazy import np, npt
 
 JSONScalar: TypeAlias = str | int | float | bool
 MetadataValue: TypeAlias = JSONScalar | list[str]
 Metadata: TypeAlias = Mapping[str, MetadataValue]
-Vector: TypeAlias = npt.NDArray[np.float32]
+Vector: TypeAlias = "npt.NDArray[np.float32]"
 SearchMode: TypeAlias = Literal["hybrid", "vector", "keyword"]
 
 _ID_BYTES = 16  # 128 bits of SHA-256: no collision is expected below 10^18 records

@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
-
-from typing_extensions import Self
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aurora_dev.core import factory
 from aurora_dev.core.contracts import Embedder, Filter, NamespaceStats, Reranker, VectorBackend
@@ -27,6 +25,9 @@ from aurora_dev.core.text.secrets import mask_secrets
 from aurora_dev.core.types import Document, Record, RerankFusion, SearchOptions, SearchResults
 from aurora_dev.errors import InvalidRequestError, StoreClosedError
 from aurora_dev.log import get_logger
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _log = get_logger(__name__)
 _T = TypeVar("_T")

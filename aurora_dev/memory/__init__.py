@@ -11,8 +11,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from typing_extensions import Self
-
 from aurora_dev.config import Settings
 from aurora_dev.core.types import Document, SearchOptions, SearchResult, SearchResults
 from aurora_dev.errors import InvalidRequestError, StoreClosedError
@@ -23,6 +21,8 @@ from aurora_dev.memory.transfer import MemoryTransfer
 from aurora_dev.notes.model.types import Note
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from aurora_dev.core.context.items import Context
     from aurora_dev.core.context_manager import ContextManager
     from aurora_dev.core.contracts import Filter

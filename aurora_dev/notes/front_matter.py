@@ -15,16 +15,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from aurora_dev.core.types import MetadataValue
+from aurora_dev.lazy import lazy_pattern
 
 _NAME: Final = r"""\"[^"]{1,100}\"|'[^']{1,100}'|\w[^:#"'\[\]{}]{0,99}?"""
-_FIELD: Final = re.compile(rf"({_NAME})[ \t]{{0,9}}:(?:\s+(.*))?")
-_ITEM: Final = re.compile(r"\s*-(?:\s+(.*))?")
-_BLOCK: Final = re.compile(r"([|>])[-+0-9]*\s*(?:#.*)?")
-_SINGLE_QUOTED: Final = re.compile(r"'([^']*(?:''[^']*)*)'")
-_COMMENT: Final = re.compile(r"\s*(?:#.*)?", re.DOTALL)
-_PLAIN_COMMENT: Final = re.compile(r"(?:^|\s)#")
-_WHOLE: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
-_DECIMAL: Final = re.compile(r"[-+]?[0-9]{1,30}\.[0-9]{0,30}(?:[eE][-+]?[0-9]{1,3})?")
+_FIELD: Final = lazy_pattern(rf"({_NAME})[ \t]{{0,9}}:(?:\s+(.*))?")
+_ITEM: Final = lazy_pattern(r"\s*-(?:\s+(.*))?")
+_BLOCK: Final = lazy_pattern(r"([|>])[-+0-9]*\s*(?:#.*)?")
+_SINGLE_QUOTED: Final = lazy_pattern(r"'([^']*(?:''[^']*)*)'")
+_COMMENT: Final = lazy_pattern(r"\s*(?:#.*)?", re.DOTALL)
+_PLAIN_COMMENT: Final = lazy_pattern(r"(?:^|\s)#")
+_WHOLE: Final = lazy_pattern(r"[-+]?(?:0|[1-9][0-9]{0,17})")
+_DECIMAL: Final = lazy_pattern(r"[-+]?[0-9]{1,30}\.[0-9]{0,30}(?:[eE][-+]?[0-9]{1,3})?")
 _BOOLEANS: Final = {"true": True, "false": False}
 _GOES_ON: Final = ("- ", "]", "}")  # starts of lines that continue a field without being indented
 _NULLS: Final = ("null", "~")

@@ -32,6 +32,7 @@ from typing import Any, Final
 
 from aurora_dev.core.types import MetadataValue
 from aurora_dev.errors import InvalidRequestError
+from aurora_dev.lazy import lazy_pattern
 from aurora_dev.notes.front_matter import (
     Field,
     FieldError,
@@ -47,8 +48,8 @@ from aurora_dev.notes.model.types import DEFAULT_IMPORTANCE, Note
 SEPARATOR: Final = "<!-- next memory -->"
 _FENCE: Final = "---"
 # A line of the text that looks like the separator gets a backslash more when written, and one less when read.
-_ESCAPED: Final = re.compile(r"\\*" + re.escape(SEPARATOR))
-_PLAIN_ITEM: Final = re.compile(r"[^\W_][\w ./+@-]*")
+_ESCAPED: Final = lazy_pattern(r"\\*" + re.escape(SEPARATOR))
+_PLAIN_ITEM: Final = lazy_pattern(r"[^\W_][\w ./+@-]*")
 _YAML_SIGNS: Final = tuple("\"'[]{}>|*&!%@`#-?:,")
 _CHECKSUM_CHARS: Final = 12
 _CONFLICT_MARKS: Final = ("<<<<<<< ", ">>>>>>> ")

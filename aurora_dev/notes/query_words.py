@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
-
-from typing_extensions import Self
+from typing import TYPE_CHECKING, Final
 
 from aurora_dev.core.text.folding import fold_word
 from aurora_dev.core.text.terms import STOP_WORDS
 from aurora_dev.core.types import SearchResult
 from aurora_dev.notes.similarity.statements import MOST_CHARS, statement_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 # Words that say how something is asked, not what.
 _ASKING: Final = frozenset(("long", "much", "many", "often", "way", "use", "used", "please", "tell", "know"))

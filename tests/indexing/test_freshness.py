@@ -55,7 +55,7 @@ def opened(project: Path, folder: Path | None = None, **settings: object) -> Mem
             await store.close()
 
     values = {"reranker": "none", "user_store": "none", "freshness_budget": 20.0, **settings}
-    return Owning.open(project, settings=Settings(**values), store=store)  # type: ignore[arg-type]
+    return Owning.open(project, settings=Settings(**values), store=store)
 
 
 def put(root: Path, path: str, text: str) -> None:

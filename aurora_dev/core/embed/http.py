@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 import httpx
-import numpy as np
-import numpy.typing as npt
 from typing_extensions import Unpack
 
 from aurora_dev.core.arguments import check_seconds, check_whole, option_groups, shows_options
@@ -27,10 +25,11 @@ from aurora_dev.core.services.client import Post, Service, ServiceClient
 from aurora_dev.core.services.errors import ServiceClosedError, ServiceError
 from aurora_dev.core.services.retry import RetryPolicy, Timing
 from aurora_dev.errors import EmbeddingError, InvalidRequestError
+from aurora_dev.lazy import np, npt
 from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
+    from aurora_dev.config import Secret
 
 DEFAULT_BATCH_SIZE = 32  # texts in one request; TEI's default limit, the smallest of the known services
 DEFAULT_BATCH_CHARS = 64_000  # about 16,000 tokens, TEI's default limit for one batch
@@ -152,7 +151,7 @@ class HTTPEmbedder(Embedder):
         url: str,
         model: str,
         *,
-        api_key: SecretStr | str | None = None,
+        api_key: Secret | str | None = None,
         dimension: int | None = None,
         **options: Unpack[HTTPEmbedderOptions],
     ) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+from aurora_dev.lazy import np, npt
 
 _LARGEST = 1e150  # the square of a larger number overflows float64, and no embedding is near it
 

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from aurora_dev.core.arguments import check_whole
 from aurora_dev.core.contracts import Embedder, Role
 from aurora_dev.core.embed.checks import checked_texts
 from aurora_dev.errors import EmbeddingError, InvalidRequestError, MissingDependencyError, ModelLoadError
+from aurora_dev.lazy import np, npt
 
 _BATCH_SIZE = 32  # texts in one forward pass: on a CPU, more only add padding and memory
 

@@ -9,23 +9,25 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from aurora_dev.core.contracts import Embedder
 from aurora_dev.core.embed.checks import checked_texts
 from aurora_dev.core.embed.word_tokens import TokenGroup, WordTokens
 from aurora_dev.errors import ModelLoadError
+from aurora_dev.lazy import np, npt
 
 BUNDLED_NAME = "bundled/minilm-static-256"
+BUNDLED_DIMENSION = 256
 BUNDLED_PATH = Path(__file__).resolve().parents[2] / "models" / "minilm-static-256"
 
 _CHECKSUMS = "SHA256SUMS"
 _WEIGHTS, _TOKENIZER, _CONFIG = "model.safetensors", "tokenizer.json", "config.json"
+_FILES = frozenset((_WEIGHTS, _TOKENIZER, _CONFIG))
 _VECTOR_TENSORS = ("embeddings", "embedding.weight")  # model2vec's name, and that of sentence-transformers
 _POOLING_VERSION = "mean-1"  # part of the fingerprint: to be raised when this module gives other numbers
 _BLOCK_ROWS = 32  # texts whose vectors are gathered together: neighbours share most of their tokens
@@ -48,26 +50,31 @@ class StaticEmbedder(Embedder):
     """
 
     def __init__(self, path: str | Path, *, name: str | None = None) -> None:
-        folder = Path(path)
-        self._name = name or folder.resolve().name
-        files = {file: _read(folder, file) for file in (_WEIGHTS, _TOKENIZER, _CONFIG)}
-        digests = {file: hashlib.sha256(data).hexdigest() for file, data in files.items()}
-        _verify(folder, digests)
-        tensors = _tensors(folder, files[_WEIGHTS])
-        self._table, self._scales, self._rows = _table_of(folder, tensors)
-        _check_config(folder, files[_CONFIG])
-        self._tokens = WordTokens(_tokenizer(folder, files[_TOKENIZER]))
-        self._vocabulary = len(self._table) if self._rows is None else len(self._rows)
-        highest = self._tokens.highest_id
-        if highest >= self._vocabulary or (self._scales is not None and highest >= len(self._scales)):
-            raise _unusable(folder, f"its tokenizer has the token id {highest}, its table {self._vocabulary} tokens")
-        seed = "\0".join((_POOLING_VERSION, digests[_WEIGHTS], digests[_TOKENIZER]))
-        self._fingerprint = hashlib.sha256(seed.encode("ascii")).hexdigest()[:32]
+        self._folder = Path(path)
+        self._name = name or self._folder.resolve().name
+        self._loaded: _Model | None = None
+        self._loading = threading.Lock()
+        self.load()
 
     @classmethod
     def bundled(cls) -> StaticEmbedder:
-        """Return the model that ships with Aurora, all-MiniLM-L6-v2 distilled to 256 dimensions; loaded once."""
+        """Return the model that ships with Aurora, all-MiniLM-L6-v2 distilled to 256 dimensions; loaded once.
+
+        Its files are read when something is embedded, so that a command without vectors starts in half the time. Until
+        then ``SHA256SUMS`` says what they are. `load` reads them at once.
+
+        Raises:
+            ModelLoadError: A file is missing; a damaged one is found when the files are read.
+        """
         return _bundled()
+
+    def load(self) -> None:
+        """Read the files of the model, unless they have been read.
+
+        Raises:
+            ModelLoadError: The folder is missing, incomplete or damaged, or holds tensors that cannot be read.
+        """
+        self._model()
 
     @property
     def name(self) -> str:
@@ -77,12 +84,19 @@ class StaticEmbedder(Embedder):
     @property
     def dimension(self) -> int:
         """Length of every vector."""
-        return int(self._table.shape[1])
+        return int(self._model().table.shape[1])
 
     @property
     def fingerprint(self) -> str:
         """32 hexadecimal digits of the contents of weights and tokenizer, independent of their folder."""
-        return self._fingerprint
+        return self._model().fingerprint
+
+    def _model(self) -> _Model:
+        if self._loaded is None:
+            with self._loading:
+                if self._loaded is None:
+                    self._loaded = _load(self._folder)
+        return self._loaded
 
     def embed_documents(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Embed texts of any length; needs bounded memory besides the result.
@@ -94,9 +108,10 @@ class StaticEmbedder(Embedder):
             InvalidRequestError: ``texts`` is a single string, or holds something other than strings.
         """
         texts = checked_texts(texts)
+        model = self._model()
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        for group in self._tokens.groups(texts):
-            self._add(vectors, group)
+        for group in model.tokens.groups(texts):
+            model.add(vectors, group)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors /= np.where(lengths > 0, lengths, np.float32(1))
         return vectors
@@ -106,7 +121,52 @@ class StaticEmbedder(Embedder):
         vector: npt.NDArray[np.float32] = self.embed_documents([text])[0]
         return vector
 
-    def _add(self, vectors: npt.NDArray[np.float32], group: TokenGroup) -> None:
+
+class _BundledEmbedder(StaticEmbedder):
+    """The bundled model, which is read on first use; its checksums are those of its files, or reading them fails."""
+
+    def __init__(self) -> None:
+        self._folder = BUNDLED_PATH
+        self._name = BUNDLED_NAME
+        self._loaded = None
+        self._loading = threading.Lock()
+        expected = _expected(BUNDLED_PATH)
+        if any(not (BUNDLED_PATH / file).is_file() for file in _FILES) or not expected.keys() >= _FILES:
+            self.load()  # which says what is wrong
+        self._expected = _fingerprint(expected)
+
+    @property
+    def dimension(self) -> int:
+        """Length of every vector."""
+        return BUNDLED_DIMENSION
+
+    @property
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits of the contents of weights and tokenizer."""
+        return self._expected
+
+
+@dataclass(frozen=True)
+class _Model:
+    """The contents of a model's folder.
+
+    Attributes:
+        table: The vectors, in their stored type.
+        scales: The scale of each token; ``None``: all are 1.
+        rows: The row of each token's vector; ``None``: its id.
+        tokens: The tokenizer.
+        vocabulary: The number of tokens that have a vector.
+        fingerprint: See `StaticEmbedder.fingerprint`.
+    """
+
+    table: npt.NDArray[Any]
+    scales: npt.NDArray[np.float32] | None
+    rows: npt.NDArray[np.int64] | None
+    tokens: WordTokens
+    vocabulary: int
+    fingerprint: str
+
+    def add(self, vectors: npt.NDArray[np.float32], group: TokenGroup) -> None:
         """Add up the vectors of a group's tokens: each distinct token of a text once, times its number in the text.
 
         These are sums and not matrix products: BLAS splits even small products among all cores and waits for the
@@ -114,7 +174,7 @@ class StaticEmbedder(Embedder):
         """
         order = np.argsort(group.rows, kind="stable")  # radix sort: linear
         rows, ids = group.rows[order], group.ids[order]
-        column_of = np.zeros(self._vocabulary, dtype=np.int64)
+        column_of = np.zeros(self.vocabulary, dtype=np.int64)
         for first in range(group.first, group.stop, _BLOCK_ROWS):
             stop = min(first + _BLOCK_ROWS, group.stop)
             low, high = np.searchsorted(rows, (first, stop))
@@ -131,16 +191,35 @@ class StaticEmbedder(Embedder):
             column_of[distinct] = 0
 
     def _gather(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        rows = ids if self._rows is None else self._rows[ids]
-        gathered = self._table[rows].astype(np.float32)
-        if self._scales is not None:
-            gathered *= self._scales[ids][:, None]
+        rows = ids if self.rows is None else self.rows[ids]
+        gathered = self.table[rows].astype(np.float32)
+        if self.scales is not None:
+            gathered *= self.scales[ids][:, None]
         return gathered
+
+
+def _load(folder: Path) -> _Model:
+    files = {file: _read(folder, file) for file in (_WEIGHTS, _TOKENIZER, _CONFIG)}
+    digests = {file: hashlib.sha256(data).hexdigest() for file, data in files.items()}
+    _verify(folder, digests)
+    table, scales, rows = _table_of(folder, _tensors(folder, files[_WEIGHTS]))
+    _check_config(folder, files[_CONFIG])
+    tokens = WordTokens(_tokenizer(folder, files[_TOKENIZER]))
+    vocabulary = len(table) if rows is None else len(rows)
+    highest = tokens.highest_id
+    if highest >= vocabulary or (scales is not None and highest >= len(scales)):
+        raise _unusable(folder, f"its tokenizer has the token id {highest}, its table {vocabulary} tokens")
+    return _Model(table, scales, rows, tokens, vocabulary, _fingerprint(digests))
+
+
+def _fingerprint(digests: Mapping[str, str]) -> str:
+    seed = "\0".join((_POOLING_VERSION, digests[_WEIGHTS], digests[_TOKENIZER]))
+    return hashlib.sha256(seed.encode("ascii")).hexdigest()[:32]
 
 
 @functools.cache
 def _bundled() -> StaticEmbedder:
-    return StaticEmbedder(BUNDLED_PATH, name=BUNDLED_NAME)
+    return _BundledEmbedder()
 
 
 def _read(folder: Path, file: str) -> bytes:
@@ -162,20 +241,26 @@ def _unusable(folder: Path, why: str) -> ModelLoadError:
 
 
 def _verify(folder: Path, digests: Mapping[str, str]) -> None:
-    """Compare the files with ``SHA256SUMS``, in the format of sha256sum; the bundled model must have one."""
-    path = folder / _CHECKSUMS
-    try:
-        lines = path.read_text(encoding="ascii").splitlines()
-    except FileNotFoundError:
+    """Compare the files with ``SHA256SUMS``; the bundled model must have one."""
+    expected = _expected(folder)
+    if not expected and not (folder / _CHECKSUMS).exists():
         if folder == BUNDLED_PATH:
-            raise _unusable(folder, f"{_CHECKSUMS} is missing") from None
+            raise _unusable(folder, f"{_CHECKSUMS} is missing")
         return
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unusable(folder, f"{_CHECKSUMS} cannot be read") from error
-    expected = {file.lstrip(" *"): digest.lower() for digest, _, file in (line.partition(" ") for line in lines)}
     for file, digest in digests.items():
         if expected.get(file) != digest:
             raise _unusable(folder, f"{file} is damaged (its SHA-256 is not the one in {_CHECKSUMS})")
+
+
+def _expected(folder: Path) -> dict[str, str]:
+    """Return the checksums in ``SHA256SUMS``, in the format of sha256sum; none where there is no such file."""
+    try:
+        lines = (folder / _CHECKSUMS).read_text(encoding="ascii").splitlines()
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unusable(folder, f"{_CHECKSUMS} cannot be read") from error
+    return {file.lstrip(" *"): digest.lower() for digest, _, file in (line.partition(" ") for line in lines)}
 
 
 def _tensors(folder: Path, data: bytes) -> dict[str, npt.NDArray[Any]]:

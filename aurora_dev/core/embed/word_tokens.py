@@ -12,12 +12,11 @@ import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+from aurora_dev.lazy import np, npt
 
-Ids = npt.NDArray[np.int64]
+Ids: TypeAlias = "npt.NDArray[np.int64]"
 
 _GROUP_CHARS = 1 << 19  # characters of texts that are read together, so that new words reach the tokenizer in bulk
 _GROUP_TEXTS = 4096

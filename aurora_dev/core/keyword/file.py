@@ -16,11 +16,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from aurora_dev.core.keyword.segments import Segment
 from aurora_dev.core.text.terms import terms_fingerprint
+from aurora_dev.lazy import np, npt
 from aurora_dev.regular_files import read_regular
 
 FORMAT_VERSION = 1  # raise it whenever term keys or the layout change; older files are then rebuilt

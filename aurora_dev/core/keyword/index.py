@@ -18,9 +18,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from aurora_dev.core.keyword.file import read_segment, write_segment
 from aurora_dev.core.keyword.segments import (
     LEAST_WEIGHT,
@@ -32,6 +29,7 @@ from aurora_dev.core.keyword.segments import (
     merge,
     term_key,
 )
+from aurora_dev.lazy import np, npt
 
 K1 = 1.2  # how fast repetition saturates; Lucene's value
 B = 0.75  # how strongly long documents are penalised; Lucene's value

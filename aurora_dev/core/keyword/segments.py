@@ -11,21 +11,25 @@ import hashlib
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import repeat
-
-import numpy as np
-import numpy.typing as npt
+from typing import TypeAlias
 
 from aurora_dev.core.text.terms import UNCOUNTED_PREFIXES
+from aurora_dev.lazy import np, npt
 
-Rows = npt.NDArray[np.int64]
-Postings = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]  # document numbers within the segment, frequencies
+Rows: TypeAlias = "npt.NDArray[np.int64]"
+# Document numbers within the segment, frequencies.
+Postings: TypeAlias = "tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]"
 
 # Weights outside this range are ignored: they make no sense, and float32 would overflow or underflow.
 LEAST_WEIGHT = 1e-6
 MOST_WEIGHT = 1e9
 
-_NO_POSTINGS: Postings = (np.empty(0, np.int32), np.empty(0, np.float32))
+
+@cache
+def _no_postings() -> Postings:
+    return np.empty(0, np.int32), np.empty(0, np.float32)
 
 
 def term_key(term: str) -> int:
@@ -60,12 +64,12 @@ class Segment:
             keys: `term_key` of each term: uint64, in any order.
         """
         if not len(self.keys):
-            return [_NO_POSTINGS] * len(keys)
+            return [_no_postings()] * len(keys)
         at = np.minimum(self.keys.searchsorted(keys), len(self.keys) - 1)
         known = self.keys[at] == keys
         spans = zip(known.tolist(), self.starts[at].tolist(), self.starts[at + 1].tolist(), strict=True)
         return [
-            (self.documents[start:stop], self.frequencies[start:stop]) if is_known else _NO_POSTINGS
+            (self.documents[start:stop], self.frequencies[start:stop]) if is_known else _no_postings()
             for is_known, start, stop in spans
         ]
 
@@ -123,7 +127,7 @@ class Buffer:
         """Return the postings of a term among the first ``size`` documents."""
         found = self._postings.get(term)
         if found is None:
-            return _NO_POSTINGS
+            return _no_postings()
         count = bisect_left(found[0], size)
         return np.array(found[0][:count], np.int32), np.array(found[1][:count], np.float32)
 

@@ -21,11 +21,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
 from aurora_dev.core.local.connections import Connections
 from aurora_dev.core.local.records import NamespaceState, read_mark, read_state, removed_since, store_identity
+from aurora_dev.lazy import np, npt
 from aurora_dev.log import get_logger
 
 _log = get_logger(__name__)

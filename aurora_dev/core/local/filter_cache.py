@@ -6,11 +6,10 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
-import numpy as np
-
 from aurora_dev.core.filters import FilterNode
 from aurora_dev.core.local.connections import Connections
 from aurora_dev.core.local.records import Rows, highest_row, matching_rows, read_state, removed_since
+from aurora_dev.lazy import np
 
 _MAX_ENTRIES = 64
 _MAX_ROWS = 8_000_000  # 64 MB over all entries

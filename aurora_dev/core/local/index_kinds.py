@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from aurora_dev.core.keyword.index import KeywordIndex
 from aurora_dev.core.local.records import (
     NamespaceState,
@@ -21,6 +19,7 @@ from aurora_dev.core.local.records import (
 )
 from aurora_dev.core.local.vector_index import VectorIndex
 from aurora_dev.core.text.terms import document_terms, terms_fingerprint
+from aurora_dev.lazy import np
 
 
 class VectorKind:

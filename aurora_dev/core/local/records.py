@@ -10,15 +10,13 @@ import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any, TypeAlias
 
 from aurora_dev.core.filters import FilterNode, compile_filter, fields, is_everything
 from aurora_dev.core.types import EmbedderInfo, Record, Vector
+from aurora_dev.lazy import np, npt
 
-Rows = npt.NDArray[np.int64]
+Rows: TypeAlias = "npt.NDArray[np.int64]"
 
 # A derived index that is further behind than this many deletions is rebuilt. At 20 bytes each, the log stays small.
 DELETION_LOG_LIMIT = 100_000
@@ -26,7 +24,6 @@ _MAX_PARAMETERS = 900  # SQLite before 3.32 allows 999 in a statement
 _FILTER_BATCH = 16_384  # rows of metadata that a filter tests at a time
 _MAX_VERDICTS = 200_000  # some tens of megabytes; a field with more values repeats few of them
 _FETCH_BATCH = 4096  # rows at a time: some megabytes of vectors or text
-_NO_ROWS: Rows = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,4 +440,4 @@ def _placeholders(items: Sequence[Any]) -> str:
 
 def _column(cursor: sqlite3.Cursor) -> Rows:
     found = cursor.fetchall()
-    return np.fromiter((row for (row,) in found), dtype=np.int64, count=len(found)) if found else _NO_ROWS
+    return np.fromiter((row for (row,) in found), dtype=np.int64, count=len(found))

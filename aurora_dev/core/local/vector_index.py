@@ -16,18 +16,16 @@ import warnings
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
+from aurora_dev.lazy import np, npt
 from aurora_dev.log import get_logger
 from aurora_dev.regular_files import read_regular
 
 _log = get_logger(__name__)
 
-Rows = npt.NDArray[np.int64]
-Matrix = npt.NDArray[np.float32]
+Rows: TypeAlias = "npt.NDArray[np.int64]"
+Matrix: TypeAlias = "npt.NDArray[np.float32]"
 
 EXACT_LIMIT = 100_000  # a flat scan of 100,000 × 256 takes about 10 ms on one core
 _HYSTERESIS = 1.1  # an index near the limit is not rebuilt again and again

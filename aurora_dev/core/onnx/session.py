@@ -10,8 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+from aurora_dev.lazy import np, npt
 
 __all__ = ["ATTENTION_MASK", "INPUT_IDS", "LOGITS", "TOKEN_TYPES", "Pair", "PairScorer", "usable_threads"]
 

@@ -7,13 +7,11 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
 from aurora_dev.core.contracts import Reranker
 from aurora_dev.core.rerank import results as rerank_results
 from aurora_dev.core.rerank.results import Rerankable
 from aurora_dev.core.rerank.unscored import followed_by_unscored
+from aurora_dev.lazy import np, npt
 
 __all__ = ["OrderingReranker", "Scored"]
 

@@ -16,9 +16,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from aurora_dev.core.arguments import check_whole
 from aurora_dev.core.onnx.model_files import CHECKSUMS, DamagedModelError, read_verified
 from aurora_dev.core.onnx.session import Pair, PairScorer, usable_threads
@@ -31,6 +28,7 @@ from aurora_dev.core.rerank.window import Window, select_window
 from aurora_dev.core.text.document_text import reranker_text
 from aurora_dev.core.types import RerankFusion, RerankWeights, SearchResult
 from aurora_dev.errors import AuroraError, InvalidRequestError, MissingDependencyError, ModelLoadError
+from aurora_dev.lazy import np, npt
 from aurora_dev.log import get_logger
 
 _log = get_logger(__name__)

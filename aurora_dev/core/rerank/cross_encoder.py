@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from aurora_dev.core.onnx.session import Pair
 from aurora_dev.core.rerank.known_models import DEFAULT_MODEL
 from aurora_dev.core.rerank.shared_model import Cancelled
 from aurora_dev.errors import RerankError
+from aurora_dev.lazy import np, npt
 from aurora_dev.log import get_logger
 
 _log = get_logger(__name__)

@@ -22,11 +22,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
 import httpx
-import numpy as np
-import numpy.typing as npt
 
 from aurora_dev.core.services.batching import batches
 from aurora_dev.errors import InvalidRequestError
+from aurora_dev.lazy import np, npt
 
 ScoreKind: TypeAlias = Literal["probability", "logit", "similarity"]
 SCORE_KINDS: tuple[ScoreKind, ...] = get_args(ScoreKind)

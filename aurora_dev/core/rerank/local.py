@@ -8,8 +8,6 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from aurora_dev.core.arguments import check_whole
 from aurora_dev.core.rerank.base import OrderingReranker, Scored
 from aurora_dev.core.rerank.cache import ScoreCache, pair_keys
@@ -18,6 +16,7 @@ from aurora_dev.core.rerank.results import Rerankable
 from aurora_dev.core.rerank.shared_model import SharedModel
 from aurora_dev.core.rerank.window import Window, check_window, select_window
 from aurora_dev.errors import AuroraError
+from aurora_dev.lazy import np
 from aurora_dev.log import get_logger
 
 _log = get_logger(__name__)

@@ -7,8 +7,6 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from aurora_dev.core.pinecone.client import PineconeClient
 from aurora_dev.core.pinecone.options import ClientOptions
 from aurora_dev.core.pinecone.requests import Retries
@@ -26,9 +24,10 @@ from aurora_dev.errors import (
     StoreClosedError,
     StoreError,
 )
+from aurora_dev.lazy import np
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
+    from aurora_dev.config import Secret
 
 DEFAULT_MODEL = "bge-reranker-v2-m3"
 DEFAULT_TIMEOUT = 10.0  # seconds for one attempt
@@ -67,7 +66,7 @@ class PineconeReranker(ServiceReranker):
 
     def __init__(
         self,
-        api_key: SecretStr | str | None,
+        api_key: Secret | str | None,
         model: str = DEFAULT_MODEL,
         *,
         timeout: float = DEFAULT_TIMEOUT,

@@ -8,11 +8,10 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 
-import numpy as np
-
 from aurora_dev.core.rerank.base import OrderingReranker, Scored
 from aurora_dev.core.services.circuit_breaker import Circuit, CircuitBreaker
 from aurora_dev.errors import InvalidRequestError, RerankError
+from aurora_dev.lazy import np
 from aurora_dev.log import get_logger
 
 __all__ = ["RerankerClosedError", "ServiceReranker"]

@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from aurora_dev.core.rerank.results import Rerankable, reordered
 from aurora_dev.core.types import SearchResult, SearchResults
+from aurora_dev.lazy import np, npt
 
 
 def followed_by_unscored(

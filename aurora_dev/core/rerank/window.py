@@ -15,12 +15,12 @@ span, so that each document is one pair.
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 from aurora_dev.errors import InvalidRequestError
+from aurora_dev.lazy import lazy_pattern
 
 Window: TypeAlias = Literal["head", "best", "head+best"]
 WINDOWS: tuple[Window, ...] = ("head", "best", "head+best")
@@ -39,7 +39,7 @@ _REPEAT_WEIGHT = 0.05
 _SEARCHED_CHARS = 200_000
 
 # camelCase, snake_case and digits apart; one Chinese, Japanese or Korean character is a word of its own.
-_WORD = re.compile(
+_WORD = lazy_pattern(
     r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
     r"|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+"
 )

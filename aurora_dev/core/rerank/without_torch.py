@@ -14,13 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
 from aurora_dev.core.onnx.errors import UnsupportedModelError
 from aurora_dev.core.onnx.session import TOKEN_TYPES, Pair, PairScorer, usable_threads
 from aurora_dev.core.rerank.cross_encoder import LABELLED, CrossEncoderModel, NotARerankerError, require_file
 from aurora_dev.core.rerank.request import ModelRequest
+from aurora_dev.lazy import np, npt
 from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-
-import numpy as np
 
 from aurora_dev.core.contracts import Embedder, Filter, VectorBackend
 from aurora_dev.core.filters import all_of
@@ -29,6 +26,7 @@ from aurora_dev.errors import (
     ModelLoadError,
     RateLimitedError,
 )
+from aurora_dev.lazy import lazy_pattern, np
 
 __all__ = ["CandidateFinder"]
 
@@ -36,7 +34,7 @@ __all__ = ["CandidateFinder"]
 # than 100 measured no better, 50 measured worse on large packages.
 _MIN_CANDIDATES = 100
 _CANDIDATES_PER_RESULT = 5
-_WORDS = re.compile(r"[^\W_]+")
+_WORDS = lazy_pattern(r"[^\W_]+")
 _NAMED = 60  # candidates by the names of a query alone
 # An embedder may fail with these; the search then goes on by keyword.
 _EMBEDDER_ERRORS = (EmbeddingError, ModelLoadError, MissingDependencyError)

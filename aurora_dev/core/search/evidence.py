@@ -8,15 +8,12 @@ of one query.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from aurora_dev.core.search.reading import Frame
+from aurora_dev.lazy import lazy_pattern, np, npt
 
 __all__ = [
     "definition_evidence",
@@ -44,8 +41,8 @@ _SAME_FOLDER = 0.25
 # A literal in another case, and all pairs of its neighbouring words without the whole of it.
 _FOLDED_LITERAL = 0.95
 _ALL_PAIRS = 0.85
-_WORD = re.compile(r"[^\W_]+")
-_LINK = re.compile(r"\.|::|->|#")
+_WORD = lazy_pattern(r"[^\W_]+")
+_LINK = lazy_pattern(r"\.|::|->|#")
 
 
 def rarity(name: str, count: int) -> float:

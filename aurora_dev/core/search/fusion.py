@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from aurora_dev.core.record_kinds import is_commit
 from aurora_dev.core.search.evidence import definition_evidence, name_evidence, path_evidence, phrase_evidence
 from aurora_dev.core.search.reading import QueryReading
 from aurora_dev.core.search.signals import VECTOR_WEIGHT, QueryProfile, Scores, apply_signals
 from aurora_dev.core.types import Match, Record, SearchOptions, SearchResult
+from aurora_dev.lazy import np
 
 __all__ = ["RRF_K", "fuse_lists", "keyword_results", "rrf", "vector_results"]
 

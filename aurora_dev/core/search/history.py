@@ -10,6 +10,7 @@ from typing import Any, Final
 from aurora_dev.core.contracts import Filter
 from aurora_dev.core.record_kinds import NOT_A_COMMIT, is_chunk, is_commit
 from aurora_dev.core.types import Match, SearchResult
+from aurora_dev.lazy import lazy_pattern
 
 # A commit message says in a few dense words what the code says in many lines, and would rank above the code that a
 # question is about. Measured by benchmarks/history.py.
@@ -22,7 +23,7 @@ COMMIT_DECAY: Final = 0.9
 
 # "When" and "who" count only where they ask about the past: "when is the cache emptied" and "who calls this" are about
 # code. "Commit" and "history" are words of databases and browsers too, and count only in certain phrases.
-_ASKS: Final = re.compile(
+_ASKS: Final = lazy_pattern(
     r"^\W*(?:why|how come|since when|(?:the )?history of)\b"
     r"|\b(?:why (?:is|are|was|were|do|does|did|don't|doesn't|didn't|not|no|the|we|it|this|there)"
     r"|how come|since when|when (?:was|were|did|has|have)"

@@ -15,9 +15,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
 from aurora_dev.core.search.evidence import (
     definition_evidence,
     frame_evidence,
@@ -29,6 +26,7 @@ from aurora_dev.core.search.fusion import RRF_K
 from aurora_dev.core.search.reading import QueryReading
 from aurora_dev.core.search.signals import REPEAT_DECAY, QueryProfile, path_signal, path_weights
 from aurora_dev.core.types import Match, Record, SearchResult
+from aurora_dev.lazy import np, npt
 
 __all__ = ["LISTS", "WEIGHTS", "rank_long_task"]
 

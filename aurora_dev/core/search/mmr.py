@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from aurora_dev.lazy import np, npt
 
 __all__ = ["mmr"]
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from aurora_dev.core.text.mentions import EXTENSION, EXTENSIONS, find_paths, is_file_name
 from aurora_dev.core.text.terms import STOP_WORDS, is_symbol_query, split_identifier
+from aurora_dev.lazy import lazy_pattern
 
 __all__ = ["Frame", "QueryReading", "read_query"]
 
@@ -29,23 +30,25 @@ _MOST_TITLE_CHARS: Final = 300
 _SHORTEST_LITERAL: Final = 3
 _LONGEST_LITERAL: Final = 300
 
-_BACKTICKS = re.compile(r"(`{1,2})([^`\n]{1,300})\1")
-_QUOTES = re.compile(r"\"([^\"\n]{3,300})\"|(?<!\w)'([^'\n]{3,300})'(?!\w)|\u201c([^\u201d\n]{3,300})\u201d")
-_FENCE = re.compile(r"^ {0,3}(?:```|~~~)")
-_CHECKBOX = re.compile(r"^\s*[-*] \[[ xX]\]")
-_HEADING = re.compile(r"^\s{0,3}#{1,6}\s")
-_COMMENT = re.compile(r"<!--.{0,4000}?-->", re.DOTALL)
-_IMAGE = re.compile(r"!\[[^\]\n]{0,300}\]\([^)\s]{0,500}\)|<img [^>\n]{0,500}>")
-_URL = re.compile(r"\bhttps?://[^\s)>\]\"'`]{1,500}")
+_BACKTICKS = lazy_pattern(r"(`{1,2})([^`\n]{1,300})\1")
+_QUOTES = lazy_pattern(r"\"([^\"\n]{3,300})\"|(?<!\w)'([^'\n]{3,300})'(?!\w)|\u201c([^\u201d\n]{3,300})\u201d")
+_FENCE = lazy_pattern(r"^ {0,3}(?:```|~~~)")
+_CHECKBOX = lazy_pattern(r"^\s*[-*] \[[ xX]\]")
+_HEADING = lazy_pattern(r"^\s{0,3}#{1,6}\s")
+_COMMENT = lazy_pattern(r"<!--.{0,4000}?-->", re.DOTALL)
+_IMAGE = lazy_pattern(r"!\[[^\]\n]{0,300}\]\([^)\s]{0,500}\)|<img [^>\n]{0,500}>")
+_URL = lazy_pattern(r"\bhttps?://[^\s)>\]\"'`]{1,500}")
 _NO_ANSWER = frozenset({"_no response_", "no response", "n/a", "none", "no_response"})
 
-_WORD = re.compile(r"[$@]?[^\W\d]\w*(?:(?:\.|::|->|#)[$@]?[^\W\d]\w*)*(?P<call>\()?|--?[a-z][\w-]*[\w]")
-_KEBAB = re.compile(r"[a-z][\w]*(?:-[\w]+)+")
-_MARKS = re.compile(r"[%{}=<>;!\[\]$\"]|: |\.$|(?<!\w)\d|(?<!\w)'|'(?!\w)")
-_ASKS = re.compile(r"(?:how|why|what|where|which|when|who|is|are|does|do|can|find|show|list|explain)\b", re.IGNORECASE)
-_PYTHON_FRAME = re.compile(r"File \"([^\"\n]{1,400})\", line (\d{1,7})(?:, in ([\w.<>]{1,120}))?")
-_LINE_FRAME = re.compile(rf"([\w.@+~/\\:-]{{1,400}}\.{EXTENSION})(?::|\(|#L|\", line |, line )(\d{{1,7}})")
-_ERROR_LINE = re.compile(
+_WORD = lazy_pattern(r"[$@]?[^\W\d]\w*(?:(?:\.|::|->|#)[$@]?[^\W\d]\w*)*(?P<call>\()?|--?[a-z][\w-]*[\w]")
+_KEBAB = lazy_pattern(r"[a-z][\w]*(?:-[\w]+)+")
+_MARKS = lazy_pattern(r"[%{}=<>;!\[\]$\"]|: |\.$|(?<!\w)\d|(?<!\w)'|'(?!\w)")
+_ASKS = lazy_pattern(
+    r"(?:how|why|what|where|which|when|who|is|are|does|do|can|find|show|list|explain)\b", re.IGNORECASE
+)
+_PYTHON_FRAME = lazy_pattern(r"File \"([^\"\n]{1,400})\", line (\d{1,7})(?:, in ([\w.<>]{1,120}))?")
+_LINE_FRAME = lazy_pattern(rf"([\w.@+~/\\:-]{{1,400}}\.{EXTENSION})(?::|\(|#L|\", line |, line )(\d{{1,7}})")
+_ERROR_LINE = lazy_pattern(
     r"^\W{0,8}(?:[\w.:$]{0,120}(?:Error|Exception|Warning|Panic|Failure|Fault)|error|fatal|panic|warning|exception|failed)"
     r"(?:\[\w{1,12}\])?\s?[:(]\s?(.{3,300})$",
     re.IGNORECASE,

@@ -8,14 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from aurora_dev.core.contracts import Reranker
 from aurora_dev.core.search.rerank_blend import fuse, is_description, is_settled, kind_of, outlines_of, rows_to_read
 from aurora_dev.core.search.trace import SearchTrace, with_score
 from aurora_dev.core.text.document_text import reranker_text
 from aurora_dev.core.types import RerankFusion, SearchOptions, SearchResult
+from aurora_dev.lazy import np, npt
 from aurora_dev.log import get_logger
 
 _log = get_logger(__name__)

@@ -18,16 +18,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-
-import numpy as np
-import numpy.typing as npt
+from typing import TypeAlias
 
 from aurora_dev.core.record_kinds import is_commit
 from aurora_dev.core.search.signals import REPEAT_DECAY, QueryProfile, definition_signal
 from aurora_dev.core.text.document_text import outline_text
 from aurora_dev.core.types import QueryKind, RerankWeights, SearchResult
+from aurora_dev.lazy import lazy_pattern, np, npt
 
-Figures = npt.NDArray[np.float64]
+Figures: TypeAlias = "npt.NDArray[np.float64]"
 
 # A probability of 0 or 1 has no finite logit; probabilities are clipped by this much.
 _SMALLEST_PROBABILITY = 1e-6
@@ -43,7 +42,7 @@ _STAGE1_WITHIN = 1.0
 _MARGIN = 0.4
 
 # "Where", "which" and "what" ask for a span of code, as a description does.
-_QUESTION = re.compile(r"(?:how|why)\b", re.IGNORECASE)
+_QUESTION = lazy_pattern(r"(?:how|why)\b", re.IGNORECASE)
 # A question of this many words names particulars; a description of at most this many words names a concern.
 _LONG_QUESTION = 12
 _SHORT_DESCRIPTION = 5

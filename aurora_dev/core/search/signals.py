@@ -8,23 +8,20 @@ MinishLab's semble); the functions and numbers are our own. The numbers were tun
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any, TypeAlias
 
 from aurora_dev.core.record_kinds import is_commit
 from aurora_dev.core.search.history import ASKED_COMMIT_WEIGHT, COMMIT_DECAY, asks_for_history, history_weight
 from aurora_dev.core.text.folding import fold_word
 from aurora_dev.core.text.path_kinds import kinds_asked_for, path_weight
 from aurora_dev.core.text.terms import STOP_WORDS, is_symbol_query, split_identifier
+from aurora_dev.lazy import lazy_pattern, np, npt
 
-Scores = npt.NDArray[np.float64]
+Scores: TypeAlias = "npt.NDArray[np.float64]"
 
 # The share of the vector list in the fusion: on code, words are the better evidence.
 VECTOR_WEIGHT = 0.3
@@ -50,8 +47,8 @@ REPEAT_DECAY = 0.5
 KEYWORDS_WITHIN_FILE = 3.0
 DEFINITION_WITHIN_FILE = (1.0 + KEYWORDS_WITHIN_FILE) / OTHER_QUALIFIER_SHARE
 
-_IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::|->|#|\\)[A-Za-z_$][\w$]*)*")
-_SEPARATORS = re.compile(r"\.|::|->|#|\\")
+_IDENTIFIER = lazy_pattern(r"[A-Za-z_$][\w$]*(?:(?:\.|::|->|#|\\)[A-Za-z_$][\w$]*)*")
+_SEPARATORS = lazy_pattern(r"\.|::|->|#|\\")
 _MIN_PREFIX = 3  # "auth" may stand for "authentication", "a" may not
 
 

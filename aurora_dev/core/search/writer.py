@@ -6,13 +6,12 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from aurora_dev.core.contracts import Embedder, RefusedTextsError, VectorBackend
 from aurora_dev.core.text.document_text import embedding_text
 from aurora_dev.core.text.secrets import mask_named, mask_secrets
 from aurora_dev.core.types import Document, EmbedderInfo, MetadataValue, Record, Vector, document_id
 from aurora_dev.errors import EmbedderMismatchError, EmbeddingError, InvalidRequestError
+from aurora_dev.lazy import np
 from aurora_dev.log import get_logger
 
 _log = get_logger(__name__)

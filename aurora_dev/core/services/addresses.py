@@ -12,7 +12,7 @@ import httpx
 from aurora_dev.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
+    from aurora_dev.config import Secret
 
 # Names of query parameters that carry credentials.
 _SECRET_PARAMETER = re.compile(r"(?i)key|token|secret|passw|signature|^sig$|^auth")
@@ -48,7 +48,7 @@ def refuse_key_in(url: httpx.URL, argument: str = "url") -> None:
             raise InvalidRequestError(f"{argument} must hold no key (its parameter '{name}'); give it as api_key")
 
 
-def checked_key(api_key: SecretStr | str | None) -> str:
+def checked_key(api_key: Secret | str | None) -> str:
     """Return a key without surrounding space; empty for none.
 
     Raises:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
+
+from aurora_dev.lazy import lazy_pattern
 
 __all__ = ["EXTENSION", "EXTENSIONS", "find_paths", "is_file_name"]
 
@@ -23,7 +24,7 @@ EXTENSIONS: Final = frozenset(
 
 _MOST_PATHS = 24  # in one text; a log repeats them
 
-_PATH = re.compile(
+_PATH = lazy_pattern(
     r"(?<![\w./\\@+~-])(?:[A-Za-z]:)?[\w.@+~-]*(?:[/\\][\w.@+~-]+)+"
     rf"|(?<![\w./\\@+~-])[\w@+-][\w.@+-]*\.{EXTENSION}\b"
 )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 
 from aurora_dev.core.text.folding import fold_word
+from aurora_dev.lazy import lazy_pattern
 
 # Questions about a project are rarely about its tests or examples, which repeat the words of the code under test more
 # densely than the code itself.
@@ -34,20 +34,20 @@ _WORDS_THAT_ASK = {
 }
 _ASKED_FOR = {fold_word(word): kind for kind, words in _WORDS_THAT_ASK.items() for word in words.split()}
 
-_TEST = re.compile(
+_TEST = lazy_pattern(
     r"(^|/)(tests?|__tests__|specs?|testing|testdata|test_data|fixtures|__mocks__|e2e|src/test)/"
     r"|(^|/)(test_[^/]+|conftest\.py|[^/]+[._-](tests?|specs?)\.[a-z]+|[^/]+(Tests?|Spec|Suite)\.[a-z]+|tests?\.rs)$"
 )
-_EXAMPLE = re.compile(r"(^|/)(_?examples?|samples?|demos?|docs?_src|tutorials?|benchmarks?|bench|playground)/")
-_VENDORED = re.compile(r"(^|/)(vendor(ed)?|_vendor|third[_-]?party|external|deps|node_modules)/")
-_COMPATIBILITY = re.compile(r"(^|/)(_?compat|legacy|deprecated)(/|\.[a-z]+$)")
+_EXAMPLE = lazy_pattern(r"(^|/)(_?examples?|samples?|demos?|docs?_src|tutorials?|benchmarks?|bench|playground)/")
+_VENDORED = lazy_pattern(r"(^|/)(vendor(ed)?|_vendor|third[_-]?party|external|deps|node_modules)/")
+_COMPATIBILITY = lazy_pattern(r"(^|/)(_?compat|legacy|deprecated)(/|\.[a-z]+$)")
 # Rust's mod.rs is not one of them: it often holds a whole module.
-_REEXPORT = re.compile(r"(^|/)(__init__\.pyi?|package-info\.java)$")
-_GENERATED = re.compile(r"(^|/)(generated|gen|__generated__)/|(\.pb\.|_pb2|\.g\.|\.generated\.|\.gen\.)")
-_DECLARATION = re.compile(r"\.d\.[cm]?ts$|\.pyi$")
+_REEXPORT = lazy_pattern(r"(^|/)(__init__\.pyi?|package-info\.java)$")
+_GENERATED = lazy_pattern(r"(^|/)(generated|gen|__generated__)/|(\.pb\.|_pb2|\.g\.|\.generated\.|\.gen\.)")
+_DECLARATION = lazy_pattern(r"\.d\.[cm]?ts$|\.pyi$")
 
-_PROSE = re.compile(r"\.(md|mdx|markdown|rst|adoc|txt|org)$")
-_DATA = re.compile(r"\.(json|jsonc|json5|ya?ml|toml|ini|cfg|csv|tsv|xml|lock|properties)$")
+_PROSE = lazy_pattern(r"\.(md|mdx|markdown|rst|adoc|txt|org)$")
+_DATA = lazy_pattern(r"\.(json|jsonc|json5|ya?ml|toml|ini|cfg|csv|tsv|xml|lock|properties)$")
 
 _RULES = (
     ("test", _TEST, TEST_WEIGHT),

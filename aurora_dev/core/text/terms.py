@@ -26,6 +26,7 @@ from typing import Any
 
 from aurora_dev.core.text.folding import fold_word
 from aurora_dev.core.text.mentions import find_paths
+from aurora_dev.lazy import lazy_pattern
 
 # Weights per occurrence in a document, relative to 1 for a plain word.
 WHOLE_WEIGHT = 1.0  # the joined form of a compound name; being rare, it is already strong by its inverse frequency
@@ -73,34 +74,34 @@ _UNSPACED = (
     "\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _LINK = r"(?:\.|::|->|[-#])"  # Python and JavaScript; Rust, C++, Ruby; C, PHP; CSS, headers, Lisp; Ruby and Java docs
-_find_words = re.compile(rf"\w+(?:{_LINK}\w+)*").findall
-_find_marked_words = re.compile(rf"[\w{_MARKS}]+(?:{_LINK}[\w{_MARKS}]+)*").findall
-_split_links = re.compile(r"[^\w" + _MARKS + "]+").split
+_WORDS = lazy_pattern(rf"\w+(?:{_LINK}\w+)*")
+_MARKED_WORDS = lazy_pattern(rf"[\w{_MARKS}]+(?:{_LINK}[\w{_MARKS}]+)*")
+_LINKS = lazy_pattern(r"[^\w" + _MARKS + "]+")
 # ``#`` stands for a character of an unspaced script, see `_character_classes`.
-_find_humps = re.compile(r"#+|[A-Z]{2,}s(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+").finditer
-_is_unspaced = re.compile(f"[{_UNSPACED}]").match
-_SYMBOL = re.compile(r"[$@]?[^\W\d]\w*(?:(?:\.|::|->|#)[$@]?[^\W\d]\w*)*(?:\(\s*\))?[?!]?")
-_QUOTED = re.compile(r"`([^`\s]+)`")
-_CALLED = re.compile(r"(?<!\w)\d*([^\W\d]\w*)\(\s*\)")  # one attempt per word: linear
+_HUMPS = lazy_pattern(r"#+|[A-Z]{2,}s(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_UNSPACED_LETTER = lazy_pattern(f"[{_UNSPACED}]")
+_SYMBOL = lazy_pattern(r"[$@]?[^\W\d]\w*(?:(?:\.|::|->|#)[$@]?[^\W\d]\w*)*(?:\(\s*\))?[?!]?")
+_QUOTED = lazy_pattern(r"`([^`\s]+)`")
+_CALLED = lazy_pattern(r"(?<!\w)\d*([^\W\d]\w*)\(\s*\)")  # one attempt per word: linear
 
 # Two dashes or stars before a word are an option or an argument.
-_find_operators = re.compile(
+_OPERATORS = lazy_pattern(
     r"&&=?|\|\|=?|\|>|->\*?|=>|<=>|<-|<<=?|<=|<>|>>>?=?|>=|===?|!==?|\?\.|\?\?=?|\?:|:=|\+\+|--(?![\w-])|\*\*(?![\w*])|"
     r"[-+*/%&|^]="
-).findall
+)
 # Finding runs of their characters first is several times as fast; few runs differ. The next character tells "--" from
 # an option.
-_find_runs = re.compile(r"[-+*/%&|^<>=!?:.]{2,8}\w?").findall
-_find_signed_names = re.compile(
+_RUNS = lazy_pattern(r"[-+*/%&|^<>=!?:.]{2,8}\w?")
+_SIGNED_NAMES = lazy_pattern(
     r"\boperator ?(?:\(\)|\[\]|[-<>=!+*/%&|^~,]{1,3})|(?<!\w)(?:[a-z]|clang|libc|libstdc|notepad)\+\+(?![\w+])|"
     r"(?<!\w)[cfjq]#(?![\w#])|(?<![\w)\]}])\.net\b",
     re.IGNORECASE,
-).findall
-_find_options = re.compile(r"(?<![\w-])--[a-zA-Z][\w-]*\w").findall
+)
+_OPTIONS = lazy_pattern(r"(?<![\w-])--[a-zA-Z][\w-]*\w")
 # A text without any of these has no signed names, and is not searched for them.
 _SIGNED_HINTS = ("operator", "++", "C#", "c#", "F#", "f#", "J#", "Q#", ".NET", ".net", ".Net")
-_find_symbols = re.compile("[\u2190-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]").findall
-_LATIN_MARKS = re.compile("[\u0300-\u036f]+")
+_SYMBOLS = lazy_pattern("[\u2190-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]")
+_LATIN_MARKS = lazy_pattern("[\u0300-\u036f]+")
 # Letters that Unicode does not decompose.
 _PLAIN_LETTERS = str.maketrans(
     {"\u00e6": "ae", "\u00f0": "d", "\u00f8": "o", "\u00fe": "th", "\u0111": "d", "\u0131": "i", "\u0142": "l"}
@@ -130,7 +131,7 @@ def split_identifier(name: str) -> list[str]:
         Its parts in lower case, in order: ``getUserByID`` and ``get_user_by_id`` give ``get user by id``,
         ``HTTPServer2`` gives ``http server 2``. Empty if the name has no letter or digit.
     """
-    return [name[m.start() : m.end()].lower() for m in _find_humps(_character_classes(name))]
+    return [name[m.start() : m.end()].lower() for m in _HUMPS.finditer(_character_classes(name))]
 
 
 def document_terms(content: str, metadata: Mapping[str, Any]) -> dict[str, float]:
@@ -288,13 +289,13 @@ def _normalised(text: str) -> str:
 
 
 def _words(normalised: str) -> list[str]:
-    return _find_words(normalised) if normalised.isascii() else _find_marked_words(normalised)
+    return _WORDS.findall(normalised) if normalised.isascii() else _MARKED_WORDS.findall(normalised)
 
 
 def _count(terms: dict[str, float], text: str, weight: float) -> None:
     expansions = _EXPANSIONS
     get = terms.get
-    words = _find_words(text) if text.isascii() else _words(_normalised(text))
+    words = _WORDS.findall(text) if text.isascii() else _words(_normalised(text))
     for word, times in Counter(words).items():
         counted = times * weight
         for term, share in expansions[word]:
@@ -306,17 +307,17 @@ def _count_signs(terms: dict[str, float], text: str, weight: float) -> None:
     found: Counter[str] = Counter()
     rest = text
     if any(hint in text for hint in _SIGNED_HINTS):
-        names = _find_signed_names(text)
+        names = _SIGNED_NAMES.findall(text)
         found.update(name.lower().replace(" ", "") for name in names)
         for name in names if len(text) <= _LONGEST_WORD else ():
             rest = rest.replace(name, " ")
-    for run, times in Counter(_find_runs(rest)).items():
+    for run, times in Counter(_RUNS.findall(rest)).items():
         for sign in _operators_of_run(run):
             found[sign] += times
     if "--" in text:
-        found.update(option.lower() for option in _find_options(text))
+        found.update(option.lower() for option in _OPTIONS.findall(text))
     if not text.isascii():
-        found.update(_find_symbols(text))
+        found.update(_SYMBOLS.findall(text))
     for sign, times in found.items():
         term = SIGN_PREFIX + sign
         terms[term] = terms.get(term, 0.0) + times * weight
@@ -324,12 +325,12 @@ def _count_signs(terms: dict[str, float], text: str, weight: float) -> None:
 
 @lru_cache(maxsize=4096)
 def _operators_of_run(run: str) -> tuple[str, ...]:
-    return tuple(_find_operators(run))
+    return tuple(_OPERATORS.findall(run))
 
 
 def _names(word: str) -> list[str]:
     """Return the identifiers in a word or dotted path that have a letter or digit."""
-    return [name for name in _split_links(word[:_LONGEST_WORD]) if name.strip("_")]
+    return [name for name in _LINKS.split(word[:_LONGEST_WORD]) if name.strip("_")]
 
 
 def _name_terms(name: str, whole: float, part: float) -> dict[str, float]:
@@ -347,7 +348,7 @@ def _name_terms(name: str, whole: float, part: float) -> dict[str, float]:
 
 def _parts_of_name(name: str, whole: float, part: float) -> dict[str, float]:
     terms: dict[str, float] = {}
-    humps = [match.span() for match in _find_humps(_character_classes(name))]
+    humps = [match.span() for match in _HUMPS.finditer(_character_classes(name))]
     pieces = [name[start:end] for start, end in humps]
     if len(pieces) == 1:
         _add_piece(terms, pieces[0].lower(), 1.0)
@@ -372,7 +373,7 @@ def _without_marks(name: str) -> str:
 
 def _is_weak_boundary(first: str, second: str) -> bool:
     """Return whether two neighbouring parts are also written as one word: ``utf8``, ``OAuth``, ``GraphQL``."""
-    if _is_unspaced(first) or _is_unspaced(second):
+    if _UNSPACED_LETTER.match(first) or _UNSPACED_LETTER.match(second):
         return False
     return second.isdigit() or (len(first) == 1 and first.isalpha()) or (second.isupper() and len(second) <= 3)
 
@@ -393,7 +394,7 @@ def _add(terms: dict[str, float], term: str, weight: float) -> None:
 
 def _add_piece(terms: dict[str, float], piece: str, weight: float) -> None:
     """Add a part; in an unspaced script, which has no words to count, its characters and their pairs."""
-    if not _is_unspaced(piece):
+    if not _UNSPACED_LETTER.match(piece):
         _add(terms, piece, weight)
         return
     for character in piece:
@@ -410,7 +411,7 @@ def _character_classes(name: str) -> str:
 
 
 def _character_class(character: str) -> str:
-    if _is_unspaced(character):
+    if _UNSPACED_LETTER.match(character):
         return "#"
     if character.isupper() or character.istitle():
         return "A"

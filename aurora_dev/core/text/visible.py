@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from aurora_dev.lazy import lazy_pattern
+
 # C0 and C1 control characters (they begin escape sequences), line and paragraph separators, marks that reorder text or
 # are invisible, annotations, lone surrogates (which no encoding can write), and tag characters and supplementary
 # variation selectors, which can hide whole sentences from a person but not from a model.
@@ -12,9 +14,9 @@ _HIDDEN: Final = (
     "\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e01ef"
 )
-_UNSAFE: Final = re.compile(f"[\x00-\x1f{_HIDDEN}]")
-_UNSAFE_WITHIN_LINES: Final = re.compile(f"[\x00-\x09\x0b-\x1f{_HIDDEN}]")
-_UNSAFE_IN_SOURCE: Final = re.compile(f"[\x00-\x08\x0b-\x1f{_HIDDEN}]")
+_UNSAFE: Final = lazy_pattern(f"[\x00-\x1f{_HIDDEN}]")
+_UNSAFE_WITHIN_LINES: Final = lazy_pattern(f"[\x00-\x09\x0b-\x1f{_HIDDEN}]")
+_UNSAFE_IN_SOURCE: Final = lazy_pattern(f"[\x00-\x08\x0b-\x1f{_HIDDEN}]")
 _TAB: Final = "    "
 
 

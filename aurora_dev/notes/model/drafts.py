@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
-
-from typing_extensions import Self
+from typing import TYPE_CHECKING, Any
 
 from aurora_dev.core.types import MetadataValue
 from aurora_dev.notes.model import checks
 from aurora_dev.notes.model.masking import SecretMask
 from aurora_dev.notes.model.types import NewNote, Note, NoteChanges, Scope
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from functools import lru_cache
 
 from aurora_dev.core.text.folding import fold_word
 from aurora_dev.core.text.terms import STOP_WORDS
+from aurora_dev.lazy import lazy_pattern
 
-_SPACES = re.compile(r"\s+")
+_SPACES = lazy_pattern(r"\s+")
 _ENDING = ".!;, "
 # A word of prose, an identifier or a number with its dots, each as one token; and units such as % and $.
-_TOKEN = re.compile(r"[^\W_]+(?:[._'\-/][^\W_]+|_[^\W_]+)*|[%$€£#+]+")
+_TOKEN = lazy_pattern(r"[^\W_]+(?:[._'\-/][^\W_]+|_[^\W_]+)*|[%$€£#+]+")
 
 
 # A full stop that ends a text, in any script, after a letter, a digit or a closing sign: "..." and "import ." keep
 # theirs.
-_FINAL_STOP = re.compile(r"(?<=[\w\)\]\}\"'`»”’])[.。．।۔]\Z")
-_CODE = re.compile(r"`[^`]*`")
-_IS_LAID_OUT = re.compile(r"\n(?:  |\t)|```")
+_FINAL_STOP = lazy_pattern(r"(?<=[\w\)\]\}\"'`»”’])[.。．।۔]\Z")
+_CODE = lazy_pattern(r"`[^`]*`")
+_IS_LAID_OUT = lazy_pattern(r"\n(?:  |\t)|```")
 # Names that stand for any name; as the first word of a text they may be classes or functions.
 _PLACEHOLDERS = frozenset(("foo", "bar", "baz", "qux", "quux", "spam", "eggs"))
 _SHORTEST_WORD = 2  # characters; a single letter is a name

@@ -15,13 +15,14 @@ from functools import lru_cache
 from typing import Final
 
 from aurora_dev.core.text.folding import fold_word
+from aurora_dev.lazy import lazy_pattern
 from aurora_dev.notes.similarity import vocabulary
 from aurora_dev.notes.similarity.statements import Statement, is_content, is_number, statement_of
 
 _NEGATES: Final = "negates what the earlier one says"
 _AFFIRMS: Final = "says what the earlier one negates"
-_TURKISH: Final = re.compile(vocabulary.TURKISH_NEGATION)
-_LATE: Final = re.compile(vocabulary.LATE_NEGATION)
+_TURKISH: Final = lazy_pattern(vocabulary.TURKISH_NEGATION)
+_LATE: Final = lazy_pattern(vocabulary.LATE_NEGATION)
 _MOST_REPLACED: Final = 3  # content words of a name; more make another statement
 _MOST_DETAILS: Final = 2  # content words that an affirmed statement may have more than the one that negates it
 _LEAST_STEM: Final = 5  # characters that two forms of a word share

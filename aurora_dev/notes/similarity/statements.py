@@ -11,18 +11,19 @@ from typing import Final
 
 from aurora_dev.core.text.folding import fold_word
 from aurora_dev.core.text.terms import STOP_WORDS
+from aurora_dev.lazy import lazy_pattern
 from aurora_dev.notes.similarity import vocabulary
 
 # Longer texts are documents: comparing them word by word would take long and say little.
 MOST_CHARS: Final = 2_000
 _JOINING: Final = frozenset("._'’-/")  # inside a word, between two letters or digits
 _PUNCTUATION: Final = frozenset(".,;:()[]{}\"'`’‘“”«»„-–—/_¿¡…。，、；：！？（）「」।،؟")
-_REASON: Final = re.compile(
+_REASON: Final = lazy_pattern(
     r"[,;:]?\s+(?:because|since|so that|due to|weil|damit|denn|parce que|porque|perché|omdat|eftersom|ponieważ|"
     r"потому что|оскільки|çünkü)\b.*",
     re.DOTALL | re.IGNORECASE,
 )
-_ELISION: Final = re.compile(r"^(?:[ldnscmtj]|qu)['’](?=\w{2})")
+_ELISION: Final = lazy_pattern(r"^(?:[ldnscmtj]|qu)['’](?=\w{2})")
 _LEAST_BEFORE_REASON: Final = 3  # words
 
 

@@ -5,6 +5,7 @@ import shutil
 import threading
 import tracemalloc
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from safetensors.numpy import save
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from aurora_dev.core.contracts import Embedder
-from aurora_dev.core.embed import word_tokens
-from aurora_dev.core.embed.static import BUNDLED_PATH, StaticEmbedder
+from aurora_dev.core.embed import static, word_tokens
+from aurora_dev.core.embed.static import BUNDLED_NAME, BUNDLED_PATH, StaticEmbedder
 from aurora_dev.core.embed.word_tokens import WordTokens
 from aurora_dev.errors import InvalidRequestError, ModelLoadError
 
@@ -333,3 +334,39 @@ def test_every_form_of_the_format_is_read(tmp_path: Path, tensors: dict[str, Any
 def test_invalid_tensors_are_refused(tmp_path: Path, tensors: dict[str, Any], why: str) -> None:
     with pytest.raises(ModelLoadError, match=why):
         StaticEmbedder(write_model(tmp_path / "model", **tensors))
+
+
+def test_the_bundled_model_says_what_it_is_before_its_files_are_read() -> None:
+    lazy, read = static._BundledEmbedder(), StaticEmbedder(BUNDLED_PATH, name=BUNDLED_NAME)
+    assert (lazy.name, lazy.dimension, lazy.fingerprint) == (read.name, read.dimension, read.fingerprint)
+    assert lazy._loaded is None
+    assert np.array_equal(lazy.embed_query("a clock"), read.embed_query("a clock"))
+    assert lazy._loaded is not None
+
+
+def test_several_threads_read_the_bundled_model_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[Path] = []
+    load = static._load
+
+    def counted(folder: Path) -> static._Model:
+        reads.append(folder)
+        return load(folder)
+
+    monkeypatch.setattr(static, "_load", counted)
+    embedder = static._BundledEmbedder()
+    with ThreadPoolExecutor(4) as pool:
+        vectors = list(pool.map(embedder.embed_query, ["red", "red", "red", "red"]))
+    assert reads == [BUNDLED_PATH]
+    assert all(np.array_equal(vector, vectors[0]) for vector in vectors)
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "SHA256SUMS"])
+def test_a_bundled_model_without_one_of_its_files_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    copied = tmp_path / "model"
+    shutil.copytree(BUNDLED_PATH, copied)
+    (copied / file).unlink()
+    monkeypatch.setattr(static, "BUNDLED_PATH", copied)
+    with pytest.raises(ModelLoadError, match=file):
+        static._BundledEmbedder()

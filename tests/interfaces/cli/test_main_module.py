@@ -15,7 +15,7 @@ def test_the_package_runs_as_a_module_under_the_name_of_the_script() -> None:
     assert done.returncode == 2
 
 
-@pytest.mark.parametrize("module", ["typer", "aurora_dev.interfaces.cli.notes", "aurora_dev.memory", "numpy"])
+@pytest.mark.parametrize("module", ["typer", "aurora_dev.interfaces.cli.notes", "aurora_dev.memory", "asyncio"])
 def test_an_interrupt_while_modules_are_loaded_ends_quietly(tmp_path: Path, module: str) -> None:
     code = f"""
 import runpy, signal, sys

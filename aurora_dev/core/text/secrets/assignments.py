@@ -22,13 +22,14 @@ from aurora_dev.core.text.secrets.placeholders import (
     is_uuid,
     looks_random,
 )
+from aurora_dev.lazy import lazy_pattern
 
 __all__ = ["LABELS", "assignment_edits", "header_edits"]
 
 LABELS: Final = frozenset(("password", "secret", "token", "key", "basic-auth", "bearer-token"))
 
 _NAME_REACH: Final = 48  # characters before the word that may belong to the name
-_NAME_HEAD: Final = re.compile(r"[A-Za-z0-9_.$-]*\Z")
+_NAME_HEAD: Final = lazy_pattern(r"[A-Za-z0-9_.$-]*\Z")
 
 # What may follow the word in a name: "secret_key_base", "password2", "client-key-data", "apiKeyProd".
 _TAIL: Final = (
@@ -55,24 +56,24 @@ _VALUE: Final = (
     # A few "=" at most, so that "password=password=…" is not read again and again.
     r"|(?P<bare>[^\s\"'`,;&<>(){}\[\]|\\=]{1,4000}(?:=[^\s\"'`,;&<>(){}\[\]|\\=]{0,64}){0,3}))"
 )
-_ASSIGNMENT: Final = re.compile(
+_ASSIGNMENT: Final = lazy_pattern(
     r"(?P<word>passw(?:or)?ds?|passphrase|pass|pwd|secrets?|tokens?|keys?)"
     rf"(?P<tail>{_TAIL})(?![A-Za-z0-9_])(?P<close>(?:\\?[\"'`])?[\])]{{0,2}})(?P<operator>{_OPERATOR}){_VALUE}",
     re.IGNORECASE,
 )
 
-_HEADER: Final = re.compile(
+_HEADER: Final = lazy_pattern(
     r"(?P<scheme>basic|bearer|token|apikey|api-key)[ \t]{1,4}\Z|(?<![a-z])_?auth(?:\\?[\"'`])?[ \t]{0,4}[:=][ \t]{0,4}"
     r"(?:\\?[\"'`])?\Z",
     re.IGNORECASE,
 )
 _HEADER_REACH: Final = 24
 _BEFORE_VALUE: Final = frozenset((" ", "\t", '"', "'", "`", "=", ":"))
-_CREDENTIAL: Final = re.compile(r"[A-Za-z0-9+/=._~-]{8,4000}")
+_CREDENTIAL: Final = lazy_pattern(r"[A-Za-z0-9+/=._~-]{8,4000}")
 _SHORTEST_BEARER: Final = 16
 
 # Names that end like a secret's and hold something else: "primary_key", "next_page_token", "public_key".
-_NO_KEY: Final = re.compile(
+_NO_KEY: Final = lazy_pattern(
     r"(?:public|pub|publishable|primary|foreign|cache|sort|partition|row|lookup|object|dedup\w*|map|dict|hash|index|"
     r"unique|idempotency|rout\w+|group|i18n|lang|translation|message|msg|locale|file|path|item|node|state|pixel|"
     r"shortcut|hot|arrow|column|field|s3|metric|label|sitekey|site|next|page|continu\w+|cursor|sync|cancel\w*|bos|eos|"
@@ -82,27 +83,27 @@ _NO_KEY: Final = re.compile(
     re.IGNORECASE,
 )
 # Names that say that the value is a credential, even if it is hexadecimal or a UUID.
-_QUALIFIED: Final = re.compile(
+_QUALIFIED: Final = lazy_pattern(
     r"(?:api|secret|access|auth\w*|private|client|encryption|encrypt|signing|sign|master|service|licen[cs]e|account|app|"
     r"application|shared|session|hmac|crypto|cipher|aes|deploy|admin|insert|ingest|developer|dev|user|bot|consumer|"
     r"server|subscription|function|write|read|bearer|refresh|oauth\w*|jwt|personal|pat|webhook|bind|cookie|security|"
     r"integration|stream|io|push|_)[_.-]?\Z",
     re.IGNORECASE,
 )
-_KEYWORD: Final = re.compile(
+_KEYWORD: Final = lazy_pattern(
     r"passw|pass_?phrase|secret|token|api_?key|credential|kennwort|passwort|contrase|mot.de.passe|\bkey\b|\bpass\b",
     re.IGNORECASE,
 )
-_IDENTIFIER: Final = re.compile(r"[A-Za-z_$][A-Za-z_$]*\d{0,2}(?:(?:\.|::|->|/|-|_)[A-Za-z_$]+\d{0,2}){0,20}[!?.:]?")
-_HUMP: Final = re.compile(r"[a-z](?=[A-Z])")
-_DASHED: Final = re.compile(r"[a-z]{3,12}(?:-[a-z]{3,12}){1,5}")
-_PATH_OR_URL: Final = re.compile(
+_IDENTIFIER: Final = lazy_pattern(r"[A-Za-z_$][A-Za-z_$]*\d{0,2}(?:(?:\.|::|->|/|-|_)[A-Za-z_$]+\d{0,2}){0,20}[!?.:]?")
+_HUMP: Final = lazy_pattern(r"[a-z](?=[A-Z])")
+_DASHED: Final = lazy_pattern(r"[a-z]{3,12}(?:-[a-z]{3,12}){1,5}")
+_PATH_OR_URL: Final = lazy_pattern(
     r"[a-z][a-z0-9+.-]{1,20}://|\.{0,2}/[\w.-]+(?:/|\Z)|~/|[A-Za-z]:\\|arn:|data:|sha\d+[-:]"
 )
-_NUMBER: Final = re.compile(r"[-+]?[\d_]*\.?\d+(?:[eE][-+]?\d+)?[smhdLlfF%]?|0x[0-9a-fA-F]{1,8}")
-_HEX: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
-_HOST_PORT: Final = re.compile(r"[\w.-]+:\d{2,5}")
-_CODE: Final = re.compile(r"==|=>|&&|::|\)\.|^\w+\(|^[\w.]+\[|\breturn\b|\+ ")
+_NUMBER: Final = lazy_pattern(r"[-+]?[\d_]*\.?\d+(?:[eE][-+]?\d+)?[smhdLlfF%]?|0x[0-9a-fA-F]{1,8}")
+_HEX: Final = lazy_pattern(r"[0-9a-f]+|[0-9A-F]+")
+_HOST_PORT: Final = lazy_pattern(r"[\w.-]+:\d{2,5}")
+_CODE: Final = lazy_pattern(r"==|=>|&&|::|\)\.|^\w+\(|^[\w.]+\[|\breturn\b|\+ ")
 
 
 def _is_password(value: str, quoted: bool, name: str, *, setting: bool) -> bool:
@@ -280,8 +281,8 @@ def _is_upper_or_long(name: str, value: str) -> bool:
     return len(value) >= 32 and (name.isupper() or name.lower().endswith(("_key", "_token", "apikey", "key", "token")))
 
 
-_NAMED: Final = re.compile(r"[A-Za-z]{3,20}[_.-]?\Z")
-_SETTING: Final = re.compile(
+_NAMED: Final = lazy_pattern(r"[A-Za-z]{3,20}[_.-]?\Z")
+_SETTING: Final = lazy_pattern(
     r"\A[ \t>|+-]*(?:export[ \t]+|set[ \t]+|ENV[ \t]+|ARG[ \t]+|-[ \t]+|[#;/]{1,2}[ \t]?)?[\w.$\"'\[\]/:@-]*\Z"
     r"|[;?&\"'][\w .-]*\Z|-D[\w.]*\Z|--[\w.-]*\Z"
     r"|(?:^|\s)[\w.]*(?:=\S*\s+)[\w.]*\Z",

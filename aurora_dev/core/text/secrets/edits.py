@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final, NamedTuple
+
+from aurora_dev.lazy import lazy_pattern
 
 __all__ = ["MARKER", "MARKERS", "Edit", "masked"]
 
 MARKER: Final = "[masked: "
-MARKERS: Final = re.compile(r"\[masked: [a-z0-9-]{1,40}\]")
+MARKERS: Final = lazy_pattern(r"\[masked: [a-z0-9-]{1,40}\]")
 
 
 class Edit(NamedTuple):

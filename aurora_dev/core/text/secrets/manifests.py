@@ -10,21 +10,22 @@ from typing import Final
 
 from aurora_dev.core.text.secrets.edits import Edit, masked
 from aurora_dev.core.text.secrets.placeholders import is_placeholder_password, is_template
+from aurora_dev.lazy import lazy_pattern
 
 __all__ = ["LABELS", "manifest_edits", "manifest_span"]
 
 LABELS: Final = frozenset(("kubernetes-secret",))
 
 _REACH: Final = 20_000  # characters of a manifest before and after its kind
-_KIND: Final = re.compile(r"kind[\"']?:[ \t]{0,8}[\"']?\Z")
-_BREAK: Final = re.compile(r"^---", re.MULTILINE)
-_BLOCK: Final = re.compile(r"^([ \t]{0,40})[\"']?(data|stringData)[\"']?:[ \t]{0,8}\{?[ \t]{0,8}$", re.MULTILINE)
-_LINE: Final = re.compile(
+_KIND: Final = lazy_pattern(r"kind[\"']?:[ \t]{0,8}[\"']?\Z")
+_BREAK: Final = lazy_pattern(r"^---", re.MULTILINE)
+_BLOCK: Final = lazy_pattern(r"^([ \t]{0,40})[\"']?(data|stringData)[\"']?:[ \t]{0,8}\{?[ \t]{0,8}$", re.MULTILINE)
+_LINE: Final = lazy_pattern(
     r"([ \t]{0,60})(?:[\"']?[\w.-]{1,200}[\"']?:[ \t]{0,8}(?P<value>[^\r\n]{0,8000})|(?P<more>[^\r\n]{0,8000}))"
     r"(?:\r\n|\n|\r|$)"
 )
 _MOST_LINES: Final = 200
-_BLOCK_SCALAR: Final = re.compile(r"[|>][+-]?\d?[ \t]*")
+_BLOCK_SCALAR: Final = lazy_pattern(r"[|>][+-]?\d?[ \t]*")
 
 
 def manifest_span(text: str, at: int) -> tuple[int, int] | None:
@@ -86,4 +87,4 @@ def _is_secret(value: str, encoded: bool) -> bool:
     return not is_placeholder_password(value) and not value.isalpha() and _HOST.fullmatch(value) is None
 
 
-_HOST: Final = re.compile(r"[\w.-]+:\d+|[a-z.-]+")
+_HOST: Final = lazy_pattern(r"[\w.-]+:\d+|[a-z.-]+")

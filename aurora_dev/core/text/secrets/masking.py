@@ -8,7 +8,6 @@ of ``memchr`` but tries alternatives one by one.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final
@@ -17,6 +16,7 @@ from aurora_dev.core.text.secrets import assignments, manifests, tokens
 from aurora_dev.core.text.secrets.edits import MARKER, MARKERS, Edit
 from aurora_dev.core.text.secrets.private_keys import pem_edits, putty_edits
 from aurora_dev.core.text.secrets.urls import curl_edits, url_edits
+from aurora_dev.lazy import lazy_pattern
 
 __all__ = ["LABELS", "MASKING_VERSION", "mask_named", "mask_secrets"]
 
@@ -29,10 +29,10 @@ LABELS: Final = tokens.LABELS | assignments.LABELS | manifests.LABELS | {"privat
 # This ends the search on most lines of source code before any of the slower rules.
 _GUARD: Final = rb"(?=[^\n0-9]{0,48}[0-9]|\w{0,24}[\"']?[, {}]{0,2}\r?\n)"
 _WORDS: Final = (
-    re.compile(rb"k(?:(?<=tok)en(?!i)|(?<=[^a-z]k)ey|ey(?![a-z]))" + _GUARD),
-    re.compile(rb"w(?:(?<=pw)d|(?<=passw))"),
-    re.compile(rb"secret" + _GUARD),
-    re.compile(rb"pass(?:(?=[\"']?[ \t]{0,4}(?:[:=]|-p[ \t]))|(?<=requirepass))"),
+    lazy_pattern(rb"k(?:(?<=tok)en(?!i)|(?<=[^a-z]k)ey|ey(?![a-z]))" + _GUARD),
+    lazy_pattern(rb"w(?:(?<=pw)d|(?<=passw))"),
+    lazy_pattern(rb"secret" + _GUARD),
+    lazy_pattern(rb"pass(?:(?=[\"']?[ \t]{0,4}(?:[:=]|-p[ \t]))|(?<=requirepass))"),
 )
 _BACK: Final = {b"ken": 2, b"wd": 1, b"w": 4}  # bytes of the word before the match
 _PEM_ANCHOR: Final = "PRIVATE KEY"

@@ -8,6 +8,8 @@ from collections import Counter
 from typing import Final
 from urllib.parse import unquote
 
+from aurora_dev.lazy import lazy_pattern
+
 __all__ = [
     "PLACEHOLDER",
     "entropy",
@@ -23,7 +25,7 @@ __all__ = [
 # "aaaabbbb…" and "x…x" less than 2.
 _MIN_ENTROPY: Final = 2.7
 
-PLACEHOLDER: Final = re.compile(
+PLACEHOLDER: Final = lazy_pattern(
     r"example|placeholder|your|dummy|redacted|sample|changeme|change_me|change-me|insert|fake|x{4}|\*{3}|\.{3}|0{6}|"
     r"0123456789|1234567890|abcdefgh|(.)\1{7}",
     re.IGNORECASE,
@@ -48,10 +50,10 @@ def is_mixed(token: str) -> bool:
 
 # --- values of assignments --------------------------------------------------------------------------------------------
 
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_UUID: Final = lazy_pattern(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # Words, numbers and versions that are joined by punctuation: a name, a date, a model, a host, a path.
-_WORDS: Final = re.compile(r"[A-Za-z]*\d{0,4}(?:[-_./:@+ ](?:[A-Za-z]{0,40}\d{0,4}|\d{1,3}[A-Za-z]{1,3})){0,40}")
-_CAMEL: Final = re.compile(r"[a-z]{0,20}(?:[A-Z][a-z]{2,20}|[A-Z]{2,6}(?![a-z])|\d{1,3}){0,12}")
+_WORDS: Final = lazy_pattern(r"[A-Za-z]*\d{0,4}(?:[-_./:@+ ](?:[A-Za-z]{0,40}\d{0,4}|\d{1,3}[A-Za-z]{1,3})){0,40}")
+_CAMEL: Final = lazy_pattern(r"[a-z]{0,20}(?:[A-Z][a-z]{2,20}|[A-Z]{2,6}(?![a-z])|\d{1,3}){0,12}")
 
 
 def is_uuid(value: str) -> bool:
@@ -74,9 +76,9 @@ def looks_random(value: str, shortest: int) -> bool:
     return _WORDS.fullmatch(value) is None and _CAMEL.fullmatch(value) is None
 
 
-_WORDS_ONLY: Final = re.compile(r"(?:[A-Z]?[a-z]+|[A-Z]+)(?:[-_./: ](?:[A-Z]?[a-z]+|[A-Z]+)){0,40}")
+_WORDS_ONLY: Final = lazy_pattern(r"(?:[A-Z]?[a-z]+|[A-Z]+)(?:[-_./: ](?:[A-Z]?[a-z]+|[A-Z]+)){0,40}")
 
-_TEMPLATE: Final = re.compile(
+_TEMPLATE: Final = lazy_pattern(
     r"\$\{|\$\("
     r"|\{\{|%\(|<%|#\{|@\{|\$\[|\[masked: [a-z0-9-]{1,40}\]"
     r"|^\$[A-Za-z_]|^%[A-Za-z_]\w*%$|^%[sdrv]$|^[<{\[(].*[>})\]]$|^<|^!|"
@@ -92,18 +94,18 @@ def is_template(value: str) -> bool:
 # --- passwords --------------------------------------------------------------------------------------------------------
 
 # Hosts that RFC 2606 reserves for examples; no real account is there.
-_EXAMPLE_HOST: Final = re.compile(r"(?:^|\.)(?:example(?:\.[a-z.]+)?|test|invalid)\.?$", re.IGNORECASE)
-_VARIABLE: Final = re.compile(
+_EXAMPLE_HOST: Final = lazy_pattern(r"(?:^|\.)(?:example(?:\.[a-z.]+)?|test|invalid)\.?$", re.IGNORECASE)
+_VARIABLE: Final = lazy_pattern(
     r"\$\{?[A-Za-z_][\w.]*\}?|\$\(.*\)|%[A-Za-z_]\w*%|%[sdrv]|%\(\w+\)s|\{.*\}|<.*>|\[.*\]|\*+|#+|.*(?:\$\{|\{\{|\.\.\.).*"
 )
-_PLACEHOLDER_PASSWORD: Final = re.compile(
+_PLACEHOLDER_PASSWORD: Final = lazy_pattern(
     r"(?:my|your|the|some|user|db|test|super|new|old)?[_.-]?"
     r"(?:pass|passw(?:or)?d|passphrase|pwd|pw|secret|token|key|apikey|api[_-]key|credentials?|example|sample|dummy|fake|"
     r"placeholder|change[_-]?me|changeit|redacted|masked|hidden|test|testing|admin|root|guest|user|username|postgres|"
     r"mysql|mongo|redis|rabbitmq|foo|bar|baz|abc|xyz|x+|default|none|null|true|false|here|hunter2|[a-z])"
     r"[_.-]?(?:here|word)?\d{0,4}[!?.]?"
 )
-_PLACEHOLDER_WORD: Final = re.compile(r"(?:^| )(?:secret|password|passphrase)(?:$| )")  # "a%20secret"
+_PLACEHOLDER_WORD: Final = lazy_pattern(r"(?:^| )(?:secret|password|passphrase)(?:$| )")  # "a%20secret"
 _LEET: Final = str.maketrans("013457@$", "oieastas")
 _MIN_PASSWORD: Final = 4  # "u:p@", "a:b@", "foo:bar@" are not real passwords
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from typing import Final, NamedTuple
 
 from aurora_dev.core.text.secrets.edits import Edit, masked
 from aurora_dev.core.text.secrets.placeholders import PLACEHOLDER, entropy, is_mixed, is_random
 from aurora_dev.core.text.secrets.providers import TABLE
+from aurora_dev.lazy import lazy_pattern
 
 __all__ = ["LABELS", "may_hold_token", "run_edits", "runs", "tilde_edits"]
 
@@ -84,10 +86,7 @@ def _rules(table: str) -> Iterator[_Rule]:
         back = flags[flags.find("\\") + 1 :] if "\\" in flags else "0"
         if re.search(r"(?<!\\)\((?!\?)", body) is None:
             body = _LEFT + "(?:" + body + ")" + _END
-        yield _Rule(label, tuple(anchors.split()), re.compile(body), accept, int(back))
-
-
-_RULES: Final = tuple(_rules(TABLE))
+        yield _Rule(label, tuple(anchors.split()), lazy_pattern(body), accept, int(back))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,20 +123,20 @@ _ASSIGNED: Final = (
 )
 
 _NEAR_RULES: Final = (
-    _Near("aws-secret-key", re.compile("aws|secretaccesskey"), re.compile(r"[A-Za-z0-9/+]{40}"), _is_aws_secret),
-    _Near("twilio-auth-token", re.compile("twilio" + _ASSIGNED), re.compile(r"[0-9a-f]{32}")),
+    _Near("aws-secret-key", lazy_pattern("aws|secretaccesskey"), lazy_pattern(r"[A-Za-z0-9/+]{40}"), _is_aws_secret),
+    _Near("twilio-auth-token", lazy_pattern("twilio" + _ASSIGNED), lazy_pattern(r"[0-9a-f]{32}")),
     _Near(
         "heroku-key",
-        re.compile("heroku" + _ASSIGNED),
-        re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+        lazy_pattern("heroku" + _ASSIGNED),
+        lazy_pattern(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
     ),
 )
 _NEAR_LENGTHS: Final = frozenset((32, 36, 40))
 
 # Tokens of three parts without a prefix; matched where a run of the first part's, or last part's, length stands.
-_DISCORD: Final = re.compile(r"[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,40}" + _END)
+_DISCORD: Final = lazy_pattern(r"[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,40}" + _END)
 _DISCORD_LENGTHS: Final = range(23, 29)
-_AIRTABLE: Final = re.compile(r"pat[A-Za-z0-9]{14}\.\Z")
+_AIRTABLE: Final = lazy_pattern(r"pat[A-Za-z0-9]{14}\.\Z")
 _AIRTABLE_HEAD: Final = 18
 _AIRTABLE_LENGTH: Final = 64
 
@@ -155,7 +154,9 @@ def _three_part_edits(text: str, start: int, end: int) -> Iterator[Edit]:
 
 
 LABELS: Final = frozenset(
-    {rule.label for rule in _RULES} | {near.label for near in _NEAR_RULES} | {"discord-token", "airtable-token"}
+    {line.partition(" | ")[0] for line in TABLE.strip().split("\n")}
+    | {near.label for near in _NEAR_RULES}
+    | {"discord-token", "airtable-token"}
 )
 
 # --- runs -------------------------------------------------------------------------------------------------------------
@@ -169,14 +170,6 @@ _LONG: Final = b"w" * _RUN
 _TILDE: Final = "~"  # it interrupts runs, and is rare enough to search for separately
 
 
-def _by_anchor() -> dict[str, tuple[_Rule, ...]]:
-    table: dict[str, list[_Rule]] = defaultdict(list)
-    for rule in _RULES:
-        for anchor in rule.anchors:
-            table[anchor].append(rule)
-    return {anchor: tuple(rules) for anchor, rules in table.items()}
-
-
 def _any_of(literals: Iterable[str]) -> str:
     """Return an expression that matches any of the literals, as a tree by letters: faster than a list."""
     heads: dict[str, list[str]] = defaultdict(list)
@@ -188,9 +181,35 @@ def _any_of(literals: Iterable[str]) -> str:
     return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
 
 
-_BY_ANCHOR: Final = _by_anchor()
-_ANY_ANCHOR: Final = re.compile(_any_of(anchor for anchor in _BY_ANCHOR if anchor != _TILDE))
-_DIGIT: Final = re.compile("[0-9]")
+class _Anchors(NamedTuple):
+    """The rules by anchor.
+
+    Attributes:
+        rules: The rules of each anchor.
+        search: Finds the next anchor. Of several that begin alike it stops at the shortest: "fm1", "sk" and "sk-ant-".
+        beginning: The anchors that begin with what was found.
+    """
+
+    rules: Mapping[str, tuple[_Rule, ...]]
+    search: Callable[[str, int, int], re.Match[str] | None]
+    beginning: Mapping[str, tuple[str, ...]]
+
+
+@cache
+def _anchors() -> _Anchors:
+    # Built for the first run that may hold a token, which most commands never read.
+    rules: dict[str, list[_Rule]] = defaultdict(list)
+    for rule in _rules(TABLE):
+        for anchor in rule.anchors:
+            rules[anchor].append(rule)
+    in_runs = [anchor for anchor in rules if anchor != _TILDE]
+    beginning = {found: tuple(anchor for anchor in rules if anchor.startswith(found)) for found in in_runs}
+    return _Anchors(
+        {anchor: tuple(found) for anchor, found in rules.items()}, re.compile(_any_of(in_runs)).search, beginning
+    )
+
+
+_DIGIT: Final = lazy_pattern("[0-9]")
 
 
 def runs(ascii_text: bytes) -> Iterator[tuple[int, int]]:
@@ -221,24 +240,19 @@ def run_edits(text: str, start: int, end: int) -> Iterator[Edit]:
             yield from near.edits(text, start, end)
     yield from _three_part_edits(text, start, end)
     place = max(0, start - _BEFORE)
-    while match := _ANY_ANCHOR.search(text, place, end):
-        for anchor in _PREFIXES[match[0]]:
+    anchors = _anchors()
+    while match := anchors.search(text, place, end):
+        for anchor in anchors.beginning[match[0]]:
             if text.startswith(anchor, match.start()):
-                for rule in _BY_ANCHOR[anchor]:
+                for rule in anchors.rules[anchor]:
                     yield from rule.edits(text, match.start())
         place = match.start() + 1
-
-
-# The tree stops at the shortest of several anchors that begin alike: "fm1", "sk" and "sk-ant-".
-_PREFIXES: Final = {
-    found: tuple(anchor for anchor in _BY_ANCHOR if anchor.startswith(found)) for found in _BY_ANCHOR if found != _TILDE
-}
 
 
 def tilde_edits(text: str) -> Iterator[Edit]:
     """Yield the edits of the tokens whose anchor is a tilde."""
     at = text.find(_TILDE)
     while at >= 0:
-        for rule in _BY_ANCHOR[_TILDE]:
+        for rule in _anchors().rules[_TILDE]:
             yield from rule.edits(text, at)
         at = text.find(_TILDE, at + 1)

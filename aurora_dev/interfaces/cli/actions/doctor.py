@@ -46,7 +46,7 @@ def _checks(here: Path) -> Iterator[Check]:
         settings = Settings.load(root or here)
     except AuroraError as error:
         yield Check("settings", "problem", str(error), "correct it; the checks below use the defaults")
-        settings = Settings.model_validate({})
+        settings = Settings()
     else:
         given = sorted(name for name, source in settings.sources().items() if source.kind != "default")
         yield Check("settings", "ok", f"set: {', '.join(given)}" if given else "all defaults")
