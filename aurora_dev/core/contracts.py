@@ -253,7 +253,7 @@ class VectorBackend(Protocol):
         The filter applies before ``top_k``. Ties are in the order of ids.
         """
 
-    def name_counts(self, namespace: str, names: Sequence[str]) -> list[int] | None:
+    def name_counts(self, namespace: str, names: Sequence[str]) -> list[int] | None:  # noqa: ARG002 - a default of the contract
         """Return how many records hold each name, in any style of writing; ``None``, the default, if it is not known.
 
         Args:

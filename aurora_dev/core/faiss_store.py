@@ -266,7 +266,7 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
         return self._query(namespace, top_k, node, self._keyword_index(namespace), best)
 
     def name_counts(self, namespace: str, names: Sequence[str]) -> list[int]:
-        """Return how many records hold each name, in any style of writing; of a qualified name, the last part counts."""
+        """Return how many records hold each name, in any style of writing; of a qualified one, the last part counts."""
         with self._keyword_index(namespace).current() as current:
             return [0] * len(names) if current is None else current[0].holders([name_term(name) for name in names])
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from aurora_dev.core.contracts import Embedder, Filter, VectorBackend
 from aurora_dev.core.filters import all_of
-from aurora_dev.core.search.evidence import rarity
+from aurora_dev.core.search.evidence import QueryWeights, rarity
 from aurora_dev.core.search.fusion import fuse_lists, keyword_results, vector_results
 from aurora_dev.core.search.hidden import HiddenRecords, Visible
 from aurora_dev.core.search.history import with_room_for_commits
@@ -123,9 +123,11 @@ class CandidateFinder:
             return vector_results(vector_list)
         trace.stages.append("rrf_hybrid")
         with trace.timed("fuse"):
-            names, words = self._weights(reading) if options.signals else ({}, {})
-            names_list = self._names_list(reading, names, visible, trace)
-            return fuse_lists(reading, vector_list, keyword_list, names_list, names, words, options)
+            if not options.signals:
+                return fuse_lists(reading, vector_list, keyword_list, options)
+            weights = self._weights(reading)
+            named = self._names_list(reading, weights, visible, trace)
+            return fuse_lists(reading, vector_list, keyword_list, options, names_list=named, weights=weights)
 
     def diversify(self, results: list[SearchResult], top_k: int, lambda_: float) -> list[SearchResult]:
         """Choose ``top_k`` results by maximal marginal relevance, with the stored vectors.
@@ -205,26 +207,27 @@ class CandidateFinder:
         with trace.timed("fuse"):
             return rank_long_task(reading, lists, by_name)
 
-    def _weights(self, reading: QueryReading) -> tuple[dict[str, float], dict[str, float]]:
-        """Return the weight of each name and of each word of a query: how rare they are in this namespace.
+    def _weights(self, reading: QueryReading) -> QueryWeights:
+        """Return how rare the names and words of a query are in this namespace.
 
         A word that is nowhere weighs 0: where a message has it, the code has a variable.
         """
-        words = [] if reading.is_long else sorted({word.casefold() for word in _WORDS.findall(reading.text)})
+        words = sorted({word.casefold() for word in _WORDS.findall(reading.text)})
         counts = self._backend.name_counts(self._namespace, [*reading.names, *words])
         if counts is None:
-            return dict.fromkeys(reading.names, 1.0), {}
+            return QueryWeights(dict.fromkeys(reading.names, 1.0))
         named, counted = counts[: len(reading.names)], counts[len(reading.names) :]
-        names = {name: rarity(name, count) for name, count in zip(reading.names, named, strict=True)}
         most = max(counted, default=0)
-        weights = {word: math.log1p(most / count) if count else 0.0 for word, count in zip(words, counted, strict=True)}
-        return names, weights
+        return QueryWeights(
+            {name: rarity(name, count) for name, count in zip(reading.names, named, strict=True)},
+            {word: math.log1p(most / count) if count else 0.0 for word, count in zip(words, counted, strict=True)},
+        )
 
     def _names_list(
-        self, reading: QueryReading, names: Mapping[str, float], visible: Visible, trace: SearchTrace
+        self, reading: QueryReading, weights: QueryWeights, visible: Visible, trace: SearchTrace
     ) -> list[Match]:
-        """Return records that may contain the names or files of a query, if they are rare."""
-        wanted = [*(name for name, weight in names.items() if weight > 0), *reading.paths]
+        """Return records that may contain the rare names or the files of a query."""
+        wanted = [*(name for name, weight in weights.names.items() if weight > 0), *reading.paths]
         if not wanted or not self._backend.capabilities.local:
             return []
         return self._keyword_list(" ".join(wanted), _NAMED, visible, trace)

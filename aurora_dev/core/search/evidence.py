@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +17,7 @@ from aurora_dev.core.search.reading import Frame
 from aurora_dev.lazy import lazy_pattern, np, npt
 
 __all__ = [
+    "QueryWeights",
     "definition_evidence",
     "frame_evidence",
     "has_name",
@@ -43,6 +45,19 @@ _FOLDED_LITERAL = 0.95
 _ALL_PAIRS = 0.85
 _WORD = lazy_pattern(r"[^\W_]+")
 _LINK = lazy_pattern(r"\.|::|->|#")
+
+
+@dataclass(frozen=True, slots=True)
+class QueryWeights:
+    """How rare the names and words of a query are in the searched namespace.
+
+    Attributes:
+        names: The weight of each name, 0..1.
+        words: The weight of each word of a short query, in lower case; 0 for a word that is nowhere.
+    """
+
+    names: Mapping[str, float] = field(default_factory=dict)
+    words: Mapping[str, float] = field(default_factory=dict)
 
 
 def rarity(name: str, count: int) -> float:

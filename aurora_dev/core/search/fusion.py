@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from aurora_dev.core.record_kinds import is_commit
-from aurora_dev.core.search.evidence import definition_evidence, name_evidence, path_evidence, phrase_evidence
+from aurora_dev.core.search.evidence import QueryWeights, definition_evidence, name_evidence, path_evidence, phrase_evidence
 from aurora_dev.core.search.reading import QueryReading
 from aurora_dev.core.search.signals import VECTOR_WEIGHT, QueryProfile, Scores, apply_signals
 from aurora_dev.core.types import Match, Record, SearchOptions, SearchResult
@@ -35,32 +35,31 @@ def fuse_lists(
     reading: QueryReading,
     vector_list: Sequence[Match],
     keyword_list: Sequence[Match],
-    names_list: Sequence[Match],
-    names: Mapping[str, float],
-    words: Mapping[str, float],
     options: SearchOptions,
+    *,
+    names_list: Sequence[Match] = (),
+    weights: QueryWeights | None = None,
 ) -> list[SearchResult]:
-    """Fuse the two candidate lists of a hybrid search.
+    """Fuse the candidate lists of a hybrid search.
 
     Args:
         reading: The query; the signals compare it with paths and definitions.
         vector_list: Best first.
         keyword_list: Best first.
-        names_list: Candidates that may contain the names of the query; their order does not matter.
-        names: The weight of each name, 0..1: its rarity in the project.
-        words: The weight of each word of a short query.
         options: ``vector_weight`` and ``signals``.
+        names_list: Further candidates, which may contain the names of the query; their order does not matter.
+        weights: How rare the names and words of the query are; without it, no name counts as exact evidence.
 
     Returns:
-        Every candidate of either list, best first, with the figures of each stage in ``scores``.
+        Every candidate of any list, best first, with the figures of each stage in ``scores``.
     """
     lists = (vector_list, keyword_list)
-    weight = VECTOR_WEIGHT if options.vector_weight is None else options.vector_weight
+    share = VECTOR_WEIGHT if options.vector_weight is None else options.vector_weight
     # Commits are ranked among themselves, so that their number does not move the ranks of everything else.
     fused: dict[str, float] = {}
     for commits in (False, True):
         ids = [[m.record.id for m in matches if is_commit(m.record.metadata) is commits] for matches in lists]
-        fused.update(rrf(ids, (weight, 1.0 - weight)))
+        fused.update(rrf(ids, (share, 1.0 - share)))
     vector_scores = {match.record.id: match.score for match in vector_list}
     keyword_scores = {match.record.id: match.score for match in keyword_list}
     records = {match.record.id: match.record for matches in (*lists, names_list) for match in matches}
@@ -73,7 +72,7 @@ def fuse_lists(
         shares = np.array([keyword_scores.get(identifier, 0.0) / best for identifier in fused])
         metadata = [records[identifier].metadata for identifier in fused]
         final = apply_signals(QueryProfile.of(reading.text), metadata, fused_scores, shares)
-        exact = exact_evidence(reading, names, words, [records[identifier] for identifier in fused])
+        exact = exact_evidence(reading, weights or QueryWeights(), [records[identifier] for identifier in fused])
         if exact.any():
             final = (final + EXACT_GAIN * exact) / (1.0 + EXACT_GAIN)
     identifiers = list(fused)
@@ -93,23 +92,20 @@ def fuse_lists(
     return results
 
 
-def exact_evidence(
-    reading: QueryReading, names: Mapping[str, float], words: Mapping[str, float], records: Sequence[Record]
-) -> Scores:
+def exact_evidence(reading: QueryReading, weights: QueryWeights, records: Sequence[Record]) -> Scores:
     """Return how surely each candidate contains exactly what the query names, 0..1.
 
     Args:
         reading: The query.
-        names: The weight of each of its names, 0..1.
-        words: The weight of each of its words: the inverse document frequency, 0 for a word that is nowhere.
+        weights: How rare its names and words are.
         records: The candidates.
     """
     contents = [record.content for record in records]
     metadata = [record.metadata for record in records]
-    rarest = max(names.values(), default=0.0)
-    exact = rarest * name_evidence(names, contents)
+    rarest = max(weights.names.values(), default=0.0)
+    exact = rarest * name_evidence(weights.names, contents)
     if rarest > 0:
-        defined = definition_evidence((name for name, weight in names.items() if weight > 0), metadata)
+        defined = definition_evidence((name for name, weight in weights.names.items() if weight > 0), metadata)
         exact = np.maximum(_USE_SHARE * exact, rarest * defined)
         if not reading.is_symbol:
             exact *= _NAMED_SHARE
@@ -121,7 +117,7 @@ def exact_evidence(
             whole = np.array([float(reading.text in content) for content in contents])
             exact = np.maximum(exact, whole if whole.sum() <= _FEW_HOLDERS else 0.0)
     if reading.literals:
-        phrases = phrase_evidence(reading.literals, contents, words)
+        phrases = phrase_evidence(reading.literals, contents, weights.words)
         exact = np.maximum(exact, np.clip((phrases - _CHANCE) / (1.0 - _CHANCE), 0.0, 1.0))
     if reading.paths:
         given = [fields.get("path") for fields in metadata]

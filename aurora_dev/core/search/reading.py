@@ -41,7 +41,6 @@ _URL = lazy_pattern(r"\bhttps?://[^\s)>\]\"'`]{1,500}")
 _NO_ANSWER = frozenset({"_no response_", "no response", "n/a", "none", "no_response"})
 
 _WORD = lazy_pattern(r"[$@]?[^\W\d]\w*(?:(?:\.|::|->|#)[$@]?[^\W\d]\w*)*(?P<call>\()?|--?[a-z][\w-]*[\w]")
-_KEBAB = lazy_pattern(r"[a-z][\w]*(?:-[\w]+)+")
 _MARKS = lazy_pattern(r"[%{}=<>;!\[\]$\"]|: |\.$|(?<!\w)\d|(?<!\w)'|'(?!\w)")
 _ASKS = lazy_pattern(
     r"(?:how|why|what|where|which|when|who|is|are|does|do|can|find|show|list|explain)\b", re.IGNORECASE

@@ -6,7 +6,7 @@ by their last two names and by each part. A chunk also has a ``def:`` term for e
 query for a name finds its definition before its uses.
 
 Operators and names with signs (``operator<<``, ``C++``, ``C#``, ``.NET``, ``&&``, ``?.``), options (``--flag``), emoji
-and other symbols have ``sign:`` terms of their own. A chunk of a file has a ``file:`` term with the file's name, so that
+and other symbols have ``sign:`` terms of their own. A chunk has a ``file:`` term with the name of its file, so that
 a path in a query finds the file. None of these, nor ``def:`` terms, count towards the length of a document. Letters
 with marks count in both forms: ``café`` also as ``cafe``.
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from aurora_dev.core.search import signals
 from aurora_dev.core.search.fusion import fuse_lists
+from aurora_dev.core.search.reading import read_query
 from aurora_dev.core.search.signals import QueryProfile, apply_signals
 from aurora_dev.core.text.path_kinds import REEXPORT_WEIGHT, path_weight
 from aurora_dev.core.types import Match, Record, SearchOptions
@@ -246,10 +247,10 @@ def test_a_search_orders_the_chunks_of_a_file_by_their_keyword_scores() -> None:
 
     by_vector = [match("a1", 0.9), *(match(f"b{n}", 0.5) for n in range(40)), match("a2", 0.1)]
     by_keyword = [match("a2", 9.0), match("a1", 2.0)]
-    fused = fuse_lists("rotate the signing key", by_vector, by_keyword, SearchOptions())
+    fused = fuse_lists(read_query("rotate the signing key"), by_vector, by_keyword, SearchOptions())
     ranks = [result.id for result in fused]
     assert ranks.index("a2") < ranks.index("a1")
-    apart = fuse_lists("rotate the signing key", by_vector, by_keyword, SearchOptions(signals=False))
+    apart = fuse_lists(read_query("rotate the signing key"), by_vector, by_keyword, SearchOptions(signals=False))
     assert [result.id for result in apart][:2] == ["a1", "a2"]
 
 
