@@ -7,13 +7,13 @@ most files are the same. What is kept lies in a cache folder::
     stores/OWNER+NAME/COMMIT/files      a store of the files
     stores/OWNER+NAME/COMMIT/history    the same with the commits up to this one
 
-A store is made anew when chunks or vectors are made in another way than when it was written.
+A store is made anew when chunks or vectors are made in another way than when it was written. One run at a time may
+write to a cache. A clone may lack large files: they are left out of its tree.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -83,9 +83,10 @@ class Repositories:
         """
         folder = self.clone(name)
         self._fetch(folder, commit, history=history)
-        done = _git(folder, "-c", "advice.detachedHead=false", "checkout", "-q", "-f", "--detach", commit, check=False)
-        if done.returncode:
-            raise MissingCommitError(f"{name} has no complete tree of {commit}: {done.stderr.strip()[:200]}")
+        # Not `git checkout`, which gives up where a clone without large files lacks one.
+        _git(folder, "read-tree", "--reset", commit)
+        _git(folder, "checkout-index", "-q", "-f", "-u", "-a", check=False)
+        _git(folder, "update-ref", "--no-deref", "HEAD", commit)
         _git(folder, "clean", "-q", "-f", "-d", "-x")
         return folder
 
@@ -168,7 +169,7 @@ class KeptStores:
     async def _make(self, name: str, commit: str, kind: Kind, previous: Path | None) -> None:
         tree = self.repositories.tree(name, commit, history=kind == "history")
         folder = self.folder(name, commit) / kind
-        part = folder.with_name(f"{kind}.{os.getpid()}.part")
+        part = folder.with_name(f"{kind}.part")
         shutil.rmtree(part, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
         part.parent.mkdir(parents=True, exist_ok=True)
