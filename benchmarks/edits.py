@@ -3,7 +3,7 @@
     python benchmarks/edits.py PATH [--mirror DIR] [--cache DIR] [--kept] [--limit N] [--projects A/B,C/D]
         [--half tuning|reporting] [--no-rerank] [--no-semble] [--peer-model DIR] [--json FILE]
 
-PATH and the cache are those of ``issues.py``. The whole text of each issue is the task, and these methods fill a budget:
+PATH and the cache are those of ``issues.py``. The whole text of each issue is the task. These methods fill a budget:
 
 - aurora: ``ContextManager.build``; its preamble and fences count
 - chunks: the results of Aurora's search as ``path:lines`` and text, best first

@@ -14,6 +14,7 @@ write to a cache. A clone may lack large files: they are left out of its tree.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -97,6 +98,29 @@ class Repositories:
         command = ["git", "-C", str(folder), "cat-file", "blob", f"{commit}:{path}"]
         done = subprocess.run(command, capture_output=True, check=False)
         return None if done.returncode else done.stdout.decode("utf-8", "replace")
+
+    def log(self, name: str, head: str, *options: str) -> str:
+        """Return what ``git log`` says of the commits up to ``head``.
+
+        Raises:
+            MissingCommitError: The commit cannot be had.
+        """
+        folder = self.clone(name)
+        self._fetch(folder, head, history=True)
+        return _git(folder, "log", *options, head).stdout
+
+    def changed_lines(self, name: str, commit: str, path: str) -> list[tuple[int, int]]:
+        """Return the lines of the parent that a commit removes from a file, or after which it inserts.
+
+        Returns:
+            First and last lines, 1-based and inclusive.
+        """
+        diff = _git(self.clone(name), "diff", "-U0", "--no-color", "--no-ext-diff", f"{commit}^", commit, "--", path)
+        spans = []
+        for start, count in re.findall(r"(?m)^@@ -(\d+)(?:,(\d+))? ", diff.stdout):
+            first = max(1, int(start))
+            spans.append((first, first + max(1, int(count or 1)) - 1))
+        return spans
 
     def time(self, name: str, commit: str) -> int:
         """Return the committer time of a commit, in seconds since the epoch.
