@@ -17,7 +17,8 @@ are measured, so that a run takes as long as its searches.
   that the fix adds do not count.
 - "keyword alone" is BM25, "vectors alone" are the nearest embeddings, "search" is both with the ranking signals, and
   semble searches with the static model that its users can have offline (see ``context.py``).
-- ``--history`` adds rows for stores that also hold the last 2,000 commits up to the base commit.
+- ``--history`` adds rows for stores that also hold the last 2,000 commits up to the base commit. The reranker has then
+  cached the scores of most candidates, so the seconds of these rows say nothing.
 
 The projects are divided into a tuning half and a reporting half by a hash of their names; see ``half_of``.
 """

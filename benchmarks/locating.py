@@ -151,6 +151,8 @@ def table(outcomes: Sequence[Outcome]) -> str:
     lines = []
     for half, keep in halves.items():
         chosen = [outcome for outcome in outcomes if keep(outcome)]
+        if not chosen:
+            continue
         tasks, projects = len({o.task for o in chosen}), len({o.repository for o in chosen})
         with_functions = len({o.task for o in chosen if o.functions})
         lines.append(f"{half}: {tasks} tasks of {projects} projects, {with_functions} of them with functions")
