@@ -141,13 +141,23 @@ def reciprocal(ranks: Sequence[int | None]) -> float:
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """Return the table of all outcomes, a part for each half."""
+    """Return the table of all outcomes, a part for each half; rows compare if they have the same number of tasks.
+
+    If some ways lack tasks, further parts have only the tasks that every way has.
+    """
     halves: dict[str, Callable[[Outcome], bool]] = {
         "all": lambda _outcome: True,
         TUNING: lambda outcome: outcome.half == TUNING,
         REPORTING: lambda outcome: outcome.half == REPORTING,
     }
-    titles = ["file @1", "@5", "@10", "MRR", "func. @5", "@10", "p50 ms", "p95 ms"]
+    searched = [{o.task for o in outcomes if o.way == way} for way in {outcome.way for outcome in outcomes}]
+    common = set.intersection(*searched) if searched else set()
+    if common and common != {outcome.task for outcome in outcomes}:
+        halves |= {
+            f"{half}, tasks that every way has": lambda outcome, keep=keep: keep(outcome) and outcome.task in common  # type: ignore[misc]
+            for half, keep in halves.items()
+        }
+    titles = ["tasks", "file @1", "@5", "@10", "MRR", "func. @5", "@10", "p50 ms", "p95 ms"]
     lines = []
     for half, keep in halves.items():
         chosen = [outcome for outcome in outcomes if keep(outcome)]
@@ -173,4 +183,6 @@ def _row(way: str, outcomes: Sequence[Outcome]) -> str:
     figures += [statistics.fmean(map(reciprocal, files)), accuracy(functions, 5), accuracy(functions, 10)]
     seconds = sorted(outcome.seconds for outcome in outcomes)
     p50, p95 = (seconds[int(share * (len(seconds) - 1))] * 1e3 for share in (0.5, 0.95))
-    return f"    {way:26}" + "".join(f"{figure:10.3f}" for figure in figures) + f"{p50:10.1f}{p95:10.1f}"
+    return (
+        f"    {way:26}{len(outcomes):10}" + "".join(f"{figure:10.3f}" for figure in figures) + f"{p50:10.1f}{p95:10.1f}"
+    )

@@ -110,10 +110,11 @@ async def test_a_kept_store_is_not_made_again(stores: KeptStores, mirror: tuple[
     assert not stores.is_kept(NAME, first)
     await stores.make(NAME, [first])
     mark = stores.folder(NAME, first) / "files" / "complete.json"
-    before = mark.stat().st_ino
+    untouched = mark.with_name("untouched")
+    untouched.touch()
     await stores.make(NAME, [first])
     assert stores.is_kept(NAME, first)
-    assert mark.stat().st_ino == before
+    assert untouched.exists()
     mark.write_text(json.dumps(["another way to cut", "another embedder"]), "utf-8")
     assert not stores.is_kept(NAME, first)
 
@@ -196,4 +197,13 @@ def test_the_table_has_a_part_for_each_half_that_has_tasks() -> None:
     assert "all: 1 tasks of 1 projects, 0 of them with functions" in shown
     assert "tuning: 1 tasks" in shown
     assert "reporting" not in shown
+    assert "every way" not in shown
     assert "250.0" in shown
+
+
+def test_the_table_compares_ways_on_the_tasks_that_every_way_has() -> None:
+    both = [Outcome("1", NAME, "tuning", "title", way, (1,), (), ("a.py",), 0.1) for way in ("search", "semble")]
+    alone = Outcome("2", NAME, "tuning", "title", "search", (None,), (), (), 0.1)
+    everything, _, common = table([*both, alone]).partition("all, tasks that every way has: 1 tasks")
+    assert ["search", "2", "0.500"] in [line.split()[:3] for line in everything.splitlines()]
+    assert ["search", "1", "1.000"] in [line.split()[:3] for line in common.splitlines()]
