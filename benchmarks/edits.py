@@ -117,7 +117,7 @@ async def measure(arguments: argparse.Namespace) -> list[Outcome]:
     reranker = None if arguments.no_rerank else create_reranker("bundled")
     repositories = Repositories(arguments.cache, arguments.mirror)
     stores = KeptStores(repositories, StaticEmbedder.bundled(), reranker)
-    tasks = await prepared(stores, read_issues(arguments), kept=arguments.kept)
+    tasks = await prepared(stores, read_issues(arguments), kept=arguments.kept, limit=arguments.limit)
     peer = None if arguments.no_semble else PeerResults(stores, arguments.peer_model or distilled_model())
     if peer is not None and not arguments.kept:
         peer.make(tasks)

@@ -34,7 +34,7 @@ def add_store_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mirror", type=Path, help="folder of local clones, OWNER+NAME/repo (default: fetch them)")
     parser.add_argument("--projects", help="only these: OWNER/NAME, separated by commas")
     parser.add_argument("--half", choices=(TUNING, REPORTING), help="only projects of this half")
-    parser.add_argument("--limit", type=int, help="at most so many tasks")
+    parser.add_argument("--limit", type=int, help="at most so many issues, or commits of each project")
     parser.add_argument("--kept", action="store_true", help="only trees whose stores are kept: index nothing")
     parser.add_argument("--json", type=Path, help="also write every outcome to this file")
 
@@ -52,11 +52,16 @@ def read_issues(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     counts = Counter(issue["repo"] for issue in issues)
     issues = [issue for issue in issues if is_chosen(arguments, issue["repo"])]
     issues.sort(key=lambda issue: (-counts[issue["repo"]], issue["repo"], issue["id"]))
-    return issues[: arguments.limit]
+    return issues
 
 
 async def prepared(
-    stores: KeptStores, issues: Sequence[dict[str, Any]], *, kept: bool, kinds: Sequence[Kind] = ("files",)
+    stores: KeptStores,
+    issues: Sequence[dict[str, Any]],
+    *,
+    kept: bool,
+    limit: int | None = None,
+    kinds: Sequence[Kind] = ("files",),
 ) -> list[Task]:
     """Make the stores of the issues, and return the tasks; say on stderr which issues are left out.
 
@@ -64,8 +69,10 @@ async def prepared(
         stores: The stores.
         issues: The issues.
         kept: Whether to use only stores that are kept.
+        limit: The greatest number of issues to prepare; with ``kept``, of tasks to return.
         kinds: The kinds of stores to make.
     """
+    issues = issues if kept else issues[:limit]
     by_project: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for issue in issues:
         by_project[issue["repo"]].append(issue)
@@ -90,7 +97,7 @@ async def prepared(
             else:
                 tasks.append(task)
     print(f"{len(tasks)} issues of {len(issues)}; left out: {dict(left_out)}", file=sys.stderr)
-    return tasks
+    return tasks[:limit]
 
 
 def task_of(issue: dict[str, Any], repositories: Repositories) -> Task | None:

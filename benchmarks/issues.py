@@ -48,7 +48,7 @@ async def measure(arguments: argparse.Namespace) -> list[Outcome]:
     repositories = Repositories(arguments.cache, arguments.mirror)
     stores = KeptStores(repositories, StaticEmbedder.bundled(), reranker)
     kinds: list[Kind] = ["files", "history"] if arguments.history else ["files"]
-    tasks = await prepared(stores, read_issues(arguments), kept=arguments.kept, kinds=kinds)
+    tasks = await prepared(stores, read_issues(arguments), kept=arguments.kept, limit=arguments.limit, kinds=kinds)
     peer = None if arguments.no_semble else PeerResults(stores, arguments.peer_model or distilled_model())
     if peer is not None and not arguments.kept:
         peer.make(tasks)

@@ -149,11 +149,12 @@ async def test_issues_without_a_tree_are_left_out_and_counted(
     lines = [issue(first), issue("0" * 40, id="clock-2"), issue(first, id="other-1", repo="ada/other")]
     with gzip.open(tmp_path / "issues.jsonl.gz", "wt", encoding="utf-8") as file:
         file.writelines(json.dumps(line) + "\n" for line in lines)
-    issues = read_issues(Namespace(data=tmp_path, projects=None, half=None, limit=None))
+    issues = read_issues(Namespace(data=tmp_path, projects=None, half=None))
     assert [one["id"] for one in issues] == ["clock-1", "clock-2", "other-1"]
     assert await prepared(stores, issues, kept=True) == []
     tasks = await prepared(stores, issues, kept=False)
     assert [task.id for task in tasks] == ["clock-1"]
+    assert await prepared(stores, issues, kept=True, limit=0) == []
     assert "1 issues of 3; left out: {'no such commit': 1, 'no clone': 1}" in capsys.readouterr().err
 
 
