@@ -180,10 +180,12 @@ async def measure_task(
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """Return a table for each half."""
+    """Return a table for each half, of the issues that every method has figures for."""
+    measured = [{o.task for o in outcomes if o.way == way} for way in {outcome.way for outcome in outcomes}]
+    common = set.intersection(*measured)
     lines = []
     for half in ("all", TUNING, REPORTING):
-        chosen = [outcome for outcome in outcomes if half in ("all", outcome.half)]
+        chosen = [outcome for outcome in outcomes if half in ("all", outcome.half) and outcome.task in common]
         if not chosen:
             continue
         count, projects = len({outcome.task for outcome in chosen}), len({outcome.repository for outcome in chosen})
