@@ -161,6 +161,8 @@ class SearchResults(list[SearchResult]):
         notices: Remarks for the caller, in the order in which they came up.
         degraded: The text of the first notice of a stage that was asked for and could not run, else ``None``.
         timings: Seconds by stage.
+        relevance: How likely the project answers the query, 0..1, comparable between queries and projects; ``None``
+            for a search by vector or by keyword alone. The best result has this score.
     """
 
     def __init__(
@@ -172,8 +174,10 @@ class SearchResults(list[SearchResult]):
         notices: tuple[Notice, ...] = (),
         degraded: str | None = None,
         timings: Mapping[str, float] | None = None,
+        relevance: float | None = None,
     ) -> None:
         super().__init__(results)
+        self.relevance = relevance
         self.search_method = search_method
         self.message = message
         self.notices = notices
@@ -202,6 +206,7 @@ class SearchResults(list[SearchResult]):
             notices=self.notices,
             degraded=self.degraded,
             timings=self.timings,
+            relevance=self.relevance,
         )
 
     def with_notices(self, notices: Iterable[Notice]) -> SearchResults:

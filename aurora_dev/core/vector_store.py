@@ -14,6 +14,7 @@ from aurora_dev.core import factory
 from aurora_dev.core.contracts import Embedder, Filter, NamespaceStats, Reranker, VectorBackend
 from aurora_dev.core.filters import is_everything, parse_filter
 from aurora_dev.core.record_checks import check_name
+from aurora_dev.core.search.calibration import scaled
 from aurora_dev.core.search.candidates import CandidateFinder
 from aurora_dev.core.search.hidden import HiddenRecords
 from aurora_dev.core.search.history import asks_for_history, without_commits_to_read
@@ -270,7 +271,7 @@ class VectorStore:
                     query, given, reranker, read_by_reranker, options, trace, reranker.fusion
                 )
         trace.timings["total"] = time.perf_counter() - started
-        found = trace.results(results[:top_k])
+        found = trace.results(scaled(results[:top_k], trace.relevance))
         _log.debug(
             "search",
             method=found.search_method,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from aurora_dev.core.contracts import Embedder, Filter, VectorBackend
 from aurora_dev.core.filters import all_of
-from aurora_dev.core.search.evidence import QueryWeights, rarity
+from aurora_dev.core.search.absence import absence_notices
+from aurora_dev.core.search.calibration import relevance
+from aurora_dev.core.search.evidence import QueryWeights, content_words, weigh
 from aurora_dev.core.search.fusion import fuse_lists, keyword_results, vector_results
 from aurora_dev.core.search.hidden import HiddenRecords, Visible
 from aurora_dev.core.search.history import with_room_for_commits
@@ -112,9 +113,6 @@ class CandidateFinder:
                     use_keyword = self._backend.capabilities.keyword
             if use_keyword:
                 keyword_list = self._keyword_list(query, wanted, visible, trace)
-        if use_vector and use_keyword and vector_list is not None and options.signals and reading.is_long:
-            trace.stages.append("rrf_hybrid")
-            return self._long_task(reading, keyword_list, vector_list, wanted, visible, trace)
         if not use_vector or vector_list is None:
             trace.stages.append("keyword")
             return keyword_results(keyword_list)
@@ -122,12 +120,22 @@ class CandidateFinder:
             trace.stages.append("vector")
             return vector_results(vector_list)
         trace.stages.append("rrf_hybrid")
-        with trace.timed("fuse"):
-            if not options.signals:
+        if not options.signals:
+            with trace.timed("fuse"):
                 return fuse_lists(reading, vector_list, keyword_list, options)
-            weights = self._weights(reading)
+        weights = self._weights(reading)
+        if reading.is_long:
+            lists = {"whole_keyword": keyword_list, "prose_vector": vector_list}
+            lists |= self._lists_of_parts(reading, weights, wanted, visible, trace)
+            with trace.timed("fuse"):
+                results = rank_long_task(reading, lists, weights)
+        else:
             named = self._names_list(reading, weights, visible, trace)
-            return fuse_lists(reading, vector_list, keyword_list, options, names_list=named, weights=weights)
+            with trace.timed("fuse"):
+                results = fuse_lists(reading, vector_list, keyword_list, options, names_list=named, weights=weights)
+        trace.relevance = relevance(weights, results)
+        trace.notices += absence_notices(reading, weights, results, trace.relevance)
+        return results
 
     def diversify(self, results: list[SearchResult], top_k: int, lambda_: float) -> list[SearchResult]:
         """Choose ``top_k`` results by maximal marginal relevance, with the stored vectors.
@@ -170,58 +178,25 @@ class CandidateFinder:
                 return False, has_keyword
         return vector, keyword
 
-    def _long_task(
-        self,
-        reading: QueryReading,
-        whole: list[Match],
-        prose: list[Match],
-        wanted: int,
-        visible: Visible,
-        trace: SearchTrace,
-    ) -> list[SearchResult]:
-        """Search the other parts of a long task, and rank what all of them found.
-
-        Args:
-            reading: The task.
-            whole: The keyword list of the whole text.
-            prose: The vector list of its prose.
-            wanted: The length of each list.
-            visible: What the search may find.
-            trace: Takes the timings.
-        """
-        counts = self._backend.name_counts(self._namespace, reading.names)
-        by_name: dict[str, int | None] = dict(
-            zip(reading.names, counts if counts is not None else [None] * len(reading.names), strict=True)
-        )
-        named = [name for name, count in by_name.items() if name_weight(count) > 0]
+    def _lists_of_parts(
+        self, reading: QueryReading, weights: QueryWeights, wanted: int, visible: Visible, trace: SearchTrace
+    ) -> dict[str, list[Match]]:
+        """Return a candidate list for each part of a long task, by the names of `long_tasks.LISTS`."""
+        named = [name for name in reading.names if name_weight(weights.name_counts.get(name)) > 0]
         texts = {
             "title_keyword": reading.title,
             "prose_keyword": f"{reading.title}\n{reading.prose}",
             "names_keyword": " ".join((*named, *reading.paths)),
         }
-        lists = {"whole_keyword": whole, "prose_vector": prose}
-        for name, text in texts.items():
-            if text.strip():
-                lists[name] = self._keyword_list(text, wanted, visible, trace)
+        lists = {name: self._keyword_list(text, wanted, visible, trace) for name, text in texts.items() if text.strip()}
         lists["title_vector"] = self._vector_list(reading.title, wanted, visible, trace) or []
-        with trace.timed("fuse"):
-            return rank_long_task(reading, lists, by_name)
+        return lists
 
     def _weights(self, reading: QueryReading) -> QueryWeights:
-        """Return how rare the names and words of a query are in this namespace.
-
-        A word that is nowhere weighs 0: where a message has it, the code has a variable.
-        """
-        words = sorted({word.casefold() for word in _WORDS.findall(reading.text)})
+        """Return how rare the names, and the words of the title, of a query are in this namespace."""
+        words = content_words(reading.title)
         counts = self._backend.name_counts(self._namespace, [*reading.names, *words])
-        if counts is None:
-            return QueryWeights(dict.fromkeys(reading.names, 1.0))
-        named, counted = counts[: len(reading.names)], counts[len(reading.names) :]
-        most = max(counted, default=0)
-        return QueryWeights(
-            {name: rarity(name, count) for name, count in zip(reading.names, named, strict=True)},
-            {word: math.log1p(most / count) if count else 0.0 for word, count in zip(words, counted, strict=True)},
-        )
+        return weigh(reading.names, words, counts, self._backend.stats(self._namespace).records)
 
     def _names_list(
         self, reading: QueryReading, weights: QueryWeights, visible: Visible, trace: SearchTrace

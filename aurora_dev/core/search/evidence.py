@@ -14,10 +14,12 @@ from itertools import pairwise
 from typing import Any
 
 from aurora_dev.core.search.reading import Frame
+from aurora_dev.core.text.terms import STOP_WORDS, split_identifier
 from aurora_dev.lazy import lazy_pattern, np, npt
 
 __all__ = [
     "QueryWeights",
+    "content_words",
     "definition_evidence",
     "frame_evidence",
     "has_name",
@@ -26,6 +28,7 @@ __all__ = [
     "path_evidence",
     "phrase_evidence",
     "rarity",
+    "weigh",
 ]
 
 Figures = npt.NDArray[np.float64]
@@ -53,11 +56,42 @@ class QueryWeights:
 
     Attributes:
         names: The weight of each name, 0..1.
-        words: The weight of each word of a short query, in lower case; 0 for a word that is nowhere.
+        name_counts: How many records hold each name; empty where it is not known.
+        words: The inverse document frequency of each content word, in lower case; of a compound name, of its parts.
+        missing: The words that no record has.
     """
 
     names: Mapping[str, float] = field(default_factory=dict)
+    name_counts: Mapping[str, int] = field(default_factory=dict)
     words: Mapping[str, float] = field(default_factory=dict)
+    missing: frozenset[str] = frozenset()
+
+
+def content_words(text: str) -> list[str]:
+    """Return the content words of a text in lower case, each once; of a compound name, its parts."""
+    words = (part for match in _WORD.finditer(text) for part in split_identifier(match[0]))
+    return list(dict.fromkeys(word for word in words if len(word) > 1 and word not in STOP_WORDS))
+
+
+def weigh(names: Sequence[str], words: Sequence[str], counts: Sequence[int] | None, records: int) -> QueryWeights:
+    """Return how rare the names and words of a query are.
+
+    Args:
+        names: The names of the query.
+        words: Its content words.
+        counts: How many records hold each name and then each word; ``None`` if that is not known.
+        records: The number of all records.
+    """
+    if counts is None:
+        return QueryWeights(dict.fromkeys(names, 1.0), {}, dict.fromkeys(words, 1.0))
+    named = dict(zip(names, counts[: len(names)], strict=True))
+    counted = dict(zip(words, counts[len(names) :], strict=True))
+    return QueryWeights(
+        {name: rarity(name, count) for name, count in named.items()},
+        named,
+        {word: math.log1p(max(0.0, records - count + 0.5) / (count + 0.5)) for word, count in counted.items()},
+        frozenset(word for word, count in counted.items() if not count),
+    )
 
 
 def rarity(name: str, count: int) -> float:
@@ -108,9 +142,7 @@ def name_evidence(names: Mapping[str, float], contents: Sequence[str]) -> Figure
     return result
 
 
-def phrase_evidence(
-    literals: Iterable[str], contents: Sequence[str], weights: Mapping[str, float] | None = None
-) -> Figures:
+def phrase_evidence(literals: Iterable[str], contents: Sequence[str], weights: QueryWeights | None = None) -> Figures:
     """Return how much of a literal each candidate has as it is written, 0..1.
 
     1 is the whole literal in its own case, `_FOLDED_LITERAL` in another case. A message is built at run time, so that
@@ -120,14 +152,16 @@ def phrase_evidence(
     Args:
         literals: Quoted texts and messages of two words or more.
         contents: The text of each candidate.
-        weights: The weight of each word, in lower case; a word without one counts 1. A pair weighs as much as both of
-            its words.
+        weights: How rare the words are; without it, all count alike. A pair weighs as much as both of its words; a
+            word that no record has weighs nothing, since the code has a variable in its place.
     """
     best = np.zeros(len(contents))
     lowered = [text.casefold() for text in contents]
 
     def weight_of(word: str) -> float:
-        return 1.0 if weights is None else weights.get(word, 1.0)
+        if weights is None:
+            return 1.0
+        return 0.0 if word in weights.missing else weights.words.get(word, 1.0)
 
     for literal in literals:
         text = literal.casefold()

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aurora_dev.core.record_kinds import is_commit
-from aurora_dev.core.search.evidence import QueryWeights, definition_evidence, name_evidence, path_evidence, phrase_evidence
+from aurora_dev.core.search.evidence import (
+    QueryWeights,
+    definition_evidence,
+    name_evidence,
+    path_evidence,
+    phrase_evidence,
+)
 from aurora_dev.core.search.reading import QueryReading
 from aurora_dev.core.search.signals import VECTOR_WEIGHT, QueryProfile, Scores, apply_signals
 from aurora_dev.core.types import Match, Record, SearchOptions, SearchResult
@@ -87,6 +93,8 @@ def fuse_lists(
         scores["rrf"] = float(fused_scores[row])
         if options.signals:
             scores["signals"] = float(final[row])
+            if exact[row] > 0:
+                scores["exact"] = float(exact[row])
         record = records[identifier]
         results.append(SearchResult(identifier, record.content, float(final[row]), record.metadata, scores))
     return results
@@ -117,7 +125,7 @@ def exact_evidence(reading: QueryReading, weights: QueryWeights, records: Sequen
             whole = np.array([float(reading.text in content) for content in contents])
             exact = np.maximum(exact, whole if whole.sum() <= _FEW_HOLDERS else 0.0)
     if reading.literals:
-        phrases = phrase_evidence(reading.literals, contents, weights.words)
+        phrases = phrase_evidence(reading.literals, contents, weights)
         exact = np.maximum(exact, np.clip((phrases - _CHANCE) / (1.0 - _CHANCE), 0.0, 1.0))
     if reading.paths:
         given = [fields.get("path") for fields in metadata]

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from aurora_dev.core.search.evidence import (
+    QueryWeights,
     definition_evidence,
     frame_evidence,
     has_name,
@@ -28,7 +29,7 @@ from aurora_dev.core.search.signals import REPEAT_DECAY, QueryProfile, path_sign
 from aurora_dev.core.types import Match, Record, SearchResult
 from aurora_dev.lazy import np, npt
 
-__all__ = ["LISTS", "WEIGHTS", "rank_long_task"]
+__all__ = ["LISTS", "WEIGHTS", "name_weight", "rank_long_task"]
 
 Figures = npt.NDArray[np.float64]
 
@@ -66,14 +67,14 @@ _RARE, _COMMON = 8, 300  # chunks with a name: up to the first it counts fully, 
 
 
 def rank_long_task(
-    reading: QueryReading, lists: Mapping[str, Sequence[Match]], counts: Mapping[str, int | None]
+    reading: QueryReading, lists: Mapping[str, Sequence[Match]], weights: QueryWeights
 ) -> list[SearchResult]:
     """Rank the candidates of a long task.
 
     Args:
         reading: The task.
         lists: The candidate lists by name, of `LISTS`, each best first; a list that could not be made is missing.
-        counts: How many records hold each name of the task; ``None`` where it is not known.
+        weights: How rare the names of the task are.
 
     Returns:
         Every candidate, best first, with scores in 0..1 and the figures of each list in ``scores``.
@@ -83,7 +84,7 @@ def rank_long_task(
         return []
     ids = list(records)
     rows = {identifier: row for row, identifier in enumerate(ids)}
-    chunks = _chunk_figures(reading, [records[identifier] for identifier in ids], counts)
+    chunks = _chunk_figures(reading, [records[identifier] for identifier in ids], weights)
     for name, matches in lists.items():
         chunks[name] = np.zeros(len(ids))
         for rank, match in enumerate(matches):
@@ -117,15 +118,13 @@ def name_weight(count: int | None) -> float:
     return max(0.0, 1.0 - math.log(count / _RARE) / math.log(_COMMON / _RARE)) if count else 0.0
 
 
-def _chunk_figures(
-    reading: QueryReading, records: Sequence[Record], counts: Mapping[str, int | None]
-) -> dict[str, Figures]:
+def _chunk_figures(reading: QueryReading, records: Sequence[Record], weights: QueryWeights) -> dict[str, Figures]:
     """Return the exact evidence of each candidate, by the names of `WEIGHTS`."""
     contents = [record.content for record in records]
     metadata = [record.metadata for record in records]
     definition, absent, titled = np.zeros(len(records)), np.ones(len(records)), np.zeros(len(records))
     for name in reading.names[:_MOST_NAMES]:
-        weight = name_weight(counts.get(name))
+        weight = name_weight(weights.name_counts.get(name))
         if weight <= 0:
             continue
         last = name.rpartition(".")[2] or name

@@ -20,12 +20,17 @@ _STAGE_NAMES = {
 
 @dataclass(slots=True)
 class SearchTrace:
-    """Collects stages, notices and timings. The worker threads of one search write different keys of ``timings``."""
+    """Collects stages, notices and timings. The worker threads of one search write different keys of ``timings``.
+
+    Attributes:
+        relevance: How likely the project answers the query, 0..1; ``None`` if no stage can tell.
+    """
 
     stages: list[str] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     degraded: str | None = None
     timings: dict[str, float] = field(default_factory=dict)
+    relevance: float | None = None
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -50,6 +55,7 @@ class SearchTrace:
             notices=tuple(self.notices),
             degraded=self.degraded,
             timings=self.timings,
+            relevance=self.relevance,
         )
 
 
