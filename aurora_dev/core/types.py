@@ -163,6 +163,10 @@ class SearchResults(list[SearchResult]):
         notices: Remarks for the caller, in the order in which they came up.
         degraded: The text of the first notice of a stage that was asked for and could not run, else ``None``.
         timings: Seconds by stage.
+        left_out: The number of results that a condition of a `SearchScope` left out, by its name. ``min_score`` is
+            always counted. If nothing was found, each other condition tells how many results there are without it
+            alone, and ``all`` how many there are without all of them, where no single one is the reason. ``filter``
+            stands for the filter.
     """
 
     def __init__(
@@ -174,6 +178,7 @@ class SearchResults(list[SearchResult]):
         notices: tuple[Notice, ...] = (),
         degraded: str | None = None,
         timings: Mapping[str, float] | None = None,
+        left_out: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__(results)
         self.search_method = search_method
@@ -181,6 +186,7 @@ class SearchResults(list[SearchResult]):
         self.notices = notices
         self.degraded = degraded
         self.timings: Mapping[str, float] = dict(timings or {})
+        self.left_out: Mapping[str, int] = dict(left_out or {})
 
     def __str__(self) -> str:
         from aurora_dev.core.display import results_text
@@ -204,6 +210,7 @@ class SearchResults(list[SearchResult]):
             notices=self.notices,
             degraded=self.degraded,
             timings=self.timings,
+            left_out=self.left_out,
         )
 
     def with_notices(self, notices: Iterable[Notice]) -> SearchResults:
