@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import Self
 
 from aurora_dev.config import Settings
+from aurora_dev.core.scope.resolve import Resolved
 from aurora_dev.core.scope.scope import SearchScope, check_scope
 from aurora_dev.core.scope.search import Question, search_in_scope
 from aurora_dev.core.types import Document, SearchOptions, SearchResult, SearchResults
@@ -220,22 +221,20 @@ class Memory(MemoryNotes, MemoryTransfer):
         """
         notices = await self.project_index.before_search()
         store = self.store
-
-        async def ask(question: Question, count: int, may_rerank: bool) -> SearchResults:
-            found = await store.ask(question, count, rerank=rerank and may_rerank, options=options)
-            return await self.notes.blend(question.query, found, count, question.filter)
-
         if scope is None:
-            results = await ask(Question(query, filter), top_k, True)
+            results = await store.search(query, top_k, rerank=rerank, filter=filter, options=options)
+            results = await self.notes.blend(query, results, top_k, filter)
         else:
-            results = await search_in_scope(
-                lambda part: store.resolve(part, self.root),
-                ask,
-                check_scope(scope).inside(self.root),
-                query,
-                top_k,
-                filter,
-            )
+
+            async def ask(question: Question, count: int, may_rerank: bool) -> SearchResults:
+                found = await store.ask(question, count, rerank=rerank and may_rerank, options=options)
+                return await self.notes.blend(question.query, found, count, question.filter)
+
+            async def resolve(part: SearchScope) -> Resolved:
+                return await store.resolve(part, self.root)
+
+            scope = check_scope(scope).inside(self.root)
+            results = await search_in_scope(resolve, ask, scope, query, top_k, filter)
         results.notices = (*notices, *results.notices)
         return results
 

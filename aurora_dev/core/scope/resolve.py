@@ -135,12 +135,12 @@ class ScopeResolver:
     def _place(self, path: str, folder: str, root: Path | None) -> Callable[[str], bool]:
         spelled = [path] if "\\" not in path else [path, path.replace("\\", "/")]
         candidates = [(each, base) for each in spelled for base in dict.fromkeys((folder, ""))]
-        error: InvalidRequestError | None = None
+        refused: list[InvalidRequestError] = []
         for each, base in candidates:
             try:
                 wanted = in_project(each, base)
-            except InvalidRequestError as refused:
-                error = error or refused  # outside of the folder's project; inside of it, another spelling may be
+            except InvalidRequestError as error:  # another folder or another spelling may still be inside
+                refused.append(error)
                 continue
             if wanted == ".":
                 return lambda _: True
@@ -151,7 +151,7 @@ class ScopeResolver:
                 test = _glob_test(each, wanted, base)
                 if any(map(test, self._names())):
                     return test
-        raise self._unknown(path, folder, root) if error is None else error
+        raise refused[0] if len(refused) == len(candidates) else self._unknown(path, folder, root)
 
     def _chunk_at(self, path: str, line: int, folder: str, root: Path | None) -> Record:
         """Return the smallest chunk that covers a line.
@@ -159,10 +159,7 @@ class ScopeResolver:
         Raises:
             InvalidRequestError: The file is not stored, or no chunk covers the line.
         """
-        known = self._stored("path")
-        wanted = next((each for base in (folder, "") if (each := in_project(path, base)) in known), None)
-        if wanted is None:
-            raise self._unknown(path, folder, root)
+        wanted = self._file(path, folder, root)
         spans: list[tuple[int, str]] = []
         last = 0
         for record in self._backend.scan(self._namespace, chunks_of([wanted]), content=False):
@@ -180,6 +177,19 @@ class ScopeResolver:
         if found is None:  # another process removed it in between
             raise self._unknown(path, folder, root)
         return found
+
+    def _file(self, path: str, folder: str, root: Path | None) -> str:
+        refused: list[InvalidRequestError] = []
+        bases = list(dict.fromkeys((folder, "")))
+        for base in bases:
+            try:
+                wanted = in_project(path, base)
+            except InvalidRequestError as error:
+                refused.append(error)
+            else:
+                if wanted in self._stored("path"):
+                    return wanted
+        raise refused[0] if len(refused) == len(bases) else self._unknown(path, folder, root)
 
     def _names(self) -> frozenset[str]:
         return self._stored("path") | self._stored(_COMMIT_FILES)

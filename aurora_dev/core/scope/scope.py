@@ -115,9 +115,9 @@ class SearchScope:
         Raises:
             InvalidRequestError: An absolute path is outside of the project.
         """
-        paths = tuple(_relative(path, root) for path in self.paths)
+        paths = tuple(_relative(path, root, self.folder) for path in self.paths)
         place = self.place
-        similar_to = None if place is None else f"{_relative(place[0], root)}:{place[1]}"
+        similar_to = None if place is None else f"{_relative(place[0], root, self.folder)}:{place[1]}"
         return replace(self, paths=paths, similar_to=similar_to)
 
 
@@ -172,12 +172,13 @@ def _listed(names: Iterable[str]) -> str:
     return " and ".join(names)
 
 
-def _relative(path: str, root: Path) -> str:
+def _relative(path: str, root: Path, folder: str) -> str:
+    """Return an absolute path relative to a folder of the project, and any other path as it is."""
     if not Path(path).is_absolute():
         return path
     for base, wanted in ((root, Path(os.path.normpath(path))), (root.resolve(), Path(path).resolve())):
         if wanted.is_relative_to(base):
-            return wanted.relative_to(base).as_posix()
+            return posixpath.relpath(wanted.relative_to(base).as_posix(), folder or ".")
     raise InvalidRequestError(
         f"the path {path[:_SHOWN]!r} is outside of the project {root}. Leave it out, or correct it"
     )

@@ -64,6 +64,7 @@ def test_paths_are_relative_to_a_folder_and_stay_in_the_project(tmp_path: Path) 
     scope = SearchScope(paths=(str(tmp_path / "src"), "lib"), similar_to=f"{tmp_path / 'a.py'}:3").inside(tmp_path)
     assert scope.paths == ("src", "lib")
     assert scope.place == ("a.py", 3)
+    assert SearchScope(paths=(str(tmp_path / "docs"),), folder="src").inside(tmp_path).paths == ("../docs",)
     with pytest.raises(InvalidRequestError, match="outside of the project"):
         SearchScope(paths=(str(tmp_path.parent),)).inside(tmp_path)
 

@@ -73,6 +73,7 @@ DOCS = {"docs/guide.md:1", "LICENSE"}
         ({"paths": ("*.ts",), "folder": "src"}, {"src/auth/token.ts:1"}),
         ({"paths": ("docs",), "folder": "src"}, {"docs/guide.md:1"}),
         ({"paths": ("../docs",), "folder": "src"}, {"docs/guide.md:1"}),
+        ({"similar_to": "jwt.py:1", "folder": "src/auth", "languages": ("md",)}, {"docs/guide.md:1"}),
     ],
 )
 async def test_a_scope_narrows_a_search(store: VectorStore, scope: dict[str, Any], found: set[str]) -> None:
