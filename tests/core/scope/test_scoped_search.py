@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from aurora_dev.core.scope.scope import SearchScope
-from aurora_dev.core.types import Document, SearchOptions
+from aurora_dev.core.types import Document, MetadataValue, SearchOptions
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import InvalidRequestError
 
 
 def chunk(path: str, text: str, language: str, start: int = 1, end: int = 9) -> Document:
-    metadata = {"path": path, "language": language, "start_line": start, "end_line": end, "file_hash": path}
+    metadata: dict[str, MetadataValue] = {"path": path, "language": language, "file_hash": path}
+    metadata |= {"start_line": start, "end_line": end}
     return Document(text, metadata, f"{path}:{start}")
 
 

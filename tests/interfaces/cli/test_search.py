@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -192,11 +195,12 @@ def test_whole_results_are_shown_with_the_lines_around_them(run: Run, project: P
 
 
 def test_without_the_file_as_indexed_no_lines_are_shown_around_a_result(run: Run, project: Path) -> None:
-    for change, problem in (
-        (lambda file: file.write_text("def total(): pass\n"), "has changed since it was indexed"),
-        (lambda file: file.unlink(), "is gone"),
-    ):
-        change(project / "src" / "billing" / "invoice.py")
+    invoice = project / "src" / "billing" / "invoice.py"
+    for problem in ("has changed since it was indexed", "is gone"):
+        if problem == "is gone":
+            invoice.unlink()
+        else:
+            invoice.write_text("def total(): pass\n")
         done = run("search", "total invoice", "-C", "5", "-k", "9", cwd=project, AURORA_FRESHNESS="off")
         assert done.exit_code == 0
         assert f"no lines are shown around the results in 'src/billing/invoice.py': it {problem}" in done.stderr
@@ -235,12 +239,13 @@ def test_lines_are_counted_as_in_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("columns", [60, 80])
-def test_the_help_has_sections_and_fits_the_terminal(run: Run, tmp_path: Path, columns: int) -> None:
-    done = run("search", "--help", cwd=tmp_path, COLUMNS=str(columns), TERMINAL_WIDTH=str(columns))
-    assert done.exit_code == 0
-    assert [line for line in done.stdout.splitlines() if len(line) > columns] == []
-    assert re.findall(r"^(\w[\w ]+):$", done.stdout, re.MULTILINE) == [
+def test_the_help_has_sections_and_fits_the_terminal(tmp_path: Path, columns: int) -> None:
+    command = [sys.executable, "-m", "aurora_dev", "search", "--help"]  # the runner in this process forces 80 columns
+    environment = {**os.environ, "COLUMNS": str(columns)}
+    shown = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+    assert [line for line in shown.splitlines() if len(line) > columns] == []
+    assert re.findall(r"^(\w[\w ]+):$", shown, re.MULTILINE) == [
         *("Arguments", "Where to search", "What is shown", "Options")
     ]
     for option in ("--lang", "--in", "--only", "--no-tests", "--files", "-C,", "--min-score", "--similar-to"):
-        assert option in done.stdout
+        assert option in shown

@@ -15,7 +15,7 @@ from aurora_dev.core.text.visible import visible
 from aurora_dev.core.types import SearchMode, SearchOptions, SearchResults
 from aurora_dev.errors import InvalidFilterError, InvalidRequestError
 from aurora_dev.interfaces.cli.actions.project import index_command, indexed_project, shown_folder
-from aurora_dev.interfaces.cli.actions.surroundings import MOST_AROUND, lines_around, with_lines_around
+from aurora_dev.interfaces.cli.actions.surroundings import MOST_AROUND, Around, lines_around, with_lines_around
 from aurora_dev.interfaces.cli.output import render
 from aurora_dev.interfaces.cli.output.exit_codes import EXIT_NOTHING_FOUND, EXIT_OK
 from aurora_dev.interfaces.cli.output.search_results import plain_results, print_results, results_as_data
@@ -155,7 +155,8 @@ def run_search(
 
 def _print(query: str, root: Path, results: SearchResults, shown: Shown, *, mask: bool) -> Mapping[str, str]:
     """Print results; return why there are no lines around some, by the path of the file."""
-    around, problems = {}, {}
+    around: dict[str, Around] = {}
+    problems: dict[str, str] = {}
     if shown.around is not None:
         around, problems = lines_around(results, root, shown.around, mask=mask)
     if shown.as_json:
