@@ -136,6 +136,7 @@ class ScopeResolver:
         spelled = [path] if "\\" not in path else [path, path.replace("\\", "/")]
         candidates = [(each, base) for each in spelled for base in dict.fromkeys((folder, ""))]
         refused: list[InvalidRequestError] = []
+        names = self._names()
         for each, base in candidates:
             try:
                 wanted = in_project(each, base)
@@ -145,11 +146,11 @@ class ScopeResolver:
             if wanted == ".":
                 return lambda _: True
             literal = _below(wanted)
-            if any(map(literal, self._names())):
+            if any(map(literal, names)):
                 return literal
             if is_glob(each):
                 test = _glob_test(each, wanted, base)
-                if any(map(test, self._names())):
+                if any(map(test, names)):
                     return test
         raise refused[0] if len(refused) == len(candidates) else self._unknown(path, folder, root)
 

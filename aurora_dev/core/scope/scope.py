@@ -26,6 +26,7 @@ _MOST_ENTRIES: Final = 100  # languages or paths; a filter of more is not typed 
 _LONGEST_ENTRY: Final = 1_000  # characters
 _SHOWN: Final = 80  # characters of a wrong value in a message
 _MOST_NEAR: Final = 3
+_CLOSE: Final = 0.7  # similarity of names: "pyhton" is near, "klingon" is not a misspelt "kotlin"
 # Files of a language that have a parser of their own.
 _DIALECTS: Final = {"typescript": ("typescript", "tsx")}
 
@@ -209,7 +210,7 @@ def _checked_language(name: str) -> str:
     if known is not None:
         return known
     names = usual_language_names()
-    near = difflib.get_close_matches(name.strip().lower().removeprefix(".")[:_SHOWN], names, _MOST_NEAR)
+    near = difflib.get_close_matches(name.strip().lower().removeprefix(".")[:_SHOWN], names, _MOST_NEAR, _CLOSE)
     languages = list(dict.fromkeys(language_named(each) or each for each in near))
     hint = f"Did you mean {' or '.join(languages)}?" if languages else "Leave it out, or name a suffix such as py or ts"
     raise InvalidRequestError(f"no language is known as {name[:_SHOWN]!r}. {hint}")
