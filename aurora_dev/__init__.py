@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aurora_dev.core.contracts import Capabilities, Embedder, NamespaceStats, Reranker, TokenCounter, VectorBackend
     from aurora_dev.core.http_reranker import HTTPReranker
     from aurora_dev.core.reranker import CrossEncoderReranker
+    from aurora_dev.core.scope.scope import SearchScope
     from aurora_dev.core.types import (
         Document,
         EmbedderInfo,
@@ -71,6 +72,7 @@ __all__ = [
     "SearchOptions",
     "SearchResult",
     "SearchResults",
+    "SearchScope",
     "Settings",
     "SyncMemory",
     "TokenCounter",
@@ -109,6 +111,7 @@ _MODULES = {
     "SearchOptions": "core.types",
     "SearchResult": "core.types",
     "SearchResults": "core.types",
+    "SearchScope": "core.scope.scope",
     "Settings": "config",
     "SyncMemory": "memory.sync",
     "TokenCounter": "core.contracts",

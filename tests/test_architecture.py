@@ -64,6 +64,7 @@ LAYERS = [
         "core.onnx",
         "core.pinecone",
         "core.rerank",
+        "core.scope",
         "core.search",
         "core.services",
         "core.tokens",

@@ -41,6 +41,7 @@ PUBLIC_NAMES = [
     "SearchOptions",
     "SearchResult",
     "SearchResults",
+    "SearchScope",
     "Settings",
     "SyncMemory",
     "TokenCounter",

@@ -268,6 +268,17 @@ class VectorBackend(Protocol):
     ) -> Iterator[Record]:
         """Yield every record that matches, in the order of ids; without ``content``, contents are empty strings."""
 
+    def values(self, namespace: str, field: str) -> set[str]:
+        """Return the strings in a field of the metadata of all records, those in lists included.
+
+        The default reads every record.
+        """
+        found: set[str] = set()
+        for record in self.scan(namespace, {field: {"$exists": True}}, content=False):
+            value = record.metadata[field]
+            found.update(each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str))
+        return found
+
     @abstractmethod
     def missing_vectors(self, namespace: str, limit: int) -> list[Record]:
         """Return up to ``limit`` records that have no vector of the current embedder."""

@@ -280,6 +280,12 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
         """
         return self._scan(namespace, _parsed(filter), content=content, vectors=vectors)
 
+    def values(self, namespace: str, field: str) -> set[str]:
+        """Return the strings in a field of the metadata of all records, those in lists included."""
+        with self._connections.reader(snapshot=True) as connection:
+            state = sql.read_state(connection, namespace)
+            return set() if state is None else sql.read_values(connection, state, field)
+
     def missing_vectors(self, namespace: str, limit: int) -> list[Record]:
         """Return up to ``limit`` records that have no vector of the current embedder."""
         with self._connections.reader(snapshot=True) as connection:

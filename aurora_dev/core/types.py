@@ -163,6 +163,10 @@ class SearchResults(list[SearchResult]):
         timings: Seconds by stage.
         relevance: How likely the project answers the query, 0..1, comparable between queries and projects; ``None``
             for a search by vector or by keyword alone. The best result has this score.
+        left_out: The number of results that a condition of a `SearchScope` left out, by its name. ``min_score`` is
+            always counted. If nothing was found, each other condition tells how many results there are without it
+            alone, and ``all`` how many there are without all of them, where no single one is the reason. ``filter``
+            stands for the filter.
     """
 
     def __init__(
@@ -175,6 +179,7 @@ class SearchResults(list[SearchResult]):
         degraded: str | None = None,
         timings: Mapping[str, float] | None = None,
         relevance: float | None = None,
+        left_out: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__(results)
         self.relevance = relevance
@@ -183,6 +188,7 @@ class SearchResults(list[SearchResult]):
         self.notices = notices
         self.degraded = degraded
         self.timings: Mapping[str, float] = dict(timings or {})
+        self.left_out: Mapping[str, int] = dict(left_out or {})
 
     def __str__(self) -> str:
         from aurora_dev.core.display import results_text
@@ -207,6 +213,7 @@ class SearchResults(list[SearchResult]):
             degraded=self.degraded,
             timings=self.timings,
             relevance=self.relevance,
+            left_out=self.left_out,
         )
 
     def with_notices(self, notices: Iterable[Notice]) -> SearchResults:

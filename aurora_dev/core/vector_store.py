@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +15,10 @@ from aurora_dev.core import factory
 from aurora_dev.core.contracts import Embedder, Filter, NamespaceStats, Reranker, VectorBackend
 from aurora_dev.core.filters import is_everything, parse_filter
 from aurora_dev.core.record_checks import check_name
+from aurora_dev.core.scope.resolve import Resolved, ScopeResolver
+from aurora_dev.core.scope.scope import SearchScope, check_scope
+from aurora_dev.core.scope.search import Question, search_in_scope
+from aurora_dev.core.scope.stored_vector import EmbeddedQuery
 from aurora_dev.core.search.calibration import scaled
 from aurora_dev.core.search.candidates import CandidateFinder
 from aurora_dev.core.search.hidden import HiddenRecords
@@ -88,6 +93,7 @@ class VectorStore:
         self._writer = DocumentWriter(self.backend, self.embedder, namespace, mask=mask_secrets)
         self._hidden = HiddenRecords(self.backend, namespace)
         self._candidates = CandidateFinder(self.backend, self.embedder, namespace, self._writer, self._hidden)
+        self._scopes = ScopeResolver(self.backend, namespace)
         self._closed = False
 
     # -- writing -----------------------------------------------------------------------------------------------
@@ -215,31 +221,66 @@ class VectorStore:
 
     async def search(
         self,
-        query: str,
+        query: str = "",
         top_k: int = 5,
         *,
         rerank: bool = True,
         filter: Filter | None = None,
         options: SearchOptions | None = None,
+        scope: SearchScope | None = None,
     ) -> SearchResults:
         """Find the documents that answer a query.
 
         Args:
-            query: Words, a sentence or an identifier. The first 20,000 characters are read.
+            query: Words, a sentence or an identifier. The first 20,000 characters are read. It may be left out if
+                ``scope`` has a place to compare with: then the stored vector and the text of the chunk there are the
+                query, without signals and reranker. With both, the vector is the chunk's, the words are the query's.
             top_k: The greatest number of results, at least 1.
             rerank: Whether the reranker orders the best candidates; ``False`` trades accuracy for speed.
             filter: Conditions on metadata (see `aurora_dev.core.filters`); they apply before ``top_k``. Superseded and
                 expired records are left out, unless the filter names ``superseded_by`` or ``expires_at``.
             options: The rarely changed options.
+            scope: The languages, paths, kinds of records and scores to look for; see `SearchScope`.
 
         Returns:
-            Up to ``top_k`` results, best first. A stage that cannot run is skipped and named in ``degraded``.
+            Up to ``top_k`` results, best first. A stage that cannot run is skipped and named in ``degraded``, and what
+            the scope left out is counted in ``left_out``.
 
         Raises:
-            InvalidRequestError: The query is empty, or an argument is out of range.
+            InvalidRequestError: The query is empty, an argument is out of range, or a path of the scope is unknown.
             StoreError: The backend could not read.
         """
+        if scope is None:
+            return await self.ask(Question(query, filter), top_k, rerank=rerank, options=options)
+        return await search_in_scope(
+            self.resolve,
+            lambda question, count, may: self.ask(question, count, rerank=rerank and may, options=options),
+            check_scope(scope),
+            query,
+            top_k,
+            filter,
+        )
+
+    async def resolve(self, scope: SearchScope, root: Path | None = None) -> Resolved:
+        """Return the filter of a scope, and the chunk that it compares with; internal, for `Memory`.
+
+        Raises:
+            InvalidRequestError: A path of the scope is unknown.
+        """
+        return await self._run(self._scopes.resolve, scope, root)
+
+    async def ask(
+        self, question: Question, top_k: int, *, rerank: bool = True, options: SearchOptions | None = None
+    ) -> SearchResults:
+        """Run one search; internal, for `Memory`. See `search`."""
+        query, filter = question.query, question.filter
         options = options or SearchOptions()
+        candidates = self._candidates
+        if not question.in_words:
+            rerank, options = False, replace(options, signals=False)
+        if question.similar_to is not None and question.similar_to.vector is not None:
+            embedder = EmbeddedQuery(self.embedder, question.similar_to.vector)
+            candidates = CandidateFinder(self.backend, embedder, self.namespace, self._writer, self._hidden)
         _check_search(query, top_k, options)
         if len(query) > _MOST_QUERY_CHARS:
             query = query.strip()[:_MOST_QUERY_CHARS]
@@ -257,10 +298,10 @@ class VectorStore:
         # A small model is loaded by the time the first stage is done. Symbols seldom need the reranker.
         if reranker is not None and not QueryProfile.of(query).is_symbol:
             reranker.prefetch()
-        results = await self._run(self._candidates.find, query, pool, filter, options, trace)
+        results = await self._run(candidates.find, query, pool, filter, options, trace)
         if options.mmr and results:
             with trace.timed("mmr"):
-                results = await self._run(self._candidates.diversify, results, pool, options.mmr_lambda)
+                results = await self._run(candidates.diversify, results, pool, options.mmr_lambda)
             trace.stages.append("mmr")
         if reranker is not None:
             if not asks_for_history(query):

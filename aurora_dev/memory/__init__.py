@@ -12,6 +12,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from aurora_dev.config import Settings
+from aurora_dev.core.scope.resolve import Resolved
+from aurora_dev.core.scope.scope import SearchScope, check_scope
+from aurora_dev.core.scope.search import Question, search_in_scope
 from aurora_dev.core.types import Document, SearchOptions, SearchResult, SearchResults
 from aurora_dev.errors import InvalidRequestError, StoreClosedError
 from aurora_dev.memory.notes import MemoryNotes
@@ -200,22 +203,38 @@ class Memory(MemoryNotes, MemoryTransfer):
 
     async def search(
         self,
-        query: str,
+        query: str = "",
         top_k: int = 5,
         *,
         rerank: bool = True,
         filter: Filter | None = None,
         options: SearchOptions | None = None,
+        scope: SearchScope | None = None,
     ) -> SearchResults:
         """Search files, commits and notes; see `VectorStore.search`.
 
         Notes of the user join those of the project, with ``metadata["scope"] == "user"``. A note whose code has changed
         since is marked in ``metadata["stale"]``. Files that changed since they were indexed are indexed first if that
         is quick; otherwise the notice ``stale_index`` tells their number (see the setting ``freshness``).
+
+        Paths of the scope may also be absolute, inside of the project.
         """
         notices = await self.project_index.before_search()
-        results = await self.store.search(query, top_k, rerank=rerank, filter=filter, options=options)
-        results = await self.notes.blend(query, results, top_k, filter)
+        store = self.store
+        if scope is None:
+            results = await store.search(query, top_k, rerank=rerank, filter=filter, options=options)
+            results = await self.notes.blend(query, results, top_k, filter)
+        else:
+
+            async def ask(question: Question, count: int, may_rerank: bool) -> SearchResults:
+                found = await store.ask(question, count, rerank=rerank and may_rerank, options=options)
+                return await self.notes.blend(question.query, found, count, question.filter)
+
+            async def resolve(part: SearchScope) -> Resolved:
+                return await store.resolve(part, self.root)
+
+            scope = check_scope(scope).inside(self.root)
+            results = await search_in_scope(resolve, ask, scope, query, top_k, filter)
         results.notices = (*notices, *results.notices)
         return results
 

@@ -76,9 +76,19 @@ def language_named(name: str) -> str | None:
     return _BY_USUAL_NAME.get(joined) or _BY_SUFFIX.get(plain) or _BY_INTERPRETER.get(_VERSION.sub("", plain))
 
 
+def usual_language_names() -> tuple[str, ...]:
+    """Return every name that `language_named` knows, without suffixes and programs."""
+    return tuple(dict.fromkeys((*LANGUAGES, *_BY_USUAL_NAME)))
+
+
 def prose_suffixes() -> frozenset[str]:
     """Return the suffixes, without the dot, of files that hold prose."""
     return frozenset(suffix for language in LANGUAGES.values() for suffix in language.prose_suffixes.split())
+
+
+def prose_languages() -> frozenset[str]:
+    """Return the names of the languages of prose."""
+    return frozenset(language.name for language in LANGUAGES.values() if language.prose_suffixes)
 
 
 def holds_data(language: str) -> bool:

@@ -147,6 +147,14 @@ class RecordContract(Contract):
         assert {record.content for record in library.scan("n", content=False)} == {""}
         assert list(library.scan("unknown")) == []
 
+    def test_the_strings_of_a_field_are_listed_with_those_in_lists(self, backend: VectorBackend) -> None:
+        values = ["src/é.py", "src/é.py", ["a.py", "1"], 1, True]
+        records = [record(f"r{number}", "x", {"path": value}) for number, value in enumerate(values)]
+        self.put(backend, *records, record("other", "x", {"file": "b.py"}))
+        assert backend.values("n", "path") == {"src/é.py", "a.py", "1"}
+        assert backend.values("n", 'no "such') == set()
+        assert backend.values("nowhere", "path") == set()
+
     def test_scan_yields_vectors_only_on_request(self, backend: VectorBackend) -> None:
         backend.set_embedder(EMBEDDER)
         self.put(backend, record("a", "x", {}, unit(1)), record("b", "y"))

@@ -398,6 +398,26 @@ def matching_rows(connection: sqlite3.Connection, state: NamespaceState, node: F
     return np.asarray(rows, dtype=np.int64)
 
 
+def read_values(connection: sqlite3.Connection, state: NamespaceState, field: str) -> set[str]:
+    """Return the strings in a field of the metadata of all records, those in lists included."""
+    found: set[str] = set()
+    if _is_plain(field):
+        path = f'$."{field}"'
+        # Two paths give a JSON array; for a single one SQLite returns the bare value, in which "1" and 1 are the same.
+        cursor = connection.execute(
+            "SELECT DISTINCT json_extract(metadata, ?, ?) FROM records INDEXED BY records_of_namespace "
+            "WHERE namespace = ?",
+            (path, path, state.number),
+        )
+    else:
+        cursor = connection.execute("SELECT metadata FROM records WHERE namespace = ?", (state.number,))
+    while batch := cursor.fetchmany(_FILTER_BATCH):
+        for decoded in json.loads(f"[{','.join(text for (text,) in batch)}]"):
+            value = decoded[0] if _is_plain(field) else decoded.get(field)
+            found.update(each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str))
+    return found
+
+
 def malformed(what: str) -> sqlite3.DatabaseError:
     """Return the error for stored data that contradicts itself; a connection reports it as a damaged store."""
     return sqlite3.DatabaseError(what)

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from aurora_dev.core.text.folding import fold_word
 from aurora_dev.lazy import lazy_pattern
+from aurora_dev.syntax.file_languages import language_of, prose_languages
 
 # Questions about a project are rarely about its tests or examples, which repeat the words of the code under test more
 # densely than the code itself.
@@ -61,6 +62,25 @@ _RULES = (
     ("data", _DATA, DATA_WEIGHT),
 )
 _SECONDARY = frozenset({"test", "example", "vendored", "compatibility"})
+
+
+# Plain text, and files without a suffix that no language claims: LICENSE, AUTHORS, README.
+_PLAIN_TEXT = frozenset(("", "txt", "text", "adoc", "asciidoc"))
+_PACKAGE_LIST = lazy_pattern(r"(^|/)(requirements|constraints)[^/]*\.txt$")
+
+
+def is_test(path: str) -> bool:
+    """Return whether a file, by its path, is a test or a fixture of tests."""
+    return _TEST.search(path) is not None
+
+
+def is_prose(path: str) -> bool:
+    """Return whether a file, by its path, holds prose for people rather than code or data."""
+    _, dot, suffix = path.rpartition("/")[2].lower().rpartition(".")
+    language = language_of(path)
+    if language is not None:
+        return language in prose_languages()
+    return (suffix if dot else "") in _PLAIN_TEXT and _PACKAGE_LIST.search(path.lower()) is None
 
 
 def kinds_asked_for(words: Iterable[str]) -> frozenset[str]:

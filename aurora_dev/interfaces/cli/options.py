@@ -4,9 +4,35 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
+
+
+class SectionedCommand(TyperCommand):
+    """A command whose help lists its options by their ``rich_help_panel``, the others last."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments, then the options in sections."""
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": []}
+        others: list[tuple[str, str]] = []
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is None:
+                continue
+            panel = getattr(parameter, "rich_help_panel", None)
+            if parameter.param_type_name == "argument":
+                sections["Arguments"].append(record)
+            elif isinstance(panel, str):
+                sections.setdefault(panel, []).append(record)
+            else:
+                others.append(record)
+        sections["Options"] = others
+        for section, rows in sections.items():
+            if rows:
+                with formatter.section(section):
+                    formatter.write_dl(rows)
 
 
 class Mode(str, Enum):

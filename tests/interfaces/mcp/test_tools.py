@@ -96,7 +96,7 @@ async def test_tools_are_listed_with_schemas_and_annotations(project: Path, mcp_
         assert tool.annotations.idempotent_hint is True
         assert tool.annotations.open_world_hint is False
     search = tools[0].input_schema
-    assert search["required"] == ["query"]
+    assert "required" not in search  # similar_to stands for the query
     assert search["properties"]["top_k"] == {
         "default": 8,
         "description": "How many results, best first.",
@@ -104,7 +104,7 @@ async def test_tools_are_listed_with_schemas_and_annotations(project: Path, mcp_
         "minimum": 1,
         "type": "integer",
     }
-    assert search["properties"]["sources"]["items"]["enum"] == ["files", "memories", "commits"]
+    assert search["properties"]["sources"]["items"]["enum"] == ["code", "docs", "notes", "commits"]
     # The tokens that every session pays before its first call.
     shown = json.dumps([[tool.name, tool.description, tool.input_schema] for tool in tools])
     assert create_counter().count(shown) < 3_500
@@ -310,10 +310,13 @@ async def test_a_language_may_be_named_by_its_suffix(indexed_project: Path, mcp_
     async with mcp_client(indexed_project) as client:
         found = await client.call_tool("search_memory", {"query": "verify a json web token", "language": name})
         assert {one["language"] for one in found.structured_content["results"]} == {"python"}
-        unknown = await client.call_tool("search_memory", {"query": "token", "language": "klingon"})
+        unknown = await client.call_tool("search_memory", {"query": "token", "languages": ["klingon"]})
+        near = await client.call_tool("search_memory", {"query": "token", "languages": "pyhton, md"})
         without = await client.call_tool("search_memory", {"query": "token", "language": "js"})
-    assert "no language is known as 'klingon': memory_status lists" in text_of(unknown)
-    assert "the language 'js' is called javascript here" in text_of(without)
+    assert unknown.is_error
+    assert "no language is known as 'klingon'. Leave it out" in text_of(unknown)
+    assert "Did you mean python?" in text_of(near)
+    assert "languages left out" in text_of(without)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a backslash separates there")
@@ -399,8 +402,54 @@ async def test_conditions_narrow_a_search(project: Path, mcp_client: Connect) ->
         assert await sources(sources=["commits"]) == set()
         assert await sources(language="Markdown") == {"docs/guide.md"}
         assert await sources(path="src/billing") == {"src/billing/invoice.py"}
-        nothing = await client.call_tool("search_memory", {"query": "invoices", "language": "cobol"})
-        assert "leave out sources, path or language" in text_of(nothing)
+        nothing = await client.call_tool("search_memory", {"query": "invoices", "language": "rust"})
+        assert "nothing matches these conditions (languages left out 5): leave one out" in text_of(nothing)
+
+        assert await sources(sources="docs") == {"docs/guide.md"}
+        assert await sources(sources=["notes"]) == await sources(sources="memories") == {"decision"}
+        assert await sources(languages="md, py", paths=["src/**/s*.py", "docs"]) == {
+            *("src/auth/session.py", "docs/guide.md")
+        }
+        assert "docs/guide.md" not in await sources(sources=["code"])
+        assert await sources(sources=["code"], min_score=1.0) == set()
+        (project / "tests").mkdir()
+        (project / "tests" / "test_invoice.py").write_text("def test_invoices():\n    assert total(invoices) == 3\n")
+        assert "tests/test_invoice.py" in await sources(sources=["code"])
+        assert "tests/test_invoice.py" not in await sources(sources=["code"], tests=False)
+
+
+async def test_a_place_is_compared_with_everything_else(indexed_project: Path, mcp_client: Connect) -> None:
+    async with mcp_client(indexed_project) as client:
+        found = await client.call_tool("search_memory", {"similar_to": "src/auth/jwt.py:4", "sources": "code"})
+        assert not found.is_error, text_of(found)
+        assert {one["path"] for one in found.structured_content["results"]} == {
+            *("src/auth/session.py", "src/billing/invoice.py")
+        }
+        assert "results for 'like src/auth/jwt.py:4'" in text_of(found)
+        for place, message in (("src/auth/jwt.py", "PATH:LINE"), ("../a.py:1", "outside of the project")):
+            refused = await client.call_tool("search_memory", {"similar_to": place})
+            assert refused.is_error
+            assert message in text_of(refused)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"paths": ["src/auht"]}, "Did you mean 'src/auth'?"),
+        ({"paths": "src/**/*.rb"}, "no indexed file matches"),
+        ({"min_score": 2}, "min_score"),
+        ({"tests": "perhaps"}, "tests"),
+        ({"sources": ["notes"], "languages": ["py"]}, "notes have no language"),
+        ({"sources": ["web"]}, "sources"),
+    ],
+)
+async def test_wrong_and_contradictory_conditions_are_refused(
+    indexed_project: Path, mcp_client: Connect, arguments: dict[str, Any], message: str
+) -> None:
+    async with mcp_client(indexed_project) as client:
+        result = await client.call_tool("search_memory", {"query": "token", **arguments})
+    assert result.is_error
+    assert message in text_of(result)
 
 
 async def test_answers_stay_within_their_tokens_and_cursors_reach_all_other_results(

@@ -35,6 +35,7 @@ def results_as_data(query: str, project: Path, results: SearchResults) -> dict[s
         "degraded": results.degraded,
         "notices": [{"code": notice.code, "text": notice.text} for notice in results.notices],
         "timings": dict(results.timings),
+        "left_out": dict(results.left_out),
         "results": [
             {
                 "id": result.id,
@@ -102,8 +103,10 @@ def explanation(results: SearchResults) -> list[str]:
     return [f"method   {results.search_method} ({results.message})", f"timings  {took}"]
 
 
-def plain_results(query: str, project: Path, results: SearchResults, *, explain: bool = False) -> str:
-    """Return results for a pipe or a file: no colours, no wrapping, long lines cut."""
+def plain_results(
+    query: str, project: Path, results: SearchResults, *, explain: bool = False, whole: bool = False
+) -> str:
+    """Return results for a pipe or a file: no colours, no wrapping, long lines cut; with ``whole`` all lines."""
     pattern = query_pattern(query)
     blocks = []
     for result in results:
@@ -115,16 +118,18 @@ def plain_results(query: str, project: Path, results: SearchResults, *, explain:
         rows = [head]
         if explain:
             rows.append(f"    {stage_scores(result)}")
-        rows += _plain_snippet(query, result, pattern)
+        rows += _plain_snippet(query, result, pattern, whole=whole)
         blocks.append("\n".join(rows))
     if explain:
         blocks.append("\n".join(explanation(results)))
     return "\n\n".join(blocks) + "\n"
 
 
-def _plain_snippet(query: str, result: SearchResult, pattern: re.Pattern[str] | None) -> list[str]:
+def _plain_snippet(
+    query: str, result: SearchResult, pattern: re.Pattern[str] | None, *, whole: bool = False
+) -> list[str]:
     lines, first = lines_of(result.content), _first_line(result)
-    chosen = choose_lines(lines, pattern, head=_head_row(lines, query, result))
+    chosen = _chosen(lines, query, result, pattern, whole=whole)
     margin = _margin(lines, chosen)
     width = len(str(first + len(lines)))
     rows = []
@@ -138,7 +143,7 @@ def _plain_snippet(query: str, result: SearchResult, pattern: re.Pattern[str] | 
 
 
 def print_results(
-    console: Console, query: str, project: Path, results: SearchResults, *, explain: bool = False
+    console: Console, query: str, project: Path, results: SearchResults, *, explain: bool = False, whole: bool = False
 ) -> None:
     """Print results for a person: syntax colours, marked query words, lines cut at the terminal width."""
     from rich.text import Text
@@ -155,7 +160,7 @@ def print_results(
         _print_line(console, head, mark)
         if explain:
             _print_line(console, Text(f"   {stage_scores(result)}", style="dim"), mark)
-        for row in _coloured_snippet(query, result, pattern, bar, mark):
+        for row in _coloured_snippet(query, result, pattern, bar, mark, whole=whole):
             _print_line(console, row, mark)
         if number < len(results):
             console.print()
@@ -166,12 +171,12 @@ def print_results(
 
 
 def _coloured_snippet(
-    query: str, result: SearchResult, pattern: re.Pattern[str] | None, bar: str, mark: str
+    query: str, result: SearchResult, pattern: re.Pattern[str] | None, bar: str, mark: str, *, whole: bool = False
 ) -> list[Text]:
     from rich.text import Text
 
     lines, first = lines_of(result.content), _first_line(result)
-    chosen = choose_lines(lines, pattern, head=_head_row(lines, query, result))
+    chosen = _chosen(lines, query, result, pattern, whole=whole)
     margin = _margin(lines, chosen)
     coloured = _coloured(lines, str(result.metadata.get("language") or ""))
     width = len(str(first + len(lines)))
@@ -187,6 +192,14 @@ def _coloured_snippet(
         number = f"{first + row if _has_lines(result) else '':>{width}}"
         rows.append(Text.assemble((f"   {number} {bar} ", "dim"), code))
     return rows
+
+
+def _chosen(
+    lines: Sequence[str], query: str, result: SearchResult, pattern: re.Pattern[str] | None, *, whole: bool
+) -> Sequence[int | None]:
+    if whole:
+        return range(len(lines))
+    return choose_lines(lines, pattern, head=_head_row(lines, query, result))
 
 
 def _coloured(lines: Sequence[str], language: str) -> list[Text]:

@@ -26,7 +26,8 @@ def _without_empty(value: object) -> object:
     return value
 
 
-def _as_names(value: object) -> object:
+def as_names(value: object) -> object:
+    """Return short names as a list, if they are given as one text."""
     listed = _as_list(value)
     if isinstance(value, str) and listed == [value]:
         listed = value.split(",")
@@ -37,10 +38,12 @@ def _as_names(value: object) -> object:
 
 _T = TypeVar("_T")
 Listed = Annotated[list[_T], BeforeValidator(lambda value: _without_empty(_as_list(value)))]
-Named = Annotated[list[_T], BeforeValidator(_as_names)]
+Named = Annotated[list[_T], BeforeValidator(as_names)]
 """A list of short names, such as tags; a text of several is split at commas."""
 Kind = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+PathName = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
+LanguageName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
 LEAST_TOKENS: Final = 500  # fewer hold not even the head of an answer and one short result

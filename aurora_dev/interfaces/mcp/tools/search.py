@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from aurora_dev.core.record_kinds import IS_CHUNK, IS_COMMIT, IS_NOTE
+from aurora_dev.core.scope.scope import SearchScope, SearchSource, split_place
 from aurora_dev.core.types import SearchResults
+from aurora_dev.errors import InvalidRequestError
 from aurora_dev.interfaces.mcp.tools.fields import (
     KINDS_TEXT,
     LONGEST_QUERY,
@@ -17,13 +19,15 @@ from aurora_dev.interfaces.mcp.tools.fields import (
     Cursor,
     Identifier,
     Kind,
+    LanguageName,
     Listed,
     MaxTokens,
     Named,
+    PathName,
     Tag,
+    as_names,
 )
 from aurora_dev.interfaces.mcp.tools.open_memory import OpenMemory
-from aurora_dev.interfaces.mcp.tools.project_paths import paths_inside
 from aurora_dev.interfaces.mcp.tools.render import (
     item_of,
     item_of_note,
@@ -33,9 +37,8 @@ from aurora_dev.interfaces.mcp.tools.render import (
     shown_query,
     text_of,
 )
-from aurora_dev.interfaces.mcp.tools.results import FoundItem, SearchAnswer, Source
+from aurora_dev.interfaces.mcp.tools.results import FoundItem, SearchAnswer
 from aurora_dev.interfaces.mcp.tools.tool import Arguments, Progress, Reply, Tool
-from aurora_dev.syntax.file_languages import language_named
 
 if TYPE_CHECKING:
     from aurora_dev.memory import Memory
@@ -43,40 +46,73 @@ if TYPE_CHECKING:
 __all__ = ["RECALL", "SEARCH_MEMORY", "RecallArguments", "SearchArguments"]
 
 _MOST_LISTED: Final = 1_000  # notes that a list pages through; older ones are found by a query
+_OLD_SOURCES: Final = {"files": ("code", "docs"), "memories": ("notes",)}
 # One result and several, as the head of an answer counts them.
 _NEWEST: Final = ("note", "notes, newest first")
 _BY_ID: Final = ("note", "notes by id, with what they replaced")
 
 
+def _known_sources(value: object) -> object:
+    """Replace the names that sources had before: ``files`` and ``memories``."""
+    if not isinstance(value, list):
+        return value
+    return [new for each in value for new in (_OLD_SOURCES.get(each, (each,)) if isinstance(each, str) else (each,))]
+
+
 class SearchArguments(Arguments):
     """The arguments of `search_memory`."""
 
-    query: str = Field(
-        min_length=1,
-        max_length=LONGEST_QUERY,
-        description="What to find: a question, a few words, or the name of a function, class, setting or error.",
-    )
-    top_k: int = Field(8, ge=1, le=MOST_RESULTS, description="How many results, best first.")
-    sources: Named[Source] | None = Field(
+    query: str | None = Field(
         default=None,
         min_length=1,
-        description="Where to look: files (code and documents), memories (the notes), commits (git history). "
-        "Everywhere by default.",
+        max_length=LONGEST_QUERY,
+        description="What to find: a question, a few words, or the name of a function, class, setting or error. "
+        "Needed unless similar_to is given.",
     )
-    path: str | None = Field(
+    top_k: int = Field(8, ge=1, le=MOST_RESULTS, description="How many results, best first.")
+    sources: Annotated[Named[SearchSource], BeforeValidator(lambda value: _known_sources(as_names(value)))] | None = (
+        Field(
+            default=None,
+            min_length=1,
+            description="Where to look: code, docs (prose in files), notes (what was remembered), commits (git "
+            "history). Everywhere by default.",
+        )
+    )
+    paths: Listed[PathName] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MOST_NAMES,
+        description="Only in these folders, files or globs, relative to the project: src/auth, src/**/*.py.",
+    )
+    languages: Named[LanguageName] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MOST_NAMES,
+        description="Only files of these languages: python, typescript, markdown.",
+    )
+    tests: bool = Field(True, description="false leaves out tests and their fixtures.")
+    min_score: float = Field(0.0, ge=0, le=1, description="Leave out results with a lower score.")
+    similar_to: str | None = Field(
         default=None,
         min_length=1,
         max_length=1_000,
-        description="Only in this file or folder, relative to the project: src/auth or src/auth/jwt.py.",
-    )
-    language: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=64,
-        description="Only files of this language: python, typescript, markdown.",
+        description="PATH:LINE of code or text: find what is like it.",
     )
     max_tokens: MaxTokens = 4_000
     cursor: Cursor = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_single_names(cls, values: object) -> object:
+        """Accept ``path`` and ``language``, the arguments that took one name before there were lists."""
+        if not isinstance(values, dict):
+            return values
+        values = dict(values)
+        for old, new in (("path", "paths"), ("language", "languages")):
+            given = values.pop(old, None)
+            if new not in values and given and (not isinstance(given, str) or given.strip()):
+                values[new] = given
+        return values
 
 
 class RecallArguments(Arguments):
@@ -114,25 +150,30 @@ class RecallArguments(Arguments):
 
 async def search_memory(memory: OpenMemory, arguments: SearchArguments, progress: Progress) -> Reply:
     """Search files, notes and commits for what answers a question."""
+    if arguments.query is None and arguments.similar_to is None:
+        raise InvalidRequestError(
+            "search_memory was not called: the argument 'query' is missing. Give it, or similar_to, and call it again"
+        )
+    place = arguments.similar_to
+    if place is not None:
+        path, line = split_place(place)
+        place = f"{memory.relative(path)}:{line}"
+    scope = SearchScope(
+        languages=tuple(arguments.languages or ()),
+        paths=tuple(memory.relative(path) for path in arguments.paths or ()),
+        sources=tuple(arguments.sources or ()),
+        tests=arguments.tests,
+        min_score=arguments.min_score,
+        similar_to=place,
+    )
     opened = await memory.get()
-    conditions = [_source_filter(arguments)] if arguments.sources else []
-    if arguments.language:
-        conditions.append({"language": language_named(arguments.language) or arguments.language.strip().lower()})
-    if arguments.path:
-        conditions.append({"path": {"$in": await paths_inside(memory, opened, arguments.path)}})
-    filter = {"$and": conditions} if conditions else None
-    results = await opened.search(arguments.query, arguments.top_k, filter=filter)
+    query = arguments.query or ""
+    results = await opened.search(query, arguments.top_k, scope=scope if scope.given() else None)
     items = [item_of(result, mask=memory.settings.mask_secrets) for result in results]
     notices = notice_texts(results.notices)
     if not results:
-        notices.append(await _why_nothing_found(opened, bool(conditions)))
-        if arguments.language:
-            shown, named = shown_query(arguments.language), language_named(arguments.language)
-            if named is None:
-                notices.append(f"no language is known as '{shown}': memory_status lists the languages of the project")
-            elif named != arguments.language:
-                notices.append(f"the language '{shown}' is called {named} here")
-    asked = shown_query(arguments.query)
+        notices.append(await _why_nothing_found(opened, results.left_out))
+    asked = shown_query(query or f"like {place}")
     nouns = (f"result for '{asked}'", f"results for '{asked}'")
     return await _page_reply(memory, "search_memory", nouns, arguments, items, notices, results)
 
@@ -172,16 +213,12 @@ async def recall(memory: OpenMemory, arguments: RecallArguments, progress: Progr
     return await _page_reply(memory, "recall", nouns, arguments, items, notices, results)
 
 
-def _source_filter(arguments: SearchArguments) -> dict[str, Any]:
-    conditions = {"files": IS_CHUNK, "commits": IS_COMMIT, "memories": IS_NOTE}
-    return {"$or": [conditions[source] for source in dict.fromkeys(arguments.sources or ())]}
-
-
-async def _why_nothing_found(opened: Memory, has_conditions: bool) -> str:
+async def _why_nothing_found(opened: Memory, left_out: Mapping[str, int]) -> str:
     if not await opened.store.count():
         return "nothing is stored yet: call index_project, then search again"
-    if has_conditions:
-        return "nothing matches these conditions: leave out sources, path or language"
+    if left_out:
+        counts = [f"{'all conditions' if name == 'all' else name} left out {n}" for name, n in left_out.items()]
+        return f"nothing matches these conditions ({', '.join(counts)}): leave one out, or widen it"
     return "nothing was found: try other words, or the name of a function, class or file"
 
 
