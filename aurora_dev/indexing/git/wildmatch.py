@@ -32,7 +32,7 @@ _CLASSES: Final = {
     "xdigit": string.hexdigits,
 }
 # A regular expression with n of them may take len(path) ** n steps; patterns with more are matched state by state.
-_MAX_STARS: Final = 3
+_MAX_STARS: Final = 2
 
 # Tokens: a set of characters matches one of them; the others are these.
 _STAR: Final = "*"  # within a folder
