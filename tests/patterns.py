@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,8 @@ class Place:
 
     Attributes:
         module: Path of the module, relative to the package.
-        line: Line of the call.
+        line: First line of the call.
+        last: Its last line.
         name: The name that the pattern is assigned to, or the function in which it is used.
         methods: How it is applied.
         patterns: The patterns that this call compiles; empty if they are only known when it runs.
@@ -62,6 +64,7 @@ class Place:
 
     module: str
     line: int
+    last: int
     name: str
     methods: set[str] = field(default_factory=set)
     patterns: list[tuple[str | bytes, int]] = field(default_factory=list)
@@ -74,26 +77,42 @@ class Place:
 def find_places() -> list[Place]:
     """Find every call of a function of `re` in the package, with the patterns that it compiles."""
     places = [place for path in sorted(ROOT.rglob("*.py")) for place in _places_of(path)]
-    by_line = {(place.module, line): place for place in places for line in (place.line,)}
+    elsewhere: dict[str, set[str]] = {}
+    for path in ROOT.rglob("*.py"):
+        for name, methods in _uses(ast.parse(path.read_text("utf-8"))).items():
+            elsewhere.setdefault(name, set()).update(methods)
+    for place in places:
+        place.methods = place.methods or elsewhere.get(place.name) or {"search"}
+    by_line: dict[tuple[str, int], list[Place]] = {}
+    for place in places:
+        for line in range(place.line, place.last + 1):
+            by_line.setdefault((place.module, line), []).append(place)
     shown = subprocess.run([sys.executable, "-c", _RECORDER, str(ROOT)], capture_output=True, check=True, timeout=120)
     for frames, text, is_bytes, flags in json.loads(shown.stdout):
         for file, line in frames:
-            place = by_line.get((Path(file).relative_to(ROOT).as_posix(), line))
-            if place is not None:
+            found = by_line.get((Path(file).relative_to(ROOT).as_posix(), line), [])
+            for place in found:  # several calls may share a line
                 pattern = text.encode("latin-1") if is_bytes else text
                 if (pattern, flags) not in place.patterns:
                     place.patterns.append((pattern, flags))
+            if found:
                 break
     return places
+
+
+def _uses(tree: ast.AST) -> dict[str, set[str]]:
+    """Return the methods of patterns that are called on each name."""
+    uses: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in METHODS and isinstance(node.value, ast.Name):
+            uses.setdefault(node.value.id, set()).add(node.attr)
+    return uses
 
 
 def _places_of(path: Path) -> Iterator[Place]:
     tree = ast.parse(path.read_text("utf-8"))
     module = path.relative_to(ROOT).as_posix()
-    uses: dict[str, set[str]] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and node.attr in METHODS and isinstance(node.value, ast.Name):
-            uses.setdefault(node.value.id, set()).add(node.attr)
+    uses = _uses(tree)
     owners: dict[ast.AST, str] = {}
 
     def own(node: ast.AST, name: str) -> None:
@@ -112,14 +131,16 @@ def _places_of(path: Path) -> Iterator[Place]:
             continue
         if not (isinstance(node.func.value, ast.Name) and node.func.value.id == "re" and node.func.attr != "escape"):
             continue
-        place = Place(module, node.lineno, owners[node])
-        place.methods = {node.func.attr} if node.func.attr in METHODS else uses.get(place.name, set()) or {"search"}
-        if isinstance(node.args[0], ast.Constant):
-            flags = node.args[1:] if node.func.attr != "sub" else []
-            given = [keyword.value for keyword in node.keywords if keyword.arg == "flags"]
-            flags = [flag for flag in (*flags, *given) if "re." in ast.unparse(flag)]
-            value = eval(ast.unparse(flags[0]), {"re": re}) if flags else 0  # noqa: S307 - our own source
-            place.patterns.append((node.args[0].value, int(value)))
+        place = Place(module, node.lineno, node.end_lineno or node.lineno, owners[node])
+        place.methods = {node.func.attr} if node.func.attr in METHODS else uses.get(place.name, set())
+        if isinstance(node.args[0], ast.Name):
+            value = getattr(import_module("aurora_dev." + module[:-3].replace("/", ".")), node.args[0].id, None)
+        else:
+            value = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+        if isinstance(value, str | bytes):
+            given = [*node.args[1:], *(keyword.value for keyword in node.keywords)]
+            named = {name for argument in given for name in re.findall(r"\bre\.([A-Z]+)\b", ast.unparse(argument))}
+            place.patterns.append((value, sum(int(getattr(re, name)) for name in named)))
         yield place
 
 
@@ -165,11 +186,11 @@ def hard_texts(pattern: str | bytes, flags: int, size: int) -> Iterator[str]:
     units.setdefault("".join(atoms), "")
     for unit in ("a", " ", "\n", "a ", " \n", "aB", "1", "_", "-", '"', "\\", "/", "("):
         units.setdefault(unit, "".join(atoms[:3]))
-    for unit, before in list(units.items())[:80]:
+    for unit, before in list(units.items())[:40]:
         if unit:
             body = (unit * (size // len(unit) + 1))[:size]
             yield body
-            yield before + body + "\x00"
+            yield (before + body)[: size - 1] + "\x00"
             yield (before + unit * 3) * (size // (len(before) + 3 * len(unit)) + 1)
 
 
