@@ -52,13 +52,49 @@ def is_mixed(token: str) -> bool:
 
 _UUID: Final = lazy_pattern(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # Words, numbers and versions that are joined by punctuation: a name, a date, a model, a host, a path.
+<<<<<<< HEAD
 _WORDS: Final = lazy_pattern(r"[A-Za-z]*\d{0,4}(?:[-_./:@+ ](?:[A-Za-z]{0,40}\d{0,4}|\d{1,3}[A-Za-z]{1,3})){0,40}")
 _CAMEL: Final = lazy_pattern(r"[a-z]{0,20}(?:[A-Z][a-z]{2,20}|[A-Z]{2,6}(?![a-z])|\d{1,3}){0,12}")
+=======
+_WORDS: Final = re.compile(r"[A-Za-z]*\d{0,4}(?:[-_./:@+ ](?:[A-Za-z]{0,40}\d{0,4}|\d{1,3}[A-Za-z]{1,3})){0,40}")
+_RUN: Final = re.compile(r"[A-Z]+|[a-z]+|\d+")
+_LONGEST_WORD: Final = 20  # letters after its capital one
+_LONGEST_ACRONYM: Final = 6  # letters; a longer run counts as several
+_LONGEST_NUMBER: Final = 3
+_MOST_PARTS: Final = 12
+>>>>>>> hostile
 
 
 def is_uuid(value: str) -> bool:
     """Return whether a value is a UUID."""
     return _UUID.fullmatch(value) is not None
+
+
+def is_camel_case(value: str) -> bool:
+    """Return whether a value is a name of up to twelve words, acronyms and numbers: ``getHTTPResponse2``.
+
+    A regular expression for it can split a run of capital letters in many ways, and would try all of them.
+    """
+    runs = _RUN.findall(value)
+    if sum(map(len, runs)) != len(value):
+        return False
+    parts, before = 0, ""
+    for at, run in enumerate(runs):
+        if "a" <= run[0] <= "z":
+            # The first word may begin with a small letter; the capital one of any other is the end of the run before.
+            if len(run) > _LONGEST_WORD or (at and not ("A" <= before[0] <= "Z" and len(run) > 1)):
+                return False
+            parts += at > 0
+        elif "A" <= run[0] <= "Z":
+            following = runs[at + 1][0] if at + 1 < len(runs) else ""
+            acronym = len(run) - ("a" <= following <= "z")
+            if acronym == 1:
+                return False
+            parts += -(-acronym // _LONGEST_ACRONYM)
+        else:
+            parts += -(-len(run) // _LONGEST_NUMBER)
+        before = run
+    return parts <= _MOST_PARTS
 
 
 def looks_random(value: str, shortest: int) -> bool:
@@ -72,8 +108,8 @@ def looks_random(value: str, shortest: int) -> bool:
     if not digits:
         # Random letters change case often; a name in camel case does so only at its words.
         mixed = any(c.isupper() for c in value) and any(c.islower() for c in value)
-        return mixed and len(value) >= 20 and not _CAMEL.fullmatch(value) and not _WORDS_ONLY.fullmatch(value)
-    return _WORDS.fullmatch(value) is None and _CAMEL.fullmatch(value) is None
+        return mixed and len(value) >= 20 and not is_camel_case(value) and not _WORDS_ONLY.fullmatch(value)
+    return _WORDS.fullmatch(value) is None and not is_camel_case(value)
 
 
 _WORDS_ONLY: Final = lazy_pattern(r"(?:[A-Z]?[a-z]+|[A-Z]+)(?:[-_./: ](?:[A-Z]?[a-z]+|[A-Z]+)){0,40}")
