@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from aurora_dev import Document, Memory, SearchResults
+from aurora_dev.core.types import MetadataValue
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.notes import staleness
 from aurora_dev.notes.model.types import Note
@@ -207,7 +208,7 @@ def test_a_file_too_large_to_read_is_compared_by_its_beginning_and_its_size(
 
 @pytest.mark.parametrize("path", ["a" * 300, "nul\0nul", "x/" * 2_000])
 async def test_a_note_with_an_impossible_path_is_shown_as_stale_and_stops_no_other(memory: Memory, path: str) -> None:
-    values = {"kind": "decision", "created_at": 1.0, "code_hash": "0" * 32, "path": path}
+    values: dict[str, MetadataValue] = {"kind": "decision", "created_at": 1.0, "code_hash": "0" * 32, "path": path}
     await memory.store.upsert([Document("Pears are green.", values, "bad")])
     await memory.remember("Apples are red.")
     stale = {note.content: note.stale for note in (await memory.list()).notes}
