@@ -1,0 +1,230 @@
+"""A text as claims: for each clause, its subjects, places, values, numbers, names, and whether it denies them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
+
+from aurora_dev.core.text.terms import STOP_WORDS
+from aurora_dev.notes.similarity import vocabulary
+from aurora_dev.notes.similarity.concepts import Found, find_concepts, folded, tokens
+
+# Longer texts are documents.
+MOST_CHARS: Final = 2_000
+_CLAUSE_END: Final = re.compile(r"[;:!?()\n。；：，！？、—–]|[.,](?=\s|$)|\s-\s")
+_NAME: Final = re.compile(
+    r"`([^`\n]{1,80})`|(?<![\w/@])((?:@?[\w.*-]+/)+[\w.*<>-]+/?|/[\w.*-]+(?:/[\w.*-]+)*|\.?[A-Za-z_][\w-]*(?:\.[A-Za-z][\w-]*)+"
+    r"|[A-Za-z]\w*_\w+|[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+)"
+)
+_NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
+_THOUSANDS: Final = re.compile(r"[.,](?=\d{3}(?:\D|$))")
+_CLOCK: Final = re.compile(r"\b([01]?\d|2[0-3])[:h]([0-5]\d)\b")
+_NEAR: Final = 3  # words between "not" and what it rejects
+
+
+@dataclass(slots=True)
+class Clause:
+    """A part of a text between two marks.
+
+    Attributes:
+        objects: Subjects.
+        predicates: What is said of them.
+        names: Paths, files and identifiers.
+        values: Values by set, each with the words that stand for it.
+        rejected: Values that are denied, by set.
+        cues: Words that deny, limit or lift.
+        unknown: Content words that no concept has.
+    """
+
+    objects: set[str] = field(default_factory=set)
+    predicates: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+    values: dict[str, dict[str, str]] = field(default_factory=dict)
+    rejected: dict[str, set[str]] = field(default_factory=dict)
+    cues: set[str] = field(default_factory=set)
+    unknown: set[str] = field(default_factory=set)
+    scopes: set[str] = field(default_factory=set)
+
+    @property
+    def denies(self) -> bool:
+        """Whether the clause says that something is not so."""
+        return bool(self.cues & {"not", "off", "gone", "optional"})
+
+    def concepts(self) -> set[str]:
+        """Return what the clause is about."""
+        values = {f"{group}={name}" for group, found in self.values.items() for name in found}
+        return self.objects | self.names | values
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number in a text.
+
+    Attributes:
+        dimension: ``duration``, ``size``, ``percent``, ``length``, ``period``, ``clock``, ``version NAME`` or
+            ``count``.
+        value: In the smallest unit.
+        text: How the text says it.
+        about: Subjects of its clause.
+    """
+
+    dimension: str
+    value: float
+    text: str
+    about: frozenset[str]
+
+
+@dataclass(slots=True)
+class Claim:
+    """A text as clauses, with what they say together."""
+
+    clauses: list[Clause]
+    scopes: dict[str, set[str]]
+    numbers: list[Quantity]
+
+    def all(self, name: str) -> set[str]:
+        """Return the union of a set of all clauses."""
+        return set().union(*(getattr(clause, name) for clause in self.clauses))
+
+    def values(self, group: str) -> dict[str, str]:
+        """Return the values of a set that the text affirms, with the words for each."""
+        found: dict[str, str] = {}
+        for clause in self.clauses:
+            for name, text in clause.values.get(group, {}).items():
+                if name not in clause.rejected.get(group, ()):
+                    found.setdefault(name, text)
+        return found
+
+    def rejected(self, group: str) -> set[str]:
+        """Return the values of a set that the text denies and nowhere affirms."""
+        denied = set().union(*(clause.rejected.get(group, set()) for clause in self.clauses))
+        return denied - self.values(group).keys()
+
+    @property
+    def groups(self) -> set[str]:
+        """The sets of which the text has a value."""
+        return {group for clause in self.clauses for group in clause.values}
+
+
+@lru_cache(maxsize=1024)
+def claim_of(text: str) -> Claim | None:
+    """Return a text as claims; ``None`` where it has more than `MOST_CHARS` characters."""
+    if len(text) > MOST_CHARS:
+        return None
+    clauses: list[Clause] = []
+    scopes: dict[str, set[str]] = {}
+    numbers: list[Quantity] = []
+    for hour, minute in _CLOCK.findall(text):
+        numbers.append(Quantity("clock", int(hour) * 60 + int(minute), f"{hour}:{minute}", frozenset()))
+    names = _NAME.sub(lambda match: match[0].replace(".", "\u00b7"), _CLOCK.sub(" ", text))
+    for part in _CLAUSE_END.split(names):
+        part = part.replace("\u00b7", ".")
+        if part.strip():
+            clauses.append(_clause(part, scopes, numbers))
+    return Claim(clauses, scopes, numbers)
+
+
+def _clause(text: str, scopes: dict[str, set[str]], numbers: list[Quantity]) -> Clause:
+    clause = Clause()
+    clause.names = {(quoted or name).casefold() for quoted, name in _NAME.findall(text)}
+    words = tokens(text)
+    found = list(find_concepts(words))
+    covered: set[int] = set()
+    for each in found:
+        if each.group.startswith(("unit", "number")):
+            continue
+        covered.update(range(each.start, each.end))
+        if each.group == "object":
+            clause.objects.add(each.name)
+        elif each.group == "predicate":
+            clause.predicates.add(each.name)
+        elif each.group == "cue":
+            clause.cues.add(each.name)
+        elif each.group.startswith("scope "):
+            scopes.setdefault(each.group, set()).add(each.name)
+            clause.scopes.add(f"{each.group}={each.name}")
+        elif each.group.startswith(("choice ", "tool ")):
+            clause.values.setdefault(each.group, {}).setdefault(each.name, each.text)
+    _reject(clause, found)
+    numbers += _quantities(words, found, clause)
+    clause.unknown = {
+        word[:6]
+        for place, word in enumerate(words)
+        if place not in covered
+        and len(word) > 2
+        and not word[0].isdigit()
+        and word not in STOP_WORDS
+        and word not in _fillers()
+    }
+    return clause
+
+
+@lru_cache(maxsize=1)
+def _fillers() -> frozenset[str]:
+    return frozenset(folded(word) for word in (*vocabulary.FILLERS, *vocabulary.UNITS))
+
+
+def _reject(clause: Clause, found: list[Found]) -> None:
+    """Note which values of a clause it denies: "not npm", "Jest was removed"."""
+    values = [each for each in found if each.group.startswith(("choice ", "tool "))]
+    for each in values:
+        others = [other for other in values if other.group == each.group and other.name != each.name]
+        denied = any(
+            (cue.name in ("not", "gone", "off") and not others)
+            or (cue.name == "not" and 0 <= each.start - cue.end < _NEAR)
+            or (cue.name == "gone" and 0 <= cue.start - each.end <= _NEAR)
+            for cue in found
+            if cue.group == "cue"
+        )
+        if denied:
+            clause.rejected.setdefault(each.group, set()).add(each.name)
+
+
+def _quantities(words: list[str], found: list[Found], clause: Clause) -> list[Quantity]:
+    about = frozenset(clause.objects)
+    quantities = [
+        Quantity("period", float(each.name), each.text, about) for each in found if each.group == "period"
+    ]
+    starts: dict[int, list[Found]] = {}
+    for each in found:
+        starts.setdefault(each.start, []).append(each)
+    taken = {place for each in found if each.group == "period" for place in range(each.start, each.end)}
+    for place, word in enumerate(words):
+        if place in taken:
+            continue
+        value: float | None = None
+        end = place + 1
+        is_word = False
+        if _NUMBER.fullmatch(word):
+            value = _value(word)
+        else:
+            for each in starts.get(place, ()):
+                if each.group == "number":
+                    value, end, is_word = float(each.name), each.end, True
+        if value is None:
+            continue
+        unit = next((each for each in starts.get(end, ()) if each.group.startswith("unit ")), None)
+        if unit is None and is_word and place > 0 and value == 1:
+            continue  # an article
+        if unit is not None:
+            text = " ".join(words[place : unit.end])
+            quantities.append(Quantity(unit.group[5:], value * float(unit.name), text, about))
+            continue
+        product = next(
+            (each for each in found if each.end == place and each.group.startswith(("tool ", "choice "))), None
+        )
+        if product is not None:
+            quantities.append(Quantity(f"version {product.name}", value, word, about))
+        elif place > 0 and words[place - 1] in ("node", "android", "ios", "version", "v"):
+            quantities.append(Quantity(f"version {words[place - 1]}", value, word, about))
+        elif not is_word or value > 1 or about:
+            quantities.append(Quantity("count", value, " ".join(words[place:end]), about))
+    return quantities
+
+
+def _value(word: str) -> float:
+    plain = _THOUSANDS.sub("", word).replace(",", ".")
+    head, _, tail = plain.partition(".")
+    return float(f"{head}.{tail.replace('.', '')}" if tail else head)

@@ -1,0 +1,132 @@
+"""Concepts: words of one meaning in many languages, read from ``concepts.txt``, and found in a text."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+_FILE: Final = Path(__file__).with_name("concepts.txt")
+_MOST_WORDS: Final = 5  # of a phrase
+_LEAST_STEM: Final = 2  # characters before a "*"
+_MARKS: Final = re.compile("[\u0300-\u036f]+")
+_LETTERS: Final = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"})
+# Words of scripts without blanks, and of Korean, whose particles follow the word: found anywhere in a run.
+_RUN: Final = "\u3040-\u30ff\u3005\u3400-\u9fff\uac00-\ud7af"
+_IS_RUN: Final = re.compile(f"[{_RUN}]")
+_TOKEN: Final = re.compile(
+    r"(?<![^\W\d_])\d+(?:[.,]\d+)*(?=(?:ms|s|sec|min|h|kb|mb|gb|tb|mib|gib|kib|mo|go)?\b)"
+    rf"|(?<![^\W\d_])\d+(?:[.,]\d+)*(?=[{_RUN}])|%|[{_RUN}]+|[^\W_{_RUN}]+"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A concept in a text.
+
+    Attributes:
+        group: Its group, as in ``object`` or ``scope role``.
+        name: Its name within the group.
+        start: 0-based number of its first token.
+        end: Number after its last token.
+        text: The words that stand for it.
+    """
+
+    group: str
+    name: str
+    start: int
+    end: int
+    text: str
+
+
+def folded(text: str) -> str:
+    """Return a text in small letters without accents."""
+    text = unicodedata.normalize("NFKD", text.casefold())
+    return unicodedata.normalize("NFC", _MARKS.sub("", text)).translate(_LETTERS)
+
+
+def tokens(text: str) -> list[str]:
+    """Return the words, numbers and runs of a text, folded."""
+    return _TOKEN.findall(folded(text))
+
+
+@dataclass(frozen=True, slots=True)
+class _Lexicon:
+    exact: dict[str, tuple[tuple[str, str], ...]]
+    stems: dict[str, tuple[tuple[str, str], ...]]
+    runs: dict[str, tuple[tuple[str, str], ...]]
+    longest_run: int
+
+
+@lru_cache(maxsize=1)
+def _lexicon() -> _Lexicon:
+    exact: dict[str, list[tuple[str, str]]] = {}
+    stems: dict[str, list[tuple[str, str]]] = {}
+    runs: dict[str, list[tuple[str, str]]] = {}
+    group = ""
+    for line in _FILE.read_text("utf-8").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        if line.startswith("["):
+            group = line[1:-1]
+            continue
+        name, _, words = line.partition(":")
+        for word in words.split(","):
+            parts = " ".join(tokens(word))
+            if not parts:
+                continue
+            table = runs if _IS_RUN.match(parts) else stems if word.endswith("*") else exact
+            table.setdefault(parts.replace(" ", "") if table is runs else parts, []).append((group, name))
+    frozen = [{word: tuple(dict.fromkeys(found)) for word, found in table.items()} for table in (exact, stems, runs)]
+    return _Lexicon(*frozen, longest_run=max(map(len, runs), default=1))
+
+
+def find_concepts(words: list[str]) -> Iterator[Found]:
+    """Yield the concepts of some tokens in order; the longest phrase at each place counts."""
+    known = _lexicon()
+    place = 0
+    while place < len(words):
+        if _IS_RUN.match(words[place]):
+            yield from _in_run(words[place], place, known)
+            place += 1
+            continue
+        for count in range(min(_MOST_WORDS, len(words) - place), 0, -1):
+            phrase = words[place : place + count]
+            if any(_IS_RUN.match(word) for word in phrase):
+                continue
+            if found := _lookup(phrase, known):
+                for group, name in found:
+                    yield Found(group, name, place, place + count, " ".join(phrase))
+                place += count
+                break
+        else:
+            place += 1
+
+
+def _lookup(phrase: list[str], known: _Lexicon) -> tuple[tuple[str, str], ...]:
+    found = known.exact.get(" ".join(phrase), ())
+    *first, last = phrase
+    before = " ".join([*first, ""])
+    for length in range(len(last), _LEAST_STEM - 1, -1):
+        if stems := known.stems.get(before + last[:length]):
+            return tuple(dict.fromkeys((*found, *stems)))
+    return found
+
+
+def _in_run(run: str, place: int, known: _Lexicon) -> Iterator[Found]:
+    start = 0
+    while start < len(run):
+        for length in range(min(known.longest_run, len(run) - start), 0, -1):
+            if found := known.runs.get(run[start : start + length]):
+                for group, name in found:
+                    # A unit or a number of one sign means that only beside a number.
+                    if length > 1 or not group.startswith(("unit", "number")) or start == 0:
+                        yield Found(group, name, place, place + 1, run[start : start + length])
+                start += length
+                break
+        else:
+            start += 1

@@ -1,0 +1,121 @@
+"""Contradictions between texts that say something in different words, in many languages.
+
+The rules of `differences` want nothing else to differ. These rules read both texts as claims about known concepts: "CI
+runs on GitHub Actions" and "pipelines are defined in .gitlab-ci.yml" both name the service that builds. They see a
+contradiction only if the two are about the same thing: neither names a subject, a place or a role that the other does
+not have while the other names one, too. In doubt there is none.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aurora_dev.notes.similarity.claims import Claim, Clause, Quantity, claim_of
+
+_NEGATES: Final = "negates what the earlier one says"
+_AFFIRMS: Final = "says what the earlier one negates"
+_MOST_NUMBERS: Final = 2  # of one dimension
+_GENERAL: Final = frozenset(("file", "code", "data", "server", "directory", "environment", "type", "script", "service"))
+"""Subjects that tell little: a text may name one more of them."""
+
+
+def paraphrase(new: str, old: str) -> str | None:
+    """Return why two texts in different words may contradict each other; ``None`` where nothing shows it.
+
+    Args:
+        new: The new text.
+        old: The earlier text.
+    """
+    a, b = claim_of(new), claim_of(old)
+    if a is None or b is None or _are_about_different_things(a, b) or _is_exception(a, b) or _is_exception(b, a):
+        return None
+    return _value(a, b) or _number(a, b) or _denial(a, b)
+
+
+def _are_about_different_things(a: Claim, b: Claim) -> bool:
+    if any(a.scopes[group].isdisjoint(b.scopes[group]) for group in a.scopes.keys() & b.scopes.keys()):
+        return True
+    return False
+
+
+def _subjects(claim: Claim) -> set[str]:
+    places = {f"{group} {name}" for group, names in claim.scopes.items() for name in names}
+    return (claim.all("objects") | places) - _GENERAL - {"scope role user"}
+
+
+def _is_blocked(a: Claim, b: Claim) -> bool:
+    """Return whether each of two texts has a subject that the other has not."""
+    of_a, of_b = _subjects(a), _subjects(b)
+    return bool(of_a - of_b) and bool(of_b - of_a)
+
+
+def _is_exception(a: Claim, b: Claim) -> bool:
+    """Return whether a text names an exception to the other, which does not say that it holds for all."""
+    cues = a.all("cues")
+    return "exception" in cues or ("minor" in cues and "all" not in b.all("cues"))
+
+
+def _value(a: Claim, b: Claim) -> str | None:
+    """Compare values of one set: the tools, formats, days and methods of which there is one."""
+    if _is_blocked(a, b):
+        return None
+    shared = a.all("objects") & b.all("objects")
+    for group in sorted(a.groups & b.groups):
+        if group.startswith("choice ") and not shared:
+            continue
+        if not shared and a.all("unknown") and b.all("unknown"):
+            continue
+        of_a, of_b = a.values(group), b.values(group)
+        no_a, no_b = a.rejected(group), b.rejected(group)
+        if of_a and of_b and of_a.keys().isdisjoint(of_b):
+            return f"says '{next(iter(of_a.values()))}' where the earlier one says '{next(iter(of_b.values()))}'"
+        if of_a.keys().isdisjoint(of_b):
+            if of_b.keys() & no_a:
+                return _NEGATES
+            if of_a.keys() & no_b:
+                return _AFFIRMS
+    return None
+
+
+def _number(a: Claim, b: Claim) -> str | None:
+    """Compare numbers of one dimension about the same subject."""
+    shared = a.all("objects") & b.all("objects")
+    if not shared or _is_blocked(a, b):
+        return None
+    cues_a, cues_b = a.all("cues"), b.all("cues")
+    if ("now" in cues_a) != ("now" in cues_b):
+        return None
+    said_a, said_b = a.all("predicates"), b.all("predicates")
+    if ("minimum" in said_a and "limit" in said_b) or ("limit" in said_a and "minimum" in said_b):
+        return None
+    for dimension in sorted({each.dimension for each in a.numbers} & {each.dimension for each in b.numbers}):
+        of_a, of_b = ([each for each in claim.numbers if each.dimension == dimension] for claim in (a, b))
+        if dimension == "count":
+            of_a, of_b = ([each for each in found if each.about & shared] for found in (of_a, of_b))
+        if not of_a or not of_b or max(len(of_a), len(of_b)) > _MOST_NUMBERS:
+            continue
+        if not any(_is_same(x, y) for x in of_a for y in of_b):
+            return f"says {of_a[0].text} where the earlier one says {of_b[0].text}"
+    return None
+
+
+def _is_same(x: Quantity, y: Quantity) -> bool:
+    return abs(x.value - y.value) <= 0.02 * max(abs(x.value), abs(y.value))
+
+
+def _denial(a: Claim, b: Claim) -> str | None:
+    """Compare a clause with one that denies it."""
+    for x in a.clauses:
+        for y in b.clauses:
+            if x.denies != y.denies and _say_the_same(x, y):
+                return _NEGATES if x.denies else _AFFIRMS
+    return None
+
+
+def _say_the_same(x: Clause, y: Clause) -> bool:
+    about_x, about_y = x.concepts() - _GENERAL, y.concepts() - _GENERAL
+    shared = about_x & about_y
+    if not shared or (about_x - about_y and about_y - about_x):
+        return False
+    others = (x.predicates & y.predicates) | (x.unknown & y.unknown) | (x.scopes & y.scopes)
+    return len(shared) + len(others) >= 2
