@@ -9,7 +9,7 @@ from typing import Final
 
 from aurora_dev.core.text.terms import STOP_WORDS
 from aurora_dev.notes.similarity import vocabulary
-from aurora_dev.notes.similarity.concepts import Found, find_concepts, folded, tokens
+from aurora_dev.notes.similarity.concepts import Found, find_concepts, folded, is_run, left_over, tokens
 
 # Longer texts are documents.
 MOST_CHARS: Final = 2_000
@@ -21,6 +21,7 @@ _NAME: Final = re.compile(
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _THOUSANDS: Final = re.compile(r"[.,](?=\d{3}(?:\D|$))")
 _CLOCK: Final = re.compile(r"\b([01]?\d|2[0-3])[:h]([0-5]\d)\b")
+_PORTUGUESE: Final = frozenset(("do", "da", "dos", "das", "um", "uma", "os", "em", "na", "nas", "ao", "com", "sao", "para"))
 _NEAR: Final = 3  # words between "not" and what it rejects
 
 
@@ -36,6 +37,8 @@ class Clause:
         rejected: Values that are denied, by set.
         cues: Words that deny, limit or lift.
         unknown: Content words that no concept has.
+        scopes: Places, roles and kinds, each as ``GROUP=NAME``.
+        swapped: Sets of which one value takes the place of another.
     """
 
     objects: set[str] = field(default_factory=set)
@@ -46,6 +49,7 @@ class Clause:
     cues: set[str] = field(default_factory=set)
     unknown: set[str] = field(default_factory=set)
     scopes: set[str] = field(default_factory=set)
+    swapped: set[str] = field(default_factory=set)
 
     @property
     def denies(self) -> bool:
@@ -80,6 +84,7 @@ class Quantity:
 class Claim:
     """A text as clauses, with what they say together."""
 
+    words: list[str]
     clauses: list[Clause]
     scopes: dict[str, set[str]]
     numbers: list[Quantity]
@@ -123,7 +128,27 @@ def claim_of(text: str) -> Claim | None:
         part = part.replace("\u00b7", ".")
         if part.strip():
             clauses.append(_clause(part, scopes, numbers))
-    return Claim(clauses, scopes, numbers)
+    return Claim(_frame(tokens(text)), clauses, scopes, numbers)
+
+
+def _frame(words: list[str]) -> list[str]:
+    """Return the words of a text without numbers, units and values; those of scripts without blanks one by one."""
+    found = [each for each in find_concepts(words) if each.group.startswith(("unit", "number", "choice", "tool", "period"))]
+    left_out = {
+        place for each in found for place in range(each.start, each.end) if not is_run(words[place])
+    }
+    kept: list[str] = []
+    for place, word in enumerate(words):
+        if place in left_out or word[0].isdigit() or word == "%":
+            continue
+        if is_run(word):
+            inside = [each.text for each in found if each.start == place]
+            for text in inside:
+                word = word.replace(text, "")
+            kept += word
+        else:
+            kept.append(word)
+    return kept
 
 
 def _clause(text: str, scopes: dict[str, set[str]], numbers: list[Quantity]) -> Clause:
@@ -132,9 +157,12 @@ def _clause(text: str, scopes: dict[str, set[str]], numbers: list[Quantity]) -> 
     words = tokens(text)
     found = list(find_concepts(words))
     covered: set[int] = set()
+    units = {each.start for each in found if each.group.startswith("unit ")}
     for each in found:
         if each.group.startswith(("unit", "number")):
             continue
+        if each.start > 0 and _NUMBER.fullmatch(words[each.start - 1]) and each.start in units:
+            continue  # "15 min" is no minimum
         covered.update(range(each.start, each.end))
         if each.group == "object":
             clause.objects.add(each.name)
@@ -149,6 +177,7 @@ def _clause(text: str, scopes: dict[str, set[str]], numbers: list[Quantity]) -> 
             clause.values.setdefault(each.group, {}).setdefault(each.name, each.text)
     _reject(clause, found)
     numbers += _quantities(words, found, clause)
+    _drop_portuguese_in(clause, words)
     clause.unknown = {
         word[:6]
         for place, word in enumerate(words)
@@ -157,8 +186,17 @@ def _clause(text: str, scopes: dict[str, set[str]], numbers: list[Quantity]) -> 
         and not word[0].isdigit()
         and word not in STOP_WORDS
         and word not in _fillers()
-    }
+        and not is_run(word)
+    } | {sign for word in words if is_run(word) for sign in left_over(word)}
     return clause
+
+
+def _drop_portuguese_in(clause: Clause, words: list[str]) -> None:
+    """Forget a negation that is the Portuguese word for "in the"."""
+    if "no" in words and not _PORTUGUESE.isdisjoint(words) and clause.cues & {"not"}:
+        others = [each for each in find_concepts([word for word in words if word != "no"]) if each.group == "cue"]
+        if all(each.name != "not" for each in others):
+            clause.cues.discard("not")
 
 
 @lru_cache(maxsize=1)
@@ -169,17 +207,19 @@ def _fillers() -> frozenset[str]:
 def _reject(clause: Clause, found: list[Found]) -> None:
     """Note which values of a clause it denies: "not npm", "Jest was removed"."""
     values = [each for each in found if each.group.startswith(("choice ", "tool "))]
+    cues = [each for each in found if each.group == "cue"]
     for each in values:
         others = [other for other in values if other.group == each.group and other.name != each.name]
         denied = any(
             (cue.name in ("not", "gone", "off") and not others)
             or (cue.name == "not" and 0 <= each.start - cue.end < _NEAR)
             or (cue.name == "gone" and 0 <= cue.start - each.end <= _NEAR)
-            for cue in found
-            if cue.group == "cue"
+            for cue in cues
         )
         if denied:
             clause.rejected.setdefault(each.group, set()).add(each.name)
+        if others and any(cue.name in ("gone", "swap") for cue in cues):
+            clause.swapped.add(each.group)
 
 
 def _quantities(words: list[str], found: list[Found], clause: Clause) -> list[Quantity]:
@@ -206,7 +246,7 @@ def _quantities(words: list[str], found: list[Found], clause: Clause) -> list[Qu
         if value is None:
             continue
         unit = next((each for each in starts.get(end, ()) if each.group.startswith("unit ")), None)
-        if unit is None and is_word and place > 0 and value == 1:
+        if unit is None and is_word and value == 1 and "review" not in about:
             continue  # an article
         if unit is not None:
             text = " ".join(words[place : unit.end])
@@ -219,7 +259,7 @@ def _quantities(words: list[str], found: list[Found], clause: Clause) -> list[Qu
             quantities.append(Quantity(f"version {product.name}", value, word, about))
         elif place > 0 and words[place - 1] in ("node", "android", "ios", "version", "v"):
             quantities.append(Quantity(f"version {words[place - 1]}", value, word, about))
-        elif not is_word or value > 1 or about:
+        else:
             quantities.append(Quantity("count", value, " ".join(words[place:end]), about))
     return quantities
 

@@ -18,6 +18,9 @@ _LETTERS: Final = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ
 # Words of scripts without blanks, and of Korean, whose particles follow the word: found anywhere in a run.
 _RUN: Final = "\u3040-\u30ff\u3005\u3400-\u9fff\uac00-\ud7af"
 _IS_RUN: Final = re.compile(f"[{_RUN}]")
+_HANGUL: Final = re.compile("[\uac00-\ud7af]")
+_CONTENT: Final = re.compile("[\u30a0-\u30ff]{2,}|[\u3400-\u9fff]")
+_FUNCTION_SIGNS: Final = frozenset("的了在是中会总为和与或及而要都就也可这那个我们他她它其用使把被让给从到以对于由")
 _TOKEN: Final = re.compile(
     r"(?<![^\W\d_])\d+(?:[.,]\d+)*(?=(?:ms|s|sec|min|h|kb|mb|gb|tb|mib|gib|kib|mo|go)?\b)"
     rf"|(?<![^\W\d_])\d+(?:[.,]\d+)*(?=[{_RUN}])|%|[{_RUN}]+|[^\W_{_RUN}]+"
@@ -52,6 +55,20 @@ def folded(text: str) -> str:
 def tokens(text: str) -> list[str]:
     """Return the words, numbers and runs of a text, folded."""
     return _TOKEN.findall(folded(text))
+
+
+def is_run(word: str) -> bool:
+    """Return whether a token is of a script without blanks, or Korean."""
+    return _IS_RUN.match(word) is not None
+
+
+def left_over(run: str) -> list[str]:
+    """Return the parts of a run that no concept has: single Chinese characters, words in Katakana, Korean words."""
+    for each in _in_run(run, 0, _lexicon()):
+        run = run.replace(each.text, " ", 1)
+    if _HANGUL.match(run):
+        return [] if " " in run else [run[:2]]
+    return [part for part in _CONTENT.findall(run) if part not in _FUNCTION_SIGNS]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,14 @@ not have while the other names one, too. In doubt there is none.
 
 from __future__ import annotations
 
+from difflib import SequenceMatcher
 from typing import Final
 
 from aurora_dev.notes.similarity.claims import Claim, Clause, Quantity, claim_of
 
 _NEGATES: Final = "negates what the earlier one says"
 _AFFIRMS: Final = "says what the earlier one negates"
+_LEAST_ALIKE: Final = 0.5  # share of common words in the same order
 _MOST_NUMBERS: Final = 2  # of one dimension
 _GENERAL: Final = frozenset(("file", "code", "data", "server", "directory", "environment", "type", "script", "service"))
 """Subjects that tell little: a text may name one more of them."""
@@ -29,13 +31,18 @@ def paraphrase(new: str, old: str) -> str | None:
     a, b = claim_of(new), claim_of(old)
     if a is None or b is None or _are_about_different_things(a, b) or _is_exception(a, b) or _is_exception(b, a):
         return None
-    return _value(a, b) or _number(a, b) or _denial(a, b)
+    rules = (_value, _number, _denial, _gone)
+    return next((reason for rule in rules if (reason := rule(a, b))), None)
 
 
 def _are_about_different_things(a: Claim, b: Claim) -> bool:
     if any(a.scopes[group].isdisjoint(b.scopes[group]) for group in a.scopes.keys() & b.scopes.keys()):
         return True
-    return False
+    # In texts with the same words around it, a word that only one has is the subject.
+    if SequenceMatcher(None, a.words, b.words, autojunk=False).ratio() < _LEAST_ALIKE:
+        return False
+    of_a, of_b = (_subjects(claim) | claim.all("unknown") for claim in (a, b))
+    return bool(of_a - of_b) and bool(of_b - of_a)
 
 
 def _subjects(claim: Claim) -> set[str]:
@@ -57,13 +64,8 @@ def _is_exception(a: Claim, b: Claim) -> bool:
 
 def _value(a: Claim, b: Claim) -> str | None:
     """Compare values of one set: the tools, formats, days and methods of which there is one."""
-    if _is_blocked(a, b):
-        return None
-    shared = a.all("objects") & b.all("objects")
     for group in sorted(a.groups & b.groups):
-        if group.startswith("choice ") and not shared:
-            continue
-        if not shared and a.all("unknown") and b.all("unknown"):
+        if not _share_the_subject(a, b, group):
             continue
         of_a, of_b = a.values(group), b.values(group)
         no_a, no_b = a.rejected(group), b.rejected(group)
@@ -74,12 +76,33 @@ def _value(a: Claim, b: Claim) -> str | None:
                 return _NEGATES
             if of_a.keys() & no_b:
                 return _AFFIRMS
+        if len(of_a) > 1 and of_b.keys() < of_a.keys() and any(group in clause.swapped for clause in a.clauses):
+            return _NEGATES
+        if len(of_b) > 1 and of_a.keys() < of_b.keys() and any(group in clause.swapped for clause in b.clauses):
+            return _AFFIRMS
     return None
+
+
+def _share_the_subject(a: Claim, b: Claim, group: str) -> bool:
+    """Return whether the clauses with a value of a set are about the same, as far as their words show."""
+    clauses_a, clauses_b = ([clause for clause in claim.clauses if group in clause.values] for claim in (a, b))
+    of_a, of_b = (set().union(*(clause.objects for clause in clauses)) for clauses in (clauses_a, clauses_b))
+    if group.startswith("choice "):
+        said_a, said_b = (set().union(*(clause.predicates for clause in each)) for each in (clauses_a, clauses_b))
+        return bool((of_a & of_b) | (said_a & said_b)) and not _is_blocked(a, b)
+    if of_a & of_b:
+        return not (of_a - of_b - _GENERAL and of_b - of_a - _GENERAL)
+    all_a, all_b = (_subjects(claim) for claim in (a, b))
+    of_a, of_b = (
+        found | set().union(*(clause.unknown for clause in clauses))
+        for found, clauses in ((of_a, clauses_a), (of_b, clauses_b))
+    )
+    return not of_a or not of_b or bool(of_a & of_b) or (bool(all_a & all_b) and not _is_blocked(a, b))
 
 
 def _number(a: Claim, b: Claim) -> str | None:
     """Compare numbers of one dimension about the same subject."""
-    shared = a.all("objects") & b.all("objects")
+    shared = (a.all("objects") & b.all("objects")) | (a.all("unknown") & b.all("unknown"))
     if not shared or _is_blocked(a, b):
         return None
     cues_a, cues_b = a.all("cues"), b.all("cues")
@@ -112,10 +135,22 @@ def _denial(a: Claim, b: Claim) -> str | None:
     return None
 
 
+def _gone(a: Claim, b: Claim) -> str | None:
+    """Compare a text that names a file or an identifier with one that says that it is gone."""
+    for x, y, reason in ((a, b, _NEGATES), (b, a, _AFFIRMS)):
+        gone = set().union(*(clause.names for clause in x.clauses if "gone" in clause.cues))
+        kept = set().union(*(clause.names for clause in y.clauses if not clause.denies))
+        if any(name.strip("/") in {other.strip("/") for other in kept} for name in gone):
+            return reason
+    return None
+
+
 def _say_the_same(x: Clause, y: Clause) -> bool:
     about_x, about_y = x.concepts() - _GENERAL, y.concepts() - _GENERAL
     shared = about_x & about_y
     if not shared or (about_x - about_y and about_y - about_x):
         return False
+    if about_x == about_y == shared and len(shared) == 1 and (x.cues | y.cues) & {"must", "all"}:
+        return True
     others = (x.predicates & y.predicates) | (x.unknown & y.unknown) | (x.scopes & y.scopes)
     return len(shared) + len(others) >= 2
