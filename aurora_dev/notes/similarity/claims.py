@@ -22,6 +22,9 @@ _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _THOUSANDS: Final = re.compile(r"[.,](?=\d{3}(?:\D|$))")
 _CLOCK: Final = re.compile(r"\b([01]?\d|2[0-3])[:h]([0-5]\d)\b")
 _PORTUGUESE: Final = frozenset(("do", "da", "dos", "das", "um", "uma", "os", "em", "na", "nas", "ao", "com", "sao", "para"))
+_BEFORE_VERSION: Final = frozenset(("is", "version", "v", "ist", "est", "es", "e", "at", "auf"))
+_LEAST_PORT: Final = 79
+_MOST_PORT: Final = 65_535
 _NEAR: Final = 3  # words between "not" and what it rejects
 
 
@@ -67,7 +70,7 @@ class Quantity:
     """A number in a text.
 
     Attributes:
-        dimension: ``duration``, ``size``, ``percent``, ``length``, ``period``, ``clock``, ``version NAME`` or
+        dimension: ``duration``, ``size``, ``period``, ``clock``, ``version NAME`` or
             ``count``.
         value: In the smallest unit.
         text: How the text says it.
@@ -133,7 +136,7 @@ def claim_of(text: str) -> Claim | None:
 
 def _frame(words: list[str]) -> list[str]:
     """Return the words of a text without numbers, units and values; those of scripts without blanks one by one."""
-    found = [each for each in find_concepts(words) if each.group.startswith(("unit", "number", "choice", "tool", "period"))]
+    found = [each for each in find_concepts(words) if each.group.startswith(("unit", "number", "choice", "tool", "part", "period"))]
     left_out = {
         place for each in found for place in range(each.start, each.end) if not is_run(words[place])
     }
@@ -173,7 +176,7 @@ def _clause(text: str, scopes: dict[str, set[str]], numbers: list[Quantity]) -> 
         elif each.group.startswith("scope "):
             scopes.setdefault(each.group, set()).add(each.name)
             clause.scopes.add(f"{each.group}={each.name}")
-        elif each.group.startswith(("choice ", "tool ")):
+        elif each.group.startswith(("choice ", "tool ", "part ")):
             clause.values.setdefault(each.group, {}).setdefault(each.name, each.text)
     _reject(clause, found)
     numbers += _quantities(words, found, clause)
@@ -206,7 +209,7 @@ def _fillers() -> frozenset[str]:
 
 def _reject(clause: Clause, found: list[Found]) -> None:
     """Note which values of a clause it denies: "not npm", "Jest was removed"."""
-    values = [each for each in found if each.group.startswith(("choice ", "tool "))]
+    values = [each for each in found if each.group.startswith(("choice ", "tool ", "part "))]
     cues = [each for each in found if each.group == "cue"]
     for each in values:
         others = [other for other in values if other.group == each.group and other.name != each.name]
@@ -250,15 +253,19 @@ def _quantities(words: list[str], found: list[Found], clause: Clause) -> list[Qu
             continue  # an article
         if unit is not None:
             text = " ".join(words[place : unit.end])
-            quantities.append(Quantity(unit.group[5:], value * float(unit.name), text, about))
+            dimension = "count" if unit.group[5:] in ("length", "percent") else unit.group[5:]
+            quantities.append(Quantity(dimension, value * float(unit.name), text, about))
             continue
+        beside = place - 1 if place > 0 and words[place - 1] in _BEFORE_VERSION else place
         product = next(
-            (each for each in found if each.end == place and each.group.startswith(("tool ", "choice "))), None
+            (each for each in found if each.end == beside and each.group.startswith(("tool ", "choice ", "part "))), None
         )
         if product is not None:
             quantities.append(Quantity(f"version {product.name}", value, word, about))
         elif place > 0 and words[place - 1] in ("node", "android", "ios", "version", "v"):
             quantities.append(Quantity(f"version {words[place - 1]}", value, word, about))
+        elif "port" in about and _LEAST_PORT <= value <= _MOST_PORT and float(value).is_integer():
+            quantities.append(Quantity("port", value, word, about))
         else:
             quantities.append(Quantity("count", value, " ".join(words[place:end]), about))
     return quantities

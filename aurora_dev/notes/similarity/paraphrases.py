@@ -8,6 +8,7 @@ not have while the other names one, too. In doubt there is none.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Final
 
@@ -15,9 +16,11 @@ from aurora_dev.notes.similarity.claims import Claim, Clause, Quantity, claim_of
 
 _NEGATES: Final = "negates what the earlier one says"
 _AFFIRMS: Final = "says what the earlier one negates"
-_LEAST_ALIKE: Final = 0.5  # share of common words in the same order
+_LEAST_ALIKE: Final = 0.4  # share of common words in the same order
+_FEW_WORDS: Final = 6
+_STEM: Final = 5  # characters of a word that its forms share
 _MOST_NUMBERS: Final = 2  # of one dimension
-_GENERAL: Final = frozenset(("file", "code", "data", "server", "directory", "environment", "type", "script", "service"))
+_GENERAL: Final = frozenset(("file", "code", "data", "server", "directory", "environment", "type", "script", "service", "api", "backend", "endpoint", "port", "hosting", "use", "version", "ownership", "library", "directory", "feature", "team"))
 """Subjects that tell little: a text may name one more of them."""
 
 
@@ -39,15 +42,20 @@ def _are_about_different_things(a: Claim, b: Claim) -> bool:
     if any(a.scopes[group].isdisjoint(b.scopes[group]) for group in a.scopes.keys() & b.scopes.keys()):
         return True
     # In texts with the same words around it, a word that only one has is the subject.
-    if SequenceMatcher(None, a.words, b.words, autojunk=False).ratio() < _LEAST_ALIKE:
+    if SequenceMatcher(None, _stems(a.words), _stems(b.words), autojunk=False).ratio() < _LEAST_ALIKE:
         return False
     of_a, of_b = (_subjects(claim) | claim.all("unknown") for claim in (a, b))
     return bool(of_a - of_b) and bool(of_b - of_a)
 
 
+def _stems(words: Sequence[str]) -> list[str]:
+    return [word[:_STEM] for word in words]
+
+
 def _subjects(claim: Claim) -> set[str]:
-    places = {f"{group} {name}" for group, names in claim.scopes.items() for name in names}
-    return (claim.all("objects") | places) - _GENERAL - {"scope role user"}
+    places = {f"{group} {name}" for group, names in claim.scopes.items() for name in names} - {"scope role user"}
+    # In a few words, each counts.
+    return claim.all("objects") - (frozenset() if len(claim.words) <= _FEW_WORDS else _GENERAL) | places
 
 
 def _is_blocked(a: Claim, b: Claim) -> bool:
@@ -90,20 +98,27 @@ def _share_the_subject(a: Claim, b: Claim, group: str) -> bool:
     if group.startswith("choice "):
         said_a, said_b = (set().union(*(clause.predicates for clause in each)) for each in (clauses_a, clauses_b))
         return bool((of_a & of_b) | (said_a & said_b)) and not _is_blocked(a, b)
+    of_a, of_b = of_a - _GENERAL, of_b - _GENERAL
     if of_a & of_b:
-        return not (of_a - of_b - _GENERAL and of_b - of_a - _GENERAL)
+        return not (of_a - of_b and of_b - of_a)
+    if max(len(a.words), len(b.words)) <= _FEW_WORDS and _is_blocked(a, b):
+        return False
     all_a, all_b = (_subjects(claim) for claim in (a, b))
-    of_a, of_b = (
-        found | set().union(*(clause.unknown for clause in clauses))
-        for found, clauses in ((of_a, clauses_a), (of_b, clauses_b))
-    )
+    if group.startswith("part "):
+        of_a, of_b = (
+            found | set().union(*(clause.unknown for clause in clauses))
+            for found, clauses in ((of_a, clauses_a), (of_b, clauses_b))
+        )
     return not of_a or not of_b or bool(of_a & of_b) or (bool(all_a & all_b) and not _is_blocked(a, b))
 
 
 def _number(a: Claim, b: Claim) -> str | None:
     """Compare numbers of one dimension about the same subject."""
+    if _is_blocked(a, b):
+        return None
     shared = (a.all("objects") & b.all("objects")) | (a.all("unknown") & b.all("unknown"))
-    if not shared or _is_blocked(a, b):
+    ports = {each.dimension for each in (*a.numbers, *b.numbers)} == {"port"}
+    if not shared and not ports:
         return None
     cues_a, cues_b = a.all("cues"), b.all("cues")
     if ("now" in cues_a) != ("now" in cues_b):
@@ -111,6 +126,9 @@ def _number(a: Claim, b: Claim) -> str | None:
     said_a, said_b = a.all("predicates"), b.all("predicates")
     if ("minimum" in said_a and "limit" in said_b) or ("limit" in said_a and "minimum" in said_b):
         return None
+    periods_a, periods_b = ({each.value for each in claim.numbers if each.dimension == "period"} for claim in (a, b))
+    if periods_a and periods_b and periods_a.isdisjoint(periods_b) and len({each.dimension for each in a.numbers}) > 1:
+        return None  # daily and monthly backups
     for dimension in sorted({each.dimension for each in a.numbers} & {each.dimension for each in b.numbers}):
         of_a, of_b = ([each for each in claim.numbers if each.dimension == dimension] for claim in (a, b))
         if dimension == "count":
@@ -130,8 +148,11 @@ def _denial(a: Claim, b: Claim) -> str | None:
     """Compare a clause with one that denies it."""
     for x in a.clauses:
         for y in b.clauses:
-            if x.denies != y.denies and _say_the_same(x, y):
+            affirming = y if x.denies else x
+            if x.denies != y.denies and "only" not in affirming.cues and _say_the_same(x, y):
                 return _NEGATES if x.denies else _AFFIRMS
+            if {"only", "anyone"} <= x.cues | y.cues and ("only" in x.cues) != ("only" in y.cues) and _say_the_same(x, y):
+                return "allows all what the other allows few"
     return None
 
 
