@@ -21,10 +21,18 @@ _NAME: Final = re.compile(
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _THOUSANDS: Final = re.compile(r"[.,](?=\d{3}(?:\D|$))")
 _CLOCK: Final = re.compile(r"\b([01]?\d|2[0-3])[:h]([0-5]\d)\b")
-_PORTUGUESE: Final = frozenset(("do", "da", "dos", "das", "um", "uma", "os", "em", "na", "nas", "ao", "com", "sao", "para"))
+_PORTUGUESE: Final = frozenset(
+    ("do", "da", "dos", "das", "um", "uma", "os", "em", "na", "nas", "ao", "com", "sao", "para")
+)
+_NEGATING_NO: Final = frozenset(
+    ("the", "is", "are", "and", "to", "of", "in", "for", "we", "there", "el", "la", "los", "las", "se", "de", "en", "es")
+    + ("y", "con", "por", "que", "un", "una", "hay")
+)
 _BEFORE_VERSION: Final = frozenset(("is", "version", "v", "ist", "est", "es", "e", "at", "auf"))
 _LEAST_PORT: Final = 79
 _MOST_PORT: Final = 65_535
+_STEM: Final = 5  # characters of a word that its forms share
+_LANGUAGES: Final = "choice python"
 _NEAR: Final = 3  # words between "not" and what it rejects
 
 
@@ -41,6 +49,7 @@ class Clause:
         cues: Words that deny, limit or lift.
         unknown: Content words that no concept has.
         scopes: Places, roles and kinds, each as ``GROUP=NAME``.
+        without: Subjects after "without".
         swapped: Sets of which one value takes the place of another.
     """
 
@@ -53,11 +62,17 @@ class Clause:
     unknown: set[str] = field(default_factory=set)
     scopes: set[str] = field(default_factory=set)
     swapped: set[str] = field(default_factory=set)
+    without: set[str] = field(default_factory=set)
 
     @property
     def denies(self) -> bool:
         """Whether the clause says that something is not so."""
-        return bool(self.cues & {"not", "off", "gone", "optional"})
+        if self.cues & {"off", "gone", "optional"}:
+            return True
+        # "Must not fall below" is a bound, and "Vault, not variables" says what is so.
+        if any(found.keys() - self.rejected.get(group, set()) for group, found in self.values.items() if self.rejected.get(group)):
+            return False
+        return "not" in self.cues and not self.predicates & {"minimum", "limit"}
 
     def concepts(self) -> set[str]:
         """Return what the clause is about."""
@@ -127,19 +142,24 @@ def claim_of(text: str) -> Claim | None:
     for hour, minute in _CLOCK.findall(text):
         numbers.append(Quantity("clock", int(hour) * 60 + int(minute), f"{hour}:{minute}", frozenset()))
     names = _NAME.sub(lambda match: match[0].replace(".", "\u00b7"), _CLOCK.sub(" ", text))
+    no_negates = _no_negates(tokens(text))
     for part in _CLAUSE_END.split(names):
         part = part.replace("\u00b7", ".")
         if part.strip():
-            clauses.append(_clause(part, scopes, numbers))
+            # "Line length: 120": a number belongs to the subject before it.
+            before = clauses[-1].objects if clauses else set()
+            clauses.append(_clause(part, before, no_negates, scopes, numbers))
     return Claim(_frame(tokens(text)), clauses, scopes, numbers)
 
 
 def _frame(words: list[str]) -> list[str]:
     """Return the words of a text without numbers, units and values; those of scripts without blanks one by one."""
-    found = [each for each in find_concepts(words) if each.group.startswith(("unit", "number", "choice", "tool", "part", "period"))]
-    left_out = {
-        place for each in found for place in range(each.start, each.end) if not is_run(words[place])
-    }
+    found = [
+        each
+        for each in find_concepts(words)
+        if each.group.startswith(("unit", "number", "choice", "tool", "part", "period"))
+    ]
+    left_out = {place for each in found for place in range(each.start, each.end) if not is_run(words[place])}
     kept: list[str] = []
     for place, word in enumerate(words):
         if place in left_out or word[0].isdigit() or word == "%":
@@ -154,15 +174,17 @@ def _frame(words: list[str]) -> list[str]:
     return kept
 
 
-def _clause(text: str, scopes: dict[str, set[str]], numbers: list[Quantity]) -> Clause:
+def _clause(text: str, before: set[str], no_negates: bool, scopes: dict[str, set[str]], numbers: list[Quantity]) -> Clause:
     clause = Clause()
     clause.names = {(quoted or name).casefold() for quoted, name in _NAME.findall(text)}
     words = tokens(text)
-    found = list(find_concepts(words))
+    found = [each for each in find_concepts(words) if no_negates or each.text != "no"]
     covered: set[int] = set()
     units = {each.start for each in found if each.group.startswith("unit ")}
     for each in found:
         if each.group.startswith(("unit", "number")):
+            if each.start > 0 and _NUMBER.fullmatch(words[each.start - 1]):
+                covered.update(range(each.start, each.end))
             continue
         if each.start > 0 and _NUMBER.fullmatch(words[each.start - 1]) and each.start in units:
             continue  # "15 min" is no minimum
@@ -178,11 +200,16 @@ def _clause(text: str, scopes: dict[str, set[str]], numbers: list[Quantity]) -> 
             clause.scopes.add(f"{each.group}={each.name}")
         elif each.group.startswith(("choice ", "tool ", "part ")):
             clause.values.setdefault(each.group, {}).setdefault(each.name, each.text)
+    clause.without = {
+        each.name
+        for each in found
+        for cue in found
+        if each.group == "object" and cue.name == "without" and 0 <= each.start - cue.end < _NEAR
+    }
     _reject(clause, found)
-    numbers += _quantities(words, found, clause)
-    _drop_portuguese_in(clause, words)
+    numbers += _quantities(words, found, clause.objects or before)
     clause.unknown = {
-        word[:6]
+        word[:_STEM]
         for place, word in enumerate(words)
         if place not in covered
         and len(word) > 2
@@ -194,12 +221,11 @@ def _clause(text: str, scopes: dict[str, set[str]], numbers: list[Quantity]) -> 
     return clause
 
 
-def _drop_portuguese_in(clause: Clause, words: list[str]) -> None:
-    """Forget a negation that is the Portuguese word for "in the"."""
-    if "no" in words and not _PORTUGUESE.isdisjoint(words) and clause.cues & {"not"}:
-        others = [each for each in find_concepts([word for word in words if word != "no"]) if each.group == "cue"]
-        if all(each.name != "not" for each in others):
-            clause.cues.discard("not")
+def _no_negates(words: list[str]) -> bool:
+    """Return whether "no" negates: in Portuguese it is "in the"."""
+    if not _PORTUGUESE.isdisjoint(words):
+        return False
+    return words[:1] == ["no"] or not _NEGATING_NO.isdisjoint(words)
 
 
 @lru_cache(maxsize=1)
@@ -225,11 +251,9 @@ def _reject(clause: Clause, found: list[Found]) -> None:
             clause.swapped.add(each.group)
 
 
-def _quantities(words: list[str], found: list[Found], clause: Clause) -> list[Quantity]:
-    about = frozenset(clause.objects)
-    quantities = [
-        Quantity("period", float(each.name), each.text, about) for each in found if each.group == "period"
-    ]
+def _quantities(words: list[str], found: list[Found], objects: set[str]) -> list[Quantity]:
+    about = frozenset(objects)
+    quantities = [Quantity("period", float(each.name), each.text, about) for each in found if each.group == "period"]
     starts: dict[int, list[Found]] = {}
     for each in found:
         starts.setdefault(each.start, []).append(each)
@@ -258,7 +282,12 @@ def _quantities(words: list[str], found: list[Found], clause: Clause) -> list[Qu
             continue
         beside = place - 1 if place > 0 and words[place - 1] in _BEFORE_VERSION else place
         product = next(
-            (each for each in found if each.end == beside and each.group.startswith(("tool ", "choice ", "part "))), None
+            (
+                each
+                for each in found
+                if each.end == beside and (each.group.startswith(("tool ", "part ")) or each.group == _LANGUAGES)
+            ),
+            None,
         )
         if product is not None:
             quantities.append(Quantity(f"version {product.name}", value, word, about))

@@ -20,7 +20,15 @@ _RUN: Final = "\u3040-\u30ff\u3005\u3400-\u9fff\uac00-\ud7af"
 _IS_RUN: Final = re.compile(f"[{_RUN}]")
 _HANGUL: Final = re.compile("[\uac00-\ud7af]")
 _CONTENT: Final = re.compile("[\u30a0-\u30ff]{2,}|[\u3400-\u9fff]")
-_FUNCTION_SIGNS: Final = frozenset("的了在是中会总为和与或及而要都就也可这那个我们他她它其用使把被让给从到以对于由")
+_FUNCTION_SIGNS: Final = frozenset("的了在是中会总为和与或及而要都就也可这那个我们他她它其用使把被")
+_HAN_DIGITS: Final = {sign: number for number, signs in enumerate(
+    ("", "一", "二两兩두", "三세", "四네", "五", "六", "七", "八", "九", "十"))
+    for sign in signs
+}  # fmt: skip
+# Numbers of one sign, before what they count.
+_HAN_NUMBER: Final = re.compile(
+    "([一二两兩三四五六七八九十半])((?=[个人名年月天周次条つ日週時分秒小点]))|(두|세|네) ?(?=[명번개시주달])"
+)
 _TOKEN: Final = re.compile(
     r"(?<![^\W\d_])\d+(?:[.,]\d+)*(?=(?:ms|s|sec|min|h|kb|mb|gb|tb|mib|gib|kib|mo|go)?\b)"
     rf"|(?<![^\W\d_])\d+(?:[.,]\d+)*(?=[{_RUN}])|%|[{_RUN}]+|[^\W_{_RUN}]+"
@@ -54,7 +62,12 @@ def folded(text: str) -> str:
 
 def tokens(text: str) -> list[str]:
     """Return the words, numbers and runs of a text, folded."""
-    return _TOKEN.findall(folded(text))
+    return _TOKEN.findall(_HAN_NUMBER.sub(_as_digits, folded(text)))
+
+
+def _as_digits(match: re.Match[str]) -> str:
+    sign = match[1] or match[3]
+    return "0.5" if sign == "半" else str(_HAN_DIGITS[sign])
 
 
 def is_run(word: str) -> bool:
@@ -67,7 +80,7 @@ def left_over(run: str) -> list[str]:
     for each in _in_run(run, 0, _lexicon()):
         run = run.replace(each.text, " ", 1)
     if _HANGUL.match(run):
-        return [] if " " in run else [run[:2]]
+        return [] if " " in run or len(run) < 2 else [run[:2]]
     return [part for part in _CONTENT.findall(run) if part not in _FUNCTION_SIGNS]
 
 
@@ -118,10 +131,20 @@ def find_concepts(words: list[str]) -> Iterator[Found]:
             if found := _lookup(phrase, known):
                 for group, name in found:
                     yield Found(group, name, place, place + count, " ".join(phrase))
+                if count > 1 and all(group != "object" for group, _ in found):
+                    yield from _subjects_in(phrase, place, known)
                 place += count
                 break
         else:
             place += 1
+
+
+def _subjects_in(phrase: list[str], place: int, known: _Lexicon) -> Iterator[Found]:
+    """Yield the subjects that single words of a phrase name: the session of a "session cookie"."""
+    for number, word in enumerate(phrase):
+        for group, name in _lookup([word], known):
+            if group == "object":
+                yield Found(group, name, place + number, place + number + 1, word)
 
 
 def _lookup(phrase: list[str], known: _Lexicon) -> tuple[tuple[str, str], ...]:

@@ -17,10 +17,36 @@ from aurora_dev.notes.similarity.claims import Claim, Clause, Quantity, claim_of
 _NEGATES: Final = "negates what the earlier one says"
 _AFFIRMS: Final = "says what the earlier one negates"
 _LEAST_ALIKE: Final = 0.4  # share of common words in the same order
+_WIDE_SCOPES: Final = frozenset(("scope role", "scope direction", "scope aspect", "scope age", "scope access"))
+_FEW_SUBJECTS: Final = 2
 _FEW_WORDS: Final = 6
 _STEM: Final = 5  # characters of a word that its forms share
 _MOST_NUMBERS: Final = 2  # of one dimension
-_GENERAL: Final = frozenset(("file", "code", "data", "server", "directory", "environment", "type", "script", "service", "api", "backend", "endpoint", "port", "hosting", "use", "version", "ownership", "library", "directory", "feature", "team"))
+_GENERAL: Final = frozenset(
+    (
+        "file",
+        "code",
+        "data",
+        "server",
+        "directory",
+        "environment",
+        "type",
+        "script",
+        "service",
+        "api",
+        "backend",
+        "endpoint",
+        "port",
+        "hosting",
+        "use",
+        "version",
+        "ownership",
+        "library",
+        "directory",
+        "feature",
+        "team",
+    )
+)
 """Subjects that tell little: a text may name one more of them."""
 
 
@@ -53,9 +79,21 @@ def _stems(words: Sequence[str]) -> list[str]:
 
 
 def _subjects(claim: Claim) -> set[str]:
-    places = {f"{group} {name}" for group, names in claim.scopes.items() for name in names} - {"scope role user"}
+    places = {f"{group} {name}" for group, names in claim.scopes.items() for name in names}
+    places -= {
+        "scope role user",
+        "scope direction in",
+        "scope direction out",
+        "scope aspect shown",
+        "scope aspect stored",
+    }
     # In a few words, each counts.
     return claim.all("objects") - (frozenset() if len(claim.words) <= _FEW_WORDS else _GENERAL) | places
+
+
+def _places(claim: Claim) -> set[str]:
+    """Return the groups of places, roles and kinds that a text names."""
+    return claim.scopes.keys() - _WIDE_SCOPES
 
 
 def _is_blocked(a: Claim, b: Claim) -> bool:
@@ -72,6 +110,8 @@ def _is_exception(a: Claim, b: Claim) -> bool:
 
 def _value(a: Claim, b: Claim) -> str | None:
     """Compare values of one set: the tools, formats, days and methods of which there is one."""
+    if _places(a) != _places(b):
+        return None
     for group in sorted(a.groups & b.groups):
         if not _share_the_subject(a, b, group):
             continue
@@ -80,9 +120,9 @@ def _value(a: Claim, b: Claim) -> str | None:
         if of_a and of_b and of_a.keys().isdisjoint(of_b):
             return f"says '{next(iter(of_a.values()))}' where the earlier one says '{next(iter(of_b.values()))}'"
         if of_a.keys().isdisjoint(of_b):
-            if of_b.keys() & no_a:
+            if of_b.keys() & no_a and "only" not in b.all("cues"):
                 return _NEGATES
-            if of_a.keys() & no_b:
+            if of_a.keys() & no_b and "only" not in a.all("cues"):
                 return _AFFIRMS
         if len(of_a) > 1 and of_b.keys() < of_a.keys() and any(group in clause.swapped for clause in a.clauses):
             return _NEGATES
@@ -97,7 +137,10 @@ def _share_the_subject(a: Claim, b: Claim, group: str) -> bool:
     of_a, of_b = (set().union(*(clause.objects for clause in clauses)) for clauses in (clauses_a, clauses_b))
     if group.startswith("choice "):
         said_a, said_b = (set().union(*(clause.predicates for clause in each)) for each in (clauses_a, clauses_b))
-        return bool((of_a & of_b) | (said_a & said_b)) and not _is_blocked(a, b)
+        places = {(name, *sorted(found)) for name, found in a.scopes.items()} & {
+            (name, *sorted(found)) for name, found in b.scopes.items()
+        }
+        return bool((of_a & of_b) | (said_a & said_b) | places) and not _is_blocked(a, b)
     of_a, of_b = of_a - _GENERAL, of_b - _GENERAL
     if of_a & of_b:
         return not (of_a - of_b and of_b - of_a)
@@ -148,10 +191,16 @@ def _denial(a: Claim, b: Claim) -> str | None:
     """Compare a clause with one that denies it."""
     for x in a.clauses:
         for y in b.clauses:
-            affirming = y if x.denies else x
-            if x.denies != y.denies and "only" not in affirming.cues and _say_the_same(x, y):
-                return _NEGATES if x.denies else _AFFIRMS
-            if {"only", "anyone"} <= x.cues | y.cues and ("only" in x.cues) != ("only" in y.cues) and _say_the_same(x, y):
+            shared = x.objects & y.objects
+            denies_x, denies_y = (clause.denies or bool(clause.without & shared) for clause in (x, y))
+            affirming = y if denies_x else x
+            if denies_x != denies_y and "only" not in affirming.cues and _say_the_same(x, y):
+                return _NEGATES if denies_x else _AFFIRMS
+            if (
+                {"only", "anyone"} <= x.cues | y.cues
+                and ("only" in x.cues) != ("only" in y.cues)
+                and _say_the_same(x, y)
+            ):
                 return "allows all what the other allows few"
     return None
 
@@ -172,6 +221,8 @@ def _say_the_same(x: Clause, y: Clause) -> bool:
     if not shared or (about_x - about_y and about_y - about_x):
         return False
     if about_x == about_y == shared and len(shared) == 1 and (x.cues | y.cues) & {"must", "all"}:
+        return True
+    if max(len(about_x), len(about_y)) <= _FEW_SUBJECTS and not (x.unknown - y.unknown and y.unknown - x.unknown):
         return True
     others = (x.predicates & y.predicates) | (x.unknown & y.unknown) | (x.scopes & y.scopes)
     return len(shared) + len(others) >= 2
