@@ -25,9 +25,30 @@ _PORTUGUESE: Final = frozenset(
     ("do", "da", "dos", "das", "um", "uma", "os", "em", "na", "nas", "ao", "com", "sao", "para")
 )
 _NEGATING_NO: Final = frozenset(
-    ("the", "is", "are", "and", "to", "of", "in", "for", "we", "there", "el", "la", "los", "las", "se", "de", "en", "es")
+    (
+        "the",
+        "is",
+        "are",
+        "and",
+        "to",
+        "of",
+        "in",
+        "for",
+        "we",
+        "there",
+        "el",
+        "la",
+        "los",
+        "las",
+        "se",
+        "de",
+        "en",
+        "es",
+    )
     + ("y", "con", "por", "que", "un", "una", "hay")
 )
+_LABELS: Final = vocabulary.LABELS - {"port", "python", "node", "java", "ruby", "line"}
+_LABEL_ENDS: Final = 2  # words
 _BEFORE_VERSION: Final = frozenset(("is", "version", "v", "ist", "est", "es", "e", "at", "auf"))
 _LEAST_PORT: Final = 79
 _MOST_PORT: Final = 65_535
@@ -70,7 +91,11 @@ class Clause:
         if self.cues & {"off", "gone", "optional"}:
             return True
         # "Must not fall below" is a bound, and "Vault, not variables" says what is so.
-        if any(found.keys() - self.rejected.get(group, set()) for group, found in self.values.items() if self.rejected.get(group)):
+        if any(
+            found.keys() - self.rejected.get(group, set())
+            for group, found in self.values.items()
+            if self.rejected.get(group)
+        ):
             return False
         return "not" in self.cues and not self.predicates & {"minimum", "limit"}
 
@@ -102,6 +127,7 @@ class Quantity:
 class Claim:
     """A text as clauses, with what they say together."""
 
+    text: str
     words: list[str]
     clauses: list[Clause]
     scopes: dict[str, set[str]]
@@ -124,6 +150,12 @@ class Claim:
         """Return the values of a set that the text denies and nowhere affirms."""
         denied = set().union(*(clause.rejected.get(group, set()) for clause in self.clauses))
         return denied - self.values(group).keys()
+
+    def begins_with(self, group: str) -> bool:
+        """Return whether the first word is of a value of a set: "public functions"."""
+        first = next((clause for clause in self.clauses), None)
+        texts = first.values.get(group, {}).values() if first is not None else ()
+        return any(self.text.startswith(text) for text in texts)
 
     @property
     def groups(self) -> set[str]:
@@ -149,7 +181,7 @@ def claim_of(text: str) -> Claim | None:
             # "Line length: 120": a number belongs to the subject before it.
             before = clauses[-1].objects if clauses else set()
             clauses.append(_clause(part, before, no_negates, scopes, numbers))
-    return Claim(_frame(tokens(text)), clauses, scopes, numbers)
+    return Claim(" ".join(tokens(text)), _frame(tokens(text)), clauses, scopes, numbers)
 
 
 def _frame(words: list[str]) -> list[str]:
@@ -174,16 +206,22 @@ def _frame(words: list[str]) -> list[str]:
     return kept
 
 
-def _clause(text: str, before: set[str], no_negates: bool, scopes: dict[str, set[str]], numbers: list[Quantity]) -> Clause:
+def _clause(
+    text: str, before: set[str], no_negates: bool, scopes: dict[str, set[str]], numbers: list[Quantity]
+) -> Clause:
     clause = Clause()
     clause.names = {(quoted or name).casefold() for quoted, name in _NAME.findall(text)}
     words = tokens(text)
     found = [each for each in find_concepts(words) if no_negates or each.text != "no"]
     covered: set[int] = set()
+    numerals = {each.end - 1 for each in found if each.group == "number"}
+    in_names = {part for name in clause.names for part in tokens(name)}
     units = {each.start for each in found if each.group.startswith("unit ")}
     for each in found:
         if each.group.startswith(("unit", "number")):
-            if each.start > 0 and _NUMBER.fullmatch(words[each.start - 1]):
+            if each.group == "number" or (
+                each.start > 0 and (each.start - 1 in numerals or _NUMBER.fullmatch(words[each.start - 1]))
+            ):
                 covered.update(range(each.start, each.end))
             continue
         if each.start > 0 and _NUMBER.fullmatch(words[each.start - 1]) and each.start in units:
@@ -215,6 +253,7 @@ def _clause(text: str, before: set[str], no_negates: bool, scopes: dict[str, set
         and len(word) > 2
         and not word[0].isdigit()
         and word not in STOP_WORDS
+        and word not in in_names
         and word not in _fillers()
         and not is_run(word)
     } | {sign for word in words if is_run(word) for sign in left_over(word)}
@@ -272,6 +311,8 @@ def _quantities(words: list[str], found: list[Found], objects: set[str]) -> list
                     value, end, is_word = float(each.name), each.end, True
         if value is None:
             continue
+        if 0 < place <= _LABEL_ENDS and words[place - 1] in _LABELS:
+            continue  # "Version 2 of the API" is a subject
         unit = next((each for each in starts.get(end, ()) if each.group.startswith("unit ")), None)
         if unit is None and is_word and value == 1 and "review" not in about:
             continue  # an article

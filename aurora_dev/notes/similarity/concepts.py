@@ -20,7 +20,7 @@ _RUN: Final = "\u3040-\u30ff\u3005\u3400-\u9fff\uac00-\ud7af"
 _IS_RUN: Final = re.compile(f"[{_RUN}]")
 _HANGUL: Final = re.compile("[\uac00-\ud7af]")
 _CONTENT: Final = re.compile("[\u30a0-\u30ff]{2,}|[\u3400-\u9fff]")
-_FUNCTION_SIGNS: Final = frozenset("的了在是中会总为和与或及而要都就也可这那个我们他她它其用使把被")
+_FUNCTION_SIGNS: Final = frozenset("的了在是中会总为和与或及而要都就也可这那个我们他她它其用使把被需要就行只每个请由人")
 _HAN_DIGITS: Final = {sign: number for number, signs in enumerate(
     ("", "一", "二两兩두", "三세", "四네", "五", "六", "七", "八", "九", "十"))
     for sign in signs

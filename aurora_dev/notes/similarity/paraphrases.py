@@ -18,6 +18,7 @@ _NEGATES: Final = "negates what the earlier one says"
 _AFFIRMS: Final = "says what the earlier one negates"
 _LEAST_ALIKE: Final = 0.4  # share of common words in the same order
 _WIDE_SCOPES: Final = frozenset(("scope role", "scope direction", "scope aspect", "scope age", "scope access"))
+_SHORT: Final = 6
 _FEW_SUBJECTS: Final = 2
 _FEW_WORDS: Final = 6
 _STEM: Final = 5  # characters of a word that its forms share
@@ -66,6 +67,9 @@ def paraphrase(new: str, old: str) -> str | None:
 
 def _are_about_different_things(a: Claim, b: Claim) -> bool:
     if any(a.scopes[group].isdisjoint(b.scopes[group]) for group in a.scopes.keys() & b.scopes.keys()):
+        return True
+    unknown_a, unknown_b = a.all("unknown"), b.all("unknown")
+    if max(len(a.words), len(b.words)) <= _SHORT and unknown_a - unknown_b and unknown_b - unknown_a:
         return True
     # In texts with the same words around it, a word that only one has is the subject.
     if SequenceMatcher(None, _stems(a.words), _stems(b.words), autojunk=False).ratio() < _LEAST_ALIKE:
@@ -133,9 +137,11 @@ def _value(a: Claim, b: Claim) -> str | None:
 
 def _share_the_subject(a: Claim, b: Claim, group: str) -> bool:
     """Return whether the clauses with a value of a set are about the same, as far as their words show."""
-    clauses_a, clauses_b = ([clause for clause in claim.clauses if group in clause.values] for claim in (a, b))
+    clauses_a, clauses_b = (_clauses_with(claim, group) for claim in (a, b))
     of_a, of_b = (set().union(*(clause.objects for clause in clauses)) for clauses in (clauses_a, clauses_b))
     if group.startswith("choice "):
+        if a.begins_with(group) and b.begins_with(group):
+            return False
         said_a, said_b = (set().union(*(clause.predicates for clause in each)) for each in (clauses_a, clauses_b))
         places = {(name, *sorted(found)) for name, found in a.scopes.items()} & {
             (name, *sorted(found)) for name, found in b.scopes.items()
@@ -153,6 +159,13 @@ def _share_the_subject(a: Claim, b: Claim, group: str) -> bool:
             for found, clauses in ((of_a, clauses_a), (of_b, clauses_b))
         )
     return not of_a or not of_b or bool(of_a & of_b) or (bool(all_a & all_b) and not _is_blocked(a, b))
+
+
+def _clauses_with(claim: Claim, group: str) -> list[Clause]:
+    """Return the clauses that affirm a value of a set, or if there are none, those that deny one."""
+    found = [clause for clause in claim.clauses if group in clause.values]
+    affirming = [each for each in found if each.values[group].keys() - each.rejected.get(group, set())]
+    return affirming or found
 
 
 def _number(a: Claim, b: Claim) -> str | None:
@@ -216,11 +229,14 @@ def _gone(a: Claim, b: Claim) -> str | None:
 
 
 def _say_the_same(x: Clause, y: Clause) -> bool:
+    if any(names & y.rejected.get(group, set()) for group, names in x.rejected.items()):
+        return False
     about_x, about_y = x.concepts() - _GENERAL, y.concepts() - _GENERAL
     shared = about_x & about_y
     if not shared or (about_x - about_y and about_y - about_x):
         return False
-    if about_x == about_y == shared and len(shared) == 1 and (x.cues | y.cues) & {"must", "all"}:
+    affirming = y if x.denies else x
+    if about_x == about_y == shared and len(shared) == 1 and affirming.cues & {"must", "all"}:
         return True
     if max(len(about_x), len(about_y)) <= _FEW_SUBJECTS and not (x.unknown - y.unknown and y.unknown - x.unknown):
         return True
