@@ -18,6 +18,8 @@ _NAME: Final = re.compile(
     r"`([^`\n]{1,80})`|(?<![\w/@])((?:@?[\w.*-]+/)+[\w.*<>-]+/?|/[\w.*-]+(?:/[\w.*-]+)*|\.?[A-Za-z_][\w-]*(?:\.[A-Za-z][\w-]*)+"
     r"|[A-Za-z]\w*_\w+|[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+)"
 )
+_CAPITAL: Final = re.compile(r"(?<![\w/.])[^\W\d_a-z][^\W\d_]+(?:['’]s)?(?![\w/])")
+_TITLES: Final = frozenset(("Herr", "Frau", "Mr", "Mrs", "Ms", "Dr", "Since", "For"))
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _THOUSANDS: Final = re.compile(r"[.,](?=\d{3}(?:\D|$))")
 _CLOCK: Final = re.compile(r"\b([01]?\d|2[0-3])[:h]([0-5]\d)\b")
@@ -25,27 +27,7 @@ _PORTUGUESE: Final = frozenset(
     ("do", "da", "dos", "das", "um", "uma", "os", "em", "na", "nas", "ao", "com", "sao", "para")
 )
 _NEGATING_NO: Final = frozenset(
-    (
-        "the",
-        "is",
-        "are",
-        "and",
-        "to",
-        "of",
-        "in",
-        "for",
-        "we",
-        "there",
-        "el",
-        "la",
-        "los",
-        "las",
-        "se",
-        "de",
-        "en",
-        "es",
-    )
-    + ("y", "con", "por", "que", "un", "una", "hay")
+    "the is are and to of in for we there el la los las se de en es y con por que un una hay".split()
 )
 _LABELS: Final = vocabulary.LABELS - {"port", "python", "node", "java", "ruby", "line"}
 _LABEL_ENDS: Final = 2  # words
@@ -132,6 +114,7 @@ class Claim:
     clauses: list[Clause]
     scopes: dict[str, set[str]]
     numbers: list[Quantity]
+    people: frozenset[str]
 
     def all(self, name: str) -> set[str]:
         """Return the union of a set of all clauses."""
@@ -173,6 +156,7 @@ def claim_of(text: str) -> Claim | None:
     numbers: list[Quantity] = []
     for hour, minute in _CLOCK.findall(text):
         numbers.append(Quantity("clock", int(hour) * 60 + int(minute), f"{hour}:{minute}", frozenset()))
+    text = text.replace("()", " ")
     names = _NAME.sub(lambda match: match[0].replace(".", "\u00b7"), _CLOCK.sub(" ", text))
     no_negates = _no_negates(tokens(text))
     for part in _CLAUSE_END.split(names):
@@ -181,7 +165,18 @@ def claim_of(text: str) -> Claim | None:
             # "Line length: 120": a number belongs to the subject before it.
             before = clauses[-1].objects if clauses else set()
             clauses.append(_clause(part, before, no_negates, scopes, numbers))
-    return Claim(" ".join(tokens(text)), _frame(tokens(text)), clauses, scopes, numbers)
+    return Claim(" ".join(tokens(text)), _frame(tokens(text)), clauses, scopes, numbers, _people(text))
+
+
+def _people(text: str) -> frozenset[str]:
+    """Return the words of a text that may be names of people: capitals that no concept has."""
+    found = {word.removesuffix("'s").removesuffix("’s") for word in _CAPITAL.findall(text)}
+    known = set(STOP_WORDS) | _fillers()
+    return frozenset(
+        word
+        for word in found
+        if folded(word) not in known and not any(True for _ in find_concepts(tokens(word))) and word not in _TITLES
+    )
 
 
 def _frame(words: list[str]) -> list[str]:

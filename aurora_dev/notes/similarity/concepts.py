@@ -111,8 +111,10 @@ def _lexicon() -> _Lexicon:
                 continue
             table = runs if _IS_RUN.match(parts) else stems if word.endswith("*") else exact
             table.setdefault(parts.replace(" ", "") if table is runs else parts, []).append((group, name))
-    frozen = [{word: tuple(dict.fromkeys(found)) for word, found in table.items()} for table in (exact, stems, runs)]
-    return _Lexicon(*frozen, longest_run=max(map(len, runs), default=1))
+    def frozen(table: dict[str, list[tuple[str, str]]]) -> dict[str, tuple[tuple[str, str], ...]]:
+        return {word: tuple(dict.fromkeys(found)) for word, found in table.items()}
+
+    return _Lexicon(frozen(exact), frozen(stems), frozen(runs), longest_run=max(map(len, runs), default=1))
 
 
 def find_concepts(words: list[str]) -> Iterator[Found]:

@@ -17,7 +17,7 @@ from aurora_dev.notes.similarity.claims import Claim, Clause, Quantity, claim_of
 _NEGATES: Final = "negates what the earlier one says"
 _AFFIRMS: Final = "says what the earlier one negates"
 _LEAST_ALIKE: Final = 0.4  # share of common words in the same order
-_WIDE_SCOPES: Final = frozenset(("scope role", "scope direction", "scope aspect", "scope age", "scope access"))
+_WIDE_SCOPES: Final = frozenset(("scope role", "scope direction", "scope aspect", "scope age", "scope access", "scope platform"))
 _SHORT: Final = 6
 _FEW_SUBJECTS: Final = 2
 _FEW_WORDS: Final = 6
@@ -61,7 +61,7 @@ def paraphrase(new: str, old: str) -> str | None:
     a, b = claim_of(new), claim_of(old)
     if a is None or b is None or _are_about_different_things(a, b) or _is_exception(a, b) or _is_exception(b, a):
         return None
-    rules = (_value, _number, _denial, _gone)
+    rules = (_value, _number, _denial, _gone, _owner)
     return next((reason for rule in rules if (reason := rule(a, b))), None)
 
 
@@ -150,8 +150,12 @@ def _share_the_subject(a: Claim, b: Claim, group: str) -> bool:
     of_a, of_b = of_a - _GENERAL, of_b - _GENERAL
     if of_a & of_b:
         return not (of_a - of_b and of_b - of_a)
-    if max(len(a.words), len(b.words)) <= _FEW_WORDS and _is_blocked(a, b):
-        return False
+    if max(len(a.words), len(b.words)) <= _FEW_WORDS:
+        places_a, places_b = (
+            set().union(*(clause.objects | clause.scopes for clause in clauses)) for clauses in (clauses_a, clauses_b)
+        )
+        if places_a - places_b and places_b - places_a:
+            return False
     all_a, all_b = (_subjects(claim) for claim in (a, b))
     if group.startswith("part "):
         of_a, of_b = (
@@ -228,6 +232,16 @@ def _gone(a: Claim, b: Claim) -> str | None:
     return None
 
 
+def _owner(a: Claim, b: Claim) -> str | None:
+    """Compare who is responsible for the same thing."""
+    if not all("ownership" in claim.all("objects") for claim in (a, b)) or _is_blocked(a, b):
+        return None
+    shared = ((a.all("objects") & b.all("objects")) - {"ownership"}) | (a.all("unknown") & b.all("unknown"))
+    if not shared or not a.people or not b.people or a.people & b.people:
+        return None
+    return f"names {', '.join(sorted(a.people))} where the earlier one names {', '.join(sorted(b.people))}"
+
+
 def _say_the_same(x: Clause, y: Clause) -> bool:
     if any(names & y.rejected.get(group, set()) for group, names in x.rejected.items()):
         return False
@@ -241,4 +255,4 @@ def _say_the_same(x: Clause, y: Clause) -> bool:
     if max(len(about_x), len(about_y)) <= _FEW_SUBJECTS and not (x.unknown - y.unknown and y.unknown - x.unknown):
         return True
     others = (x.predicates & y.predicates) | (x.unknown & y.unknown) | (x.scopes & y.scopes)
-    return len(shared) + len(others) >= 2
+    return bool(others) or (about_x == about_y and len(shared) > 1)
