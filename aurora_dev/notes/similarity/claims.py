@@ -205,7 +205,7 @@ def _clause(
     text: str, before: set[str], no_negates: bool, scopes: dict[str, set[str]], numbers: list[Quantity]
 ) -> Clause:
     clause = Clause()
-    clause.names = {(quoted or name).casefold() for quoted, name in _NAME.findall(text)}
+    clause.names = {(quoted or name).casefold().strip("./") for quoted, name in _NAME.findall(text)}
     words = tokens(text)
     found = [each for each in find_concepts(words) if no_negates or each.text != "no"]
     covered: set[int] = set()

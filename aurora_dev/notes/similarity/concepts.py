@@ -111,6 +111,7 @@ def _lexicon() -> _Lexicon:
                 continue
             table = runs if _IS_RUN.match(parts) else stems if word.endswith("*") else exact
             table.setdefault(parts.replace(" ", "") if table is runs else parts, []).append((group, name))
+
     def frozen(table: dict[str, list[tuple[str, str]]]) -> dict[str, tuple[tuple[str, str], ...]]:
         return {word: tuple(dict.fromkeys(found)) for word, found in table.items()}
 
@@ -133,7 +134,7 @@ def find_concepts(words: list[str]) -> Iterator[Found]:
             if found := _lookup(phrase, known):
                 for group, name in found:
                     yield Found(group, name, place, place + count, " ".join(phrase))
-                if count > 1 and all(group != "object" for group, _ in found):
+                if count > 1 and all(not group.startswith(("object", "tool ")) for group, _ in found):
                     yield from _subjects_in(phrase, place, known)
                 place += count
                 break

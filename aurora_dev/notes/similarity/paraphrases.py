@@ -17,7 +17,9 @@ from aurora_dev.notes.similarity.claims import Claim, Clause, Quantity, claim_of
 _NEGATES: Final = "negates what the earlier one says"
 _AFFIRMS: Final = "says what the earlier one negates"
 _LEAST_ALIKE: Final = 0.4  # share of common words in the same order
-_WIDE_SCOPES: Final = frozenset(("scope role", "scope direction", "scope aspect", "scope age", "scope access", "scope platform"))
+_WIDE_SCOPES: Final = frozenset(
+    ("scope role", "scope direction", "scope aspect", "scope age", "scope access", "scope platform")
+)
 _SHORT: Final = 6
 _FEW_SUBJECTS: Final = 2
 _FEW_WORDS: Final = 6
@@ -211,12 +213,12 @@ def _denial(a: Claim, b: Claim) -> str | None:
             shared = x.objects & y.objects
             denies_x, denies_y = (clause.denies or bool(clause.without & shared) for clause in (x, y))
             affirming = y if denies_x else x
-            if denies_x != denies_y and "only" not in affirming.cues and _say_the_same(x, y):
+            if denies_x != denies_y and "only" not in affirming.cues and _say_the_same(x, y, affirming):
                 return _NEGATES if denies_x else _AFFIRMS
             if (
                 {"only", "anyone"} <= x.cues | y.cues
                 and ("only" in x.cues) != ("only" in y.cues)
-                and _say_the_same(x, y)
+                and _say_the_same(x, y, x)
             ):
                 return "allows all what the other allows few"
     return None
@@ -227,7 +229,7 @@ def _gone(a: Claim, b: Claim) -> str | None:
     for x, y, reason in ((a, b, _NEGATES), (b, a, _AFFIRMS)):
         gone = set().union(*(clause.names for clause in x.clauses if "gone" in clause.cues))
         kept = set().union(*(clause.names for clause in y.clauses if not clause.denies))
-        if any(name.strip("/") in {other.strip("/") for other in kept} for name in gone):
+        if gone & kept:
             return reason
     return None
 
@@ -237,19 +239,19 @@ def _owner(a: Claim, b: Claim) -> str | None:
     if not all("ownership" in claim.all("objects") for claim in (a, b)) or _is_blocked(a, b):
         return None
     shared = ((a.all("objects") & b.all("objects")) - {"ownership"}) | (a.all("unknown") & b.all("unknown"))
-    if not shared or not a.people or not b.people or a.people & b.people:
+    new, old = sorted(a.people - b.people), sorted(b.people - a.people)
+    if not shared or not new or not old:
         return None
-    return f"names {', '.join(sorted(a.people))} where the earlier one names {', '.join(sorted(b.people))}"
+    return f"names {', '.join(new)} where the earlier one names {', '.join(old)}"
 
 
-def _say_the_same(x: Clause, y: Clause) -> bool:
+def _say_the_same(x: Clause, y: Clause, affirming: Clause) -> bool:
     if any(names & y.rejected.get(group, set()) for group, names in x.rejected.items()):
         return False
     about_x, about_y = x.concepts() - _GENERAL, y.concepts() - _GENERAL
     shared = about_x & about_y
     if not shared or (about_x - about_y and about_y - about_x):
         return False
-    affirming = y if x.denies else x
     if about_x == about_y == shared and len(shared) == 1 and affirming.cues & {"must", "all"}:
         return True
     if max(len(about_x), len(about_y)) <= _FEW_SUBJECTS and not (x.unknown - y.unknown and y.unknown - x.unknown):
