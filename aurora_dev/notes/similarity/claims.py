@@ -11,8 +11,8 @@ from aurora_dev.core.text.terms import STOP_WORDS
 from aurora_dev.notes.similarity import vocabulary
 from aurora_dev.notes.similarity.concepts import Found, find_concepts, folded, is_run, left_over, tokens
 
-# Longer texts are documents.
-MOST_CHARS: Final = 2_000
+# Longer texts say more than one thing.
+MOST_CHARS: Final = 1_000
 _CLAUSE_END: Final = re.compile(r"[;:!?()\n。；：，！？、—–]|[.,](?=\s|$)|\s-\s")
 _NAME: Final = re.compile(
     r"`([^`\n]{1,80})`|(?<![\w/@])((?:@?[\w.*-]+/)+[\w.*<>-]+/?|/[\w.*-]+(?:/[\w.*-]+)*|\.?[A-Za-z_][\w-]*(?:\.[A-Za-z][\w-]*)+"
@@ -27,15 +27,17 @@ _PORTUGUESE: Final = frozenset(
     ("do", "da", "dos", "das", "um", "uma", "os", "em", "na", "nas", "ao", "com", "sao", "para")
 )
 _NEGATING_NO: Final = frozenset(
-    "the is are and to of in for we there el la los las se de en es y con por que un una hay".split()
-)
+    ("the", "is", "are", "and", "to", "of", "in", "for", "we", "there", "el", "la", "los", "las", "se", "de", "en",
+     "es", "y", "con", "por", "que", "un", "una", "hay")
+)  # fmt: skip
 _LABELS: Final = vocabulary.LABELS - {"port", "python", "node", "java", "ruby", "line"}
 _LABEL_ENDS: Final = 2  # words
 _BEFORE_VERSION: Final = frozenset(("is", "version", "v", "ist", "est", "es", "e", "at", "auf"))
 _LEAST_PORT: Final = 79
 _MOST_PORT: Final = 65_535
-_STEM: Final = 5  # characters of a word that its forms share
+STEM: Final = 5  # characters of a word that its forms share
 _LANGUAGES: Final = "choice python"
+_MOST_CLAUSES: Final = 40
 _NEAR: Final = 3  # words between "not" and what it rejects
 
 
@@ -161,7 +163,7 @@ def claim_of(text: str) -> Claim | None:
     no_negates = _no_negates(tokens(text))
     for part in _CLAUSE_END.split(names):
         part = part.replace("\u00b7", ".")
-        if part.strip():
+        if part.strip() and len(clauses) < _MOST_CLAUSES:
             # "Line length: 120": a number belongs to the subject before it.
             before = clauses[-1].objects if clauses else set()
             clauses.append(_clause(part, before, no_negates, scopes, numbers))
@@ -242,7 +244,7 @@ def _clause(
     _reject(clause, found)
     numbers += _quantities(words, found, clause.objects or before)
     clause.unknown = {
-        word[:_STEM]
+        word[:STEM]
         for place, word in enumerate(words)
         if place not in covered
         and len(word) > 2
@@ -309,7 +311,7 @@ def _quantities(words: list[str], found: list[Found], objects: set[str]) -> list
         if 0 < place <= _LABEL_ENDS and words[place - 1] in _LABELS:
             continue  # "Version 2 of the API" is a subject
         unit = next((each for each in starts.get(end, ()) if each.group.startswith("unit ")), None)
-        if unit is None and is_word and value == 1 and "review" not in about:
+        if unit is None and is_word and value == 1 and ("review" not in about or word in ("a", "an")):
             continue  # an article
         if unit is not None:
             text = " ".join(words[place : unit.end])

@@ -13,6 +13,7 @@ from typing import Final
 _FILE: Final = Path(__file__).with_name("concepts.txt")
 _MOST_WORDS: Final = 5  # of a phrase
 _LEAST_STEM: Final = 2  # characters before a "*"
+_MOST_STEM: Final = 32
 _MARKS: Final = re.compile("[\u0300-\u036f]+")
 _LETTERS: Final = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"})
 # Words of scripts without blanks, and of Korean, whose particles follow the word: found anywhere in a run.
@@ -154,7 +155,7 @@ def _lookup(phrase: list[str], known: _Lexicon) -> tuple[tuple[str, str], ...]:
     found = known.exact.get(" ".join(phrase), ())
     *first, last = phrase
     before = " ".join([*first, ""])
-    for length in range(len(last), _LEAST_STEM - 1, -1):
+    for length in range(min(len(last), _MOST_STEM), _LEAST_STEM - 1, -1):
         if stems := known.stems.get(before + last[:length]):
             return tuple(dict.fromkeys((*found, *stems)))
     return found

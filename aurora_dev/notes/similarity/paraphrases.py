@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Final
 
-from aurora_dev.notes.similarity.claims import Claim, Clause, Quantity, claim_of
+from aurora_dev.notes.similarity.claims import STEM, Claim, Clause, Quantity, claim_of
+from aurora_dev.notes.similarity.concepts import folded
 
 _NEGATES: Final = "negates what the earlier one says"
 _AFFIRMS: Final = "says what the earlier one negates"
@@ -20,36 +21,21 @@ _LEAST_ALIKE: Final = 0.4  # share of common words in the same order
 _WIDE_SCOPES: Final = frozenset(
     ("scope role", "scope direction", "scope aspect", "scope age", "scope access", "scope platform")
 )
-_SHORT: Final = 6
-_FEW_SUBJECTS: Final = 2
-_FEW_WORDS: Final = 6
-_STEM: Final = 5  # characters of a word that its forms share
+_WIDE_PLACES: Final = frozenset(
+    ("scope role user", "scope direction in", "scope direction out", "scope aspect shown", "scope aspect stored")
+)
+"""Places that a text may name and another leave out, since they tell little."""
+_MOST_ALIGNED: Final = 100  # words; longer texts take long, and do not say one thing
+_SHORT: Final = 6  # words; in so short texts, a word that no concept has is the subject
+_FEW_WORDS: Final = 6  # words; in so short texts, general subjects count, too
+_FEW_SUBJECTS: Final = 2  # of a clause that may deny another without a common verb
+_LEAST_UNKNOWN: Final = 2  # common words that no concept has, which stand for a common subject
+_SAME_NUMBER: Final = 0.02  # share by which two numbers may differ
 _MOST_NUMBERS: Final = 2  # of one dimension
 _GENERAL: Final = frozenset(
-    (
-        "file",
-        "code",
-        "data",
-        "server",
-        "directory",
-        "environment",
-        "type",
-        "script",
-        "service",
-        "api",
-        "backend",
-        "endpoint",
-        "port",
-        "hosting",
-        "use",
-        "version",
-        "ownership",
-        "library",
-        "directory",
-        "feature",
-        "team",
-    )
-)
+    ("file", "code", "data", "server", "directory", "environment", "type", "script", "service", "api", "backend",
+     "endpoint", "port", "hosting", "version", "ownership", "library", "feature", "team")
+)  # fmt: skip
 """Subjects that tell little: a text may name one more of them."""
 
 
@@ -70,29 +56,25 @@ def paraphrase(new: str, old: str) -> str | None:
 def _are_about_different_things(a: Claim, b: Claim) -> bool:
     if any(a.scopes[group].isdisjoint(b.scopes[group]) for group in a.scopes.keys() & b.scopes.keys()):
         return True
-    unknown_a, unknown_b = a.all("unknown"), b.all("unknown")
+    unknown_a, unknown_b = (claim.all("unknown") - {folded(name)[:STEM] for name in claim.people} for claim in (a, b))
     if max(len(a.words), len(b.words)) <= _SHORT and unknown_a - unknown_b and unknown_b - unknown_a:
         return True
     # In texts with the same words around it, a word that only one has is the subject.
-    if SequenceMatcher(None, _stems(a.words), _stems(b.words), autojunk=False).ratio() < _LEAST_ALIKE:
+    matcher = SequenceMatcher(None, _stems(a.words), _stems(b.words), autojunk=False)
+    if matcher.quick_ratio() < _LEAST_ALIKE or max(len(a.words), len(b.words)) > _MOST_ALIGNED:
+        return False
+    if matcher.ratio() < _LEAST_ALIKE:
         return False
     of_a, of_b = (_subjects(claim) | claim.all("unknown") for claim in (a, b))
     return bool(of_a - of_b) and bool(of_b - of_a)
 
 
 def _stems(words: Sequence[str]) -> list[str]:
-    return [word[:_STEM] for word in words]
+    return [word[:STEM] for word in words]
 
 
 def _subjects(claim: Claim) -> set[str]:
-    places = {f"{group} {name}" for group, names in claim.scopes.items() for name in names}
-    places -= {
-        "scope role user",
-        "scope direction in",
-        "scope direction out",
-        "scope aspect shown",
-        "scope aspect stored",
-    }
+    places = {f"{group} {name}" for group, names in claim.scopes.items() for name in names} - _WIDE_PLACES
     # In a few words, each counts.
     return claim.all("objects") - (frozenset() if len(claim.words) <= _FEW_WORDS else _GENERAL) | places
 
@@ -178,7 +160,9 @@ def _number(a: Claim, b: Claim) -> str | None:
     """Compare numbers of one dimension about the same subject."""
     if _is_blocked(a, b):
         return None
-    shared = (a.all("objects") & b.all("objects")) | (a.all("unknown") & b.all("unknown"))
+    shared = a.all("objects") & b.all("objects")
+    if len(words := a.all("unknown") & b.all("unknown")) >= _LEAST_UNKNOWN:
+        shared |= words
     ports = {each.dimension for each in (*a.numbers, *b.numbers)} == {"port"}
     if not shared and not ports:
         return None
@@ -203,7 +187,8 @@ def _number(a: Claim, b: Claim) -> str | None:
 
 
 def _is_same(x: Quantity, y: Quantity) -> bool:
-    return abs(x.value - y.value) <= 0.02 * max(abs(x.value), abs(y.value))
+    # A month is 30 days, too.
+    return abs(x.value - y.value) <= _SAME_NUMBER * max(abs(x.value), abs(y.value))
 
 
 def _denial(a: Claim, b: Claim) -> str | None:
