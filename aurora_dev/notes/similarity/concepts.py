@@ -18,6 +18,7 @@ _MARKS: Final = re.compile("[\u0300-\u036f]+")
 _LETTERS: Final = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"})
 # Words of scripts without blanks, and of Korean, whose particles follow the word: found anywhere in a run.
 _RUN: Final = "\u3040-\u30ff\u3005\u3400-\u9fff\uac00-\ud7af"
+_VOWELS: Final = "\u064b-\u065f\u0900-\u0dff\u0e30-\u0ecf"  # signs within words of Arabic and Indian scripts and Thai
 _IS_RUN: Final = re.compile(f"[{_RUN}]")
 _HANGUL: Final = re.compile("[\uac00-\ud7af]")
 _CONTENT: Final = re.compile("[\u30a0-\u30ff]{2,}|[\u3400-\u9fff]")
@@ -32,7 +33,7 @@ _HAN_NUMBER: Final = re.compile(
 )
 _TOKEN: Final = re.compile(
     r"(?<![^\W\d_])\d+(?:[.,]\d+)*(?=(?:ms|s|sec|min|h|kb|mb|gb|tb|mib|gib|kib|mo|go)?\b)"
-    rf"|(?<![^\W\d_])\d+(?:[.,]\d+)*(?=[{_RUN}])|%|[{_RUN}]+|[^\W_{_RUN}]+"
+    rf"|(?<![^\W\d_])\d+(?:[.,]\d+)*(?=[{_RUN}])|%|[{_RUN}]+|(?:[^\W_{_RUN}]|[{_VOWELS}])+"
 )
 
 

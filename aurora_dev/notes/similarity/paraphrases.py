@@ -60,13 +60,18 @@ def _are_about_different_things(a: Claim, b: Claim) -> bool:
     if max(len(a.words), len(b.words)) <= _SHORT and unknown_a - unknown_b and unknown_b - unknown_a:
         return True
     # In texts with the same words around it, a word that only one has is the subject.
-    matcher = SequenceMatcher(None, _stems(a.words), _stems(b.words), autojunk=False)
-    if matcher.quick_ratio() < _LEAST_ALIKE or max(len(a.words), len(b.words)) > _MOST_ALIGNED:
-        return False
-    if matcher.ratio() < _LEAST_ALIKE:
+    if not _are_alike(a, b):
         return False
     of_a, of_b = (_subjects(claim) | claim.all("unknown") for claim in (a, b))
     return bool(of_a - of_b) and bool(of_b - of_a)
+
+
+def _are_alike(a: Claim, b: Claim) -> bool:
+    """Return whether two texts have the same words in the same order, apart from their values and numbers."""
+    matcher = SequenceMatcher(None, _stems(a.words), _stems(b.words), autojunk=False)
+    if matcher.quick_ratio() < _LEAST_ALIKE or max(len(a.words), len(b.words)) > _MOST_ALIGNED:
+        return False
+    return matcher.ratio() >= _LEAST_ALIKE
 
 
 def _stems(words: Sequence[str]) -> list[str]:
@@ -101,7 +106,7 @@ def _value(a: Claim, b: Claim) -> str | None:
     if _places(a) != _places(b):
         return None
     for group in sorted(a.groups & b.groups):
-        if not _share_the_subject(a, b, group):
+        if not _share_the_subject(a, b, group) or _differ_in_others(a, b, group):
             continue
         of_a, of_b = a.values(group), b.values(group)
         no_a, no_b = a.rejected(group), b.rejected(group)
@@ -117,6 +122,15 @@ def _value(a: Claim, b: Claim) -> str | None:
         if len(of_b) > 1 and of_a.keys() < of_b.keys() and any(group in clause.swapped for clause in b.clauses):
             return _AFFIRMS
     return None
+
+
+def _differ_in_others(a: Claim, b: Claim, group: str) -> bool:
+    """Return whether each of two texts with the same words around has a value of another set that the other lacks."""
+    of_a, of_b = (
+        {text for other in claim.groups - {group} for text in claim.values(other).values()} for claim in (a, b)
+    )
+    same = {*a.values(group).values(), *b.values(group).values()}
+    return bool(of_a - of_b - same) and bool(of_b - of_a - same) and _are_alike(a, b)
 
 
 def _share_the_subject(a: Claim, b: Claim, group: str) -> bool:
@@ -192,13 +206,15 @@ def _is_same(x: Quantity, y: Quantity) -> bool:
 
 
 def _denial(a: Claim, b: Claim) -> str | None:
-    """Compare a clause with one that denies it."""
+    """Compare a clause with one that denies it; `differences` does so for texts with the same words around it."""
+    of_a, of_b = (_subjects(claim) | claim.all("unknown") for claim in (a, b))
+    may_deny = of_a == of_b or not _are_alike(a, b)
     for x in a.clauses:
         for y in b.clauses:
             shared = x.objects & y.objects
             denies_x, denies_y = (clause.denies or bool(clause.without & shared) for clause in (x, y))
             affirming = y if denies_x else x
-            if denies_x != denies_y and "only" not in affirming.cues and _say_the_same(x, y, affirming):
+            if may_deny and denies_x != denies_y and "only" not in affirming.cues and _say_the_same(x, y, affirming):
                 return _NEGATES if denies_x else _AFFIRMS
             if (
                 {"only", "anyone"} <= x.cues | y.cues
