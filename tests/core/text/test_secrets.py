@@ -124,7 +124,7 @@ def test_only_the_secret_itself_is_replaced(text: str, secret: str, label: str) 
     [
         "https://user:pass@example.com",
         "https://username:password@host",
-        "https://deploy:kV8r2qZx@api.example.com/v1",
+        "https://deploy:letmein@api.example.com/v1",
         "ftp://deploy:b1x@host",
         "postgres://postgres:postgres@localhost/db",
         "postgresql://user:${DB_PASSWORD}@db/main",
@@ -332,6 +332,7 @@ ENCODED = base64.b64encode(PASSWORD.encode()).decode()
         ("postgres://app:{}@db.internal/shop", "kQ7v#X2mNpL"),
         ("postgres://app:{}@db.internal/shop", "kQ7v@X2mNpL"),
         ("mysql://app:{}@db.internal/shop", "kQ7v[X2mNpL"),
+        ("https://deploy:{}@api.example.com/v1", "kV8r2qZx"),
         ("https://{}@git.internal/x.git", "kQ7vX2mN" + "pL9zR4tY8uW1"),
         ("aws_session_token = {}", "IQoJb3JpZ2luX2Vj" + noise(300, BASE64)),
         ("client-key-data: {}", "LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVk" + noise(200, ALNUM)),

@@ -80,7 +80,7 @@ _TEMPLATE: Final = re.compile(
     r"\$\{|\$\("
     r"|\{\{|%\(|<%|#\{|@\{|\$\[|\[masked: [a-z0-9-]{1,40}\]"
     r"|^\$[A-Za-z_]|^%[A-Za-z_]\w*%$|^%[sdrv]$|^[<{\[(].*[>})\]]$|^<|^!|"
-    r"\\[dwsb]|\[a-z|\[A-Z|\[0-9|\[\^|\.\*|^@[a-z]|\bprocess\.env|\bos\.environ|\bENV\[",
+    r"\\[dwsbW][+*{)\]]|\[a-z|\[A-Z|\[0-9|\[\^|\.\*|^@[a-z]|\bprocess\.env|\bos\.environ|\bENV\[",
 )
 
 
@@ -92,7 +92,7 @@ def is_template(value: str) -> bool:
 # --- passwords --------------------------------------------------------------------------------------------------------
 
 # Hosts that RFC 2606 reserves for examples; no real account is there.
-_EXAMPLE_HOST: Final = re.compile(r"(?:^|\.)(?:example(?:\.[a-z.]+)?|test|invalid)\.?$", re.IGNORECASE)
+_EXAMPLE_HOST: Final = re.compile(r"(?:^|\.)(?:example(?:\.[a-z.]+)?|invalid)\.?$", re.IGNORECASE)
 _VARIABLE: Final = re.compile(
     r"\$\{?[A-Za-z_][\w.]*\}?|\$\(.*\)|%[A-Za-z_]\w*%|%[sdrv]|%\(\w+\)s|\{.*\}|<.*>|\[.*\]|\*+|#+|.*(?:\$\{|\{\{|\.\.\.).*"
 )
@@ -110,7 +110,9 @@ _MIN_PASSWORD: Final = 4  # "u:p@", "a:b@", "foo:bar@" are not real passwords
 
 def is_placeholder_password(password: str, user: str = "", host: str = "") -> bool:
     """Return whether a password is a documented example, a variable, or the default of a container image."""
-    if len(password) < _MIN_PASSWORD or _EXAMPLE_HOST.search(host) or _VARIABLE.fullmatch(password):
+    if len(password) < _MIN_PASSWORD or _VARIABLE.fullmatch(password):
+        return True
+    if _EXAMPLE_HOST.search(host) and not any(c.isdigit() for c in password):
         return True
     plain = unquote(password)
     lower = plain.lower()

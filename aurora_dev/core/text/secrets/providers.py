@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["TABLE"]
+__all__ = ["NAMES", "TABLE"]
 
 TABLE: Final = r"""
 aws-access-key | AKIA ASIA ABIA ACCA | A(?:KI|SI|BI|CC)A[A-Z0-9]{16}
@@ -79,7 +79,7 @@ slack-webhook | hooks.slack.com/ | hooks\.slack\.com/(?:services|workflows|trigg
 telegram-bot-token | :A | (?<=\d{6}):(A[A-Za-z0-9_-]{33,35}) | ?
 azure-storage-key | ccountKey torageKey | (?:ccount|torage)Key[\"' ]*[=:][\"' ]*([A-Za-z0-9+/]{86}==)
 azure-access-key | AccessKey= | AccessKey=([A-Za-z0-9+/]{43}=)
-azure-sas | sig= | sig=((?:[A-Za-z0-9+/]|%2[BbFf]){43}(?:=|%3[Dd]))
+azure-sas | sig= | sig=((?:[A-Za-z0-9+/]|%2[BbFf]){40,44}(?:=|%3[Dd]))
 azure-client-secret | ~ | [A-Za-z0-9_.]{3}\dQ~[A-Za-z0-9_.~-]{31,34} | \5
 azure-devops-token | JQQJ99 | [A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{20,26} | \52
 digitalocean-token | _v1_ | do[opr]_v1_[0-9a-f]{64} | \3
@@ -160,7 +160,22 @@ ngrok-token | ak_ | ak_[A-Za-z0-9]{20,40} | ?
 intra42-secret | s-s4t2 | s-s4t2(?:ud|af)-[0-9a-f]{64}
 settlemint-token | sm_aat_ sm_pat_ sm_sat_ | sm_[aps]at_[A-Za-z0-9]{16}
 ntlm-token | TlRMTVNTUA | TlRMTVNTUA[A-Za-z0-9+/]{30,2000}={0,2} | ?
-age-secret-key | AGE-SECRET-KEY- | AGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{58}
+age-secret-key | AGE-SECRET-KEY- | AGE-SECRET-KEY-1[A-Z0-9]{50,62}
 jwt | eyJ | eyJ[A-Za-z0-9_-]{10,4000}\.eyJ[A-Za-z0-9_-]{10,6000}\.[A-Za-z0-9_-]{16,2000} | !
 twilio-key | SK | SK[0-9a-f]{32}
+twilio-auth-token | AC | AC[0-9a-f]{32}[\"']?[ ,:]{1,3}[\"']?([0-9a-f]{32})(?![0-9a-f])
 """  # noqa: E501
+
+# Names of providers whose keys have no prefix: after one of them, hexadecimal digits or a UUID are a credential.
+NAMES: Final = (
+    "adafruit|adobe|airtable|algolia|alibaba|amplitude|asana|atlassian|auth0|aws|azure|beamer|bitbucket|bittrex|braintree|"
+    "bugsnag|circleci|clearbit|cloudflare|cloudinary|codecov|cohere|coinbase|confluence|confluent|contentful|coveralls|"
+    "datadog|deepl|digitalocean|discord|droneci|dropbox|elastic|etherscan|etsy|facebook|fastly|finicity|finnhub|"
+    "firebase|flickr|freshbooks|github|gitlab|gitter|gocardless|google|grafana|heroku|honeycomb|hubspot|huggingface|"
+    "infura|instagram|intercom|jenkins|jfrog|artifactory|bintray|xray|jira|kraken|kucoin|launchdarkly|linear|linked_?in|"
+    "lob|looker|mailchimp|mailgun|mailjet|mapbox|mattermost|meraki|message_?bird|mistral|mixpanel|netlify|new_?relic|"
+    "nytimes|okta|onesignal|openai|openweather\\w*|opsgenie|optimizely|pagerduty|paypal|pinecone|plaid|postmark|private_?ai|"
+    "pusher|rapidapi|razorpay|recaptcha|rollbar|segment|sendbird|sendgrid|sendinblue|sentry|shodan|shopify|slack|snyk|"
+    "sonar|sparkpost|splunk|spotify|square|squarespace|stripe|sumo\\w*|telegram|tiingo|travis|trello|twilio|twitch|"
+    "twitter|typeform|vault|vercel|virustotal|weather\\w*|wandb|workos|yandex|youtube|zendesk|zoom|dd|pd|cf|gh"
+)

@@ -18,7 +18,7 @@ _URL: Final = re.compile(
     r"(?P<user>[^\s:@/\"`<>\\?#]{0,128}):(?P<password>[^\s\"`<>\\]{1,256})@(?P<host>[A-Za-z0-9.\-\[]{1,255})"
 )
 _TOKEN: Final = re.compile(r"(?P<token>[A-Za-z0-9_-]{20,256})@(?P<host>[A-Za-z0-9.-]{1,255})")
-_BEFORE_PATH: Final = re.compile(r"[/?#]")
+_HOST: Final = re.compile(r"[A-Za-z0-9.\-\[\]]+(?::\d{1,5})?[/?#]")
 _PORT: Final = re.compile(r"\d{1,5}(?:[/?#]|$)")
 _STOP: Final = re.compile(r"[\s\"`<>\\]")
 
@@ -42,7 +42,7 @@ def url_edits(text: str, at: int) -> Iterator[Edit]:
     """Yield the edit of the password of a URL whose ``://`` ends at ``at``."""
     last = -1
     for place in _ends(text, at):
-        if last >= 0 and _BEFORE_PATH.search(text, last, place):
+        if last >= 0 and _HOST.match(text, last + 1, place):
             break  # an @ in the path, as in "@scope/package"
         last = place
     if last < 0:
@@ -65,17 +65,15 @@ def url_edits(text: str, at: int) -> Iterator[Edit]:
 
 
 _CURL: Final = re.compile(
-    r"(?:\s-[a-zA-Z]{0,5}u|\s--user|\s--proxy-user|\s-U)(?:[ \t]{1,4}|=)?[\"']?(?P<user>[^\s:\"'$<{]{1,128}):"
-    r"(?P<password>[^\s\"'<>{}]{4,256})"
+    r"(?:\s-[a-zA-Z]{0,5}u|\s--user|\s--proxy-user|\s-U)(?:[ \t]{1,4}|=)?(?P<quote>[\"'])?"
+    r"(?P<user>[^\s:\"'$<{]{1,128}):"
+    r"(?P<password>(?(quote)(?:(?!(?P=quote))[^\r\n]){4,256}|[^\s\"'<>{}]{4,256}))"
 )
 _CURL_REACH: Final = 600
 
 
 def curl_edits(text: str, at: int) -> Iterator[Edit]:
-    """Yield the edit of the password after ``-u`` in the curl command of the URL whose ``://`` is at ``at``."""
-    at = text.rfind("curl", max(0, at - _CURL_REACH), at)
-    if at < 0:
-        return
+    """Yield the edit of the password after ``-u`` in the curl command at ``at``."""
     end = min(len(text), at + 2 * _CURL_REACH)
     line = text.find("\n", at, end)
     while line > 0 and text[line - 1] in "\\`^":  # the command goes on
