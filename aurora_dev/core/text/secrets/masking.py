@@ -16,6 +16,7 @@ from aurora_dev.core.text.secrets.edits import MARKER, MARKERS, Edit
 from aurora_dev.core.text.secrets.prefilter import Anchor, Prefilter, literal, spread
 from aurora_dev.core.text.secrets.private_keys import pem_edits, putty_edits
 from aurora_dev.core.text.secrets.urls import curl_edits, url_edits
+from aurora_dev.log import mask_logged_texts
 
 __all__ = ["LABELS", "MASKING_VERSION", "mask_named", "mask_secrets"]
 
@@ -180,3 +181,5 @@ def mask_named(name: str, value: str) -> tuple[str, int]:
 
 
 _LONGEST_NAMED: Final = 4_000
+
+mask_logged_texts(lambda text: mask_secrets(text)[0])
