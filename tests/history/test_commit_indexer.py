@@ -146,6 +146,22 @@ async def test_credentials_in_messages_are_masked(store: VectorStore, repository
     assert "Rotate the token" in record.content
 
 
+async def test_commits_that_were_stored_before_a_rule_of_masking_are_renewed(
+    store: VectorStore, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit(f"Rotate the token {TOKEN}", a__txt="1")
+    with monkeypatch.context() as earlier:
+        # As an earlier version left them: fewer rules, and a lower version of the masking.
+        earlier.setattr(commit_indexer, "MASKING_VERSION", commit_indexer.MASKING_VERSION - 1)
+        earlier.setattr("aurora_dev.core.search.writer.mask_content", lambda content, metadata: (content, metadata, 0))
+        await index(store, repository.root)
+    (record,) = await store.scan(IS_COMMIT, content=True)
+    assert TOKEN in record.content
+    await index(store, repository.root)
+    (record,) = await store.scan(IS_COMMIT, content=True)
+    assert TOKEN not in record.content
+
+
 async def test_plain_merges_are_not_stored(store: VectorStore, repository: Repository) -> None:
     repository.commit("Base", a__txt="1")
     main = repository.git("rev-parse", "--abbrev-ref", "HEAD")
