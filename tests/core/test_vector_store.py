@@ -422,7 +422,7 @@ async def test_credentials_in_a_query_reach_neither_the_embedder_nor_the_trace(t
     seen: list[str] = []
 
     class Recording(HashingEmbedder):
-        def embed_query(self, text: str) -> Vector:
+        def embed_query(self, text: str) -> npt.NDArray[np.float32]:
             seen.append(text)
             return super().embed_query(text)
 

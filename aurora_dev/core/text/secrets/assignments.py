@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from aurora_dev.core.text.secrets.edits import Edit, masked
+from aurora_dev.core.text.secrets.patterns import LazyPattern
 from aurora_dev.core.text.secrets.placeholders import is_template, is_uuid, looks_random
 from aurora_dev.core.text.secrets.prefilter import Anchor, any_case, spread
+from aurora_dev.core.text.secrets.prose import key_edits
 from aurora_dev.core.text.secrets.providers import NAMES
 from aurora_dev.core.text.secrets.values import (
     is_given_password,
@@ -68,7 +70,7 @@ _PASSWORD_WORDS: Final = (
     r"passw(?:or)?ds?|passwort|passwd|passphrase|passcode|pass|pwd|pw|psk|requirepass|masterauth|kennwort|"
     r"contrase(?:n|ñ|\?)a|senha|wachtwoord|mot_?de_?passe|parola|has(?:l|ł)o|пароль|密码|パスワード|비밀번호"
 )
-_ASSIGNMENT: Final = re.compile(
+_ASSIGNMENT: Final = LazyPattern(
     rf"(?P<word>{_PASSWORD_WORDS}|secrets?|tokens?|keys?|credentials?|creds?)"
     rf"(?P<tail>{_TAIL})(?![A-Za-z0-9_])(?P<close>(?:\\?[\"'`])?[\])]{{0,2}})(?P<operator>{_OPERATOR}){_VALUE}",
     re.IGNORECASE,
@@ -329,7 +331,9 @@ def _is_setting(before: str, operator: str) -> bool:
 
 
 def _guarded_edits(text: str, at: int) -> Iterable[Edit]:
-    return assignment_edits(text, at) if _GUARD.match(text, at) else ()
+    if not _GUARD.match(text, at):
+        return ()
+    return (*assignment_edits(text, at), *key_edits(text, at))
 
 
 def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:

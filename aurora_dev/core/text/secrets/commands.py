@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from aurora_dev.core.text.secrets.edits import Edit, masked
+from aurora_dev.core.text.secrets.patterns import LazyPattern
 from aurora_dev.core.text.secrets.placeholders import looks_random
 from aurora_dev.core.text.secrets.prefilter import Anchor, any_case, literal, spread
 from aurora_dev.core.text.secrets.values import is_basic, is_given_password, is_passphrase
@@ -28,9 +29,9 @@ _GREATER: Final = " >"  # in a list of rights of Redis, a password follows
 _USER: Final = r"[\w.@+\\$%{}/-]{1,80}"
 
 
-def _rule(pattern: str, *anchors: str, exact: bool = False) -> tuple[re.Pattern[str], tuple[Anchor, ...]]:
+def _rule(pattern: str, *anchors: str, exact: bool = False) -> tuple[LazyPattern, tuple[Anchor, ...]]:
     found = [literal(a) for a in anchors] if exact else [anchor for a in anchors for anchor in any_case(a)]
-    return re.compile(pattern, 0 if exact else re.IGNORECASE), tuple(found)
+    return LazyPattern(pattern, 0 if exact else re.IGNORECASE), tuple(found)
 
 
 _RULES: Final = (
@@ -220,11 +221,19 @@ _RULES: Final = (
     ),
     _rule(
         rf"cred(?:ential)?s?\s{{0,4}}=\s{{0,4}}[(\[]\s{{0,4}}[\"'][^\"'\r\n]{{1,100}}[\"']\s{{0,4}},\s{{0,4}}{_Q}",
-        "cred",
+        *(
+            f"{word}{sign}{bracket}"
+            for word in ("cred", "creds", "credentials")
+            for sign in ("=", " = ")
+            for bracket in "(["
+        ),
     ),
     _rule(
         r"expect\s+[\"']?[^\"'\n]{0,40}pass\w*:?[^\"'\n]{0,8}[\"']?[;\s{]{1,8}(?:\\r)?\s{0,40}send\s+(?:--\s+)?[\"'](?P<double>[^\"'\n$]{3,128}?)(?:\\[rn])+[\"']",
-        "expect",
+        'expect "',
+        "expect '",
+        "expect {",
+        "expect -",
     ),
 )
 
@@ -238,7 +247,7 @@ def _value(match: re.Match[str]) -> tuple[str, int, int]:
     return "", 0, 0
 
 
-def _handler(pattern: re.Pattern[str]) -> Callable[[str, int], Iterator[Edit]]:
+def _handler(pattern: LazyPattern) -> Callable[[str, int], Iterator[Edit]]:
     def edits(text: str, at: int) -> Iterator[Edit]:
         match = pattern.match(text, at)
         if match is not None:
@@ -251,7 +260,7 @@ def _handler(pattern: re.Pattern[str]) -> Callable[[str, int], Iterator[Edit]]:
 
 # --- .pgpass, htpasswd ------------------------------------------------------------------------------------------------
 
-_PGPASS: Final = re.compile(
+_PGPASS: Final = LazyPattern(
     r"(?:[\w.*-]{1,255}):(?:\d{1,5}|\*):(?:[\w*-]{1,64}):(?:[\w.*@-]{1,64}):(?P<bare>(?:[^\s:\\\"']|\\.){4,256})"
     r"(?=[\"']?[ \t]*(?:\r|\n|>|\Z))"
 )
@@ -279,19 +288,19 @@ def _hash_edits(text: str, at: int) -> Iterator[Edit]:
 
 # --- headers ----------------------------------------------------------------------------------------------------------
 
-_HEADER: Final = re.compile(
+_HEADER: Final = LazyPattern(
     r"(?P<scheme>basic|bearer|token|apikey|api-key|sso-key|key)"
     r"(?:[ \t]{1,4}|%20|\\?[\"'][ \t]{0,4}(?:\+|,|=>|\.)[ \t]{0,4}\\?[\"'][ \t]?)"
     r"(?P<value>[A-Za-z0-9+/=._~:-]{4,4000})",
     re.IGNORECASE,
 )
-_AUTH: Final = re.compile(
+_AUTH: Final = LazyPattern(
     r"(?:proxy-)?auth(?:orization|_?token)?(?:\\?[\"'`])?[ \t]{0,4}[:=][ \t]{0,4}(?:\\?[\"'`])?"
     r"(?:(?:token|[A-Za-z][\w-]{1,16})[ \t]{1,4}|[\w-]{2,12}=|)"
     r"(?P<value>[A-Za-z0-9+/._~-]{8,4000}={0,2})",
     re.IGNORECASE,
 )
-_AUTH_PAIR: Final = re.compile(
+_AUTH_PAIR: Final = LazyPattern(
     r"(?:basic_?)?auth(?:entication)?(?:_?(?:basic|user|string|pair))?\\?[\"'`]?[ \t]{0,4}[:=][ \t]{0,4}\\?[\"'`]?"
     r"(?P<user>[\w.@+-]{1,64}):(?P<password>[^\s\"'`,;{}()\[\]<>]{4,128})(?=\\?[\"'`]|\s|\Z)",
     re.IGNORECASE,

@@ -7,8 +7,8 @@ Clean text must be nearly free. Each rule has anchors; one pass over the text fi
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Final
 
 from aurora_dev.core.text.secrets import assignments, commands, manifests, prose, tokens
@@ -62,16 +62,11 @@ def _all_rules() -> Iterator[tuple[Anchor, _Rule]]:
     yield from prose.rules()
 
 
+@cache
 def _prefilter() -> Prefilter[tuple[int, _Rule]]:
-    table: dict[str, dict[tuple[int, _Rule], int]] = defaultdict(dict)
-    for rank, (anchor, rule) in enumerate(_all_rules()):
-        table[anchor.key].setdefault((anchor.shift, rule), rank)
-    return Prefilter(
-        {key: [(shift, (rank, rule)) for (shift, rule), rank in found.items()] for key, found in table.items()}
-    )
+    ranks: dict[_Rule, int] = {}
+    return Prefilter((anchor, (ranks.setdefault(rule, len(ranks)), rule)) for anchor, rule in _all_rules())
 
-
-_PREFILTER: Final = _prefilter()
 
 # Words beyond ASCII that name a password; the prefilter sees ASCII alone.
 _FOREIGN: Final = ("парол", "密码", "パスワード", "비밀번호", "hasło", "şifre")
@@ -81,9 +76,7 @@ def _find(text: str) -> list[Edit]:
     edits: list[tuple[int, Edit]] = []
     # One byte per character of any kind, so that positions in one are positions in the other.
     manifest_end = -1
-    for at, (rank, rule) in _PREFILTER.candidates(text.encode("ascii", "replace")):
-        if at < 0:
-            continue
+    for at, (rank, rule) in _prefilter().candidates(text.encode("ascii", "replace")):
         if rule is _manifest and at >= manifest_end:
             span = manifests.manifest_span(text, at)
             if span is not None:
@@ -92,9 +85,12 @@ def _find(text: str) -> list[Edit]:
                 )
                 manifest_end = span[1]
         else:
-            edits.extend((rank, edit) for edit in rule(text, at))
+            for edit in rule(text, at):
+                edits.append((rank, edit))
     if not text.isascii():
         edits.extend((1 << 20, edit) for edit in _foreign(text))
+    if not edits:
+        return []
     edits.sort()
     found = [edit for _, edit in edits]
     return _without_markers(text, found) if MARKER in text else found

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from aurora_dev.core.text.secrets.edits import Edit, masked
+from aurora_dev.core.text.secrets.patterns import LazyPattern
 from aurora_dev.core.text.secrets.placeholders import looks_random
 from aurora_dev.core.text.secrets.prefilter import Anchor, any_case, spread
 from aurora_dev.core.text.secrets.values import is_given_password, is_passphrase
 
-__all__ = ["LABELS", "prose_edits", "rules"]
+__all__ = ["LABELS", "key_edits", "prose_edits", "rules"]
 
 LABELS: Final = frozenset(("password", "token"))
 
@@ -32,8 +33,8 @@ _IS: Final = (
     r"(?:[ \t]+(?:still|now|currently|just|simply|again|set|to|always|the same|jetzt|noch|immer|is))*[ \t]*(?::[ \t]*)?"
 )
 _WRAP: Final = r"[\"'`“”‘’«»„(*<]{0,3}"
-_IS_PASSWORD: Final = re.compile(rf"{_NOUN}{_FOR}{_IS}{_WRAP}(?P<value>[^\s\"`“”’«»,]{{4,128}})", re.IGNORECASE)
-_PHRASE: Final = re.compile(
+_IS_PASSWORD: Final = LazyPattern(rf"{_NOUN}{_FOR}{_IS}{_WRAP}(?P<value>[^\s\"`“”’«»,]{{4,128}})", re.IGNORECASE)
+_PHRASE: Final = LazyPattern(
     rf"{_NOUN}{_FOR}{_IS}(?P<quote>[\"'`“«])"
     rf"(?P<value>[a-z]{{3,12}}\d{{0,4}}(?: [a-z]{{3,12}}\d{{0,4}}){{2,7}})[\"'`”»]",
     re.IGNORECASE,
@@ -43,10 +44,10 @@ _AS_PASSWORD: Final = re.compile(
     r"(?:the|your|its|das|la|a)?[ \t]*(?:\w+[ \t]+)?\Z",
     re.IGNORECASE,
 )
-_DIRECT: Final = re.compile(rf"{_NOUN}[ \t]+{_WRAP}(?P<value>[^\s\"`“”’«»,]{{4,128}})", re.IGNORECASE)
+_DIRECT: Final = LazyPattern(rf"{_NOUN}[ \t]+{_WRAP}(?P<value>[^\s\"`“”’«»,]{{4,128}})", re.IGNORECASE)
 _DIRECT_HEAD: Final = re.compile(r"\b(?:with|using|and|mit|avec|con)[ \t]+(?:the[ \t]+)?\Z", re.IGNORECASE)
 _AS_REACH: Final = 110
-_WITH: Final = re.compile(
+_WITH: Final = LazyPattern(
     r"(?:log ?in|sign ?in|login|creds?|credentials?|credentials are|account|user)\b"
     r"(?:[ \t]+(?:\w+|to [\w.-]+|on [\w.-]+)){0,4}?"
     r"(?:[ \t]*[:=]|[ \t]+(?:with|as|using|is|are|mit|avec|con))[ \t]*[\"'`(]?"
@@ -134,16 +135,20 @@ def _with_edits(text: str, at: int) -> Iterator[Edit]:
             yield masked(start, start + len(value), "password")
 
 
-_GUARD: Final = re.compile(r"[^\W\d_]{0,10}(?:[ \t:'`\"]|’|：|は|是|为)[^\n0-9]{0,80}[0-9]", re.IGNORECASE)
-_PASSWORD_GUARD: Final = re.compile(r"[^\W\d_]{0,10}(?:[ \t:'`\"]|’|：)", re.IGNORECASE)
-
-
-def _guarded_prose_edits(text: str, at: int) -> Iterable[Edit]:
-    return prose_edits(text, at) if _GUARD.match(text, at) else ()
+# A sentence goes on after the noun with a blank, a colon, a quotation mark or an apostrophe.
+_TELLS: Final = re.compile(
+    r"[^\W\d_]{0,10}(?:[ \t:'`\"][^\n]{0,60}?(?: (?:is|was|are|ist|est|es|to|with)\b|[:'’][ \t\"'`])|’|：|は|是|为)"
+)
+_MAY_TELL: Final = re.compile(r"[^\W\d_]{0,10}(?:[ \t:'`\"]|’|：)")
 
 
 def _password_edits(text: str, at: int) -> Iterable[Edit]:
-    return prose_edits(text, at) if _PASSWORD_GUARD.match(text, at) else ()
+    return prose_edits(text, at) if _MAY_TELL.match(text, at) else ()
+
+
+def key_edits(text: str, at: int) -> Iterable[Edit]:
+    """Return the edits of a key or token that a sentence tells."""
+    return prose_edits(text, at) if _TELLS.match(text, at) else ()
 
 
 def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
@@ -153,15 +158,20 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
             yield anchor, _password_edits
     for anchor in spread("aA", "sS", "eE", "?nN", shift=5):
         yield anchor, _password_edits
-    for word in ("cred", "secr", "toke"):
-        for anchor in any_case(word):
-            yield anchor, _guarded_prose_edits
-    for word in ("log in", "login", "sign in", "cred"):
+    for word in (
+        "log in ",
+        "login ",
+        "login:",
+        "sign in ",
+        "creds ",
+        "creds:",
+        "credentials ",
+        "credentials:",
+        "account:",
+    ):
         for anchor in any_case(word):
             yield anchor, _with_edits
     for key in (" pw ", " pw:", " pw'", " PW ", " PW:"):
         yield Anchor(key, -1), prose_edits
     for key in ("pwd ", "pwd:", "PWD ", "PWD:", "Pwd:", "Pwd "):
         yield Anchor(key), prose_edits
-    for key in ("key ", "Key ", "KEY "):
-        yield Anchor(key), _guarded_prose_edits

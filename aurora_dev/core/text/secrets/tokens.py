@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from aurora_dev.core.text.secrets.edits import Edit, masked
+from aurora_dev.core.text.secrets.patterns import LazyPattern
 from aurora_dev.core.text.secrets.placeholders import PLACEHOLDER, entropy, is_mixed, is_random
 from aurora_dev.core.text.secrets.prefilter import Anchor, any_case, literal, spread
 from aurora_dev.core.text.secrets.providers import TABLE
@@ -50,7 +51,7 @@ class _Rule:
 
     label: str
     anchors: tuple[str, ...]
-    pattern: re.Pattern[str]
+    pattern: LazyPattern
     accept: Callable[[str], bool] = is_random
     back: int = 0
 
@@ -59,7 +60,7 @@ class _Rule:
             return
         match = self.pattern.match(text, at - self.back)
         if match is not None:
-            start, end = match.span(1 if self.pattern.groups else 0)
+            start, end = match.span(match.re.groups)
             if self.accept(text[start:end]) and not (self.label == "twilio-key" and _is_sku(text, start)):
                 yield masked(start, end, self.label)
 
@@ -78,7 +79,7 @@ def _rules(table: str) -> Iterator[_Rule]:
         back = flags[flags.find("\\") + 1 :] if "\\" in flags else "0"
         if re.search(r"(?<!\\)\((?!\?)", body) is None:
             body = _LEFT + "(?:" + body + ")" + _END
-        yield _Rule(label, tuple(anchors.split()), re.compile(body), accept, int(back))
+        yield _Rule(label, tuple(anchors.split()), LazyPattern(body), accept, int(back))
 
 
 _RULES: Final = tuple(_rules(TABLE))
@@ -148,6 +149,8 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
                 anchors: Iterable[Anchor] = spread(_DIGITS, _DIGITS, ":", "A", shift=-2)
             elif word == "~":
                 anchors = spread(_DIGITS, "Q", "~", _TOKEN + ".~", shift=-2)
+            elif word == "sk_":
+                anchors = spread(*word, "0123456789abcdef")
             elif word in {"SK", "AC"}:
                 anchors = spread(*word, "0123456789abcdef", "0123456789abcdef")
             else:
