@@ -129,6 +129,7 @@ _LOGIN_BEFORE: Final = re.compile(r"\b(?:login|user|machine|username|account)[ \
 _LINE_END: Final = re.compile(r"[ \t]*(?:[;,]?[ \t]*(?:#|//|--)[^\r\n]*)?(?:\r|\n|\Z)")
 _WHOLE: Final = re.compile(r"[^\s]{1,400}")
 _PHRASE: Final = re.compile(r"[a-z]{3,14}\d{0,4}(?: [a-z]{3,14}\d{0,4}){2,7}(?=[ \t]*(?:\r|\n|\Z))")
+_CALLS: Final = frozenset("([")
 _CALL_AFTER: Final = re.compile(r"\w[\w.]*[(\[{]")
 _INI_LINE: Final = re.compile(
     r"^[ \t]*[\w.-]*(?:user(?:name)?|login|host(?:name)?|server|port|database|db(?:name)?|repository|email|url|account)"
@@ -143,6 +144,8 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
     if match is None:
         return
     kind = match.lastgroup or ""
+    if kind == "bare" and text[match.end() : match.end() + 1] in _CALLS:
+        return  # a call or a subscript, as most often in source code
     word, operator = match["word"].lower(), match["operator"].strip()
     is_password = not word.startswith(("secret", "token", "key", "cred"))
     head = _NAME_HEAD.search(text, max(0, at - _NAME_REACH), at)
@@ -198,7 +201,7 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
         return
     if len(value) < 8 or (operator in {",", "|"} and not quoted) or (head_text and _NO_KEY.search(head_text)):
         return
-    if bare_blank and line[-8:].lower() in {"public ", "primary "}:
+    if bare_blank and line.lower().endswith(("public ", "primary ")):
         return
     label = "secret" if word.startswith("secret") else word.rstrip("s")
     if _is_credential(value, word, head_text, name, quoted=quoted, bare_blank=bare_blank, setting=setting):

@@ -25,6 +25,7 @@ _V: Final = (
     r"|(?P<bare>[^\s'\"`|;<>()\[\]{}]{3,256}))"
 )
 _Q: Final = r"(?:'(?P<single>(?:[^'\\\r\n]|\\.|''){3,256})'|\"(?P<double>(?:[^\"\\\r\n]|\\.){3,256})\")"
+_MYSQL: Final = re.compile(r"\b(?:mysql|mariadb)\w*\b")
 _GREATER: Final = " >"  # in a list of rights of Redis, a password follows
 _USER: Final = r"[\w.@+\\$%{}/-]{1,80}"
 
@@ -247,11 +248,18 @@ def _value(match: re.Match[str]) -> tuple[str, int, int]:
     return "", 0, 0
 
 
+def _is_mysql(text: str, at: int) -> bool:
+    line = text[max(0, at - 200) : at]
+    return _MYSQL.search(line[line.rfind("\n") + 1 :]) is not None
+
+
 def _handler(pattern: LazyPattern) -> Callable[[str, int], Iterator[Edit]]:
     def edits(text: str, at: int) -> Iterator[Edit]:
         match = pattern.match(text, at)
         if match is not None:
             value, start, end = _value(match)
+            if text[start - 1] in " \t" and text[at : at + 4] == " -u " and _is_mysql(text, at):
+                return  # "-p shop" asks for the password of the database "shop"
             if value and (is_given_password(value) or is_passphrase(value)):
                 yield masked(start, end, "password")
 

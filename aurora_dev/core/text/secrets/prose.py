@@ -97,11 +97,16 @@ def _strip(value: str) -> str:
     return value
 
 
+def _in_name(text: str, at: int) -> bool:
+    """Return whether a noun is a part of a name; those are for ``assignments``."""
+    before = text[at - 1] if at else " "
+    return before in "_.-$" or (before.isalnum() and before.isascii())
+
+
 def prose_edits(text: str, at: int) -> Iterator[Edit]:
     """Yield the edit of a password that a sentence tells, after the noun at ``at``."""
-    before = text[at - 1] if at else " "
-    if before in "_.-$" or (before.isalnum() and before.isascii()):
-        return  # a part of a name; see ``assignments``
+    if _in_name(text, at):
+        return
     phrase = _PHRASE.match(text, at)
     if phrase is not None:
         if is_passphrase(phrase["value"]):
@@ -137,13 +142,16 @@ def _with_edits(text: str, at: int) -> Iterator[Edit]:
 
 # A sentence goes on after the noun with a blank, a colon, a quotation mark or an apostrophe.
 _TELLS: Final = re.compile(
-    r"[^\W\d_]{0,10}(?:[ \t:'`\"][^\n]{0,60}?(?: (?:is|was|are|ist|est|es|to|with)\b|[:'’][ \t\"'`])|’|：|は|是|为)"
+    r"[^\W\d_]{0,10}(?:(?=[ \t:'`\"])[^\n]{0,60}?(?: (?:is|was|are|ist|est|es|to|with)\b|[:'’][ \t\"'`])|’|：|は|是|为)"
 )
-_MAY_TELL: Final = re.compile(r"[^\W\d_]{0,10}(?:[ \t:'`\"]|’|：)")
+_AS: Final = re.compile(r" (?:as|als|como|comme) ")
+_MAY_TELL: Final = re.compile(r"[^\W\d_]{0,10}(?:[ \t:'`\"]|’|：)[^\n]{0,120}?[0-9!@#$%^&*+~\"'`]")
 
 
 def _password_edits(text: str, at: int) -> Iterable[Edit]:
-    return prose_edits(text, at) if _MAY_TELL.match(text, at) else ()
+    if _in_name(text, at) or not (_MAY_TELL.match(text, at) or _AS.search(text, max(0, at - 24), at)):
+        return ()
+    return prose_edits(text, at)
 
 
 def key_edits(text: str, at: int) -> Iterable[Edit]:

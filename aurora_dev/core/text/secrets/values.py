@@ -87,7 +87,7 @@ _WORD: Final = re.compile(r"[a-z]{3,14}\d{0,4}")
 _PROSE: Final = frozenset(
     """
     a account again already an and any are as at be been before below but by can cannot change characters check
-    choose click confirm contain correct create credentials current do does email empty enter expired failed
+    choose click confirm contain create credentials current do does email empty enter expired failed
     field for forgot from given has hash have here hidden if in incorrect input invalid is it its key least
     length letters log login long longer match may minimum missing more must my new no not of old on one only
     optional or our pass passphrase passwd password passwords please required reset same secret set should show
@@ -111,11 +111,17 @@ def is_given_password(value: str, user: str = "") -> bool:
     """
     if len(value) < _SHORTEST_PASSWORD or is_placeholder_password(value, user) or is_template(value):
         return False
-    if _SHELL.search(value) or value[0] == "-" or _REFERENCE.fullmatch(value) or _HOST_PORT.fullmatch(value):
+    if _SHELL.search(value) or value[0] == "-" or _is_reference(value) or _HOST_PORT.fullmatch(value):
         return False
     if _PATH_OR_URL.match(value) or _is_no_password(value) or (_KEYWORD.search(value) and not _is_strong(value)):
         return False
     return not (value.isdigit() and len(value) < 6)
+
+
+def _is_reference(value: str) -> bool:
+    """Return whether a value names an attribute, which rarely has both digits and capital letters."""
+    capital_and_digit = any(c.isdigit() for c in value) and any(c.isupper() for c in value)
+    return _REFERENCE.fullmatch(value) is not None and not capital_and_digit
 
 
 def _is_no_password(value: str) -> bool:
@@ -141,7 +147,8 @@ def is_passphrase(value: str) -> bool:
     return (
         len(set(lower)) > 2
         and all(_WORD.fullmatch(word) for word in lower)
-        and sum(word in _PROSE or word in _NO_PASSWORD for word in lower) == 0
+        and not any(word in _PROSE for word in lower)
+        and sum(word in _NO_PASSWORD for word in lower) < 2
     )
 
 
