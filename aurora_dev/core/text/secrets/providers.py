@@ -159,6 +159,40 @@ tailscale-key | tskey- | tskey-(?:auth|api|client|webhook|scim)-[A-Za-z0-9]{10,2
 ngrok-token | ak_ | ak_[A-Za-z0-9]{20,40} | ?
 intra42-secret | s-s4t2 | s-s4t2(?:ud|af)-[0-9a-f]{64}
 settlemint-token | sm_aat_ sm_pat_ sm_sat_ | sm_[aps]at_[A-Za-z0-9]{16}
+airtable-token | pat | pat[A-Za-z0-9]{14}\.[0-9a-f]{64}
+fireworks-key | fw_ | fw_[A-Za-z0-9]{20,40} | ?
+jina-key | jina_ | jina_[A-Za-z0-9_-]{40,80} | ?
+firecrawl-key | fc- | fc-[0-9a-f]{32}
+e2b-key | e2b_ | e2b_[0-9a-f]{40}
+llamacloud-key | llx- | llx-[A-Za-z0-9]{40,60} | ?
+runpod-key | rpa_ | rpa_[A-Za-z0-9]{40,60} | ?
+anyscale-key | esecret_ | esecret_[A-Za-z0-9]{20,60} | ?
+helicone-key | -helicone- | sk-helicone-[A-Za-z0-9-]{20,60} | ?\2
+langsmith-key | ls__ | ls__[0-9a-f]{32}
+modal-token | ak- as- | a[ks]-[A-Za-z0-9]{22} | ?
+brave-key | BSA | BSA[A-Za-z0-9_-]{27,28} | ?
+paddle-key | pdl_ | pdl_(?:live|sdbx)_apikey_[a-z0-9]{26}_[A-Za-z0-9]{22}_[A-Za-z0-9]{3}
+mollie-key | live_ test_ | (?:live|test)_[A-Za-z0-9]{30} | ?
+mailersend-key | mlsn. | mlsn\.[0-9a-f]{64}
+axiom-token | xaat- xapt- | xa[ap]t-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}
+logfire-token | pylf_v | pylf_v\d_[a-z]{2}_[A-Za-z0-9]{40,60} | ?
+upcloud-token | ucat_ | ucat_[A-Z0-9]{26} | ?
+exoscale-key | EXO | EXO[0-9a-f]{24}
+scaleway-key | SCW | SCW[A-Z0-9]{17} | ?
+akamai-token | akab- | akab-[a-z0-9]{16}-[a-z0-9]{16} | ?
+firebase-key | :APA91b | AAAA[A-Za-z0-9_-]{7}:APA91b[A-Za-z0-9_-]{120,180} | !\11
+mongodb-key | mdb_sa_ | mdb_sa_sk_[A-Za-z0-9_-]{40}
+dbt-token | dbtc_ dbtu_ dbts_ | dbt[cus]_[A-Za-z0-9_=-]{36,60} | ?
+trello-token | ATTA | ATTA[0-9a-f]{64,72}
+clickup-token | pk_ | pk_\d{6,9}_[A-Z0-9]{32} | ?
+cal-key | cal_ | cal_(?:live_|test_)?[0-9a-f]{32}
+linkedin-token | WPL_AP1. | WPL_AP1\.[A-Za-z0-9_.=+/-]{16,64}
+pinterest-token | pina_ | pina_[A-Z0-9]{30,80} | ?
+gitlab-token | glrtr- | glrtr-[A-Za-z0-9_.-]{20,64}
+google-webhook | chat.googleapis.com/ | chat\.googleapis\.com/v1/spaces/[\w-]{5,30}/messages\?key=([\w%&=-]{40,200})
+zapier-webhook | hooks.zapier.com/ | hooks\.zapier\.com/hooks/catch/(\d{4,12}/[A-Za-z0-9]{5,12})
+teams-webhook | /workflows/ | /workflows/[0-9a-f]{32}/triggers/manual/paths/invoke\?\S{0,200}?sig=([A-Za-z0-9_-]{40,48})
+private-key | LS0tLS1CRUdJTi | LS0tLS1CRUdJTi[A-Za-z0-9+/]{0,40}(?:UFJJVkFURSBLRV|QUklWQVRFIEtFW|BSSVZBVEUgS0VZ)[A-Za-z0-9+/]{40,8000}={0,2} | !
 ntlm-token | TlRMTVNTUA | TlRMTVNTUA[A-Za-z0-9+/]{30,2000}={0,2} | ?
 age-secret-key | AGE-SECRET-KEY- | AGE-SECRET-KEY-1[A-Z0-9]{50,62}
 jwt | eyJ | eyJ[A-Za-z0-9_-]{10,4000}\.eyJ[A-Za-z0-9_-]{10,6000}\.[A-Za-z0-9_-]{16,2000} | !

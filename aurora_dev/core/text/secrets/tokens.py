@@ -149,6 +149,9 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
                 anchors: Iterable[Anchor] = spread(_DIGITS, _DIGITS, ":", "A", shift=-2)
             elif word == "~":
                 anchors = spread(_DIGITS, "Q", "~", _TOKEN + ".~", shift=-2)
+            elif word == "pat":
+                # Few words of source code go on so: "path", "pattern", "patch", "patient" do not.
+                anchors = spread(*word, "".join(set(_TOKEN) - set("chietCHIET")))
             elif word == "sk_":
                 anchors = spread(*word, "0123456789abcdef")
             elif word in {"SK", "AC"}:
