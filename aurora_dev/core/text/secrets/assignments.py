@@ -83,7 +83,7 @@ _GUARD: Final = re.compile(
 
 # Names that end like a secret's and hold something else: "primary_key", "next_page_token", "public_key".
 _NO_KEY: Final = re.compile(
-    r"(?:public|pub|publishable|primary|foreign|cache|sort|partition|row|lookup|object|dedup\w*|map|dict|hash|index|"
+    r"(?:^|[^A-Za-z]|(?-i:(?<=[a-z0-9])(?=[A-Z])))(?:public|pub|publishable|primary|foreign|cache|sort|partition|row|lookup|object|dedup\w*|map|dict|hash|index|"
     r"unique|idempotency|group|i18n|lang|translation|message|msg|locale|file|path|item|node|state|pixel|"
     r"shortcut|hot|arrow|column|field|s3|metric|label|sitekey|site|next|page|continu\w+|cursor|sync|cancel\w*|bos|eos|"
     r"pad|unk|mask|sep|cls|special|stop|fixture|trace|event|json|xml|attr\w*|property|config|settings?|known_hosts|gpg|"
@@ -128,7 +128,7 @@ _LEVEL: Final = re.compile(r"(?:[05-9][ \t]+)")
 _LOGIN_BEFORE: Final = re.compile(r"\b(?:login|user|machine|username|account)[ \t]+\S+[ \t]*\r?\n\Z")
 _LINE_END: Final = re.compile(r"[ \t]*(?:[;,]?[ \t]*(?:#|//|--)[^\r\n]*)?(?:\r|\n|\Z)")
 _WHOLE: Final = re.compile(r"[^\s]{1,400}")
-_PHRASE: Final = re.compile(r"[a-z]{3,14}\d{0,4}(?: [a-z]{3,14}\d{0,4}){2,7}(?=[ \t]*(?:\r|\n|\Z))")
+_PHRASE: Final = re.compile(r"[a-z]{3,14}\d{0,4}(?: (?:[a-z]{3,14}\d{0,4}|\d{1,4})){2,7}(?=[ \t]*(?:\r|\n|\Z))")
 _CALLS: Final = frozenset("([")
 _CALL_AFTER: Final = re.compile(r"\w[\w.]*[(\[{]")
 _INI_LINE: Final = re.compile(

@@ -22,6 +22,7 @@ __all__ = [
 # Bits per character. 32 random hexadecimal digits have about 3.6, sixteen random letters and digits about 3.5,
 # "aaaabbbb…" and "x…x" less than 2.
 _MIN_ENTROPY: Final = 2.7
+_LONG_UPPER: Final = 16  # characters
 
 PLACEHOLDER: Final = re.compile(
     r"example|placeholder|your|dummy|redacted|sample|changeme|change_me|change-me|insert|fake|x{4}|\*{3}|\.{3}|0{6}|"
@@ -71,6 +72,8 @@ def looks_random(value: str, shortest: int) -> bool:
         # Random letters change case often; a name in camel case does so only at its words.
         mixed = any(c.isupper() for c in value) and any(c.islower() for c in value)
         return mixed and len(value) >= 20 and not _CAMEL.fullmatch(value) and not _WORDS_ONLY.fullmatch(value)
+    if digits > 1 and len(value) >= _LONG_UPPER and value.isalnum() and value.isupper():
+        return True  # base32
     return _WORDS.fullmatch(value) is None and _CAMEL.fullmatch(value) is None
 
 

@@ -193,6 +193,19 @@ google-webhook | chat.googleapis.com/ | chat\.googleapis\.com/v1/spaces/[\w-]{5,
 zapier-webhook | hooks.zapier.com/ | hooks\.zapier\.com/hooks/catch/(\d{4,12}/[A-Za-z0-9]{5,12})
 teams-webhook | /workflows/ | /workflows/[0-9a-f]{32}/triggers/manual/paths/invoke\?\S{0,200}?sig=([A-Za-z0-9_-]{40,48})
 private-key | LS0tLS1CRUdJTi | LS0tLS1CRUdJTi[A-Za-z0-9+/]{0,40}(?:UFJJVkFURSBLRV|QUklWQVRFIEtFW|BSSVZBVEUgS0VZ)[A-Za-z0-9+/]{40,8000}={0,2} | !
+infura-key | infura.io/v3/ | infura\.io/v3/([0-9a-f]{32})
+alchemy-key | .alchemy.com/v2/ | \.alchemy\.com/v2/([A-Za-z0-9_-]{32})
+ifttt-key | /with/key/ | /with/key/([A-Za-z0-9_-]{20,24})
+wecom-webhook | webhook/send?key= | webhook/send\?key=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})
+lark-webhook | /bot/v2/hook/ | /bot/v2/hook/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})
+make-webhook | .make.com/ | \.make\.com/([a-z0-9]{32})
+mattermost-webhook | /hooks/ | /hooks/([a-z0-9]{26})(?![A-Za-z0-9])
+woocommerce-key | ck_ cs_ | c[ks]_[0-9a-f]{40}
+sonar-token | sonar.login | sonar\.login["']?[ \t]?[=:][ \t]?["']?([0-9a-f]{40})
+kubernetes-token | --token | --token[ =]([a-z0-9]{6}\.[a-z0-9]{16})(?![a-z0-9])
+jenkins-token | :11 | :(11[0-9a-f]{32})(?![0-9a-f])
+algolia-key | algoliasearch( | algoliasearch\(\s?["'][A-Z0-9]{5,12}["'],\s?["']([0-9a-f]{32})
+session-cookie | ookie: | ookie: [^\n]{0,160}?(?:sess\w*|sid|\w*token|\w*auth\w*)=([A-Za-z0-9%._~+/-]{20,400})
 ntlm-token | TlRMTVNTUA | TlRMTVNTUA[A-Za-z0-9+/]{30,2000}={0,2} | ?
 age-secret-key | AGE-SECRET-KEY- | AGE-SECRET-KEY-1[A-Z0-9]{50,62}
 jwt | eyJ | eyJ[A-Za-z0-9_-]{10,4000}\.eyJ[A-Za-z0-9_-]{10,6000}\.[A-Za-z0-9_-]{16,2000} | !

@@ -22,6 +22,7 @@ from aurora_dev.core.text.secrets.placeholders import (
 __all__ = ["is_basic", "is_given_password", "is_named_password", "is_passphrase", "is_path_or_url", "is_secret"]
 
 _SHORTEST_PASSWORD: Final = 4
+_LONG_BASE64: Final = 40  # characters; base64 may begin like a path
 
 # One word that stands where a password stands, and is none: a type, a rule of a validator, a label, a state.
 _NO_PASSWORD: Final = frozenset(
@@ -82,7 +83,7 @@ _SHELL: Final = re.compile(r"^\$|\$[({]|^[<>|&]|`")
 _STRONG: Final = re.compile(r"[!@#$%^&*+=?~]")
 _DISGUISE: Final = re.compile(r"[A-Za-z]\d[a-z]")
 _VALIDATION: Final = re.compile(r"[a-z_]+(?::[\w,]+)?(?:\|[a-z_]+(?::[\w,]+)?)+")
-_WORD: Final = re.compile(r"[a-z]{3,14}\d{0,4}")
+_WORD: Final = re.compile(r"[a-z]{3,14}\d{0,4}|\d{1,4}")
 # Words that stand in sentences and labels, and rarely in passphrases.
 _PROSE: Final = frozenset(
     """
@@ -229,7 +230,8 @@ def _changes_case(value: str) -> bool:
 
 def is_secret(value: str, *, qualified: bool, quoted: bool, shortest: int, setting: bool = False) -> bool:
     """Return whether the value of a name that ends in "secret", "key" or "token" is a credential."""
-    if PLACEHOLDER.search(value) or _PATH_OR_URL.match(value) or any(c.isspace() for c in value):
+    is_path = _PATH_OR_URL.match(value) is not None and not (value.endswith("=") and len(value) >= _LONG_BASE64)
+    if is_path or PLACEHOLDER.search(value) or any(c.isspace() for c in value):
         return False
     if is_uuid(value):
         return qualified and entropy(value) > 3.0
