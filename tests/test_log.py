@@ -95,7 +95,7 @@ def test_a_text_line_shows_control_characters_instead_of_sending_them() -> None:
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_keys_tokens_and_passwords_are_hidden_in_every_format(log_format: str) -> None:
     stream = io.StringIO()
-    configure_logging("debug", log_format, stream=stream)  # type: ignore[arg-type]
+    configure_logging("debug", log_format, stream=stream)
     get_logger("aurora_dev.x").info(
         "request",
         api_key="k-hush",
@@ -142,7 +142,7 @@ def test_a_log_line_holds_no_credential_in_texts_lists_objects_or_tracebacks() -
     mask_secrets("")  # loading the rules tells the log to use them
     for log_format in ("text", "json"):
         stream = io.StringIO()
-        configure_logging("debug", log_format, stream=stream)  # type: ignore[arg-type]
+        configure_logging("debug", log_format, stream=stream)
         log = get_logger("aurora_dev.x")
         log.info("sent", text=f"use {token}", many=["a", token], path=Path("/x") / token, n=3)
         log.info("ran", command=f"redis-cli -a {password}", nested={"inner": [f"DB_PASSWORD={password}"]})

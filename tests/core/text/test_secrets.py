@@ -614,6 +614,15 @@ def test_a_credential_beside_its_scheme_or_user_is_masked(text: str, secret: str
         "パスワードは8文字以上で入力してください",
         "use a strong one as the password",
         "log in with GitHub / GitLab",
+        "To see all frames, pass `--full-trace`.",
+        "pass `dtype='float32'` to convert",
+        "words = ['pass', 'pixelfragment', 'pwd', 'quickcheck']",
+        "a type that can be identified by reference",
+        'MovedAttribute("proxy_bypass", "urllib", "urllib.request")',
+        "private_key: ed25519.Ed25519PrivateKey",
+        "auth: httpx._types.AuthTypes = httpx.USE_CLIENT_DEFAULT",
+        "a pattern on >=3.2.1",
+        "The --username and --password options are not used.",
     ],
 )
 def test_talk_about_passwords_and_references_to_them_stay(text: str) -> None:

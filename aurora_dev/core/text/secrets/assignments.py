@@ -188,8 +188,10 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
             if is_given_password(value):
                 yield masked(start, end, "password")
             return
-        if not quoted and operator in {",", "|"}:
-            return
+        if operator in {",", "|"} and (not quoted or value.isalpha()):
+            return  # a list of words
+        if not operator and kind == "back" and not head_text:
+            return  # "pass `name=`"
         if not quoted and not setting and operator == "=" and match["operator"] != "=":
             setting = _is_ini(text, line_start, end)
         if operator[:1] == ">":
@@ -249,7 +251,7 @@ def _password_name(word: str, head_text: str, value: str) -> bool:
         return False
     if word == "pass" and not re.search(r"(?:^|[_.\-\s])\Z|[a-z]\Z", head_text):
         return False
-    if word == "pass" and head_text[-3:].lower() in {"com", "tre", "sur", "y_p"}:
+    if word == "pass" and head_text.lower().endswith(("by", "com", "tres", "sur", "im", "over", "under")):
         return False
     if word in {"pw", "psk", "senha", "parola"}:
         return not head_text or not head_text[-1].isalpha() or word != "parola"

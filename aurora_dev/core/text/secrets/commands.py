@@ -25,6 +25,7 @@ _V: Final = (
     r"|(?P<bare>[^\s'\"`|;<>()\[\]{}]{3,256}))"
 )
 _Q: Final = r"(?:'(?P<single>(?:[^'\\\r\n]|\\.|''){3,256})'|\"(?P<double>(?:[^\"\\\r\n]|\\.){3,256})\")"
+_REFERENCE: Final = re.compile(r"[A-Za-z_]{1,40}(?:\.[A-Za-z_]{1,40}){1,8}")
 _MYSQL: Final = re.compile(r"\b(?:mysql|mariadb)\w*\b")
 _GREATER: Final = " >"  # in a list of rights of Redis, a password follows
 _USER: Final = r"[\w.@+\\$%{}/-]{1,80}"
@@ -175,7 +176,7 @@ _RULES: Final = (
         "rootpw",
         exact=True,
     ),
-    _rule(rf"on{_GREATER}(?P<bare>\S{{4,128}})", "on" + _GREATER, exact=True),
+    _rule(rf"on{_GREATER}(?P<bare>(?=\S*[A-Za-z])[^\s=]\S{{3,128}})", "on" + _GREATER, exact=True),
     _rule(
         rf"(?:secret|password)[ \t]+[05789][ \t]+{_V}",
         *(f"{word} {kind} " for word in ("secret", "password") for kind in "05789"),
@@ -186,7 +187,8 @@ _RULES: Final = (
     _rule(rf"static:{_USER}:{_V}", "static:", exact=True),
     _rule(rf"SecureString\s+(?:-String\s+)?{_Q}", "SecureString"),
     # SQL
-    _rule(rf"identified\s+(?:with\s+\S+\s+)?by\s+(?:password\s+)?{_V}", "identified"),
+    _rule(rf"identified\s+(?:with\s+\S+\s+)?by\s+(?:password\s+)?{_Q}", "identified by", "identified with"),
+    _rule(rf"IDENTIFIED BY\s+{_V}", "IDENTIFIED BY", exact=True),
     _rule(rf"AUTHENTICATION\s+BY\s+{_Q}", "AUTHENTICATION", exact=True),
     # calls
     _rule(
@@ -343,7 +345,7 @@ def _auth_edits(text: str, at: int) -> Iterator[Edit]:
         value = match["value"]
         if is_basic(value):
             yield masked(*match.span("value"), "basic-auth")
-        elif looks_random(value, 20) or (len(value) >= 24 and looks_random(value, 20)):
+        elif looks_random(value, 20) and _REFERENCE.fullmatch(value) is None:
             yield masked(*match.span("value"), "bearer-token")
 
 

@@ -27,6 +27,7 @@ _LONG_BASE64: Final = 40  # characters; base64 may begin like a path
 # One word that stands where a password stands, and is none: a type, a rule of a validator, a label, a state.
 _NO_PASSWORD: Final = frozenset(
     """
+    and argument arguments flag flags for instead options or parameters switch to
     absent absolute account actual adgangskode admin advanced aes again algorithm allowed already always ambient
     anonymous any apikey applied argon2 argon2id array ask auto autocomplete automatic available base64 basic
     bcrypt bearer belongs between binary blank blob body bool boolean bound broken built bytea bytes cached
@@ -230,6 +231,9 @@ def _changes_case(value: str) -> bool:
 
 def is_secret(value: str, *, qualified: bool, quoted: bool, shortest: int, setting: bool = False) -> bool:
     """Return whether the value of a name that ends in "secret", "key" or "token" is a credential."""
+    random_part = any(looks_random(part, 20) for part in value.split("."))
+    if not quoted and _REFERENCE.fullmatch(value) and not random_part:
+        return False  # "ed25519.PrivateKey"
     is_path = _PATH_OR_URL.match(value) is not None and not (value.endswith("=") and len(value) >= _LONG_BASE64)
     if is_path or PLACEHOLDER.search(value) or any(c.isspace() for c in value):
         return False
