@@ -188,7 +188,7 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
             if is_given_password(value):
                 yield masked(start, end, "password")
             return
-        if operator in {",", "|"} and (not quoted or value.isalpha()):
+        if operator in {",", "|"} and (not quoted or (value.isalpha() and not name.isupper())):
             return  # a list of words
         if not operator and kind == "back" and not head_text:
             return  # "pass `name=`"
