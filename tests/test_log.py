@@ -95,7 +95,7 @@ def test_a_text_line_shows_control_characters_instead_of_sending_them() -> None:
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_keys_tokens_and_passwords_are_hidden_in_every_format(log_format: str) -> None:
     stream = io.StringIO()
-    configure_logging("debug", log_format, stream=stream)
+    configure_logging("debug", log_format, stream=stream)  # type: ignore[arg-type]
     get_logger("aurora_dev.x").info(
         "request",
         api_key="k-hush",
