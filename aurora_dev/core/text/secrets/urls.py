@@ -8,20 +8,19 @@ from typing import Final
 
 from aurora_dev.core.text.secrets.edits import Edit, masked
 from aurora_dev.core.text.secrets.placeholders import is_placeholder_password, looks_random
-from aurora_dev.lazy import lazy_pattern
 
 __all__ = ["curl_edits", "url_edits"]
 
 _LONGEST: Final = 400  # characters of user and password
 # RFC 3986 lets ! $ & ' ( ) * + , ; = stand unescaped in a password, and people leave # [ / and @ unescaped too. The
 # user part ends at the last @ before the host.
-_URL: Final = lazy_pattern(
+_URL: Final = re.compile(
     r"(?P<user>[^\s:@/\"`<>\\?#]{0,128}):(?P<password>[^\s\"`<>\\]{1,256})@(?P<host>[A-Za-z0-9.\-\[]{1,255})"
 )
-_TOKEN: Final = lazy_pattern(r"(?P<token>[A-Za-z0-9_-]{20,256})@(?P<host>[A-Za-z0-9.-]{1,255})")
-_BEFORE_PATH: Final = lazy_pattern(r"[/?#]")
-_PORT: Final = lazy_pattern(r"\d{1,5}(?:[/?#]|$)")
-_STOP: Final = lazy_pattern(r"[\s\"`<>\\]")
+_TOKEN: Final = re.compile(r"(?P<token>[A-Za-z0-9_-]{20,256})@(?P<host>[A-Za-z0-9.-]{1,255})")
+_HOST: Final = re.compile(r"[A-Za-z0-9.\-\[\]]+(?::\d{1,5})?[/?#]")
+_PORT: Final = re.compile(r"\d{1,5}(?:[/?#]|$)")
+_STOP: Final = re.compile(r"[\s\"`<>\\]")
 
 
 def _ends(text: str, at: int) -> Iterator[int]:
@@ -43,7 +42,7 @@ def url_edits(text: str, at: int) -> Iterator[Edit]:
     """Yield the edit of the password of a URL whose ``://`` ends at ``at``."""
     last = -1
     for place in _ends(text, at):
-        if last >= 0 and _BEFORE_PATH.search(text, last, place):
+        if last >= 0 and _HOST.match(text, last + 1, place):
             break  # an @ in the path, as in "@scope/package"
         last = place
     if last < 0:
@@ -65,18 +64,16 @@ def url_edits(text: str, at: int) -> Iterator[Edit]:
         yield masked(start, end, "url-password")
 
 
-_CURL: Final = lazy_pattern(
-    r"(?:\s-[a-zA-Z]{0,5}u|\s--user|\s--proxy-user|\s-U)(?:[ \t]{1,4}|=)?[\"']?(?P<user>[^\s:\"'$<{]{1,128}):"
-    r"(?P<password>[^\s\"'<>{}]{4,256})"
+_CURL: Final = re.compile(
+    r"(?:\s-[a-zA-Z]{0,5}u|\s--user|\s--proxy-user|\s-U)(?:[ \t]{1,4}|=)?(?P<quote>[\"'])?"
+    r"(?P<user>[^\s:\"'$<{]{1,128}):"
+    r"(?P<password>(?(quote)(?:(?!(?P=quote))[^\r\n]){4,256}|[^\s\"'<>{}]{4,256}))"
 )
 _CURL_REACH: Final = 600
 
 
 def curl_edits(text: str, at: int) -> Iterator[Edit]:
-    """Yield the edit of the password after ``-u`` in the curl command of the URL whose ``://`` is at ``at``."""
-    at = text.rfind("curl", max(0, at - _CURL_REACH), at)
-    if at < 0:
-        return
+    """Yield the edit of the password after ``-u`` in the curl command at ``at``."""
     end = min(len(text), at + 2 * _CURL_REACH)
     line = text.find("\n", at, end)
     while line > 0 and text[line - 1] in "\\`^":  # the command goes on
