@@ -22,13 +22,14 @@ from aurora_dev.core.text.secrets.values import (
     is_named_password,
     is_secret,
 )
+from aurora_dev.lazy import lazy_pattern
 
 __all__ = ["LABELS", "assignment_edits", "rules"]
 
 LABELS: Final = frozenset(("password", "secret", "token", "key"))
 
 _NAME_REACH: Final = 48  # characters before the word that may belong to the name
-_NAME_HEAD: Final = re.compile(r"[A-Za-z0-9_.$-]*\Z")
+_NAME_HEAD: Final = lazy_pattern(r"[A-Za-z0-9_.$-]*\Z")
 _LINE_REACH: Final = 200
 
 # What may follow the word in a name: "secret_key_base", "password2", "client-key-data", "apiKeyProd".
@@ -77,12 +78,12 @@ _ASSIGNMENT: Final = LazyPattern(
 )
 # A key or a token that is worth a look has a digit on its line, or its name ends the line and the value is on the next.
 # This ends the search on most lines of source code before any of the slower rules.
-_GUARD: Final = re.compile(
+_GUARD: Final = lazy_pattern(
     r"[^\n0-9]{0,64}[0-9]|\w{0,24}[\"']?[, {}]{0,2}\r?\n|\w{0,24}[\"'\]): =]{1,6}[A-Za-z+/_-]{24}"
 )
 
 # Names that end like a secret's and hold something else: "primary_key", "next_page_token", "public_key".
-_NO_KEY: Final = re.compile(
+_NO_KEY: Final = lazy_pattern(
     r"(?:^|[^A-Za-z]|(?-i:(?<=[a-z0-9])(?=[A-Z])))(?:public|pub|publishable|primary|foreign|cache|sort|partition|row|lookup|object|dedup\w*|map|dict|hash|index|"
     r"unique|idempotency|group|i18n|lang|translation|message|msg|locale|file|path|item|node|state|pixel|"
     r"shortcut|hot|arrow|column|field|s3|metric|label|sitekey|site|next|page|continu\w+|cursor|sync|cancel\w*|bos|eos|"
@@ -92,30 +93,30 @@ _NO_KEY: Final = re.compile(
     re.IGNORECASE,
 )
 # Names that say that the value is a credential, even if it is hexadecimal or a UUID.
-_QUALIFIED: Final = re.compile(
+_QUALIFIED: Final = lazy_pattern(
     r"(?:api|secret|access|auth\w*|private|client|encryption|encrypt|signing|sign|master|service|licen[cs]e|account|app|"
     r"application|shared|session|hmac|crypto|cipher|aes|deploy|admin|insert|ingest|developer|dev|user|bot|consumer|"
     r"server|subscription|function|write|read|bearer|refresh|oauth\w*|jwt|personal|pat|webhook|bind|cookie|security|"
     r"integration|stream|io|push|_)[_.-]?\Z",
     re.IGNORECASE,
 )
-_PROVIDER: Final = re.compile(rf"(?:^|[^A-Za-z])(?:{NAMES})[\w.-]{{0,24}}\Z", re.IGNORECASE)
-_NAMED: Final = re.compile(r"[A-Za-z]{3,20}[_.-]?\Z")
-_SETTING: Final = re.compile(
+_PROVIDER: Final = lazy_pattern(rf"(?:^|[^A-Za-z])(?:{NAMES})[\w.-]{{0,24}}\Z", re.IGNORECASE)
+_NAMED: Final = lazy_pattern(r"[A-Za-z]{3,20}[_.-]?\Z")
+_SETTING: Final = lazy_pattern(
     r"\A[ \t>|+-]{0,40}(?:export[ \t]+|setx?[ \t]+(?:-x[ \t]+)?|ENV[ \t]+|ARG[ \t]+|-[ \t]+|[#;/]{1,2}[ \t]?)?"
     r"[\w.$\"'\[\]/:@%-]*\Z",
     re.IGNORECASE,
 )
 # The end of a line up to the word, within a connection string, an option or a list of settings.
-_SETTING_END: Final = re.compile(
+_SETTING_END: Final = lazy_pattern(
     r"(?:[;?&\"'][\w .-]{0,48}|(?<![\w.-])-{1,2}[\w.-]{0,48}|=\S{1,60}\s{1,4}[\w.]{0,48})\Z"
 )
-_OPTION_END: Final = re.compile(
+_OPTION_END: Final = lazy_pattern(
     r"(?:-set(?:-string)?|-from-literal|-e|-env|-var|-build-arg|-o|-P|-property|-extra-vars)[= ]+[\"']?"
     r"(?:[^\s,=]{1,40}=[^\s,]{0,60},){0,4}"
     r"[\w.-]{0,48}\Z"
 )
-_BLANK_PASSWORD: Final = re.compile(
+_BLANK_PASSWORD: Final = lazy_pattern(
     r"(?:\blogin[ \t]+\S+[ \t]+|(?<!\w)-(?:-[\w-]*|[a-zA-Z][\w-]{2,}|)|"
     r"^[ \t]*require|^[ \t]*master|^[ \t]*bind|"
     r"^[ \t]*root|\bENV[ \t]+\w*|^[ \t]*\w*_|^[ \t]*|^[ \t]*(?:store|key)|"
@@ -123,15 +124,15 @@ _BLANK_PASSWORD: Final = re.compile(
     r"\bwifi[ \t]connect[ \t].{1,60}[ \t]|\bconfig[ \t]+set[ \t]+\S*)\Z",
     re.IGNORECASE,
 )
-_KNOWN_FLAG: Final = re.compile(r"(?<!\w)-(?:-[\w-]*|[a-zA-Z][\w-]{2,}|)\Z")
-_LEVEL: Final = re.compile(r"(?:[05-9][ \t]+)")
-_LOGIN_BEFORE: Final = re.compile(r"\b(?:login|user|machine|username|account)[ \t]+\S+[ \t]*\r?\n\Z")
-_LINE_END: Final = re.compile(r"[ \t]*(?:[;,]?[ \t]*(?:#|//|--)[^\r\n]*)?(?:\r|\n|\Z)")
-_WHOLE: Final = re.compile(r"[^\s]{1,400}")
-_PHRASE: Final = re.compile(r"[a-z]{3,14}\d{0,4}(?: (?:[a-z]{3,14}\d{0,4}|\d{1,4})){2,7}(?=[ \t]*(?:\r|\n|\Z))")
+_KNOWN_FLAG: Final = lazy_pattern(r"(?<!\w)-(?:-[\w-]*|[a-zA-Z][\w-]{2,}|)\Z")
+_LEVEL: Final = lazy_pattern(r"(?:[05-9][ \t]+)")
+_LOGIN_BEFORE: Final = lazy_pattern(r"\b(?:login|user|machine|username|account)[ \t]+\S+[ \t]*\r?\n\Z")
+_LINE_END: Final = lazy_pattern(r"[ \t]*(?:[;,]?[ \t]*(?:#|//|--)[^\r\n]*)?(?:\r|\n|\Z)")
+_WHOLE: Final = lazy_pattern(r"[^\s]{1,400}")
+_PHRASE: Final = lazy_pattern(r"[a-z]{3,14}\d{0,4}(?: (?:[a-z]{3,14}\d{0,4}|\d{1,4})){2,7}(?=[ \t]*(?:\r|\n|\Z))")
 _CALLS: Final = frozenset("([")
-_CALL_AFTER: Final = re.compile(r"\w[\w.]*[(\[{]")
-_INI_LINE: Final = re.compile(
+_CALL_AFTER: Final = lazy_pattern(r"\w[\w.]*[(\[{]")
+_INI_LINE: Final = lazy_pattern(
     r"^[ \t]*[\w.-]*(?:user(?:name)?|login|host(?:name)?|server|port|database|db(?:name)?|repository|email|url|account)"
     r"[ \t]*[:=][ \t]*[^\s\"'({]+[ \t]*$",
     re.IGNORECASE | re.MULTILINE,
@@ -210,7 +211,7 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
         yield masked(start, end, label)
 
 
-_DEFAULT: Final = re.compile(r":?[-=]?(?P<value>[^\s{}\"'$]{4,200})\}")
+_DEFAULT: Final = lazy_pattern(r":?[-=]?(?P<value>[^\s{}\"'$]{4,200})\}")
 
 
 def _default_edits(text: str, at: int, is_password: bool, name: str) -> Iterator[Edit]:
@@ -280,7 +281,7 @@ def _is_ini(text: str, line_start: int, end: int) -> bool:
     return _INI_LINE.search(around) is not None
 
 
-_PAIR: Final = re.compile(r"(?P<user>[\w.@+-]{1,64})[:/](?P<password>\S{4,128})")
+_PAIR: Final = lazy_pattern(r"(?P<user>[\w.@+-]{1,64})[:/](?P<password>\S{4,128})")
 
 
 def _pair_edits(value: str, start: int, quoted: bool, setting: bool) -> Iterator[Edit]:
@@ -320,7 +321,7 @@ def _is_credential(
     return is_secret(value, qualified=qualified, quoted=quoted, shortest=shortest, setting=setting)
 
 
-_HEX: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+_HEX: Final = lazy_pattern(r"[0-9a-f]+|[0-9A-F]+")
 
 
 def _is_upper_or_long(name: str, value: str) -> bool:

@@ -14,6 +14,7 @@ from aurora_dev.core.text.secrets.patterns import LazyPattern
 from aurora_dev.core.text.secrets.placeholders import looks_random
 from aurora_dev.core.text.secrets.prefilter import Anchor, any_case, literal, spread
 from aurora_dev.core.text.secrets.values import is_basic, is_given_password, is_passphrase
+from aurora_dev.lazy import lazy_pattern
 
 __all__ = ["LABELS", "rules"]
 
@@ -25,8 +26,8 @@ _V: Final = (
     r"|(?P<bare>[^\s'\"`|;<>()\[\]{}]{3,256}))"
 )
 _Q: Final = r"(?:'(?P<single>(?:[^'\\\r\n]|\\.|''){3,256})'|\"(?P<double>(?:[^\"\\\r\n]|\\.){3,256})\")"
-_REFERENCE: Final = re.compile(r"[A-Za-z_]{1,40}(?:\.[A-Za-z_]{1,40}){1,8}")
-_MYSQL: Final = re.compile(r"\b(?:mysql|mariadb)\w*\b")
+_REFERENCE: Final = lazy_pattern(r"[A-Za-z_]{1,40}(?:\.[A-Za-z_]{1,40}){1,8}")
+_MYSQL: Final = lazy_pattern(r"\b(?:mysql|mariadb)\w*\b")
 _GREATER: Final = " >"  # in a list of rights of Redis, a password follows
 _USER: Final = r"[\w.@+\\$%{}/-]{1,80}"
 
@@ -274,7 +275,7 @@ _PGPASS: Final = LazyPattern(
     r"(?:[\w.*-]{1,255}):(?:\d{1,5}|\*):(?:[\w*-]{1,64}):(?:[\w.*@-]{1,64}):(?P<bare>(?:[^\s:\\\"']|\\.){4,256})"
     r"(?=[\"']?[ \t]*(?:\r|\n|>|\Z))"
 )
-_PGPASS_HOST: Final = re.compile(r"(?<![\w.:/@*-])[\w.*-]{1,255}\Z")
+_PGPASS_HOST: Final = lazy_pattern(r"(?<![\w.:/@*-])[\w.*-]{1,255}\Z")
 
 
 def _pgpass_edits(text: str, at: int) -> Iterator[Edit]:
@@ -285,8 +286,8 @@ def _pgpass_edits(text: str, at: int) -> Iterator[Edit]:
         yield masked(*match.span("bare"), "password")
 
 
-_HASH: Final = re.compile(r":(?P<hash>(?:\$(?:apr1|1|5|6|y|2[abxy])\$|\{(?:SHA|SSHA|SMD5)\})[\w./$+=,-]{20,200})")
-_HASH_USER: Final = re.compile(r"(?:^|[\s\"'])[\w.@-]{1,64}\Z")
+_HASH: Final = lazy_pattern(r":(?P<hash>(?:\$(?:apr1|1|5|6|y|2[abxy])\$|\{(?:SHA|SSHA|SMD5)\})[\w./$+=,-]{20,200})")
+_HASH_USER: Final = lazy_pattern(r"(?:^|[\s\"'])[\w.@-]{1,64}\Z")
 
 
 def _hash_edits(text: str, at: int) -> Iterator[Edit]:
@@ -316,7 +317,7 @@ _AUTH_PAIR: Final = LazyPattern(
     re.IGNORECASE,
 )
 _SHORTEST_BEARER: Final = 16
-_SHORTEST_NAME: Final = re.compile(r"[A-Za-z_]{0,20}\Z")
+_SHORTEST_NAME: Final = lazy_pattern(r"[A-Za-z_]{0,20}\Z")
 
 
 def _header_edits(text: str, at: int) -> Iterator[Edit]:
@@ -349,7 +350,7 @@ def _auth_edits(text: str, at: int) -> Iterator[Edit]:
             yield masked(*match.span("value"), "bearer-token")
 
 
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_UUID: Final = lazy_pattern(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def _is_uuid(value: str) -> bool:

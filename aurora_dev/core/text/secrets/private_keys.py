@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
 from aurora_dev.core.text.secrets.edits import Edit
 from aurora_dev.core.text.secrets.placeholders import PLACEHOLDER, entropy
+from aurora_dev.lazy import lazy_pattern
 
 __all__ = ["pem_edits", "putty_edits"]
 
 _MIN_ENTROPY: Final = 2.7
-_PEM_BEGIN: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}\Z")
+_PEM_BEGIN: Final = lazy_pattern(r"-----BEGIN [A-Z0-9 ]{0,40}\Z")
 _PEM_HEAD_REACH: Final = 52  # the longest "-----BEGIN … " before the anchor
 _PEM_BODY_REACH: Final = 20_000  # a 16,384-bit RSA key is 12.7 KB of base64
 # The shortest private key (Ed25519 in PKCS #8) is one line of 64 characters.
 _PEM_LINE_LENGTH: Final = 40
-_PEM_LINE: Final = re.compile(rf"[A-Za-z0-9+/=]{{{_PEM_LINE_LENGTH},}}")
+_PEM_LINE: Final = lazy_pattern(rf"[A-Za-z0-9+/=]{{{_PEM_LINE_LENGTH},}}")
 # Runs of base64 inside a body; the letter of an escaped line break is not part of a run.
-_PEM_RUN: Final = re.compile(r"(?:(?<=\\)[nr])?([A-Za-z0-9+/=]{16,})")
-_PEM_LAST: Final = re.compile(
+_PEM_RUN: Final = lazy_pattern(r"(?:(?<=\\)[nr])?([A-Za-z0-9+/=]{16,})")
+_PEM_LAST: Final = lazy_pattern(
     r"(?:(?<=\\[nr])|(?<![A-Za-z0-9+/=\\]))([A-Za-z0-9+/=]{1,15})(?:\\[nr]|[\s\"'`+,;>#*])*\Z"
 )
 
@@ -68,8 +68,8 @@ def _is_mixed_key(line: str) -> bool:
 
 # --- PuTTY ------------------------------------------------------------------------------------------------------------
 
-_PUTTY: Final = re.compile(r"Private-Lines:[ \t]{0,4}(\d{1,3})[ \t]{0,4}(?:\r\n|\n|\r)")
-_PUTTY_LINE: Final = re.compile(r"[ \t]{0,20}([A-Za-z0-9+/=]{4,200})[ \t]{0,4}(?:\r\n|\n|\r|$)")
+_PUTTY: Final = lazy_pattern(r"Private-Lines:[ \t]{0,4}(\d{1,3})[ \t]{0,4}(?:\r\n|\n|\r)")
+_PUTTY_LINE: Final = lazy_pattern(r"[ \t]{0,20}([A-Za-z0-9+/=]{4,200})[ \t]{0,4}(?:\r\n|\n|\r|$)")
 
 
 def putty_edits(text: str, at: int) -> Iterator[Edit]:

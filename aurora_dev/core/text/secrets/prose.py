@@ -11,6 +11,7 @@ from aurora_dev.core.text.secrets.patterns import LazyPattern
 from aurora_dev.core.text.secrets.placeholders import looks_random
 from aurora_dev.core.text.secrets.prefilter import Anchor, any_case, spread
 from aurora_dev.core.text.secrets.values import is_given_password, is_passphrase
+from aurora_dev.lazy import lazy_pattern
 
 __all__ = ["LABELS", "key_edits", "prose_edits", "rules"]
 
@@ -39,13 +40,13 @@ _PHRASE: Final = LazyPattern(
     rf"(?P<value>[a-z]{{3,12}}\d{{0,4}}(?: [a-z]{{3,12}}\d{{0,4}}){{2,7}})[\"'`”»]",
     re.IGNORECASE,
 )
-_AS_PASSWORD: Final = re.compile(
+_AS_PASSWORD: Final = lazy_pattern(
     r"(?P<value>[^\s\"'`“”,;:()]{5,64})[\"'`”]?[ \t]+(?:as|als|como|comme)[ \t]+"
     r"(?:the|your|its|das|la|a)?[ \t]*(?:\w+[ \t]+)?\Z",
     re.IGNORECASE,
 )
 _DIRECT: Final = LazyPattern(rf"{_NOUN}[ \t]+{_WRAP}(?P<value>[^\s\"`“”’«»,]{{4,128}})", re.IGNORECASE)
-_DIRECT_HEAD: Final = re.compile(r"\b(?:with|using|and|mit|avec|con)[ \t]+(?:the[ \t]+)?\Z", re.IGNORECASE)
+_DIRECT_HEAD: Final = lazy_pattern(r"\b(?:with|using|and|mit|avec|con)[ \t]+(?:the[ \t]+)?\Z", re.IGNORECASE)
 _AS_REACH: Final = 110
 _WITH: Final = LazyPattern(
     r"(?:log ?in|sign ?in|login|creds?|credentials?|credentials are|account|user)\b"
@@ -57,15 +58,15 @@ _WITH: Final = LazyPattern(
 )
 _AFTER_LATIN: Final = 0x250
 _END: Final = ".,;:?)]}>*…"
-_STRONG: Final = re.compile(r"[!@#$%^&*+=~?]")
-_MEASURE: Final = re.compile(
+_STRONG: Final = lazy_pattern(r"[!@#$%^&*+=~?]")
+_MEASURE: Final = lazy_pattern(
     r"\d+(?:[.,]\d+)*[a-zA-Z%]{0,3}|\d+(?:-\w+)+|v?\d+(?:\.\d+)+|\d{4}-\d\d.*|SHA-?\d+|RFC\d+|AES-?\d+\w*",
     re.IGNORECASE,
 )
-_CODE: Final = re.compile(
+_CODE: Final = lazy_pattern(
     r"\w\||:\d|[(){}\[\]<>=]|::|->|\\|^--?\w|^@\w+$|^/|^\$|^[A-Z][A-Z0-9_]+$|^[a-z_]+\d?\.[a-z_]+|^https?:|^#\d+$"
 )
-_HYPHENATED: Final = re.compile(
+_HYPHENATED: Final = lazy_pattern(
     r"[^\W\d_]+(?:[-_/'’.][^\W\d_]+)*|[a-z]{1,7}\d{1,2}|[a-z]+(?:[-_/'.][a-z]+)*[-_]\d{1,2}|"
     r"[A-Z]+-?\d{1,4}|[A-Za-z][a-z]+\d"
 )
@@ -141,11 +142,11 @@ def _with_edits(text: str, at: int) -> Iterator[Edit]:
 
 
 # A sentence goes on after the noun with a blank, a colon, a quotation mark or an apostrophe.
-_TELLS: Final = re.compile(
+_TELLS: Final = lazy_pattern(
     r"[^\W\d_]{0,10}(?:(?=[ \t:'`\"])[^\n]{0,60}?(?: (?:is|was|are|ist|est|es|to|with)\b|[:'’][ \t\"'`])|’|：|は|是|为)"
 )
-_AS: Final = re.compile(r" (?:as|als|como|comme) ")
-_MAY_TELL: Final = re.compile(r"[^\W\d_]{0,10}(?:[ \t:'`\"]|’|：)[^\n]{0,120}?[0-9!@#$%^&*+~\"'`]")
+_AS: Final = lazy_pattern(r" (?:as|als|como|comme) ")
+_MAY_TELL: Final = lazy_pattern(r"[^\W\d_]{0,10}(?:[ \t:'`\"]|’|：)[^\n]{0,120}?[0-9!@#$%^&*+~\"'`]")
 
 
 def _password_edits(text: str, at: int) -> Iterable[Edit]:

@@ -12,6 +12,7 @@ from aurora_dev.core.text.secrets.patterns import LazyPattern
 from aurora_dev.core.text.secrets.placeholders import PLACEHOLDER, entropy, is_mixed, is_random
 from aurora_dev.core.text.secrets.prefilter import Anchor, any_case, literal, spread
 from aurora_dev.core.text.secrets.providers import TABLE
+from aurora_dev.lazy import lazy_pattern
 
 __all__ = ["LABELS", "rules"]
 
@@ -87,17 +88,17 @@ _RULES: Final = tuple(_rules(TABLE))
 
 # --- secrets without a prefix -----------------------------------------------------------------------------------------
 
-_AWS: Final = re.compile(r"[^\r\n]{0,80}?(?<![A-Za-z0-9/+])([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])")
+_AWS: Final = lazy_pattern(r"[^\r\n]{0,80}?(?<![A-Za-z0-9/+])([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])")
 _ASSIGNED: Final = (
     r"[\w.-]{0,24}(?:token|key|secret|passw|auth|pat|sid)[\w.-]{0,16}[\"'`\])]{0,3}[ \t]{0,8}"
     r"(?::?=|:|=>|,|\()?[ \t]{0,8}[\"'`]?"
 )
-_TWILIO: Final = re.compile(rf"twilio{_ASSIGNED}([0-9a-f]{{32}})(?![A-Za-z0-9])", re.IGNORECASE)
-_HEROKU: Final = re.compile(
+_TWILIO: Final = lazy_pattern(rf"twilio{_ASSIGNED}([0-9a-f]{{32}})(?![A-Za-z0-9])", re.IGNORECASE)
+_HEROKU: Final = lazy_pattern(
     rf"heroku{_ASSIGNED}([0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})(?![A-Za-z0-9])", re.IGNORECASE
 )
 # A bot token of Discord begins with the number of its user in base64.
-_DISCORD: Final = re.compile(
+_DISCORD: Final = lazy_pattern(
     r"(?<![A-Za-z0-9_-])[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,40}" + _END
 )
 

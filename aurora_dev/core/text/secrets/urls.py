@@ -8,19 +8,20 @@ from typing import Final
 
 from aurora_dev.core.text.secrets.edits import Edit, masked
 from aurora_dev.core.text.secrets.placeholders import is_placeholder_password, looks_random
+from aurora_dev.lazy import lazy_pattern
 
 __all__ = ["curl_edits", "url_edits"]
 
 _LONGEST: Final = 400  # characters of user and password
 # RFC 3986 lets ! $ & ' ( ) * + , ; = stand unescaped in a password, and people leave # [ / and @ unescaped too. The
 # user part ends at the last @ before the host.
-_URL: Final = re.compile(
+_URL: Final = lazy_pattern(
     r"(?P<user>[^\s:@/\"`<>\\?#]{0,128}):(?P<password>[^\s\"`<>\\]{1,256})@(?P<host>[A-Za-z0-9.\-\[]{1,255})"
 )
-_TOKEN: Final = re.compile(r"(?P<token>[A-Za-z0-9_-]{20,256})@(?P<host>[A-Za-z0-9.-]{1,255})")
-_HOST: Final = re.compile(r"[A-Za-z0-9.\-\[\]]+(?::\d{1,5})?[/?#]")
-_PORT: Final = re.compile(r"\d{1,5}(?:[/?#]|$)")
-_STOP: Final = re.compile(r"[\s\"`<>\\]")
+_TOKEN: Final = lazy_pattern(r"(?P<token>[A-Za-z0-9_-]{20,256})@(?P<host>[A-Za-z0-9.-]{1,255})")
+_HOST: Final = lazy_pattern(r"[A-Za-z0-9.\-\[\]]+(?::\d{1,5})?[/?#]")
+_PORT: Final = lazy_pattern(r"\d{1,5}(?:[/?#]|$)")
+_STOP: Final = lazy_pattern(r"[\s\"`<>\\]")
 
 
 def _ends(text: str, at: int) -> Iterator[int]:
@@ -64,7 +65,7 @@ def url_edits(text: str, at: int) -> Iterator[Edit]:
         yield masked(start, end, "url-password")
 
 
-_CURL: Final = re.compile(
+_CURL: Final = lazy_pattern(
     r"(?:\s-[a-zA-Z]{0,5}u|\s--user|\s--proxy-user|\s-U)(?:[ \t]{1,4}|=)?(?P<quote>[\"'])?"
     r"(?P<user>[^\s:\"'$<{]{1,128}):"
     r"(?P<password>(?(quote)(?:(?!(?P=quote))[^\r\n]){4,256}|[^\s\"'<>{}]{4,256}))"

@@ -18,6 +18,7 @@ from aurora_dev.core.text.secrets.placeholders import (
     is_uuid,
     looks_random,
 )
+from aurora_dev.lazy import lazy_pattern
 
 __all__ = ["is_basic", "is_given_password", "is_named_password", "is_passphrase", "is_path_or_url", "is_secret"]
 
@@ -64,27 +65,27 @@ _NO_PASSWORD: Final = frozenset(
     with without written wrong xml yaml yes you your zero
     """.split()  # noqa: SIM905 - a list of words reads better
 )
-_KEYWORD: Final = re.compile(
+_KEYWORD: Final = lazy_pattern(
     r"passw|pass_?phrase|secret|token|api_?key|credential|kennwort|passwort|contrase|mot.de.passe|wachtwoord|"
     r"\bkey\b|\bpass\b",
     re.IGNORECASE,
 )
-_IDENTIFIER: Final = re.compile(r"[A-Za-z_$][A-Za-z_$]*\d{0,2}(?:(?:\.|::|->|/|-|_)[A-Za-z_$]+\d{0,2}){0,20}[!?.:]?")
-_REFERENCE: Final = re.compile(r"[A-Za-z_$]\w*(?:(?:\.|::|->|\?\.)[A-Za-z_$]\w*){1,20}|@\w+|:\w+")
-_HUMP: Final = re.compile(r"[a-z](?=[A-Z])")
-_DASHED: Final = re.compile(r"[a-z]{3,12}(?:[-_.][a-z]{3,12}){1,5}")
-_PATH_OR_URL: Final = re.compile(
+_IDENTIFIER: Final = lazy_pattern(r"[A-Za-z_$][A-Za-z_$]*\d{0,2}(?:(?:\.|::|->|/|-|_)[A-Za-z_$]+\d{0,2}){0,20}[!?.:]?")
+_REFERENCE: Final = lazy_pattern(r"[A-Za-z_$]\w*(?:(?:\.|::|->|\?\.)[A-Za-z_$]\w*){1,20}|@\w+|:\w+")
+_HUMP: Final = lazy_pattern(r"[a-z](?=[A-Z])")
+_DASHED: Final = lazy_pattern(r"[a-z]{3,12}(?:[-_.][a-z]{3,12}){1,5}")
+_PATH_OR_URL: Final = lazy_pattern(
     r"[a-z][a-z0-9+.-]{1,20}://|\.{0,2}/[\w.-]+(?:/|\Z)|~/|[A-Za-z]:\\|arn:|data:|sha\d+[-:]"
 )
-_NUMBER: Final = re.compile(r"[-+]?[\d_]*\.?\d+(?:[eE][-+]?\d+)?[smhdLlfF%]?|0x[0-9a-fA-F]{1,8}")
-_HEX: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
-_HOST_PORT: Final = re.compile(r"[\w.-]*:\d{2,5}(?::\d{2,5})?")
-_CODE: Final = re.compile(r"==|=>|&&|::|\)\.|^\w+\(|^[\w.]+\[|\breturn\b|\+ ")
-_SHELL: Final = re.compile(r"^\$|\$[({]|^[<>|&]|`")
-_STRONG: Final = re.compile(r"[!@#$%^&*+=?~]")
-_DISGUISE: Final = re.compile(r"[A-Za-z]\d[a-z]")
-_VALIDATION: Final = re.compile(r"[a-z_]+(?::[\w,]+)?(?:\|[a-z_]+(?::[\w,]+)?)+")
-_WORD: Final = re.compile(r"[a-z]{3,14}\d{0,4}|\d{1,4}")
+_NUMBER: Final = lazy_pattern(r"[-+]?[\d_]*\.?\d+(?:[eE][-+]?\d+)?[smhdLlfF%]?|0x[0-9a-fA-F]{1,8}")
+_HEX: Final = lazy_pattern(r"[0-9a-f]+|[0-9A-F]+")
+_HOST_PORT: Final = lazy_pattern(r"[\w.-]*:\d{2,5}(?::\d{2,5})?")
+_CODE: Final = lazy_pattern(r"==|=>|&&|::|\)\.|^\w+\(|^[\w.]+\[|\breturn\b|\+ ")
+_SHELL: Final = lazy_pattern(r"^\$|\$[({]|^[<>|&]|`")
+_STRONG: Final = lazy_pattern(r"[!@#$%^&*+=?~]")
+_DISGUISE: Final = lazy_pattern(r"[A-Za-z]\d[a-z]")
+_VALIDATION: Final = lazy_pattern(r"[a-z_]+(?::[\w,]+)?(?:\|[a-z_]+(?::[\w,]+)?)+")
+_WORD: Final = lazy_pattern(r"[a-z]{3,14}\d{0,4}|\d{1,4}")
 # Words that stand in sentences and labels, and rarely in passphrases.
 _PROSE: Final = frozenset(
     """
