@@ -15,7 +15,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, MutableMapping
 
 ROOT_LOGGER = "aurora_dev"
 LogLevel = Literal["off", "error", "warning", "info", "debug"]
@@ -29,6 +29,22 @@ _SECRET_KEY = re.compile(
 _URL_PASSWORD = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)")
 _BEARER = re.compile(r"(?i)(\bbearer\s+)[^\s'\",;]+")
 _EVENT_ATTRIBUTE = "aurora_event"
+_masks: list[Callable[[str], str]] = []
+
+
+def mask_logged_texts(mask: Callable[[str], str]) -> None:
+    """Pass every text of a log line through ``mask``.
+
+    This module is below the one that knows the formats of credentials, which registers itself here when it is loaded.
+    """
+    _masks[:] = [mask]
+
+
+def _masked(text: str) -> str:
+    for mask in _masks:
+        text = mask(text)
+    return text
+
 
 logging.getLogger(ROOT_LOGGER).addHandler(logging.NullHandler())
 
@@ -93,7 +109,7 @@ def _bind(standard: logging.Logger) -> Any:
 
 
 def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Hide values whose key names a credential, bearer tokens, and the user and password of URLs."""
+    """Hide values whose key names a credential, bearer tokens, users and passwords of URLs, and what masking finds."""
     for key, value in event.items():
         event[key] = _hidden(key, value)
     return event
@@ -103,12 +119,16 @@ def _hidden(key: str, value: Any) -> Any:
     if _SECRET_KEY.search(key) and value is not None and not isinstance(value, bool | int | float):
         return _HIDDEN
     if isinstance(value, str):
-        return _BEARER.sub(rf"\1{_HIDDEN}", _URL_PASSWORD.sub(_HIDDEN, value))
+        return _masked(_BEARER.sub(rf"\1{_HIDDEN}", _URL_PASSWORD.sub(_HIDDEN, value)))
     if isinstance(value, dict):
         return {name: _hidden(str(name), inner) for name, inner in value.items()}
     if isinstance(value, BaseException):
         return _hidden(key, f"{type(value).__name__}: {value}")
-    return value
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_hidden(key, inner) for inner in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return _hidden(key, str(value))
 
 
 def _to_record(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> tuple[tuple[str], dict[str, Any]]:
@@ -131,7 +151,7 @@ def _readable(value: Any) -> str:
 
 class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        line = super().format(record)
+        line = _masked(super().format(record))
         return line if record.levelno < logging.WARNING else f"{record.levelname.lower()}: {line}"
 
 
@@ -149,7 +169,7 @@ class _JSONFormatter(logging.Formatter):
             **event,
         }
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = _masked(self.formatException(record.exc_info))
         return json.dumps(line, default=str)
 
 

@@ -1,6 +1,7 @@
 """Measure the rules for notes: what is counted as the same, similar notes, contradictions, and the order of recall.
 
     python benchmarks/notes.py
+    python benchmarks/notes.py --pairs FILE
 
 Uses hand-written pairs and queries (``notes_pairs.py``) and the bundled embedder; takes some seconds, no network.
 
@@ -10,6 +11,9 @@ Uses hand-written pairs and queries (``notes_pairs.py``) and the bundled embedde
 - "judged contradictory": the same shares; should be all of the second.
 - conflicts: precision and recall on ``conflicts/pairs.jsonl``, in 18 languages. The rules were changed after reading
   the wrong answers of the tuning half only.
+- ``--pairs``: only precision and recall on another file of pairs, by group of languages. A line is a JSON object with
+  ``first``, ``second`` (or ``a``, ``b``), ``conflict`` and ``language``. ``conflicts/other_words.jsonl`` is such a
+  file: its author had not seen the rules.
 - recall: each query is searched among all texts of the pairs. Reports how high the answer ranks (MRR), with equal and
   with random importance, age and use of all notes (seeded); and how often, of two texts that say the same, the newer,
   the more important, or the more used one comes first.
@@ -17,6 +21,7 @@ Uses hand-written pairs and queries (``notes_pairs.py``) and the bundled embedde
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import tempfile
@@ -110,6 +115,41 @@ def show_languages() -> None:
         print(
             f"  {f'{half}, {of}':<34}  {right:>3} of {wanted:<3}   {alarms - right:>3} of {len(chosen) - wanted:<3}"
             f"        {right / max(1, alarms):.2f}"
+        )
+
+
+# Scripts with blanks and with Latin letters; the other groups are told by script.
+GROUPS = {
+    "English": ("en",),
+    "Germanic": ("de", "nl", "sv", "da", "no", "nb"),
+    "Romance": ("fr", "es", "it", "pt", "ro", "ca"),
+    "Slavic": ("ru", "uk", "pl", "cs", "sk", "bg"),
+    "Chinese, Japanese, Korean": ("zh", "ja", "ko"),
+}
+
+
+def show_pairs_of(file: Path) -> None:
+    """Print precision and recall on a file of pairs, by group of languages."""
+    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines() if line.strip()]
+    texts = [(row.get("second", row.get("b")), row.get("first", row.get("a"))) for row in rows]
+    judged = [bool(conflicts.contradicts(a, b, c)) for (a, b), c in zip(texts, cosines(texts), strict=True)]
+    print(f"{file.name:<28}  recall            false alarms    precision")
+    known = {language for languages in GROUPS.values() for language in languages}
+    others = tuple(sorted({row["language"] for row in rows} - known))
+    groups = {"all": tuple(known) + others, **GROUPS, "others": others}
+    for name, languages in groups.items():
+        chosen = [
+            (alarm, row["conflict"]) for alarm, row in zip(judged, rows, strict=True) if row["language"] in languages
+        ]
+        if not chosen:
+            continue
+        right = sum(alarm and conflict for alarm, conflict in chosen)
+        alarms, wanted = sum(alarm for alarm, _ in chosen), sum(conflict for _, conflict in chosen)
+        share = f"{right / wanted:.2f}" if wanted else "-"
+        precision = f"{right / alarms:.2f}" if alarms else "-"
+        print(
+            f"  {name:<26}  {right:>3} of {wanted:<3} {share:>5}   {alarms - right:>3} of {len(chosen) - wanted:<3}"
+            f"     {precision:>5}"
         )
 
 
@@ -213,6 +253,14 @@ def show_recall() -> None:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--pairs", type=Path, metavar="FILE", help="measure the rules for conflicts on these pairs only"
+    )
+    arguments = parser.parse_args()
+    if arguments.pairs is not None:
+        show_pairs_of(arguments.pairs)
+        return
     show_pairs()
     show_similar()
     show_conflicts()

@@ -27,6 +27,8 @@ from aurora_dev.history.changed_symbols import changed_symbols
 from aurora_dev.indexing.chunking.chunker import chunk_text
 from aurora_dev.indexing.filetypes import content_reason
 from aurora_dev.interfaces.cli.output.search_snippet import query_pattern
+from aurora_dev.interfaces.install.agent_rules import with_rules, without_rules
+from aurora_dev.interfaces.install.json_members import JSONTextError, set_member
 from aurora_dev.log import hide_secrets
 from aurora_dev.notes.markdown import MarkdownError, parse_markdown
 from aurora_dev.syntax.imports import imports
@@ -128,6 +130,11 @@ def try_notes(text: str) -> None:
         parse_markdown(text)
 
 
+def try_settings(text: str) -> None:
+    with contextlib.suppress(JSONTextError):
+        set_member(text, ["x", "aurora"], {})
+
+
 COUNTER = create_counter()
 READERS: dict[str, Callable[[str], Any]] = {
     "query_terms": query_terms,
@@ -155,6 +162,8 @@ READERS: dict[str, Callable[[str], Any]] = {
     "query_pattern": query_pattern,
     "aliases": without_aliases,
     "history": lambda text: read_history([{"role": "tool", "content": text}]),
+    "rules of an assistant": lambda text: without_rules(with_rules(text)),
+    "settings of an assistant": lambda text: try_settings(text),
     "tokens": COUNTER.count,
     "estimate": create_counter(encoding="estimate").count,
 }
@@ -176,3 +185,17 @@ def test_finding_imports_takes_time_in_proportion_to_the_text(language: str) -> 
         check(work, start + "\n")
         for unit in (" ", "a", ".", "\n", ",", "a "):
             check(work, unit, start, SIZE // 2)
+
+
+def test_editing_settings_in_one_line_takes_time_in_proportion_to_them() -> None:
+    def work(text: str) -> None:
+        set_member('{"x":{' + text.replace("!", '"a') + '"b":1}}', ["x", "aurora"], {})
+
+    def members(count: int) -> str:
+        return "".join(f'!{number}":1,' for number in range(count))
+
+    for _ in range(3):
+        small, large = seconds(work, members(4_000)), seconds(work, members(8_000))
+        if large <= MOST_GROWTH * small:
+            return
+    raise AssertionError(f"{small:.3f} s, twice as many members {large:.3f} s")

@@ -6,10 +6,12 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
 
+from aurora_dev.core.text.secrets import mask_secrets
 from aurora_dev.log import configure_logging, get_logger
 
 
@@ -132,3 +134,25 @@ def test_a_percent_sign_in_a_value_is_printed_as_it_is() -> None:
     configure_logging("debug", stream=stream)
     get_logger("aurora_dev.x").info("done 100%s", share="50%d")
     assert "done 100%s share=50%d" in stream.getvalue()
+
+
+def test_a_log_line_holds_no_credential_in_texts_lists_objects_or_tracebacks() -> None:
+    token = "glpat-" + "Ab3dEf6hIj9kLm2nOp5q"
+    password = "kQ7v" + "X2mNpL"
+    mask_secrets("")  # loading the rules tells the log to use them
+    for log_format in ("text", "json"):
+        stream = io.StringIO()
+        configure_logging("debug", log_format, stream=stream)
+        log = get_logger("aurora_dev.x")
+        log.info("sent", text=f"use {token}", many=["a", token], path=Path("/x") / token, n=3)
+        log.info("ran", command=f"redis-cli -a {password}", nested={"inner": [f"DB_PASSWORD={password}"]})
+        try:
+            raise ValueError(f"cannot reach postgres://app:{password}@db/x with {token}")
+        except ValueError as error:
+            log.exception("failed", error=error)
+        lines = stream.getvalue()
+        assert token not in lines
+        assert password not in lines
+        assert "[masked: gitlab-token]" in lines
+        assert "Traceback" in lines
+        assert "n=3" in lines or '"n": 3' in lines

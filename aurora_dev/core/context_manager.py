@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
 
 __all__ = ["ContextManager"]
+
+MAX_PINNED: Final = 1_000
+MAX_PINNED_CHARS: Final = 10_000_000  # more than any model reads
 
 PinnedItem: TypeAlias = "str | Document | SearchResult"
 NoteSource: TypeAlias = Callable[[str, int], Awaitable[Sequence[SearchResult]]]
@@ -126,7 +129,7 @@ class ContextManager:
         _check(task, token_budget, reserve, map_budget)
         limit = max(0, token_budget - reserve)
         messages = read_history(history, mask=self.mask_secrets)
-        pinned_items = [_pinned(number, item) for number, item in enumerate(pinned, start=1)]
+        pinned_items = _checked_pinned(pinned)
         started = time.perf_counter()
         results, notes = await self._search(task, limit, rerank, filter, options)
         searched = time.perf_counter()
@@ -262,6 +265,23 @@ def _check(task: str, token_budget: int, reserve: int, map_budget: int) -> None:
     for name, value in (("token_budget", token_budget), ("reserve", reserve), ("map_budget", map_budget)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise InvalidRequestError(f"{name} must be a whole number of at least 0, not {value!r}: nothing was built")
+
+
+def _checked_pinned(pinned: Iterable[PinnedItem]) -> list[Pinned]:
+    """Return pinned items; each of them is read, masked and counted before the budget can refuse it."""
+    if isinstance(pinned, str):
+        raise InvalidRequestError("pinned must be a list of texts or documents, not one text: nothing was built")
+    found: list[Pinned] = []
+    characters = 0
+    for number, item in enumerate(pinned, start=1):
+        found.append(_pinned(number, item))
+        characters += len(found[-1].content)
+        if number > MAX_PINNED or characters > MAX_PINNED_CHARS:
+            raise InvalidRequestError(
+                f"the pinned items are too many or too long: at most {MAX_PINNED:,} items with {MAX_PINNED_CHARS:,} "
+                "characters together are possible. Nothing was built; pin less"
+            )
+    return found
 
 
 def _pinned(number: int, item: PinnedItem) -> Pinned:

@@ -34,6 +34,8 @@ Operator: TypeAlias = Literal["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in",
 Scalar: TypeAlias = str | int | float | bool
 
 MAX_DEPTH = 32  # far more than a person or a model writes, and far below Python's recursion limit
+MAX_CONDITIONS = 1_000  # and filters in "$and" and "$or", together; each is compared with every record
+MAX_VALUES = 1_000_000  # of all "$in" and "$nin" together; a folder of a large project has that many paths
 MAX_TEXT = 40_000  # characters of a value; a record has no longer one that is worth comparing
 MAX_FIELD = 1_000  # characters of a field name
 MAX_INTEGER = 2**63 - 1  # metadata holds no larger numbers
@@ -82,7 +84,7 @@ def parse_filter(filter: Mapping[str, Any]) -> FilterNode:
     Raises:
         InvalidFilterError: It is not in the grammar; the message names the place, as in ``$.$or[1].year.$gt``.
     """
-    return _parse(filter, "$", 0)
+    return _Parser().parse(filter, "$", 0)
 
 
 def matches(node: FilterNode, metadata: Mapping[str, Any]) -> bool:
@@ -172,60 +174,85 @@ def is_everything(node: FilterNode) -> bool:
     return (all if isinstance(node, AllOf) else any)(is_everything(part) for part in node.parts)
 
 
-def _parse(filter: object, place: str, depth: int) -> FilterNode:
-    if not isinstance(filter, Mapping):
-        raise InvalidFilterError(f"the filter at {place} must be a mapping of field names, not {filter!r}")
-    if depth > MAX_DEPTH:
-        raise InvalidFilterError(f"the filter at {place} is nested deeper than {MAX_DEPTH} levels; flatten it")
-    parts: list[FilterNode] = []
-    for key, value in filter.items():
-        if not isinstance(key, str) or not key:
-            raise InvalidFilterError(f"the filter at {place} has the key {key!r}; keys are non-empty field names")
-        if len(key) > MAX_FIELD:
-            raise InvalidFilterError(
-                f"the filter at {place} has a key of {len(key):,} characters; a field name has at most {MAX_FIELD:,}"
-            )
-        here = f"{place}.{key}"
-        if key in ("$and", "$or"):
-            if not isinstance(value, list | tuple) or not value:
-                raise InvalidFilterError(f"{here} needs a list of at least one filter, not {value!r}")
-            inner = tuple(_parse(part, f"{here}[{i}]", depth + 1) for i, part in enumerate(value))
-            parts.append(AllOf(inner) if key == "$and" else AnyOf(inner))
-        elif key.startswith("$"):
-            raise InvalidFilterError(
-                f"{here}: there is no such operator here. Use names of fields, $and or $or; within a field use "
-                + ", ".join(_OPERATORS)
-            )
-        elif isinstance(value, Mapping):
-            if not value:
-                raise InvalidFilterError(f"{here} has no operator; write a value or one of {', '.join(_OPERATORS)}")
-            parts.extend(_condition(key, name, operand, here) for name, operand in value.items())
-        else:
-            parts.append(_condition(key, "$eq", value, here))
-    return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+class _Parser:
+    """Reads one filter, and counts its conditions and values."""
 
+    def __init__(self) -> None:
+        self._conditions = 0
+        self._values = 0
 
-def _condition(field: str, name: object, operand: object, place: str) -> Condition:
-    here = f"{place}.{name}"
-    if name in ("$eq", "$ne"):
-        return Condition(field, name, _scalar(operand, here))
-    if name in ("$in", "$nin"):
-        if not isinstance(operand, list | tuple | set | frozenset):
-            raise InvalidFilterError(f"{here} needs a list of values, not {operand!r}")
-        values = tuple(_scalar(value, f"{here}[{i}]") for i, value in enumerate(operand))
-        return Condition(field, name, values)
-    if name == "$exists":
-        if not isinstance(operand, bool):
-            raise InvalidFilterError(f"{here} needs true or false, not {operand!r}")
-        return Condition(field, "$exists", operand)
-    if isinstance(name, str) and name in _RANGES:
-        value = _scalar(operand, here)
-        if not _is_number(value):
+    def parse(self, filter: object, place: str, depth: int) -> FilterNode:
+        if not isinstance(filter, Mapping):
+            raise InvalidFilterError(f"the filter at {place} must be a mapping of field names, not {filter!r:.200}")
+        self._count(len(filter))
+        if depth > MAX_DEPTH:
+            raise InvalidFilterError(f"the filter at {place} is nested deeper than {MAX_DEPTH} levels; flatten it")
+        parts: list[FilterNode] = []
+        for key, value in filter.items():
+            if not isinstance(key, str) or not key:
+                raise InvalidFilterError(
+                    f"the filter at {place} has the key {key!r:.200}; keys are non-empty field names"
+                )
+            if len(key) > MAX_FIELD:
+                raise InvalidFilterError(
+                    f"the filter at {place} has a key of {len(key):,} characters; a field name has at most "
+                    f"{MAX_FIELD:,}"
+                )
+            here = f"{place}.{key}"
+            if key in ("$and", "$or"):
+                if not isinstance(value, list | tuple) or not value:
+                    raise InvalidFilterError(f"{here} needs a list of at least one filter, not {value!r:.200}")
+                self._count(len(value))
+                inner = tuple(self.parse(part, f"{here}[{i}]", depth + 1) for i, part in enumerate(value))
+                parts.append(AllOf(inner) if key == "$and" else AnyOf(inner))
+            elif key.startswith("$"):
+                raise InvalidFilterError(
+                    f"{here}: there is no such operator here. Use names of fields, $and or $or; within a field use "
+                    + ", ".join(_OPERATORS)
+                )
+            elif isinstance(value, Mapping):
+                if not value:
+                    raise InvalidFilterError(f"{here} has no operator; write a value or one of {', '.join(_OPERATORS)}")
+                self._count(len(value) - 1)
+                parts.extend(self._condition(key, name, operand, here) for name, operand in value.items())
+            else:
+                parts.append(self._condition(key, "$eq", value, here))
+        return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+
+    def _condition(self, field: str, name: object, operand: object, place: str) -> Condition:
+        here = f"{place}.{name}"
+        if name in ("$eq", "$ne"):
+            return Condition(field, name, _scalar(operand, here))
+        if name in ("$in", "$nin"):
+            if not isinstance(operand, list | tuple | set | frozenset):
+                raise InvalidFilterError(f"{here} needs a list of values, not {operand!r:.200}")
+            self._values += len(operand)
+            if self._values > MAX_VALUES:
+                raise InvalidFilterError(
+                    f"{here} brings the values to compare to {self._values:,}; at most {MAX_VALUES:,} are possible"
+                )
+            values = tuple(_scalar(value, f"{here}[{i}]") for i, value in enumerate(operand))
+            return Condition(field, name, values)
+        if name == "$exists":
+            if not isinstance(operand, bool):
+                raise InvalidFilterError(f"{here} needs true or false, not {operand!r:.200}")
+            return Condition(field, "$exists", operand)
+        if isinstance(name, str) and name in _RANGES:
+            value = _scalar(operand, here)
+            if not _is_number(value):
+                raise InvalidFilterError(
+                    f"{here} compares numbers, not {operand!r:.200}; store times as seconds to compare them"
+                )
+            return Condition(field, name, value)  # type: ignore[arg-type]
+        raise InvalidFilterError(f"{here}: {name!r:.200} is not an operator; use one of {', '.join(_OPERATORS)}")
+
+    def _count(self, more: int) -> None:
+        self._conditions += more
+        if self._conditions > MAX_CONDITIONS:
             raise InvalidFilterError(
-                f"{here} compares numbers, not {operand!r}; store times as seconds to compare them"
+                f"the filter has more than {MAX_CONDITIONS:,} conditions. Give fewer; several values of one field are "
+                "one condition with $in"
             )
-        return Condition(field, name, value)  # type: ignore[arg-type]
-    raise InvalidFilterError(f"{here}: {name!r} is not an operator; use one of {', '.join(_OPERATORS)}")
 
 
 def _scalar(value: object, place: str) -> Scalar:

@@ -89,7 +89,7 @@ class VectorStore:
                 created.push(owns.pop_all())
             self._owned = created.pop_all()
         self.namespace = namespace
-        self._mask = mask_secrets
+        self.masks_secrets = mask_secrets
         self._writer = DocumentWriter(self.backend, self.embedder, namespace, mask=mask_secrets)
         self._hidden = HiddenRecords(self.backend, namespace)
         self._candidates = CandidateFinder(self.backend, self.embedder, namespace, self._writer, self._hidden)
@@ -286,7 +286,7 @@ class VectorStore:
             query = query.strip()[:_MOST_QUERY_CHARS]
         if filter is not None:
             parse_filter(filter)
-        if self._mask:
+        if self.masks_secrets:
             # An embedder or a reranker may be a service.
             query = mask_secrets(query)[0]
         trace = SearchTrace()

@@ -6,13 +6,16 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["MOST_FILES", "MOST_SYMBOLS", "Commit", "parse_commit"]
+from aurora_dev.core.text.encodings import text_codec
+
+__all__ = ["MOST_FILES", "MOST_SYMBOLS", "Commit", "parents_and_time", "parse_commit"]
 
 # The list of a commit that touches more says little: it is an import, a reformatting or a vendored update.
 MOST_FILES: Final = 30
 MOST_SYMBOLS: Final = 20
 # Longer messages are generated (change logs of a release, squashed branches).
 _MOST_MESSAGE: Final = 6_000  # characters
+_MOST_ENCODING: Final = 100  # bytes of its name
 # Messages that git writes for a merge; the branch's name is their only information.
 _PLAIN_MERGE: Final = re.compile(r"Merge (?:(?:remote-tracking )?branch(?:es)?|pull request|tag|commit) .*")
 
@@ -73,10 +76,22 @@ def parse_commit(name: str, data: bytes) -> Commit:
         elif key == b"committer":
             time = _seconds(value)
         elif key == b"encoding":
-            encoding = value.decode("ascii", "replace").strip()
+            encoding = value[:_MOST_ENCODING].decode("ascii", "replace").strip()
     text = _decode(message[: 4 * _MOST_MESSAGE], encoding).replace("\r\n", "\n").replace("\0", "")
     subject, _, body = text.strip().partition("\n")
     return Commit(name, subject.strip(), body.strip()[:_MOST_MESSAGE], author.strip(), time, parents)
+
+
+def parents_and_time(data: bytes) -> tuple[list[str], int]:
+    """Return the hashes of a commit's parents and its committer time, as in `Commit`; no content raises."""
+    parents, time = [], 0
+    for line in data.partition(b"\n\n")[0].split(b"\n"):
+        key, _, value = line.partition(b" ")
+        if key == b"parent" and value.isalnum():
+            parents.append(value.decode("ascii", "replace"))
+        elif key == b"committer":
+            time = _seconds(value)
+    return parents, time
 
 
 def _seconds(value: bytes) -> int:
@@ -89,11 +104,11 @@ def _seconds(value: bytes) -> int:
 
 
 def _decode(data: bytes, encoding: str) -> str:
-    for name in (encoding, "utf-8"):
-        if "escape" in name.lower():  # ways to write strings in source code, which Python calls encodings
+    for name in (text_codec(encoding), "utf-8"):
+        if name is None:
             continue
         try:
-            # UTF-7 can spell half of a character, which no store can hold.
+            # Some codecs can spell half of a character, which no store can hold.
             return data.decode(name).encode("utf-8", "replace").decode("utf-8")
         except (LookupError, ValueError):
             continue

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,7 @@ _log = get_logger(__name__)
 
 # Increase it whenever the document of a commit changes, so that stored ones are replaced.
 HISTORY_VERSION: Final = 1
+_INCOMPLETE: Final = 0  # no version: the commit is read again
 _SECONDS_PER_DAY: Final = 86_400.0
 _SHORT_HASH: Final = 10
 # Limits of the searched text; the metadata hold up to `MOST_FILES`. A long list would outweigh the message.
@@ -86,7 +88,9 @@ class CommitIndexer:
             # Stored commits are still true, so they stay.
             return HistoryReport(commits_total=len(stored), skipped=str(error), seconds=time.perf_counter() - started)
         keep = set(wanted)
-        gone = [identifier for name, (identifier, _) in stored.items() if name not in keep]
+        # Behind a commit that cannot be read, stored ones are still true, too.
+        damaged = log is not None and bool(log.unreadable)
+        gone = [] if damaged else [identifier for name, (identifier, _) in stored.items() if name not in keep]
         missing = [name for name in wanted if name not in stored or stored[name][1] != _version()]
         writer = _CommitWriter(self._store, gone)
         if log is not None and missing:
@@ -103,6 +107,8 @@ class CommitIndexer:
             head=head,
             skipped=skipped,
             failed=tuple(writer.failed),
+            unreadable=tuple(log.unreadable) if log is not None else (),
+            incomplete=tuple(log.incomplete) if log is not None else (),
             seconds=time.perf_counter() - started,
         )
         _log.info("history_indexed", added=report.commits_added, removed=len(gone), seconds=round(report.seconds, 3))
@@ -122,7 +128,7 @@ class CommitIndexer:
         batches: Iterator[list[Commit]] = log.read(missing)
         while (batch := await self._next(batches, log)) is not None:
             worth = [c for c in batch if not c.is_plain_merge and (c.subject or c.file_count)]
-            write = asyncio.ensure_future(writer.write(worth))
+            write = asyncio.ensure_future(writer.write(worth, set(log.incomplete)))
             try:
                 await asyncio.shield(write)
             except asyncio.CancelledError:
@@ -162,12 +168,20 @@ class _CommitWriter:
         self.added: list[str] = []
         self.failed: list[str] = []
 
-    async def write(self, commits: Sequence[Commit]) -> None:
-        """Write a batch, in one transaction unless the store refuses one of its commits."""
+    async def write(self, commits: Sequence[Commit], incomplete: Set[str] = frozenset()) -> None:
+        """Write a batch, in one transaction unless the store refuses one of its commits.
+
+        Args:
+            commits: The batch.
+            incomplete: Hashes of commits that the next run reads again.
+        """
         documents: dict[str, Document] = {}
         for commit in commits:
             try:
-                documents[commit.hash] = commit_document(commit, self._store.namespace)
+                document = commit_document(commit, self._store.namespace)
+                if commit.hash in incomplete:
+                    document = replace(document, metadata={**document.metadata, "history_version": _INCOMPLETE})
+                documents[commit.hash] = document
             except Exception as error:  # noqa: BLE001 - whatever a commit holds, it must not end the run
                 self._fail(commit.hash, error)
         if not documents and not self._deletes:

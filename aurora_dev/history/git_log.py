@@ -6,6 +6,7 @@ mistaken for a separator.
 
 from __future__ import annotations
 
+import heapq
 import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,16 +16,18 @@ from pathlib import Path
 from typing import Final
 
 from aurora_dev.history.changed_symbols import changed_symbols
-from aurora_dev.history.commit import MOST_FILES, MOST_SYMBOLS, Commit, parse_commit
+from aurora_dev.history.commit import MOST_FILES, MOST_SYMBOLS, Commit, parents_and_time, parse_commit
 from aurora_dev.history.git_process import (
     HARDENED,
     PLAIN_DIFF,
+    GitResult,
     GitUnavailableError,
     NotARepositoryError,
     error_for,
     find_git,
     run_git,
 )
+from aurora_dev.history.object_reader import ObjectReader
 from aurora_dev.log import get_logger
 from aurora_dev.regular_files import read_regular
 
@@ -38,6 +41,10 @@ _MAX_DIFF: Final = 16 * 1024 * 1024
 _COMMITS_PER_CALL: Final = 200
 # Diffs of larger commits are not read: they change too many symbols to say anything.
 _MAX_FILES_FOR_SYMBOLS: Final = 60
+# In a damaged repository: commits that are walked to find those that touch the folder, and calls that find out which
+# commits of a batch cannot be compared.
+_MOST_WALKED: Final = 50_000
+_MOST_RETRIES: Final = 200
 
 _HASH: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
@@ -51,10 +58,19 @@ class GitLog:
     Raises:
         GitUnavailableError: Git is not installed, or refuses the repository.
         NotARepositoryError: The folder is not in a repository.
+
+    Attributes:
+        unreadable: Hashes of commits that are missing or damaged. Nothing leads to the commits behind them.
+        incomplete: Hashes of commits that were read without their files, or without all symbols, because an object of
+            their content is missing or damaged. In a partial clone, where that is usual, none is listed.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.unreadable: list[str] = []
+        self.incomplete: list[str] = []
+        self._retries = 0
+        self._partial: bool | None = None
         self._git = find_git(root)
         self._stop = threading.Event()
         inside = self._text("rev-parse", "--is-inside-work-tree", "--show-prefix").split("\n")
@@ -67,33 +83,97 @@ class GitLog:
         self._stop.set()
 
     def head(self) -> str | None:
-        """Return the hash of the commit that is checked out; ``None`` before the first commit."""
-        found = self._text("rev-parse", "--verify", "--quiet", "HEAD^{commit}", missing_ok=True).strip()
-        return found if _HASH.fullmatch(found) else None
+        """Return the hash of the commit that is checked out; ``None`` before the first commit.
+
+        Raises:
+            GitUnavailableError: ``HEAD`` or its branch is damaged.
+        """
+        # Without "^{commit}": the commit itself may be damaged.
+        result = self._run("rev-parse", "--verify", "--quiet", "HEAD")
+        found = result.output.decode("ascii", "replace").strip()
+        if result.code == 0 and _HASH.fullmatch(found):
+            return found
+        if result.error:
+            raise error_for(result.error, self.root)
+        branch = self._run("symbolic-ref", "--quiet", "HEAD")
+        if branch.code:
+            raise GitUnavailableError("git failed: HEAD names no commit and no branch")
+        path = self._text("rev-parse", "--git-path", branch.output.decode("utf-8", "surrogateescape").rstrip("\n"))
+        if Path(self.root, path).is_file():
+            raise GitUnavailableError("git failed: the checked out branch names no commit")
+        return None
 
     def newest(self, limit: int, since: float | None = None) -> list[str]:
         """Return the hashes of the newest commits that touch the folder, newest first.
+
+        If git cannot walk the history because a commit is damaged, these are the commits that parents lead to, without
+        those in `unreadable` and behind them.
 
         Args:
             limit: The number of hashes at most.
             since: Seconds since the epoch; older commits are left out.
         """
-        if limit < 1 or self.head() is None:
+        head = self.head() if limit > 0 else None
+        if head is None:
             return []
         command = ["rev-list", f"--max-count={limit}"]
         if since is not None:
             command.append(f"--since={max(0, int(since))}")
-        command.append("HEAD")
+        command.append(head)
         if self.prefix:
             command += ["--", "."]
-        return [line for line in self._text(*command).split("\n") if _HASH.fullmatch(line)]
+        result = self._run(*command)
+        if result.code == 0:
+            return [line for line in result.output.decode("ascii", "replace").split("\n") if _HASH.fullmatch(line)]
+        _log.warning("history_damaged", error=result.error[:200])
+        return self._walk(head, limit, since)
+
+    def _walk(self, head: str, limit: int, since: float | None) -> list[str]:
+        """Return what `newest` does, by reading the commits themselves."""
+        boundary = self._shallow_boundary()
+        found: list[str] = []
+        seen = {head}
+        queue: list[tuple[int, int, str, list[str]]] = []  # the latest first; among equals, in the order of discovery
+        with ObjectReader([self._git, *HARDENED, "-C", str(self.root)], self._stop) as reader:
+
+            def add(name: str) -> None:
+                data = reader.commit(name)
+                if data is None:
+                    self.unreadable.append(name)
+                else:
+                    parents, time = parents_and_time(data)
+                    heapq.heappush(queue, (-time, len(seen), name, [] if name in boundary else parents))
+
+            add(head)
+            while queue and len(found) < (_MOST_WALKED if self.prefix else limit):
+                time, _, name, parents = heapq.heappop(queue)
+                if since is not None and -time < since:
+                    continue
+                found.append(name)
+                for parent in parents:
+                    if parent not in seen:
+                        seen.add(parent)
+                        add(parent)
+        if not self.prefix:
+            return found
+        touching: list[str] = []
+        for start in range(0, len(found), _COMMITS_PER_CALL):
+            batch = found[start : start + _COMMITS_PER_CALL]
+            files = self._files(batch)
+            touching += [name for name in batch if files.get(name)]
+            if len(touching) >= limit:
+                break
+        self.incomplete.clear()  # `read` tells of those that it reads
+        return touching[:limit]
 
     def read(self, hashes: Iterable[str]) -> Iterator[list[Commit]]:
-        """Yield the commits in batches of up to 200; a commit that cannot be read (a damaged object) is left out."""
+        """Yield the commits in batches of up to 200; one that cannot be read is left out, and in `unreadable`."""
         boundary = self._shallow_boundary()
         pending = iter(hashes)
         while batch := list(islice(pending, _COMMITS_PER_CALL)):
             commits = self._objects(batch)
+            read = {commit.hash for commit in commits}
+            self.unreadable += [name for name in batch if name not in read and not self._stop.is_set()]
             with_files = [commit.hash for commit in commits if commit.hash not in boundary]
             files = self._files(with_files)
             small = [name for name in with_files if 0 < len(files.get(name, ())) <= _MAX_FILES_FOR_SYMBOLS]
@@ -101,7 +181,7 @@ class GitLog:
             yield [_complete(commit, files.get(commit.hash, []), symbols.get(commit.hash, ())) for commit in commits]
 
     def _objects(self, hashes: Sequence[str]) -> list[Commit]:
-        data = self._output(["cat-file", "--batch"], hashes)
+        data = self._run_over(["cat-file", "--batch"], hashes).output
         commits = []
         position = 0
         while position < len(data):
@@ -119,9 +199,15 @@ class GitLog:
         return commits
 
     def _files(self, hashes: Sequence[str]) -> dict[str, list[str]]:
-        command = ["diff-tree", "--stdin", "-r", "-z", "--root", "--name-status", "--no-renames", "--relative"]
-        data = self._output([*command, *PLAIN_DIFF], hashes)
+        """Return the changed paths by commit; of a merge there are none."""
         found: dict[str, list[str]] = {}
+        command = ["diff-tree", "--stdin", "-r", "-z", "--root", "--name-status", "--no-renames", "--relative"]
+        for data in self._compared([*command, *PLAIN_DIFF], hashes, _MAX_OUTPUT):
+            self._add_files(data, found)
+        return found
+
+    @staticmethod
+    def _add_files(data: bytes, found: dict[str, list[str]]) -> None:
         current: list[str] | None = None
         tokens = iter(data.split(b"\0"))
         for token in tokens:
@@ -135,12 +221,40 @@ class GitLog:
             path = next(tokens, b"")
             if current is not None and path:
                 current.append(path.decode("utf-8", "replace"))
-        return found
 
     def _symbols(self, hashes: Sequence[str]) -> dict[str, tuple[str, ...]]:
         command = ["diff-tree", "--stdin", "-r", "-p", "--root", "-U0", "--no-renames", "--relative", "--no-color"]
-        data = self._output([*command, *PLAIN_DIFF], hashes, max_output=_MAX_DIFF)
-        return changed_symbols(data, MOST_SYMBOLS)
+        found: dict[str, tuple[str, ...]] = {}
+        for data in self._compared([*command, *PLAIN_DIFF], hashes, _MAX_DIFF):
+            found |= changed_symbols(data, MOST_SYMBOLS)
+        return found
+
+    def _compared(self, command: Sequence[str], hashes: Sequence[str], max_output: int) -> Iterator[bytes]:
+        """Yield what git prints about commits that it compares with their parents.
+
+        Git ends at the first object that it cannot read. So a batch on which it fails is halved until the commits with
+        damaged contents are alone.
+        """
+        todo = [list(hashes)] if hashes else []
+        while todo and not self._stop.is_set():
+            batch = todo.pop()
+            result = self._run_over(command, batch, max_output)
+            if result.code == 0 or self._is_partial():
+                yield result.output
+            elif len(batch) == 1 or self._retries >= _MOST_RETRIES:
+                yield result.output
+                self.incomplete += [name for name in batch if name not in self.incomplete]
+            else:
+                self._retries += 1
+                middle = len(batch) // 2
+                todo += [batch[middle:], batch[:middle]]
+
+    def _is_partial(self) -> bool:
+        """Return whether the repository is a partial clone, which lacks objects without being damaged."""
+        if self._partial is None:
+            wanted = r"^(extensions\.partialclone|remote\..*\.(promisor|partialclonefilter))$"
+            self._partial = self._run("config", "--get-regexp", wanted).code == 0
+        return self._partial
 
     def _shallow_boundary(self) -> frozenset[str]:
         """Return the commits whose parents a shallow clone lacks: they appear to add every file."""
@@ -151,21 +265,22 @@ class GitLog:
         except (OSError, UnicodeDecodeError):
             return frozenset()
 
-    def _text(self, *command: str, missing_ok: bool = False) -> str:
-        result = run_git([self._git, *HARDENED, "-C", str(self.root), *command], b"", _MAX_OUTPUT, self._stop)
-        if result.code and not missing_ok:
-            raise error_for(result.error, self.root)
-        return result.output.decode("utf-8", "surrogateescape").rstrip("\n") if not result.code else ""
+    def _run(self, *command: str) -> GitResult:
+        return run_git([self._git, *HARDENED, "-C", str(self.root), *command], b"", _MAX_OUTPUT, self._stop)
 
-    def _output(self, command: Sequence[str], hashes: Sequence[str], max_output: int = _MAX_OUTPUT) -> bytes:
+    def _text(self, *command: str) -> str:
+        result = self._run(*command)
+        if result.code:
+            raise error_for(result.error, self.root)
+        return result.output.decode("utf-8", "surrogateescape").rstrip("\n")
+
+    def _run_over(self, command: Sequence[str], hashes: Sequence[str], max_output: int = _MAX_OUTPUT) -> GitResult:
         """Run a command over commits; output before a failure is used too, because a partial clone lacks objects."""
-        if not hashes:
-            return b""
         names = "".join(f"{name}\n" for name in hashes).encode("ascii")
         result = run_git([self._git, *HARDENED, "-C", str(self.root), *command], names, max_output, self._stop)
         if result.code:
             _log.info("git_incomplete", command=command[0], code=result.code, error=result.error[:200])
-        return result.output
+        return result
 
 
 def _complete(commit: Commit, files: Sequence[str], symbols: Sequence[str]) -> Commit:

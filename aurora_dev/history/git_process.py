@@ -50,6 +50,8 @@ HARDENED: Final = (
     "-c",
     "log.showSignature=false",
     "-c",
+    "advice.graftFileDeprecated=false",  # the environment names an empty one
+    "-c",
     "protocol.allow=never",
     "-c",
     "safe.bareRepository=explicit",  # a folder that only looks like a repository is not one
@@ -159,7 +161,8 @@ def run_git(command: Sequence[str], stdin: bytes, max_output: int, stop: threadi
 
 def error_for(stderr: str, root: Path) -> Exception:
     """Return the exception for a failed call, from what git printed."""
-    line = stderr.split("\n", 1)[0].removeprefix("fatal: ")
+    lines = stderr.split("\n")
+    line = next((line for line in lines if line.startswith("fatal: ")), lines[0]).removeprefix("fatal: ")
     if "not a git repository" in line or "must be run in a work tree" in line or "cannot use bare repository" in line:
         return NotARepositoryError(f"{root} is in no git repository")
     if "dubious ownership" in line:

@@ -24,7 +24,7 @@ __all__ = ["Changes", "find_changes"]
 # The times of folders and ignore files show nearly every change of the file list. A periodic walk finds the others (a
 # file that was too large and shrank, a link whose target moved).
 _WALK_INTERVAL: Final = 300.0  # seconds
-_MAX_COMPARED: Final = 4 * 1024 * 1024  # bytes; larger than any file that a walk lists by default
+_MAX_COMPARED: Final = 8 * 1024 * 1024  # bytes; no walk lists a larger file by default
 _NO_FILE: Final = 0  # the time of an ignore file that did not exist
 _STAT_IN_FOLDER: Final = os.stat in os.supports_dir_fd  # takes half the time of absolute paths
 

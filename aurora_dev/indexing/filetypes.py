@@ -152,7 +152,7 @@ _HEAD_LINES: Final = 20  # a licence may precede the mark of a generator
 _HEAD_BYTES: Final = 3_000
 # Only in a comment: code that writes such marks is not generated itself.
 _GENERATED_MARK: Final = re.compile(
-    rb"^[ \t]*(?://|#|/?\*+|--|<!--|;|%|\(\*).*?(?:@generated\b|DO NOT EDIT|DO NOT MODIFY|"
+    rb"^[ \t]*(?://|#|/?\*|--|<!--|;|%|\(\*).*?(?:@generated\b|DO NOT EDIT|DO NOT MODIFY|"
     rb"(?i:generated\b.{0,80}\bdo not (?:edit|modify|change)))",
     re.MULTILINE,
 )

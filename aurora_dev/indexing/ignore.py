@@ -42,8 +42,7 @@ __all__ = [
 GIT_IGNORE_FILE = ".gitignore"
 OWN_IGNORE_FILE = ".auroraignore"
 _GLOB = re.compile(r"[*?\[\\]")
-_MAX_BYTES = 1_000_000  # nobody writes a longer ignore file
-_MAX_LINE = 4_096  # bytes; longer than any path
+_MAX_BYTES = 1_000_000  # nobody writes a longer ignore file; the complete lines up to here count
 
 
 class Verdict(NamedTuple):
@@ -210,7 +209,9 @@ def read_ignore_file(path: Path, *, prefix: str = "", strip: int = 0, ignore_cas
     Raises:
         OSError: It cannot be read, or is not a regular file.
     """
-    data = read_regular(path, _MAX_BYTES, cut=True)
+    data = read_regular(path, _MAX_BYTES + 1, cut=True)
+    if len(data) > _MAX_BYTES:
+        data = data[: data.rfind(b"\n", 0, _MAX_BYTES) + 1]  # half a pattern may match everything
     text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
     return IgnoreFile(text.split("\n"), prefix=prefix, strip=strip, ignore_case=ignore_case)
 

@@ -40,6 +40,7 @@ class MemoryTransfer:
             store.namespace,
             file,
             vectors=vectors,
+            mask=store.masks_secrets,
             progress=progress,
             replace=replace,
         )
@@ -52,7 +53,13 @@ class MemoryTransfer:
 
         store = self.store
         return await asyncio.to_thread(
-            import_records, store.backend, file, namespace=store.namespace, vectors=vectors, progress=progress
+            import_records,
+            store.backend,
+            file,
+            namespace=store.namespace,
+            vectors=vectors,
+            mask=store.masks_secrets,
+            progress=progress,
         )
 
     async def copy_to(
@@ -81,6 +88,7 @@ class MemoryTransfer:
             store.namespace,
             to_namespace=namespace,
             vectors=vectors,
+            mask=store.masks_secrets,
             progress=progress,
         )
 

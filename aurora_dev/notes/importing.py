@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from aurora_dev.core.types import Document
@@ -30,12 +30,8 @@ async def import_files(notes: NoteStore, found: Sequence[FileNote], code_hash: C
         StoreError: The store cannot be written.
     """
     done = await _merge([each for each in found if each.id is not None], notes, code_hash)
-    done = replace(
-        done,
-        notices=tuple(
-            f"{each.file}, line {notice.line}: {notice.text}" for each in found for notice in each.markdown.notices
-        ),
-    )
+    notices = [f"{each.file}, line {notice.line}: {notice.text}" for each in found for notice in each.markdown.notices]
+    done = replace(done, notices=(*notices, *done.notices))
     for each in found:
         if each.id is None:
             note = note_from_markdown(each.markdown, None, id="", now=notes.now())
@@ -49,7 +45,9 @@ async def _merge(found: Sequence[FileNote], notes: NoteStore, code_hash: CodeHas
 
     async def attempt() -> NotesImported | None:
         known = await notes.fetch([str(each.id) for each in found])
+        successors = await _successors(found, notes)
         now = notes.now()
+        notices: list[str] = []
         outcome: dict[str, list[str]] = {"added": [], "updated": [], "unchanged": []}
         expected: dict[str, Document | None] = {}
         writes: list[Document] = []
@@ -60,6 +58,14 @@ async def _merge(found: Sequence[FileNote], notes: NoteStore, code_hash: CodeHas
             if note is None:
                 outcome["unchanged"].append(id)
                 continue
+            if note.superseded_by is not None and not _has_successor(id, successors):
+                # Searches would never find it, and no other note would lead to it.
+                notices.append(
+                    f"{each.file}, line {each.markdown.line}: the note that replaces this one "
+                    f"('{note.superseded_by:.80}') is not there, so it was imported as a current note"
+                )
+                note = replace(note, superseded_by=None)
+                successors[id] = None
             if stored is not None:
                 writes += replaced_version(stored.note, note, now)
             writes.append(document_of(replace(note, code_hash=await code_hash(note), stale=None)))
@@ -67,9 +73,39 @@ async def _merge(found: Sequence[FileNote], notes: NoteStore, code_hash: CodeHas
             outcome["updated" if stored is not None else "added"].append(id)
         if writes and not await notes.store.write_if(expected, writes, masked=True):
             return None
-        return NotesImported(**{name: tuple(ids) for name, ids in outcome.items()})
+        return NotesImported(**{name: tuple(ids) for name, ids in outcome.items()}, notices=tuple(notices))
 
     return await retry_until_written(attempt)
+
+
+async def _successors(found: Sequence[FileNote], notes: NoteStore) -> dict[str, str | None]:
+    """Return the notes of files, and the stored ones that replace them, each with the id of the one that replaces it.
+
+    ``None`` stands for a current note; notes that exist nowhere are missing.
+    """
+    successors: dict[str, str | None] = {
+        str(each.id): each.markdown.values.get("superseded_by") for each in found if each.id is not None
+    }
+    while missing := sorted({id for id in successors.values() if id is not None and id not in successors}):
+        stored = await notes.fetch(missing)
+        if not stored:
+            break
+        successors |= {id: each.note.superseded_by for id, each in stored.items()}
+    return successors
+
+
+def _has_successor(id: str, successors: Mapping[str, str | None]) -> bool:
+    """Return whether the note that replaced a note is there, and is not replaced by that note in turn."""
+    seen: set[str] = set()
+    current = successors.get(id)
+    if current not in successors:
+        return False
+    while current is not None and current in successors and current not in seen:
+        if current == id:
+            return False
+        seen.add(current)
+        current = successors[current]
+    return True
 
 
 def _merged(each: FileNote, stored: Stored | None, notes: NoteStore, now: float) -> Note | None:

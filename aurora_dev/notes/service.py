@@ -38,7 +38,7 @@ from aurora_dev.notes.model.types import (
 )
 from aurora_dev.notes.open_conflicts import keep_both, open_conflicts
 from aurora_dev.notes.reader import NoteReader
-from aurora_dev.notes.similarity.nearest import similar_notes
+from aurora_dev.notes.similarity.nearest import Similar, similar_notes
 from aurora_dev.notes.staleness import StalenessCheck, mark_stale
 from aurora_dev.notes.store import NoteStore, Stored, no_such_note
 from aurora_dev.notes.user_store import UserNotes
@@ -75,9 +75,7 @@ class NoteService(NoteReader):
         draft = replace(draft, path=path, code_hash=code_hash)
         if scope == "user":
             return await (await self.user.writable()).remember(draft)
-        # The note may contradict the user's own notes, too.
-        near = await self.user.read_or_skip(lambda notes: similar_notes(notes.store, draft.content, "user"), [])
-        return await self.project.remember(draft, near or ())
+        return await self.project.remember(draft, await self._near_own(draft.content))
 
     async def update(self, id: str, changes: NoteChanges) -> Note:
         """Correct a note; see `Memory.update`."""
@@ -85,7 +83,13 @@ class NoteService(NoteReader):
         notes, stored = await self._find(id)
         if "path" in values or "symbol" in values:
             values |= await self._code_values(stored.note, values, notes.scope)
-        return await notes.change(stored.note.id, lambda old: replace(old, **values))
+        content = values.get("content")
+        own = await self._near_own(content) if content is not None and notes.scope == "project" else ()
+        return await notes.change(stored.note.id, lambda old: replace(old, **values), own)
+
+    async def _near_own(self, content: str) -> Sequence[Similar]:
+        """Return the user's own notes near a text of the project, which it may contradict, too."""
+        return await self.user.read_or_skip(lambda notes: similar_notes(notes.store, content, "user"), []) or ()
 
     async def keep_both(self, id: str, other: str) -> Note:
         """Write to two notes that both hold; see `Memory.keep_both`."""

@@ -7,6 +7,7 @@ code changes. `mark_stale` writes the outcome into the store, so that filters ca
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import textwrap
 import threading
@@ -16,11 +17,19 @@ from pathlib import Path
 from typing import Final
 
 from aurora_dev.core.contracts import Filter
-from aurora_dev.errors import InvalidRequestError, StoreError
+from aurora_dev.errors import (
+    BackendUnavailableError,
+    InvalidRequestError,
+    StoreClosedError,
+    StoreFullError,
+    StoreLockedError,
+    StoreUnwritableError,
+)
 from aurora_dev.log import get_logger
 from aurora_dev.notes.model.records import document_of
 from aurora_dev.notes.model.types import Note
-from aurora_dev.notes.store import NoteStore
+from aurora_dev.notes.store import NoteStore, Stored
+from aurora_dev.regular_files import read_regular
 from aurora_dev.syntax import GrammarFailedError, GrammarUnavailableError, find_definitions, language_of
 
 _log = get_logger(__name__)
@@ -28,7 +37,17 @@ _log = get_logger(__name__)
 _FOLDER: Final = "folder"  # stands for a hash: a folder exists or does not
 _HASH_CHARS: Final = 32
 _MOST_PARSED: Final = 2_000_000  # bytes; in a larger file each symbol is compared by the whole file
+_MOST_READ: Final = 128_000_000  # bytes; a larger file is compared by its beginning and its size
+_MOST_NAMED: Final = 5  # ids in the log
 _MOST_FILES: Final = 512  # whose hashes are cached; reading one again costs less than a millisecond
+# If one note cannot be written for such a reason, none can.
+_STORE_FAILED: Final = (
+    BackendUnavailableError,
+    StoreClosedError,
+    StoreFullError,
+    StoreLockedError,
+    StoreUnwritableError,
+)
 _WATCHED: Final[Filter] = {"code_hash": {"$exists": True}, "superseded_by": {"$exists": False}}
 
 
@@ -66,7 +85,7 @@ class StalenessCheck:
         """
         if not self._is_inside(path):
             raise InvalidRequestError(f"'{path}' leads out of the project: nothing was stored. Name a file inside")
-        if not (self._root / path).exists():
+        if not self._exists(path):
             raise InvalidRequestError(
                 f"there is no '{path}' in the project: nothing was stored. Correct the path, or leave it out"
             )
@@ -85,7 +104,7 @@ class StalenessCheck:
 
     def why_changed(self, path: str, symbol: str | None, code_hash: str) -> str | None:
         """Return how code differs from a hash of `capture`; ``None`` if it does not, or cannot be read now."""
-        if not self._is_inside(path) or not (self._root / path).exists():
+        if not self._is_inside(path) or not self._exists(path):
             return f"{path} is gone"
         try:
             found = self._hash(path, symbol)
@@ -103,6 +122,15 @@ class StalenessCheck:
         except (OSError, RuntimeError, ValueError):  # a loop of links, an impossible file name
             return False
 
+    def _exists(self, path: str) -> bool:
+        """Return whether there is such a file or folder; one that the system does not let us see counts as there."""
+        try:
+            return (self._root / path).exists()
+        except ValueError:  # an impossible file name
+            return False
+        except OSError as error:
+            return error.errno not in (errno.ENAMETOOLONG, errno.EINVAL)
+
     def _hash(self, path: str, symbol: str | None) -> str | None:
         """Return the hash of a file or of a definition in it; ``None`` if it has no definition of that name."""
         file = self._root / path
@@ -117,9 +145,11 @@ class StalenessCheck:
                     cached = _Cached(stamp)
                 if symbol in cached.hashes:
                     return cached.hashes[symbol]
-            data = file.read_bytes()
+            data = read_regular(file, _MOST_READ, cut=True)
         except OSError as error:
             raise InvalidRequestError(f"{path} cannot be read ({error.strerror}): nothing was stored") from None
+        if status.st_size > _MOST_READ:
+            data += f"\0{status.st_size}".encode()
         try:
             found = _hash_of(data, path, symbol)
         except GrammarUnavailableError as error:
@@ -141,21 +171,33 @@ async def mark_stale(notes: NoteStore, check: StalenessCheck) -> int:
         check: Compares them with the project's code.
 
     Returns:
-        Number of notes that were changed. If the store cannot be written, the rest stays as it is.
+        Number of notes that were changed. A note that cannot be compared or written stays as it is, and is tried again
+        next time; the log names it. If the store cannot be written at all, the rest stays as it is, too.
     """
     changed = 0
+    failed: dict[str, Exception] = {}
     for stored in await notes.scan(_WATCHED):
-        reason = await asyncio.to_thread(check.why_stale, stored.note)
-        if reason == stored.note.stale:
-            continue
-        marked = document_of(replace(stored.note, stale=reason))
         try:
-            # Compare-and-swap: a note that is being corrected at the same time is left to that correction.
-            changed += await notes.store.write_if({stored.note.id: stored.document}, [marked], masked=True)
-        except StoreError as error:
+            changed += await _mark(notes, check, stored)
+        except _STORE_FAILED as error:
             _log.info("notes.stale_not_marked", error=error)
             break
+        except Exception as error:  # noqa: BLE001  (one bad note must not keep the others from being marked)
+            failed[stored.note.id] = error
+    if failed:
+        first = next(iter(failed.values()))
+        _log.warning("notes.stale_not_marked", count=len(failed), ids=list(failed)[:_MOST_NAMED], error=first)
     return changed
+
+
+async def _mark(notes: NoteStore, check: StalenessCheck, stored: Stored) -> bool:
+    """Write to the store whether a note is stale now; return whether it was changed."""
+    reason = await asyncio.to_thread(check.why_stale, stored.note)
+    if reason == stored.note.stale:
+        return False
+    marked = document_of(replace(stored.note, stale=reason))
+    # Compare-and-swap: a note that is being corrected at the same time is left to that correction.
+    return await notes.store.write_if({stored.note.id: stored.document}, [marked], masked=True)
 
 
 def _hash_of(data: bytes, path: str, symbol: str | None) -> str | None:

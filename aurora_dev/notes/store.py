@@ -194,12 +194,15 @@ class NoteStore:
 
         return await retry_until_written(attempt)
 
-    async def change(self, id: str, changed: Callable[[Note], Note]) -> Note:
+    async def change(self, id: str, changed: Callable[[Note], Note], elsewhere: Sequence[Similar] = ()) -> Note:
         """Correct a note and keep its earlier version if the content or the kind changes.
+
+        A new text is compared with the notes near it, as `remember` does; the note names those that it may contradict.
 
         Args:
             id: Id of the note.
             changed: Returns the corrected note for the stored one; it may be called several times.
+            elsewhere: Notes of another store that are near the new text and that it may contradict.
 
         Raises:
             InvalidRequestError: There is no such note.
@@ -210,6 +213,9 @@ class NoteStore:
             stored = await self.require(id)
             now = self.now()
             note = replace(changed(stored.note), updated_at=now)
+            if note.content != stored.note.content and note.superseded_by is None:
+                near = await similar_notes(self.store, note.content, self.scope, skip=[note.id])
+                note, _ = _with_conflicts(note, (), [*near, *elsewhere])
             writes = [document_of(note), *replaced_version(stored.note, note, now)]
             written = await self.store.write_if({stored.note.id: stored.document}, writes, masked=True)
             return note if written else None

@@ -29,7 +29,7 @@ _BY_USUAL_NAME = {
     }.items()
     if name in LANGUAGES
 }
-_VERSION = re.compile(r"[\d.]+$")
+_VERSION = re.compile(r"(?<![\d.])[\d.]+$")
 
 
 def language_of(path: str, first_line: str = "") -> str | None:

@@ -64,6 +64,7 @@ def copy_records(
     *,
     to_namespace: str | None = None,
     vectors: bool = True,
+    mask: bool = True,
     progress: Progress | None = None,
 ) -> CopyReport:
     """Copy a namespace from one store to another, then compare them by count and by a sample of records and searches.
@@ -77,6 +78,7 @@ def copy_records(
         namespace: The namespace of the source.
         to_namespace: The namespace of the target; ``None`` for the same.
         vectors: Whether to copy vectors.
+        mask: Whether credentials are masked, as they are at indexing.
         progress: Called with the stage, the number of finished records and the total.
 
     Raises:
@@ -94,7 +96,7 @@ def copy_records(
     taken = agree_on_embedder(target, embedder, vectors=vectors, what="the source")
     loader = Loader(target, to_namespace, taken)
     sample = _Sample()
-    for batch in batches(source.scan(namespace, vectors=taken is not None)):
+    for batch in batches(source.scan(namespace, vectors=taken is not None), mask=mask):
         loader.load(batch)
         sample.offer(batch)
         if progress is not None:

@@ -13,6 +13,7 @@ from typing import Any
 from aurora_dev.core.contracts import VectorBackend
 from aurora_dev.target_file import check_target
 from aurora_dev.transfer.export_lines import End, ExportFileError, Header, parse_header, parse_line, record_line
+from aurora_dev.transfer.loading import masked_record
 from aurora_dev.transfer.part_file import (
     PartFile,
     begins_like_export,
@@ -57,6 +58,7 @@ def export_records(
     file: str | Path,
     *,
     vectors: bool = True,
+    mask: bool = True,
     progress: Progress | None = None,
     replace: bool = False,
 ) -> ExportReport:
@@ -70,6 +72,7 @@ def export_records(
         namespace: The namespace to export.
         file: The file to write; compressed if the name ends in ``.gz``.
         vectors: Whether to write vectors too, so that nothing has to be embedded again.
+        mask: Whether credentials are masked: records may be older than a rule that knows theirs.
         progress: Called with the stage, the number of finished records and the total.
         replace: Whether to replace a file that is not an export.
 
@@ -89,7 +92,7 @@ def export_records(
         earlier = _earlier_attempt(file, header)
         part = PartFile(file, earlier.bytes)
         try:
-            done = _append(part, backend, header, earlier, progress)
+            done = _append(part, backend, header, earlier, progress, mask=mask)
             _check_files(file, replace)  # it may have appeared since
             part.finish()
         finally:
@@ -118,7 +121,7 @@ class _Written:
 
 
 def _append(
-    part: PartFile, backend: VectorBackend, header: Header, done: _Written, progress: Progress | None
+    part: PartFile, backend: VectorBackend, header: Header, done: _Written, progress: Progress | None, *, mask: bool
 ) -> _Written:
     """Write the records that the unfinished file lacks, and the last line."""
     if done.bytes == 0:
@@ -140,6 +143,8 @@ def _append(
     for record in backend.scan(header.namespace, vectors=header.vectors):
         if done.last is not None and record.id <= done.last:
             continue
+        if mask:
+            record = masked_record(record)
         lines.append(record_line(record, vectors=header.vectors))
         last, records, vectors = record.id, records + 1, vectors + (record.vector is not None)
         if len(lines) == RECORDS_PER_BLOCK:

@@ -77,6 +77,7 @@ def import_records(
     *,
     namespace: str | None = None,
     vectors: bool = True,
+    mask: bool = True,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Write the records of an export to a store; records with the same ids are replaced, others stay.
@@ -89,6 +90,7 @@ def import_records(
         file: The file that `export_records` wrote; compressed or not.
         namespace: The namespace to write to; ``None`` for the exported one.
         vectors: Whether to import vectors.
+        mask: Whether credentials are masked, as they are at indexing: another store may have kept them.
         progress: Called with the stage, the number of finished records and the total.
 
     Raises:
@@ -103,7 +105,7 @@ def import_records(
     embedder = found.header.embedder if found.vectors else None
     loader = Loader(backend, target, agree_on_embedder(backend, embedder, vectors=vectors, what=str(file)))
     with open_lines(file) as lines:
-        for batch in batches(ExportReader(lines).records()):
+        for batch in batches(ExportReader(lines).records(), mask=mask):
             loader.load(batch)
             if progress is not None:
                 progress("importing", loader.done.records, found.records)

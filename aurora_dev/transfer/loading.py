@@ -10,6 +10,7 @@ from itertools import islice
 import numpy as np
 
 from aurora_dev.core.contracts import VectorBackend
+from aurora_dev.core.text.secrets import mask_content
 from aurora_dev.core.types import EmbedderInfo, Record
 from aurora_dev.errors import EmbedderMismatchError, StoreError
 
@@ -96,9 +97,15 @@ def is_same(record: Record, known: Record | None) -> bool:
     return known.vector is not None and np.array_equal(record.vector, known.vector)
 
 
-def batches(records: Iterable[Record], size: int = BATCH) -> Iterator[list[Record]]:
-    """Yield records in lists of up to ``size``."""
-    iterator = iter(records)
+def masked_record(record: Record) -> Record:
+    """Return a record with credentials masked; its vector stays."""
+    content, metadata, count = mask_content(record.content, record.metadata)
+    return replace(record, content=content, metadata=metadata) if count else record
+
+
+def batches(records: Iterable[Record], size: int = BATCH, *, mask: bool = False) -> Iterator[list[Record]]:
+    """Yield records in lists of up to ``size``; with ``mask``, without credentials."""
+    iterator = map(masked_record, records) if mask else iter(records)
     while batch := list(islice(iterator, size)):
         yield batch
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aurora_dev.core import filters
 from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.filters import (
     MAX_DEPTH,
@@ -92,6 +93,39 @@ def test_nesting_is_limited_and_the_limit_is_reached() -> None:
     assert matches(parse_filter(nested(MAX_DEPTH)), {"a": 1})
     with pytest.raises(InvalidFilterError, match="deeper"):
         parse_filter(nested(MAX_DEPTH + 1))
+
+
+def test_the_number_of_conditions_is_limited() -> None:
+    most: list[Any] = [{"a": number} for number in range(499)]
+    assert matches(parse_filter({"$or": most}), {"a": 498})
+    many = {f"k{number}": number for number in range(1_001)}
+    operators = [{"a": {"$gt": 1, "$lt": 5, "$ne": 3}}] * 250
+    too_many: list[dict[str, Any]] = [
+        {"$or": [*most, *most, {}]}, many, {"$and": operators}, {"$or": [{}] * 1_001},
+    ]  # fmt: skip
+    for filter in too_many:
+        with pytest.raises(InvalidFilterError, match="more than 1,000 conditions"):
+            parse_filter(filter)
+
+
+def test_the_number_of_values_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filters, "MAX_VALUES", 5)
+    assert matches(parse_filter({"a": {"$in": [1, 2]}, "b": {"$nin": [1, 2, 3]}}), {"a": 1, "b": 4})
+    with pytest.raises(InvalidFilterError, match=r"\$\.b\.\$nin brings the values to compare to 6; at most 5"):
+        parse_filter({"a": {"$in": [1, 2]}, "b": {"$nin": [1, 2, 3, 4]}})
+
+
+def test_an_error_quotes_only_the_beginning_of_a_wrong_value() -> None:
+    wrong: tuple[Any, ...] = (
+        {"a": {"$exists": "x" * 9_999}},
+        {"$or": "x" * 9_999},
+        "x" * 9_999,
+        {"a": {"$in": "x" * 999}},
+    )
+    for filter in wrong:
+        with pytest.raises(InvalidFilterError) as caught:
+            parse_filter(filter)
+        assert len(str(caught.value)) < 500
 
 
 def test_each_field_is_listed_once() -> None:

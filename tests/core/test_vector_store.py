@@ -417,6 +417,22 @@ async def test_credentials_are_masked_before_they_are_stored_or_embedded(tmp_pat
         assert secret in (await store.fetch([identifier]))[0].content
 
 
+async def test_credentials_in_a_query_reach_neither_the_embedder_nor_the_trace(tmp_path: Path) -> None:
+    secret = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    seen: list[str] = []
+
+    class Recording(HashingEmbedder):
+        def embed_query(self, text: str) -> npt.NDArray[np.float32]:
+            seen.append(text)
+            return super().embed_query(text)
+
+    async with VectorStore(path=tmp_path, embedder=Recording(), reranker="none") as store:
+        await store.upsert([Document("deploy with a token")])
+        found = await store.search(f"deploy with {secret}")
+        assert secret not in repr(found)
+    assert seen == ["deploy with [masked: github-token]"]
+
+
 async def test_credentials_in_metadata_are_masked_too(tmp_path: Path) -> None:
     secret = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
     async with VectorStore(path=tmp_path, embedder=HashingEmbedder(64), reranker="none") as store:

@@ -8,6 +8,7 @@ import pytest
 from git_repository import Repository
 
 from aurora_dev.core.record_kinds import IS_COMMIT
+from aurora_dev.core.text.secrets import MASKING_VERSION
 from aurora_dev.core.types import Document
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import InvalidRequestError
@@ -144,6 +145,22 @@ async def test_credentials_in_messages_are_masked(store: VectorStore, repository
     (record,) = await store.scan(IS_COMMIT, content=True)
     assert TOKEN not in record.content
     assert "Rotate the token" in record.content
+
+
+async def test_commits_that_were_stored_before_a_rule_of_masking_are_renewed(
+    store: VectorStore, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit(f"Rotate the token {TOKEN}", a__txt="1")
+    with monkeypatch.context() as earlier:
+        # As an earlier version left them: fewer rules, and a lower version of the masking.
+        earlier.setattr(commit_indexer, "MASKING_VERSION", MASKING_VERSION - 1)
+        earlier.setattr("aurora_dev.core.search.writer.mask_content", lambda content, metadata: (content, metadata, 0))
+        await index(store, repository.root)
+    (record,) = await store.scan(IS_COMMIT, content=True)
+    assert TOKEN in record.content
+    await index(store, repository.root)
+    (record,) = await store.scan(IS_COMMIT, content=True)
+    assert TOKEN not in record.content
 
 
 async def test_plain_merges_are_not_stored(store: VectorStore, repository: Repository) -> None:

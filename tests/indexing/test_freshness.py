@@ -269,6 +269,18 @@ async def test_a_touched_file_writes_nothing(memory: Memory, project: Path) -> N
     assert (await memory.status()).index.stale_files == 0
 
 
+async def test_a_touched_file_of_more_than_four_mebibytes_is_not_stale(memory: Memory, project: Path) -> None:
+    put(project, ".auroraignore", "!large.txt\n")
+    large = project / "large.txt"
+    with large.open("wb") as file:  # text at the end; the rest is blank, so that cutting is quick
+        file.write(b"\n" * (4 * 1024 * 1024) + b"grape\n")
+    await memory.index()
+    os.utime(large, (1_000_000_000, 1_000_000_000))
+    snapshot = memory.project_index.state.snapshot()
+    assert snapshot is not None
+    assert changes_of(project, snapshot).changed == []
+
+
 async def test_a_commit_is_found_by_the_next_search(memory: Memory, project: Path) -> None:
     repository = Repository(project)
     repository.put(".gitignore", ".aurora\n")

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from aurora_dev.config import git_configuration_folder
-from aurora_dev.indexing.ignore import IgnoreFile, IgnoreRules, Verdict, rules_above
+from aurora_dev.indexing.ignore import IgnoreFile, IgnoreRules, Verdict, read_ignore_file, rules_above
 
 
 def rules(git: list[list[str]], own: list[list[str]]) -> IgnoreRules:
@@ -76,3 +76,12 @@ def test_a_pattern_of_many_stars_matches_like_one_of_few_and_takes_no_time() -> 
     start = time.process_time()
     assert file.match("a" * 250, "a" * 250, is_dir=False) is None
     assert time.process_time() - start < 1
+
+
+def test_an_ignore_file_beyond_its_limit_counts_up_to_the_last_complete_line(tmp_path: Path) -> None:
+    path = tmp_path / ".gitignore"
+    path.write_text("first\n" + "#" * 999_000 + "\n" + "*" * 2_000 + "x\nlast\n")
+    file = read_ignore_file(path)
+    assert file.match("first", "first", is_dir=False)
+    assert file.match("anything", "anything", is_dir=False) is None
+    assert file.match("last", "last", is_dir=False) is None

@@ -57,6 +57,31 @@ async def test_a_correction_that_still_contradicts_settles_nothing(memory: Memor
     assert await open_pairs(memory) == [("Sessions expire after 90 minutes.", OLD)]
 
 
+async def test_a_correction_to_a_contradicting_text_is_a_conflict_that_is_stored(memory: Memory) -> None:
+    first = await memory.remember(OLD, kind="decision")
+    own = await memory.remember("Sessions expire after 45 minutes.", kind="convention", scope="user")
+    second = await memory.remember("Apples are red.", kind="lesson")
+    changed = await memory.update(second.id, content=NEW)
+    assert set(changed.conflicts_with) == {first.id, own.id}
+    assert {(each.note.content, each.other.content) for each in await memory.conflicts()} == {
+        (NEW, OLD), (NEW, "Sessions expire after 45 minutes."),
+    }  # fmt: skip
+    await memory.keep_both(second.id, first.id)
+    changed = await memory.update(second.id, content=f"{NEW[:-1]}")
+    assert [each.other.id for each in await memory.conflicts()] == [own.id]
+    await memory.update(second.id, content="Pears are green.", importance=3)
+    assert await memory.conflicts() == []
+
+
+async def test_a_correction_of_other_fields_looks_for_no_conflicts(memory: Memory) -> None:
+    await memory.remember(OLD, kind="decision")
+    second = await memory.remember(NEW, kind="decision")
+    await memory.keep_both(second.id, second.conflicts_with[0])
+    changed = await memory.update(second.id, content=NEW, importance=9)
+    assert changed.conflicts_with == ()
+    assert await memory.conflicts() == []
+
+
 async def test_notes_that_both_hold_are_never_reported_again(memory: Memory) -> None:
     first = await memory.remember(OLD, kind="decision")
     second = await memory.remember(NEW, kind="decision")

@@ -35,7 +35,8 @@ async def stored(memory: Memory, id: str = NOTE.id) -> Note:
 
 
 async def test_an_unknown_id_is_added_with_all_its_fields(memory: Memory) -> None:
-    note = replace(NOTE, path="src/auth.py", said=3, superseded_by="other", expires_at=5.0, metadata={"k": 1})
+    other = await memory.remember("Tokens are signed with Ed448.")
+    note = replace(NOTE, path="src/auth.py", said=3, superseded_by=other.id, expires_at=5.0, metadata={"k": 1})
     assert await imported(memory, in_file(to_markdown(note))) == NotesImported(added=(NOTE.id,))
     assert await stored(memory) == replace(note, code_hash="hash of src/auth.py")
 
@@ -92,3 +93,47 @@ async def test_a_note_that_supersedes_a_missing_one_is_refused(memory: Memory) -
 
 async def test_an_import_of_nothing_changes_nothing(memory: Memory) -> None:
     assert await imported(memory, []) == NotesImported()
+
+
+def chain(**successors: str) -> list[FileNote]:
+    """Return notes in files: the name of each is its id and its text, and the value replaced it."""
+    return in_file(
+        *(to_markdown(replace(NOTE, id=id * 6, content=f"Text {id}.", superseded_by=by * 6 or None))
+          for id, by in successors.items())
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("successors", "current", "told"),
+    [
+        ({"a": "x"}, {"a"}, ["a"]),  # nobody has x
+        ({"a": "b", "b": "x"}, {"b"}, ["b"]),
+        ({"b": "x", "a": "b"}, {"b"}, ["b"]),
+        ({"a": "a"}, {"a"}, ["a"]),
+        ({"a": "b", "b": "a"}, {"a"}, ["a"]),
+        ({"a": "b", "b": "c", "c": "b"}, {"b"}, ["b"]),
+        ({"a": "b", "b": ""}, {"b"}, []),
+    ],
+)
+async def test_a_note_whose_successor_is_not_there_is_imported_as_a_current_note_and_named(
+    memory: Memory, successors: dict[str, str], current: set[str], told: list[str]
+) -> None:
+    done = await imported(memory, chain(**successors))
+    assert set(done.added) == {id * 6 for id in successors}
+    assert {note.content for note in (await memory.list()).notes} == {f"Text {id}." for id in current}
+    expected = [
+        f"notes.md, line 1: the note that replaces this one ('{successors[id] * 6}') is not there, so it was "
+        "imported as a current note"
+        for id in told
+    ]
+    assert list(done.notices) == expected
+    assert {result.id for result in await memory.recall("text")} == {id * 6 for id in current}
+    again = await imported(memory, chain(**successors))
+    assert (again.added, again.updated) == ((), ())
+
+
+async def test_a_note_whose_successor_is_stored_already_is_imported_as_superseded(memory: Memory) -> None:
+    await imported(memory, chain(b=""))
+    assert (await imported(memory, chain(a="b"))).notices == ()
+    assert [note.content for note in (await memory.list()).notes] == ["Text b."]
+    assert [note.content for note in await memory.history("bbbbbb")] == ["Text a."]

@@ -89,6 +89,47 @@ def test_two_texts_are_both_found_after_one_was_imported(first: str, second: str
     assert all_kept([first, second], asyncio.run(with_memory(of=[first, second], then="import")))
 
 
+async def after_steps(steps: list[tuple[str, str]]) -> tuple[set[str], set[str]]:
+    """Return the texts that were said and those that are found, after some steps.
+
+    A step is a way of storing a text: ``remember``, ``update`` of the note before, or ``supersede`` it.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        store = VectorStore(path=Path(folder) / "store", embedder=HashingEmbedder(), reranker="none")
+        async with store, Memory.open(folder, store=store) as memory:
+            last = ""
+            for way, text in steps:
+                if way == "update" and last:
+                    await memory.update(last, content=text)
+                else:
+                    replaced = last if way == "supersede" and last else None
+                    last = (await memory.remember(text, kind="decision", supersedes=replaced)).id
+            return {text for _, text in steps}, await wordings(memory)
+
+
+WAYS = st.sampled_from(("remember", "update", "supersede"))
+
+
+@STEPS
+@example([("remember", "Tests laufen."), ("update", "Tests laufen nicht."), ("remember", "Tests laufen.")])
+@example([("remember", "n < 3"), ("update", "n > 3"), ("update", "n < 3")])
+@example([("remember", "密码 A"), ("supersede", "密码 B"), ("supersede", "密码 A")])
+@given(st.lists(st.tuples(WAYS, TEXTS), min_size=3, max_size=3))
+def test_three_texts_are_found_however_they_were_stored(steps: list[tuple[str, str]]) -> None:
+    said, found = asyncio.run(after_steps(steps))
+    assert all_kept(sorted(said), found)
+
+
+@STEPS
+@given(SENTENCES, SENTENCES, st.sampled_from(WORDS), st.integers(0, 6))
+def test_a_correction_by_one_word_keeps_both_wordings(first: str, text: str, word: str, place: int) -> None:
+    words = text.split(" ")
+    other = " ".join([*words[:place], word, *words[place:]])
+    if first.strip() and text.strip() and other.strip():
+        said, found = asyncio.run(after_steps([("remember", first), ("remember", text), ("update", other)]))
+        assert all_kept(sorted(said), found)
+
+
 @STEPS
 @given(SENTENCES, st.sampled_from(WORDS), st.integers(0, 6))
 def test_a_text_with_a_word_more_is_another_note(text: str, word: str, place: int) -> None:

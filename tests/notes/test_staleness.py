@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from pathlib import Path
 
 import pytest
 
-from aurora_dev import Memory, SearchResults
+from aurora_dev import Document, Memory, SearchResults
+from aurora_dev.core.types import MetadataValue
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.notes.staleness import StalenessCheck
+from aurora_dev.notes import staleness
+from aurora_dev.notes.model.types import Note
+from aurora_dev.notes.staleness import StalenessCheck, mark_stale
 
 SOURCE = '''"""Tokens."""
 
@@ -170,3 +175,67 @@ def test_a_language_without_a_grammar_is_compared_as_a_whole(project: Path) -> N
     assert check.why_changed("notes.txt", "two", hashed) == "two in notes.txt has changed since"
     (project / "notes.txt").write_text("one\n")
     assert check.why_changed("notes.txt", "two", hashed) == "two is no longer in notes.txt"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_pipe_or_a_device_is_refused_at_once_and_makes_no_note_stale(project: Path) -> None:
+    (project / "queue").write_text("x")
+    check = StalenessCheck(project)
+    hashed = check.capture("queue", None)
+    (project / "queue").unlink()
+    os.mkfifo(project / "queue")
+    with pytest.raises(InvalidRequestError, match=r"queue cannot be read \(it is not a regular file\)"):
+        check.capture("queue", None)
+    assert check.why_changed("queue", None, hashed) is None
+    os.mkfifo(project / "other.py")
+    with pytest.raises(InvalidRequestError, match="not a regular file"):
+        check.capture("other.py", "verify")
+
+
+def test_a_file_too_large_to_read_is_compared_by_its_beginning_and_its_size(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staleness, "_MOST_READ", 10)
+    file = project / "data.bin"
+    file.write_bytes(b"0123456789 and more")
+    check = StalenessCheck(project)
+    hashed = check.capture("data.bin", None)
+    assert check.why_changed("data.bin", None, hashed) is None
+    for other in (b"0123456789 and", b"x123456789 and more"):
+        file.write_bytes(other)
+        assert check.why_changed("data.bin", None, hashed) == "data.bin has changed since"
+
+
+@pytest.mark.parametrize("path", ["a" * 300, "nul\0nul", "x/" * 2_000])
+async def test_a_note_with_an_impossible_path_is_shown_as_stale_and_stops_no_other(memory: Memory, path: str) -> None:
+    values: dict[str, MetadataValue] = {"kind": "decision", "created_at": 1.0, "code_hash": "0" * 32, "path": path}
+    await memory.store.upsert([Document("Pears are green.", values, "bad")])
+    await memory.remember("Apples are red.")
+    stale = {note.content: note.stale for note in (await memory.list()).notes}
+    assert stale == {"Pears are green.": f"{path} is gone", "Apples are red.": None}
+    assert len(await memory.recall("green pears, red apples")) == 2
+
+
+async def test_a_note_that_cannot_be_compared_costs_itself_only_and_is_named(
+    memory: Memory, source: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = ("verify", "Client.send", "Client")
+    first, bad, last = [
+        await memory.remember(f"{symbol} is fast.", path="src/auth.py", symbol=symbol) for symbol in names
+    ]
+    source.write_text("x = 1\n", "utf-8")
+
+    class Failing(StalenessCheck):
+        def why_stale(self, note: Note) -> str | None:
+            if note.id == bad.id:
+                raise RuntimeError("broken")
+            return super().why_stale(note)
+
+    with caplog.at_level(logging.WARNING, "aurora_dev"):
+        assert await mark_stale(memory.notes.project, Failing(memory.root)) == 2
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "count=1" in line
+    assert bad.id in line
+    marked = {record.id for record in await memory.store.scan({"stale": {"$exists": True}})}
+    assert marked == {first.id, last.id}
+    assert await mark_stale(memory.notes.project, StalenessCheck(memory.root)) == 1  # tried again

@@ -138,12 +138,12 @@ def _pinned_block(item: Pinned, mask: bool) -> Block:
     content = safe(item.content, mask=mask)
     path, start, end = (item.metadata.get(name) for name in ("path", "start_line", "end_line"))
     lines: Lines | None = None
-    title = item.name
+    name = title = safe(item.name, mask=mask)
     if isinstance(path, str) and path:
         title = path
         if isinstance(start, int) and isinstance(end, int) and 1 <= start <= end:
             lines = (start, end)
     shown = f"{label(title)}:{lines[0]}-{lines[1]}" if lines else label(title)
-    if title != item.name:
-        shown += f" ({item.name})"
+    if title != name:
+        shown += f" ({name})"
     return Block(fenced(shown, content), title, lines, (lines,) if lines else (), Level.FULL)

@@ -67,7 +67,7 @@ def make_candidate(
         start=int(start) if has_lines else 0,  # type: ignore[arg-type]
         rows=rows,
         head=interface_rows(text, language, tuple(map(str, symbols)) if isinstance(symbols, list) else ()),
-        symbol=symbol,
+        symbol=safe(symbol, mask=mask),
         relevance=relevance,
         why=why,
         whole_lines=whole,

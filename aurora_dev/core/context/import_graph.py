@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aurora_dev.core.record_kinds import FILE_KEY, IS_CHUNK
 from aurora_dev.core.types import Record
+from aurora_dev.log import get_logger
 from aurora_dev.syntax.imports import Import, imports
 
 if TYPE_CHECKING:
     from aurora_dev.core.contracts import SearchableStore
 
 __all__ = ["ChunkRef", "FileEntry", "GraphCache", "ImportGraph", "build_graph"]
+
+_log = get_logger(__name__)
 
 # A scan takes 15 ms per thousand records. Beyond this size, neighbours are not worth the wait.
 MOST_RECORDS: Final = 50_000
@@ -79,6 +82,8 @@ class ImportGraph:
 def build_graph(records: Iterable[Record], old: ImportGraph | None = None) -> ImportGraph:
     """Build the graph from records with contents; those without a ``file_hash`` (notes, commits) are skipped.
 
+    A record, or an import statement, that cannot be read is left out alone: other programs may have written it.
+
     Args:
         records: In any order.
         old: An earlier graph. Files whose hash is unchanged are not parsed for imports again.
@@ -86,27 +91,18 @@ def build_graph(records: Iterable[Record], old: ImportGraph | None = None) -> Im
     graph = ImportGraph()
     texts: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for record in records:
-        metadata = record.metadata
-        path, stamp = metadata.get("path"), metadata.get(FILE_KEY)
-        if not isinstance(path, str) or not isinstance(stamp, str):
-            continue
-        entry = graph.files.get(path)
-        if entry is None:
-            entry = graph.files[path] = FileEntry(path, str(metadata.get("language", "")), stamp)
-        start, end = _line(metadata, "start_line"), _line(metadata, "end_line")
-        symbols = metadata.get("symbols")
-        names = tuple(map(str, symbols)) if isinstance(symbols, list) else ()
-        entry.chunks.append(ChunkRef(record.id, start, end, names))
-        known = old.files.get(path) if old is not None else None
-        if known is not None and known.stamp == stamp:
-            entry.imports = known.imports
-        else:
-            texts[path].append((start, record.content))
+        try:
+            _add_record(record, graph, old, texts)
+        except Exception:  # noqa: BLE001 - one record must not cost the graph of all others
+            _log.warning("record_not_in_graph", id=record.id, exc_info=True)
     for path, parts in texts.items():
         entry = graph.files[path]
         found: dict[Import, None] = {}
-        for _, content in sorted(parts):
-            found.update(dict.fromkeys(imports(content, entry.language)))
+        for _, content in sorted(parts, key=lambda part: (part[0], str(part[1]))):
+            try:
+                found.update(dict.fromkeys(imports(content, entry.language)))
+            except Exception:  # noqa: BLE001 - as above
+                _log.warning("imports_not_read", path=path, exc_info=True)
         entry.imports = list(found)
     for entry in graph.files.values():
         entry.chunks.sort(key=lambda chunk: (chunk.start, chunk.end, chunk.id))
@@ -116,6 +112,28 @@ def build_graph(records: Iterable[Record], old: ImportGraph | None = None) -> Im
     graph.cut_lines = frozenset(line for line, count in singles.items() if count > 1)
     _connect(graph)
     return graph
+
+
+def _add_record(
+    record: Record, graph: ImportGraph, old: ImportGraph | None, texts: dict[str, list[tuple[int, str]]]
+) -> None:
+    """Add the chunk of a record to its file, and its text to those that are parsed for imports."""
+    metadata = record.metadata
+    path, stamp = metadata.get("path"), metadata.get(FILE_KEY)
+    if not isinstance(path, str) or not isinstance(stamp, str):
+        return
+    start, end = _line(metadata, "start_line"), _line(metadata, "end_line")
+    symbols = metadata.get("symbols")
+    names = tuple(map(str, symbols)) if isinstance(symbols, list) else ()
+    entry = graph.files.get(path)
+    if entry is None:
+        entry = graph.files[path] = FileEntry(path, str(metadata.get("language", "")), stamp)
+    entry.chunks.append(ChunkRef(record.id, start, end, names))
+    known = old.files.get(path) if old is not None else None
+    if known is not None and known.stamp == stamp:
+        entry.imports = known.imports
+    else:
+        texts[path].append((start, record.content))
 
 
 class GraphCache:
@@ -148,7 +166,12 @@ def _connect(graph: ImportGraph) -> None:
     for path, entry in graph.files.items():
         targets: dict[str, tuple[str, ...]] = {}
         for statement in entry.imports:
-            for target, names in resolver.resolve(statement, entry):
+            try:
+                resolved = resolver.resolve(statement, entry)
+            except Exception:  # noqa: BLE001 - as above
+                _log.warning("import_not_resolved", path=path, module=statement.module, exc_info=True)
+                continue
+            for target, names in resolved:
                 if target != path:
                     targets[target] = tuple(dict.fromkeys((*targets.get(target, ()), *names)))
         graph.depends[path] = targets

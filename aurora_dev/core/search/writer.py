@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from aurora_dev.core.contracts import Embedder, RefusedTextsError, VectorBackend
 from aurora_dev.core.text.document_text import embedding_text
-from aurora_dev.core.text.secrets import mask_named, mask_secrets
-from aurora_dev.core.types import Document, EmbedderInfo, MetadataValue, Record, Vector, document_id
+from aurora_dev.core.text.secrets import mask_content
+from aurora_dev.core.types import Document, EmbedderInfo, Record, Vector, document_id
 from aurora_dev.errors import EmbedderMismatchError, EmbeddingError, InvalidRequestError
 from aurora_dev.lazy import np
 from aurora_dev.log import get_logger
@@ -236,18 +236,8 @@ def _place(record: Record) -> str:
 
 
 def _masked(document: Document) -> Document:
-    """Return a document with credentials masked, in the metadata too: a URL with a password may be in either."""
-    content, count = mask_secrets(document.content)
-    metadata: dict[str, MetadataValue] = {}
-    for key, value in document.metadata.items():
-        if isinstance(value, str):
-            value, found = mask_named(key, value)
-            count += found
-        elif isinstance(value, list) and all(isinstance(part, str) for part in value):
-            parts = [mask_named(key, part) for part in value]
-            value = [part for part, _ in parts]
-            count += sum(found for _, found in parts)
-        metadata[key] = value
+    """Return a document with credentials masked."""
+    content, metadata, count = mask_content(document.content, document.metadata)
     if not count:
         return document
     _log.info("secrets_masked", count=count)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-__all__ = ["declared_encoding", "decode_legacy", "wide_encoding"]
+__all__ = ["declared_encoding", "decode_legacy", "text_codec", "wide_encoding"]
 
 _SAMPLE: Final = 8_192  # bytes
 _WIDE_SHARE: Final = 0.9  # of the characters of UTF-16 without a mark that must be ASCII
@@ -73,7 +73,16 @@ def declared_encoding(data: bytes) -> str | None:
     found = _DECLARED.search(head)
     if found is None:
         return None
-    name = (found[1] or found[2]).decode("ascii").lower()
+    return text_codec((found[1] or found[2]).decode("ascii"))
+
+
+def text_codec(name: str) -> str | None:
+    """Return the codec for the name of an encoding; ``None`` if there is none, or it decodes something else than text.
+
+    Args:
+        name: As people, editors and other tools write it.
+    """
+    name = name.lower()
     for ending in _LINE_ENDS:
         name = name.removesuffix(ending)
     name = _CODECS.get(name, name)

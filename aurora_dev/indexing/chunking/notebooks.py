@@ -59,7 +59,8 @@ def read_notebook(text: str) -> list[Cells] | None:
     Formats 3 and 4 are read.
     """
     try:
-        data = json.loads(text.removeprefix("\ufeff"))
+        # Python refuses whole numbers of more than 4,300 digits, which are none of our business.
+        data = json.loads(text.removeprefix("\ufeff"), parse_int=float)
         cells = list(_cells(data))
     except (ValueError, RecursionError, TypeError, AttributeError):
         return None
@@ -135,8 +136,16 @@ def _sources(text: str) -> list[list[tuple[str, int]]]:
             if _is_source(*inside):
                 if not in_list:
                     found.append([])
-                found[-1].append((json.loads(token), bisect_right(breaks, match.start())))
+                found[-1].append((_string(token), bisect_right(breaks, match.start())))
     return found
+
+
+def _string(token: str) -> str:
+    """Return a string of JSON; an escaped half of a surrogate pair, which no store can hold, becomes U+FFFD."""
+    text: str = json.loads(token)
+    if text.isascii() or "\\u" not in token:
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _is_source(containers: list[str], kinds: list[str], key: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import string
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -31,7 +32,7 @@ _CLASSES: Final = {
     "xdigit": string.hexdigits,
 }
 # A regular expression with n of them may take len(path) ** n steps; patterns with more are matched state by state.
-_MAX_STARS: Final = 3
+_MAX_STARS: Final = 2
 
 # Tokens: a set of characters matches one of them; the others are these.
 _STAR: Final = "*"  # within a folder
@@ -85,7 +86,8 @@ def _tokens(text: str, *, ignore_case: bool) -> list[_Token] | None:
                 end += 1
             folders = end - at > 1 and (at == 0 or text[at - 1] == "/")
             if folders and text[end : end + 1] == "/":
-                tokens.append(_FOLDERS)
+                if tokens[-1:] != [_FOLDERS]:  # "**/**/" is "**/"
+                    tokens.append(_FOLDERS)
                 end += 1
             elif folders and (end == len(text) or text.startswith("\\/", end)):
                 tokens.append(_STARS)
@@ -179,45 +181,50 @@ def _expression(token: _Token) -> str:
 
 
 class _States:
-    """Matches a pattern in time proportional to its length times that of the path: all states at the same time."""
+    """Matches a pattern in time proportional to its length times that of the path: all states at the same time.
+
+    A set of states is an integer with a bit for each. State n is the position before token n.
+    """
 
     def __init__(self, tokens: list[_Token]) -> None:
-        # Per state: the characters that lead to the next one, those that stay, and the states entered with it.
-        self._next: list[frozenset[str]] = []
-        self._stay: list[frozenset[str]] = []
-        self._entered: list[tuple[int, ...]] = []
+        self._leads: dict[str, int] = defaultdict(int)  # states that a character leads to their next one
+        self._stays: dict[str, int] = defaultdict(int)  # states that it leaves as they are
+        self._skips = 0  # states that also count as the next one
+        self._skips_two = 0  # states that also count as the next but one
+        number = 0
         for token in tokens:
-            number = len(self._next)
+            state = 1 << number
             if token == _FOLDERS:
-                self._add(frozenset(), frozenset(), (number, number + 1, number + 2))
-                self._add(frozenset("/"), _ALL, (number + 1,))
+                self._skips |= state
+                self._skips_two |= state
+                self._add(self._leads, "/", state << 1)
+                self._add(self._stays, _ALL, state << 1)
+                number += 1
             elif isinstance(token, str):
-                self._add(frozenset(), _NO_SLASH if token == _STAR else _ALL, (number, number + 1))
+                self._skips |= state
+                self._add(self._stays, _NO_SLASH if token == _STAR else _ALL, state)
             else:
-                self._add(token, frozenset(), (number,))
-        self._add(frozenset(), frozenset(), (len(self._next),))
+                self._add(self._leads, token, state)
+            number += 1
+        self._last = 1 << number
 
-    def _add(self, leads: frozenset[str], stays: frozenset[str], entered: tuple[int, ...]) -> None:
-        self._next.append(leads)
-        self._stay.append(stays)
-        self._entered.append(entered)
+    @staticmethod
+    def _add(table: dict[str, int], characters: Iterable[str], state: int) -> None:
+        for character in characters:
+            table[character] |= state
 
-    def _enter(self, states: Iterable[int]) -> set[int]:
-        found: set[int] = set()
-        todo = list(states)
-        while todo:
-            state = todo.pop()
-            if state not in found:
-                found.add(state)
-                todo.extend(self._entered[state])
-        return found
+    def _enter(self, states: int) -> int:
+        before = -1
+        while states != before:
+            before = states
+            states |= (states & self._skips) << 1 | (states & self._skips_two) << 2
+        return states
 
     def match(self, path: str) -> bool:
-        states = self._enter([0])
+        leads, stays = self._leads, self._stays
+        states = self._enter(1)
         for character in path:
-            stayed = [state for state in states if character in self._stay[state]]
-            led = [state + 1 for state in states if character in self._next[state]]
-            states = self._enter([*stayed, *led])
+            states = self._enter((states & leads.get(character, 0)) << 1 | states & stays.get(character, 0))
             if not states:
                 return False
-        return len(self._next) - 1 in states
+        return bool(states & self._last)

@@ -53,14 +53,17 @@ def run_command(command: Callable[[], int], *, interrupted: str = "") -> int:
 
 
 def _report(error: Exception) -> int:
+    from aurora_dev.core.text.secrets import mask_secrets
+
+    text = mask_secrets(str(error))[0]  # the message of a library may quote an address with its password
     code = exit_code_of(error)
     if code == EXIT_INTERNAL:
-        say(f"aurora: unexpected {type(error).__name__}: {error}. This is a defect in Aurora; what was stored is kept")
+        say(f"aurora: unexpected {type(error).__name__}: {text}. This is a defect in Aurora; what was stored is kept")
         say("aurora: set AURORA_LOG=debug to see where it happened")
     else:
-        say(f"aurora: {error}")
+        say(f"aurora: {text}")
     if logging.getLogger("aurora_dev").isEnabledFor(logging.DEBUG):
         import traceback
 
-        say("".join(traceback.format_exception(error)))
+        say(mask_secrets("".join(traceback.format_exception(error)))[0])
     return code

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 BEGIN = "<!-- aurora: begin -->"
 END = "<!-- aurora: end -->"
 
@@ -26,8 +24,6 @@ This project has a memory: the tools of the MCP server `aurora`.
   that has changed since: check before you rely on it.
 """
 
-_BLOCK = re.compile(rf"\n*{re.escape(BEGIN)}.*?{re.escape(END)}[ \t]*\n?", re.DOTALL)
-
 
 def with_rules(text: str, header: str = "") -> str:
     """Return an instructions file with the rules added, or replaced if it has them already.
@@ -39,12 +35,28 @@ def with_rules(text: str, header: str = "") -> str:
     block = f"{BEGIN}\n{RULES}{END}\n"
     if not text.strip():
         return header + block
-    if _BLOCK.search(text):
-        return _BLOCK.sub(lambda found: ("\n\n" if found.start() else "") + block, text, count=1)
+    if (span := _block(text)) is not None:
+        return text[: span[0]] + ("\n\n" if span[0] else "") + block + text[span[1] :]
     return text.rstrip("\n") + "\n\n" + block
 
 
 def without_rules(text: str, header: str = "") -> str:
     """Return an instructions file without the rules; empty if it has no other content."""
-    left = _BLOCK.sub("\n", text, count=1) if _BLOCK.search(text) else text
+    span = _block(text)
+    left = text if span is None else text[: span[0]] + "\n" + text[span[1] :]
     return "" if not left.strip() or left.strip() == header.strip() else left.lstrip("\n")
+
+
+def _block(text: str) -> tuple[int, int] | None:
+    """Return the span of the rules with the blank lines before them and the end of their last line.
+
+    A regular expression for it would take quadratic time on a file of blank lines.
+    """
+    start = text.find(BEGIN)
+    end = text.find(END, start + len(BEGIN)) if start >= 0 else -1
+    if end < 0:
+        return None
+    end += len(END)
+    while text[end : end + 1] in (" ", "\t"):
+        end += 1
+    return len(text[:start].rstrip("\n")), end + text.startswith("\n", end)

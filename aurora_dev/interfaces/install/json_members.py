@@ -10,10 +10,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 _BLANK = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _REST_OF_LINE = re.compile(r"[ \t]*//[^\r\n]*")
+_MOST_LOOKED_AT = 10  # members, for their indentation
 _DEEPEST = 100  # levels; settings have a handful, and deeper nesting would exhaust the interpreter's stack
 _decode = json.JSONDecoder(strict=False).raw_decode
 
@@ -199,7 +201,8 @@ def _unit(text: str) -> str:
 
 def _indent(text: str, node: _Node, unit: str) -> str:
     """Return the indentation of a node's members; without members, one step more than the node's own line."""
-    for member in node.members.values():
+    # All members of a file in one line share that line: without a limit, the time would be quadratic.
+    for member in islice(node.members.values(), _MOST_LOOKED_AT):
         line = text[text.rfind("\n", 0, member.start) + 1 : member.start]
         if not line.strip():
             return line

@@ -47,6 +47,7 @@ _PROMPT_TOKENS: Final = 6_000
 # Requests that load nothing else. On a small machine, loading during the handshake would double its time.
 _WITHOUT_MEMORY: Final = frozenset({"initialize", "server/discover", "ping"})
 _BYTE_ORDER_MARK: Final = "\ufeff"
+_LARGEST_BODY: Final = 16 * 1024 * 1024  # bytes, as the longest line of standard input
 # An escape in a string: a backslash, a whole surrogate pair, or (in the group) half of one.
 _ESCAPE: Final = re.compile(
     r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
@@ -358,4 +359,51 @@ def http_application(memory: OpenMemory) -> Starlette:
 
     It checks neither token nor origin; wrap it in `aurora_dev.interfaces.mcp.http.Guard`.
     """
-    return build_server(memory).streamable_http_app(streamable_http_path="/mcp")
+    application = build_server(memory).streamable_http_app(streamable_http_path="/mcp")
+    application.add_middleware(_WholeBody)
+    return application
+
+
+class _WholeBody:
+    """An ASGI middleware that reads the body of a request as `read_message` reads a line.
+
+    A byte order mark is skipped, half of a surrogate pair and bytes that are not UTF-8 become U+FFFD, and more than
+    16 MiB are refused.
+
+    Args:
+        app: The application behind it.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._application = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self._application(scope, receive, send)
+            return
+        body = bytearray()
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":  # the client has gone
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > _LARGEST_BODY:
+                headers = [(b"content-type", b"text/plain"), (b"connection", b"close")]
+                await send({"type": "http.response.start", "status": 413, "headers": headers})
+                await send({"type": "http.response.body", "body": b"a message has 16 MiB at most"})
+                return
+        parts = [{"type": "http.request", "body": _whole(bytes(body)), "more_body": False}]
+
+        async def replay() -> Any:
+            return parts.pop() if parts else await receive()
+
+        await self._application(scope, replay, send)
+
+
+def _whole(body: bytes) -> bytes:
+    text = body.decode("utf-8", "replace").removeprefix(_BYTE_ORDER_MARK)
+    if "\\u" in text:
+        text = _ESCAPE.sub(lambda found: found[0] if found[1] is None else r"\ufffd", text)
+    return text.encode("utf-8")

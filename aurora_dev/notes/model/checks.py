@@ -18,6 +18,10 @@ from aurora_dev.notes.model.types import KINDS, LEAST_IMPORTANCE, MOST_IMPORTANC
 MAX_CONTENT_BYTES: Final = 32_768
 MAX_NAME: Final = 64  # characters of a kind or a tag: these are names to filter by, not prose
 MAX_TAGS: Final = 32
+MAX_IDS: Final = 100_000  # in one call
+MAX_SUPERSEDES: Final = 1_000  # notes that one note replaces; the note keeps their ids
+MAX_METADATA: Final = 256  # keys
+MAX_METADATA_CHARS: Final = 262_144  # of all keys and texts together
 MAX_SOURCE: Final = 500
 MAX_SYMBOL: Final = 500
 MAX_PAGE: Final = 1_000
@@ -33,6 +37,7 @@ OWN_KEYS: Final = frozenset(
 """Keys of a record's metadata that hold the fields of a note."""
 _INDEXER_KEYS: Final = frozenset((FILE_KEY, "file_chunks", COMMIT_KEY))
 _NOT_STORED: Final = "nothing was stored"
+_MOST_GIVEN: Final = 1_000  # names of a list with repetitions
 
 
 def checked_content(content: object) -> str:
@@ -70,10 +75,13 @@ def checked_names(values: Iterable[str], what: str) -> tuple[str, ...]:
     """Return tags or kinds without repetitions, in their order; at most `MAX_TAGS`."""
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise InvalidRequestError(f"{what}s must be a list of names, not {values!r:.100}: {_NOT_STORED}")
-    names = tuple(dict.fromkeys(checked_name(value, what) for value in values))
-    if len(names) > MAX_TAGS:
-        raise InvalidRequestError(f"{len(names)} {what}s are too many, at most {MAX_TAGS} are possible: {_NOT_STORED}")
-    return names
+    names: dict[str, None] = {}
+    for number, value in enumerate(values):
+        names[checked_name(value, what)] = None
+        # An iterator may be endless.
+        if len(names) > MAX_TAGS or number >= _MOST_GIVEN:
+            raise InvalidRequestError(f"too many {what}s, at most {MAX_TAGS} are possible: {_NOT_STORED}. Give fewer")
+    return tuple(names)
 
 
 def checked_importance(value: object) -> int:
@@ -125,13 +133,15 @@ def checked_since(value: object, now: float) -> float:
     return float(value)
 
 
-def checked_ids(value: object, what: str) -> tuple[str, ...]:
-    """Return one id or several as a tuple without repetitions."""
+def checked_ids(value: object, what: str, most: int = MAX_IDS) -> tuple[str, ...]:
+    """Return one id or several as a tuple without repetitions; at most ``most`` of them."""
     if value is None:
         return ()
     found = (value,) if isinstance(value, str) else value
     if isinstance(found, bytes) or not isinstance(found, Sequence | set | frozenset):
         raise InvalidRequestError(f"{what} must be an id or a list of ids, not {value!r:.100}: nothing was done")
+    if len(found) > most:
+        raise InvalidRequestError(f"{what} has {len(found):,} ids, and {most:,} are possible: nothing was done")
     for id in found:
         if not isinstance(id, str) or not id:
             raise InvalidRequestError(f"{what} must be an id or a list of ids, not {id!r:.100}: nothing was done")
@@ -153,6 +163,16 @@ def checked_metadata(value: object) -> dict[str, MetadataValue]:
         return {}
     if not isinstance(value, Mapping):
         raise InvalidRequestError(f"metadata must be a mapping, not {value!r:.100}: {_NOT_STORED}")
+    if len(value) > MAX_METADATA:
+        raise InvalidRequestError(
+            f"the metadata have {len(value):,} keys, and {MAX_METADATA} are possible: {_NOT_STORED}. Give fewer"
+        )
+    size = sum(len(text) for key, item in value.items() for text in (key, *_listed(item)) if isinstance(text, str))
+    if size > MAX_METADATA_CHARS:
+        raise InvalidRequestError(
+            f"the metadata have {size:,} characters, and {MAX_METADATA_CHARS:,} are possible: {_NOT_STORED}. "
+            "Shorten them"
+        )
     if taken := _INDEXER_KEYS.intersection(value):
         raise InvalidRequestError(
             f"the metadata {', '.join(sorted(taken))} marks records of files and commits, which the next index run "
@@ -164,6 +184,10 @@ def checked_metadata(value: object) -> dict[str, MetadataValue]:
             f"of that name, if there is one, or another name"
         )
     return dict(value)
+
+
+def _listed(value: object) -> Sequence[object]:
+    return value if isinstance(value, list | tuple) else (value,)
 
 
 def checked_symbol(value: object) -> str | None:

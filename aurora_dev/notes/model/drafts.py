@@ -72,7 +72,7 @@ def checked_draft(new: NewNote, *, now: float, mask: SecretMask) -> Draft:
         importance=checks.checked_importance(new.importance),
         source=mask.text(checks.checked_source(new.source)),
         expires_at=now + seconds if seconds else None,
-        supersedes=checks.checked_ids(new.supersedes, "supersedes"),
+        supersedes=checks.checked_ids(new.supersedes, "supersedes", checks.MAX_SUPERSEDES),
         path=checks.checked_path(new.path) if new.path else None,
         symbol=mask.text(checks.checked_symbol(new.symbol)),
         metadata=mask.metadata(checks.checked_metadata(new.metadata)),

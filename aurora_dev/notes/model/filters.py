@@ -43,12 +43,16 @@ def checked_filter(
 
 
 def materialised(wanted: NoteFilter) -> NoteFilter:
-    """Return the conditions with iterators as tuples, so that they can be read again."""
+    """Return the conditions with iterators as tuples, so that they can be read again.
 
-    def read(names: Iterable[str] | None) -> Iterable[str] | None:
-        return tuple(names) if isinstance(names, Iterator) else names
+    Raises:
+        InvalidRequestError: An iterator has too many names, or something else than names.
+    """
 
-    return replace(wanted, kinds=read(wanted.kinds), tags=read(wanted.tags))
+    def read(names: Iterable[str] | None, what: str) -> Iterable[str] | None:
+        return checks.checked_names(names, what) if isinstance(names, Iterator) else names
+
+    return replace(wanted, kinds=read(wanted.kinds, "kind"), tags=read(wanted.tags, "tag"))
 
 
 def _spellings(names: Iterable[str], stored: Iterable[object]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from aurora_dev.notes.model.words import overlap
 from aurora_dev.notes.similarity.differences import contradiction
 from aurora_dev.notes.similarity.duplicates import is_same
 from aurora_dev.notes.similarity.nearest import Similar
+from aurora_dev.notes.similarity.paraphrases import paraphrase
 from aurora_dev.notes.similarity.statements import statement_of
 
 # Only notes of these kinds are binding: a new note never conflicts with notes of other kinds.
@@ -31,9 +32,9 @@ def contradicts(new: str, old: str, cosine: float | None) -> str | None:
     if is_same(new, old):
         return None
     is_near = cosine is not None and cosine >= CONFLICT_COSINE
-    if not is_near and _common_words(new, old) < CONFLICT_OVERLAP:
-        return None
-    return contradiction(new, old)
+    if (is_near or _common_words(new, old) >= CONFLICT_OVERLAP) and (reason := contradiction(new, old)):
+        return reason
+    return paraphrase(new, old)
 
 
 def _common_words(new: str, old: str) -> float:

@@ -69,7 +69,7 @@ def _imports(source: str) -> Iterator[Import]:
             yield Import(match["call"], names)
         else:
             what = match["what"]
-            braces = re.search(r"\{([^}]*)\}", what)
+            braces = re.search(r"\{([^{}]*)\}", what)
             names = words_of(without_aliases(braces[1].replace("type ", ""))) if braces else ()
             yield Import(match["from"], names or (("*",) if "*" in what else ()))
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -353,6 +354,9 @@ async def test_the_estimate_can_count_a_context(store: VectorStore) -> None:
         ({"reserve": -1}, "reserve"),
         ({"map_budget": "x"}, "map_budget"),
         ({"pinned": [3]}, r"pinned\[0\]"),
+        ({"pinned": "text"}, "list of texts or documents"),
+        ({"pinned": ["x"] * 1_001}, "at most 1,000 items with 10,000,000 characters"),
+        ({"pinned": repeat("x" * 100_000)}, "at most 1,000 items with 10,000,000 characters"),
         ({"history": "hi"}, "history"),
         ({"history": [{"role": "user", "content": 3}]}, "content"),
         ({"history": [{"content": "x"}]}, r"history\[0\]"),

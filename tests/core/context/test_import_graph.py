@@ -119,3 +119,30 @@ def test_an_unchanged_file_is_not_parsed_again() -> None:
     assert build_graph(again, graph).files["p/a.py"].imports == [Import(".b", ("f",))]
     changed = [Record("1", "from .c import g", {**first[0].metadata, "file_hash": "2"})]
     assert build_graph(changed, graph).files["p/a.py"].imports == [Import(".c", ("g",))]
+
+
+class Unprintable:
+    def __str__(self) -> str:
+        raise ValueError("a value that no backend of ours returns")
+
+
+def test_a_record_that_cannot_be_read_costs_only_itself() -> None:
+    def record(path: str, content: object, line: int = 1, **more: object) -> Record:
+        metadata = {"path": path, "file_hash": "1", "language": "python", "start_line": line, "end_line": line, **more}
+        return Record(f"{path}{line}{content}", content, metadata)  # type: ignore[arg-type]
+
+    damaged = [
+        record("main.py", None),
+        record("main.py", 7),
+        record("symbols.py", "import helper\n", symbols=[Unprintable()]),
+        record("language.py", "import helper\n", language=Unprintable()),
+        record("lines.py", "import helper\n", start_line="x", end_line=-1),
+        record("", "import helper\n"),
+        record("a//b/../", "from ........ import helper\n"),
+    ]
+    good = [record("main.py", "import helper\n", 2), record("helper.py", "def help(): ...\n", symbols=["help"])]
+    graph = build_graph([*damaged, *good])
+    assert list(graph.depends["main.py"]) == ["helper.py"]
+    assert graph.files["helper.py"].defining("help") is not None
+    assert "main.py" in graph.dependents["helper.py"]
+    assert not {"symbols.py", "language.py"} & graph.files.keys()

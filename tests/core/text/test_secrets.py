@@ -124,7 +124,7 @@ def test_only_the_secret_itself_is_replaced(text: str, secret: str, label: str) 
     [
         "https://user:pass@example.com",
         "https://username:password@host",
-        "https://deploy:kV8r2qZx@api.example.com/v1",
+        "https://deploy:letmein@api.example.com/v1",
         "ftp://deploy:b1x@host",
         "postgres://postgres:postgres@localhost/db",
         "postgresql://user:${DB_PASSWORD}@db/main",
@@ -332,6 +332,7 @@ ENCODED = base64.b64encode(PASSWORD.encode()).decode()
         ("postgres://app:{}@db.internal/shop", "kQ7v#X2mNpL"),
         ("postgres://app:{}@db.internal/shop", "kQ7v@X2mNpL"),
         ("mysql://app:{}@db.internal/shop", "kQ7v[X2mNpL"),
+        ("https://deploy:{}@api.example.com/v1", "kV8r2qZx"),
         ("https://{}@git.internal/x.git", "kQ7vX2mN" + "pL9zR4tY8uW1"),
         ("aws_session_token = {}", "IQoJb3JpZ2luX2Vj" + noise(300, BASE64)),
         ("client-key-data: {}", "LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVk" + noise(200, ALNUM)),
@@ -450,9 +451,201 @@ def test_a_value_in_metadata_is_judged_by_its_name() -> None:
     assert mask_named("branch", PASSWORD) == (PASSWORD, 0)
 
 
+WORDS = ("Sommer", "2024", "!")
+WORD = "".join(WORDS)
+PLAIN = "sword" + "fish"
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        # password files
+        "db.internal:5432:shop:app:{}",
+        "*:*:*:postgres:{}\n",
+        "machine api.internal\n  login deploy\n  password {}\n",
+        "[mail.internal]:587 app:{}\n",
+        # commands
+        "redis-cli -h cache.internal -a {} ping",
+        "redis-cli -a '{}' --no-auth-warning",
+        'echo "{}" | docker login -u deploy --password-stdin registry.internal',
+        "docker login -u deploy -p {} registry.internal",
+        "printf '%s' '{}' | helm registry login -u x --password-stdin r.internal",
+        "mysql -u root -p{} shop < dump.sql",
+        "mysqldump -h db -uapp -p'{}' shop",
+        "sqlcmd -S db -U sa -P '{}' -Q 'select 1'",
+        "mongosh mongodb://db -u admin -p {} --authenticationDatabase admin",
+        "sshpass -p{} scp a b:",
+        "htpasswd -bc /etc/nginx/.htpasswd admin '{}'",
+        "ldapsearch -x -D cn=admin -w '{}'",
+        "smbclient //srv/share -U app%{}",
+        "xfreerdp /u:admin /p:{} /v:srv",
+        "openssl rsa -in key.pem -passin pass:{}",
+        "keytool -genkey -keypass {} -alias a",
+        "echo 'root:{}' | chpasswd",
+        "sudo -S <<< {}",
+        "net user deploy {} /add",
+        "az login --service-principal -u app -p {} --tenant t",
+        'gh secret set DB_PASSWORD --body "{}"',
+        "curl -u admin:{} -X POST localhost:9200/_search",
+        "masterauth {}\n",
+        "snmp-server community {} RO",
+        "enable secret {}\n",
+        "username admin password 0 {}\n",
+        # SQL
+        "CREATE USER 'app'@'%' IDENTIFIED BY '{}';",
+        'ALTER USER app IDENTIFIED BY "{}";',
+        "CREATE LOGIN app WITH PASSWORD = N'{}';",
+        # calls
+        'smtp.login("bot@corp.internal", "{}")',
+        'requests.get(url, auth=HTTPBasicAuth("deploy", "{}"))',
+        'auth=("deploy", "{}")',
+        'new NetworkCredential("app", "{}")',
+        'DriverManager.getConnection(url, "app", "{}")',
+        "new mysqli('localhost', 'app', '{}')",
+        '$pass = ConvertTo-SecureString "{}" -AsPlainText -Force',
+        "cy.get('#password').type('{}')",
+        'expect "Password:"; send "{}\\r"',
+        # settings
+        'var password string = "{}"',
+        "wpa_passphrase={}\n",
+        'psk="{}"',
+        'pw = "{}"',
+        '<bean><property name="password"><value>{}</value></property></bean>',
+        "Server=db;Uid=app;Pwd={};",
+        "BASIC_AUTH=admin:{}\n",
+        "terraform apply -var db_password={}",
+        "POSTGRES_PASSWORD=${POSTGRES_PASSWORD:-{}}\n",
+        # prose
+        "the staging password is {}",
+        'The staging password is "{}", please rotate it.',
+        "password for the jenkins admin user: {}",
+        "use {} as the password for the demo box",
+        "log in with admin / {}",
+        "hey, the wifi password's {} btw",
+        "the db pw is {}",
+        "Das Passwort f\u00fcr den Server lautet {}",
+        "le mot de passe est {}",
+        "la contrase\u00f1a es {}",
+        "Login failed for user app with password {}",
+    ],
+)
+@pytest.mark.parametrize("password", [PASSWORD, WORD])
+def test_a_password_is_masked_whole_wherever_its_place_says_what_it_is(frame: str, password: str) -> None:
+    before, after = frame.split("{}")
+    masked, count = mask_secrets(before + password + after)
+    assert (masked, count) == (before + "[masked: password]" + after, 1)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "redis-cli -a {}",
+        "mysql -uroot -p{}",
+        "CREATE USER app IDENTIFIED BY '{}';",
+        'password = "{}"',
+        "DB_PASSWORD={}\n",
+        "<password>{}</password>",
+        "jdbc:mysql://db/shop?user=app&password={}",
+        '.login("app", "{}")',
+    ],
+)
+def test_a_password_of_one_word_is_masked_where_nothing_else_can_stand(frame: str) -> None:
+    before, after = frame.split("{}")
+    assert mask_secrets(before + PLAIN + after) == (before + "[masked: password]" + after, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ('{"pwd": "{}"}', "back" + '\\\\slash\\"quote9'),
+        ("password: '{}'", "it''s" + "4me!x"),
+        ("DB_PASSWORD={}\n", 'pa"ss' + "'w;rd(1"),
+        ('MAIL_PASSWORD="{}"', "s0me " + "#hash in it"),
+        ('passphrase = "{}"', "correct horse " + "battery staple"),
+        ("Driver={SQL};Server=db;Uid=app;Pwd={};Encrypt=yes", "{Xy;9" + "=zz!}"),
+        ("postgres://app:{}@db:5432/app", "p@ss:w" + "/rd9"),
+        ("curl --user 'admin:{}' -k https://10.0.0.1/api", "w1r sind" + "!hier"),
+    ],
+)
+def test_a_password_with_quotes_signs_or_blanks_is_masked_whole(text: str, secret: str) -> None:
+    masked, count = mask_secrets(text.replace("{}", secret))
+    assert count == 1
+    assert not any(secret[at : at + 4] in masked for at in range(len(secret) - 3))
+
+
+@pytest.mark.parametrize(
+    ("text", "secret", "label"),
+    [
+        ("Authorization: Basic {}", base64.b64encode(b"a:" + b"kQ7vX2").decode(), "basic-auth"),
+        ("Authorization: SSWS {}", noise(42, URLSAFE), "bearer-token"),
+        ("deploy:{}", "$apr1$" + noise(8, ALNUM) + "$" + noise(22, ALNUM), "password-hash"),
+        ('Client("AC' + noise(32, HEX) + '", "{}")', noise(32, HEX, "t"), "twilio-auth-token"),
+        ("the API key is {}, renew it in May", HEX_KEY, "token"),
+    ],
+)
+def test_a_credential_beside_its_scheme_or_user_is_masked(text: str, secret: str, label: str) -> None:
+    assert mask_secrets(text.replace("{}", secret)) == (text.replace("{}", f"[masked: {label}]"), 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the password is required",
+        "The password is 12 characters long.",
+        "passwords are hashed with argon2id",
+        "Make sure that the password is unique and case-sensitive.",
+        "password: string",
+        "'password' => 'required|min:8'",
+        'password = "password_confirmation"',
+        "docker run -u 1000 -p 8080:80 nginx",
+        "docker login -u deploy -p $REGISTRY_PASSWORD registry.internal",
+        "mysql -u root -p shop < dump.sql",
+        "mysql -u USER -pPASSWORD database",
+        'redis-cli -a "$REDIS_PASSWORD" ping',
+        "CREATE USER app IDENTIFIED BY '<password>';",
+        "curl -u $USER:$TOKEN https://x.internal",
+        'login("user", "password")',
+        "def login(user, password): ...",
+        "localhost:5432:5432",
+        "minisign public key RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3",
+        "MYSQL_ROOT_PASSWORD=${MYSQL_ROOT_PASSWORD:?not set}",
+        '"password": "Passwort vergessen?"',
+        "echo hello | docker build -",
+        "パスワードは8文字以上で入力してください",
+        "use a strong one as the password",
+        "log in with GitHub / GitLab",
+        "To see all frames, pass `--full-trace`.",
+        "pass `dtype='float32'` to convert",
+        "words = ['pass', 'pixelfragment', 'pwd', 'quickcheck']",
+        "a type that can be identified by reference",
+        'MovedAttribute("proxy_bypass", "urllib", "urllib.request")',
+        "private_key: ed25519.Ed25519PrivateKey",
+        "auth: httpx._types.AuthTypes = httpx.USE_CLIENT_DEFAULT",
+        "a pattern on >=3.2.1",
+        "The --username and --password options are not used.",
+    ],
+)
+def test_talk_about_passwords_and_references_to_them_stay(text: str) -> None:
+    assert mask_secrets(text) == (text, 0)
+
+
 @pytest.mark.parametrize(
     "unit",
-    ["password=", "password='", "key=1 ", "kind: Secret\ndata:\n  a: eA==\n", "://a@b", "curl -u a:b://", "Bearer a1 "],
+    [
+        "password=",
+        "password='",
+        "key=1 ",
+        "kind: Secret\ndata:\n  a: eA==\n",
+        "://a@b",
+        "curl -u a:b://",
+        "Bearer a1 ",
+        "auth=",
+        "mysql -p ",
+        "the password is 1 ",
+        'login("a",',
+        "a:5432:b:c:",
+        "login a / b ",
+    ],
 )
 def test_hostile_assignments_take_linear_time(unit: str) -> None:
     small, large = (unit * (size // len(unit)) for size in (60_000, 120_000))

@@ -123,3 +123,13 @@ def test_a_notebook_with_pictures_is_neither_minified_nor_too_large(tmp_path: Pa
     (tmp_path / "a.ipynb").write_text(notebook(*[cell("code", "x = 1") for _ in range(60)]))
     assert (tmp_path / "a.ipynb").stat().st_size > 1 << 20
     assert [file.path for file in walk(tmp_path)] == ["a.ipynb"]
+
+
+def test_half_of_a_surrogate_pair_in_a_notebook_is_read_as_a_replacement_character() -> None:
+    (document,) = chunk_text(notebook(cell("markdown", "# cut \ud83d and whole \U0001f600")), "a.ipynb")
+    assert document.content == "# cut \ufffd and whole \U0001f600"
+
+
+def test_a_number_of_many_digits_does_not_damage_a_notebook() -> None:
+    text = notebook(cell("code", "def kept(): ..."), indent=None).replace('"nbformat": 4', f'"nbformat": {"9" * 9_000}')
+    assert by_text(chunk_text(text, "a.ipynb"), "kept").metadata["symbol"] == "kept"

@@ -114,6 +114,17 @@ def test_conflicts_are_listed_until_they_are_settled(run: Run, project: Path) ->
     assert "two are needed" in run("edit", ids[0], "--keep-both", ids[0], cwd=project).stderr
 
 
+def test_a_corrected_note_names_what_it_may_contradict(run: Run, project: Path) -> None:
+    first = remembered(run, project, "Sessions expire after 30 minutes.", "--kind", "decision")
+    second = remembered(run, project, "Apples are red.", "--kind", "decision")
+    done = run("edit", str(second["id"]), "--content", "Sessions expire after 60 minutes.", cwd=project)
+    assert (done.exit_code, done.stdout) == (0, f"changed {second['id']} (decision)\n")
+    assert f"may contradict {str(first['id'])[:8]} (decision): says 60 where" in done.stderr
+    assert f"aurora edit {str(second['id'])[:8]} --keep-both {str(first['id'])[:8]}" in done.stderr
+    done = run("edit", str(second["id"]), "--importance", "9", cwd=project)
+    assert "may contradict" not in done.stderr
+
+
 def test_similar_notes_are_named_and_kept(run: Run, project: Path) -> None:
     first = remembered(run, project, "Sessions of the shop live in Redis.")
     done = run("remember", "Sessions of the staging shop live in Redis.", cwd=project)

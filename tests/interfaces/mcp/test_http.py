@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -71,6 +72,27 @@ def test_a_real_server_refuses_requests_without_the_token(indexed_project: Path,
         assert answer.status_code == 400
         assert "Traceback" not in answer.text
     assert httpx.get(server.url.replace("/mcp", "/other"), headers=headers).status_code == 404
+
+
+def test_a_body_is_read_as_a_line_of_standard_input(indexed_project: Path, http_server: Serve) -> None:
+    server = http_server(indexed_project)
+    headers = {**ACCEPT, "Authorization": f"Bearer {server.token}", "Content-Type": "application/json"}
+    with httpx.Client(headers=headers, timeout=30) as client:
+        marked = b"\xef\xbb\xbf" + json.dumps(INITIALIZE).encode()
+        opened = client.post(server.url, content=marked)
+        assert opened.status_code == 200
+        session = {"mcp-session-id": opened.headers["mcp-session-id"], "mcp-protocol-version": "2025-06-18"}
+        start = b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"remember","arguments":{"content":'
+        for number, text in enumerate((rb"cut \ud83d here", b"cut \xff here")):
+            content = start + b'"note %d: ' % number + text + b'"}}}'
+            answer = client.post(server.url, content=content, headers=session)
+            assert answer.status_code == 200
+            assert '"id":7' in answer.text
+            assert '"isError":true' not in answer.text
+        recall = start.replace(b"remember", b"recall").replace(b"content", b"query") + b'"note cut here"}}}'
+        assert "cut \ufffd here" in client.post(server.url, content=recall, headers=session).text
+        large = start + b'"' + b"x" * (16 * 1024 * 1024) + b'"}}}'
+        assert client.post(server.url, content=large, headers=session).status_code == 413
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

@@ -587,6 +587,25 @@ async def test_a_false_alarm_is_settled_by_keeping_both_notes(project: Path, mcp
         assert again.structured_content["duplicates"] == [ids[1]]
 
 
+async def test_a_corrected_note_names_what_it_may_contradict_and_deletes_nothing(
+    project: Path, mcp_client: Connect
+) -> None:
+    async with mcp_client(project) as client:
+        texts = ["Sessions expire after 30 minutes.", "Apples are red."]
+        old, new = [(await client.call_tool("remember", {"content": text, "kind": "decision"})) for text in texts]
+        ids = [each.structured_content["id"] for each in (old, new)]
+        change = {"id": ids[1], "content": "Sessions expire after 60 minutes."}
+        changed = await client.call_tool("update_memory", change)
+        assert changed.structured_content["conflicts"] == [ids[0]]
+        assert f"may contradict: {ids[0]}" in text_of(changed)
+        assert "keep_both=[the other id]" in text_of(changed)
+        assert "Forget none because of this" in text_of(changed)
+        settled = await client.call_tool("update_memory", {"id": ids[1], "keep_both": ids[0]})
+        assert settled.structured_content.get("conflicts") is None
+        harmless = await client.call_tool("update_memory", {"id": ids[1], "content": "Pears are green."})
+        assert harmless.structured_content.get("conflicts") is None
+
+
 async def test_similar_notes_are_returned_and_kept(project: Path, mcp_client: Connect) -> None:
     async with mcp_client(project) as client:
         first = await client.call_tool("remember", {"content": "Sessions of the shop live in Redis."})

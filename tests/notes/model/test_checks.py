@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import datetime, timedelta, timezone
+from itertools import count, repeat
 from typing import Any
 
 import pytest
@@ -118,8 +119,9 @@ def test_a_kind_or_tag_is_a_short_printable_name(name: object) -> None:
 def test_names_are_at_most_32_without_repetitions() -> None:
     names = [str(number) for number in range(32)]
     assert checks.checked_names([*names, "0"], "tag") == tuple(names)
-    with pytest.raises(InvalidRequestError, match="33 tags are too many, at most 32"):
-        checks.checked_names([*names, "32"], "tag")
+    for too_many in ([*names, "32"], map(str, count()), repeat("0"), ["0"] * 1_001):
+        with pytest.raises(InvalidRequestError, match="too many tags, at most 32 are possible: nothing was stored"):
+            checks.checked_names(too_many, "tag")
     for values in ("auth", 3, None):
         with pytest.raises(InvalidRequestError, match="tags must be a list of names"):
             checks.checked_names(values, "tag")  # type: ignore[arg-type]
@@ -132,6 +134,23 @@ def test_ids_are_one_or_several_without_repetitions() -> None:
     for value in (3, b"a", {"a": 1}, [3], [""], ""):
         with pytest.raises(InvalidRequestError, match="ids must be an id or a list of ids"):
             checks.checked_ids(value, "ids")
+
+
+def test_the_number_of_ids_is_limited() -> None:
+    assert len(checks.checked_ids(list(map(str, range(10))), "supersedes", 10)) == 10
+    with pytest.raises(InvalidRequestError, match="supersedes has 11 ids, and 10 are possible: nothing was done"):
+        checks.checked_ids(list(map(str, range(11))), "supersedes", 10)
+
+
+def test_metadata_have_a_limited_number_of_keys_and_characters() -> None:
+    most = {f"key{number}": number for number in range(256)}
+    assert checks.checked_metadata(most) == most
+    with pytest.raises(InvalidRequestError, match="have 257 keys, and 256 are possible: nothing was stored"):
+        checks.checked_metadata({**most, "more": 1})
+    assert checks.checked_metadata({"k": "x" * 262_143})
+    for value in ("x" * 262_144, ["x" * 262_143, "x"]):
+        with pytest.raises(InvalidRequestError, match="262,145 characters, and 262,144 are possible: nothing was"):
+            checks.checked_metadata({"k": value})
 
 
 def test_since_is_a_moment_or_a_time_span_before_now() -> None:

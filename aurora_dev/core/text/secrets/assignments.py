@@ -1,35 +1,36 @@
-r"""Values whose name says that they are secret: ``password = "…"``, ``api_token: …``, ``Authorization: Basic …``.
+r"""Values whose name says that they are secret: ``password = "…"``, ``api_token: …``, ``<password>…</password>``.
 
-A name ends in one of a few words, an operator follows, then a value. The value decides: what a program computes, what a
-template fills in, documented examples, labels and prose stay. A password may be short; the value of a ``key`` or a
-``token`` must look random, since most keys and tokens in source code are no credentials.
+A name ends in one of a few words, an operator follows, then a value. ``values`` decides whether the value is a
+credential. A password may be short; the value of a ``key`` or a ``token`` must look random, since most keys and tokens
+in source code are no credentials.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from aurora_dev.core.text.secrets.edits import Edit, masked
-from aurora_dev.core.text.secrets.placeholders import (
-    PLACEHOLDER,
-    entropy,
-    is_placeholder_password,
-    is_template,
-    is_uuid,
-    looks_random,
+from aurora_dev.core.text.secrets.patterns import LazyPattern
+from aurora_dev.core.text.secrets.placeholders import is_template, is_uuid, looks_random
+from aurora_dev.core.text.secrets.prefilter import Anchor, any_case, spread
+from aurora_dev.core.text.secrets.prose import key_edits
+from aurora_dev.core.text.secrets.providers import NAMES
+from aurora_dev.core.text.secrets.values import (
+    is_given_password,
+    is_named_password,
+    is_secret,
 )
 from aurora_dev.lazy import lazy_pattern
 
-__all__ = ["LABELS", "assignment_edits", "header_edits"]
+__all__ = ["LABELS", "assignment_edits", "rules"]
 
-LABELS: Final = frozenset(("password", "secret", "token", "key", "basic-auth", "bearer-token"))
+LABELS: Final = frozenset(("password", "secret", "token", "key"))
 
 _NAME_REACH: Final = 48  # characters before the word that may belong to the name
 _NAME_HEAD: Final = lazy_pattern(r"[A-Za-z0-9_.$-]*\Z")
+_LINE_REACH: Final = 200
 
 # What may follow the word in a name: "secret_key_base", "password2", "client-key-data", "apiKeyProd".
 _TAIL: Final = (
@@ -38,48 +39,57 @@ _TAIL: Final = (
 )
 _OPERATOR: Final = (
     r"(?:"
-    r"[ \t]{0,40}(?::[ \t]{0,3}[\w.|]{0,12}\[?str(?:ing)?\]?\??(?:[ \t]\|[ \t]None)?[ \t]{0,3}=|"
-    r":=|=>|={1,3}|:|->|,|\|\||\?\?|\?:|or(?=[ ][\"'])|\|)[ \t]{0,40}"
-    r"|>"
+    # "=", ":", and with a type between the name and the value, as in "password: Optional[str] = …"
+    r"[ \t]{0,40}(?:\?|!)?(?::[ \t]{0,3}[\w.|&]{0,14}[\[<]?(?:str(?:ing)?|char)?[\]>]?\??"
+    r"(?:[ \t]\|[ \t](?:None|null|undefined))?[ \t]{0,3}=|"
+    r":=|=>|\?=|\+=|={1,3}|:{1,2}|->|→|,|\|\||\?\?|\?:|or(?=[ ][\"'])|\|)[ \t]{0,40}"
+    r"|>[ \t]{0,8}(?:\s{0,20}<(?:value|string)>[ \t]{0,8})?(?:<!\[CDATA\[)?"
+    r"|</(?:key|name|string)>\s{0,20}<(?:string|value)>"
     r"|[ \t]{0,3}\([ \t]{0,3}(?=[\"'`])"
-    r"|,?\s{1,40}[\"']?(?:default|value)[\"']?[ \t]{0,4}[:=][ \t]{0,4}"
+    r"|[\"'`)\]]{0,3}\.(?:type|send_?keys|fill|set_?value|input|write)\([ \t]{0,3}(?=[\"'`])"
+    r"|[ \t]{0,3}\{[ \t]{0,3}(?=[\"'])"
+    r"|[ \t]{1,8}string[ \t]{0,8}=[ \t]{0,8}"
+    r"|%3[dD]"
+    r"|(?:,[\"'\s]{0,40}|\s{1,40}[\"']?)(?:default|(?:parameter)?value|content)[\"']?[ \t]{0,4}[:=][ \t]{0,4}"
     r"|[ \t]{0,3}\{[^{}]{0,200}?\bdefault[ \t]{0,20}=[ \t]{0,3}"
-    r"|[ \t]-p[ \t]{0,2}"
     r"|[ \t]{1,8}"
     r")"
 )
-_VALUE: Final = (
+_QUOTED: Final = (
     r"(?:\\\"(?P<escaped>[^\"\\\r\n]{1,4000})\\\""
-    r"|[bBuUrR@]{0,2}\"(?P<double>(?:[^\"\\\r\n]|\\[^\r\n]){1,4000})\""
-    r"|[bBuUrR@]{0,2}'(?P<single>(?:[^'\\\r\n]|\\[^\r\n]){1,4000})'"
+    r"|[bBuUrRnNL@$]{0,2}\"(?P<double>(?:[^\"\\\r\n]|\\[^\r\n]){1,4000})\""
+    r"|[bBuUrRnNL@$]{0,2}'(?P<single>(?:[^'\\\r\n]|\\[^\r\n]|''){1,4000})'"
     r"|`(?P<back>[^`\r\n]{1,4000})`"
-    # A few "=" at most, so that "password=password=…" is not read again and again.
-    r"|(?P<bare>[^\s\"'`,;&<>(){}\[\]|\\=]{1,4000}(?:=[^\s\"'`,;&<>(){}\[\]|\\=]{0,64}){0,3}))"
 )
-_ASSIGNMENT: Final = lazy_pattern(
-    r"(?P<word>passw(?:or)?ds?|passphrase|pass|pwd|secrets?|tokens?|keys?)"
+_VALUE: Final = (
+    _QUOTED
+    # A few "=" at most, so that "password=password=…" is not read again and again.
+    + r"|(?P<bare>[^\s\"'`,;&<>(){}\[\]|\\=]{1,4000}(?:=[^\s\"'`,;&<>(){}\[\]|\\=]{0,64}){0,3})"
+    + r"|\{(?P<brace>[^{}\r\n]{4,128})\}(?=[;\"'\s]|\Z)|(?P<odd>[^\s=]{1,64}))"
+)
+_PASSWORD_WORDS: Final = (
+    r"passw(?:or)?ds?|passwort|passwd|passphrase|passcode|pass|pwd|pw|psk|requirepass|masterauth|kennwort|"
+    r"contrase(?:n|ñ|\?)a|senha|wachtwoord|mot_?de_?passe|parola|has(?:l|ł)o|пароль|密码|パスワード|비밀번호"
+)
+_ASSIGNMENT: Final = LazyPattern(
+    rf"(?P<word>{_PASSWORD_WORDS}|secrets?|tokens?|keys?|credentials?|creds?)"
     rf"(?P<tail>{_TAIL})(?![A-Za-z0-9_])(?P<close>(?:\\?[\"'`])?[\])]{{0,2}})(?P<operator>{_OPERATOR}){_VALUE}",
     re.IGNORECASE,
 )
-
-_HEADER: Final = lazy_pattern(
-    r"(?P<scheme>basic|bearer|token|apikey|api-key)[ \t]{1,4}\Z|(?<![a-z])_?auth(?:\\?[\"'`])?[ \t]{0,4}[:=][ \t]{0,4}"
-    r"(?:\\?[\"'`])?\Z",
-    re.IGNORECASE,
+# A key or a token that is worth a look has a digit on its line, or its name ends the line and the value is on the next.
+# This ends the search on most lines of source code before any of the slower rules.
+_GUARD: Final = lazy_pattern(
+    r"[^\n0-9]{0,64}[0-9]|\w{0,24}[\"']?[, {}]{0,2}\r?\n|\w{0,24}[\"'\]): =]{1,6}[A-Za-z+/_-]{24}"
 )
-_HEADER_REACH: Final = 24
-_BEFORE_VALUE: Final = frozenset((" ", "\t", '"', "'", "`", "=", ":"))
-_CREDENTIAL: Final = lazy_pattern(r"[A-Za-z0-9+/=._~-]{8,4000}")
-_SHORTEST_BEARER: Final = 16
 
 # Names that end like a secret's and hold something else: "primary_key", "next_page_token", "public_key".
 _NO_KEY: Final = lazy_pattern(
-    r"(?:public|pub|publishable|primary|foreign|cache|sort|partition|row|lookup|object|dedup\w*|map|dict|hash|index|"
-    r"unique|idempotency|rout\w+|group|i18n|lang|translation|message|msg|locale|file|path|item|node|state|pixel|"
+    r"(?:^|[^A-Za-z]|(?-i:(?<=[a-z0-9])(?=[A-Z])))(?:public|pub|publishable|primary|foreign|cache|sort|partition|row|lookup|object|dedup\w*|map|dict|hash|index|"
+    r"unique|idempotency|group|i18n|lang|translation|message|msg|locale|file|path|item|node|state|pixel|"
     r"shortcut|hot|arrow|column|field|s3|metric|label|sitekey|site|next|page|continu\w+|cursor|sync|cancel\w*|bos|eos|"
     r"pad|unk|mask|sep|cls|special|stop|fixture|trace|event|json|xml|attr\w*|property|config|settings?|known_hosts|gpg|"
     r"keyring|not|no|without|storage|commit|etag|checksum|finger\w*|version|build|model|prompt|completion|input|output|"
-    r"image|text|max|min|total|num\w*)[_.-]?\Z",
+    r"image|text|max|min|total|num\w*|forget|csrf|xsrf|verification|confirmation)[_.-]?\Z",
     re.IGNORECASE,
 )
 # Names that say that the value is a credential, even if it is hexadecimal or a UUID.
@@ -90,119 +100,43 @@ _QUALIFIED: Final = lazy_pattern(
     r"integration|stream|io|push|_)[_.-]?\Z",
     re.IGNORECASE,
 )
-_KEYWORD: Final = lazy_pattern(
-    r"passw|pass_?phrase|secret|token|api_?key|credential|kennwort|passwort|contrase|mot.de.passe|\bkey\b|\bpass\b",
+_PROVIDER: Final = lazy_pattern(rf"(?:^|[^A-Za-z])(?:{NAMES})[\w.-]{{0,24}}\Z", re.IGNORECASE)
+_NAMED: Final = lazy_pattern(r"[A-Za-z]{3,20}[_.-]?\Z")
+_SETTING: Final = lazy_pattern(
+    r"\A[ \t>|+-]{0,40}(?:export[ \t]+|setx?[ \t]+(?:-x[ \t]+)?|ENV[ \t]+|ARG[ \t]+|-[ \t]+|[#;/]{1,2}[ \t]?)?"
+    r"[\w.$\"'\[\]/:@%-]*\Z",
     re.IGNORECASE,
 )
-_IDENTIFIER: Final = lazy_pattern(r"[A-Za-z_$][A-Za-z_$]*\d{0,2}(?:(?:\.|::|->|/|-|_)[A-Za-z_$]+\d{0,2}){0,20}[!?.:]?")
-_HUMP: Final = lazy_pattern(r"[a-z](?=[A-Z])")
-_DASHED: Final = lazy_pattern(r"[a-z]{3,12}(?:-[a-z]{3,12}){1,5}")
-_PATH_OR_URL: Final = lazy_pattern(
-    r"[a-z][a-z0-9+.-]{1,20}://|\.{0,2}/[\w.-]+(?:/|\Z)|~/|[A-Za-z]:\\|arn:|data:|sha\d+[-:]"
+# The end of a line up to the word, within a connection string, an option or a list of settings.
+_SETTING_END: Final = lazy_pattern(
+    r"(?:[;?&\"'][\w .-]{0,48}|(?<![\w.-])-{1,2}[\w.-]{0,48}|=\S{1,60}\s{1,4}[\w.]{0,48})\Z"
 )
-_NUMBER: Final = lazy_pattern(r"[-+]?[\d_]*\.?\d+(?:[eE][-+]?\d+)?[smhdLlfF%]?|0x[0-9a-fA-F]{1,8}")
-_HEX: Final = lazy_pattern(r"[0-9a-f]+|[0-9A-F]+")
-_HOST_PORT: Final = lazy_pattern(r"[\w.-]+:\d{2,5}")
-_CODE: Final = lazy_pattern(r"==|=>|&&|::|\)\.|^\w+\(|^[\w.]+\[|\breturn\b|\+ ")
-
-
-def _is_password(value: str, quoted: bool, name: str, *, setting: bool) -> bool:
-    """Return whether the value of a name that ends in "password" is one.
-
-    Args:
-        value: The value without quotes.
-        quoted: Whether it was quoted.
-        name: The name, in lower case.
-        setting: Whether the name stands in a settings file or a connection string, where bare values are literals.
-    """
-    if len(value) < 5 or is_placeholder_password(value) or _KEYWORD.search(value) or _CODE.search(value):
-        return False
-    if _PATH_OR_URL.match(value) or _HOST_PORT.fullmatch(value) or any(c.isspace() for c in value):
-        return False
-    if _NUMBER.fullmatch(value):
-        return len(value) >= 8 and value.isdigit()
-    digits = sum(c.isdigit() for c in value)
-    symbols = sum(not c.isalnum() for c in value)
-    letters = sum(c.isalpha() for c in value)
-    if not letters:
-        return digits > 3 and symbols > 0 and quoted
-    if not digits:
-        if _IDENTIFIER.fullmatch(value):
-            if quoted and _DASHED.fullmatch(value):
-                return name.endswith(("password", "passwd", "passphrase", "pass"))
-            return looks_random(value, 8) or (quoted and _changes_case(value))
-        # A label in another language has letters beyond ASCII, and a sentence ends in a full stop.
-        return value.isascii() and symbols >= 1 and letters >= 4 and value[-1] not in ":.…" and (quoted or symbols > 1)
-    if not quoted and _IDENTIFIER.fullmatch(value):
-        return setting and (digits > 1 or name.isupper())
-    if quoted or setting:
-        return letters + symbols >= 2
-    return looks_random(value, 8)
-
-
-def _changes_case(value: str) -> bool:
-    """Return whether letters change case as no camel case name does."""
-    return len(_HUMP.findall(value)) >= 3 and len(value) <= 20
-
-
-def _is_secret(value: str, *, qualified: bool, quoted: bool, shortest: int) -> bool:
-    """Return whether the value of a name that ends in "secret", "key" or "token" is a credential."""
-    if PLACEHOLDER.search(value) or _PATH_OR_URL.match(value) or any(c.isspace() for c in value):
-        return False
-    if is_uuid(value):
-        return qualified and entropy(value) > 3.0
-    if _NUMBER.fullmatch(value) or _HOST_PORT.fullmatch(value):
-        return qualified and value.isdigit() and len(value) >= 20 and entropy(value) > 2.7
-    if _HEX.fullmatch(value) and len(value) >= 16:
-        return qualified and entropy(value) >= 2.7
-    if not quoted and _IDENTIFIER.fullmatch(value) and not any(c.isdigit() for c in value):
-        return qualified and looks_random(value, 20)
-    if _KEYWORD.search(value) and not looks_random(value, 24):
-        return False
-    if looks_random(value, shortest):
-        return True
-    # Django's keys: fifty characters of letters, digits and punctuation.
-    return (
-        len(value) >= 24
-        and entropy(value) >= 4.0
-        and sum(not c.isalnum() for c in value) >= 4
-        and (re.search(r"[!@#$%^&*()=+]", value) is not None)
-    )
-
-
-def is_basic(value: str) -> bool:
-    """Return whether a value is ``user:password`` in base64, with a real password."""
-    try:
-        plain = base64.b64decode(value + "=" * (-len(value) % 4), validate=True).decode("utf-8", "replace")
-    except (binascii.Error, ValueError):
-        return False
-    user, colon, password = plain.partition(":")
-    return bool(colon) and not is_placeholder_password(password, user)
-
-
-def header_edits(text: str, start: int) -> Iterator[Edit]:
-    """Yield the edit of a value that starts at ``start`` if ``Basic``, ``Bearer`` or ``"auth":`` stands before it."""
-    if text[start - 1 : start] not in _BEFORE_VALUE:
-        return
-    head = _HEADER.search(text, max(0, start - _HEADER_REACH), start)
-    match = _CREDENTIAL.match(text, start) if head is not None else None
-    if head is None or match is None:
-        return
-    value, scheme = match[0], (head["scheme"] or "auth").lower()
-    if scheme in {"basic", "auth"}:
-        if is_basic(value) or (scheme == "basic" and looks_random(value.rstrip("="), 16) and _undecodable(value)):
-            yield masked(*match.span(), "basic-auth")
-    elif looks_random(value, _SHORTEST_BEARER) or (is_uuid(value) and PLACEHOLDER.search(value) is None):
-        yield masked(*match.span(), "bearer-token")
-
-
-def _undecodable(value: str) -> bool:
-    """Return whether a value is no readable ``user:password``, and so must be judged by its looks."""
-    try:
-        plain = base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        return True
-    return b":" not in plain
+_OPTION_END: Final = lazy_pattern(
+    r"(?:-set(?:-string)?|-from-literal|-e|-env|-var|-build-arg|-o|-P|-property|-extra-vars)[= ]+[\"']?"
+    r"(?:[^\s,=]{1,40}=[^\s,]{0,60},){0,4}"
+    r"[\w.-]{0,48}\Z"
+)
+_BLANK_PASSWORD: Final = lazy_pattern(
+    r"(?:\blogin[ \t]+\S+[ \t]+|(?<!\w)-(?:-[\w-]*|[a-zA-Z][\w-]{2,}|)|"
+    r"^[ \t]*require|^[ \t]*master|^[ \t]*bind|"
+    r"^[ \t]*root|\bENV[ \t]+\w*|^[ \t]*\w*_|^[ \t]*|^[ \t]*(?:store|key)|"
+    r"^[ \t]*(?:enable|username[ \t]\S+(?:[ \t]privilege[ \t]\d+)?)[ \t]+|"
+    r"\bwifi[ \t]connect[ \t].{1,60}[ \t]|\bconfig[ \t]+set[ \t]+\S*)\Z",
+    re.IGNORECASE,
+)
+_KNOWN_FLAG: Final = lazy_pattern(r"(?<!\w)-(?:-[\w-]*|[a-zA-Z][\w-]{2,}|)\Z")
+_LEVEL: Final = lazy_pattern(r"(?:[05-9][ \t]+)")
+_LOGIN_BEFORE: Final = lazy_pattern(r"\b(?:login|user|machine|username|account)[ \t]+\S+[ \t]*\r?\n\Z")
+_LINE_END: Final = lazy_pattern(r"[ \t]*(?:[;,]?[ \t]*(?:#|//|--)[^\r\n]*)?(?:\r|\n|\Z)")
+_WHOLE: Final = lazy_pattern(r"[^\s]{1,400}")
+_PHRASE: Final = lazy_pattern(r"[a-z]{3,14}\d{0,4}(?: (?:[a-z]{3,14}\d{0,4}|\d{1,4})){2,7}(?=[ \t]*(?:\r|\n|\Z))")
+_CALLS: Final = frozenset("([")
+_CALL_AFTER: Final = lazy_pattern(r"\w[\w.]*[(\[{]")
+_INI_LINE: Final = lazy_pattern(
+    r"^[ \t]*[\w.-]*(?:user(?:name)?|login|host(?:name)?|server|port|database|db(?:name)?|repository|email|url|account)"
+    r"[ \t]*[:=][ \t]*[^\s\"'({]+[ \t]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 def assignment_edits(text: str, at: int) -> Iterator[Edit]:
@@ -211,58 +145,170 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
     if match is None:
         return
     kind = match.lastgroup or ""
-    value, quoted = match[kind], kind != "bare"
-    word, operator = match["word"].lower(), match["operator"]
-    if len(value) < (5 if word[0] == "p" else 8) or (not quoted and value.isalpha() and len(value) < 20):
-        return  # most values in source code
-    if is_template(value):
-        return
-    start, end = match.span(kind)
+    if kind == "bare" and text[match.end() : match.end() + 1] in _CALLS:
+        return  # a call or a subscript, as most often in source code
+    word, operator = match["word"].lower(), match["operator"].strip()
+    is_password = not word.startswith(("secret", "token", "key", "cred"))
     head = _NAME_HEAD.search(text, max(0, at - _NAME_REACH), at)
     head_text = head[0] if head is not None else ""
-    name = head_text + match["word"]
     if text.endswith("://", max(0, at - len(head_text) - 3), at - len(head_text)):
         return  # "https://x-access-token:…@host" is a URL
+    if text.endswith("${", max(0, at - len(head_text) - 2), at - len(head_text)):
+        yield from _default_edits(text, match.end("tail"), is_password, head_text + match["word"])
+        return
+    name = head_text + match["word"]
+    quoted = kind not in {"bare", "odd"}
+    line_start = max(text.rfind("\n", max(0, at - _LINE_REACH), at) + 1, at - _LINE_REACH, 0)
+    line = text[line_start:at]
+    bare_blank = not operator and not quoted
+    setting = (
+        bare_blank or operator[:1] == ">" or operator[:2] == "</" or operator == "%3D" or _is_setting(line, operator)
+    )
+    start, end = match.span(kind)
     if not quoted:
-        if text[end : end + 1] in {"(", "[", "{"} or operator[-1:] == "(":
-            return  # a call or a subscript
-        value = value.rstrip(".:") if operator != ">" else value
-        end = start + len(value)
-    bare_blank = operator.strip() == "" and not quoted
-    if word.startswith(("pass", "pwd")):
-        if word == "pwd" and value[:1] in "/~.":
+        found = _bare(text, start, end, odd=kind == "odd", setting=setting, operator=operator, is_password=is_password)
+        if found is None:
             return
-        if word == "pass" and not re.search(r"(?:^|[_.\-\s])\Z|[a-z]\Z", head_text):
+        start, end = found
+    value = text[start:end]
+    if is_template(value):
+        return
+    if kind == "brace" and not (is_password and operator == "=" and ";" in line):
+        return
+    if word.startswith("cred"):
+        yield from _pair_edits(value, start, quoted, setting)
+        return
+    if is_password:
+        if len(value) < 4 or not _password_name(word, head_text, value):
             return
-        line = text[max(0, at - 200) : at]
-        line = line[line.rfind("\n") + 1 :]
         if bare_blank:
-            # ".netrc", "redis.conf", "--password …": elsewhere a word after "password" is prose.
-            option = re.search(
-                r"(?:\blogin[ \t]+\S+[ \t]+|--?[\w-]*|^[ \t]*require|^[ \t]*master|\bENV[ \t]+\w*|"
-                r"^[ \t]*\w*_)\Z",
-                line,
-                re.IGNORECASE,
-            )
-            if option is None or not any(c.isdigit() or c in "!#$%^*@?" for c in value):
+            if not _takes_password(text, line, line_start, value, end):
                 return
-        elif not quoted and operator.strip() in {",", "|"}:
+            if _LEVEL.fullmatch(text[start:end] + " "):
+                return
+            if is_given_password(value):
+                yield masked(start, end, "password")
             return
-        setting = bare_blank or operator == ">" or _is_setting(line, operator)
-        if _is_password(value, quoted, name.lower() if not name.isupper() else name, setting=setting):
+        if operator in {",", "|"} and (not quoted or (value.isalpha() and not name.isupper())):
+            return  # a list of words
+        if not operator and kind == "back" and not head_text:
+            return  # "pass `name=`"
+        if not quoted and not setting and operator == "=" and match["operator"] != "=":
+            setting = _is_ini(text, line_start, end)
+        if operator[:1] == ">":
+            operator = ">" if not match["close"] else ">name"
+        tight = match["operator"] == "=" and text[end : end + 1] not in {",", ")", ".", "["}
+        tight = tight or (setting and not quoted and _is_ini(text, line_start, end))
+        if is_named_password(value, quoted=quoted, name=name, operator=operator, setting=setting, tight=tight):
             yield masked(start, end, "password")
         return
-    if operator.strip() in {",", "|"} and not quoted:
+    if len(value) < 8 or (operator in {",", "|"} and not quoted) or (head_text and _NO_KEY.search(head_text)):
         return
-    if head_text and _NO_KEY.search(head_text):
+    if bare_blank and line.lower().endswith(("public ", "primary ")):
         return
-    qualified = word.startswith("secret") or (bool(head_text) and _QUALIFIED.search(head_text) is not None)
-    long = len(value) >= 24
+    label = "secret" if word.startswith("secret") else word.rstrip("s")
+    if _is_credential(value, word, head_text, name, quoted=quoted, bare_blank=bare_blank, setting=setting):
+        yield masked(start, end, label)
+
+
+_DEFAULT: Final = lazy_pattern(r":?[-=]?(?P<value>[^\s{}\"'$]{4,200})\}")
+
+
+def _default_edits(text: str, at: int, is_password: bool, name: str) -> Iterator[Edit]:
+    """Yield the edit of the default in ``${DB_PASSWORD:-…}``."""
+    match = _DEFAULT.match(text, at)
+    if match is None or not is_password or match["value"][0] == "?":
+        return
+    if is_named_password(match["value"], quoted=False, name=name, operator="=", setting=True):
+        yield masked(*match.span("value"), "password")
+
+
+def _bare(
+    text: str, start: int, end: int, *, odd: bool, setting: bool, operator: str, is_password: bool
+) -> tuple[int, int] | None:
+    """Return the span of a value without quotes, or ``None`` if it is an expression of a program."""
+    if operator.endswith("(") or (operator == "{" or operator.endswith("{")):
+        return None
+    if setting and is_password and operator not in {">", ",", "|"} and operator[:1] not in ">%<":
+        phrase = _PHRASE.match(text, start)
+        if phrase is not None:
+            return phrase.span()
+        whole = _WHOLE.match(text, start)
+        # In a settings file a value ends with its line: pa"ss\w;rd(1
+        if whole is not None and _LINE_END.match(text, whole.end()) and not _CALL_AFTER.match(whole[0]):
+            stop = whole.end()
+            line = text[text.rfind("\n", 0, start) + 1 : start]
+            if not re.search(r"[;?&\"'{(<]", line) and not whole[0].endswith((",", ";")):
+                return start, stop
+    if odd or text[end : end + 1] in {"(", "[", "{"}:
+        return None  # a call or a subscript
+    if operator[:1] != ">":
+        end = start + len(text[start:end].rstrip(".:"))
+    return start, end
+
+
+def _password_name(word: str, head_text: str, value: str) -> bool:
+    if word == "pwd" and value[:1] in "/~.":
+        return False
+    if word == "pass" and not re.search(r"(?:^|[_.\-\s])\Z|[a-z]\Z", head_text):
+        return False
+    if word == "pass" and head_text.lower().endswith(("by", "com", "tres", "sur", "im", "over", "under")):
+        return False
+    if word in {"pw", "psk", "senha", "parola"}:
+        return not head_text or not head_text[-1].isalpha() or word != "parola"
+    return True
+
+
+def _takes_password(text: str, line: str, line_start: int, value: str, end: int) -> bool:
+    """Return whether a blank between "password" and a word makes the word a password, as in ``.netrc``."""
+    option = _BLANK_PASSWORD.search(line)
+    if option is None:
+        return False
+    readable = not any(c.isdigit() or c in "!#$%^*@?&+=~" for c in value)
+    if option[0].strip() == "":
+        # "password …" alone on its line: ".netrc", a router, a kickstart file
+        if not _LINE_END.match(text, end):
+            return False
+        return not readable or _LOGIN_BEFORE.search(text, max(0, line_start - 200), line_start) is not None
+    if not readable:
+        return True
+    return _KNOWN_FLAG.search(line) is not None or option[0].lower().lstrip().startswith(("login", "require", "master"))
+
+
+def _is_ini(text: str, line_start: int, end: int) -> bool:
+    """Return whether the lines around a line set a user, a host or the like without quotes."""
+    around = text[max(0, line_start - 160) : line_start] + text[end : end + 160]
+    return _INI_LINE.search(around) is not None
+
+
+_PAIR: Final = lazy_pattern(r"(?P<user>[\w.@+-]{1,64})[:/](?P<password>\S{4,128})")
+
+
+def _pair_edits(value: str, start: int, quoted: bool, setting: bool) -> Iterator[Edit]:
+    """Yield the edit of the password in ``user:password``, or of a value that looks random."""
+    if not (quoted or setting):
+        return
+    pair = _PAIR.fullmatch(value)
+    if pair is not None and is_given_password(pair["password"], pair["user"]) and not pair["password"].isalpha():
+        yield masked(start + pair.start("password"), start + pair.end("password"), "password")
+    elif pair is None and looks_random(value, 20):
+        yield masked(start, start + len(value), "secret")
+
+
+def _is_credential(
+    value: str, word: str, head_text: str, name: str, *, quoted: bool, bare_blank: bool, setting: bool
+) -> bool:
+    qualified = word.startswith("secret") or (
+        bool(head_text) and (_QUALIFIED.search(head_text) or _PROVIDER.search(head_text)) is not None
+    )
     if bare_blank:
+        long = len(value) >= 24
         if not (looks_random(value, 20) and (qualified or long)) and not (is_uuid(value) and qualified):
-            return
+            return False
         if _HEX.fullmatch(value) and not qualified:
-            return
+            return False
+    elif not quoted and value.isalpha() and len(value) < 20:
+        return False
     if word.startswith("secret"):
         shortest = 8 if quoted else 10
     elif qualified:
@@ -272,8 +318,10 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
     # "newscatcher_key": any other name before the word is most often a provider's.
     if not qualified and _NAMED.search(head_text):
         qualified = _is_upper_or_long(name, value)
-    if _is_secret(value, qualified=qualified, quoted=quoted, shortest=shortest):
-        yield masked(start, end, "secret" if word.startswith("secret") else word.rstrip("s"))
+    return is_secret(value, qualified=qualified, quoted=quoted, shortest=shortest, setting=setting)
+
+
+_HEX: Final = lazy_pattern(r"[0-9a-f]+|[0-9A-F]+")
 
 
 def _is_upper_or_long(name: str, value: str) -> bool:
@@ -281,15 +329,42 @@ def _is_upper_or_long(name: str, value: str) -> bool:
     return len(value) >= 32 and (name.isupper() or name.lower().endswith(("_key", "_token", "apikey", "key", "token")))
 
 
-_NAMED: Final = lazy_pattern(r"[A-Za-z]{3,20}[_.-]?\Z")
-_SETTING: Final = lazy_pattern(
-    r"\A[ \t>|+-]*(?:export[ \t]+|set[ \t]+|ENV[ \t]+|ARG[ \t]+|-[ \t]+|[#;/]{1,2}[ \t]?)?[\w.$\"'\[\]/:@-]*\Z"
-    r"|[;?&\"'][\w .-]*\Z|-D[\w.]*\Z|--[\w.-]*\Z"
-    r"|(?:^|\s)[\w.]*(?:=\S*\s+)[\w.]*\Z",
-    re.IGNORECASE,
-)
-
-
 def _is_setting(before: str, operator: str) -> bool:
     """Return whether a line up to the word reads like settings: ``DB_``, ``Server=db;``, ``?user=app&``, ``-D``."""
-    return operator.strip() in {"=", ":", ""} and _SETTING.search(before) is not None
+    if operator not in {"=", ":", ""} and operator[-6:-1].lower() != "value":
+        return False
+    return bool(_SETTING.match(before) or _SETTING_END.search(before[-80:]) or _OPTION_END.search(before[-120:]))
+
+
+def _guarded_edits(text: str, at: int) -> Iterable[Edit]:
+    if not _GUARD.match(text, at):
+        return ()
+    return (*assignment_edits(text, at), *key_edits(text, at))
+
+
+def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
+    """Yield the rules for assignments, each with an anchor."""
+    lower = "abcdefghijklmnopqrstuvwxyz"
+    others = "".join({chr(code) for code in (9, 10, 13, *range(32, 127))} - set(lower) - set(lower.upper()))
+    for anchor in spread("aA", "sS", "eE", "?nN", shift=5):
+        yield anchor, assignment_edits
+    for word in ("pass", "kennwort", "senha", "wachtwoord"):
+        for anchor in any_case(word):
+            yield anchor, assignment_edits
+    for anchor in spread("pP", "wW", "dD", others + "sS"):
+        yield anchor, assignment_edits
+    for anchor in spread("_-. \"'\n$", "pP", "wW", "=: \"'\n]", shift=-1):
+        yield anchor, assignment_edits
+    for anchor in spread("pP", "wW", " =:", "=\"' "):
+        yield anchor, assignment_edits
+    for anchor in spread(lower, "P", "wW", "=: \"'\n]", shift=-1):
+        yield anchor, assignment_edits
+    for anchor in spread("pP", "sS", "kK", "=: \"'"):
+        yield anchor, assignment_edits
+    for word in ("secret", "token", "cred"):
+        for anchor in any_case(word[:4]):
+            yield anchor, _guarded_edits
+    for anchor in spread("kK", "e", "y", others + "sS" + lower.upper()):
+        yield anchor, _guarded_edits
+    for anchor in spread("K", "E", "Y", others + "sS"):
+        yield anchor, _guarded_edits

@@ -1,94 +1,108 @@
 """`mask_secrets`: find credentials with every rule, and replace them by markers.
 
-Clean text must be nearly free. The rules of providers look only at long runs of base64 characters (``tokens``). The
-rules of assignments look only where one of a few words stands. These are found by patterns that begin with one rare
-letter, ``k`` for "token" and "key" and ``w`` for "password" and "pwd", since `re` skips to a first letter at the speed
-of ``memchr`` but tries alternatives one by one.
+Clean text must be nearly free. Each rule has anchors; one pass over the text finds where any of them stands
+(``prefilter``), and only there rules are tried.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Final
 
-from aurora_dev.core.text.secrets import assignments, manifests, tokens
+from aurora_dev.core.text.secrets import assignments, commands, manifests, prose, tokens
 from aurora_dev.core.text.secrets.edits import MARKER, MARKERS, Edit
+from aurora_dev.core.text.secrets.prefilter import Anchor, Prefilter, literal, spread
 from aurora_dev.core.text.secrets.private_keys import pem_edits, putty_edits
 from aurora_dev.core.text.secrets.urls import curl_edits, url_edits
-from aurora_dev.lazy import lazy_pattern
+from aurora_dev.log import mask_logged_texts
 
 __all__ = ["LABELS", "MASKING_VERSION", "mask_named", "mask_secrets"]
 
-MASKING_VERSION: Final = 2
+MASKING_VERSION: Final = 3
 """Raised whenever the same text may be masked differently, so that stored files are indexed again."""
 
-LABELS: Final = tokens.LABELS | assignments.LABELS | manifests.LABELS | {"private-key", "url-password"}
-
-# A key or a token that is worth a look has a digit on its line, or its name ends the line and the value is on the next.
-# This ends the search on most lines of source code before any of the slower rules.
-_GUARD: Final = rb"(?=[^\n0-9]{0,48}[0-9]|\w{0,24}[\"']?[, {}]{0,2}\r?\n)"
-_WORDS: Final = (
-    lazy_pattern(rb"k(?:(?<=tok)en(?!i)|(?<=[^a-z]k)ey|ey(?![a-z]))" + _GUARD),
-    lazy_pattern(rb"w(?:(?<=pw)d|(?<=passw))"),
-    lazy_pattern(rb"secret" + _GUARD),
-    lazy_pattern(rb"pass(?:(?=[\"']?[ \t]{0,4}(?:[:=]|-p[ \t]))|(?<=requirepass))"),
+LABELS: Final = (
+    tokens.LABELS
+    | assignments.LABELS
+    | commands.LABELS
+    | prose.LABELS
+    | manifests.LABELS
+    | {"private-key", "url-password"}
 )
-_BACK: Final = {b"ken": 2, b"wd": 1, b"w": 4}  # bytes of the word before the match
-_PEM_ANCHOR: Final = "PRIVATE KEY"
-_PEM_LINE_LENGTH: Final = 40  # the shortest private key (Ed25519 in PKCS #8) is one line of 64 characters
-_KEY_FILE: Final = "-File"  # "PuTTY-User-Key-File-3: ssh-ed25519"
+
+_Rule = Callable[[str, int], Iterable[Edit]]
 
 
-def _word_edits(text: str, ascii_text: bytes) -> Iterator[Edit]:
-    """Yield the edits where a word such as "key" or "password" stands."""
-    manifest_end = -1
-    lower = ascii_text.lower()
-    for words in _WORDS:
-        for match in words.finditer(lower):
-            word = match[0]
-            at = match.start() - _BACK.get(word, 0)
-            if word == b"key":
-                if text.startswith(_KEY_FILE, at + 3):
-                    yield from putty_edits(text, at)
-                    continue
-            elif word == b"secret" and at >= manifest_end:
-                span = manifests.manifest_span(text, at)
-                if span is not None:
-                    yield from manifests.manifest_edits(text, max(span[0], manifest_end), span[1])
-                    manifest_end = span[1]
-            yield from assignments.assignment_edits(text, at)
+def _url(text: str, at: int) -> Iterable[Edit]:
+    return url_edits(text, at + 3)
+
+
+def _curl(text: str, at: int) -> Iterable[Edit]:
+    return curl_edits(text, at)
+
+
+def _manifest(_text: str, _at: int) -> Iterable[Edit]:
+    """Mark the kind of a manifest; `_find` reads each manifest once."""
+    return ()
+
+
+def _all_rules() -> Iterator[tuple[Anchor, _Rule]]:
+    """Yield every rule with an anchor; of two edits of one span the earlier rule's counts."""
+    yield from tokens.rules()
+    yield literal("PRIVATE KEY"), pem_edits
+    yield literal("Private-Lines:"), putty_edits
+    for anchor in spread(":", "/", "/", map(chr, range(33, 127))):
+        yield anchor, _url
+    yield Anchor("curl"), _curl
+    yield Anchor("Secr"), _manifest
+    yield from commands.rules()
+    yield from assignments.rules()
+    yield from prose.rules()
+
+
+@cache
+def _prefilter() -> Prefilter[tuple[int, _Rule]]:
+    ranks: dict[_Rule, int] = {}
+    return Prefilter((anchor, (ranks.setdefault(rule, len(ranks)), rule)) for anchor, rule in _all_rules())
+
+
+# Words beyond ASCII that name a password; the prefilter sees ASCII alone.
+_FOREIGN: Final = ("парол", "密码", "パスワード", "비밀번호", "hasło", "şifre")
 
 
 def _find(text: str) -> list[Edit]:
-    edits: list[Edit] = []
-    longest = 0
+    edits: list[tuple[int, Edit]] = []
     # One byte per character of any kind, so that positions in one are positions in the other.
-    ascii_text = text.encode("ascii", "replace")
-    for start, end in tokens.runs(ascii_text):
-        longest = max(longest, end - start)
-        if tokens.may_hold_token(text, start, end):
-            edits.extend(tokens.run_edits(text, start, end))
-            edits.extend(assignments.header_edits(text, start))
-    if longest >= _PEM_LINE_LENGTH:
-        at = text.find(_PEM_ANCHOR)
+    manifest_end = -1
+    for at, (rank, rule) in _prefilter().candidates(text.encode("ascii", "replace")):
+        if rule is _manifest and at >= manifest_end:
+            span = manifests.manifest_span(text, at)
+            if span is not None:
+                edits.extend(
+                    (rank, edit) for edit in manifests.manifest_edits(text, max(span[0], manifest_end), span[1])
+                )
+                manifest_end = span[1]
+        else:
+            for edit in rule(text, at):
+                edits.append((rank, edit))
+    if not text.isascii():
+        edits.extend((1 << 20, edit) for edit in _foreign(text))
+    if not edits:
+        return []
+    edits.sort()
+    found = [edit for _, edit in edits]
+    return _without_markers(text, found) if MARKER in text else found
+
+
+def _foreign(text: str) -> Iterator[Edit]:
+    for word in _FOREIGN:
+        at = text.find(word)
         while at >= 0:
-            edits.extend(pem_edits(text, at))
-            at = text.find(_PEM_ANCHOR, at + 1)
-    edits.extend(tokens.tilde_edits(text))
-    at = text.find("://")
-    has_user = at >= 0 and "@" in text
-    has_curl = at >= 0 and "curl" in text
-    while at >= 0 and (has_user or has_curl):
-        if has_user:
-            edits.extend(url_edits(text, at + 3))
-        if has_curl:
-            edits.extend(curl_edits(text, at))
-        at = text.find("://", at + 3)
-    edits.extend(_word_edits(text, ascii_text))
-    if MARKER in text:
-        edits = _without_markers(text, edits)
-    return edits
+            yield from assignments.assignment_edits(text, at)
+            yield from prose.prose_edits(text, at)
+            at = text.find(word, at + 1)
 
 
 def _without_markers(text: str, edits: list[Edit]) -> list[Edit]:
@@ -163,3 +177,5 @@ def mask_named(name: str, value: str) -> tuple[str, int]:
 
 
 _LONGEST_NAMED: Final = 4_000
+
+mask_logged_texts(lambda text: mask_secrets(text)[0])

@@ -24,6 +24,7 @@ __all__ = [
 # Bits per character. 32 random hexadecimal digits have about 3.6, sixteen random letters and digits about 3.5,
 # "aaaabbbb…" and "x…x" less than 2.
 _MIN_ENTROPY: Final = 2.7
+_LONG_UPPER: Final = 16  # characters
 
 PLACEHOLDER: Final = lazy_pattern(
     r"example|placeholder|your|dummy|redacted|sample|changeme|change_me|change-me|insert|fake|x{4}|\*{3}|\.{3}|0{6}|"
@@ -53,12 +54,43 @@ def is_mixed(token: str) -> bool:
 _UUID: Final = lazy_pattern(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # Words, numbers and versions that are joined by punctuation: a name, a date, a model, a host, a path.
 _WORDS: Final = lazy_pattern(r"[A-Za-z]*\d{0,4}(?:[-_./:@+ ](?:[A-Za-z]{0,40}\d{0,4}|\d{1,3}[A-Za-z]{1,3})){0,40}")
-_CAMEL: Final = lazy_pattern(r"[a-z]{0,20}(?:[A-Z][a-z]{2,20}|[A-Z]{2,6}(?![a-z])|\d{1,3}){0,12}")
+_RUN: Final = lazy_pattern(r"[A-Z]+|[a-z]+|\d+")
+_LONGEST_WORD: Final = 20  # letters after its capital one
+_LONGEST_ACRONYM: Final = 6  # letters; a longer run counts as several
+_LONGEST_NUMBER: Final = 3
+_MOST_PARTS: Final = 12
 
 
 def is_uuid(value: str) -> bool:
     """Return whether a value is a UUID."""
     return _UUID.fullmatch(value) is not None
+
+
+def is_camel_case(value: str) -> bool:
+    """Return whether a value is a name of up to twelve words, acronyms and numbers: ``getHTTPResponse2``.
+
+    A regular expression for it can split a run of capital letters in many ways, and would try all of them.
+    """
+    runs = _RUN.findall(value)
+    if sum(map(len, runs)) != len(value):
+        return False
+    parts, before = 0, ""
+    for at, run in enumerate(runs):
+        if "a" <= run[0] <= "z":
+            # The first word may begin with a small letter; the capital one of any other is the end of the run before.
+            if len(run) > _LONGEST_WORD or (at and not ("A" <= before[0] <= "Z" and len(run) > 1)):
+                return False
+            parts += at > 0
+        elif "A" <= run[0] <= "Z":
+            following = runs[at + 1][0] if at + 1 < len(runs) else ""
+            acronym = len(run) - ("a" <= following <= "z")
+            if acronym == 1:
+                return False
+            parts += -(-acronym // _LONGEST_ACRONYM)
+        else:
+            parts += -(-len(run) // _LONGEST_NUMBER)
+        before = run
+    return parts <= _MOST_PARTS
 
 
 def looks_random(value: str, shortest: int) -> bool:
@@ -72,8 +104,10 @@ def looks_random(value: str, shortest: int) -> bool:
     if not digits:
         # Random letters change case often; a name in camel case does so only at its words.
         mixed = any(c.isupper() for c in value) and any(c.islower() for c in value)
-        return mixed and len(value) >= 20 and not _CAMEL.fullmatch(value) and not _WORDS_ONLY.fullmatch(value)
-    return _WORDS.fullmatch(value) is None and _CAMEL.fullmatch(value) is None
+        return mixed and len(value) >= 20 and not is_camel_case(value) and not _WORDS_ONLY.fullmatch(value)
+    if digits > 1 and len(value) >= _LONG_UPPER and value.isalnum() and value.isupper():
+        return True  # base32
+    return _WORDS.fullmatch(value) is None and not is_camel_case(value)
 
 
 _WORDS_ONLY: Final = lazy_pattern(r"(?:[A-Z]?[a-z]+|[A-Z]+)(?:[-_./: ](?:[A-Z]?[a-z]+|[A-Z]+)){0,40}")
@@ -82,7 +116,7 @@ _TEMPLATE: Final = lazy_pattern(
     r"\$\{|\$\("
     r"|\{\{|%\(|<%|#\{|@\{|\$\[|\[masked: [a-z0-9-]{1,40}\]"
     r"|^\$[A-Za-z_]|^%[A-Za-z_]\w*%$|^%[sdrv]$|^[<{\[(].*[>})\]]$|^<|^!|"
-    r"\\[dwsb]|\[a-z|\[A-Z|\[0-9|\[\^|\.\*|^@[a-z]|\bprocess\.env|\bos\.environ|\bENV\[",
+    r"\\[dwsbW][+*{)\]]|\[a-z|\[A-Z|\[0-9|\[\^|\.\*|^@[a-z]|\bprocess\.env|\bos\.environ|\bENV\[",
 )
 
 
@@ -94,7 +128,7 @@ def is_template(value: str) -> bool:
 # --- passwords --------------------------------------------------------------------------------------------------------
 
 # Hosts that RFC 2606 reserves for examples; no real account is there.
-_EXAMPLE_HOST: Final = lazy_pattern(r"(?:^|\.)(?:example(?:\.[a-z.]+)?|test|invalid)\.?$", re.IGNORECASE)
+_EXAMPLE_HOST: Final = lazy_pattern(r"(?:^|\.)(?:example(?:\.[a-z.]+)?|invalid)\.?$", re.IGNORECASE)
 _VARIABLE: Final = lazy_pattern(
     r"\$\{?[A-Za-z_][\w.]*\}?|\$\(.*\)|%[A-Za-z_]\w*%|%[sdrv]|%\(\w+\)s|\{.*\}|<.*>|\[.*\]|\*+|#+|.*(?:\$\{|\{\{|\.\.\.).*"
 )
@@ -112,7 +146,9 @@ _MIN_PASSWORD: Final = 4  # "u:p@", "a:b@", "foo:bar@" are not real passwords
 
 def is_placeholder_password(password: str, user: str = "", host: str = "") -> bool:
     """Return whether a password is a documented example, a variable, or the default of a container image."""
-    if len(password) < _MIN_PASSWORD or _EXAMPLE_HOST.search(host) or _VARIABLE.fullmatch(password):
+    if len(password) < _MIN_PASSWORD or _VARIABLE.fullmatch(password):
+        return True
+    if _EXAMPLE_HOST.search(host) and not any(c.isdigit() for c in password):
         return True
     plain = unquote(password)
     lower = plain.lower()

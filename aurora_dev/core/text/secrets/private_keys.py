@@ -68,14 +68,13 @@ def _is_mixed_key(line: str) -> bool:
 
 # --- PuTTY ------------------------------------------------------------------------------------------------------------
 
-_PUTTY_REACH: Final = 20_000
 _PUTTY: Final = lazy_pattern(r"Private-Lines:[ \t]{0,4}(\d{1,3})[ \t]{0,4}(?:\r\n|\n|\r)")
 _PUTTY_LINE: Final = lazy_pattern(r"[ \t]{0,20}([A-Za-z0-9+/=]{4,200})[ \t]{0,4}(?:\r\n|\n|\r|$)")
 
 
 def putty_edits(text: str, at: int) -> Iterator[Edit]:
-    """Yield the edits that empty the private lines of a PuTTY key; ``at`` is a place on its first line."""
-    head = _PUTTY.search(text, at, min(len(text), at + _PUTTY_REACH))
+    """Yield the edits that empty the private lines of a PuTTY key after "Private-Lines:" at ``at``."""
+    head = _PUTTY.match(text, at)
     if head is None:
         return
     place = head.end()

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["TABLE"]
+__all__ = ["NAMES", "TABLE"]
 
 TABLE: Final = r"""
 aws-access-key | AKIA ASIA ABIA ACCA | A(?:KI|SI|BI|CC)A[A-Z0-9]{16}
@@ -79,7 +79,7 @@ slack-webhook | hooks.slack.com/ | hooks\.slack\.com/(?:services|workflows|trigg
 telegram-bot-token | :A | (?<=\d{6}):(A[A-Za-z0-9_-]{33,35}) | ?
 azure-storage-key | ccountKey torageKey | (?:ccount|torage)Key[\"' ]*[=:][\"' ]*([A-Za-z0-9+/]{86}==)
 azure-access-key | AccessKey= | AccessKey=([A-Za-z0-9+/]{43}=)
-azure-sas | sig= | sig=((?:[A-Za-z0-9+/]|%2[BbFf]){43}(?:=|%3[Dd]))
+azure-sas | sig= | sig=((?:[A-Za-z0-9+/]|%2[BbFf]){40,44}(?:=|%3[Dd]))
 azure-client-secret | ~ | [A-Za-z0-9_.]{3}\dQ~[A-Za-z0-9_.~-]{31,34} | \5
 azure-devops-token | JQQJ99 | [A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{20,26} | \52
 digitalocean-token | _v1_ | do[opr]_v1_[0-9a-f]{64} | \3
@@ -159,8 +159,70 @@ tailscale-key | tskey- | tskey-(?:auth|api|client|webhook|scim)-[A-Za-z0-9]{10,2
 ngrok-token | ak_ | ak_[A-Za-z0-9]{20,40} | ?
 intra42-secret | s-s4t2 | s-s4t2(?:ud|af)-[0-9a-f]{64}
 settlemint-token | sm_aat_ sm_pat_ sm_sat_ | sm_[aps]at_[A-Za-z0-9]{16}
+airtable-token | pat | pat[A-Za-z0-9]{14}\.[0-9a-f]{64}
+fireworks-key | fw_ | fw_[A-Za-z0-9]{20,40} | ?
+jina-key | jina_ | jina_[A-Za-z0-9_-]{40,80} | ?
+firecrawl-key | fc- | fc-[0-9a-f]{32}
+e2b-key | e2b_ | e2b_[0-9a-f]{40}
+llamacloud-key | llx- | llx-[A-Za-z0-9]{40,60} | ?
+runpod-key | rpa_ | rpa_[A-Za-z0-9]{40,60} | ?
+anyscale-key | esecret_ | esecret_[A-Za-z0-9]{20,60} | ?
+helicone-key | -helicone- | sk-helicone-[A-Za-z0-9-]{20,60} | ?\2
+langsmith-key | ls__ | ls__[0-9a-f]{32}
+modal-token | ak- as- | a[ks]-[A-Za-z0-9]{22} | ?
+brave-key | BSA | BSA[A-Za-z0-9_-]{27,28} | ?
+paddle-key | pdl_ | pdl_(?:live|sdbx)_apikey_[a-z0-9]{26}_[A-Za-z0-9]{22}_[A-Za-z0-9]{3}
+mollie-key | live_ test_ | (?:live|test)_[A-Za-z0-9]{30} | ?
+mailersend-key | mlsn. | mlsn\.[0-9a-f]{64}
+axiom-token | xaat- xapt- | xa[ap]t-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}
+logfire-token | pylf_v | pylf_v\d_[a-z]{2}_[A-Za-z0-9]{40,60} | ?
+upcloud-token | ucat_ | ucat_[A-Z0-9]{26} | ?
+exoscale-key | EXO | EXO[0-9a-f]{24}
+scaleway-key | SCW | SCW[A-Z0-9]{17} | ?
+akamai-token | akab- | akab-[a-z0-9]{16}-[a-z0-9]{16} | ?
+firebase-key | :APA91b | AAAA[A-Za-z0-9_-]{7}:APA91b[A-Za-z0-9_-]{120,180} | !\11
+mongodb-key | mdb_sa_ | mdb_sa_sk_[A-Za-z0-9_-]{40}
+dbt-token | dbtc_ dbtu_ dbts_ | dbt[cus]_[A-Za-z0-9_=-]{36,60} | ?
+trello-token | ATTA | ATTA[0-9a-f]{64,72}
+clickup-token | pk_ | pk_\d{6,9}_[A-Z0-9]{32} | ?
+cal-key | cal_ | cal_(?:live_|test_)?[0-9a-f]{32}
+linkedin-token | WPL_AP1. | WPL_AP1\.[A-Za-z0-9_.=+/-]{16,64}
+pinterest-token | pina_ | pina_[A-Z0-9]{30,80} | ?
+gitlab-token | glrtr- | glrtr-[A-Za-z0-9_.-]{20,64}
+google-webhook | chat.googleapis.com/ | chat\.googleapis\.com/v1/spaces/[\w-]{5,30}/messages\?key=([\w%&=-]{40,200})
+zapier-webhook | hooks.zapier.com/ | hooks\.zapier\.com/hooks/catch/(\d{4,12}/[A-Za-z0-9]{5,12})
+teams-webhook | /workflows/ | /workflows/[0-9a-f]{32}/triggers/manual/paths/invoke\?\S{0,200}?sig=([A-Za-z0-9_-]{40,48})
+private-key | LS0tLS1CRUdJTi | LS0tLS1CRUdJTi[A-Za-z0-9+/]{0,40}(?:UFJJVkFURSBLRV|QUklWQVRFIEtFW|BSSVZBVEUgS0VZ)[A-Za-z0-9+/]{40,8000}={0,2} | !
+infura-key | infura.io/v3/ | infura\.io/v3/([0-9a-f]{32})
+alchemy-key | .alchemy.com/v2/ | \.alchemy\.com/v2/([A-Za-z0-9_-]{32})
+ifttt-key | /with/key/ | /with/key/([A-Za-z0-9_-]{20,24})
+wecom-webhook | webhook/send?key= | webhook/send\?key=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})
+lark-webhook | /bot/v2/hook/ | /bot/v2/hook/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})
+make-webhook | .make.com/ | \.make\.com/([a-z0-9]{32})
+mattermost-webhook | /hooks/ | /hooks/([a-z0-9]{26})(?![A-Za-z0-9])
+woocommerce-key | ck_ cs_ | c[ks]_[0-9a-f]{40}
+sonar-token | sonar.login | sonar\.login["']?[ \t]?[=:][ \t]?["']?([0-9a-f]{40})
+kubernetes-token | --token | --token[ =]([a-z0-9]{6}\.[a-z0-9]{16})(?![a-z0-9])
+jenkins-token | :11 | :(11[0-9a-f]{32})(?![0-9a-f])
+algolia-key | algoliasearch( | algoliasearch\(\s?["'][A-Z0-9]{5,12}["'],\s?["']([0-9a-f]{32})
+session-cookie | ookie: | ookie: [^\n]{0,160}?(?:sess\w*|sid|\w*token|\w*auth\w*)=([A-Za-z0-9%._~+/-]{20,400})
 ntlm-token | TlRMTVNTUA | TlRMTVNTUA[A-Za-z0-9+/]{30,2000}={0,2} | ?
-age-secret-key | AGE-SECRET-KEY- | AGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{58}
+age-secret-key | AGE-SECRET-KEY- | AGE-SECRET-KEY-1[A-Z0-9]{50,62}
 jwt | eyJ | eyJ[A-Za-z0-9_-]{10,4000}\.eyJ[A-Za-z0-9_-]{10,6000}\.[A-Za-z0-9_-]{16,2000} | !
 twilio-key | SK | SK[0-9a-f]{32}
+twilio-auth-token | AC | AC[0-9a-f]{32}[\"']?[ ,:]{1,3}[\"']?([0-9a-f]{32})(?![0-9a-f])
 """  # noqa: E501
+
+# Names of providers whose keys have no prefix: after one of them, hexadecimal digits or a UUID are a credential.
+NAMES: Final = (
+    "adafruit|adobe|airtable|algolia|alibaba|amplitude|asana|atlassian|auth0|aws|azure|beamer|bitbucket|bittrex|braintree|"
+    "bugsnag|circleci|clearbit|cloudflare|cloudinary|codecov|cohere|coinbase|confluence|confluent|contentful|coveralls|"
+    "datadog|deepl|digitalocean|discord|droneci|dropbox|elastic|etherscan|etsy|facebook|fastly|finicity|finnhub|"
+    "firebase|flickr|freshbooks|github|gitlab|gitter|gocardless|google|grafana|heroku|honeycomb|hubspot|huggingface|"
+    "infura|instagram|intercom|jenkins|jfrog|artifactory|bintray|xray|jira|kraken|kucoin|launchdarkly|linear|linked_?in|"
+    "lob|looker|mailchimp|mailgun|mailjet|mapbox|mattermost|meraki|message_?bird|mistral|mixpanel|netlify|new_?relic|"
+    "nytimes|okta|onesignal|openai|openweather\\w*|opsgenie|optimizely|pagerduty|paypal|pinecone|plaid|postmark|private_?ai|"
+    "pusher|rapidapi|razorpay|recaptcha|rollbar|segment|sendbird|sendgrid|sendinblue|sentry|shodan|shopify|slack|snyk|"
+    "sonar|sparkpost|splunk|spotify|square|squarespace|stripe|sumo\\w*|telegram|tiingo|travis|trello|twilio|twitch|"
+    "twitter|typeform|vault|vercel|virustotal|weather\\w*|wandb|workos|yandex|youtube|zendesk|zoom|dd|pd|cf|gh"
+)

@@ -19,7 +19,7 @@ _URL: Final = lazy_pattern(
     r"(?P<user>[^\s:@/\"`<>\\?#]{0,128}):(?P<password>[^\s\"`<>\\]{1,256})@(?P<host>[A-Za-z0-9.\-\[]{1,255})"
 )
 _TOKEN: Final = lazy_pattern(r"(?P<token>[A-Za-z0-9_-]{20,256})@(?P<host>[A-Za-z0-9.-]{1,255})")
-_BEFORE_PATH: Final = lazy_pattern(r"[/?#]")
+_HOST: Final = lazy_pattern(r"[A-Za-z0-9.\-\[\]]+(?::\d{1,5})?[/?#]")
 _PORT: Final = lazy_pattern(r"\d{1,5}(?:[/?#]|$)")
 _STOP: Final = lazy_pattern(r"[\s\"`<>\\]")
 
@@ -43,7 +43,7 @@ def url_edits(text: str, at: int) -> Iterator[Edit]:
     """Yield the edit of the password of a URL whose ``://`` ends at ``at``."""
     last = -1
     for place in _ends(text, at):
-        if last >= 0 and _BEFORE_PATH.search(text, last, place):
+        if last >= 0 and _HOST.match(text, last + 1, place):
             break  # an @ in the path, as in "@scope/package"
         last = place
     if last < 0:
@@ -66,17 +66,15 @@ def url_edits(text: str, at: int) -> Iterator[Edit]:
 
 
 _CURL: Final = lazy_pattern(
-    r"(?:\s-[a-zA-Z]{0,5}u|\s--user|\s--proxy-user|\s-U)(?:[ \t]{1,4}|=)?[\"']?(?P<user>[^\s:\"'$<{]{1,128}):"
-    r"(?P<password>[^\s\"'<>{}]{4,256})"
+    r"(?:\s-[a-zA-Z]{0,5}u|\s--user|\s--proxy-user|\s-U)(?:[ \t]{1,4}|=)?(?P<quote>[\"'])?"
+    r"(?P<user>[^\s:\"'$<{]{1,128}):"
+    r"(?P<password>(?(quote)(?:(?!(?P=quote))[^\r\n]){4,256}|[^\s\"'<>{}]{4,256}))"
 )
 _CURL_REACH: Final = 600
 
 
 def curl_edits(text: str, at: int) -> Iterator[Edit]:
-    """Yield the edit of the password after ``-u`` in the curl command of the URL whose ``://`` is at ``at``."""
-    at = text.rfind("curl", max(0, at - _CURL_REACH), at)
-    if at < 0:
-        return
+    """Yield the edit of the password after ``-u`` in the curl command at ``at``."""
     end = min(len(text), at + 2 * _CURL_REACH)
     line = text.find("\n", at, end)
     while line > 0 and text[line - 1] in "\\`^":  # the command goes on

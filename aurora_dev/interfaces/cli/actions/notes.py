@@ -212,15 +212,25 @@ def run_edit(
             say("nothing was changed")
             return EXIT_OK
 
-    async def change(memory: Memory) -> Note:
+    async def change(memory: Memory) -> tuple[Note, list[OpenConflict]]:
         changed = note if changes == NoteChanges() else await memory.update_note(note.id, changes)
         for other in keep_both:
             changed = await memory.keep_both(note.id, other)
-        return changed
+        return changed, await memory.conflicts(note.id) if changes.content is not None else []
 
-    changed = call_with_memory(root, settings, change)
+    changed, conflicts = call_with_memory(root, settings, change)
     print_text(render.to_json(asdict(changed)) if as_json else f"changed {changed.id} ({visible(changed.kind)})")
+    if not as_json:
+        _say_conflicts(changed.id, conflicts, follow_up("edit", path))
     return EXIT_OK
+
+
+def _say_conflicts(id: str, conflicts: Sequence[OpenConflict], edit: str) -> None:
+    """Name the conflicts of a corrected note; ``edit`` is the command that corrects one."""
+    for each in conflicts:
+        other = each.other if each.note.id == id else each.note
+        say(f"note: may contradict {other.id[:8]} ({other.kind}): {each.reason}: {other.content}")
+        say(f"check which holds. If both hold: {edit} {id[:8]} --keep-both {other.id[:8]}")
 
 
 def run_forget(

@@ -34,7 +34,15 @@ def run_export(
     root, settings = _project_to_read(path)
     name = _namespace(settings, namespace, settings.backend)
     with _open_backend(settings.backend, settings, root) as backend, progress_display(quiet=as_json) as display:
-        report = export_records(backend, name, file, vectors=vectors, progress=display.stage, replace=force)
+        report = export_records(
+            backend,
+            name,
+            file,
+            vectors=vectors,
+            mask=settings.mask_secrets,
+            progress=display.stage,
+            replace=force,
+        )
     if as_json:
         _print_json(report)
     else:
@@ -58,7 +66,9 @@ def run_import(file: Path, path: Path | None, *, namespace: str | None, vectors:
     root, settings = _project_to_write(path)
     name = _namespace(settings, namespace, settings.backend)
     with _open_backend(settings.backend, settings, root) as backend, progress_display(quiet=as_json) as display:
-        report = import_records(backend, file, namespace=name, vectors=vectors, progress=display.stage)
+        report = import_records(
+            backend, file, namespace=name, vectors=vectors, mask=settings.mask_secrets, progress=display.stage
+        )
     if as_json:
         _print_json(report)
     else:
@@ -98,7 +108,13 @@ def run_copy(
         progress_display(quiet=as_json) as display,
     ):
         report = copy_records(
-            source_backend, target_backend, name, to_namespace=target_name, vectors=vectors, progress=display.stage
+            source_backend,
+            target_backend,
+            name,
+            to_namespace=target_name,
+            vectors=vectors,
+            mask=settings.mask_secrets,
+            progress=display.stage,
         )
     if as_json:
         _print_json(report)

@@ -12,6 +12,7 @@ from aurora_dev.indexing.file_reader import NOT_CUT, NOT_STORED
 from aurora_dev.interfaces.cli.output.render import counted
 
 if TYPE_CHECKING:
+    from aurora_dev.history.report import HistoryReport
     from aurora_dev.indexing.report import IndexReport
     from aurora_dev.indexing.walker import Skipped
     from aurora_dev.indexing.watch import WatchBatch
@@ -45,6 +46,8 @@ def report_text(root: Path, report: IndexReport) -> str:
     if history is not None and history.failed:
         names = ", ".join(name[:10] for name in history.failed[:_MOST_FILES])
         lines.append(f"  not stored, to be tried again: {counted(len(history.failed), 'commit')} ({names})")
+    if history is not None:
+        lines += _damages(history)
     broken = [entry.path for entry in report.skipped if entry.reason in (NOT_CUT, NOT_STORED)]
     if broken:
         names = visible(", ".join(broken[:_MOST_FILES]))
@@ -58,6 +61,24 @@ def report_text(root: Path, report: IndexReport) -> str:
     if report.secrets_masked:
         lines.append(f"  {counted(report.secrets_masked, 'credential')} masked")
     return "\n".join(lines)
+
+
+def _damages(history: HistoryReport) -> list[str]:
+    """Return the lines about a history that cannot be read completely."""
+    lines = []
+    for hashes, meaning in (
+        (history.unreadable, "cannot be read"),
+        (history.incomplete, "stored without all changed files"),
+    ):
+        if hashes:
+            names = ", ".join(name[:10] for name in hashes[:_MOST_FILES])
+            lines.append(
+                f"  the repository is damaged: {counted(len(hashes), 'commit')} {meaning} ({names}), tried again by "
+                "the next run; git fsck lists what is missing"
+            )
+    if history.skipped and history.skipped.startswith("git "):
+        lines.append(f"  history: not read, stored commits are kept: {visible(history.skipped)}")
+    return lines
 
 
 def _files_with_reasons(entries: Sequence[Skipped]) -> str:

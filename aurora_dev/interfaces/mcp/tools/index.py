@@ -141,6 +141,11 @@ async def index_project(memory: OpenMemory, arguments: IndexArguments, progress:
         )
     if report.history and report.history.failed:
         notices.append(f"{len(report.history.failed):,} commits could not be stored; the next run tries them again")
+    if report.history and (report.history.unreadable or report.history.incomplete):
+        notices.append(
+            f"the git repository is damaged: {len(report.history.unreadable):,} commits cannot be read, and "
+            f"{len(report.history.incomplete):,} are stored without all changed files; the next run tries them again"
+        )
     commits = report.history.commits_total if report.history else 0
     reasons = dict(list(report.skipped_reasons.items())[:_MOST_REASONS])
     data = IndexAnswer(

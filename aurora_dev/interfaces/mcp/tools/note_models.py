@@ -136,6 +136,9 @@ class UpdateAnswer(Answer):
     tags: list[str]
     importance: int | None = None
     content: str
+    conflicts: list[str] | None = Field(
+        default=None, description="Ids of notes that its new text may contradict: check; keep both if both hold."
+    )
 
 
 class ForgetAnswer(Answer):

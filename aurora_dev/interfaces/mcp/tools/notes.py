@@ -80,9 +80,9 @@ def _remembered(memory: OpenMemory, arguments: RememberArguments, stored: Rememb
         counted = "an earlier note" if len(conflicts) == 1 else f"{len(conflicts)} earlier notes"
         lines.append(
             f"It may contradict {counted}; words alone were compared, so check which holds. If both hold, keep both: "
-            f"call update_memory with id={stored.id} and keep_both=[the other id]. If this note replaces the earlier "
-            f"one, call remember again with supersedes=[its id]. If you cannot tell, ask the user. Both stay stored "
-            f"until then; forget neither."
+            f"call update_memory with id={stored.id} and keep_both=[the other id]. If you know that this note "
+            f"replaces the earlier one, call remember again with supersedes=[its id]. If you cannot tell, ask the "
+            f"user, or leave both. Both stay stored; forget neither because of this report."
         )
         blocks = [fenced(f"{label(each.reason)} id {label(each.id)}", each.content) for each in conflicts]
         lines.append(PREAMBLE + "".join(blocks))
@@ -112,6 +112,8 @@ async def update_memory(memory: OpenMemory, arguments: UpdateArguments, progress
     note = await opened.update_note(arguments.id, changes)
     for other in arguments.keep_both:
         note = await opened.keep_both(note.id, other)
+    found = await opened.conflicts(note.id) if arguments.content is not None else []
+    others = [each.other if each.note.id == note.id else each.note for each in found[:_MOST_CONFLICTS]]
     content = safe(note.content, mask=memory.settings.mask_secrets)
     data = UpdateAnswer(
         id=text_of(note.id),
@@ -119,8 +121,16 @@ async def update_memory(memory: OpenMemory, arguments: UpdateArguments, progress
         tags=[label(text_of(tag)) for tag in note.tags],
         importance=note.importance,
         content=content,
+        conflicts=[text_of(other.id) for other in others] or None,
     )
-    return Reply(f"Updated {note.id}; it now says:\n" + fenced(data.kind, content), data)
+    text = f"Updated {note.id}; it now says:\n" + fenced(data.kind, content)
+    if data.conflicts:
+        text += (
+            f"\nIts new text may contradict: {', '.join(label(id) for id in data.conflicts)}. Words alone were "
+            f"compared, so recall these by id and check. If both hold, call update_memory with id={note.id} and "
+            f"keep_both=[the other id]. If you cannot tell, ask the user. Forget none because of this."
+        )
+    return Reply(text, data)
 
 
 def _changes(arguments: UpdateArguments, path: str | None) -> NoteChanges:
@@ -196,7 +206,8 @@ FORGET: Final = Tool(
     title="Forget notes",
     description=(
         "Delete notes for good, with their history, by id: notes that were never true or that the user wants gone. "
-        "For a note that something newer replaces, use remember with supersedes. Returns how many were deleted."
+        "A reported conflict alone is no reason: it may be a false alarm. For a note that something newer replaces, "
+        "use remember with supersedes. Returns how many were deleted."
     ),
     arguments=ForgetArguments,
     answer=ForgetAnswer,

@@ -1,0 +1,139 @@
+"""Find the places of a text where a rule may match, in one pass.
+
+Each rule names *anchors*: literals of at least four characters, one of which stands in everything that it matches. Of
+each anchor the rarest four characters are looked up. A table over all pairs of bytes holds, for each pair, the groups
+of anchors that begin with it (low half) and that go on with it (high half). A place is a candidate if the pair there
+and the pair after it share a group. NumPy looks up all places of a kilobyte in about two microseconds, however many
+anchors there are. This is the idea of the Teddy algorithm of Hyperscan, with pairs instead of single bytes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from itertools import product
+from typing import Final, Generic, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Anchor", "Prefilter", "any_case", "literal", "spread"]
+
+_SIZE: Final = 4  # bytes of an anchor that are looked up
+_GROUPS: Final = 16
+_T = TypeVar("_T")
+
+# Letters of source code from common to rare; every other character is rarer.
+_COMMON: Final = "et aionsrlcdpumfhgbyvkxwjqz"
+_RARE: Final = 35
+
+
+class Anchor(NamedTuple):
+    """Four characters to look up.
+
+    Attributes:
+        key: The characters.
+        shift: Their distance from the place where the rule is tried.
+        word: The literal, in lower case, that has to stand at that place; empty if the characters are enough.
+    """
+
+    key: str
+    shift: int = 0
+    word: str = ""
+
+
+def _rarest(text: str) -> int:
+    """Return the start of the rarest four characters of a literal."""
+    ranks = [_COMMON.find(c) if c in _COMMON else _RARE for c in text]
+    return max(range(len(text) - _SIZE + 1), key=lambda start: sum(ranks[start : start + _SIZE]))
+
+
+def literal(text: str) -> Anchor:
+    """Return the anchor of a literal of at least four characters, in exact case."""
+    start = _rarest(text)
+    return Anchor(text[start : start + _SIZE], start, text.lower())
+
+
+def any_case(text: str) -> Iterator[Anchor]:
+    """Yield the anchors of a literal of at least four characters, in every mix of cases."""
+    start = _rarest(text.lower())
+    for letters in product(*({c.lower(), c.upper()} for c in text[start : start + _SIZE])):
+        yield Anchor("".join(letters), start, text.lower())
+
+
+def spread(*classes: Iterable[str], shift: int = 0) -> Iterator[Anchor]:
+    """Yield the anchors that take one character of each of four classes."""
+    for letters in product(*classes):
+        yield Anchor("".join(letters), shift)
+
+
+class Prefilter(Generic[_T]):
+    """A set of anchors, each with the rules to try where it stands.
+
+    Args:
+        rules: The rules, each with an anchor.
+    """
+
+    def __init__(self, rules: Iterable[tuple[Anchor, _T]]) -> None:
+        found: dict[bytes, dict[tuple[int, bytes, int, _T], None]] = defaultdict(dict)
+        for anchor, rule in rules:
+            word = anchor.word.encode("ascii")
+            found[anchor.key.encode("ascii")][anchor.shift, word, len(word), rule] = None
+        self._rules = {key: tuple(entries) for key, entries in found.items()}
+        starts: dict[int, list[int]] = defaultdict(list)
+        for key in self._rules:
+            starts[key[0] | key[1] << 8].append(key[2] | key[3] << 8)
+        table = np.zeros(1 << 16, np.uint32)
+        for first, group in _groups(starts).items():
+            table[first] |= 1 << group
+            table[np.array(starts[first])] |= 1 << group + _GROUPS
+        self._table = table
+
+    def candidates(self, ascii_text: bytes) -> Iterator[tuple[int, _T]]:
+        """Yield the places to try, with the rule of each, in the order of the anchors.
+
+        Args:
+            ascii_text: One byte per character of the text, so that positions in one are positions in the other.
+        """
+        if len(ascii_text) < _SIZE:
+            return
+        pairs = np.ndarray((len(ascii_text) - 1,), "<u2", ascii_text, 0, (1,))
+        groups: npt.NDArray[np.uint32] = self._table.take(pairs, mode="wrap")
+        rules = self._rules
+        places = np.flatnonzero((groups[:-2] & (groups[2:] >> _GROUPS)) != 0)
+        for place in places.tolist():
+            for shift, word, size, rule in rules.get(ascii_text[place : place + _SIZE], ()):
+                at = place - shift
+                if at >= 0 and (not size or ascii_text[at : at + size].lower() == word):
+                    yield at, rule
+
+
+def _groups(starts: Mapping[int, list[int]]) -> dict[int, int]:
+    """Return the group of each pair that begins an anchor.
+
+    Each pair joins the group where it adds the fewest candidates by chance, by how common its letters are.
+    """
+    found: dict[int, int] = {}
+    members = [set[int]() for _ in range(_GROUPS)]  # the pairs that go on
+    begin, go_on = [0.0] * _GROUPS, [0.0] * _GROUPS  # how common the pairs of a group are
+    for pair in sorted(starts, key=lambda pair: (-_share(pair) * len(starts[pair]), pair)):
+        share = _share(pair)
+        added = [sum(_share(other) for other in starts[pair] if other not in group) for group in members]
+        cost = [share * (go_on[g] + added[g]) + begin[g] * added[g] for g in range(_GROUPS)]
+        best = cost.index(min(cost))
+        found[pair] = best
+        begin[best] += share
+        go_on[best] += added[best]
+        members[best].update(starts[pair])
+    return found
+
+
+@cache
+def _share(pair: int) -> float:
+    """Return about how common a pair of characters is."""
+    share = 1.0
+    for character in (chr(pair & 255), chr(pair >> 8)):
+        place = _COMMON.find(character)
+        share /= place + 4 if place >= 0 else 3 * _RARE
+    return share
