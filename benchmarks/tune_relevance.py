@@ -49,10 +49,12 @@ class Case:
 
     @property
     def weight(self) -> float:
+        """The weight of the case in the fit."""
         return BORROWED_WEIGHT if self.kind == "borrowed" else 1.0
 
     @property
     def answerable(self) -> bool:
+        """Whether the project answers the query."""
         return self.kind == "annotated"
 
 
