@@ -25,7 +25,7 @@ root = sys.argv[1]
 real, found = re._compile, []
 def record(pattern, flags):
     frame = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename == re.__file__:
+    while frame is not None and frame.f_code.co_filename in (re.__file__, "<string>"):
         frame = frame.f_back
     if frame is not None and frame.f_code.co_filename.startswith(root) and isinstance(pattern, (str, bytes)):
         text = pattern if isinstance(pattern, str) else pattern.decode("latin-1")
@@ -37,7 +37,8 @@ def record(pattern, flags):
         found.append([names, text, isinstance(pattern, bytes), int(flags)])
     return real(pattern, flags)
 re._compile = record
-import aurora_dev
+import aurora_dev, aurora_dev.lazy
+aurora_dev.lazy.lazy_pattern = lambda expression, flags=0: re.compile(expression, flags)
 for module in pkgutil.walk_packages(aurora_dev.__path__, "aurora_dev."):
     if module.name.endswith("__main__"):
         continue
@@ -127,12 +128,11 @@ def _places_of(path: Path) -> Iterator[Place]:
 
     own(tree, "")
     for node in ast.walk(tree):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
-            continue
-        if not (isinstance(node.func.value, ast.Name) and node.func.value.id == "re" and node.func.attr != "escape"):
+        if not isinstance(node, ast.Call) or not _makes_pattern(node.func):
             continue
         place = Place(module, node.lineno, node.end_lineno or node.lineno, owners[node])
-        place.methods = {node.func.attr} if node.func.attr in METHODS else uses.get(place.name, set())
+        called = ast.unparse(node.func).rpartition(".")[2]
+        place.methods = {called} if called in METHODS else uses.get(place.name, set())
         if isinstance(node.args[0], ast.Name):
             value = getattr(import_module("aurora_dev." + module[:-3].replace("/", ".")), node.args[0].id, None)
         else:
@@ -142,6 +142,15 @@ def _places_of(path: Path) -> Iterator[Place]:
             named = {name for argument in given for name in re.findall(r"\bre\.([A-Z]+)\b", ast.unparse(argument))}
             place.patterns.append((value, sum(int(getattr(re, name)) for name in named)))
         yield place
+
+
+def _makes_pattern(function: ast.expr) -> bool:
+    """Return whether a call is one of `re`, or makes an expression that is compiled on first use."""
+    if isinstance(function, ast.Name):
+        return function.id in ("lazy_pattern", "LazyPattern")
+    if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
+        return False
+    return function.value.id == "re" and function.attr != "escape"
 
 
 def may_be_slow(pattern: str | bytes, flags: int) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from aurora_dev.core.search.evidence import (
@@ -56,7 +58,7 @@ def test_the_whole_literal_counts_most_and_a_filled_message_in_part() -> None:
 
 
 def test_a_definition_counts_in_any_style_but_most_as_written() -> None:
-    metadata = [{"symbols": ["get_user"]}, {"symbols": ["getUser"]}, {"symbols": 3}, {}]
+    metadata: list[dict[str, Any]] = [{"symbols": ["get_user"]}, {"symbols": ["getUser"]}, {"symbols": 3}, {}]
     assert definition_evidence(["get_user"], metadata).tolist() == [1.0, 0.7, 0.0, 0.0]
     assert definition_evidence(["--get-user"], metadata).tolist() == [0.0, 0.0, 0.0, 0.0]
 
@@ -77,7 +79,7 @@ def test_paths_agree_from_their_ends(query: str, path: str, expected: float) -> 
 
 def test_a_frame_names_its_function_even_if_lines_have_moved() -> None:
     frame = Frame("/x/shop/cart.py", 12, "add")
-    metadata = [
+    metadata: list[dict[str, Any]] = [
         {"path": "shop/cart.py", "start_line": 1, "end_line": 5, "symbols": ["add"]},
         {"path": "shop/cart.py", "start_line": 10, "end_line": 20, "symbols": ["remove"]},
         {"path": "shop/cart.py", "start_line": 30, "end_line": 40, "symbols": []},
