@@ -9,7 +9,7 @@ from aurora_dev.core.contracts import Embedder, Filter, VectorBackend
 from aurora_dev.core.filters import all_of
 from aurora_dev.core.search.absence import absence_notices
 from aurora_dev.core.search.calibration import relevance
-from aurora_dev.core.search.evidence import QueryWeights, content_words, weigh
+from aurora_dev.core.search.evidence import QueryWeights, weigh
 from aurora_dev.core.search.fusion import fuse_lists, keyword_results, vector_results
 from aurora_dev.core.search.hidden import HiddenRecords, Visible
 from aurora_dev.core.search.history import with_room_for_commits
@@ -194,9 +194,10 @@ class CandidateFinder:
 
     def _weights(self, reading: QueryReading) -> QueryWeights:
         """Return how rare the names, and the words of the title, of a query are in this namespace."""
-        words = content_words(reading.title)
-        counts = self._backend.name_counts(self._namespace, [*reading.names, *words])
-        return weigh(reading.names, words, counts, self._backend.stats(self._namespace).records)
+        backend, namespace = self._backend, self._namespace
+        return weigh(
+            reading, lambda names: backend.name_counts(namespace, names), lambda: backend.stats(namespace).records
+        )
 
     def _names_list(
         self, reading: QueryReading, weights: QueryWeights, visible: Visible, trace: SearchTrace

@@ -8,18 +8,17 @@ of one query.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from aurora_dev.core.search.reading import Frame
+from aurora_dev.core.search.reading import Frame, QueryReading
 from aurora_dev.core.text.terms import STOP_WORDS, split_identifier
 from aurora_dev.lazy import lazy_pattern, np, npt
 
 __all__ = [
     "QueryWeights",
-    "content_words",
     "definition_evidence",
     "frame_evidence",
     "has_name",
@@ -59,12 +58,14 @@ class QueryWeights:
         name_counts: How many records hold each name; empty where it is not known.
         words: The inverse document frequency of each content word, in lower case; of a compound name, of its parts.
         missing: The words that no record has.
+        is_name: Whether the words of the query, joined, are a name that a record has: ``max url length``.
     """
 
     names: Mapping[str, float] = field(default_factory=dict)
     name_counts: Mapping[str, int] = field(default_factory=dict)
     words: Mapping[str, float] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
+    is_name: bool = False
 
 
 def content_words(text: str) -> list[str]:
@@ -73,24 +74,30 @@ def content_words(text: str) -> list[str]:
     return list(dict.fromkeys(word for word in words if len(word) > 1 and word not in STOP_WORDS))
 
 
-def weigh(names: Sequence[str], words: Sequence[str], counts: Sequence[int] | None, records: int) -> QueryWeights:
-    """Return how rare the names and words of a query are.
+def weigh(
+    reading: QueryReading, count: Callable[[Sequence[str]], Sequence[int] | None], records: Callable[[], int]
+) -> QueryWeights:
+    """Return how rare the names and the words of the title of a query are.
 
     Args:
-        names: The names of the query.
-        words: Its content words.
-        counts: How many records hold each name and then each word; ``None`` if that is not known.
-        records: The number of all records.
+        reading: The query.
+        count: Returns how many records hold each of some names; ``None`` if that is not known.
+        records: Returns the number of all records; only called if the others are known.
     """
+    names, words = reading.names, content_words(reading.title)
+    compound = "".join(reading.text.split()) if not reading.is_long and " " in reading.text else ""
+    counts = count([compound, *names, *words])
     if counts is None:
-        return QueryWeights(dict.fromkeys(names, 1.0), {}, dict.fromkeys(words, 1.0))
-    named = dict(zip(names, counts[: len(names)], strict=True))
-    counted = dict(zip(words, counts[len(names) :], strict=True))
+        return QueryWeights(dict.fromkeys(names, 1.0), {}, dict.fromkeys(words, 1.0), is_name=bool(compound))
+    every = records()
+    named = dict(zip(names, counts[1 : 1 + len(names)], strict=True))
+    counted = dict(zip(words, counts[1 + len(names) :], strict=True))
     return QueryWeights(
-        {name: rarity(name, count) for name, count in named.items()},
+        {name: rarity(name, held) for name, held in named.items()},
         named,
-        {word: math.log1p(max(0.0, records - count + 0.5) / (count + 0.5)) for word, count in counted.items()},
-        frozenset(word for word, count in counted.items() if not count),
+        {word: math.log1p(max(0.0, every - held + 0.5) / (held + 0.5)) for word, held in counted.items()},
+        frozenset(word for word, held in counted.items() if not held),
+        bool(compound) and counts[0] > 0,
     )
 
 

@@ -118,9 +118,9 @@ def exact_evidence(reading: QueryReading, weights: QueryWeights, records: Sequen
         if not reading.is_symbol:
             exact *= _NAMED_SHARE
     if not reading.is_long and " " in reading.text:
-        # `max url length` asks for `max_url_length`: the words are in another style only by their blanks.
-        defined = definition_evidence(["".join(reading.text.split())], metadata)
-        exact = np.maximum(exact, defined > 0)
+        if weights.is_name:
+            defined = definition_evidence(["".join(reading.text.split())], metadata)
+            exact = np.maximum(exact, defined > 0)
         if reading.text.count(" ") >= _LEAST_SPACES:
             whole = np.array([float(reading.text in content) for content in contents])
             exact = np.maximum(exact, whole if whole.sum() <= _FEW_HOLDERS else 0.0)
