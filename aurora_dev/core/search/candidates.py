@@ -195,6 +195,8 @@ class CandidateFinder:
     def _weights(self, reading: QueryReading) -> QueryWeights:
         """Return how rare the names, and the words of the title, of a query are in this namespace."""
         backend, namespace = self._backend, self._namespace
+        if not backend.capabilities.local:
+            return weigh(reading, lambda _: None, lambda: 0)  # two more requests would take longer than the search
         return weigh(
             reading, lambda names: backend.name_counts(namespace, names), lambda: backend.stats(namespace).records
         )
