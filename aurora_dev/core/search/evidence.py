@@ -34,7 +34,7 @@ Figures = npt.NDArray[np.float64]
 
 # A name that is in few chunks says where to look; one that is everywhere says nothing.
 _RARE = 8  # chunks; a name in at most this many counts fully
-_COMMON = 40  # chunks; a name in this many or more does not count
+_COMMON = 24  # chunks; a name in this many or more does not count
 _RARE_WORD = 0.25  # of these, for a plain word, which is more often meant as a word
 # In another style of writing (``getUser`` for ``get_user``) a name counts less than as it is written.
 _OTHER_CASE = 0.6
@@ -92,8 +92,11 @@ def weigh(
     every = records()
     named = dict(zip(names, counts[1 : 1 + len(names)], strict=True))
     counted = dict(zip(words, counts[1 + len(names) :], strict=True))
+    rare = {name: rarity(name, held) for name, held in named.items()}
+    if " " not in reading.text:  # the query is the name, so that every chunk with it is meant, unless it is everywhere
+        rare = {name: float(held < _COMMON) for name, held in named.items()}
     return QueryWeights(
-        {name: rarity(name, held) for name, held in named.items()},
+        rare,
         named,
         {word: math.log1p(max(0.0, every - held + 0.5) / (held + 0.5)) for word, held in counted.items()},
         frozenset(word for word, held in counted.items() if not held),

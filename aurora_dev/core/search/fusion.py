@@ -14,6 +14,7 @@ from aurora_dev.core.search.evidence import (
 )
 from aurora_dev.core.search.reading import QueryReading
 from aurora_dev.core.search.signals import VECTOR_WEIGHT, QueryProfile, Scores, apply_signals
+from aurora_dev.core.text.path_kinds import is_secondary, kinds_asked_for
 from aurora_dev.core.types import Match, Record, SearchOptions, SearchResult
 from aurora_dev.lazy import np
 
@@ -26,10 +27,12 @@ RRF_K = 40
 
 # Exact evidence outranks everything without it: the other figures add up to 1.
 EXACT_GAIN = 3.0
+TWIN_SHARE = 0.5
 # A use of a name, beside its definition; a mention of a path, beside the file.
 _USE_SHARE = 0.8
 _MENTION_SHARE = 0.6
 _NAMED_SHARE = 0.75  # a name in a sentence, beside a whole message
+_SECONDARY = 0.6  # a use in a test or an example, where the query is a question
 # Phrase evidence of at most this is chance: some neighbouring words of any question are neighbours somewhere.
 _CHANCE = 0.3
 # The words of a question may stand side by side somewhere; three or more, in so few candidates, are a quotation.
@@ -81,6 +84,7 @@ def fuse_lists(
         exact = exact_evidence(reading, weights or QueryWeights(), [records[identifier] for identifier in fused])
         if exact.any():
             final = (final + EXACT_GAIN * exact) / (1.0 + EXACT_GAIN)
+        final = twin_decay(final, [records[identifier].content for identifier in fused])
     identifiers = list(fused)
     results = []
     for row in np.argsort(-final, kind="stable"):
@@ -100,6 +104,25 @@ def fuse_lists(
     return results
 
 
+def twin_decay(scores: Scores, contents: Sequence[str]) -> Scores:
+    """Return scores in which only the best of several candidates with the same text keeps its own.
+
+    Copies of a file and versions of a page stand for each other. Each further one counts `TWIN_SHARE` of its score.
+
+    Args:
+        scores: Shape ``(n,)``.
+        contents: The text of each candidate; blanks around it and at the ends of lines do not count.
+    """
+    seen: set[str] = set()
+    decayed = scores.copy()
+    for row in np.argsort(-scores, kind="stable"):
+        text = "\n".join(line.rstrip() for line in contents[row].strip().split("\n"))
+        if text in seen:
+            decayed[row] *= TWIN_SHARE
+        seen.add(text)
+    return decayed
+
+
 def exact_evidence(reading: QueryReading, weights: QueryWeights, records: Sequence[Record]) -> Scores:
     """Return how surely each candidate contains exactly what the query names, 0..1.
 
@@ -113,6 +136,11 @@ def exact_evidence(reading: QueryReading, weights: QueryWeights, records: Sequen
     rarest = max(weights.names.values(), default=0.0)
     exact = rarest * name_evidence(weights.names, contents)
     if rarest > 0:
+        if not reading.is_symbol:
+            # A question that contains a name is about what it does, and tests and examples only use it.
+            asked_for = kinds_asked_for(QueryProfile.of(reading.text).words)
+            paths = [fields.get("path") for fields in metadata]
+            exact *= [_SECONDARY if isinstance(p, str) and is_secondary(p, asked_for) else 1.0 for p in paths]
         defined = definition_evidence((name for name, weight in weights.names.items() if weight > 0), metadata)
         exact = np.maximum(_USE_SHARE * exact, rarest * defined)
         if not reading.is_symbol:
