@@ -10,11 +10,10 @@ from aurora_dev.core.filters import all_of
 from aurora_dev.core.search.absence import absence_notices
 from aurora_dev.core.search.calibration import relevance
 from aurora_dev.core.search.evidence import QueryWeights, content_words, weigh
-from aurora_dev.core.search.fusion import fuse_lists, keyword_results, vector_results
+from aurora_dev.core.search.fusion import fuse_lists, keyword_results, mmr, vector_results
 from aurora_dev.core.search.hidden import HiddenRecords, Visible
 from aurora_dev.core.search.history import with_room_for_commits
 from aurora_dev.core.search.long_tasks import name_weight, rank_long_task
-from aurora_dev.core.search.mmr import mmr
 from aurora_dev.core.search.reading import QueryReading, read_query
 from aurora_dev.core.search.trace import SearchTrace, with_score
 from aurora_dev.core.search.writer import DocumentWriter
@@ -196,6 +195,8 @@ class CandidateFinder:
         """Return how rare the names, and the words of the title, of a query are in this namespace."""
         words = content_words(reading.title)
         counts = self._backend.name_counts(self._namespace, [*reading.names, *words])
+        if counts is None:
+            return weigh(reading.names, words, None, 0)  # the statistics of a remote store are one more request
         return weigh(reading.names, words, counts, self._backend.stats(self._namespace).records)
 
     def _names_list(

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurora_dev.core.search.fusion import RRF_K, rrf
-from aurora_dev.core.search.mmr import mmr
+from aurora_dev.core.search.fusion import RRF_K, mmr, rrf
 
 ids = st.lists(st.text("abcdefgh", min_size=1, max_size=2), unique=True, max_size=12)
 weights = st.floats(0.0, 1.0).map(lambda value: round(value, 3))
