@@ -10,11 +10,10 @@ from aurora_dev.core.filters import all_of
 from aurora_dev.core.search.absence import absence_notices
 from aurora_dev.core.search.calibration import relevance
 from aurora_dev.core.search.evidence import QueryWeights, weigh
-from aurora_dev.core.search.fusion import fuse_lists, keyword_results, vector_results
+from aurora_dev.core.search.fusion import fuse_lists, keyword_results, mmr, vector_results
 from aurora_dev.core.search.hidden import HiddenRecords, Visible
 from aurora_dev.core.search.history import with_room_for_commits
 from aurora_dev.core.search.long_tasks import name_weight, rank_long_task
-from aurora_dev.core.search.mmr import mmr
 from aurora_dev.core.search.reading import QueryReading, read_query
 from aurora_dev.core.search.trace import SearchTrace, with_score
 from aurora_dev.core.search.writer import DocumentWriter

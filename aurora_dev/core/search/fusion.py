@@ -1,4 +1,4 @@
-"""Turning the candidate lists of one search into results: reciprocal rank fusion, then the code-aware signals."""
+"""Turning the candidate lists of one search into results: reciprocal rank fusion, code-aware signals, diversity."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from aurora_dev.core.search.reading import QueryReading
 from aurora_dev.core.search.signals import VECTOR_WEIGHT, QueryProfile, Scores, apply_signals
 from aurora_dev.core.text.path_kinds import is_secondary, kinds_asked_for
 from aurora_dev.core.types import Match, Record, SearchOptions, SearchResult
-from aurora_dev.lazy import np
+from aurora_dev.lazy import np, npt
 
-__all__ = ["RRF_K", "fuse_lists", "keyword_results", "rrf", "vector_results"]
+__all__ = ["RRF_K", "fuse_lists", "keyword_results", "mmr", "rrf", "vector_results"]
 
 # Cormack, Clarke and Büttcher chose 60 on TREC runs; on code, where one list often has the answer in front, less is
 # a little better. Results move little between 20 and 60.
@@ -198,3 +198,33 @@ def rrf(rankings: Sequence[Sequence[str]], weights: Sequence[float], k: int = RR
         for rank, identifier in enumerate(ranking, start=1):
             scores[identifier] = scores.get(identifier, 0.0) + weight / total * (k + 1) / (k + rank)
     return dict(sorted(scores.items(), key=lambda item: (-item[1], item[0])))
+
+
+def mmr(
+    relevance: npt.NDArray[np.float32], vectors: npt.NDArray[np.float32], top_k: int, lambda_: float
+) -> list[tuple[int, float]]:
+    """Choose by maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998).
+
+    Args:
+        relevance: Shape ``(n,)``, 0..1.
+        vectors: Shape ``(n, dimension)``, L2-normalised; a row of zeros resembles nothing.
+        top_k: How many to choose, at least 1.
+        lambda_: 1.0 is relevance alone, 0.0 is diversity alone.
+
+    Returns:
+        Up to ``top_k`` pairs (index, marginal value in 0..1). The values never rise: what is left only grows more
+        similar to what was chosen. Ties go to the lower index.
+    """
+    count = len(relevance)
+    closest = np.zeros(count, dtype=np.float64)  # similarity to the nearest chosen one, opposite counts as unrelated
+    left = np.ones(count, dtype=bool)
+    chosen: list[tuple[int, float]] = []
+    for _ in range(min(top_k, count)):
+        value = lambda_ * relevance.astype(np.float64) + (1.0 - lambda_) * (1.0 - closest)
+        value[~left] = -1.0
+        best = int(np.argmax(value))
+        chosen.append((best, float(min(1.0, max(0.0, value[best])))))
+        left[best] = False
+        similarity = np.clip(vectors @ vectors[best], 0.0, 1.0)
+        np.maximum(closest, similarity, out=closest)
+    return chosen

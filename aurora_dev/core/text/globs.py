@@ -16,7 +16,7 @@ __all__ = ["MOST_CHOICES", "compile_glob", "is_glob"]
 
 MOST_CHOICES: Final = 64  # globs that the braces of one glob may stand for
 _GLOB: Final = re.compile(r"[*?\[{]")
-_CHOICE: Final = re.compile(r"\{([^{}]*,[^{}]*)\}")
+_CHOICE: Final = re.compile(r"\{([^{},]*,[^{}]*)\}")
 _NAMES_CACHED: Final = 65_536
 
 

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aurora_dev.core.search.evidence import weigh
-from aurora_dev.core.search.fusion import RRF_K, exact_evidence, rrf, twin_decay
-from aurora_dev.core.search.mmr import mmr
+from aurora_dev.core.search.fusion import RRF_K, exact_evidence, mmr, rrf, twin_decay
 from aurora_dev.core.search.reading import read_query
 from aurora_dev.core.types import Record
 

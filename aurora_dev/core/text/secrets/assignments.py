@@ -31,6 +31,7 @@ LABELS: Final = frozenset(("password", "secret", "token", "key"))
 _NAME_REACH: Final = 48  # characters before the word that may belong to the name
 _NAME_HEAD: Final = lazy_pattern(r"[A-Za-z0-9_.$-]*\Z")
 _LINE_REACH: Final = 200
+_LONGEST_LINE: Final = 2_000
 
 # What may follow the word in a name: "secret_key_base", "password2", "client-key-data", "apiKeyProd".
 _TAIL: Final = (
@@ -127,7 +128,7 @@ _BLANK_PASSWORD: Final = lazy_pattern(
 _KNOWN_FLAG: Final = lazy_pattern(r"(?<!\w)-(?:-[\w-]*|[a-zA-Z][\w-]{2,}|)\Z")
 _LEVEL: Final = lazy_pattern(r"(?:[05-9][ \t]+)")
 _LOGIN_BEFORE: Final = lazy_pattern(r"\b(?:login|user|machine|username|account)[ \t]+\S+[ \t]*\r?\n\Z")
-_LINE_END: Final = lazy_pattern(r"[ \t]*(?:[;,]?[ \t]*(?:#|//|--)[^\r\n]*)?(?:\r|\n|\Z)")
+_LINE_END: Final = lazy_pattern(r"[ \t]*(?:(?:[;,][ \t]*)?(?:#|//|--)|\r|\n|\Z)")  # a comment ends with its line
 _WHOLE: Final = lazy_pattern(r"[^\s]{1,400}")
 _PHRASE: Final = lazy_pattern(r"[a-z]{3,14}\d{0,4}(?: (?:[a-z]{3,14}\d{0,4}|\d{1,4})){2,7}(?=[ \t]*(?:\r|\n|\Z))")
 _CALLS: Final = frozenset("([")
@@ -237,7 +238,8 @@ def _bare(
         # In a settings file a value ends with its line: pa"ss\w;rd(1
         if whole is not None and _LINE_END.match(text, whole.end()) and not _CALL_AFTER.match(whole[0]):
             stop = whole.end()
-            line = text[text.rfind("\n", 0, start) + 1 : start]
+            line_start = max(0, start - _LONGEST_LINE)
+            line = text[max(line_start, text.rfind("\n", line_start, start) + 1) : start]
             if not re.search(r"[;?&\"'{(<]", line) and not whole[0].endswith((",", ";")):
                 return start, stop
     if odd or text[end : end + 1] in {"(", "[", "{"}:

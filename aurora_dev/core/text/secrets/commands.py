@@ -88,7 +88,7 @@ _RULES: Final = (
     ),
     _rule(rf"-pass[ \t]+pass:{_V}", "-pass pass:", exact=True),
     _rule(
-        rf"htpasswd\s+-\w*b\w*\s+(?:-\w+\s+)*(?:\S+\s+)??{_USER}\s+{_V}[ \t]*(?:\r?$|\n|[|;&>#])",
+        rf"htpasswd\s+-(?=\w*b)\w+\s+(?:-\w+\s+)*(?:\S+\s+)??{_USER}\s+{_V}[ \t]*(?:\r?$|\n|[|;&>#])",
         "htpasswd",
         exact=True,
     ),
