@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from aurora_dev.core.factory import backend_kind
-from aurora_dev.core.types import Notice, SearchOptions, SearchResult, SearchResults
+from aurora_dev.core.types import NAME_NOT_FOUND, NO_MATCH, Notice, SearchOptions, SearchResult, SearchResults
 from aurora_dev.errors import AuroraError, IndexingError, InvalidRequestError
 from aurora_dev.memory import Memory
 
 if TYPE_CHECKING:
     from aurora_dev.core.contracts import Filter
 
+_ABSENCE: Final = frozenset((NAME_NOT_FOUND, NO_MATCH))
 _MAX_CONCURRENT: Final = 4  # searches; each runs in its own threads
 
 
@@ -71,9 +72,14 @@ async def search_projects(
     if not found:
         raise next(iter(failed.values()))
     notices = [Notice("project_left_out", f"{name} was not searched: {error}") for name, error in failed.items()]
+    absent = set.intersection(*({notice.code for notice in answer.notices} & _ABSENCE for answer in found.values()))
     notices += [
-        replace(notice, text=f"{name}: {notice.text}") for name, answer in found.items() for notice in answer.notices
+        replace(notice, text=f"{name}: {notice.text}")
+        for name, answer in found.items()
+        for notice in answer.notices
+        if notice.code in absent or notice.code not in _ABSENCE  # another project may have it
     ]
+    known = [answer.relevance for answer in found.values() if answer.relevance is not None]
     methods = {answer.search_method for answer in found.values()}
     first = next(iter(found.values()))
     return SearchResults(
@@ -83,6 +89,7 @@ async def search_projects(
         notices=tuple(notices),
         degraded=next((answer.degraded for answer in found.values() if answer.degraded), None),
         timings={name: answer.timings.get("total", 0.0) for name, answer in found.items()},
+        relevance=max(known, default=None),
     )
 
 

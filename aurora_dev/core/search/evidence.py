@@ -59,12 +59,14 @@ class QueryWeights:
         name_counts: How many records hold each name; empty where it is not known.
         words: The inverse document frequency of each content word, in lower case; of a compound name, of its parts.
         missing: The words that no record has.
+        counted: Whether the backend knows how many records hold a name or a word.
     """
 
     names: Mapping[str, float] = field(default_factory=dict)
     name_counts: Mapping[str, int] = field(default_factory=dict)
     words: Mapping[str, float] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
+    counted: bool = True
 
 
 def content_words(text: str) -> list[str]:
@@ -83,7 +85,7 @@ def weigh(names: Sequence[str], words: Sequence[str], counts: Sequence[int] | No
         records: The number of all records.
     """
     if counts is None:
-        return QueryWeights(dict.fromkeys(names, 1.0), {}, dict.fromkeys(words, 1.0))
+        return QueryWeights(dict.fromkeys(names, 1.0), {}, dict.fromkeys(words, 1.0), counted=False)
     named = dict(zip(names, counts[: len(names)], strict=True))
     counted = dict(zip(words, counts[len(names) :], strict=True))
     return QueryWeights(
