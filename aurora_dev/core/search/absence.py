@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Final
 
 from aurora_dev.core.search.calibration import LEAST_RELEVANCE
 from aurora_dev.core.search.evidence import QueryWeights

@@ -242,9 +242,7 @@ def render_page(
         text += PREAMBLE + "".join(fenced(_heading(item), item.content) for item in chosen)
     if cursor:
         text += f'{total - done} more: call {tool} with the same arguments and cursor "{cursor}".\n'
-    data = SearchAnswer(
-        results=chosen, search_method=search_method or None, notices=told or None, next_cursor=cursor
-    )
+    data = SearchAnswer(results=chosen, search_method=search_method or None, notices=told or None, next_cursor=cursor)
     return Page(text, data)
 
 
