@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, SupportsIndex, TypeAlias, overload
+from typing import Any, Final, Literal, SupportsIndex, TypeAlias, overload
 
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.lazy import np, npt
@@ -15,6 +15,12 @@ MetadataValue: TypeAlias = JSONScalar | list[str]
 Metadata: TypeAlias = Mapping[str, MetadataValue]
 Vector: TypeAlias = "npt.NDArray[np.float32]"
 SearchMode: TypeAlias = Literal["hybrid", "vector", "keyword"]
+
+NAME_NOT_FOUND: Final = "name_not_found"
+"""The code of the notice about a name of the query that the project does not have."""
+
+NO_MATCH: Final = "no_match"
+"""The code of the notice that no result matches the query well."""
 
 _ID_BYTES = 16  # 128 bits of SHA-256: no collision is expected below 10^18 records
 
@@ -162,7 +168,8 @@ class SearchResults(list[SearchResult]):
         degraded: The text of the first notice of a stage that was asked for and could not run, else ``None``.
         timings: Seconds by stage.
         relevance: How likely the project answers the query, 0..1, comparable between queries and projects; ``None``
-            for a search by vector or by keyword alone. The best result has this score.
+            for a search by vector or by keyword alone, without signals, and on backends that do not count words
+            (Pinecone). Otherwise the best result has this score.
         left_out: The number of results that a condition of a `SearchScope` left out, by its name. ``min_score`` is
             always counted. If nothing was found, each other condition tells how many results there are without it
             alone, and ``all`` how many there are without all of them, where no single one is the reason. ``filter``
@@ -202,6 +209,11 @@ class SearchResults(list[SearchResult]):
         from aurora_dev.core.display import results_html
 
         return results_html(self)
+
+    @property
+    def matched(self) -> bool:
+        """Whether something was found and, as far as the search can tell, answers the query."""
+        return bool(self) and all(notice.code != NO_MATCH for notice in self.notices)
 
     def replace(self, results: Iterable[SearchResult]) -> SearchResults:
         """Return other results with the attributes of this search."""

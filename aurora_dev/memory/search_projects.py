@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from aurora_dev.core.factory import backend_kind
-from aurora_dev.core.search.absence import NAME_NOT_FOUND, NO_MATCH
-from aurora_dev.core.types import Notice, SearchOptions, SearchResult, SearchResults
+from aurora_dev.core.types import NAME_NOT_FOUND, NO_MATCH, Notice, SearchOptions, SearchResult, SearchResults
 from aurora_dev.errors import AuroraError, IndexingError, InvalidRequestError
 from aurora_dev.memory import Memory
 
@@ -74,6 +73,7 @@ async def search_projects(
         raise next(iter(failed.values()))
     notices = [Notice("project_left_out", f"{name} was not searched: {error}") for name, error in failed.items()]
     notices += _notices(found)
+    known = [answer.relevance for answer in found.values() if answer.relevance is not None]
     methods = {answer.search_method for answer in found.values()}
     first = next(iter(found.values()))
     return SearchResults(
@@ -83,6 +83,7 @@ async def search_projects(
         notices=tuple(notices),
         degraded=next((answer.degraded for answer in found.values() if answer.degraded), None),
         timings={name: answer.timings.get("total", 0.0) for name, answer in found.items()},
+        relevance=max(known, default=None),
     )
 
 

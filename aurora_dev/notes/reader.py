@@ -11,7 +11,7 @@ from aurora_dev.core.contracts import Filter
 from aurora_dev.core.filters import all_of
 from aurora_dev.core.record_kinds import IS_NOTE, is_note
 from aurora_dev.core.search.relevance import relevant_notes
-from aurora_dev.core.types import Notice, SearchResult, SearchResults
+from aurora_dev.core.types import NAME_NOT_FOUND, NO_MATCH, Notice, SearchResult, SearchResults
 from aurora_dev.notes.blend import join_relevant_notes, merge_by_cosine
 from aurora_dev.notes.model import checks
 from aurora_dev.notes.model.filters import checked_filter, materialised
@@ -147,8 +147,13 @@ class NoteReader:
     async def _search_user_notes(
         self, search: Callable[[NoteStore], Awaitable[SearchResults]], notices: list[Notice]
     ) -> SearchResults | None:
-        """Run a search of the user's notes; failures and the search's own notices are added to ``notices``."""
+        """Run a search of the user's notes; failures and the search's own notices are added to ``notices``.
+
+        That these few notes do not match a question about the project is no news.
+        """
         found = await self.user.read_or_skip(search, notices)
         for notice in found.notices if found is not None else ():
+            if notice.code in (NAME_NOT_FOUND, NO_MATCH):
+                continue
             notices.append(Notice(f"user_store_{notice.code}", f"in the user's own notes: {notice.text}"))
         return found

@@ -132,6 +132,8 @@ class CandidateFinder:
             named = self._names_list(reading, weights, visible, trace)
             with trace.timed("fuse"):
                 results = fuse_lists(reading, vector_list, keyword_list, options, names_list=named, weights=weights)
+        if not weights.counted:
+            return results  # without the rarity of words, the figures mean something else than in `calibration`
         trace.relevance = relevance(weights, results)
         trace.notices += absence_notices(reading, weights, results, trace.relevance)
         return results

@@ -59,6 +59,7 @@ class QueryWeights:
         words: The inverse document frequency of each content word, in lower case; of a compound name, of its parts.
         missing: The words that no record has.
         is_name: Whether the words of the query, joined, are a name that a record has: ``max url length``.
+        counted: Whether the backend knows how many records hold a name or a word.
     """
 
     names: Mapping[str, float] = field(default_factory=dict)
@@ -66,6 +67,7 @@ class QueryWeights:
     words: Mapping[str, float] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
     is_name: bool = False
+    counted: bool = True
 
 
 def content_words(text: str) -> list[str]:
@@ -88,7 +90,8 @@ def weigh(
     compound = "".join(reading.text.split()) if not reading.is_long and " " in reading.text else ""
     counts = count([compound, *names, *words])
     if counts is None:
-        return QueryWeights(dict.fromkeys(names, 1.0), {}, dict.fromkeys(words, 1.0), is_name=bool(compound))
+        given = dict.fromkeys(names, 1.0)
+        return QueryWeights(given, {}, dict.fromkeys(words, 1.0), counted=False, is_name=bool(compound))
     every = records()
     named = dict(zip(names, counts[1 : 1 + len(names)], strict=True))
     counted = dict(zip(words, counts[1 + len(names) :], strict=True))
