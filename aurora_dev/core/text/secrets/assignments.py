@@ -20,6 +20,7 @@ from aurora_dev.core.text.secrets.providers import NAMES
 from aurora_dev.core.text.secrets.values import (
     is_given_password,
     is_named_password,
+    is_passphrase,
     is_secret,
 )
 from aurora_dev.lazy import lazy_pattern
@@ -39,8 +40,10 @@ _TAIL: Final = (
 )
 _OPERATOR: Final = (
     r"(?:"
+    # {"name": "X-Auth-Token", "value": "…"}: before "," below
+    r"(?:,[\"'\s]{0,40}|\s{1,40}[\"']?)(?:default|(?:parameter)?value|content)[\"']?[ \t]{0,4}[:=][ \t]{0,4}"
     # "=", ":", and with a type between the name and the value, as in "password: Optional[str] = …"
-    r"[ \t]{0,40}(?:\?|!)?(?::[ \t]{0,3}[\w.|&]{0,14}[\[<]?(?:str(?:ing)?|char)?[\]>]?\??"
+    r"|[ \t]{0,40}(?:\?|!)?(?::[ \t]{0,3}[\w.|&]{0,14}[\[<]?(?:str(?:ing)?|char)?[\]>]?\??"
     r"(?:[ \t]\|[ \t](?:None|null|undefined))?[ \t]{0,3}=|"
     r":=|=>|\?=|\+=|={1,3}|:{1,2}|->|→|,|\|\||\?\?|\?:|or(?=[ ][\"'])|\|)[ \t]{0,40}"
     r"|>[ \t]{0,8}(?:\s{0,20}<(?:value|string)>[ \t]{0,8})?(?:<!\[CDATA\[)?"
@@ -50,7 +53,6 @@ _OPERATOR: Final = (
     r"|[ \t]{0,3}\{[ \t]{0,3}(?=[\"'])"
     r"|[ \t]{1,8}string[ \t]{0,8}=[ \t]{0,8}"
     r"|%3[dD]"
-    r"|(?:,[\"'\s]{0,40}|\s{1,40}[\"']?)(?:default|(?:parameter)?value|content)[\"']?[ \t]{0,4}[:=][ \t]{0,4}"
     r"|[ \t]{0,3}\{[^{}]{0,200}?\bdefault[ \t]{0,20}=[ \t]{0,3}"
     r"|[ \t]{1,8}"
     r")"
@@ -79,7 +81,7 @@ _ASSIGNMENT: Final = LazyPattern(
 # A key or a token that is worth a look has a digit on its line, or its name ends the line and the value is on the next.
 # This ends the search on most lines of source code before any of the slower rules.
 _GUARD: Final = lazy_pattern(
-    r"[^\n0-9]{0,64}[0-9]|\w{0,24}[\"']?[, {}]{0,2}\r?\n|\w{0,24}[\"'\]): =]{1,6}[A-Za-z+/_-]{24}"
+    r"[^\n0-9]{0,64}[0-9]|\w{0,24}[\"']?[, {}]{0,2}\r?\n|\w{0,24}[\"'\]): =]{1,6}(?:[A-Za-z+/_-]{24}|[a-z]{3,14} [a-z]{3,14} [a-z]{3,14})"
 )
 
 # Names that end like a secret's and hold something else: "primary_key", "next_page_token", "public_key".
@@ -125,11 +127,19 @@ _BLANK_PASSWORD: Final = lazy_pattern(
     re.IGNORECASE,
 )
 _KNOWN_FLAG: Final = lazy_pattern(r"(?<!\w)-(?:-[\w-]*|[a-zA-Z][\w-]{2,}|)\Z")
+_OPTION_NAME: Final = lazy_pattern(
+    r"--(?:[a-z]{2,16}-)?(?:api-?|access-?|auth-?|secret-?|app-?|deploy-?|bot-?|personal-access-?)?(?:token|key|secret)",
+)
+_GETTER: Final = lazy_pattern(
+    r"(?:^|[._$>-])(?:get|fetch|find|load|lookup|read|delete|remove|prompt|ask|request|has|forgot)_?\Z", re.IGNORECASE
+)
 _LEVEL: Final = lazy_pattern(r"(?:[05-9][ \t]+)")
 _LOGIN_BEFORE: Final = lazy_pattern(r"\b(?:login|user|machine|username|account)[ \t]+\S+[ \t]*\r?\n\Z")
 _LINE_END: Final = lazy_pattern(r"[ \t]*(?:[;,]?[ \t]*(?:#|//|--)[^\r\n]*)?(?:\r|\n|\Z)")
 _WHOLE: Final = lazy_pattern(r"[^\s]{1,400}")
-_PHRASE: Final = lazy_pattern(r"[a-z]{3,14}\d{0,4}(?: (?:[a-z]{3,14}\d{0,4}|\d{1,4})){2,7}(?=[ \t]*(?:\r|\n|\Z))")
+_PHRASE: Final = lazy_pattern(
+    r"[a-z]{3,14}\d{0,4}(?: (?:[A-Za-z][a-z]{2,13}\d{0,4}|\d{1,4})){2,7}(?=[ \t]*(?:\r|\n|\Z))"
+)
 _CALLS: Final = frozenset("([")
 _CALL_AFTER: Final = lazy_pattern(r"\w[\w.]*[(\[{]")
 _INI_LINE: Final = lazy_pattern(
@@ -156,6 +166,8 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
     if text.endswith("${", max(0, at - len(head_text) - 2), at - len(head_text)):
         yield from _default_edits(text, match.end("tail"), is_password, head_text + match["word"])
         return
+    if operator[:1] == "(" and _GETTER.search(head_text):
+        return  # get_password("service", "user")
     name = head_text + match["word"]
     quoted = kind not in {"bare", "odd"}
     line_start = max(text.rfind("\n", max(0, at - _LINE_REACH), at) + 1, at - _LINE_REACH, 0)
@@ -207,7 +219,13 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
     if bare_blank and line.lower().endswith(("public ", "primary ")):
         return
     label = "secret" if word.startswith("secret") else word.rstrip("s")
-    if _is_credential(value, word, head_text, name, quoted=quoted, bare_blank=bare_blank, setting=setting):
+    if quoted and label == "secret" and value.islower() and is_passphrase(value):
+        yield masked(start, end, label)
+        return
+    option = (bare_blank or operator == "=") and not quoted and _OPTION_NAME.fullmatch(head_text + word) is not None
+    if _is_credential(
+        value, word, head_text, name, quoted=quoted, bare_blank=bare_blank, setting=setting, option=option
+    ):
         yield masked(start, end, label)
 
 
@@ -217,10 +235,14 @@ _DEFAULT: Final = lazy_pattern(r":?[-=]?(?P<value>[^\s{}\"'$]{4,200})\}")
 def _default_edits(text: str, at: int, is_password: bool, name: str) -> Iterator[Edit]:
     """Yield the edit of the default in ``${DB_PASSWORD:-…}``."""
     match = _DEFAULT.match(text, at)
-    if match is None or not is_password or match["value"][0] == "?":
+    if match is None or match["value"][0] == "?":
         return
-    if is_named_password(match["value"], quoted=False, name=name, operator="=", setting=True):
-        yield masked(*match.span("value"), "password")
+    value = match["value"]
+    if is_password:
+        if is_named_password(value, quoted=False, name=name, operator="=", setting=True):
+            yield masked(*match.span("value"), "password")
+    elif not _NO_KEY.search(name) and is_secret(value, qualified=True, quoted=False, shortest=16, setting=True):
+        yield masked(*match.span("value"), "secret")
 
 
 def _bare(
@@ -296,11 +318,13 @@ def _pair_edits(value: str, start: int, quoted: bool, setting: bool) -> Iterator
 
 
 def _is_credential(
-    value: str, word: str, head_text: str, name: str, *, quoted: bool, bare_blank: bool, setting: bool
+    value: str, word: str, head_text: str, name: str, *, quoted: bool, bare_blank: bool, setting: bool, option: bool
 ) -> bool:
     qualified = word.startswith("secret") or (
         bool(head_text) and (_QUALIFIED.search(head_text) or _PROVIDER.search(head_text)) is not None
     )
+    if option and looks_random(value, 8) and sum(c.isdigit() for c in value) > 1:
+        return True
     if bare_blank:
         long = len(value) >= 24
         if not (looks_random(value, 20) and (qualified or long)) and not (is_uuid(value) and qualified):

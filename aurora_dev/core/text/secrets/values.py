@@ -72,6 +72,10 @@ _KEYWORD: Final = lazy_pattern(
 )
 _IDENTIFIER: Final = lazy_pattern(r"[A-Za-z_$][A-Za-z_$]*\d{0,2}(?:(?:\.|::|->|/|-|_)[A-Za-z_$]+\d{0,2}){0,20}[!?.:]?")
 _REFERENCE: Final = lazy_pattern(r"[A-Za-z_$]\w*(?:(?:\.|::|->|\?\.)[A-Za-z_$]\w*){1,20}|@\w+|:\w+")
+# Two words, one of them with a capital letter, in a place where no program looks an attribute up: "twite.Bough".
+_TWO_WORDS: Final = lazy_pattern(r"[a-z]{3,12}\.[A-Z][a-z]{2,12}|[A-Z][a-z]{2,12}\.[A-Z][a-z]{2,12}")
+_MIXED_WORDS: Final = lazy_pattern(r"[a-z]{2,12}[-_.][A-Z][a-z]{2,12}")
+_ONE_CALL: Final = lazy_pattern(r"[A-Za-z]{3,12}\(\d{1,4}\)\S{0,4}")
 _HUMP: Final = lazy_pattern(r"[a-z](?=[A-Z])")
 _DASHED: Final = lazy_pattern(r"[a-z]{3,12}(?:[-_.][a-z]{3,12}){1,5}")
 _PATH_OR_URL: Final = lazy_pattern(
@@ -124,7 +128,7 @@ def is_given_password(value: str, user: str = "") -> bool:
 def _is_reference(value: str) -> bool:
     """Return whether a value names an attribute, which rarely has both digits and capital letters."""
     capital_and_digit = any(c.isdigit() for c in value) and any(c.isupper() for c in value)
-    return _REFERENCE.fullmatch(value) is not None and not capital_and_digit
+    return _REFERENCE.fullmatch(value) is not None and not capital_and_digit and not _TWO_WORDS.fullmatch(value)
 
 
 def _is_no_password(value: str) -> bool:
@@ -168,7 +172,9 @@ def is_named_password(
         setting: Whether the name stands in a settings file or a connection string, where bare values are literals.
         tight: Whether the line around the value leaves no doubt that it is a literal, so that one plain word counts.
     """
-    if len(value) < _SHORTEST_PASSWORD or is_placeholder_password(value) or _CODE.search(value.rstrip("=")):
+    if len(value) < _SHORTEST_PASSWORD or is_placeholder_password(value):
+        return False
+    if _CODE.search(value.rstrip("=")) and not (quoted and operator == "=" and _ONE_CALL.fullmatch(value)):
         return False
     if _KEYWORD.search(value) and not _is_strong(value):
         return False
@@ -209,11 +215,15 @@ def _is_word_password(value: str, *, quoted: bool, name: str, operator: str, set
         return True
     if looks_random(value, 8) and (quoted or setting):
         return True
+    if _MIXED_WORDS.fullmatch(value):
+        return (quoted and operator == "=") or (
+            "." not in value and setting and operator[-1:] in {"=", ":"} and len(name) > 4
+        )
     if _DASHED.fullmatch(value):
         if "." in value or "_" in value:
             return False
         return (quoted or setting) and value.count("-") > 1
-    if not value.isalpha() or len(value) < 6:
+    if not value.isalpha() or len(value) < (5 if name.isupper() and operator == "=" else 6):
         return False
     # A label begins with a capital letter, and a name in camel case has one inside.
     if any(c.isupper() for c in value[1:]):
@@ -222,7 +232,7 @@ def _is_word_password(value: str, *, quoted: bool, name: str, operator: str, set
         return quoted and operator in {"=", ":="} and not name[:1].isupper()
     if quoted:
         return True
-    return setting and (name.isupper() or operator == ">" or (operator == "=" and tight))
+    return setting and (name.isupper() or operator == ">" or (operator in {"=", ":"} and tight))
 
 
 def _changes_case(value: str) -> bool:
