@@ -20,6 +20,7 @@ from aurora_dev.core.text.secrets.providers import NAMES
 from aurora_dev.core.text.secrets.values import (
     is_given_password,
     is_named_password,
+    is_no_password,
     is_passphrase,
     is_secret,
 )
@@ -79,10 +80,20 @@ _ASSIGNMENT: Final = LazyPattern(
     re.IGNORECASE,
 )
 # A key or a token that is worth a look has a digit on its line, or its name ends the line and the value is on the next.
-# This ends the search on most lines of source code before any of the slower rules.
+# After the name an operator follows, or a blank and a long word. This ends the search on most lines of source code
+# before any of the slower rules.
 _GUARD: Final = lazy_pattern(
-    r"[^\n0-9]{0,64}[0-9]|\w{0,24}[\"']?[, {}]{0,2}\r?\n|\w{0,24}[\"'\]): =]{1,6}(?:[A-Za-z+/_-]{24}|[a-z]{3,14} [a-z]{3,14} [a-z]{3,14})"
+    rf"(?i:secrets?|tokens?|keys?|credentials?|creds?)(?i:{_TAIL})(?![A-Za-z0-9_])[\\\"'`\])]{{0,4}}"
+    # an operator, then a value with a digit, or a long one, or three words
+    r"(?:[ \t]{0,40}(?:[=:|?>%({,<+!\[]|[-=]>|→|or[ ][\"']|string)"
+    r"(?:[^\n0-9]{0,64}[0-9]|[\"'\]): =]{0,5}(?:[A-Za-z+/_-]{24}|[a-z]{3,14} [a-z]{3,14} [a-z]{3,14})|[, {]{0,2}\r?\n"
+    r"\s{0,40}(?:[\"'<]{0,2}(?:default|\w{0,9}value|content|string|description|type|sensitive)))"
+    # a blank, then a long word
+    r"|[ \t]{1,8}[\"'`]?(?=[^\s0-9]{0,64}[0-9])[^\s\"'`]{8}"
+    r"|\.(?:type|send|fill|set|input|write)|\r?\n\s{0,40}[\"'<]{0,2}(?:default|\w{0,9}value|content)|[ \t]{1,8}[A-Za-z+/_-]{24})",
+    re.ASCII,
 )
+_TELLING: Final = lazy_pattern(r"[^\n0-9]{0,64}[0-9]")
 
 # Names that end like a secret's and hold something else: "primary_key", "next_page_token", "public_key".
 _NO_KEY: Final = lazy_pattern(
@@ -149,6 +160,14 @@ _INI_LINE: Final = lazy_pattern(
 )
 
 
+def _ends(text: str, at: int) -> bool:
+    """Return whether a value without quotes ends at a place, whatever may stand in it."""
+    return text[at : at + 1] in _VALUE_ENDS
+
+
+_VALUE_ENDS: Final = frozenset(("", " ", "\n", "\r", "\t", ",", ")"))
+
+
 def assignment_edits(text: str, at: int) -> Iterator[Edit]:
     """Yield the edit of a value that is assigned to a name whose word (``password``, ``key``, …) starts at ``at``."""
     match = _ASSIGNMENT.match(text, at)
@@ -159,6 +178,8 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
         return  # a call or a subscript, as most often in source code
     word, operator = match["word"].lower(), match["operator"].strip()
     is_password = not word.startswith(("secret", "token", "key", "cred"))
+    if kind == "bare" and is_password and _ends(text, match.end()) and is_no_password(match["bare"].rstrip(".:")):
+        return  # "password: str", "the password is", as most often in source code and prose
     head = _NAME_HEAD.search(text, max(0, at - _NAME_REACH), at)
     head_text = head[0] if head is not None else ""
     if text.endswith("://", max(0, at - len(head_text) - 3), at - len(head_text)):
@@ -361,9 +382,8 @@ def _is_setting(before: str, operator: str) -> bool:
 
 
 def _guarded_edits(text: str, at: int) -> Iterable[Edit]:
-    if not _GUARD.match(text, at):
-        return ()
-    return (*assignment_edits(text, at), *key_edits(text, at))
+    edits = (*assignment_edits(text, at),) if _GUARD.match(text, at) else ()
+    return (*edits, *key_edits(text, at)) if _TELLING.match(text, at) else edits
 
 
 def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
@@ -372,7 +392,7 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
     others = "".join({chr(code) for code in (9, 10, 13, *range(32, 127))} - set(lower) - set(lower.upper()))
     for anchor in spread("aA", "sS", "eE", "?nN", shift=5):
         yield anchor, assignment_edits
-    for word in ("pass", "kennwort", "senha", "wachtwoord"):
+    for word in ("pass", "kennwort", "senha", "wachtwoord", "has?o"):
         for anchor in any_case(word):
             yield anchor, assignment_edits
     for anchor in spread("pP", "wW", "dD", others + "sS"):

@@ -129,7 +129,7 @@ _RULES: Final = (
         rf"(?:insecure-password|plaintext-password)[ \t]+{_V}", "insecure-password", "plaintext-password", exact=True
     ),
     _rule(
-        rf"(?:(?<=--password)|(?<=--passphrase))-command[ \t=]+[\"'](?:echo|printf)[ \t]+(?P<bare>[^\s\"']{{4,128}})",
+        r"(?:(?<=--password)|(?<=--passphrase))-command[ \t=]+[\"'](?:echo|printf)[ \t]+(?P<bare>[^\s\"']{4,128})",
         "-command ",
     ),
     _rule(rf"\slogin\b{_S}\s(?:-p|--password)(?:[ \t=]){_V}", " login", exact=True),
@@ -271,12 +271,7 @@ _RULES: Final = (
     ),
     _rule(
         rf"cred(?:ential)?s?\s{{0,4}}=\s{{0,4}}[(\[]\s{{0,4}}[\"'][^\"'\r\n]{{1,100}}[\"']\s{{0,4}},\s{{0,4}}{_Q}",
-        *(
-            f"{word}{sign}{bracket}"
-            for word in ("cred", "creds", "credentials")
-            for sign in ("=", " = ")
-            for bracket in "(["
-        ),
+        "cred",
     ),
     _rule(
         r"expect\s+[\"']?[^\"'\n]{0,40}pass\w*:?[^\"'\n]{0,8}[\"']?[;\s{]{1,8}(?:\\r)?\s{0,40}send\s+(?:--\s+)?[\"'](?P<double>[^\"'\n$]{3,128}?)(?:\\[rn])+[\"']",
@@ -483,9 +478,11 @@ def _taken_edits(text: str, at: int) -> Iterator[Edit]:
     if taker is None:
         return
     value = match["value"]
-    if (_KEY_HEX.fullmatch(value) and is_random(value)) or looks_random(value, 20):
-        yield masked(*match.span("value"), "key")
-    elif name.lower().endswith("otp") and _BASE32.fullmatch(value) and is_random(value):
+    if (
+        (_KEY_HEX.fullmatch(value) and is_random(value))
+        or looks_random(value, 20)
+        or (name.lower().endswith("otp") and _BASE32.fullmatch(value) and is_random(value))
+    ):
         yield masked(*match.span("value"), "key")
 
 

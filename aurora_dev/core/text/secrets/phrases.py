@@ -24,8 +24,50 @@ _PHRASE_REACH: Final = 80  # characters between the noun and the words
 _LONGEST_PHRASE: Final = 24 * 14
 # Words that no list has, and that nearly every sentence of twelve words has.
 _PROSE: Final = frozenset(
-    "the and for with from are was were this these those which when where then than has have had been will would must "
-    "should could into its not but any all each your our their his her you they words keys per".split()  # noqa: SIM905
+    [
+        "the",
+        "and",
+        "for",
+        "with",
+        "from",
+        "are",
+        "was",
+        "were",
+        "this",
+        "these",
+        "those",
+        "which",
+        "when",
+        "where",
+        "then",
+        "than",
+        "has",
+        "have",
+        "had",
+        "been",
+        "will",
+        "would",
+        "must",
+        "should",
+        "could",
+        "into",
+        "its",
+        "not",
+        "but",
+        "any",
+        "all",
+        "each",
+        "your",
+        "our",
+        "their",
+        "his",
+        "her",
+        "you",
+        "they",
+        "words",
+        "keys",
+        "per",
+    ]
 )
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from aurora_dev.core.text.secrets.edits import Edit, masked
 from aurora_dev.core.text.secrets.patterns import LazyPattern
-from aurora_dev.core.text.secrets.prefilter import Anchor, any_case
+from aurora_dev.core.text.secrets.prefilter import Anchor, any_case, literal
 from aurora_dev.core.text.secrets.values import is_given_password
 from aurora_dev.lazy import lazy_pattern
 
@@ -150,9 +150,10 @@ def _map_edits(text: str, at: int) -> Iterator[Edit]:
 
 def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
     """Yield the rules for tables, each with an anchor."""
-    for word in ("insert into", "replace into", "insert ignore into"):
+    for word in ("insert into", "insert ignore into"):
         for anchor in any_case(word):
             yield anchor, _insert_edits
+    yield literal("REPLACE INTO"), _insert_edits
     for anchor in any_case("passwords"):
         yield anchor, _map_edits
     for word in ("password", "passwort"):

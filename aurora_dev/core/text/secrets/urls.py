@@ -77,8 +77,37 @@ _PAIR_HOST: Final = lazy_pattern(
 )
 _VERSION: Final = lazy_pattern(r"\d{1,4}\.\d{1,4}(?:\.\d{1,6}(?![\d.]))?(?!\.\d)")
 _SCHEMES: Final = frozenset(
-    "npm workspace patch file git jsr virtual node docker pkg mailto ssh sip sips xmpp acct http https ftp link portal "
-    "golang maven pypi cargo gem nuget image container".split()  # noqa: SIM905
+    [
+        "npm",
+        "workspace",
+        "patch",
+        "file",
+        "git",
+        "jsr",
+        "virtual",
+        "node",
+        "docker",
+        "pkg",
+        "mailto",
+        "ssh",
+        "sip",
+        "sips",
+        "xmpp",
+        "acct",
+        "http",
+        "https",
+        "ftp",
+        "link",
+        "portal",
+        "golang",
+        "maven",
+        "pypi",
+        "cargo",
+        "gem",
+        "nuget",
+        "image",
+        "container",
+    ]
 )
 
 
@@ -86,8 +115,8 @@ def at_host_edits(text: str) -> Iterator[Edit]:
     """Yield the edits of the passwords in ``user:password@host`` without a scheme, anywhere in a text."""
     at = text.find("@", 6)
     while at >= 0:
-        colon = text.rfind(":", max(0, at - 66), at - 3)
-        if colon > 0 and not text[at - 1].isspace():
+        # Most are decorators, and have a line break or a blank before them.
+        if text[at - 1] > " " and text.rfind(":", max(0, at - 66), at - 3) > 0:
             yield from _at_host(text, at)
         at = text.find("@", at + 1)
 

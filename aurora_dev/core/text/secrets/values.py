@@ -20,7 +20,15 @@ from aurora_dev.core.text.secrets.placeholders import (
 )
 from aurora_dev.lazy import lazy_pattern
 
-__all__ = ["is_basic", "is_given_password", "is_named_password", "is_passphrase", "is_path_or_url", "is_secret"]
+__all__ = [
+    "is_basic",
+    "is_given_password",
+    "is_named_password",
+    "is_no_password",
+    "is_passphrase",
+    "is_path_or_url",
+    "is_secret",
+]
 
 _SHORTEST_PASSWORD: Final = 4
 _LONG_BASE64: Final = 40  # characters; base64 may begin like a path
@@ -120,7 +128,7 @@ def is_given_password(value: str, user: str = "") -> bool:
         return False
     if _SHELL.search(value) or value[0] == "-" or _is_reference(value) or _HOST_PORT.fullmatch(value):
         return False
-    if _PATH_OR_URL.match(value) or _is_no_password(value) or (_KEYWORD.search(value) and not _is_strong(value)):
+    if _PATH_OR_URL.match(value) or is_no_password(value) or (_KEYWORD.search(value) and not _is_strong(value)):
         return False
     return not (value.isdigit() and len(value) < 6)
 
@@ -131,7 +139,8 @@ def _is_reference(value: str) -> bool:
     return _REFERENCE.fullmatch(value) is not None and not capital_and_digit and not _TWO_WORDS.fullmatch(value)
 
 
-def _is_no_password(value: str) -> bool:
+def is_no_password(value: str) -> bool:
+    """Return whether a value is a word that stands where a password stands, and is none: a type, a label, a state."""
     lower = value.lower()
     return lower in _NO_PASSWORD or lower.replace("_", "-") in _NO_PASSWORD
 
@@ -182,7 +191,7 @@ def is_named_password(
         return False
     if any(c.isspace() for c in value):
         return (quoted or setting) and (is_passphrase(value) or (_is_disguised(value) and value.count(" ") < 5))
-    if _is_no_password(value) or _VALIDATION.fullmatch(value):
+    if is_no_password(value) or _VALIDATION.fullmatch(value):
         return False
     if _NUMBER.fullmatch(value):
         return value.isdigit() and (len(value) >= 8 or (len(value) >= 6 and setting))
