@@ -20,6 +20,8 @@ from aurora_dev.core.text.secrets.providers import NAMES
 from aurora_dev.core.text.secrets.values import (
     is_given_password,
     is_named_password,
+    is_no_password,
+    is_passphrase,
     is_secret,
 )
 from aurora_dev.lazy import lazy_pattern
@@ -40,8 +42,10 @@ _TAIL: Final = (
 )
 _OPERATOR: Final = (
     r"(?:"
+    # {"name": "X-Auth-Token", "value": "…"}: before "," below
+    r"(?:,[\"'\s]{0,40}|\s{1,40}[\"']?)(?:default|(?:parameter)?value|content)[\"']?[ \t]{0,4}[:=][ \t]{0,4}"
     # "=", ":", and with a type between the name and the value, as in "password: Optional[str] = …"
-    r"[ \t]{0,40}(?:\?|!)?(?::[ \t]{0,3}[\w.|&]{0,14}[\[<]?(?:str(?:ing)?|char)?[\]>]?\??"
+    r"|[ \t]{0,40}(?:\?|!)?(?::[ \t]{0,3}[\w.|&]{0,14}[\[<]?(?:str(?:ing)?|char)?[\]>]?\??"
     r"(?:[ \t]\|[ \t](?:None|null|undefined))?[ \t]{0,3}=|"
     r":=|=>|\?=|\+=|={1,3}|:{1,2}|->|→|,|\|\||\?\?|\?:|or(?=[ ][\"'])|\|)[ \t]{0,40}"
     r"|>[ \t]{0,8}(?:\s{0,20}<(?:value|string)>[ \t]{0,8})?(?:<!\[CDATA\[)?"
@@ -51,7 +55,6 @@ _OPERATOR: Final = (
     r"|[ \t]{0,3}\{[ \t]{0,3}(?=[\"'])"
     r"|[ \t]{1,8}string[ \t]{0,8}=[ \t]{0,8}"
     r"|%3[dD]"
-    r"|(?:,[\"'\s]{0,40}|\s{1,40}[\"']?)(?:default|(?:parameter)?value|content)[\"']?[ \t]{0,4}[:=][ \t]{0,4}"
     r"|[ \t]{0,3}\{[^{}]{0,200}?\bdefault[ \t]{0,20}=[ \t]{0,3}"
     r"|[ \t]{1,8}"
     r")"
@@ -78,10 +81,20 @@ _ASSIGNMENT: Final = LazyPattern(
     re.IGNORECASE,
 )
 # A key or a token that is worth a look has a digit on its line, or its name ends the line and the value is on the next.
-# This ends the search on most lines of source code before any of the slower rules.
+# After the name an operator follows, or a blank and a long word. This ends the search on most lines of source code
+# before any of the slower rules.
 _GUARD: Final = lazy_pattern(
-    r"[^\n0-9]{0,64}[0-9]|\w{0,24}[\"']?[, {}]{0,2}\r?\n|\w{0,24}[\"'\]): =]{1,6}[A-Za-z+/_-]{24}"
+    rf"(?i:secrets?|tokens?|keys?|credentials?|creds?)(?i:{_TAIL})(?![A-Za-z0-9_])[\\\"'`\])]{{0,4}}"
+    # an operator, then a value with a digit, or a long one, or three words
+    r"(?:[ \t]{0,40}(?:[=:|?>%({,<+!\[]|[-=]>|→|or[ ][\"']|string)"
+    r"(?:[^\n0-9]{0,64}[0-9]|[\"'\]): =]{0,5}(?:[A-Za-z+/_-]{24}|[a-z]{3,14} [a-z]{3,14} [a-z]{3,14})|[, {]{0,2}\r?\n"
+    r"\s{0,40}(?:[\"'<]{0,2}(?:default|\w{0,9}value|content|string|description|type|sensitive)))"
+    # a blank, then a long word
+    r"|[ \t]{1,8}[\"'`]?(?=[^\s0-9]{0,64}[0-9])[^\s\"'`]{8}"
+    r"|\.(?:type|send|fill|set|input|write)|\r?\n\s{0,40}[\"'<]{0,2}(?:default|\w{0,9}value|content)|[ \t]{1,8}[A-Za-z+/_-]{24})",
+    re.ASCII,
 )
+_TELLING: Final = lazy_pattern(r"[^\n0-9]{0,64}[0-9]")
 
 # Names that end like a secret's and hold something else: "primary_key", "next_page_token", "public_key".
 _NO_KEY: Final = lazy_pattern(
@@ -126,11 +139,19 @@ _BLANK_PASSWORD: Final = lazy_pattern(
     re.IGNORECASE,
 )
 _KNOWN_FLAG: Final = lazy_pattern(r"(?<!\w)-(?:-[\w-]*|[a-zA-Z][\w-]{2,}|)\Z")
+_OPTION_NAME: Final = lazy_pattern(
+    r"--(?:[a-z]{2,16}-)?(?:api-?|access-?|auth-?|secret-?|app-?|deploy-?|bot-?|personal-access-?)?(?:token|key|secret)",
+)
+_GETTER: Final = lazy_pattern(
+    r"(?:^|[._$>-])(?:get|fetch|find|load|lookup|read|delete|remove|prompt|ask|request|has|forgot)_?\Z", re.IGNORECASE
+)
 _LEVEL: Final = lazy_pattern(r"(?:[05-9][ \t]+)")
 _LOGIN_BEFORE: Final = lazy_pattern(r"\b(?:login|user|machine|username|account)[ \t]+\S+[ \t]*\r?\n\Z")
 _LINE_END: Final = lazy_pattern(r"[ \t]*(?:(?:[;,][ \t]*)?(?:#|//|--)|\r|\n|\Z)")  # a comment ends with its line
 _WHOLE: Final = lazy_pattern(r"[^\s]{1,400}")
-_PHRASE: Final = lazy_pattern(r"[a-z]{3,14}\d{0,4}(?: (?:[a-z]{3,14}\d{0,4}|\d{1,4})){2,7}(?=[ \t]*(?:\r|\n|\Z))")
+_PHRASE: Final = lazy_pattern(
+    r"[a-z]{3,14}\d{0,4}(?: (?:[A-Za-z][a-z]{2,13}\d{0,4}|\d{1,4})){2,7}(?=[ \t]*(?:\r|\n|\Z))"
+)
 _CALLS: Final = frozenset("([")
 _CALL_AFTER: Final = lazy_pattern(r"\w[\w.]*[(\[{]")
 _INI_LINE: Final = lazy_pattern(
@@ -138,6 +159,14 @@ _INI_LINE: Final = lazy_pattern(
     r"[ \t]*[:=][ \t]*[^\s\"'({]+[ \t]*$",
     re.IGNORECASE | re.MULTILINE,
 )
+
+
+def _ends(text: str, at: int) -> bool:
+    """Return whether a value without quotes ends at a place, whatever may stand in it."""
+    return text[at : at + 1] in _VALUE_ENDS
+
+
+_VALUE_ENDS: Final = frozenset(("", " ", "\n", "\r", "\t", ",", ")"))
 
 
 def assignment_edits(text: str, at: int) -> Iterator[Edit]:
@@ -150,6 +179,8 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
         return  # a call or a subscript, as most often in source code
     word, operator = match["word"].lower(), match["operator"].strip()
     is_password = not word.startswith(("secret", "token", "key", "cred"))
+    if kind == "bare" and is_password and _ends(text, match.end()) and is_no_password(match["bare"].rstrip(".:")):
+        return  # "password: str", "the password is", as most often in source code and prose
     head = _NAME_HEAD.search(text, max(0, at - _NAME_REACH), at)
     head_text = head[0] if head is not None else ""
     if text.endswith("://", max(0, at - len(head_text) - 3), at - len(head_text)):
@@ -157,6 +188,8 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
     if text.endswith("${", max(0, at - len(head_text) - 2), at - len(head_text)):
         yield from _default_edits(text, match.end("tail"), is_password, head_text + match["word"])
         return
+    if operator[:1] == "(" and _GETTER.search(head_text):
+        return  # get_password("service", "user")
     name = head_text + match["word"]
     quoted = kind not in {"bare", "odd"}
     line_start = max(text.rfind("\n", max(0, at - _LINE_REACH), at) + 1, at - _LINE_REACH, 0)
@@ -208,7 +241,13 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
     if bare_blank and line.lower().endswith(("public ", "primary ")):
         return
     label = "secret" if word.startswith("secret") else word.rstrip("s")
-    if _is_credential(value, word, head_text, name, quoted=quoted, bare_blank=bare_blank, setting=setting):
+    if quoted and label == "secret" and value.islower() and is_passphrase(value):
+        yield masked(start, end, label)
+        return
+    option = (bare_blank or operator == "=") and not quoted and _OPTION_NAME.fullmatch(head_text + word) is not None
+    if _is_credential(
+        value, word, head_text, name, quoted=quoted, bare_blank=bare_blank, setting=setting, option=option
+    ):
         yield masked(start, end, label)
 
 
@@ -218,10 +257,14 @@ _DEFAULT: Final = lazy_pattern(r":?[-=]?(?P<value>[^\s{}\"'$]{4,200})\}")
 def _default_edits(text: str, at: int, is_password: bool, name: str) -> Iterator[Edit]:
     """Yield the edit of the default in ``${DB_PASSWORD:-…}``."""
     match = _DEFAULT.match(text, at)
-    if match is None or not is_password or match["value"][0] == "?":
+    if match is None or match["value"][0] == "?":
         return
-    if is_named_password(match["value"], quoted=False, name=name, operator="=", setting=True):
-        yield masked(*match.span("value"), "password")
+    value = match["value"]
+    if is_password:
+        if is_named_password(value, quoted=False, name=name, operator="=", setting=True):
+            yield masked(*match.span("value"), "password")
+    elif not _NO_KEY.search(name) and is_secret(value, qualified=True, quoted=False, shortest=16, setting=True):
+        yield masked(*match.span("value"), "secret")
 
 
 def _bare(
@@ -298,11 +341,13 @@ def _pair_edits(value: str, start: int, quoted: bool, setting: bool) -> Iterator
 
 
 def _is_credential(
-    value: str, word: str, head_text: str, name: str, *, quoted: bool, bare_blank: bool, setting: bool
+    value: str, word: str, head_text: str, name: str, *, quoted: bool, bare_blank: bool, setting: bool, option: bool
 ) -> bool:
     qualified = word.startswith("secret") or (
         bool(head_text) and (_QUALIFIED.search(head_text) or _PROVIDER.search(head_text)) is not None
     )
+    if option and looks_random(value, 8) and sum(c.isdigit() for c in value) > 1:
+        return True
     if bare_blank:
         long = len(value) >= 24
         if not (looks_random(value, 20) and (qualified or long)) and not (is_uuid(value) and qualified):
@@ -339,9 +384,8 @@ def _is_setting(before: str, operator: str) -> bool:
 
 
 def _guarded_edits(text: str, at: int) -> Iterable[Edit]:
-    if not _GUARD.match(text, at):
-        return ()
-    return (*assignment_edits(text, at), *key_edits(text, at))
+    edits = (*assignment_edits(text, at),) if _GUARD.match(text, at) else ()
+    return (*edits, *key_edits(text, at)) if _TELLING.match(text, at) else edits
 
 
 def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
@@ -350,7 +394,7 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
     others = "".join({chr(code) for code in (9, 10, 13, *range(32, 127))} - set(lower) - set(lower.upper()))
     for anchor in spread("aA", "sS", "eE", "?nN", shift=5):
         yield anchor, assignment_edits
-    for word in ("pass", "kennwort", "senha", "wachtwoord"):
+    for word in ("pass", "kennwort", "senha", "wachtwoord", "has?o"):
         for anchor in any_case(word):
             yield anchor, assignment_edits
     for anchor in spread("pP", "wW", "dD", others + "sS"):

@@ -11,7 +11,7 @@ from typing import Final
 
 from aurora_dev.core.text.secrets.edits import Edit, masked
 from aurora_dev.core.text.secrets.patterns import LazyPattern
-from aurora_dev.core.text.secrets.placeholders import looks_random
+from aurora_dev.core.text.secrets.placeholders import is_random, looks_random
 from aurora_dev.core.text.secrets.prefilter import Anchor, any_case, literal, spread
 from aurora_dev.core.text.secrets.values import is_basic, is_given_password, is_passphrase
 from aurora_dev.lazy import lazy_pattern
@@ -26,6 +26,9 @@ _V: Final = (
     r"|(?P<bare>[^\s'\"`|;<>()\[\]{}]{3,256}))"
 )
 _Q: Final = r"(?:'(?P<single>(?:[^'\\\r\n]|\\.|''){3,256})'|\"(?P<double>(?:[^\"\\\r\n]|\\.){3,256})\")"
+_SPACE: Final = r"\s{0,20}"
+_ARGUMENT: Final = r"(?:@?[\"'][^\"'\r\n]{0,200}[\"']|:\w{1,40})"
+_COMMA: Final = r"\s{0,20}(?:,|=>)\s{0,20}"
 _REFERENCE: Final = lazy_pattern(r"[A-Za-z_]{1,40}(?:\.[A-Za-z_]{1,40}){1,8}")
 _MYSQL: Final = lazy_pattern(r"\b(?:mysql|mariadb)\w*\b")
 _GREATER: Final = " >"  # in a list of rights of Redis, a password follows
@@ -93,14 +96,15 @@ _RULES: Final = (
         exact=True,
     ),
     _rule(rf"net\s+user\s+{_USER}\s+{_V}", "net user"),
-    _rule(rf"net\s+use\s+\S+\s+\S+\s+/user:\S+\s+{_V}", "net use"),
+    _rule(rf"net\s+use\s+(?:\S{{1,8}}\s+)?\S+\s+/u(?:ser)?:\S+\s+{_V}", "net use"),
+    _rule(rf"net\s+use\s+(?:\S{{1,8}}\s+)?\\\\\S+\s+(?!/){_V}\s+/u(?:ser)?:", "net use"),
     _rule(
         rf"(?:add_user|change_password|adduser|set_user_tags)\s+{_USER}\s+{_V}[ \t]*(?:\r?$|\n)",
         "add_user",
         "change_password",
     ),
     _rule(
-        rf"(?:7za?|zip|unzip|rar|unrar)\s+(?:a|x|e|-\w+)\b{_S}\s-[pP][ \t]?{_V}",
+        rf"(?:7za?|zip|unzip|rar|unrar)(?:\s+(?:a|x|e|-\w+)\b{_S})?\s-[pP][ \t]?{_V}",
         "7z a",
         "7z x",
         "7za ",
@@ -114,6 +118,20 @@ _RULES: Final = (
     _rule(rf"wpa_passphrase\s+(?:\"[^\"\n]+\"|\S+)\s+{_V}[ \t]*(?:\r?$|\n)", "wpa_passphrase", exact=True),
     _rule(rf"snmp\w+\b{_S}\s-[AX][ \t]{_V}", "snmp", exact=True),
     _rule(rf"snmp-server community\s+{_V}", "snmp-server", exact=True),
+    _rule(rf"(?:tacacs|radius)\S*[ \t][^\n]{{0,60}}?key[ \t]+(?:[0-9][ \t]+)?{_V}", "tacacs", "radius", exact=True),
+    _rule(rf"isakmp key[ \t]+(?:[0-9][ \t]+)?{_V}[ \t]+address", "isakmp key", exact=True),
+    _rule(rf"\binflux\b{_S}\s(?:-t|--token)[ \t=]{_V}", "influx", exact=True),
+    _rule(
+        rf"user[ \t]+[\w.@-]{{1,64}}[ \t]+{_V}[ \t]*\r?\n[ \t]*(?:put|get|mput|mget|cd|lcd|bin|binary|passive|prompt|ls|quote)\b",
+        "user ",
+    ),
+    _rule(
+        rf"(?:insecure-password|plaintext-password)[ \t]+{_V}", "insecure-password", "plaintext-password", exact=True
+    ),
+    _rule(
+        r"(?:(?<=--password)|(?<=--passphrase))-command[ \t=]+[\"'](?:echo|printf)[ \t]+(?P<bare>[^\s\"']{4,128})",
+        "-command ",
+    ),
     _rule(rf"\slogin\b{_S}\s(?:-p|--password)(?:[ \t=]){_V}", " login", exact=True),
     _rule(rf"\s-u[ \t=]{_USER}\s+(?:-p[ \t]?|--pass(?:word)?[ \t=]){_V}", " -u ", exact=True),
     _rule(rf"\s-U[ \t=]{_USER}\s+-P[ \t]?{_V}", " -U ", exact=True),
@@ -172,7 +190,7 @@ _RULES: Final = (
         exact=True,
     ),
     _rule(
-        rf"(?:bindpw|rootpw|bind_pw|ldap_pw)[ \t]+(?:--plaintext[ \t]+)?{_V}[ \t]*(?:\r?$|\n)",
+        rf"(?:bindpw|rootpw|bind_pw|ldap_pw)[ \t:=]+(?:--plaintext[ \t]+)?{_V}[ \t]*(?:\r?$|\n)",
         "bindpw",
         "rootpw",
         exact=True,
@@ -193,9 +211,10 @@ _RULES: Final = (
     _rule(rf"AUTHENTICATION\s+BY\s+{_Q}", "AUTHENTICATION", exact=True),
     # calls
     _rule(
-        rf"(?:login|basic_?auth|authenticate|auth|signin|sign_in|log_in|logon|credentials?|getconnection|withcredentials|set_?credentials|"
-        rf"PasswordAuthentication|UsernamePasswordCredentials|UsernamePasswordAuthenticationToken|set_?basic_?auth|basic)"
-        rf"\(\s{{0,20}}(?:\w{{1,40}}\s?,\s{{0,20}})?[\"'][^\"'\r\n]{{0,200}}[\"']\s{{0,20}},\s{{0,20}}(?:[\"'][\w.@+-]{{1,64}}[\"']\s{{0,20}},\s{{0,20}})?{_Q}\s{{0,20}}(?:\.to\w+\(\)\s*)?[),]",
+        rf"(?:login|basic_?auth|authenticate|auth|authentication|signin|sign_in|log_in|logon|credentials?|getconnection|"
+        rf"authenticationtoken|basic)"
+        rf"\({_SPACE}(?:\w{{1,40}}\s?,{_SPACE})?{_ARGUMENT}(?:{_COMMA}{_ARGUMENT}){{0,2}}{_COMMA}"
+        rf"(?:Some\(|@)?{_Q}{_SPACE}(?:\)|\.\w+\((?:\)|\w+\)))?{_SPACE}[),]",
         "login(",
         "auth(",
         "signin(",
@@ -207,9 +226,36 @@ _RULES: Final = (
         "getconnection(",
         "authenticate(",
         "authentication(",
-        "token(",
+        "authenticationtoken(",
         "basic(",
     ),
+    # Ruby needs no brackets.
+    _rule(
+        rf"(?:auth|login)[ \t][\"'][\w.@+-]{{1,64}}[\"'],[ \t]{{0,4}}{_Q}[ \t]*(?:\r|\n|\Z|;|,)",
+        "auth '",
+        'auth "',
+        "login '",
+        'login "',
+    ),
+    # The last argument is the domain of the user.
+    _rule(rf"NetworkCredential\({_SPACE}{_ARGUMENT}{_COMMA}{_Q}{_COMMA}{_ARGUMENT}{_SPACE}\)", "NetworkCredential("),
+    _rule(rf"load\({_SPACE}[\w.]{{1,40}}{_COMMA}{_Q}\.to_?char_?array", "load("),
+    _rule(rf":auth\({_SPACE}{_Q}{_SPACE}\)", ":auth(", exact=True),
+    _rule(
+        rf"jwt\.(?:sign|verify|encode|decode)\({_SPACE}(?:\{{[^{{}}]{{0,400}}\}}|[\w.$]{{1,60}}){_COMMA}(?:key=)?{_Q}{_SPACE}[,)]",
+        "jwt.sign(",
+        "jwt.verify(",
+        "jwt.encode(",
+        "jwt.decode(",
+    ),
+    _rule(
+        rf"(?:createHmac|createCipheriv|createSecretKey|hash_hmac|hexhmac|hmac_sha256)\({_SPACE}(?:{_ARGUMENT}{_COMMA}|[\w.$]{{1,60}}{_COMMA}){{0,2}}?{_Q}"
+        rf"{_SPACE}[,)]",
+        "createHmac(",
+        "createCipheriv(",
+        "hash_hmac(",
+    ),
+    _rule(rf"SecretKeySpec\({_SPACE}{_Q}\.(?:getBytes|toByteArray)", "SecretKeySpec("),
     _rule(
         rf"(?:connect|mysqli|PDO|open|createconnection|datasource)\(\s{{0,20}}(?:[\"'][^\"'\r\n]{{0,200}}[\"']|[$\w.]{{1,60}})\s{{0,20}},\s{{0,20}}"
         rf"[\"'][\w.@$-]{{1,64}}[\"']\s{{0,20}},\s{{0,20}}{_Q}\s{{0,20}}[),]",
@@ -225,12 +271,7 @@ _RULES: Final = (
     ),
     _rule(
         rf"cred(?:ential)?s?\s{{0,4}}=\s{{0,4}}[(\[]\s{{0,4}}[\"'][^\"'\r\n]{{1,100}}[\"']\s{{0,4}},\s{{0,4}}{_Q}",
-        *(
-            f"{word}{sign}{bracket}"
-            for word in ("cred", "creds", "credentials")
-            for sign in ("=", " = ")
-            for bracket in "(["
-        ),
+        "cred",
     ),
     _rule(
         r"expect\s+[\"']?[^\"'\n]{0,40}pass\w*:?[^\"'\n]{0,8}[\"']?[;\s{]{1,8}(?:\\r)?\s{0,40}send\s+(?:--\s+)?[\"'](?P<double>[^\"'\n$]{3,128}?)(?:\\[rn])+[\"']",
@@ -369,12 +410,102 @@ def _is_undecodable(value: str) -> bool:
     return b":" not in plain
 
 
+# --- log lines of protocols -------------------------------------------------------------------------------------------
+
+_SENT: Final = LazyPattern(
+    r"(?:AUTH|PASS|auth|pass)[ \t]+(?:[\w.-]{2,32}[ \t]+)?(?P<bare>\S{4,128})[ \t]*(?:\r|\n|\\r|\Z)"
+)
+_SENT_HEAD: Final = lazy_pattern(
+    r"(?:^|[\s\"'])(?:[<>*]{1,3}|-{1,3}>|[CS]:|<-|SEND:?|sent:?|127\.0\.0\.1:\d{2,5}>)[ \t]{1,4}[\"']?\Z"
+)
+
+
+def _sent_edits(text: str, at: int) -> Iterator[Edit]:
+    """Yield the edit of a password that a protocol sends: ``> AUTH …``, ``C: PASS …``."""
+    match = _SENT.match(text, at)
+    if match is not None and _SENT_HEAD.search(text, max(0, at - 24), at):
+        value = match["bare"]
+        if any(c.isdigit() for c in value) and is_given_password(value):
+            yield masked(*match.span("bare"), "password")
+
+
+# --- keys that a call takes -------------------------------------------------------------------------------------------
+
+# The name of the function says that it takes a key; the key has no name of its own.
+_TAKER: Final = lazy_pattern(
+    r"(?:client|api|sdk|bot|wallet|signer|fernet|totp|hotp|hmac\d{0,3}|initiali[sz]e|init|configure|authenticate|auth|token|"
+    r"getbytes|b64decode|secretkey|secretbox|signingkey|keypair|frommnemonic|account|apikey|connect|login|"
+    r"algoliasearch|stripe|sendgrid|mailgun|openai|sentry|setapikey|credentials?)\Z",
+    re.IGNORECASE,
+)
+_TAKEN: Final = LazyPattern(
+    rf"\({_SPACE}(?:{_ARGUMENT}{_COMMA}|[\w.]{{1,60}}{_COMMA})?[bBrRu@]?[\"'](?P<value>[A-Za-z0-9+/=_.-]{{16,200}}|0x[0-9a-fA-F]{{64}})[\"']"
+    rf"{_SPACE}(?:\)|,(?!\s?[\"']\[masked))"
+)
+_BASE32: Final = lazy_pattern(r"(?=[A-Z]*[2-7])[A-Z2-7]{16,64}={0,6}")
+_KEY_HEX: Final = lazy_pattern(r"(?:0x)?(?:[0-9a-f]{32,128}|[0-9A-F]{32,128})")
+_KEY_ENDS: Final = (
+    "nt",
+    "pi",
+    "dk",
+    "ot",
+    "er",
+    "tp",
+    "it",
+    "ze",
+    "re",
+    "th",
+    "en",
+    "es",
+    "de",
+    "ey",
+    "ox",
+    "ir",
+    "ic",
+    "ch",
+    "pe",
+    "id",
+)
+
+
+def _taken_edits(text: str, at: int) -> Iterator[Edit]:
+    """Yield the edit of a random argument of a function whose name says that it takes a key; ``at`` is its bracket."""
+    match = _TAKEN.match(text, at)
+    if match is None:
+        return
+    name = text[max(0, at - 20) : at]
+    taker = _TAKER.search(name)
+    if taker is None:
+        return
+    value = match["value"]
+    if (
+        (_KEY_HEX.fullmatch(value) and is_random(value))
+        or looks_random(value, 20)
+        or (name.lower().endswith("otp") and _BASE32.fullmatch(value) and is_random(value))
+    ):
+        yield masked(*match.span("value"), "key")
+
+
+def _at_bracket(text: str, at: int) -> Iterator[Edit]:
+    return _taken_edits(text, text.find("(", at))
+
+
 def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
     """Yield the rules for commands, SQL, calls, headers and password files, each with an anchor."""
     for pattern, anchors in _RULES:
         handler = _handler(pattern)
         for anchor in dict.fromkeys(anchors):
             yield anchor, handler
+    for end in _KEY_ENDS:
+        for anchor in spread(*({c, c.upper()} for c in end), "(", "\"'bB@"):
+            yield anchor._replace(shift=-2), _taken_edits
+    for anchor in spread("2356", "1246", "(", "\"'", shift=-2):  # HMAC256("…")
+        yield anchor, _taken_edits
+    for word in ("wallet(", "fernet(", "hmac(", "account(", "connect("):
+        for anchor in any_case(word):
+            yield anchor, _at_bracket
+    for key in ("AUTH ", "PASS "):
+        yield Anchor(key[1:], 1, key.lower()), _sent_edits
     for key in ("asic", "ASIC", "eare", "EARE"):
         yield Anchor(key), _header_edits
     for anchor in any_case("auth"):

@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Final
 
-from aurora_dev.core.text.secrets import assignments, commands, manifests, prose, tokens
+from aurora_dev.core.text.secrets import assignments, commands, manifests, phrases, prose, tables, tokens
 from aurora_dev.core.text.secrets.edits import MARKER, MARKERS, Edit
 from aurora_dev.core.text.secrets.prefilter import Anchor, Prefilter, literal, spread
 from aurora_dev.core.text.secrets.private_keys import pem_edits, putty_edits
-from aurora_dev.core.text.secrets.urls import curl_edits, url_edits
+from aurora_dev.core.text.secrets.urls import at_host_edits, curl_edits, url_edits
 from aurora_dev.log import mask_logged_texts
 
 __all__ = ["LABELS", "MASKING_VERSION", "mask_named", "mask_secrets"]
 
-MASKING_VERSION: Final = 3
+MASKING_VERSION: Final = 4
 """Raised whenever the same text may be masked differently, so that stored files are indexed again."""
 
 LABELS: Final = (
@@ -29,6 +29,8 @@ LABELS: Final = (
     | commands.LABELS
     | prose.LABELS
     | manifests.LABELS
+    | phrases.LABELS
+    | tables.LABELS
     | {"private-key", "url-password"}
 )
 
@@ -60,6 +62,8 @@ def _all_rules() -> Iterator[tuple[Anchor, _Rule]]:
     yield from commands.rules()
     yield from assignments.rules()
     yield from prose.rules()
+    yield from tables.rules()
+    yield from phrases.rules()
 
 
 @cache
@@ -69,14 +73,15 @@ def _prefilter() -> Prefilter[tuple[int, _Rule]]:
 
 
 # Words beyond ASCII that name a password; the prefilter sees ASCII alone.
-_FOREIGN: Final = ("парол", "密码", "パスワード", "비밀번호", "hasło", "şifre")
+_FOREIGN: Final = ("парол", "密码", "パスワード", "비밀번호")
 
 
 def _find(text: str) -> list[Edit]:
     edits: list[tuple[int, Edit]] = []
     # One byte per character of any kind, so that positions in one are positions in the other.
     manifest_end = -1
-    for at, (rank, rule) in _prefilter().candidates(text.encode("ascii", "replace")):
+    ascii_text = text.encode("ascii", "replace")
+    for at, (rank, rule) in _prefilter().candidates(ascii_text):
         if rule is _manifest and at >= manifest_end:
             span = manifests.manifest_span(text, at)
             if span is not None:
@@ -87,7 +92,8 @@ def _find(text: str) -> list[Edit]:
         else:
             for edit in rule(text, at):
                 edits.append((rank, edit))
-    if not text.isascii():
+    edits.extend((1 << 19, edit) for edit in at_host_edits(text))
+    if b"??" in ascii_text:  # two characters beyond ASCII, as each of those words has
         edits.extend((1 << 20, edit) for edit in _foreign(text))
     if not edits:
         return []

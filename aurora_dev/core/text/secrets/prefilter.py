@@ -22,6 +22,8 @@ __all__ = ["Anchor", "Prefilter", "any_case", "literal", "spread"]
 
 _SIZE: Final = 4  # bytes of an anchor that are looked up
 _GROUPS: Final = 16
+_HASH_BITS: Final = 18
+_FEW: Final = 8  # places that are looked up one by one sooner than all at once
 _T = TypeVar("_T")
 
 # Letters of source code from common to rare; every other character is rarer.
@@ -43,10 +45,54 @@ class Anchor(NamedTuple):
     word: str = ""
 
 
+# Four characters that source code has often, although their letters are rare; counted in this project and others.
+_FREQUENT: Final = frozenset(
+    (
+        "with",
+        "word",
+        "plac",
+        "user",
+        "very",
+        "prin",
+        "ring",
+        "work",
+        "gnor",
+        "ion(",
+        "ate(",
+        "sign",
+        "pass",
+        "wser",
+        "rows",
+    )
+    + (
+        " = [",
+        " = (",
+        " key",
+        "key ",
+        "key(",
+        "_key",
+        "_pat",
+        "_pro",
+        "_cod",
+        ".com",
+        "ive_",
+        "est_",
+        "ase(",
+        "auth",
+        "uth(",
+    )
+    + ("ount", "text", "type", "able", "code", "self", "http", "log ", "used", "ecov", "back", "use ", " use", "_tok")
+)
+
+
 def _rarest(text: str) -> int:
     """Return the start of the rarest four characters of a literal."""
-    ranks = [_COMMON.find(c) if c in _COMMON else _RARE for c in text]
-    return max(range(len(text) - _SIZE + 1), key=lambda start: sum(ranks[start : start + _SIZE]))
+    ranks = [_COMMON.find(c) if c in _COMMON else _RARE for c in text.lower()]
+
+    def rareness(start: int) -> int:
+        return sum(ranks[start : start + _SIZE]) - (1_000 if text[start : start + _SIZE].lower() in _FREQUENT else 0)
+
+    return max(range(len(text) - _SIZE + 1), key=rareness)
 
 
 def literal(text: str) -> Anchor:
@@ -89,6 +135,10 @@ class Prefilter(Generic[_T]):
             table[first] |= 1 << group
             table[np.array(starts[first])] |= 1 << group + _GROUPS
         self._table = table
+        # Of the places that the groups let through, about half begin no anchor; a hash of all four characters tells.
+        hashes = np.zeros(1 << _HASH_BITS, np.bool_)
+        hashes[_hashes(np.frombuffer(b"".join(self._rules), "<u4"))] = True
+        self._hashes = hashes
 
     def candidates(self, ascii_text: bytes) -> Iterator[tuple[int, _T]]:
         """Yield the places to try, with the rule of each, in the order of the anchors.
@@ -102,11 +152,19 @@ class Prefilter(Generic[_T]):
         groups: npt.NDArray[np.uint32] = self._table.take(pairs, mode="wrap")
         rules = self._rules
         places = np.flatnonzero((groups[:-2] & (groups[2:] >> _GROUPS)) != 0)
+        if len(places) > _FEW:
+            fours = pairs[places].astype(np.uint32) | (pairs[places + 2].astype(np.uint32) << 16)
+            places = places[self._hashes[_hashes(fours)]]
         for place in places.tolist():
             for shift, word, size, rule in rules.get(ascii_text[place : place + _SIZE], ()):
                 at = place - shift
                 if at >= 0 and (not size or ascii_text[at : at + size].lower() == word):
                     yield at, rule
+
+
+def _hashes(fours: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """Return the hash of four characters each, by Knuth's multiplication."""
+    return (fours * np.uint32(2_654_435_761)) >> np.uint32(32 - _HASH_BITS)
 
 
 def _groups(starts: Mapping[int, list[int]]) -> dict[int, int]:

@@ -67,18 +67,18 @@ _CODE: Final = lazy_pattern(
     r"\w\||:\d|[(){}\[\]<>=]|::|->|\\|^--?\w|^@\w+$|^/|^\$|^[A-Z][A-Z0-9_]+$|^[a-z_]+\d?\.[a-z_]+|^https?:|^#\d+$"
 )
 _HYPHENATED: Final = lazy_pattern(
-    r"[^\W\d_]+(?:[-_/'’.][^\W\d_]+)*|[a-z]{1,7}\d{1,2}|[a-z]+(?:[-_/'.][a-z]+)*[-_]\d{1,2}|"
+    r"[^\W\d_]+(?:[-_/'’.][^\W\d_]+)*|[a-z]{1,7}\d{1,2}|[a-z]+(?:[_/'.][a-z]+)*[-_]\d{1,2}|"
     r"[A-Z]+-?\d{1,4}|[A-Za-z][a-z]+\d"
 )
 
 
-def _is_spoken(value: str) -> bool:
+def _is_spoken(value: str, *, sure: bool = False) -> bool:
     """Return whether a word in a sentence is a password: it has digits or signs as no other word has."""
     if (
         not all(ord(c) < _AFTER_LATIN for c in value)
         or _MEASURE.fullmatch(value)
         or _CODE.search(value)
-        or _HYPHENATED.fullmatch(value)
+        or (_HYPHENATED.fullmatch(value) and not (sure and value[-1].isdigit() and len(value) > 7))
     ):
         return False
     digits = sum(c.isdigit() for c in value)
@@ -114,7 +114,7 @@ def prose_edits(text: str, at: int) -> Iterator[Edit]:
             yield masked(*phrase.span("value"), "password")
         return
     match = _IS_PASSWORD.match(text, at)
-    if match is None and _DIRECT_HEAD.search(text, max(0, at - 16), at):
+    if match is None and (text[at : at + 3].lower() == "pw " or _DIRECT_HEAD.search(text, max(0, at - 16), at)):
         match = _DIRECT.match(text, at)
     if match is not None:
         value = _strip(match["value"])
@@ -124,7 +124,7 @@ def prose_edits(text: str, at: int) -> Iterator[Edit]:
             public = text[max(0, at - 8) : at].lower().endswith(("public ", "public_", "pubkey "))
             if looks_random(value, 16) and not _CODE.search(value) and not public:
                 yield masked(start, start + len(value), "token")
-        elif _is_spoken(value):
+        elif _is_spoken(value, sure=noun[:3] == "pw "):
             yield masked(start, start + len(value), "password")
     used = _AS_PASSWORD.search(text, max(0, at - _AS_REACH), at)
     if used is not None and text[at : at + 4].lower() == "pass" and _is_spoken(used["value"]):

@@ -9,7 +9,7 @@ from typing import Final
 
 from aurora_dev.core.text.secrets.edits import Edit, masked
 from aurora_dev.core.text.secrets.patterns import LazyPattern
-from aurora_dev.core.text.secrets.placeholders import PLACEHOLDER, entropy, is_mixed, is_random
+from aurora_dev.core.text.secrets.placeholders import PLACEHOLDER, entropy, is_mixed, is_random, looks_random
 from aurora_dev.core.text.secrets.prefilter import Anchor, any_case, literal, spread
 from aurora_dev.core.text.secrets.providers import TABLE
 from aurora_dev.lazy import lazy_pattern
@@ -125,8 +125,29 @@ def _near(label: str, pattern: re.Pattern[str]) -> Callable[[str, int], Iterator
     return edits
 
 
+# "acme_live_…", "acme-api-…": providers name their tokens so, also those without a rule of their own.
+_KIND: Final = LazyPattern(
+    r"[_-](?:live|test|prod|api|key|pat|sk|token|secret|auth|v1)[_-](?P<random>[A-Za-z0-9]{20,120})" + _END
+)
+_KIND_HEAD: Final = lazy_pattern(r"(?<![A-Za-z0-9_/.-])[A-Za-z][A-Za-z0-9]{1,15}\Z")
+_MIN_ENTROPY_KIND: Final = 3.5
+
+
+def _kind_edits(text: str, at: int) -> Iterator[Edit]:
+    """Yield the edit of a token such as ``acme_live_…``; ``at`` is the sign before its kind."""
+    match = _KIND.match(text, at)
+    if match is None or not looks_random(match["random"], 20) or entropy(match["random"]) < _MIN_ENTROPY_KIND:
+        return
+    head = _KIND_HEAD.search(text, max(0, at - 20), at)
+    if head is not None:
+        start = head.start()
+        if text[start - 1 : start] == "\\" and text[start] in "nrt":
+            start += 1  # the letter of an escaped line break
+        yield masked(start, match.end(), "token")
+
+
 LABELS: Final = frozenset(
-    {rule.label for rule in _RULES} | {"aws-secret-key", "twilio-auth-token", "heroku-key", "discord-token"}
+    {rule.label for rule in _RULES} | {"token"} | {"aws-secret-key", "twilio-auth-token", "heroku-key", "discord-token"}
 )
 
 _LOWER: Final = "abcdefghijklmnopqrstuvwxyz"
@@ -170,6 +191,10 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
     ):
         for anchor in any_case(word):
             yield anchor, edits
+    for kind in ("live", "test", "prod", "api", "key", "pat", "sk", "token", "secret", "auth", "v1"):
+        for sign in "_-":
+            for anchor in _anchors(f"{sign}{kind}{sign}"):
+                yield anchor, _kind_edits
     # Three digits in base64: "MTA3", "ODk4".
     for anchor in spread("MNO", "DTjz", "AEIMQUYcgk", "wxyz012345"):
         yield anchor, _discord_edits

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from aurora_dev.core.text.secrets.edits import Edit, masked
-from aurora_dev.core.text.secrets.placeholders import is_placeholder_password, looks_random
+from aurora_dev.core.text.secrets.placeholders import is_placeholder_password, is_template, looks_random
 from aurora_dev.lazy import lazy_pattern
 
-__all__ = ["curl_edits", "url_edits"]
+__all__ = ["at_host_edits", "curl_edits", "url_edits"]
 
 _LONGEST: Final = 400  # characters of user and password
 # RFC 3986 lets ! $ & ' ( ) * + , ; = stand unescaped in a password, and people leave # [ / and @ unescaped too. The
@@ -63,6 +63,74 @@ def url_edits(text: str, at: int) -> Iterator[Edit]:
         return
     if not is_placeholder_password(password, match["user"], host[0]):
         yield masked(start, end, "url-password")
+
+
+# --- user:password@host without a scheme ------------------------------------------------------------------------------
+
+_PAIR_REACH: Final = 130
+_PAIR: Final = lazy_pattern(
+    r"(?<![\w.:/@%$&+~-])(?P<user>[A-Za-z][\w.+-]{1,63}):(?P<password>[^\s:@/\"'`<>(){}\[\],;|\\]{4,64})\Z"
+)
+_PAIR_HOST: Final = lazy_pattern(
+    r"(?:localhost|\d{1,3}(?:\.\d{1,3}){3}|[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}|[A-Za-z][\w-]{1,62}(?=:\d{2,5}))"
+    r"(?![\w@.-]*[@(])"
+)
+_VERSION: Final = lazy_pattern(r"\d{1,4}\.\d{1,4}(?:\.\d{1,6}(?![\d.]))?(?!\.\d)")
+_SCHEMES: Final = frozenset(
+    [
+        "npm",
+        "workspace",
+        "patch",
+        "file",
+        "git",
+        "jsr",
+        "virtual",
+        "node",
+        "docker",
+        "pkg",
+        "mailto",
+        "ssh",
+        "sip",
+        "sips",
+        "xmpp",
+        "acct",
+        "http",
+        "https",
+        "ftp",
+        "link",
+        "portal",
+        "golang",
+        "maven",
+        "pypi",
+        "cargo",
+        "gem",
+        "nuget",
+        "image",
+        "container",
+    ]
+)
+
+
+def at_host_edits(text: str) -> Iterator[Edit]:
+    """Yield the edits of the passwords in ``user:password@host`` without a scheme, anywhere in a text."""
+    at = text.find("@", 6)
+    while at >= 0:
+        # Most are decorators, and have a line break or a blank before them.
+        if text[at - 1] > " " and text.rfind(":", max(0, at - 66), at - 3) > 0:
+            yield from _at_host(text, at)
+        at = text.find("@", at + 1)
+
+
+def _at_host(text: str, at: int) -> Iterator[Edit]:
+    pair = _PAIR.search(text, max(0, at - _PAIR_REACH), at)
+    if pair is None or pair["user"].lower() in _SCHEMES:
+        return
+    password = pair["password"]
+    if not any(c.isdigit() or c in "!#$%^&*+=?~" for c in password) or _VERSION.match(text, at + 1):
+        return
+    host = _PAIR_HOST.match(text, at + 1)
+    if host is not None and not is_placeholder_password(password, pair["user"], host[0]) and not is_template(password):
+        yield masked(*pair.span("password"), "url-password")
 
 
 _CURL: Final = lazy_pattern(

@@ -20,7 +20,15 @@ from aurora_dev.core.text.secrets.placeholders import (
 )
 from aurora_dev.lazy import lazy_pattern
 
-__all__ = ["is_basic", "is_given_password", "is_named_password", "is_passphrase", "is_path_or_url", "is_secret"]
+__all__ = [
+    "is_basic",
+    "is_given_password",
+    "is_named_password",
+    "is_no_password",
+    "is_passphrase",
+    "is_path_or_url",
+    "is_secret",
+]
 
 _SHORTEST_PASSWORD: Final = 4
 _LONG_BASE64: Final = 40  # characters; base64 may begin like a path
@@ -72,6 +80,10 @@ _KEYWORD: Final = lazy_pattern(
 )
 _IDENTIFIER: Final = lazy_pattern(r"[A-Za-z_$][A-Za-z_$]*\d{0,2}(?:(?:\.|::|->|/|-|_)[A-Za-z_$]+\d{0,2}){0,20}[!?.:]?")
 _REFERENCE: Final = lazy_pattern(r"[A-Za-z_$]\w*(?:(?:\.|::|->|\?\.)[A-Za-z_$]\w*){1,20}|@\w+|:\w+")
+# Two words, one of them with a capital letter, in a place where no program looks an attribute up: "twite.Bough".
+_TWO_WORDS: Final = lazy_pattern(r"[a-z]{3,12}\.[A-Z][a-z]{2,12}|[A-Z][a-z]{2,12}\.[A-Z][a-z]{2,12}")
+_MIXED_WORDS: Final = lazy_pattern(r"[a-z]{2,12}[-_.][A-Z][a-z]{2,12}")
+_ONE_CALL: Final = lazy_pattern(r"[A-Za-z]{3,12}\(\d{1,4}\)\S{0,4}")
 _HUMP: Final = lazy_pattern(r"[a-z](?=[A-Z])")
 _DASHED: Final = lazy_pattern(r"[a-z]{3,12}(?:[-_.][a-z]{3,12}){1,5}")
 _PATH_OR_URL: Final = lazy_pattern(
@@ -116,7 +128,7 @@ def is_given_password(value: str, user: str = "") -> bool:
         return False
     if _SHELL.search(value) or value[0] == "-" or _is_reference(value) or _HOST_PORT.fullmatch(value):
         return False
-    if _PATH_OR_URL.match(value) or _is_no_password(value) or (_KEYWORD.search(value) and not _is_strong(value)):
+    if _PATH_OR_URL.match(value) or is_no_password(value) or (_KEYWORD.search(value) and not _is_strong(value)):
         return False
     return not (value.isdigit() and len(value) < 6)
 
@@ -124,10 +136,11 @@ def is_given_password(value: str, user: str = "") -> bool:
 def _is_reference(value: str) -> bool:
     """Return whether a value names an attribute, which rarely has both digits and capital letters."""
     capital_and_digit = any(c.isdigit() for c in value) and any(c.isupper() for c in value)
-    return _REFERENCE.fullmatch(value) is not None and not capital_and_digit
+    return _REFERENCE.fullmatch(value) is not None and not capital_and_digit and not _TWO_WORDS.fullmatch(value)
 
 
-def _is_no_password(value: str) -> bool:
+def is_no_password(value: str) -> bool:
+    """Return whether a value is a word that stands where a password stands, and is none: a type, a label, a state."""
     lower = value.lower()
     return lower in _NO_PASSWORD or lower.replace("_", "-") in _NO_PASSWORD
 
@@ -168,7 +181,9 @@ def is_named_password(
         setting: Whether the name stands in a settings file or a connection string, where bare values are literals.
         tight: Whether the line around the value leaves no doubt that it is a literal, so that one plain word counts.
     """
-    if len(value) < _SHORTEST_PASSWORD or is_placeholder_password(value) or _CODE.search(value.rstrip("=")):
+    if len(value) < _SHORTEST_PASSWORD or is_placeholder_password(value):
+        return False
+    if _CODE.search(value.rstrip("=")) and not (quoted and operator == "=" and _ONE_CALL.fullmatch(value)):
         return False
     if _KEYWORD.search(value) and not _is_strong(value):
         return False
@@ -176,7 +191,7 @@ def is_named_password(
         return False
     if any(c.isspace() for c in value):
         return (quoted or setting) and (is_passphrase(value) or (_is_disguised(value) and value.count(" ") < 5))
-    if _is_no_password(value) or _VALIDATION.fullmatch(value):
+    if is_no_password(value) or _VALIDATION.fullmatch(value):
         return False
     if _NUMBER.fullmatch(value):
         return value.isdigit() and (len(value) >= 8 or (len(value) >= 6 and setting))
@@ -209,11 +224,15 @@ def _is_word_password(value: str, *, quoted: bool, name: str, operator: str, set
         return True
     if looks_random(value, 8) and (quoted or setting):
         return True
+    if _MIXED_WORDS.fullmatch(value):
+        return (quoted and operator == "=") or (
+            "." not in value and setting and operator[-1:] in {"=", ":"} and len(name) > 4
+        )
     if _DASHED.fullmatch(value):
         if "." in value or "_" in value:
             return False
         return (quoted or setting) and value.count("-") > 1
-    if not value.isalpha() or len(value) < 6:
+    if not value.isalpha() or len(value) < (5 if name.isupper() and operator == "=" else 6):
         return False
     # A label begins with a capital letter, and a name in camel case has one inside.
     if any(c.isupper() for c in value[1:]):
@@ -222,7 +241,7 @@ def _is_word_password(value: str, *, quoted: bool, name: str, operator: str, set
         return quoted and operator in {"=", ":="} and not name[:1].isupper()
     if quoted:
         return True
-    return setting and (name.isupper() or operator == ">" or (operator == "=" and tight))
+    return setting and (name.isupper() or operator == ">" or (operator in {"=", ":"} and tight))
 
 
 def _changes_case(value: str) -> bool:
