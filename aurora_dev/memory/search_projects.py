@@ -60,6 +60,11 @@ async def search_projects(
         async with gate, AsyncExitStack() as stack:
             try:
                 memory = project if isinstance(project, Memory) else await stack.enter_async_context(_indexed(project))
+            except AuroraError as error:
+                return name, error
+            except OSError as error:  # its folder cannot be read
+                return name, IndexingError(f"'{name}' cannot be read ({error.strerror or error})")
+            try:
                 return name, await memory.search(query, top_k, rerank=rerank, filter=filter, options=options)
             except InvalidRequestError:
                 raise

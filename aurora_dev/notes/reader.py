@@ -12,6 +12,7 @@ from aurora_dev.core.filters import all_of
 from aurora_dev.core.record_kinds import IS_NOTE, is_note
 from aurora_dev.core.search.relevance import relevant_notes
 from aurora_dev.core.types import NAME_NOT_FOUND, NO_MATCH, Notice, SearchResult, SearchResults
+from aurora_dev.log import get_logger
 from aurora_dev.notes.blend import join_relevant_notes, merge_by_cosine
 from aurora_dev.notes.model import checks
 from aurora_dev.notes.model.filters import checked_filter, materialised
@@ -22,6 +23,8 @@ from aurora_dev.notes.staleness import StalenessCheck
 from aurora_dev.notes.store import NoteStore
 from aurora_dev.notes.user_store import UserNotes
 from aurora_dev.notes.uses import Uses
+
+_log = get_logger(__name__)
 
 _USER_CANDIDATES: Final = 10  # of the user's notes in a search of the project
 
@@ -115,7 +118,7 @@ class NoteReader:
 
         def with_state() -> list[Note]:
             counts = self._uses.counts()
-            return [replace(note, uses=counts[note.id], stale=self._code.why_stale(note)) for note in notes]
+            return [replace(note, uses=counts[note.id], stale=self._why_stale(note)) for note in notes]
 
         return await asyncio.to_thread(with_state)
 
@@ -129,11 +132,19 @@ class NoteReader:
         if not is_note(result.metadata):
             return result
         scope: Scope = "user" if result.metadata.get("scope") == "user" else "project"
-        reason = self._code.why_stale(note_of(result.id, result.content, result.metadata, scope))
+        reason = self._why_stale(note_of(result.id, result.content, result.metadata, scope))
         metadata = {key: value for key, value in result.metadata.items() if key != "stale"}
         if reason is not None:
             metadata["stale"] = reason
         return replace(result, metadata=metadata)
+
+    def _why_stale(self, note: Note) -> str | None:
+        """Return why a note may no longer hold; as stored if it cannot be compared, so that the others are shown."""
+        try:
+            return self._code.why_stale(note)
+        except Exception:  # noqa: BLE001  (one bad note or file must not keep the others from being shown)
+            _log.warning("notes.not_compared", id=note.id, path=note.path, exc_info=True)
+            return note.stale
 
     async def _user_notes_near(self, query: str, filter: Filter | None, notices: list[Notice]) -> SearchResults | None:
         """Search the user's notes; ``None`` if there are none or they cannot be searched."""

@@ -222,7 +222,8 @@ class NoteService(NoteReader):
             )
         if path is None:
             named = await self.project.store.scan({"$or": [{"symbols": symbol}, {"symbol": symbol}]})
-            paths = {str(record.metadata["path"]) for record in named if is_chunk(record.metadata)}
+            values = [record.metadata.get("path") for record in named if is_chunk(record.metadata)]
+            paths = {value for value in values if isinstance(value, str) and value}
             if len(paths) != 1:
                 return None, None  # unknown, or defined in several files: there is nothing to compare with
             (path,) = paths

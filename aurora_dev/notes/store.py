@@ -17,6 +17,7 @@ from aurora_dev.core.record_kinds import IS_NOTE, is_note
 from aurora_dev.core.search.hidden import is_hidden
 from aurora_dev.core.types import Document
 from aurora_dev.errors import InvalidRequestError, StoreLockedError
+from aurora_dev.log import get_logger
 from aurora_dev.notes.model.drafts import Draft
 from aurora_dev.notes.model.filters import checked_filter
 from aurora_dev.notes.model.paging import Cursor
@@ -37,6 +38,7 @@ from aurora_dev.notes.similarity.nearest import Similar, similar_notes
 if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
 
+_log = get_logger(__name__)
 _Result = TypeVar("_Result")
 
 # Every failed attempt is one in which another process succeeded; so many in a row do not happen by chance.
@@ -270,13 +272,24 @@ class NoteStore:
             for stored in await self.scan({"superseded_by": {"$exists": True}})
             if stored.note.updated_at < now - KEEP_SUPERSEDED and stored.note.id not in expired_ids
         ]
-        if not dry_run:
+        kept: set[str] = set()
+        for stored in () if dry_run else (*expired, *superseded):
             # A note that was changed since it was read stays, such as one whose lifetime was extended.
-            for stored in (*expired, *superseded):
-                await self.store.write_if({stored.note.id: stored.document}, (), [stored.note.id])
+            if not await self._removed(stored):
+                kept.add(stored.note.id)
         return Pruned(
-            tuple(stored.note for stored in expired), tuple(stored.note for stored in superseded), dry_run=dry_run
+            tuple(stored.note for stored in expired if stored.note.id not in kept),
+            tuple(stored.note for stored in superseded if stored.note.id not in kept),
+            dry_run=dry_run,
         )
+
+    async def _removed(self, stored: Stored) -> bool:
+        """Remove a note if it is unchanged; return whether that happened. One that is refused stops no other."""
+        try:
+            return await self.store.write_if({stored.note.id: stored.document}, (), [stored.note.id])
+        except InvalidRequestError as error:
+            _log.warning("notes.not_pruned", id=stored.note.id, error=str(error))
+            return False
 
     # -- parts of remembering ----------------------------------------------------------------------------------
 

@@ -62,6 +62,14 @@ async def test_a_project_that_cannot_be_searched_is_named_and_left_out(tmp_path:
         await search_projects([bare], "refund")
 
 
+async def test_a_project_that_is_missing_is_named_and_the_others_are_searched(tmp_path: Path) -> None:
+    shop = await made(tmp_path / "shop", "def refund_payment(order): return order")
+    results = await search_projects([tmp_path / "gone", shop], "refund", rerank=False)
+    assert [result.metadata["project"] for result in results] == [str(shop)]
+    (notice,) = (notice for notice in results.notices if notice.code == "project_left_out")
+    assert f"{tmp_path / 'gone'} was not searched" in notice.text
+
+
 async def test_wrong_arguments_are_refused(tmp_path: Path) -> None:
     shop = await made(tmp_path / "shop", "def refund_payment(order): return order")
     wrong: tuple[Any, ...] = ([], "shop", shop)

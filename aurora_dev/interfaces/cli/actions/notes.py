@@ -22,7 +22,7 @@ from aurora_dev.core.types import SearchResults
 from aurora_dev.errors import ConfigurationError, IndexingError, InvalidRequestError
 from aurora_dev.interfaces.cli.actions.project import indexed_project, project_to_begin
 from aurora_dev.interfaces.cli.output import render
-from aurora_dev.interfaces.cli.output.exit_codes import EXIT_NOTHING_FOUND, EXIT_OK
+from aurora_dev.interfaces.cli.output.exit_codes import EXIT_NOTHING_FOUND, EXIT_OK, EXIT_USAGE
 from aurora_dev.interfaces.cli.output.render_notes import note_block, note_line, shown_note
 from aurora_dev.interfaces.cli.output.search_results import results_as_data
 from aurora_dev.interfaces.cli.output.streams import print_text, say
@@ -328,7 +328,11 @@ def run_import(source: Path, path: Path | None, *, user: bool, as_json: bool) ->
         say(f"note: {notice}")
     if len(done.notices) > _MOST_NOTICES:
         say(f"note: and {len(done.notices) - _MOST_NOTICES:,} fields more")
-    return EXIT_OK
+    for failure in done.failed[:_MOST_NOTICES]:
+        say(f"not imported: {visible(failure)}")
+    if len(done.failed) > _MOST_NOTICES:
+        say(f"not imported: {len(done.failed) - _MOST_NOTICES:,} notes more")
+    return EXIT_USAGE if done.failed else EXIT_OK
 
 
 # -- parts -------------------------------------------------------------------------------------------------------------
