@@ -26,6 +26,7 @@ from aurora_dev.interfaces.cli.output.exit_codes import EXIT_NOTHING_FOUND, EXIT
 from aurora_dev.interfaces.cli.output.render_notes import note_block, note_line, shown_note
 from aurora_dev.interfaces.cli.output.search_results import results_as_data
 from aurora_dev.interfaces.cli.output.streams import print_text, say
+from aurora_dev.lazy import lazy_pattern
 from aurora_dev.memory import Memory
 from aurora_dev.notes.markdown import MarkdownError, parse_markdown, to_markdown
 from aurora_dev.notes.model.types import DEFAULT_IMPORTANCE, KINDS, NewNote, Note, NoteChanges, OpenConflict, Scope
@@ -33,7 +34,7 @@ from aurora_dev.notes.store import no_such_note
 
 _Result = TypeVar("_Result")
 
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw]?)", re.IGNORECASE)
+_DURATION: Final = lazy_pattern(r"(\d+(?:\.\d+)?)\s*([smhdw]?)", re.IGNORECASE)
 _SECONDS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 _NEVER: Final = "never"
 _STDIN: Final = "-"
