@@ -18,13 +18,13 @@ from aurora_dev.core.record_kinds import IS_CHUNK
 from aurora_dev.core.types import Notice
 from aurora_dev.errors import AuroraError, StoreUnwritableError
 from aurora_dev.history.head_state import head_state
-from aurora_dev.indexing.changes import Changes, find_changes
 from aurora_dev.indexing.chunk_version import current_chunk_version
 from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
     from aurora_dev.history.options import HistoryOptions
+    from aurora_dev.indexing.changes import Changes
     from aurora_dev.indexing.index_state import IndexState
     from aurora_dev.indexing.snapshot import ProjectSnapshot
     from aurora_dev.indexing.walker import SourceFile
@@ -233,6 +233,8 @@ class Freshness:
         return (Notice(STALE_INDEX, f"it is not known how old the index is; {_ADVICE}"),)
 
     async def _find_changes(self, snapshot: ProjectSnapshot, *, seconds: float) -> Changes:
+        from aurora_dev.indexing.changes import find_changes
+
         def check() -> tuple[Changes, float]:
             started = time.thread_time()
             found = find_changes(self._root, snapshot, chunk_version=self._chunk_version, seconds=seconds)

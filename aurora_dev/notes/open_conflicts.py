@@ -12,7 +12,6 @@ from dataclasses import replace
 
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.notes.model.types import Note, OpenConflict
-from aurora_dev.notes.similarity.conflicts import contradicts
 from aurora_dev.notes.store import NoteStore
 
 
@@ -65,4 +64,6 @@ def _reason(note: Note, other: Note) -> str | None:
     """Return why two notes contradict each other now; ``None`` where they were corrected meanwhile."""
     if replaced := sorted(set(note.supersedes) & set(other.supersedes)):
         return f"both replace {replaced[0]}"
+    from aurora_dev.notes.similarity.conflicts import contradicts
+
     return contradicts(note.content, other.content, 1.0)

@@ -6,9 +6,7 @@ import asyncio
 import os
 import re
 import shlex
-import subprocess
 import sys
-import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
@@ -24,13 +22,10 @@ from aurora_dev.interfaces.cli.actions.project import indexed_project, project_t
 from aurora_dev.interfaces.cli.output import render
 from aurora_dev.interfaces.cli.output.exit_codes import EXIT_NOTHING_FOUND, EXIT_OK
 from aurora_dev.interfaces.cli.output.render_notes import note_block, note_line, shown_note
-from aurora_dev.interfaces.cli.output.search_results import results_as_data
 from aurora_dev.interfaces.cli.output.streams import print_text, say
 from aurora_dev.lazy import lazy_pattern
 from aurora_dev.memory import Memory
-from aurora_dev.notes.markdown import MarkdownError, parse_markdown, to_markdown
 from aurora_dev.notes.model.types import DEFAULT_IMPORTANCE, KINDS, NewNote, Note, NoteChanges, OpenConflict, Scope
-from aurora_dev.notes.store import no_such_note
 
 _Result = TypeVar("_Result")
 
@@ -107,6 +102,8 @@ def run_recall(
 
     results = call_with_memory(root, settings, call)
     if as_json:
+        from aurora_dev.interfaces.cli.output.search_results import results_as_data
+
         print_text(render.to_json(results_as_data(query, root, results)))
         return EXIT_OK if results else EXIT_NOTHING_FOUND
     if results:
@@ -426,6 +423,8 @@ def _scope(user: bool) -> Scope:
 async def _existing(memory: Memory, id: str) -> Note:
     note = await memory.get(id)
     if note is None:
+        from aurora_dev.notes.store import no_such_note
+
         raise no_such_note(id)
     return note
 
@@ -482,6 +481,9 @@ def _confirm(question: str) -> bool:
 def _edit_text(text: str) -> str | None:
     """Return a text as the user's editor saved it; ``None`` if it was not changed."""
     command = editor_command()
+    import subprocess
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="aurora-") as folder:
         file = Path(folder) / "note.md"
         file.write_bytes(text.encode("utf-8"))
@@ -502,6 +504,8 @@ def _edit_text(text: str) -> str | None:
 
 def _changes_in_editor(note: Note) -> NoteChanges:
     """Let the user edit a note as Markdown, and return what was changed."""
+    from aurora_dev.notes.markdown import MarkdownError, parse_markdown, to_markdown
+
     text = _edit_text(to_markdown(note))
     if text is None:
         return NoteChanges()
