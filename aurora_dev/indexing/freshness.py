@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -94,13 +95,16 @@ class Freshness:
         self._mask = mask_secrets
         self._history = history
         self._on_change = on_change
-        self._chunk_version = current_chunk_version()
         self._lock = asyncio.Lock()
         self._durations: deque[float] = deque(maxlen=3)  # of the last checks, in seconds
         self._checked_at = self._resting_until = float("-inf")  # monotonic
         self._notices: tuple[Notice, ...] = ()
         self._unwritable = False
         self._background: asyncio.Future[Any] | None = None
+
+    @cached_property
+    def _chunk_version(self) -> str:
+        return current_chunk_version()  # imports the masking
 
     async def refresh_before_search(self) -> tuple[Notice, ...]:
         """Compare, update if that is quick, and return the notices for the search results; raises nothing."""

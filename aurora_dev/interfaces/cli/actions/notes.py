@@ -480,10 +480,10 @@ def _confirm(question: str) -> bool:
 
 def _edit_text(text: str) -> str | None:
     """Return a text as the user's editor saved it; ``None`` if it was not changed."""
-    command = editor_command()
     import subprocess
     import tempfile
 
+    command = editor_command()
     with tempfile.TemporaryDirectory(prefix="aurora-") as folder:
         file = Path(folder) / "note.md"
         file.write_bytes(text.encode("utf-8"))
