@@ -14,7 +14,6 @@ from typing import Final
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.log import get_logger
 from aurora_dev.notes.model.types import Note, OpenConflict
-from aurora_dev.notes.similarity.conflicts import contradicts
 from aurora_dev.notes.store import NoteStore
 
 _log = get_logger(__name__)
@@ -71,6 +70,8 @@ def _reason(note: Note, other: Note) -> str | None:
     """Return why two notes contradict each other now; ``None`` where they were corrected meanwhile."""
     if replaced := sorted(set(note.supersedes) & set(other.supersedes)):
         return f"both replace {replaced[0]}"
+    from aurora_dev.notes.similarity.conflicts import contradicts
+
     try:
         return contradicts(note.content, other.content, 1.0)
     except Exception:  # noqa: BLE001  (two texts that cannot be compared must not hide the conflicts of others)

@@ -10,15 +10,12 @@ from typing import Final
 from aurora_dev.core.contracts import Filter
 from aurora_dev.core.filters import all_of
 from aurora_dev.core.record_kinds import IS_NOTE, is_note
-from aurora_dev.core.search.relevance import relevant_notes
 from aurora_dev.core.types import NAME_NOT_FOUND, NO_MATCH, Notice, SearchResult, SearchResults
 from aurora_dev.log import get_logger
-from aurora_dev.notes.blend import join_relevant_notes, merge_by_cosine
 from aurora_dev.notes.model import checks
 from aurora_dev.notes.model.filters import checked_filter, materialised
 from aurora_dev.notes.model.records import note_of
 from aurora_dev.notes.model.types import Note, NoteFilter, Scope
-from aurora_dev.notes.recall import recall_notes
 from aurora_dev.notes.staleness import StalenessCheck
 from aurora_dev.notes.store import NoteStore
 from aurora_dev.notes.user_store import UserNotes
@@ -47,6 +44,9 @@ class NoteReader:
 
     async def recall(self, query: str, wanted: NoteFilter, *, top_k: int, scope: Scope | None) -> SearchResults:
         """Find notes by relevance, recency, importance and use; see `Memory.recall`."""
+        from aurora_dev.core.search.relevance import relevant_notes
+        from aurora_dev.notes.recall import recall_notes
+
         scope = None if scope is None else checks.checked_scope(scope)
         top_k = checks.checked_top_k(top_k)
         now = self.project.now()
@@ -96,6 +96,8 @@ class NoteReader:
         notices: list[Notice] = []
         others = await self._user_notes_near(query, filter, notices)
         if others is not None:
+            from aurora_dev.notes.blend import join_relevant_notes
+
             results = join_relevant_notes(query, results, others, top_k)
         if notices:
             results = results.with_notices(notices)
@@ -110,7 +112,13 @@ class NoteReader:
         """
         found = await self.project.store.search(task, count, rerank=False, filter=IS_NOTE)
         others = await self._user_notes_near(task, None, [])
-        merged = merge_by_cosine(found, relevant_notes(task, others)) if others is not None else list(found)
+        if others is None:
+            merged = list(found)
+        else:
+            from aurora_dev.core.search.relevance import relevant_notes
+            from aurora_dev.notes.blend import merge_by_cosine
+
+            merged = merge_by_cosine(found, relevant_notes(task, others))
         return list(await self.shown_results(SearchResults(merged)))
 
     async def shown(self, notes: Iterable[Note]) -> list[Note]:
