@@ -23,8 +23,7 @@ OPTIONS: Final[Mapping[str, SearchOptions]] = {
     KEYWORD: SearchOptions(mode="keyword"),
     VECTOR: SearchOptions(mode="vector"),
     SEARCH: SearchOptions(),
-    # As many as the bundled reranker reads for ten results; for `HITS` results it would read all of them.
-    RERANKED: SearchOptions(rerank_top_k=BUNDLED_FUSION.to_read(10), rerank_timeout=600),
+    RERANKED: SearchOptions(rerank_top_k=BUNDLED_FUSION.read, rerank_timeout=600),
 }
 FIRST_QUERY = "where does it start"  # loads a store before its searches are timed
 

@@ -255,8 +255,8 @@ class SearchOptions:
         signals: Whether the code-aware ranking signals follow the fusion (hybrid mode only).
         mmr: Whether maximal marginal relevance diversifies the results.
         mmr_lambda: 1.0 is relevance alone, 0.0 is diversity alone.
-        rerank_top_k: The number of candidates that the reranker reads; ``None`` is ``3 × top_k``, or the measured
-            number for the reranker.
+        rerank_top_k: The number of candidates that the reranker reads; ``None`` is ``3 × top_k``, at most 30,
+            or the measured number for the reranker, which does not grow with ``top_k``.
         rerank_min_score: Reranked results with a lower score are left out, 0..1.
         rerank_weight: The share of the reranker's score, 0..1; the rest is the first stage's. ``None`` takes the
             measured weights for the reranker and the kind of query, or 1.0 for a reranker without measured weights.
@@ -324,10 +324,11 @@ class RerankFusion:
         topic: Weights for a few words, which name a concern: more often a file than a span of it.
         words: Weights for anything else, long questions included, which describes one span.
         notes: Weights for any query over texts that are not in files.
-        read: The least number of candidates that the reranker reads.
-        by_keyword: The number of candidates chosen by their keyword score where the query describes something. They are
-            among the ``read`` ones, unless as many results are wanted. The first stage spreads its candidates over
-            files, and may hold back a second function of a file that has all the words.
+        read: The number of candidates that the reranker reads, however many results are wanted; the others follow in
+            the order of the first stage.
+        by_keyword: The number of candidates chosen by their keyword score where the query describes something, among
+            the ``read`` ones. The first stage spreads its candidates over files, and may hold back a second function of
+            a file that has all the words.
         outlines: The number of first files whose outlines are read, where outlines have a weight.
     """
 
@@ -339,10 +340,6 @@ class RerankFusion:
     read: int
     by_keyword: int = 0
     outlines: int = 0
-
-    def to_read(self, top_k: int) -> int:
-        """Return the number of candidates to read for ``top_k`` results; the first ``top_k`` ones are among them."""
-        return max(self.read, top_k + self.by_keyword)
 
     def weights(self, kind: QueryKind) -> RerankWeights:
         """Return the weights for a kind of query."""

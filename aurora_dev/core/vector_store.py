@@ -33,8 +33,12 @@ if TYPE_CHECKING:
 _log = get_logger(__name__)
 _T = TypeVar("_T")
 
-# The number of candidates that the reranker reads for each wanted result.
+# The number of candidates that a reranker without measured weights reads for each wanted result, and the most that it
+# reads: a search for many results costs no more than one for ten. Where a threshold drops unread results, it reads as
+# many as are wanted, up to a bound.
 _RERANK_PER_RESULT = 3
+_MOST_RERANKED = 30
+_MOST_WITH_THRESHOLD = 100
 _MOST_QUERY_CHARS = 20_000  # a longer text is a document; its beginning says what it is about
 
 
@@ -286,6 +290,7 @@ class VectorStore:
         from aurora_dev.core.search.calibration import scaled
         from aurora_dev.core.search.candidates import CandidateFinder
         from aurora_dev.core.search.history import asks_for_history, without_commits_to_read
+        from aurora_dev.core.search.rerank_blend import is_long_task
         from aurora_dev.core.search.signals import QueryProfile
         from aurora_dev.core.search.trace import SearchTrace
 
@@ -315,8 +320,8 @@ class VectorStore:
         read_by_reranker = _to_read(top_k, options, reranker.fusion) if reranker else 0
         pool = max(top_k, read_by_reranker)
 
-        # A small model is loaded by the time the first stage is done. Symbols seldom need the reranker.
-        if reranker is not None and not QueryProfile.of(query).is_symbol:
+        # A small model is loaded by the time the first stage is done. Symbols and long tasks seldom need the reranker.
+        if reranker is not None and not (QueryProfile.of(query).is_symbol or is_long_task(query)):
             reranker.prefetch()
         results = await self._run(candidates.find, query, pool, filter, options, trace)
         if options.mmr and results:
@@ -374,9 +379,10 @@ def _to_read(top_k: int, options: SearchOptions, fusion: RerankFusion | None) ->
     """Return the number of candidates that the reranker reads."""
     if options.rerank_top_k is not None:
         return options.rerank_top_k
-    if fusion is not None and options.rerank_weight is None:
-        return fusion.to_read(top_k)
-    return _RERANK_PER_RESULT * top_k
+    if fusion is not None and options.rerank_weight is None and options.rerank_min_score <= 0.0:
+        return fusion.read
+    read = min(_RERANK_PER_RESULT * top_k, _MOST_RERANKED)
+    return read if options.rerank_min_score <= 0.0 else max(read, min(top_k, _MOST_WITH_THRESHOLD))
 
 
 def _checked_ids(ids: object, outcome: str) -> list[str]:
