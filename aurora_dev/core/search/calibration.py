@@ -22,19 +22,20 @@ LEAST_RELEVANCE: Final = 0.5
 """Below this, a search says that nothing matches well; of the answerable queries of the tuning projects, 2 % are."""
 
 COEFFICIENTS: Final[Mapping[str, float]] = {
-    "constant": -8.434,
-    "nearest": 5.064,
-    "near": 7.366,
-    "covered": 0.877,
-    "covered_first": 1.11,
-    "covered_together": 0.904,
-    "keyword": 6.469,
-    "missing": -1.853,
-    "words": 0.809,
-    "exact": 1.085,
-    "missing_names": -2.311,
+    "constant": -8.453,
+    "nearest": 5.017,
+    "near": 7.42,
+    "covered": 0.876,
+    "covered_first": 1.122,
+    "covered_together": 0.977,
+    "keyword": 6.379,
+    "missing": -1.835,
+    "words": 0.816,
+    "exact": 0.909,
+    "missing_names": -2.286,
 }
 
+_ABSENT = 0.4  # the most for a query that is one name, and no record has it: its parts are something else
 _READ = 10  # first results that are looked at
 _BM25_SATURATION = 2.2  # the most that one term adds to a BM25 score, as a multiple of its idf (k1 + 1)
 
@@ -77,7 +78,8 @@ def relevance(weights: QueryWeights, results: Sequence[SearchResult]) -> float:
     if not results:
         return 0.0
     features = match_features(weights, results)
-    return 1.0 / (1.0 + math.exp(-sum(COEFFICIENTS.get(name, 0.0) * value for name, value in features.items())))
+    found = 1.0 / (1.0 + math.exp(-sum(COEFFICIENTS.get(name, 0.0) * value for name, value in features.items())))
+    return min(found, _ABSENT) if weights.is_absent and not features["exact"] else found
 
 
 def scaled(results: Sequence[SearchResult], relevance: float | None) -> list[SearchResult]:

@@ -59,6 +59,7 @@ class QueryWeights:
         words: The inverse document frequency of each content word, in lower case; of a compound name, of its parts.
         missing: The words that no record has.
         is_name: Whether the words of the query, joined, are a name that a record has: ``max url length``.
+        is_absent: Whether the query is one name that no record has.
         counted: Whether the backend knows how many records hold a name or a word.
     """
 
@@ -67,6 +68,7 @@ class QueryWeights:
     words: Mapping[str, float] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
     is_name: bool = False
+    is_absent: bool = False
     counted: bool = True
 
 
@@ -104,6 +106,7 @@ def weigh(
         {word: math.log1p(max(0.0, every - held + 0.5) / (held + 0.5)) for word, held in counted.items()},
         frozenset(word for word, held in counted.items() if not held),
         bool(compound) and counts[0] > 0,
+        reading.is_symbol and not any(named.values()),
     )
 
 
