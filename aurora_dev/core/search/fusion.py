@@ -8,6 +8,7 @@ from aurora_dev.core.record_kinds import is_commit
 from aurora_dev.core.search.evidence import (
     QueryWeights,
     definition_evidence,
+    has_name,
     name_evidence,
     path_evidence,
     phrase_evidence,
@@ -133,15 +134,20 @@ def exact_evidence(reading: QueryReading, weights: QueryWeights, records: Sequen
     """
     contents = [record.content for record in records]
     metadata = [record.metadata for record in records]
-    rarest = max(weights.names.values(), default=0.0)
-    exact = rarest * name_evidence(weights.names, contents)
+    names = dict(weights.names)
+    if reading.is_symbol and reading.text in names:
+        # Every chunk of a file of that name counts as holding it; few of them may contain it.
+        holders = sum(has_name(content, reading.text) for content in contents)
+        names[reading.text] = max(names[reading.text], float(0 < holders <= _FEW_HOLDERS))
+    rarest = max(names.values(), default=0.0)
+    exact = rarest * name_evidence(names, contents)
     if rarest > 0:
         if not reading.is_symbol:
             # A question that contains a name is about what it does, and tests and examples only use it.
             asked_for = kinds_asked_for(QueryProfile.of(reading.text).words)
             paths = [fields.get("path") for fields in metadata]
             exact *= [_SECONDARY if isinstance(p, str) and is_secondary(p, asked_for) else 1.0 for p in paths]
-        defined = definition_evidence((name for name, weight in weights.names.items() if weight > 0), metadata)
+        defined = definition_evidence((name for name, weight in names.items() if weight > 0), metadata)
         exact = np.maximum(_USE_SHARE * exact, rarest * defined)
         if not reading.is_symbol:
             exact *= _NAMED_SHARE

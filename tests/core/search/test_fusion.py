@@ -118,7 +118,12 @@ def test_a_definition_comes_before_a_use_and_a_use_before_everything_else() -> N
 
 
 def test_a_name_that_is_everywhere_is_no_evidence() -> None:
-    assert exact("get_user", ["x = get_user()"], {"get_user": 90}) == [0.0]
+    assert exact("get_user", ["x = get_user()"] * 9, {"get_user": 90}) == [0.0] * 9
+
+
+def test_a_name_that_many_chunks_have_only_in_their_path_is_evidence_where_it_is_used() -> None:
+    used, *others = exact("get_user", ["x = get_user()", *["pass"] * 9], {"get_user": 90})
+    assert used > 0.0 == sum(others)
 
 
 def test_in_a_question_a_use_in_a_test_counts_less() -> None:

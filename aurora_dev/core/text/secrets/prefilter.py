@@ -174,7 +174,9 @@ class Prefilter(Generic[_T]):
         groups: npt.NDArray[np.uint32] = table.take(pairs, mode="wrap")
         places = np.flatnonzero((groups[:-2] & (groups[2:] >> _GROUPS)) != 0)
         if len(places) > _FEW:
-            fours: npt.NDArray[np.uint32] = pairs[places].astype(np.uint32) | (pairs[places + 2].astype(np.uint32) << 16)
+            fours: npt.NDArray[np.uint32] = pairs[places].astype(np.uint32) | (
+                pairs[places + 2].astype(np.uint32) << 16
+            )
             places = places[hashes[_hashes(fours)]]
         found: list[int] = places.tolist()
         return found
