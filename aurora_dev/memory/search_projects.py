@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from aurora_dev.core.factory import backend_kind
+from aurora_dev.core.search.absence import best_relevance, common_absences
 from aurora_dev.core.types import Notice, SearchOptions, SearchResult, SearchResults
 from aurora_dev.errors import AuroraError, IndexingError, InvalidRequestError
 from aurora_dev.memory import Memory
@@ -72,7 +73,9 @@ async def search_projects(
         raise next(iter(failed.values()))
     notices = [Notice("project_left_out", f"{name} was not searched: {error}") for name, error in failed.items()]
     notices += [
-        replace(notice, text=f"{name}: {notice.text}") for name, answer in found.items() for notice in answer.notices
+        replace(notice, text=f"{name}: {notice.text}")
+        for name, own in zip(found, common_absences(list(found.values())), strict=True)
+        for notice in own
     ]
     methods = {answer.search_method for answer in found.values()}
     first = next(iter(found.values()))
@@ -82,6 +85,7 @@ async def search_projects(
         message=first.message if len(methods) == 1 else "Several projects, searched in different ways",
         notices=tuple(notices),
         degraded=next((answer.degraded for answer in found.values() if answer.degraded), None),
+        relevance=best_relevance(list(found.values())),
         timings={name: answer.timings.get("total", 0.0) for name, answer in found.items()},
     )
 

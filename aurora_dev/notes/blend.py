@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from aurora_dev.core.search.absence import best_relevance, common_absences
 from aurora_dev.core.search.relevance import relevant_notes
 from aurora_dev.core.types import SearchResult, SearchResults
 
@@ -34,7 +35,10 @@ def join_relevant_notes(query: str, results: SearchResults, others: SearchResult
     best_score = results[0].score if results else None
     best_cosine = max((_cosine(result) for result in results), default=0.0)
     rescored = [replace(other, score=_score(_cosine(other), best_score, best_cosine)) for other in near]
-    return results.replace(sorted([*results, *rescored], key=lambda result: -result.score)[:top_k])
+    joined = results.replace(sorted([*results, *rescored], key=lambda result: -result.score)[:top_k])
+    joined.notices, _ = common_absences([results, others])
+    joined.relevance = best_relevance([results, others])
+    return joined
 
 
 def merge_by_cosine(own: Sequence[SearchResult], others: Sequence[SearchResult]) -> list[SearchResult]:

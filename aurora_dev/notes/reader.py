@@ -10,6 +10,7 @@ from typing import Final
 from aurora_dev.core.contracts import Filter
 from aurora_dev.core.filters import all_of
 from aurora_dev.core.record_kinds import IS_NOTE, is_note
+from aurora_dev.core.search.absence import is_absence
 from aurora_dev.core.search.relevance import relevant_notes
 from aurora_dev.core.types import Notice, SearchResult, SearchResults
 from aurora_dev.notes.blend import join_relevant_notes, merge_by_cosine
@@ -147,8 +148,12 @@ class NoteReader:
     async def _search_user_notes(
         self, search: Callable[[NoteStore], Awaitable[SearchResults]], notices: list[Notice]
     ) -> SearchResults | None:
-        """Run a search of the user's notes; failures and the search's own notices are added to ``notices``."""
+        """Run a search of the user's notes; failures and the search's own notices are added to ``notices``.
+
+        What those notes lack is no news: most of them have nothing to do with a query.
+        """
         found = await self.user.read_or_skip(search, notices)
         for notice in found.notices if found is not None else ():
-            notices.append(Notice(f"user_store_{notice.code}", f"in the user's own notes: {notice.text}"))
+            if not is_absence(notice):
+                notices.append(Notice(f"user_store_{notice.code}", f"in the user's own notes: {notice.text}"))
         return found

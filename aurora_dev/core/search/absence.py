@@ -9,13 +9,14 @@ from typing import Final
 from aurora_dev.core.search.calibration import LEAST_RELEVANCE
 from aurora_dev.core.search.evidence import QueryWeights
 from aurora_dev.core.search.reading import QueryReading
-from aurora_dev.core.types import Notice, SearchResult
+from aurora_dev.core.types import Notice, SearchResult, SearchResults
 
-__all__ = ["NAME_NOT_FOUND", "NO_MATCH", "absence_notices"]
+__all__ = ["NAME_NOT_FOUND", "NO_MATCH", "absence_notices", "best_relevance", "common_absences", "is_absence"]
 
 NAME_NOT_FOUND: Final = "name_not_found"
 NO_MATCH: Final = "no_match"
 
+_NOWHERE = " occurs nowhere in this project"
 _MOST_NAMES = 3  # that are named as missing, and near ones for each
 _NEAR = 0.75  # the least similarity of a near name, as difflib measures it
 
@@ -40,10 +41,35 @@ def absence_notices(
         for name in missing[:_MOST_NAMES]:
             near = get_close_matches(name, known, n=_MOST_NAMES, cutoff=_NEAR)
             meant = f"; near names: {', '.join(f'`{other}`' for other in near)}" if near else ""
-            notices.append(Notice(NAME_NOT_FOUND, f"`{name}` occurs nowhere in this project{meant}"))
+            notices.append(Notice(NAME_NOT_FOUND, f"`{name}`{_NOWHERE}{meant}"))
     if relevance < LEAST_RELEVANCE:
         notices.append(Notice(NO_MATCH, "nothing in this project matches the query well"))
     return notices
+
+
+def is_absence(notice: Notice) -> bool:
+    """Return whether a notice says that something is not there."""
+    return notice.code in (NAME_NOT_FOUND, NO_MATCH)
+
+
+def best_relevance(answers: Sequence[SearchResults]) -> float | None:
+    """Return the relevance of one query in several stores: that of the best; ``None`` if no store can tell."""
+    return max((answer.relevance for answer in answers if answer.relevance is not None), default=None)
+
+
+def common_absences(answers: Sequence[SearchResults]) -> list[tuple[Notice, ...]]:
+    """Return the notices of each answer to one query, without absences that another answer does not agree with.
+
+    What one store lacks another one may have: only together they say that something is not there.
+    """
+    absent = [{_subject(notice) for notice in answer.notices} for answer in answers]
+    everywhere = set[str | None]().union(*absent).intersection(*absent) | {None}
+    return [tuple(notice for notice in answer.notices if _subject(notice) in everywhere) for answer in answers]
+
+
+def _subject(notice: Notice) -> str | None:
+    """Return what a notice says is not there; ``None`` for any other notice."""
+    return notice.text.partition(_NOWHERE)[0] if is_absence(notice) else None
 
 
 def _symbols(result: SearchResult) -> list[str]:
