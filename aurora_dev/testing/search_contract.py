@@ -221,6 +221,20 @@ class KeywordSearchContract(Contract):
         assert words.keyword_query("n", "redis", 5) == []
         assert ids(words.keyword_query("n", "memory", 5)) == ["c"]
 
+    def test_the_records_with_a_name_are_counted_if_the_backend_can(self, words: VectorBackend) -> None:
+        counts = words.name_counts("n", ["verify_token", "verifyToken", "auth.verify_token", "token", "zebra"])
+        if counts is None:
+            return  # it is not known; a search then takes every name for a rare one
+        assert counts[:3] == [1, 1, 1]  # in any style, and with what it belongs to
+        assert counts[3] >= 1
+        assert counts[4] == 0
+        self.put(words, record("new", "def verify_token(): ..."), deletes=["a"])
+        assert words.name_counts("n", ["verify_token"]) == [1]
+        self.put(words, record("another", "verify_token()"))
+        assert words.name_counts("n", ["verify_token"]) == [2]
+        assert words.name_counts("unknown", ["verify_token"]) == [0]
+        assert words.name_counts("n", []) == []
+
     def test_equal_scores_come_in_the_order_of_ids(self, words: VectorBackend) -> None:
         names = [f"{i:02d}" for i in np.random.default_rng(2).permutation(60)]
         self.put(words, *(record(name, "identical flamingo") for name in names), namespace="ties")

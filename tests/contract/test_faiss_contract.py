@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from aurora_dev.core.contracts import VectorBackend
 from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.testing.backend_contract import (
     EmbedderContract,
@@ -47,4 +48,5 @@ class TestVectorSearch(_Local, VectorSearchContract):
 
 
 class TestKeywordSearch(_Local, KeywordSearchContract):
-    pass
+    def test_the_number_of_records_with_a_name_is_known(self, words: VectorBackend) -> None:
+        assert words.name_counts("n", ["verify_token"]) is not None

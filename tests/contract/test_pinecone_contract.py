@@ -54,7 +54,8 @@ class TestVectorSearch(_Pinecone, VectorSearchContract):
 
 
 class TestKeywordSearch(_Pinecone, KeywordSearchContract):
-    pass
+    def test_the_number_of_records_with_a_name_is_not_known(self, words: VectorBackend) -> None:
+        assert words.name_counts("n", ["verify_token"]) is None
 
 
 class _DenseAlone(_Pinecone):

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from aurora_dev import Document, Memory, search_projects
+from aurora_dev.core.types import NAME_NOT_FOUND, NO_MATCH
 from aurora_dev.errors import IndexingError, InvalidRequestError
+
+ABSENCES = (NAME_NOT_FOUND, NO_MATCH)
 
 
 async def made(folder: Path, *texts: str) -> Path:
@@ -29,6 +32,21 @@ async def test_the_best_results_of_all_projects_come_first_and_name_their_projec
     assert scores == sorted(scores, reverse=True)
     back = await search_projects([shop, blog], "publish an article", top_k=1, rerank=False)
     assert back[0].metadata["project"] == str(blog)
+
+
+async def test_only_what_every_project_lacks_is_said_to_be_missing(tmp_path: Path) -> None:
+    shop = await made(tmp_path / "shop", "def refund_payment(order): return order.refund(order.payment)")
+    blog = await made(tmp_path / "blog", "def publish_article(text): return text")
+    there = await search_projects([shop, blog], "refund_payment", rerank=False)
+    assert not any(notice.code in ABSENCES for notice in there.notices)
+    assert there.relevance is not None
+    assert there.relevance > 0.5
+    nowhere = await search_projects([shop, blog], "paint_wall in banana bread", rerank=False)
+    assert nowhere.relevance is not None
+    assert nowhere.relevance < 0.5
+    said = [notice for notice in nowhere.notices if notice.code in ABSENCES]
+    assert [notice.code for notice in said] == ["name_not_found", "no_match"]
+    assert all("these projects" in notice.text for notice in said)
 
 
 async def test_open_memories_stay_open(tmp_path: Path) -> None:

@@ -11,9 +11,12 @@ import pytest
 
 from aurora_dev import Document, Memory, VectorStore
 from aurora_dev.config import Settings, user_data_folder
+from aurora_dev.core.types import NAME_NOT_FOUND, NO_MATCH
 from aurora_dev.errors import ConfigurationError, StoreError
 from aurora_dev.notes.user_store import USER_NAMESPACE, UserNotes
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
+
+ABSENCES = (NAME_NOT_FOUND, NO_MATCH)
 
 
 async def test_a_note_of_the_user_is_found_in_another_project_and_marked(tmp_path: Path) -> None:
@@ -46,6 +49,25 @@ async def test_irrelevant_notes_of_the_user_are_left_out_of_a_search(memory: Mem
     assert [result.metadata.get("scope") for result in results] == [None]
 
 
+async def test_what_a_note_of_the_user_answers_is_not_said_to_be_missing(memory: Memory) -> None:
+    await memory.store.upsert([Document("def parse_invoice(): pass", {"path": "a.py", "file_hash": "x"})])
+    alone = await memory.search("how do I run deploy_nightly on Kubernetes", rerank=False)
+    assert [notice.code for notice in alone.notices if notice.code in ABSENCES] == ["name_not_found", "no_match"]
+    await memory.remember("I run deploy_nightly on Kubernetes with helm upgrade.", scope="user")
+    joined = await memory.search("how do I run deploy_nightly on Kubernetes", rerank=False)
+    assert not any(notice.code in ABSENCES for notice in joined.notices)
+    assert joined.relevance is not None
+    assert alone.relevance is not None
+    assert joined.relevance > 0.5 > alone.relevance
+
+
+async def test_what_the_users_notes_lack_is_not_said(memory: Memory) -> None:
+    await memory.remember("I prefer tabs to spaces.", scope="user")
+    await memory.store.upsert([Document("def parse_invoice(text): return text.split()", {"path": "a.py"})])
+    results = await memory.search("parse_invoice", rerank=False)
+    assert not [notice for notice in results.notices if notice.code.startswith("user_store") or notice.code in ABSENCES]
+
+
 async def test_results_with_notes_of_the_user_are_ordered_by_score(memory: Memory) -> None:
     for number in range(6):
         await memory.remember(f"Deploy number {number} needs a green build.")
@@ -70,7 +92,7 @@ async def test_a_damaged_store_of_the_user_becomes_a_notice(memory: Memory, own_
     (own_user_store / "memory.db").write_bytes(b"this is not a database" * 1000)
     for results in (await memory.search("x", rerank=False), await memory.recall("x"), await memory.recall("y")):
         assert [result.content for result in results] == ["x is y"]
-        assert [notice.code for notice in results.notices] == ["user_store_failed"]
+        assert [notice.code for notice in results.notices if notice.code != "no_match"] == ["user_store_failed"]
         assert results.degraded is None
     assert await memory.get("missing-id") is None
     with pytest.raises(StoreError):
