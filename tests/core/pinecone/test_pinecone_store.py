@@ -529,6 +529,16 @@ async def test_degraded_says_that_keyword_search_failed(pinecone_server: Pinecon
         assert results.notices[0].code == "keyword_unavailable"
 
 
+@pytest.mark.usefixtures("environment")
+async def test_a_search_does_not_judge_its_relevance_without_counts_of_words() -> None:
+    async with VectorStore(backend="pinecone", embedder=HashingEmbedder(DIMENSION), reranker="none") as store:
+        await store.upsert([Document("alpha beta"), Document("gamma delta")], wait=True)
+        for query in ("alpha", "banana bread with walnuts", "frobnicate_widget"):
+            results = await store.search(query)
+            assert results.relevance is None
+            assert results.notices == ()
+
+
 @pytest.mark.usefixtures("environment", "pinecone_server")
 async def test_two_machines_index_one_project_and_the_second_finds_nothing_to_do(
     tmp_path: Path,

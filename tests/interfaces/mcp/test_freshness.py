@@ -33,7 +33,9 @@ async def test_a_large_change_is_reported_with_the_tool_to_call(project: Path, m
         await client.call_tool("index_project", {})
         (project / "src" / "auth" / "otp.py").write_text("def one_time_password():\n    return 123456\n", "utf-8")
         found = await client.call_tool("search_memory", {"query": "one_time_password"})
-        (notice,) = found.structured_content["notices"]
+        nothing, notice, missing = found.structured_content["notices"]
+        assert nothing.startswith("nothing matches well")
+        assert missing == "`one_time_password` occurs nowhere in this project"
         assert "stale: 1" in notice
         assert "index_project" in notice
         assert f"note: {notice}" in text_of(found)
