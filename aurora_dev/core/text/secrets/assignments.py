@@ -93,7 +93,12 @@ _GUARD: Final = lazy_pattern(
     r"|\.(?:type|send|fill|set|input|write)|\r?\n\s{0,40}[\"'<]{0,2}(?:default|\w{0,9}value|content)|[ \t]{1,8}[A-Za-z+/_-]{24})",
     re.ASCII,
 )
-_TELLING: Final = lazy_pattern(r"[^\n0-9]{0,64}[0-9]")
+# The same for passwords, which may be one word.
+_PASSWORD_GUARD: Final = lazy_pattern(
+    rf"(?i:{_PASSWORD_WORDS})(?i:{_TAIL})(?![A-Za-z0-9_])[\\\"'`\])]{{0,4}}"
+    r"(?:[ \t]{0,40}(?:[=:|?>%({,<+!\[]|[-=]>|→|or[ ][\"']|string)|[ \t]{1,8}[\"'`]?[^\s\"'`]{4}"
+    r"|\.(?:type|send|fill|set|input|write)|\r?\n?\s{0,40}[\"'<]{0,2}(?:default|\w{0,9}value|content))"
+)
 
 # Names that end like a secret's and hold something else: "primary_key", "next_page_token", "public_key".
 _NO_KEY: Final = lazy_pattern(
@@ -381,9 +386,14 @@ def _is_setting(before: str, operator: str) -> bool:
     return bool(_SETTING.match(before) or _SETTING_END.search(before[-80:]) or _OPTION_END.search(before[-120:]))
 
 
+def _password_edits(text: str, at: int) -> Iterable[Edit]:
+    return assignment_edits(text, at) if _PASSWORD_GUARD.match(text, at) else ()
+
+
 def _guarded_edits(text: str, at: int) -> Iterable[Edit]:
-    edits = (*assignment_edits(text, at),) if _GUARD.match(text, at) else ()
-    return (*edits, *key_edits(text, at)) if _TELLING.match(text, at) else edits
+    if _GUARD.match(text, at):
+        return (*assignment_edits(text, at), *key_edits(text, at))
+    return key_edits(text, at)
 
 
 def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
@@ -391,20 +401,20 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
     lower = "abcdefghijklmnopqrstuvwxyz"
     others = "".join({chr(code) for code in (9, 10, 13, *range(32, 127))} - set(lower) - set(lower.upper()))
     for anchor in spread("aA", "sS", "eE", "?nN", shift=5):
-        yield anchor, assignment_edits
+        yield anchor, _password_edits
     for word in ("pass", "kennwort", "senha", "wachtwoord", "has?o"):
         for anchor in any_case(word):
-            yield anchor, assignment_edits
+            yield anchor, _password_edits
     for anchor in spread("pP", "wW", "dD", others + "sS"):
-        yield anchor, assignment_edits
+        yield anchor, _password_edits
     for anchor in spread("_-. \"'\n$", "pP", "wW", "=: \"'\n]", shift=-1):
-        yield anchor, assignment_edits
+        yield anchor, _password_edits
     for anchor in spread("pP", "wW", " =:", "=\"' "):
-        yield anchor, assignment_edits
+        yield anchor, _password_edits
     for anchor in spread(lower, "P", "wW", "=: \"'\n]", shift=-1):
-        yield anchor, assignment_edits
+        yield anchor, _password_edits
     for anchor in spread("pP", "sS", "kK", "=: \"'"):
-        yield anchor, assignment_edits
+        yield anchor, _password_edits
     for word in ("secret", "token", "cred"):
         for anchor in any_case(word[:4]):
             yield anchor, _guarded_edits
