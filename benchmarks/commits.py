@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import random
 import re
 import sys
@@ -25,9 +24,10 @@ from dataclasses import asdict, dataclass
 
 from issue_data import add_store_arguments, is_chosen
 from kept_stores import KeptStores, MissingCommitError, Repositories
-from locating import KEYWORD, RERANKED, SEARCH, VECTOR, Outcome, Task, search_all, table
+from locating import KEYWORD, RERANKED, SEARCH, VECTOR, Outcome, Task, rows, search_all, table
 from machine import machine
 from metrics import Span
+from yardstick import write_json
 
 from aurora_dev.core.embed.static import StaticEmbedder
 from aurora_dev.core.factory import create_reranker
@@ -174,8 +174,8 @@ def main() -> None:
     print(machine())
     print(table(outcomes))
     if arguments.json:
-        content = {"machine": machine(), "outcomes": [asdict(outcome) for outcome in outcomes]}
-        arguments.json.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+        details = {"outcomes": [asdict(outcome) for outcome in outcomes]}
+        write_json(arguments.json, rows("commits", outcomes), details)
 
 
 if __name__ == "__main__":

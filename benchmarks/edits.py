@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import statistics
 import sys
 import time
@@ -38,6 +37,7 @@ from machine import machine
 from metrics import Span
 from packages import distilled_model
 from peer_results import PeerResults
+from yardstick import Row, write_json
 
 from aurora_dev.core.context_manager import ContextManager
 from aurora_dev.core.contracts import TokenCounter
@@ -203,6 +203,19 @@ def table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
+def rows(outcomes: Sequence[Outcome]) -> list[Row]:
+    """Return the figures of each half, budget and way."""
+    found = []
+    for half in (TUNING, REPORTING):
+        for budget in BUDGETS:
+            for way in WAYS:
+                chosen = [o for o in outcomes if (o.half, o.budget, o.way) == (half, budget, way)]
+                if chosen:
+                    measure = f"changed lines shown, {budget:,} tokens"
+                    found.append(Row("edits", half, measure, way, figures(chosen)[0], len(chosen)))
+    return found
+
+
 def figures(outcomes: Sequence[Outcome]) -> tuple[float, float, float]:
     """Return the mean share of the changed lines, and the shares of issues with all and with any of them."""
     if not outcomes:
@@ -227,8 +240,7 @@ def main() -> None:
     print(machine())
     print(table(outcomes))
     if arguments.json:
-        content = {"machine": machine(), "outcomes": [asdict(outcome) for outcome in outcomes]}
-        arguments.json.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+        write_json(arguments.json, rows(outcomes), {"outcomes": [asdict(outcome) for outcome in outcomes]})
 
 
 if __name__ == "__main__":

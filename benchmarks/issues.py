@@ -27,17 +27,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
 from issue_data import add_arguments, prepared, read_issues
 from kept_stores import KeptStores, Kind, Repositories
-from locating import HITS, KEYWORD, RERANKED, SEARCH, VECTOR, Outcome, Task, search_all, table
+from locating import HITS, KEYWORD, RERANKED, SEARCH, VECTOR, Outcome, Task, rows, search_all, table
 from machine import machine
 from packages import distilled_model
 from peer_results import PeerResults
+from yardstick import write_json
 
 from aurora_dev.core.embed.static import StaticEmbedder
 from aurora_dev.core.factory import create_reranker
@@ -89,8 +89,8 @@ def main() -> None:
     print(machine())
     print(table(outcomes))
     if arguments.json:
-        content = {"machine": machine(), "outcomes": [asdict(outcome) for outcome in outcomes]}
-        arguments.json.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+        details = {"outcomes": [asdict(outcome) for outcome in outcomes]}
+        write_json(arguments.json, rows("issues", outcomes), details)
 
 
 if __name__ == "__main__":

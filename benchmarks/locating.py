@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from metrics import Span
+from yardstick import Row
 
 from aurora_dev.core.rerank.bundled import BUNDLED_FUSION
 from aurora_dev.core.types import SearchOptions, SearchResults
@@ -22,8 +23,7 @@ OPTIONS: Final[Mapping[str, SearchOptions]] = {
     KEYWORD: SearchOptions(mode="keyword"),
     VECTOR: SearchOptions(mode="vector"),
     SEARCH: SearchOptions(),
-    # As many as the bundled reranker reads for ten results; for `HITS` results it would read all of them.
-    RERANKED: SearchOptions(rerank_top_k=BUNDLED_FUSION.to_read(10), rerank_timeout=600),
+    RERANKED: SearchOptions(rerank_top_k=BUNDLED_FUSION.read, rerank_timeout=600),
 }
 FIRST_QUERY = "where does it start"  # loads a store before its searches are timed
 
@@ -125,6 +125,23 @@ async def search_all(store: VectorStore, task: Task, ways: Iterable[str], suffix
                 raise SystemExit(f"{task.id}: {results.degraded}")
             outcomes.append(judge(task, query, way + suffix, spans_of(results), seconds))
     return outcomes
+
+
+def rows(yardstick: str, outcomes: Sequence[Outcome]) -> list[Row]:
+    """Return the figures of each half, query and way."""
+    found = []
+    for half in (TUNING, REPORTING):
+        for query in dict.fromkeys(outcome.query for outcome in outcomes):
+            for way in dict.fromkeys(outcome.way for outcome in outcomes):
+                chosen = [o for o in outcomes if (o.half, o.query, o.way) == (half, query, way)]
+                files = [outcome.files for outcome in chosen]
+                functions = [outcome.functions for outcome in chosen if outcome.functions]
+                figures = {f"{query}: files @{k}": accuracy(files, k) for k in (1, 5, 10)}
+                figures |= {f"{query}: functions @{k}": accuracy(functions, k) for k in (5, 10)}
+                if chosen:
+                    figures[f"{query}: MRR"] = statistics.fmean(map(reciprocal, files))
+                    found += [Row(yardstick, half, name, way, value, len(chosen)) for name, value in figures.items()]
+    return found
 
 
 def accuracy(ranks: Sequence[Sequence[int | None]], k: int) -> float:

@@ -27,7 +27,7 @@ from unanswerable import unanswerable
 from yardstick import auc
 
 from aurora_dev.core.search.calibration import match_features
-from aurora_dev.core.search.evidence import content_words, weigh
+from aurora_dev.core.search.evidence import weigh
 from aurora_dev.core.search.reading import read_query
 from aurora_dev.core.vector_store import VectorStore
 
@@ -62,10 +62,9 @@ async def features_of(store: VectorStore, query: str) -> dict[str, float] | None
     results = await store.search(query, top_k=10, rerank=False)
     if not results:
         return None
-    reading = read_query(query)
-    words = content_words(reading.title)
-    counts = store.backend.name_counts(store.namespace, [*reading.names, *words])
-    return match_features(weigh(reading.names, words, counts, await store.count()), results)
+    count = await store.count()
+    weights = weigh(read_query(query), lambda names: store.backend.name_counts(store.namespace, names), lambda: count)
+    return match_features(weights, results)
 
 
 async def collect(paths: list[Path], cache: Path) -> list[Case]:

@@ -110,7 +110,7 @@ class Case:
 
 def rows_of(query: str, found: Sequence[SearchResult], fusion: RerankFusion) -> list[int]:
     """Return the positions of the candidates that the reranker reads in a search for ten results."""
-    read = fusion.to_read(TOP_K)
+    read = fusion.read
     if not is_description(kind_of(query, found[:read])):
         return list(range(min(read, len(found))))
     return rows_to_read(found, read, fusion.by_keyword)

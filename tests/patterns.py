@@ -20,7 +20,7 @@ METHODS = ("search", "match", "fullmatch", "finditer", "findall", "sub", "subn",
 
 # Imports every module in a fresh interpreter, and prints each pattern that is compiled meanwhile with its place.
 _RECORDER = """
-import importlib, json, pkgutil, re, sys
+import importlib, importlib.util, json, pkgutil, re, sys
 root = sys.argv[1]
 real, found = re._compile, []
 def record(pattern, flags):
@@ -39,6 +39,11 @@ def record(pattern, flags):
 re._compile = record
 import aurora_dev, aurora_dev.lazy
 aurora_dev.lazy.lazy_pattern = lambda expression, flags=0: re.compile(expression, flags)
+name = "aurora_dev.core.text.secrets.patterns"  # before its package, which makes patterns
+spec = importlib.util.spec_from_file_location(name, root + "/core/text/secrets/patterns.py")
+sys.modules[name] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules[name])
+sys.modules[name].LazyPattern.__init__ = lambda self, source, flags=0: re.compile(source, flags) and None
 for module in pkgutil.walk_packages(aurora_dev.__path__, "aurora_dev."):
     if module.name.endswith("__main__"):
         continue
@@ -133,6 +138,8 @@ def _places_of(path: Path) -> Iterator[Place]:
         place = Place(module, node.lineno, node.end_lineno or node.lineno, owners[node])
         called = ast.unparse(node.func).rpartition(".")[2]
         place.methods = {called} if called in METHODS else uses.get(place.name, set())
+        if called == "LazyPattern":
+            place.methods = {"match"}  # it has no other
         if isinstance(node.args[0], ast.Name):
             value = getattr(import_module("aurora_dev." + module[:-3].replace("/", ".")), node.args[0].id, None)
         else:

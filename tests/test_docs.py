@@ -412,7 +412,7 @@ def test_every_method_is_described_with_its_keyword_arguments(owner: type) -> No
     rows = docs.table(DOCS / "python-api.md", "call", "what it does", "raises")
     described = " ".join(row["call"] for row in rows)
     for name, value in vars(owner).items():
-        if name.startswith("_") or not callable(getattr(owner, name)):
+        if name.startswith("_") or not callable(getattr(owner, name)) or "; internal, " in (value.__doc__ or ""):
             continue
         assert re.search(rf"\b{name}\(", described), f"{owner.__name__}.{name} is in no table"
         function = value.__func__ if isinstance(value, classmethod) else value

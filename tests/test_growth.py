@@ -175,6 +175,12 @@ def test_reading_takes_time_in_proportion_to_the_text(name: str) -> None:
         check(READERS[name], unit)
 
 
+def test_masking_a_line_of_passwords_and_comments_takes_time_in_proportion_to_it() -> None:
+    for mark in ("#", "//", "--"):
+        check(mask_secrets, f"password=Tr0ub4dor&3x {mark} ")
+    check(mask_secrets, " ", "password=Tr0ub4dor&3x")
+
+
 @pytest.mark.parametrize("language", sorted(name for name, declared in LANGUAGES.items() if declared.imports))
 def test_finding_imports_takes_time_in_proportion_to_the_text(language: str) -> None:
     def work(text: str) -> object:

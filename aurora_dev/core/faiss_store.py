@@ -6,27 +6,28 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aurora_dev.core.contracts import Backups, Capabilities, Filter, NamespaceStats, VectorBackend
 from aurora_dev.core.filters import FilterNode, is_everything, matches, parse_filter
-from aurora_dev.core.keyword.index import KeywordIndex
 from aurora_dev.core.local import records as sql
 from aurora_dev.core.local.backup import LocalBackups
 from aurora_dev.core.local.connections import Connections, checked_folder, checked_limit
 from aurora_dev.core.local.derived import FOLDER, DerivedIndex, check_folder
 from aurora_dev.core.local.filter_cache import FilterCache
-from aurora_dev.core.local.index_kinds import KeywordKind, VectorKind
 from aurora_dev.core.local.record_cache import RecordCache
 from aurora_dev.core.local.records import NamespaceState, Rows
 from aurora_dev.core.local.schema import SCHEMA_VERSION
-from aurora_dev.core.local.vector_index import VectorIndex
 from aurora_dev.core.record_checks import check_top_k, check_vector, check_write, encode_record, encode_vectors
 from aurora_dev.core.text.terms import name_term, query_terms
 from aurora_dev.core.types import EmbedderInfo, Match, Record, Vector
 from aurora_dev.errors import ConfigurationError, EmbedderMismatchError, InvalidRequestError, StoreError
 from aurora_dev.lazy import np, npt
 from aurora_dev.log import get_logger
+
+if TYPE_CHECKING:
+    from aurora_dev.core.keyword.index import KeywordIndex
+    from aurora_dev.core.local.vector_index import VectorIndex
 
 _log = get_logger(__name__)
 
@@ -315,6 +316,8 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
 
     def describe(self) -> Mapping[str, Any]:
         """Return the kind, path, sizes of database and snapshots, index type by namespace, and schema version."""
+        from aurora_dev.core.local.vector_index import VectorIndex
+
         kinds = {
             name: "exact" if VectorIndex.should_be_exact(self.stats(name).vectors) else "approximate"
             for name in self.namespaces()
@@ -466,12 +469,16 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
             after = page[-1][1]
 
     def _vector_index(self, namespace: str) -> DerivedIndex[VectorIndex]:
+        from aurora_dev.core.local.index_kinds import VectorKind
+
         with self._lock:
             if namespace not in self._vector_indexes:
                 self._vector_indexes[namespace] = DerivedIndex(self._connections, namespace, VectorKind())
             return self._vector_indexes[namespace]
 
     def _keyword_index(self, namespace: str) -> DerivedIndex[KeywordIndex]:
+        from aurora_dev.core.local.index_kinds import KeywordKind
+
         with self._lock:
             if namespace not in self._keyword_indexes:
                 self._keyword_indexes[namespace] = DerivedIndex(self._connections, namespace, KeywordKind())

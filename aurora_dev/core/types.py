@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, SupportsIndex, TypeAlias, overload
+from typing import Any, Final, Literal, SupportsIndex, TypeAlias, overload
 
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.lazy import np, npt
@@ -15,6 +15,12 @@ MetadataValue: TypeAlias = JSONScalar | list[str]
 Metadata: TypeAlias = Mapping[str, MetadataValue]
 Vector: TypeAlias = "npt.NDArray[np.float32]"
 SearchMode: TypeAlias = Literal["hybrid", "vector", "keyword"]
+
+NAME_NOT_FOUND: Final = "name_not_found"
+"""The code of the notice about a name of the query that the project does not have."""
+
+NO_MATCH: Final = "no_match"
+"""The code of the notice that no result matches the query well."""
 
 _ID_BYTES = 16  # 128 bits of SHA-256: no collision is expected below 10^18 records
 
@@ -162,7 +168,8 @@ class SearchResults(list[SearchResult]):
         degraded: The text of the first notice of a stage that was asked for and could not run, else ``None``.
         timings: Seconds by stage.
         relevance: How likely the project answers the query, 0..1, comparable between queries and projects; ``None``
-            for a search by vector or by keyword alone. The best result has this score.
+            for a search by vector or by keyword alone, without signals, and on backends that do not count words
+            (Pinecone). Otherwise the best result has this score.
         left_out: The number of results that a condition of a `SearchScope` left out, by its name. ``min_score`` is
             always counted. If nothing was found, each other condition tells how many results there are without it
             alone, and ``all`` how many there are without all of them, where no single one is the reason. ``filter``
@@ -202,6 +209,11 @@ class SearchResults(list[SearchResult]):
         from aurora_dev.core.display import results_html
 
         return results_html(self)
+
+    @property
+    def matched(self) -> bool:
+        """Whether something was found and, as far as the search can tell, answers the query."""
+        return bool(self) and all(notice.code != NO_MATCH for notice in self.notices)
 
     def replace(self, results: Iterable[SearchResult]) -> SearchResults:
         """Return other results with the attributes of this search."""
@@ -243,8 +255,8 @@ class SearchOptions:
         signals: Whether the code-aware ranking signals follow the fusion (hybrid mode only).
         mmr: Whether maximal marginal relevance diversifies the results.
         mmr_lambda: 1.0 is relevance alone, 0.0 is diversity alone.
-        rerank_top_k: The number of candidates that the reranker reads; ``None`` is ``3 × top_k``, or the measured
-            number for the reranker.
+        rerank_top_k: The number of candidates that the reranker reads; ``None`` is ``3 × top_k``, at most 30,
+            or the measured number for the reranker, which does not grow with ``top_k``.
         rerank_min_score: Reranked results with a lower score are left out, 0..1.
         rerank_weight: The share of the reranker's score, 0..1; the rest is the first stage's. ``None`` takes the
             measured weights for the reranker and the kind of query, or 1.0 for a reranker without measured weights.
@@ -312,10 +324,11 @@ class RerankFusion:
         topic: Weights for a few words, which name a concern: more often a file than a span of it.
         words: Weights for anything else, long questions included, which describes one span.
         notes: Weights for any query over texts that are not in files.
-        read: The least number of candidates that the reranker reads.
-        by_keyword: The number of candidates chosen by their keyword score where the query describes something. They are
-            among the ``read`` ones, unless as many results are wanted. The first stage spreads its candidates over
-            files, and may hold back a second function of a file that has all the words.
+        read: The number of candidates that the reranker reads, however many results are wanted; the others follow in
+            the order of the first stage.
+        by_keyword: The number of candidates chosen by their keyword score where the query describes something, among
+            the ``read`` ones. The first stage spreads its candidates over files, and may hold back a second function of
+            a file that has all the words.
         outlines: The number of first files whose outlines are read, where outlines have a weight.
     """
 
@@ -327,10 +340,6 @@ class RerankFusion:
     read: int
     by_keyword: int = 0
     outlines: int = 0
-
-    def to_read(self, top_k: int) -> int:
-        """Return the number of candidates to read for ``top_k`` results; the first ``top_k`` ones are among them."""
-        return max(self.read, top_k + self.by_keyword)
 
     def weights(self, kind: QueryKind) -> RerankWeights:
         """Return the weights for a kind of query."""

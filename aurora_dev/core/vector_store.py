@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,19 +16,8 @@ from aurora_dev.core import factory
 from aurora_dev.core.contracts import Embedder, Filter, NamespaceStats, Reranker, VectorBackend
 from aurora_dev.core.filters import is_everything, parse_filter
 from aurora_dev.core.record_checks import check_name
-from aurora_dev.core.scope.resolve import Resolved, ScopeResolver
-from aurora_dev.core.scope.scope import SearchScope, check_scope
-from aurora_dev.core.scope.search import Question, search_in_scope
-from aurora_dev.core.scope.stored_vector import EmbeddedQuery
-from aurora_dev.core.search.calibration import scaled
-from aurora_dev.core.search.candidates import CandidateFinder
 from aurora_dev.core.search.hidden import HiddenRecords
-from aurora_dev.core.search.history import asks_for_history, without_commits_to_read
-from aurora_dev.core.search.rerank import rerank_candidates
-from aurora_dev.core.search.signals import QueryProfile
-from aurora_dev.core.search.trace import SearchTrace
 from aurora_dev.core.search.writer import DocumentWriter
-from aurora_dev.core.text.secrets import mask_secrets
 from aurora_dev.core.types import Document, Record, RerankFusion, SearchOptions, SearchResults
 from aurora_dev.errors import InvalidRequestError, StoreClosedError
 from aurora_dev.log import get_logger
@@ -35,11 +25,20 @@ from aurora_dev.log import get_logger
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from aurora_dev.core.scope.resolve import Resolved, ScopeResolver
+    from aurora_dev.core.scope.scope import SearchScope
+    from aurora_dev.core.scope.search import Question
+    from aurora_dev.core.search.candidates import CandidateFinder
+
 _log = get_logger(__name__)
 _T = TypeVar("_T")
 
-# The number of candidates that the reranker reads for each wanted result.
+# The number of candidates that a reranker without measured weights reads for each wanted result, and the most that it
+# reads: a search for many results costs no more than one for ten. Where a threshold drops unread results, it reads as
+# many as are wanted, up to a bound.
 _RERANK_PER_RESULT = 3
+_MOST_RERANKED = 30
+_MOST_WITH_THRESHOLD = 100
 _MOST_QUERY_CHARS = 20_000  # a longer text is a document; its beginning says what it is about
 
 
@@ -92,9 +91,21 @@ class VectorStore:
         self.masks_secrets = mask_secrets
         self._writer = DocumentWriter(self.backend, self.embedder, namespace, mask=mask_secrets)
         self._hidden = HiddenRecords(self.backend, namespace)
-        self._candidates = CandidateFinder(self.backend, self.embedder, namespace, self._writer, self._hidden)
-        self._scopes = ScopeResolver(self.backend, namespace)
         self._closed = False
+
+    # The stages of a search are imported with the first one: a command that lists notes needs none of them.
+
+    @cached_property
+    def _candidates(self) -> CandidateFinder:
+        from aurora_dev.core.search.candidates import CandidateFinder
+
+        return CandidateFinder(self.backend, self.embedder, self.namespace, self._writer, self._hidden)
+
+    @cached_property
+    def _scopes(self) -> ScopeResolver:
+        from aurora_dev.core.scope.resolve import ScopeResolver
+
+        return ScopeResolver(self.backend, self.namespace)
 
     # -- writing -----------------------------------------------------------------------------------------------
 
@@ -250,6 +261,9 @@ class VectorStore:
             InvalidRequestError: The query is empty, an argument is out of range, or a path of the scope is unknown.
             StoreError: The backend could not read.
         """
+        from aurora_dev.core.scope.scope import check_scope
+        from aurora_dev.core.scope.search import Question, search_in_scope
+
         if scope is None:
             return await self.ask(Question(query, filter), top_k, rerank=rerank, options=options)
         return await search_in_scope(
@@ -273,12 +287,21 @@ class VectorStore:
         self, question: Question, top_k: int, *, rerank: bool = True, options: SearchOptions | None = None
     ) -> SearchResults:
         """Run one search; internal, for `Memory`. See `search`."""
+        from aurora_dev.core.search.calibration import scaled
+        from aurora_dev.core.search.candidates import CandidateFinder
+        from aurora_dev.core.search.history import asks_for_history, without_commits_to_read
+        from aurora_dev.core.search.rerank_blend import is_long_task
+        from aurora_dev.core.search.signals import QueryProfile
+        from aurora_dev.core.search.trace import SearchTrace
+
         query, filter = question.query, question.filter
         options = options or SearchOptions()
         candidates = self._candidates
         if not question.in_words:
             rerank, options = False, replace(options, signals=False)
         if question.similar_to is not None and question.similar_to.vector is not None:
+            from aurora_dev.core.scope.stored_vector import EmbeddedQuery
+
             embedder = EmbeddedQuery(self.embedder, question.similar_to.vector)
             candidates = CandidateFinder(self.backend, embedder, self.namespace, self._writer, self._hidden)
         _check_search(query, top_k, options)
@@ -287,6 +310,8 @@ class VectorStore:
         if filter is not None:
             parse_filter(filter)
         if self.masks_secrets:
+            from aurora_dev.core.text.secrets import mask_secrets
+
             # An embedder or a reranker may be a service.
             query = mask_secrets(query)[0]
         trace = SearchTrace()
@@ -295,8 +320,8 @@ class VectorStore:
         read_by_reranker = _to_read(top_k, options, reranker.fusion) if reranker else 0
         pool = max(top_k, read_by_reranker)
 
-        # A small model is loaded by the time the first stage is done. Symbols seldom need the reranker.
-        if reranker is not None and not QueryProfile.of(query).is_symbol:
+        # A small model is loaded by the time the first stage is done. Symbols and long tasks seldom need the reranker.
+        if reranker is not None and not (QueryProfile.of(query).is_symbol or is_long_task(query)):
             reranker.prefetch()
         results = await self._run(candidates.find, query, pool, filter, options, trace)
         if options.mmr and results:
@@ -304,6 +329,8 @@ class VectorStore:
                 results = await self._run(candidates.diversify, results, pool, options.mmr_lambda)
             trace.stages.append("mmr")
         if reranker is not None:
+            from aurora_dev.core.search.rerank import rerank_candidates
+
             if not asks_for_history(query):
                 results, read_by_reranker = without_commits_to_read(results, pool, read_by_reranker)
             with trace.timed("rerank"):
@@ -352,9 +379,10 @@ def _to_read(top_k: int, options: SearchOptions, fusion: RerankFusion | None) ->
     """Return the number of candidates that the reranker reads."""
     if options.rerank_top_k is not None:
         return options.rerank_top_k
-    if fusion is not None and options.rerank_weight is None:
-        return fusion.to_read(top_k)
-    return _RERANK_PER_RESULT * top_k
+    if fusion is not None and options.rerank_weight is None and options.rerank_min_score <= 0.0:
+        return fusion.read
+    read = min(_RERANK_PER_RESULT * top_k, _MOST_RERANKED)
+    return read if options.rerank_min_score <= 0.0 else max(read, min(top_k, _MOST_WITH_THRESHOLD))
 
 
 def _checked_ids(ids: object, outcome: str) -> list[str]:

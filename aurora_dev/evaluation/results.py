@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aurora_dev.core.types import Notice
+from aurora_dev.core.types import NAME_NOT_FOUND, NO_MATCH, Notice
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.evaluation.metrics import percentile
 from aurora_dev.evaluation.query_file import Query, Target
@@ -79,7 +79,10 @@ class Side:
         return {name: math.fsum(each[name] for each in chosen) / len(chosen) for name in chosen[0]}
 
     def notices(self) -> list[tuple[Notice, int]]:
-        """Return, for each notice code, the first notice and the number of searches that had one."""
+        """Return, for each notice code, the first notice and the number of searches that had one.
+
+        That a project does not have what a query asks for is a remark about the query, not about the run.
+        """
         first: dict[str, Notice] = {}
         counts: dict[str, int] = {}
         for search in self.searches:
@@ -87,7 +90,7 @@ class Side:
                 counts[code] = counts.get(code, 0) + 1
             for notice in search.notices:
                 first.setdefault(notice.code, notice)
-        return [(first[code], count) for code, count in counts.items()]
+        return [(first[code], count) for code, count in counts.items() if code not in (NAME_NOT_FOUND, NO_MATCH)]
 
 
 @dataclass(frozen=True, slots=True)

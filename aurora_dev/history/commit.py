@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
 from aurora_dev.core.text.encodings import text_codec
+from aurora_dev.lazy import lazy_pattern
 
 __all__ = ["MOST_FILES", "MOST_SYMBOLS", "Commit", "parents_and_time", "parse_commit"]
 
@@ -17,7 +17,7 @@ MOST_SYMBOLS: Final = 20
 _MOST_MESSAGE: Final = 6_000  # characters
 _MOST_ENCODING: Final = 100  # bytes of its name
 # Messages that git writes for a merge; the branch's name is their only information.
-_PLAIN_MERGE: Final = re.compile(r"Merge (?:(?:remote-tracking )?branch(?:es)?|pull request|tag|commit) .*")
+_PLAIN_MERGE: Final = lazy_pattern(r"Merge (?:(?:remote-tracking )?branch(?:es)?|pull request|tag|commit) .*")
 
 
 # One day before the end of the calendar, so that no time zone leads beyond it. Git accepts any later time, such as one

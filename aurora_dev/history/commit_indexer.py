@@ -67,10 +67,17 @@ class CommitIndexer:
             EmbeddingError: The embedder failed; earlier batches are kept.
         """
         started = time.perf_counter()
-        stored = {
-            str(record.metadata[COMMIT_KEY]): (record.id, record.metadata.get("history_version"))
-            for record in await self._store.scan(IS_COMMIT)
-        }
+        stored: dict[str, tuple[str, object]] = {}
+        twice: list[str] = []  # such as after a copy from a namespace in which commits have other ids
+        for record in await self._store.scan(IS_COMMIT):
+            name = str(record.metadata[COMMIT_KEY])
+            found = (record.id, record.metadata.get("history_version"))
+            if name in stored and stored[name][1] == _version():
+                twice.append(record.id)
+                continue
+            if name in stored:
+                twice.append(stored[name][0])
+            stored[name] = found
         options, log = self._options, None
         wanted: list[str] = []
         skipped = head = None
@@ -92,7 +99,7 @@ class CommitIndexer:
         damaged = log is not None and bool(log.unreadable)
         gone = [] if damaged else [identifier for name, (identifier, _) in stored.items() if name not in keep]
         missing = [name for name in wanted if name not in stored or stored[name][1] != _version()]
-        writer = _CommitWriter(self._store, gone)
+        writer = _CommitWriter(self._store, [*gone, *twice])
         if log is not None and missing:
             try:
                 await self._add(log, missing, writer, progress)

@@ -7,7 +7,6 @@ mistaken for a separator.
 from __future__ import annotations
 
 import heapq
-import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -28,6 +27,7 @@ from aurora_dev.history.git_process import (
     run_git,
 )
 from aurora_dev.history.object_reader import ObjectReader
+from aurora_dev.lazy import lazy_pattern
 from aurora_dev.log import get_logger
 from aurora_dev.regular_files import read_regular
 
@@ -46,7 +46,7 @@ _MAX_FILES_FOR_SYMBOLS: Final = 60
 _MOST_WALKED: Final = 50_000
 _MOST_RETRIES: Final = 200
 
-_HASH: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_HASH: Final = lazy_pattern(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 class GitLog:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from pathlib import Path
 from typing import Final
 
+from aurora_dev.lazy import lazy_pattern
 from aurora_dev.regular_files import read_regular
 
 __all__ = ["head_state"]
 
 _MAX_BYTES: Final = 4_096  # each of the files holds one line
-_REFERENCE: Final = re.compile(r"ref: (refs/[^\0\n]+)")
+_REFERENCE: Final = lazy_pattern(r"ref: (refs/[^\0\n]+)")
 _MOST_STEPS: Final = 5  # as git: a branch may be another name for a branch
 # A repository in the reftable format keeps all references in tables, and lists these in a file that every change of a
 # reference replaces. ``HEAD`` is then a file with a constant content, for programs that look for it.

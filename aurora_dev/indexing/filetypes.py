@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Final
 
 from aurora_dev.core.text.encodings import decode_legacy, wide_encoding
+from aurora_dev.lazy import lazy_pattern
 from aurora_dev.syntax.file_languages import prose_suffixes
 
 __all__ = [
@@ -76,11 +77,11 @@ _BINARY_EXTENSIONS: Final = _words(
 _LOCK_FILES: Final = _words(
     "package-lock.json npm-shrinkwrap.json pnpm-lock.yaml go.sum go.work.sum bun.lockb packages.lock.json"
 )
-_GENERATED_NAME: Final = re.compile(
+_GENERATED_NAME: Final = lazy_pattern(
     r".*(?:\.pb\.(?:go|cc|h|dart)|_pb2(?:_grpc)?\.pyi?|\.pbtxt\.go|\.g\.dart|\.freezed\.dart|\.designer\.cs|\.g\.cs|"
     r"\.generated\.[a-z]+|_generated\.(?:go|rs|py|ts|js|h)|zz_generated.*\.go|\.snap)"
 )
-_MINIFIED_NAME: Final = re.compile(r".*(?:[.-]min\.(?:js|mjs|cjs|css|html)|\.bundle\.(?:js|css)|\.map)")
+_MINIFIED_NAME: Final = lazy_pattern(r".*(?:[.-]min\.(?:js|mjs|cjs|css|html)|\.bundle\.(?:js|css)|\.map)")
 
 _SECRET_NAMES: Final = _words(
     """
@@ -91,7 +92,7 @@ _SECRET_NAMES: Final = _words(
     """
 )
 _SECRET_EXTENSIONS: Final = _words("pem key p12 pfx jks keystore ppk kdbx kdb gpg env tfstate tfvars ovpn p8")
-_TEMPLATE: Final = re.compile(r"(?:^|[._-])(?:example|sample|template|tmpl|dist|defaults?|schema)(?:[._-]|$)")
+_TEMPLATE: Final = lazy_pattern(r"(?:^|[._-])(?:example|sample|template|tmpl|dist|defaults?|schema)(?:[._-]|$)")
 
 
 def is_secret_file(name: str) -> bool:
@@ -151,7 +152,7 @@ _JIS_ESCAPE: Final = "\x1b$B"
 _HEAD_LINES: Final = 20  # a licence may precede the mark of a generator
 _HEAD_BYTES: Final = 3_000
 # Only in a comment: code that writes such marks is not generated itself.
-_GENERATED_MARK: Final = re.compile(
+_GENERATED_MARK: Final = lazy_pattern(
     rb"^[ \t]*(?://|#|/?\*|--|<!--|;|%|\(\*).*?(?:@generated\b|DO NOT EDIT|DO NOT MODIFY|"
     rb"(?i:generated\b.{0,80}\bdo not (?:edit|modify|change)))",
     re.MULTILINE,

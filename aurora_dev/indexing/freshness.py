@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -18,13 +19,13 @@ from aurora_dev.core.record_kinds import IS_CHUNK
 from aurora_dev.core.types import Notice
 from aurora_dev.errors import AuroraError, StoreUnwritableError
 from aurora_dev.history.head_state import head_state
-from aurora_dev.indexing.changes import Changes, find_changes
 from aurora_dev.indexing.chunk_version import current_chunk_version
 from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
     from aurora_dev.history.options import HistoryOptions
+    from aurora_dev.indexing.changes import Changes
     from aurora_dev.indexing.index_state import IndexState
     from aurora_dev.indexing.snapshot import ProjectSnapshot
     from aurora_dev.indexing.walker import SourceFile
@@ -94,13 +95,16 @@ class Freshness:
         self._mask = mask_secrets
         self._history = history
         self._on_change = on_change
-        self._chunk_version = current_chunk_version()
         self._lock = asyncio.Lock()
         self._durations: deque[float] = deque(maxlen=3)  # of the last checks, in seconds
         self._checked_at = self._resting_until = float("-inf")  # monotonic
         self._notices: tuple[Notice, ...] = ()
         self._unwritable = False
         self._background: asyncio.Future[Any] | None = None
+
+    @cached_property
+    def _chunk_version(self) -> str:
+        return current_chunk_version()  # imports the masking
 
     async def refresh_before_search(self) -> tuple[Notice, ...]:
         """Compare, update if that is quick, and return the notices for the search results; raises nothing."""
@@ -233,6 +237,8 @@ class Freshness:
         return (Notice(STALE_INDEX, f"it is not known how old the index is; {_ADVICE}"),)
 
     async def _find_changes(self, snapshot: ProjectSnapshot, *, seconds: float) -> Changes:
+        from aurora_dev.indexing.changes import find_changes
+
         def check() -> tuple[Changes, float]:
             started = time.thread_time()
             found = find_changes(self._root, snapshot, chunk_version=self._chunk_version, seconds=seconds)

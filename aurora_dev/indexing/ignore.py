@@ -19,7 +19,6 @@ that nothing below an excluded folder comes back.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from typing import NamedTuple
 
 from aurora_dev.indexing.git.repository import GitFolders, IgnoreSettings, find_git_folders, ignore_settings
 from aurora_dev.indexing.git.wildmatch import byte_text, compile_pattern
+from aurora_dev.lazy import lazy_pattern
 from aurora_dev.regular_files import change_time, read_regular
 
 __all__ = [
@@ -41,7 +41,7 @@ __all__ = [
 
 GIT_IGNORE_FILE = ".gitignore"
 OWN_IGNORE_FILE = ".auroraignore"
-_GLOB = re.compile(r"[*?\[\\]")
+_GLOB = lazy_pattern(r"[*?\[\\]")
 _MAX_BYTES = 1_000_000  # nobody writes a longer ignore file; the complete lines up to here count
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -196,7 +195,7 @@ def _project_key(root: Path, folder: Path | None) -> str:
 def _write(path: Path, text: str) -> None:
     """Replace a file atomically: a concurrent reader gets the old content or the new one."""
     _make_folder(path.parent)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
     try:
         write_new(temporary, text.encode("utf-8"))
         temporary.replace(path)

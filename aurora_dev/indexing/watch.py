@@ -107,6 +107,9 @@ async def watch_project(
             except (AuroraError, OSError) as problem:  # often temporary: a full disk, a lock, a moved folder
                 error = str(problem)
                 _log.warning("watch_failed", error=error)
+            except Exception as problem:  # noqa: BLE001 - whatever a file or a commit holds, the watch goes on
+                error = f"{type(problem).__name__}: {problem}"
+                _log.warning("watch_failed", exc_info=True)
             if first or any(counts) or (error and error != reported_error) or polling != reported_polling:
                 seconds = time.perf_counter() - started
                 yield WatchBatch(*counts, seconds, time.time(), polling, error or None, first)

@@ -12,14 +12,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from aurora_dev.config import Settings
-from aurora_dev.core.scope.resolve import Resolved
-from aurora_dev.core.scope.scope import SearchScope, check_scope
-from aurora_dev.core.scope.search import Question, search_in_scope
 from aurora_dev.core.types import Document, SearchOptions, SearchResult, SearchResults
 from aurora_dev.errors import InvalidRequestError, StoreClosedError
 from aurora_dev.memory.notes import MemoryNotes
 from aurora_dev.memory.opening import open_notes, open_project_index, open_store
-from aurora_dev.memory.status import MemoryStatus, Problem, SettingValue, memory_status, without_vectors
 from aurora_dev.memory.transfer import MemoryTransfer
 from aurora_dev.notes.model.types import Note
 
@@ -29,15 +25,28 @@ if TYPE_CHECKING:
     from aurora_dev.core.context.items import Context
     from aurora_dev.core.context_manager import ContextManager
     from aurora_dev.core.contracts import Filter
+    from aurora_dev.core.scope.resolve import Resolved
+    from aurora_dev.core.scope.scope import SearchScope
+    from aurora_dev.core.scope.search import Question
     from aurora_dev.core.vector_store import VectorStore
     from aurora_dev.indexing.indexer import IndexProgress, IndexReport
     from aurora_dev.indexing.project_index import ProjectIndex
     from aurora_dev.indexing.watch import WatchBatch
+    from aurora_dev.memory.status import MemoryStatus, Problem, SettingValue
     from aurora_dev.notes.service import NoteService
 
 __all__ = ["Memory", "MemoryStatus", "Note", "Problem", "SettingValue"]
 
 _BUNDLED_PREFIX = "bundled/"
+
+
+def __getattr__(name: str) -> Any:
+    """Import what describes the status on first use; few commands show it."""
+    if name in ("MemoryStatus", "Problem", "SettingValue"):
+        from aurora_dev.memory import status
+
+        return getattr(status, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class Memory(MemoryNotes, MemoryTransfer):
@@ -178,6 +187,8 @@ class Memory(MemoryNotes, MemoryTransfer):
             IndexingError: The project cannot be read.
             StoreError: The store cannot be written; earlier writes are kept.
         """
+        from aurora_dev.memory.status import without_vectors
+
         store, began = self.store, time.perf_counter()
         if reembed or await self._only_the_bundled_model_changed():
             await store.reembed(reembed_progress)
@@ -225,6 +236,8 @@ class Memory(MemoryNotes, MemoryTransfer):
             results = await store.search(query, top_k, rerank=rerank, filter=filter, options=options)
             results = await self.notes.blend(query, results, top_k, filter)
         else:
+            from aurora_dev.core.scope.scope import check_scope
+            from aurora_dev.core.scope.search import search_in_scope
 
             async def ask(question: Question, count: int, may_rerank: bool) -> SearchResults:
                 found = await store.ask(question, count, rerank=rerank and may_rerank, options=options)
@@ -302,6 +315,8 @@ class Memory(MemoryNotes, MemoryTransfer):
 
     async def status(self) -> MemoryStatus:
         """Return what is stored, with which models, and what could work better."""
+        from aurora_dev.memory.status import memory_status
+
         status = await memory_status(self.store, self.settings, self.root, await self.project_index.age())
         return replace(status, conflicts=len(await self.notes.conflicts()))
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from aurora_dev.core.factory import backend_kind
-from aurora_dev.core.types import Notice, SearchOptions, SearchResult, SearchResults
+from aurora_dev.core.types import NAME_NOT_FOUND, NO_MATCH, Notice, SearchOptions, SearchResult, SearchResults
 from aurora_dev.errors import AuroraError, IndexingError, InvalidRequestError
 from aurora_dev.memory import Memory
 
 if TYPE_CHECKING:
     from aurora_dev.core.contracts import Filter
 
+_ABSENT: Final = frozenset({NAME_NOT_FOUND, NO_MATCH})
 _MAX_CONCURRENT: Final = 4  # searches; each runs in its own threads
 
 
@@ -31,9 +32,9 @@ async def search_projects(
 ) -> SearchResults:
     """Search several projects at once; ``metadata["project"]`` of each result names its project.
 
-    Each project is searched with its own settings, as by `Memory.search`. Scores of different projects are comparable
-    only if every result was reranked. Otherwise, the scores of a project are weighted by the cosine of its nearest
-    result.
+    Each project is searched with its own settings, as by `Memory.search`. The results are merged by score, which begins
+    with the relevance of the search in each project. Where a relevance is not known, in a search by vector or by
+    keyword alone, the scores of a project are weighted by the cosine of its nearest result.
 
     Args:
         projects: Folders, or open memories (which saves opening them for every query).
@@ -59,6 +60,11 @@ async def search_projects(
         async with gate, AsyncExitStack() as stack:
             try:
                 memory = project if isinstance(project, Memory) else await stack.enter_async_context(_indexed(project))
+            except AuroraError as error:
+                return name, error
+            except OSError as error:  # its folder cannot be read
+                return name, IndexingError(f"'{name}' cannot be read ({error.strerror or error})")
+            try:
                 return name, await memory.search(query, top_k, rerank=rerank, filter=filter, options=options)
             except InvalidRequestError:
                 raise
@@ -71,9 +77,8 @@ async def search_projects(
     if not found:
         raise next(iter(failed.values()))
     notices = [Notice("project_left_out", f"{name} was not searched: {error}") for name, error in failed.items()]
-    notices += [
-        replace(notice, text=f"{name}: {notice.text}") for name, answer in found.items() for notice in answer.notices
-    ]
+    notices += _notices(found)
+    known = [answer.relevance for answer in found.values() if answer.relevance is not None]
     methods = {answer.search_method for answer in found.values()}
     first = next(iter(found.values()))
     return SearchResults(
@@ -83,6 +88,7 @@ async def search_projects(
         notices=tuple(notices),
         degraded=next((answer.degraded for answer in found.values() if answer.degraded), None),
         timings={name: answer.timings.get("total", 0.0) for name, answer in found.items()},
+        relevance=max(known, default=None),
     )
 
 
@@ -93,14 +99,27 @@ def _indexed(project: str | Path) -> Memory:
     return memory
 
 
+def _notices(found: Mapping[str, SearchResults]) -> list[Notice]:
+    """Return the notices of all projects; what one project lacks is no news unless all of them lack it."""
+    shared = set.intersection(*({n.code for n in answer.notices if n.code in _ABSENT} for answer in found.values()))
+    notices = []
+    for name, answer in found.items():
+        for notice in answer.notices:
+            if notice.code not in _ABSENT:
+                notices.append(replace(notice, text=f"{name}: {notice.text}"))
+            elif notice.code in shared:
+                shared.discard(notice.code)
+                notices.append(replace(notice, text=notice.text.replace("in this project", "in these projects")))
+    return notices
+
+
 def _merged(found: dict[str, SearchResults], top_k: int) -> list[SearchResult]:
     nearest = {
         name: max((result.scores.get("vector", 0.0) for result in answer), default=0.0)
         for name, answer in found.items()
     }
     highest = max(nearest.values())
-    # The probabilities of a reranker are comparable between projects.
-    comparable = all("rerank" in answer.search_method for answer in found.values()) or highest <= 0
+    comparable = all(answer.relevance is not None for answer in found.values()) or highest <= 0
     results: list[SearchResult] = []
     user_notes: set[str] = set()
     for name, answer in found.items():

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from aurora_dev.core.search.relevance import relevant_notes
-from aurora_dev.core.types import SearchResult, SearchResults
+from aurora_dev.core.types import NO_MATCH, SearchResult, SearchResults
 
 # At equal nearness the notes of the project come before those of the other store.
 OTHER_SHARE: Final = 0.95
@@ -31,6 +31,12 @@ def join_relevant_notes(query: str, results: SearchResults, others: SearchResult
     near = relevant_notes(query, others)
     if not near:
         return results
+    if results and others.matched and not results.matched and others.relevance is not None:
+        # The answer is in the notes. Their scores and those of the project are both shares of a relevance.
+        joined = results.replace(sorted([*near, *results], key=lambda result: -result.score)[:top_k])
+        joined.relevance = others.relevance
+        joined.notices = tuple(notice for notice in results.notices if notice.code != NO_MATCH)
+        return joined
     best_score = results[0].score if results else None
     best_cosine = max((_cosine(result) for result in results), default=0.0)
     rescored = [replace(other, score=_score(_cosine(other), best_score, best_cosine)) for other in near]

@@ -214,8 +214,15 @@ def _markdown_files(source: Path) -> list[Path]:
         for folder, _, names in os.walk(source)
         for name in names
         # A pipe would block for ever.
-        if name.lower().endswith(SUFFIX) and not name.startswith(".") and (Path(folder) / name).is_file()
+        if name.lower().endswith(SUFFIX) and not name.startswith(".") and _is_regular(Path(folder) / name)
     )
+
+
+def _is_regular(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # in a folder that may be listed but not entered; reading the file reports that
+        return True
 
 
 def _read_text(file: Path) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from aurora_dev.core.types import Document
+from aurora_dev.errors import InvalidRequestError
 from aurora_dev.notes.files import FileNote, says_the_same
 from aurora_dev.notes.markdown import note_from_markdown
 from aurora_dev.notes.model.drafts import Draft
@@ -20,13 +21,15 @@ CodeHash = Callable[[Note], Awaitable[str | None]]
 async def import_files(notes: NoteStore, found: Sequence[FileNote], code_hash: CodeHash) -> NotesImported:
     """Store the notes of files: first those with an id, all or none of them; then the others, one by one.
 
+    A note without an id that cannot be stored is left out and named in ``failed``; its file can be imported again.
+
     Args:
         notes: The store.
         found: Notes of files, with credentials masked.
         code_hash: Returns the hash of a note's code.
 
     Raises:
-        InvalidRequestError: A note supersedes one that does not exist.
+        InvalidRequestError: A note with an id cannot be stored; nothing was imported.
         StoreError: The store cannot be written.
     """
     done = await _merge([each for each in found if each.id is not None], notes, code_hash)
@@ -34,9 +37,13 @@ async def import_files(notes: NoteStore, found: Sequence[FileNote], code_hash: C
     done = replace(done, notices=(*notices, *done.notices))
     for each in found:
         if each.id is None:
-            note = note_from_markdown(each.markdown, None, id="", now=notes.now())
-            draft = replace(Draft.from_note(note), code_hash=await code_hash(note))
-            done = done.with_remembered(await notes.remember(draft))
+            try:
+                note = note_from_markdown(each.markdown, None, id="", now=notes.now())
+                draft = replace(Draft.from_note(note), code_hash=await code_hash(note))
+                done = done.with_remembered(await notes.remember(draft))
+            except InvalidRequestError as error:
+                failure = f"{each.file}, line {each.markdown.line}: {error}"
+                done = replace(done, failed=(*done.failed, failure))
     return done
 
 

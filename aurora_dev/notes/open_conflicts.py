@@ -9,11 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from aurora_dev.errors import InvalidRequestError
+from aurora_dev.log import get_logger
 from aurora_dev.notes.model.types import Note, OpenConflict
-from aurora_dev.notes.similarity.conflicts import contradicts
 from aurora_dev.notes.store import NoteStore
+
+_log = get_logger(__name__)
+
+_NOT_COMPARED: Final = "they seemed to contradict each other when they were stored, and cannot be compared now"
 
 
 async def open_conflicts(stores: Sequence[NoteStore]) -> list[OpenConflict]:
@@ -65,4 +70,10 @@ def _reason(note: Note, other: Note) -> str | None:
     """Return why two notes contradict each other now; ``None`` where they were corrected meanwhile."""
     if replaced := sorted(set(note.supersedes) & set(other.supersedes)):
         return f"both replace {replaced[0]}"
-    return contradicts(note.content, other.content, 1.0)
+    from aurora_dev.notes.similarity.conflicts import contradicts
+
+    try:
+        return contradicts(note.content, other.content, 1.0)
+    except Exception:  # noqa: BLE001  (two texts that cannot be compared must not hide the conflicts of others)
+        _log.warning("notes.not_compared", ids=[note.id, other.id], exc_info=True)
+        return _NOT_COMPARED

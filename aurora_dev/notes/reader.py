@@ -10,18 +10,18 @@ from typing import Final
 from aurora_dev.core.contracts import Filter
 from aurora_dev.core.filters import all_of
 from aurora_dev.core.record_kinds import IS_NOTE, is_note
-from aurora_dev.core.search.relevance import relevant_notes
-from aurora_dev.core.types import Notice, SearchResult, SearchResults
-from aurora_dev.notes.blend import join_relevant_notes, merge_by_cosine
+from aurora_dev.core.types import NAME_NOT_FOUND, NO_MATCH, Notice, SearchResult, SearchResults
+from aurora_dev.log import get_logger
 from aurora_dev.notes.model import checks
 from aurora_dev.notes.model.filters import checked_filter, materialised
 from aurora_dev.notes.model.records import note_of
 from aurora_dev.notes.model.types import Note, NoteFilter, Scope
-from aurora_dev.notes.recall import recall_notes
 from aurora_dev.notes.staleness import StalenessCheck
 from aurora_dev.notes.store import NoteStore
 from aurora_dev.notes.user_store import UserNotes
 from aurora_dev.notes.uses import Uses
+
+_log = get_logger(__name__)
 
 _USER_CANDIDATES: Final = 10  # of the user's notes in a search of the project
 
@@ -44,6 +44,9 @@ class NoteReader:
 
     async def recall(self, query: str, wanted: NoteFilter, *, top_k: int, scope: Scope | None) -> SearchResults:
         """Find notes by relevance, recency, importance and use; see `Memory.recall`."""
+        from aurora_dev.core.search.relevance import relevant_notes
+        from aurora_dev.notes.recall import recall_notes
+
         scope = None if scope is None else checks.checked_scope(scope)
         top_k = checks.checked_top_k(top_k)
         now = self.project.now()
@@ -93,6 +96,8 @@ class NoteReader:
         notices: list[Notice] = []
         others = await self._user_notes_near(query, filter, notices)
         if others is not None:
+            from aurora_dev.notes.blend import join_relevant_notes
+
             results = join_relevant_notes(query, results, others, top_k)
         if notices:
             results = results.with_notices(notices)
@@ -107,7 +112,13 @@ class NoteReader:
         """
         found = await self.project.store.search(task, count, rerank=False, filter=IS_NOTE)
         others = await self._user_notes_near(task, None, [])
-        merged = merge_by_cosine(found, relevant_notes(task, others)) if others is not None else list(found)
+        if others is None:
+            merged = list(found)
+        else:
+            from aurora_dev.core.search.relevance import relevant_notes
+            from aurora_dev.notes.blend import merge_by_cosine
+
+            merged = merge_by_cosine(found, relevant_notes(task, others))
         return list(await self.shown_results(SearchResults(merged)))
 
     async def shown(self, notes: Iterable[Note]) -> list[Note]:
@@ -115,7 +126,7 @@ class NoteReader:
 
         def with_state() -> list[Note]:
             counts = self._uses.counts()
-            return [replace(note, uses=counts[note.id], stale=self._code.why_stale(note)) for note in notes]
+            return [replace(note, uses=counts[note.id], stale=self._why_stale(note)) for note in notes]
 
         return await asyncio.to_thread(with_state)
 
@@ -129,11 +140,19 @@ class NoteReader:
         if not is_note(result.metadata):
             return result
         scope: Scope = "user" if result.metadata.get("scope") == "user" else "project"
-        reason = self._code.why_stale(note_of(result.id, result.content, result.metadata, scope))
+        reason = self._why_stale(note_of(result.id, result.content, result.metadata, scope))
         metadata = {key: value for key, value in result.metadata.items() if key != "stale"}
         if reason is not None:
             metadata["stale"] = reason
         return replace(result, metadata=metadata)
+
+    def _why_stale(self, note: Note) -> str | None:
+        """Return why a note may no longer hold; as stored if it cannot be compared, so that the others are shown."""
+        try:
+            return self._code.why_stale(note)
+        except Exception:  # noqa: BLE001  (one bad note or file must not keep the others from being shown)
+            _log.warning("notes.not_compared", id=note.id, path=note.path, exc_info=True)
+            return note.stale
 
     async def _user_notes_near(self, query: str, filter: Filter | None, notices: list[Notice]) -> SearchResults | None:
         """Search the user's notes; ``None`` if there are none or they cannot be searched."""
@@ -147,8 +166,13 @@ class NoteReader:
     async def _search_user_notes(
         self, search: Callable[[NoteStore], Awaitable[SearchResults]], notices: list[Notice]
     ) -> SearchResults | None:
-        """Run a search of the user's notes; failures and the search's own notices are added to ``notices``."""
+        """Run a search of the user's notes; failures and the search's own notices are added to ``notices``.
+
+        That these few notes do not match a question about the project is no news.
+        """
         found = await self.user.read_or_skip(search, notices)
         for notice in found.notices if found is not None else ():
+            if notice.code in (NAME_NOT_FOUND, NO_MATCH):
+                continue
             notices.append(Notice(f"user_store_{notice.code}", f"in the user's own notes: {notice.text}"))
         return found

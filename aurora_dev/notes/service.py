@@ -16,10 +16,7 @@ from typing import TYPE_CHECKING, Any
 from aurora_dev.core.contracts import Filter
 from aurora_dev.core.record_kinds import is_chunk
 from aurora_dev.errors import InvalidRequestError
-from aurora_dev.notes import files
-from aurora_dev.notes.importing import import_files
 from aurora_dev.notes.model import checks
-from aurora_dev.notes.model.drafts import checked_changes, checked_draft
 from aurora_dev.notes.model.filters import checked_filter, materialised
 from aurora_dev.notes.model.masking import SecretMask
 from aurora_dev.notes.model.paging import Cursor
@@ -38,7 +35,6 @@ from aurora_dev.notes.model.types import (
 )
 from aurora_dev.notes.open_conflicts import keep_both, open_conflicts
 from aurora_dev.notes.reader import NoteReader
-from aurora_dev.notes.similarity.nearest import Similar, similar_notes
 from aurora_dev.notes.staleness import StalenessCheck, mark_stale
 from aurora_dev.notes.store import NoteStore, Stored, no_such_note
 from aurora_dev.notes.user_store import UserNotes
@@ -46,6 +42,8 @@ from aurora_dev.notes.uses import Uses
 
 if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
+    from aurora_dev.notes import files
+    from aurora_dev.notes.similarity.nearest import Similar
 
 Notes = list[Note]
 
@@ -69,6 +67,8 @@ class NoteService(NoteReader):
 
     async def remember(self, new: NewNote) -> Remembered:
         """Store a note; see `Memory.remember`."""
+        from aurora_dev.notes.model.drafts import checked_draft
+
         scope = checks.checked_scope(new.scope)
         draft = checked_draft(new, now=self.project.now(), mask=self._mask)
         path, code_hash = await self._find_code(draft.path, draft.symbol, scope)
@@ -79,6 +79,8 @@ class NoteService(NoteReader):
 
     async def update(self, id: str, changes: NoteChanges) -> Note:
         """Correct a note; see `Memory.update`."""
+        from aurora_dev.notes.model.drafts import checked_changes
+
         values = checked_changes(changes, now=self.project.now(), mask=self._mask)
         notes, stored = await self._find(id)
         if "path" in values or "symbol" in values:
@@ -89,6 +91,8 @@ class NoteService(NoteReader):
 
     async def _near_own(self, content: str) -> Sequence[Similar]:
         """Return the user's own notes near a text of the project, which it may contradict, too."""
+        from aurora_dev.notes.similarity.nearest import similar_notes
+
         return await self.user.read_or_skip(lambda notes: similar_notes(notes.store, content, "user"), []) or ()
 
     async def keep_both(self, id: str, other: str) -> Note:
@@ -117,6 +121,9 @@ class NoteService(NoteReader):
 
     async def import_notes(self, source: Path, *, scope: Scope) -> NotesImported:
         """Read notes from Markdown; see `Memory.import_notes`."""
+        from aurora_dev.notes import files
+        from aurora_dev.notes.importing import import_files
+
         notes = await self._store(scope)
         found = await asyncio.to_thread(files.read_notes, source)
         return await import_files(notes, [self._masked(note) for note in found], self._current_code_hash)
@@ -159,6 +166,8 @@ class NoteService(NoteReader):
 
     async def export_notes(self, target: Path, *, scope: Scope, force: bool = False) -> NotesExported:
         """Write notes as Markdown; see `Memory.export_notes`."""
+        from aurora_dev.notes import files
+
         notes = await self._existing_store(scope)
         found = await notes.scan() if notes is not None else []
         return await asyncio.to_thread(files.write_notes, target, [stored.note for stored in found], force=force)
@@ -222,7 +231,8 @@ class NoteService(NoteReader):
             )
         if path is None:
             named = await self.project.store.scan({"$or": [{"symbols": symbol}, {"symbol": symbol}]})
-            paths = {str(record.metadata["path"]) for record in named if is_chunk(record.metadata)}
+            values = [record.metadata.get("path") for record in named if is_chunk(record.metadata)]
+            paths = {value for value in values if isinstance(value, str) and value}
             if len(paths) != 1:
                 return None, None  # unknown, or defined in several files: there is nothing to compare with
             (path,) = paths

@@ -30,7 +30,6 @@ from aurora_dev.notes.model.records import document_of
 from aurora_dev.notes.model.types import Note
 from aurora_dev.notes.store import NoteStore, Stored
 from aurora_dev.regular_files import read_regular
-from aurora_dev.syntax import GrammarFailedError, GrammarUnavailableError, find_definitions, language_of
 
 _log = get_logger(__name__)
 
@@ -150,10 +149,7 @@ class StalenessCheck:
             raise InvalidRequestError(f"{path} cannot be read ({error.strerror}): nothing was stored") from None
         if status.st_size > _MOST_READ:
             data += f"\0{status.st_size}".encode()
-        try:
-            found = _hash_of(data, path, symbol)
-        except GrammarUnavailableError as error:
-            raise InvalidRequestError(f"{path} cannot be parsed now ({error}): nothing was stored") from None
+        found = _hash_of(data, path, symbol)
         with self._lock:
             cached.hashes[symbol] = found
             self._cache[path] = cached
@@ -205,12 +201,16 @@ def _hash_of(data: bytes, path: str, symbol: str | None) -> str | None:
     data = data.replace(b"\r\n", b"\n")
     if symbol is None or len(data) > _MOST_PARSED:
         return _digest(data)
+    from aurora_dev.syntax import GrammarFailedError, GrammarUnavailableError, find_definitions, language_of
+
     head = data[:200].decode("utf-8", "replace").split("\n", 1)[0]
     language = language_of(path, head)
     try:
         found = find_definitions(data, language) if language else []
     except GrammarFailedError:
         found = []
+    except GrammarUnavailableError as error:
+        raise InvalidRequestError(f"{path} cannot be parsed now ({error}): nothing was stored") from None
     if not found:
         return _digest(data) if symbol.rpartition(".")[2].encode("utf-8", "replace") in data else None
     suffix = f".{symbol}"

@@ -17,7 +17,7 @@ from aurora_dev.core.record_kinds import IS_NOTE, is_note
 from aurora_dev.core.search.hidden import is_hidden
 from aurora_dev.core.types import Document
 from aurora_dev.errors import InvalidRequestError, StoreLockedError
-from aurora_dev.notes.model.drafts import Draft
+from aurora_dev.log import get_logger
 from aurora_dev.notes.model.filters import checked_filter
 from aurora_dev.notes.model.paging import Cursor
 from aurora_dev.notes.model.records import (
@@ -30,13 +30,13 @@ from aurora_dev.notes.model.records import (
     note_of,
 )
 from aurora_dev.notes.model.types import Conflict, NearNote, Note, NoteFilter, NotePage, Pruned, Remembered, Scope
-from aurora_dev.notes.similarity.conflicts import conflicts_of
-from aurora_dev.notes.similarity.duplicates import is_same, near_notes
-from aurora_dev.notes.similarity.nearest import Similar, similar_notes
 
 if TYPE_CHECKING:
     from aurora_dev.core.vector_store import VectorStore
+    from aurora_dev.notes.model.drafts import Draft
+    from aurora_dev.notes.similarity.nearest import Similar
 
+_log = get_logger(__name__)
 _Result = TypeVar("_Result")
 
 # Every failed attempt is one in which another process succeeded; so many in a row do not happen by chance.
@@ -214,6 +214,8 @@ class NoteStore:
             now = self.now()
             note = replace(changed(stored.note), updated_at=now)
             if note.content != stored.note.content and note.superseded_by is None:
+                from aurora_dev.notes.similarity.nearest import similar_notes
+
                 near = await similar_notes(self.store, note.content, self.scope, skip=[note.id])
                 note, _ = _with_conflicts(note, (), [*near, *elsewhere])
             writes = [document_of(note), *replaced_version(stored.note, note, now)]
@@ -270,13 +272,24 @@ class NoteStore:
             for stored in await self.scan({"superseded_by": {"$exists": True}})
             if stored.note.updated_at < now - KEEP_SUPERSEDED and stored.note.id not in expired_ids
         ]
-        if not dry_run:
+        kept: set[str] = set()
+        for stored in () if dry_run else (*expired, *superseded):
             # A note that was changed since it was read stays, such as one whose lifetime was extended.
-            for stored in (*expired, *superseded):
-                await self.store.write_if({stored.note.id: stored.document}, (), [stored.note.id])
+            if not await self._removed(stored):
+                kept.add(stored.note.id)
         return Pruned(
-            tuple(stored.note for stored in expired), tuple(stored.note for stored in superseded), dry_run=dry_run
+            tuple(stored.note for stored in expired if stored.note.id not in kept),
+            tuple(stored.note for stored in superseded if stored.note.id not in kept),
+            dry_run=dry_run,
         )
+
+    async def _removed(self, stored: Stored) -> bool:
+        """Remove a note if it is unchanged; return whether that happened. One that is refused stops no other."""
+        try:
+            return await self.store.write_if({stored.note.id: stored.document}, (), [stored.note.id])
+        except InvalidRequestError as error:
+            _log.warning("notes.not_pruned", id=stored.note.id, error=str(error))
+            return False
 
     # -- parts of remembering ----------------------------------------------------------------------------------
 
@@ -286,6 +299,8 @@ class NoteStore:
 
     async def _find_same(self, draft: Draft, skip: Sequence[str]) -> tuple[Stored | None, list[Similar]]:
         """Return the current note with the same text as a draft, if there is one, and all notes near it."""
+        from aurora_dev.notes.similarity.nearest import similar_notes
+
         near = await similar_notes(self.store, draft.content, self.scope, skip=skip)
         namespace, content, kind = self.store.namespace, draft.content, draft.kind
         # A note whose id is of an older release, or that was corrected to this text, is found by meaning, too.
@@ -426,12 +441,16 @@ def _with_conflicts(
     note: Note, replaced: Iterable[Stored], near: Iterable[Similar]
 ) -> tuple[Note, tuple[Conflict, ...]]:
     """Return a note that names its conflicts, and these; notes of which somebody said that both hold are none."""
+    from aurora_dev.notes.similarity.conflicts import conflicts_of
+
     found = (*_already_replaced(replaced, note.id), *conflicts_of(note, near))
     conflicts = tuple(conflict for conflict in found if conflict.id not in note.holds_with)
     return replace(note, conflicts_with=_union(note.conflicts_with, [each.id for each in conflicts])), conflicts
 
 
 def _remembered(note: Note, *, is_new: bool, conflicts: tuple[Conflict, ...], near: Iterable[Similar]) -> Remembered:
+    from aurora_dev.notes.similarity.duplicates import near_notes
+
     values = {each.name: getattr(note, each.name) for each in fields(Note)}
     skip = {note.id, *(conflict.id for conflict in conflicts)}
     similar: tuple[NearNote, ...] = near_notes(note.content, near, skip=skip)
@@ -441,4 +460,6 @@ def _remembered(note: Note, *, is_new: bool, conflicts: tuple[Conflict, ...], ne
 
 def _is_same_note(note: Note, draft: Draft) -> bool:
     """Return whether a note is current, and has the kind and the text of a draft."""
+    from aurora_dev.notes.similarity.duplicates import is_same
+
     return note.kind == draft.kind and note.superseded_by is None and is_same(note.content, draft.content)

@@ -7,7 +7,7 @@ same moment, one may lose its counts; a file that cannot be read counts as empty
 from __future__ import annotations
 
 import json
-import secrets
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterable
@@ -84,7 +84,7 @@ class Uses:
         self._read()
         merged = self._known + self._pending
         kept = dict(merged.most_common(_MOST_IDS))
-        temporary = self._path.with_name(f"{FILE}.{secrets.token_hex(4)}.tmp")
+        temporary = self._path.with_name(f"{FILE}.{os.urandom(4).hex()}.tmp")
         try:
             write_new(temporary, json.dumps(kept, sort_keys=True).encode())
             temporary.replace(self._path)

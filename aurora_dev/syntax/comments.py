@@ -10,12 +10,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from aurora_dev.lazy import lazy_pattern
 from aurora_dev.syntax.languages import Language
 
 # The longest block comment above a definition: a licence text is shorter, a file that is commented out may be longer.
 _MAX_COMMENT_LINES = 120
 # Marks of a comment that is about the file, if a blank line separates it from the definition.
-_ABOUT_THE_FILE = re.compile(rb"copyright|licen[sc]e|spdx-|@(?:file|fileoverview|module|packageDocumentation)\b", re.I)
+_ABOUT_THE_FILE = lazy_pattern(
+    rb"copyright|licen[sc]e|spdx-|@(?:file|fileoverview|module|packageDocumentation)\b", re.I
+)
 
 
 class Spanned(Protocol):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from aurora_dev.lazy import lazy_pattern
 from aurora_dev.syntax.languages import LANGUAGES
 
 _BY_SUFFIX = {suffix: language.name for language in LANGUAGES.values() for suffix in language.suffixes.split()}
@@ -29,7 +28,7 @@ _BY_USUAL_NAME = {
     }.items()
     if name in LANGUAGES
 }
-_VERSION = re.compile(r"(?<![\d.])[\d.]+$")
+_VERSION = lazy_pattern(r"(?<![\d.])[\d.]+$")
 
 
 def language_of(path: str, first_line: str = "") -> str | None:

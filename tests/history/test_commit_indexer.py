@@ -253,3 +253,15 @@ def test_a_document_holds_message_date_author_and_files() -> None:
 def test_a_limit_or_age_out_of_range_is_refused(options: dict[str, float]) -> None:
     with pytest.raises(InvalidRequestError):
         HistoryOptions(**options)  # type: ignore[arg-type]
+
+
+async def test_a_commit_that_is_stored_under_two_ids_stays_once(store: VectorStore, repository: Repository) -> None:
+    name = repository.commit("First", a__py="x = 1\n")
+    await index(store, repository.root)
+    (record,) = await store.scan(IS_COMMIT, content=True)
+    copies = [Document(record.content, dict(record.metadata), "copied-from-elsewhere")]
+    copies.append(Document(record.content, {**record.metadata, "history_version": 1}, "of-an-older-release"))
+    await store.write(copies)
+    report = await index(store, repository.root)
+    assert (report.commits_added, report.commits_total) == (0, 1)
+    assert [kept.metadata["commit"] for kept in await store.scan(IS_COMMIT)] == [name]

@@ -170,6 +170,23 @@ async def test_an_error_is_reported_once_and_the_watch_continues(
         assert failures >= 3
 
 
+async def test_an_unexpected_error_of_an_update_does_not_end_the_watch(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with watching(project) as started:
+        await started.next()
+        with monkeypatch.context() as broken:
+
+            def fail(*_arguments: Any, **_named: Any) -> None:
+                raise ValueError("embedded null byte")
+
+            broken.setattr("aurora_dev.indexing.freshness.find_changes", fail)
+            put(project, "src/alpha.py", "ALPHA = 3\n")
+            assert (await started.next()).error == "ValueError: embedded null byte"
+        recovered = await started.next()
+        assert (recovered.error, recovered.files_updated) == (None, 1)
+
+
 async def test_a_project_that_cannot_be_watched_is_polled_and_the_batch_says_why(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,14 @@ async def test_a_project_that_cannot_be_searched_is_named_and_left_out(tmp_path:
         await search_projects([bare], "refund")
 
 
+async def test_a_project_that_is_missing_is_named_and_the_others_are_searched(tmp_path: Path) -> None:
+    shop = await made(tmp_path / "shop", "def refund_payment(order): return order")
+    results = await search_projects([tmp_path / "gone", shop], "refund", rerank=False)
+    assert [result.metadata["project"] for result in results] == [str(shop)]
+    (notice,) = (notice for notice in results.notices if notice.code == "project_left_out")
+    assert f"{tmp_path / 'gone'} was not searched" in notice.text
+
+
 async def test_wrong_arguments_are_refused(tmp_path: Path) -> None:
     shop = await made(tmp_path / "shop", "def refund_payment(order): return order")
     wrong: tuple[Any, ...] = ([], "shop", shop)
@@ -70,3 +78,17 @@ async def test_wrong_arguments_are_refused(tmp_path: Path) -> None:
             await search_projects(projects, "x")
     with pytest.raises(InvalidRequestError, match="query is empty"):
         await search_projects([shop], " ")
+
+
+async def test_nothing_matches_only_if_it_matches_in_no_project(tmp_path: Path) -> None:
+    shop = await made(tmp_path / "shop", "def refund_payment(order): return order", "def paint(): return 1")
+    blog = await made(tmp_path / "blog", "def publish_article(text): return text", "def paint_wall(): return 2")
+    found = await search_projects([shop, blog], "refund_payment", rerank=False)
+    assert found.matched
+    assert found.notices == ()
+    assert found.relevance == pytest.approx(found[0].score)
+    neither = await search_projects([shop, blog], "banana bread with walnuts", rerank=False)
+    assert not neither.matched
+    assert sorted(notice.text.partition(":")[0] for notice in neither.notices) == sorted([str(shop), str(blog)])
+    assert neither.relevance is not None
+    assert neither.relevance < 0.2

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from aurora_dev import Memory
-from aurora_dev.errors import InvalidRequestError
 from aurora_dev.notes.files import FileNote
 from aurora_dev.notes.importing import import_files
 from aurora_dev.notes.markdown import parse_markdown, to_markdown
@@ -86,11 +85,6 @@ async def test_notes_without_an_id_are_remembered_with_all_their_fields(memory: 
     )
 
 
-async def test_a_note_that_supersedes_a_missing_one_is_refused(memory: Memory) -> None:
-    with pytest.raises(InvalidRequestError, match="there is no note 'missing'"):
-        await imported(memory, in_file("---\nkind: note\nsupersedes: [missing]\n---\nx\n"))
-
-
 async def test_an_import_of_nothing_changes_nothing(memory: Memory) -> None:
     assert await imported(memory, []) == NotesImported()
 
@@ -137,3 +131,15 @@ async def test_a_note_whose_successor_is_stored_already_is_imported_as_supersede
     assert (await imported(memory, chain(a="b"))).notices == ()
     assert [note.content for note in (await memory.list()).notes] == ["Text b."]
     assert [note.content for note in await memory.history("bbbbbb")] == ["Text a."]
+
+
+async def test_a_note_without_an_id_that_cannot_be_stored_is_named_and_stops_no_other(memory: Memory) -> None:
+    fields = ("kind: note", "kind: decision\nsupersedes: [missing]", "kind: note")
+    contents = ("Tokens live for an hour.", "Tokens are signed with RSA.", "Keys rotate every month.")
+    texts = [f"---\n{head}\n---\n{content}\n" for head, content in zip(fields, contents, strict=True)]
+    done = await imported(memory, in_file(*texts))
+    assert len(done.added) == 2
+    (failure,) = done.failed
+    assert failure.startswith("notes.md, line 1: ")
+    assert "there is no note 'missing'" in failure
+    assert {note.content for note in (await memory.list()).notes} == {contents[0], contents[2]}

@@ -41,7 +41,7 @@ class Recency:
 def recency_of(commits: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     """Return the weight of each path in the metadata of commits, 0..1. The order of the commits does not matter."""
     small = [
-        (float(fields.get("created_at") or 0.0), str(fields.get(COMMIT_KEY)), fields["files"])
+        (_time(fields.get("created_at")), str(fields.get(COMMIT_KEY)), fields["files"])
         for fields in commits
         if isinstance(fields.get("files"), list) and len(fields["files"]) <= _MOST_FILES
     ]
@@ -51,6 +51,11 @@ def recency_of(commits: Iterable[Mapping[str, Any]]) -> dict[str, float]:
         for path in files:
             weights.setdefault(str(path), 0.5 ** (age / _HALF_LIFE))
     return weights
+
+
+def _time(value: object) -> float:
+    """Return the time of a commit; 0 for a record that was written by something else and holds none."""
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def lift_recent(hits: Iterable[tuple[str, float]], weights: Mapping[str, float], lift: float) -> list[float]:

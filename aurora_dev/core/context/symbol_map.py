@@ -8,7 +8,7 @@ import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from aurora_dev.core.contracts import TokenCounter
 from aurora_dev.core.record_kinds import IS_CHUNK
@@ -115,8 +115,9 @@ def _qualified_ends(record: Record) -> frozenset[str]:
 
 
 def _place(record: Record) -> tuple[str, int]:
-    line: Any = record.metadata.get("start_line", 0)
-    return str(record.metadata.get("path", "")), int(line)
+    line = record.metadata.get("start_line")
+    # A record that something else than the chunker wrote may hold no number there.
+    return str(record.metadata.get("path", "")), int(line) if isinstance(line, int | float) else 0
 
 
 def _symbol(name: str, record: Record, score: float, mask: bool) -> Symbol | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -57,6 +56,8 @@ class LocalBackups(Backups):
         """
         target = Path(file).expanduser()
         _check_target(target, self._path, replace)
+        import tempfile
+
         try:
             # As private as the store, and under a new name: another file may be called FILE.part.
             descriptor, name = tempfile.mkstemp(prefix=f"{target.name}.", suffix=_PART_SUFFIX, dir=target.parent)

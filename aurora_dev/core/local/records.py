@@ -6,7 +6,7 @@ The functions use the caller's connection; those that write expect an open write
 from __future__ import annotations
 
 import json
-import secrets
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -106,7 +106,8 @@ def _mark(connection: sqlite3.Connection, commits: Iterable[tuple[int, int]]) ->
     No record has such a row. A version of Aurora that does not know marks removes it from its indexes without effect.
     """
     for number, sequence in commits:
-        connection.execute("INSERT INTO deletions VALUES (?, ?, ?)", (number, sequence, -1 - secrets.randbits(62)))
+        row = -1 - (int.from_bytes(os.urandom(8), "big") >> 2)
+        connection.execute("INSERT INTO deletions VALUES (?, ?, ?)", (number, sequence, row))
         connection.execute("UPDATE namespaces SET logged = logged + 1 WHERE number = ?", (number,))
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -112,7 +112,7 @@ def prepare(connection: sqlite3.Connection, database: Path) -> None:
                 if statement.strip():
                     connection.execute(statement)
             if version == 0:
-                connection.execute("INSERT INTO meta VALUES ('store', ?)", (uuid.uuid4().hex,))
+                connection.execute("INSERT INTO meta VALUES ('store', ?)", (os.urandom(16).hex(),))
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import struct
 import sys
 import time
@@ -269,7 +268,7 @@ class VectorIndex:
         }
         text = json.dumps(facts).encode("utf-8")
         _remove_abandoned(path.parent)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        temporary = path.with_name(f"{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
         try:
             with temporary.open("wb") as file:
                 file.write(_PREFIX.pack(_MAGIC, len(text), zlib.crc32(text)))

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Final
 
 from aurora_dev.core.search.calibration import LEAST_RELEVANCE
 from aurora_dev.core.search.evidence import QueryWeights
 from aurora_dev.core.search.reading import QueryReading
-from aurora_dev.core.types import Notice, SearchResult
+from aurora_dev.core.types import NAME_NOT_FOUND, NO_MATCH, Notice, SearchResult
 
-__all__ = ["NAME_NOT_FOUND", "NO_MATCH", "absence_notices"]
-
-NAME_NOT_FOUND: Final = "name_not_found"
-NO_MATCH: Final = "no_match"
+__all__ = ["absence_notices"]
 
 _MOST_NAMES = 3  # that are named as missing, and near ones for each
 _NEAR = 0.75  # the least similarity of a near name, as difflib measures it
@@ -23,7 +19,7 @@ _NEAR = 0.75  # the least similarity of a near name, as difflib measures it
 def absence_notices(
     reading: QueryReading, weights: QueryWeights, results: Sequence[SearchResult], relevance: float
 ) -> list[Notice]:
-    """Return a notice for each name of a query that occurs nowhere, and one if nothing matches well.
+    """Return a notice for each name of a query that occurs nowhere, and one if no result matches well.
 
     An issue names much that is elsewhere, so that of a long task no name is missed.
 
@@ -41,7 +37,7 @@ def absence_notices(
             near = get_close_matches(name, known, n=_MOST_NAMES, cutoff=_NEAR)
             meant = f"; near names: {', '.join(f'`{other}`' for other in near)}" if near else ""
             notices.append(Notice(NAME_NOT_FOUND, f"`{name}` occurs nowhere in this project{meant}"))
-    if relevance < LEAST_RELEVANCE:
+    if results and relevance < LEAST_RELEVANCE:
         notices.append(Notice(NO_MATCH, "nothing in this project matches the query well"))
     return notices
 

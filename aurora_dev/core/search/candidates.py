@@ -9,12 +9,11 @@ from aurora_dev.core.contracts import Embedder, Filter, VectorBackend
 from aurora_dev.core.filters import all_of
 from aurora_dev.core.search.absence import absence_notices
 from aurora_dev.core.search.calibration import relevance
-from aurora_dev.core.search.evidence import QueryWeights, content_words, weigh
-from aurora_dev.core.search.fusion import fuse_lists, keyword_results, vector_results
+from aurora_dev.core.search.evidence import QueryWeights, weigh
+from aurora_dev.core.search.fusion import fuse_lists, keyword_results, mmr, vector_results
 from aurora_dev.core.search.hidden import HiddenRecords, Visible
 from aurora_dev.core.search.history import with_room_for_commits
 from aurora_dev.core.search.long_tasks import name_weight, rank_long_task
-from aurora_dev.core.search.mmr import mmr
 from aurora_dev.core.search.reading import QueryReading, read_query
 from aurora_dev.core.search.trace import SearchTrace, with_score
 from aurora_dev.core.search.writer import DocumentWriter
@@ -133,6 +132,8 @@ class CandidateFinder:
             named = self._names_list(reading, weights, visible, trace)
             with trace.timed("fuse"):
                 results = fuse_lists(reading, vector_list, keyword_list, options, names_list=named, weights=weights)
+        if not weights.counted:
+            return results  # without the rarity of words, the figures mean something else than in `calibration`
         trace.relevance = relevance(weights, results)
         trace.notices += absence_notices(reading, weights, results, trace.relevance)
         return results
@@ -194,9 +195,12 @@ class CandidateFinder:
 
     def _weights(self, reading: QueryReading) -> QueryWeights:
         """Return how rare the names, and the words of the title, of a query are in this namespace."""
-        words = content_words(reading.title)
-        counts = self._backend.name_counts(self._namespace, [*reading.names, *words])
-        return weigh(reading.names, words, counts, self._backend.stats(self._namespace).records)
+        backend, namespace = self._backend, self._namespace
+        if not backend.capabilities.local:
+            return weigh(reading, lambda _: None, lambda: 0)  # two more requests would take longer than the search
+        return weigh(
+            reading, lambda names: backend.name_counts(namespace, names), lambda: backend.stats(namespace).records
+        )
 
     def _names_list(
         self, reading: QueryReading, weights: QueryWeights, visible: Visible, trace: SearchTrace

@@ -8,18 +8,17 @@ of one query.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
-from aurora_dev.core.search.reading import Frame
+from aurora_dev.core.search.reading import Frame, QueryReading
 from aurora_dev.core.text.terms import STOP_WORDS, split_identifier
 from aurora_dev.lazy import lazy_pattern, np, npt
 
 __all__ = [
     "QueryWeights",
-    "content_words",
     "definition_evidence",
     "frame_evidence",
     "has_name",
@@ -31,11 +30,11 @@ __all__ = [
     "weigh",
 ]
 
-Figures = npt.NDArray[np.float64]
+Figures: TypeAlias = "npt.NDArray[np.float64]"
 
 # A name that is in few chunks says where to look; one that is everywhere says nothing.
 _RARE = 8  # chunks; a name in at most this many counts fully
-_COMMON = 40  # chunks; a name in this many or more does not count
+_COMMON = 24  # chunks; a name in this many or more does not count
 _RARE_WORD = 0.25  # of these, for a plain word, which is more often meant as a word
 # In another style of writing (``getUser`` for ``get_user``) a name counts less than as it is written.
 _OTHER_CASE = 0.6
@@ -59,12 +58,16 @@ class QueryWeights:
         name_counts: How many records hold each name; empty where it is not known.
         words: The inverse document frequency of each content word, in lower case; of a compound name, of its parts.
         missing: The words that no record has.
+        is_name: Whether the words of the query, joined, are a name that a record has: ``max url length``.
+        counted: Whether the backend knows how many records hold a name or a word.
     """
 
     names: Mapping[str, float] = field(default_factory=dict)
     name_counts: Mapping[str, int] = field(default_factory=dict)
     words: Mapping[str, float] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
+    is_name: bool = False
+    counted: bool = True
 
 
 def content_words(text: str) -> list[str]:
@@ -73,24 +76,34 @@ def content_words(text: str) -> list[str]:
     return list(dict.fromkeys(word for word in words if len(word) > 1 and word not in STOP_WORDS))
 
 
-def weigh(names: Sequence[str], words: Sequence[str], counts: Sequence[int] | None, records: int) -> QueryWeights:
-    """Return how rare the names and words of a query are.
+def weigh(
+    reading: QueryReading, count: Callable[[Sequence[str]], Sequence[int] | None], records: Callable[[], int]
+) -> QueryWeights:
+    """Return how rare the names and the words of the title of a query are.
 
     Args:
-        names: The names of the query.
-        words: Its content words.
-        counts: How many records hold each name and then each word; ``None`` if that is not known.
-        records: The number of all records.
+        reading: The query.
+        count: Returns how many records hold each of some names; ``None`` if that is not known.
+        records: Returns the number of all records; only called if the others are known.
     """
+    names, words = reading.names, content_words(reading.title)
+    compound = "".join(reading.text.split()) if not reading.is_long and " " in reading.text else ""
+    counts = count([compound, *names, *words])
     if counts is None:
-        return QueryWeights(dict.fromkeys(names, 1.0), {}, dict.fromkeys(words, 1.0))
-    named = dict(zip(names, counts[: len(names)], strict=True))
-    counted = dict(zip(words, counts[len(names) :], strict=True))
+        given = dict.fromkeys(names, 1.0)
+        return QueryWeights(given, {}, dict.fromkeys(words, 1.0), counted=False, is_name=bool(compound))
+    every = records()
+    named = dict(zip(names, counts[1 : 1 + len(names)], strict=True))
+    counted = dict(zip(words, counts[1 + len(names) :], strict=True))
+    rare = {name: rarity(name, held) for name, held in named.items()}
+    if " " not in reading.text:  # the query is the name, so that every chunk with it is meant, unless it is everywhere
+        rare = {name: float(held < _COMMON) for name, held in named.items()}
     return QueryWeights(
-        {name: rarity(name, count) for name, count in named.items()},
+        rare,
         named,
-        {word: math.log1p(max(0.0, records - count + 0.5) / (count + 0.5)) for word, count in counted.items()},
-        frozenset(word for word, count in counted.items() if not count),
+        {word: math.log1p(max(0.0, every - held + 0.5) / (held + 0.5)) for word, held in counted.items()},
+        frozenset(word for word, held in counted.items() if not held),
+        bool(compound) and counts[0] > 0,
     )
 
 

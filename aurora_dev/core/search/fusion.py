@@ -1,4 +1,4 @@
-"""Turning the candidate lists of one search into results: reciprocal rank fusion, then the code-aware signals."""
+"""Turning the candidate lists of one search into results: reciprocal rank fusion, code-aware signals, diversity."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from aurora_dev.core.search.evidence import (
 )
 from aurora_dev.core.search.reading import QueryReading
 from aurora_dev.core.search.signals import VECTOR_WEIGHT, QueryProfile, Scores, apply_signals
+from aurora_dev.core.text.path_kinds import is_secondary, kinds_asked_for
 from aurora_dev.core.types import Match, Record, SearchOptions, SearchResult
-from aurora_dev.lazy import np
+from aurora_dev.lazy import np, npt
 
-__all__ = ["RRF_K", "fuse_lists", "keyword_results", "rrf", "vector_results"]
+__all__ = ["RRF_K", "fuse_lists", "keyword_results", "mmr", "rrf", "vector_results"]
 
 # Cormack, Clarke and Büttcher chose 60 on TREC runs; on code, where one list often has the answer in front, less is
 # a little better. Results move little between 20 and 60.
@@ -26,10 +27,12 @@ RRF_K = 40
 
 # Exact evidence outranks everything without it: the other figures add up to 1.
 EXACT_GAIN = 3.0
+TWIN_SHARE = 0.5
 # A use of a name, beside its definition; a mention of a path, beside the file.
 _USE_SHARE = 0.8
 _MENTION_SHARE = 0.6
 _NAMED_SHARE = 0.75  # a name in a sentence, beside a whole message
+_SECONDARY = 0.6  # a use in a test or an example, where the query is a question
 # Phrase evidence of at most this is chance: some neighbouring words of any question are neighbours somewhere.
 _CHANCE = 0.3
 # The words of a question may stand side by side somewhere; three or more, in so few candidates, are a quotation.
@@ -81,6 +84,7 @@ def fuse_lists(
         exact = exact_evidence(reading, weights or QueryWeights(), [records[identifier] for identifier in fused])
         if exact.any():
             final = (final + EXACT_GAIN * exact) / (1.0 + EXACT_GAIN)
+        final = twin_decay(final, [records[identifier].content for identifier in fused])
     identifiers = list(fused)
     results = []
     for row in np.argsort(-final, kind="stable"):
@@ -100,6 +104,25 @@ def fuse_lists(
     return results
 
 
+def twin_decay(scores: Scores, contents: Sequence[str]) -> Scores:
+    """Return scores in which only the best of several candidates with the same text keeps its own.
+
+    Copies of a file and versions of a page stand for each other. Each further one counts `TWIN_SHARE` of its score.
+
+    Args:
+        scores: Shape ``(n,)``.
+        contents: The text of each candidate; blanks around it and at the ends of lines do not count.
+    """
+    seen: set[str] = set()
+    decayed = scores.copy()
+    for row in np.argsort(-scores, kind="stable"):
+        text = "\n".join(line.rstrip() for line in contents[row].strip().split("\n"))
+        if text in seen:
+            decayed[row] *= TWIN_SHARE
+        seen.add(text)
+    return decayed
+
+
 def exact_evidence(reading: QueryReading, weights: QueryWeights, records: Sequence[Record]) -> Scores:
     """Return how surely each candidate contains exactly what the query names, 0..1.
 
@@ -113,14 +136,19 @@ def exact_evidence(reading: QueryReading, weights: QueryWeights, records: Sequen
     rarest = max(weights.names.values(), default=0.0)
     exact = rarest * name_evidence(weights.names, contents)
     if rarest > 0:
+        if not reading.is_symbol:
+            # A question that contains a name is about what it does, and tests and examples only use it.
+            asked_for = kinds_asked_for(QueryProfile.of(reading.text).words)
+            paths = [fields.get("path") for fields in metadata]
+            exact *= [_SECONDARY if isinstance(p, str) and is_secondary(p, asked_for) else 1.0 for p in paths]
         defined = definition_evidence((name for name, weight in weights.names.items() if weight > 0), metadata)
         exact = np.maximum(_USE_SHARE * exact, rarest * defined)
         if not reading.is_symbol:
             exact *= _NAMED_SHARE
     if not reading.is_long and " " in reading.text:
-        # `max url length` asks for `max_url_length`: the words are in another style only by their blanks.
-        defined = definition_evidence(["".join(reading.text.split())], metadata)
-        exact = np.maximum(exact, defined > 0)
+        if weights.is_name:
+            defined = definition_evidence(["".join(reading.text.split())], metadata)
+            exact = np.maximum(exact, defined > 0)
         if reading.text.count(" ") >= _LEAST_SPACES:
             whole = np.array([float(reading.text in content) for content in contents])
             exact = np.maximum(exact, whole if whole.sum() <= _FEW_HOLDERS else 0.0)
@@ -170,3 +198,33 @@ def rrf(rankings: Sequence[Sequence[str]], weights: Sequence[float], k: int = RR
         for rank, identifier in enumerate(ranking, start=1):
             scores[identifier] = scores.get(identifier, 0.0) + weight / total * (k + 1) / (k + rank)
     return dict(sorted(scores.items(), key=lambda item: (-item[1], item[0])))
+
+
+def mmr(
+    relevance: npt.NDArray[np.float32], vectors: npt.NDArray[np.float32], top_k: int, lambda_: float
+) -> list[tuple[int, float]]:
+    """Choose by maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998).
+
+    Args:
+        relevance: Shape ``(n,)``, 0..1.
+        vectors: Shape ``(n, dimension)``, L2-normalised; a row of zeros resembles nothing.
+        top_k: How many to choose, at least 1.
+        lambda_: 1.0 is relevance alone, 0.0 is diversity alone.
+
+    Returns:
+        Up to ``top_k`` pairs (index, marginal value in 0..1). The values never rise: what is left only grows more
+        similar to what was chosen. Ties go to the lower index.
+    """
+    count = len(relevance)
+    closest = np.zeros(count, dtype=np.float64)  # similarity to the nearest chosen one, opposite counts as unrelated
+    left = np.ones(count, dtype=bool)
+    chosen: list[tuple[int, float]] = []
+    for _ in range(min(top_k, count)):
+        value = lambda_ * relevance.astype(np.float64) + (1.0 - lambda_) * (1.0 - closest)
+        value[~left] = -1.0
+        best = int(np.argmax(value))
+        chosen.append((best, float(min(1.0, max(0.0, value[best])))))
+        left[best] = False
+        similarity = np.clip(vectors @ vectors[best], 0.0, 1.0)
+        np.maximum(closest, similarity, out=closest)
+    return chosen

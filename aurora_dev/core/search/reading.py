@@ -31,11 +31,10 @@ _SHORTEST_LITERAL: Final = 3
 _LONGEST_LITERAL: Final = 300
 
 _BACKTICKS = lazy_pattern(r"(`{1,2})([^`\n]{1,300})\1")
-_QUOTES = lazy_pattern(r"\"([^\"\n]{3,300})\"|(?<!\w)'([^'\n]{3,300})'(?!\w)|\u201c([^\u201d\n]{3,300})\u201d")
+_QUOTES = lazy_pattern(r"\"([^\"\n]{3,300})\"|(?<!\w)'([^'\n]{3,300})'(?!\w)|\u201c([^\u201c\u201d\n]{3,300})\u201d")
 _FENCE = lazy_pattern(r"^ {0,3}(?:```|~~~)")
 _CHECKBOX = lazy_pattern(r"^\s*[-*] \[[ xX]\]")
 _HEADING = lazy_pattern(r"^\s{0,3}#{1,6}\s")
-_COMMENT = lazy_pattern(r"<!--.{0,4000}?-->", re.DOTALL)
 _IMAGE = lazy_pattern(r"!\[[^\]\n]{0,300}\]\([^)\s]{0,500}\)|<img [^>\n]{0,500}>")
 _URL = lazy_pattern(r"\bhttps?://[^\s)>\]\"'`]{1,500}")
 _NO_ANSWER = frozenset({"_no response_", "no response", "n/a", "none", "no_response"})
@@ -46,7 +45,9 @@ _ASKS = lazy_pattern(
     r"(?:how|why|what|where|which|when|who|is|are|does|do|can|find|show|list|explain)\b", re.IGNORECASE
 )
 _PYTHON_FRAME = lazy_pattern(r"File \"([^\"\n]{1,400})\", line (\d{1,7})(?:, in ([\w.<>]{1,120}))?")
-_LINE_FRAME = lazy_pattern(rf"([\w.@+~/\\:-]{{1,400}}\.{EXTENSION})(?::|\(|#L|\", line |, line )(\d{{1,7}})")
+_LINE_FRAME = lazy_pattern(
+    rf"(?<![\w.@+~/\\:-])([\w.@+~/\\:-]{{1,400}}\.{EXTENSION})(?::|\(|#L|\", line |, line )(\d{{1,7}})"
+)
 _ERROR_LINE = lazy_pattern(
     r"^\W{0,8}(?:[\w.:$]{0,120}(?:Error|Exception|Warning|Panic|Failure|Fault)|error|fatal|panic|warning|exception|failed)"
     r"(?:\[\w{1,12}\])?\s?[:(]\s?(.{3,300})$",
@@ -121,7 +122,7 @@ def read_query(query: str) -> QueryReading:
             is_symbol=is_symbol_query(text),
             is_path=bool(paths) and len(text.split()) == 1 and ("/" in paths[0] or is_file_name(paths[0])),
         )
-    text = _COMMENT.sub(" ", text)
+    text = _without_comments(text)
     prose, code = _split(text)
     title = next(
         (line.strip("# \t")[:_MOST_TITLE_CHARS] for line in prose if line.strip("# \t")), text[:_MOST_TITLE_CHARS]
@@ -138,6 +139,16 @@ def read_query(query: str) -> QueryReading:
         _frames(kept),
         is_long=True,
     )
+
+
+def _without_comments(text: str) -> str:
+    """Return a text without the HTML comments of its template; a comment without an end stays."""
+    parts = []
+    at = 0
+    while (start := text.find("<!--", at)) >= 0 and (end := text.find("-->", start + 4)) >= 0:
+        parts += [text[at:start], " "]
+        at = end + 3
+    return "".join((*parts, text[at:]))
 
 
 def _split(text: str) -> tuple[list[str], list[str]]:

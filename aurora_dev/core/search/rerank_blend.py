@@ -1,7 +1,9 @@
 """Blending a reranker's scores with the first stage's, with weights measured for each model and kind of query.
 
 A small cross-encoder reads a chunk and a heading line. It does not see how many chunks of a file match or how rare the
-words are, so on code its score is one piece of evidence and the first stage's is another.
+words are, so on code its score is one piece of evidence and the first stage's is another. Nor does it see whether a
+chunk has exactly the name, the message or the path that a query gives. So exact evidence is set aside while the other
+figures are blended, and counts afterwards as it does in the first stage.
 
 Which file answers and which of its chunks answers are two questions. The chunks of a file keep the places that the
 first stage gave to the file. The best of these places moves by the reranker's evidence for the whole file, and within
@@ -21,6 +23,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from aurora_dev.core.record_kinds import is_commit
+from aurora_dev.core.search.fusion import EXACT_GAIN
+from aurora_dev.core.search.reading import read_query
 from aurora_dev.core.search.signals import REPEAT_DECAY, QueryProfile, definition_signal
 from aurora_dev.core.text.document_text import outline_text
 from aurora_dev.core.types import QueryKind, RerankWeights, SearchResult
@@ -36,6 +40,13 @@ _LEAST_SPREAD = 2.0
 _MOST_DEVIATIONS = 3.0
 # Within a file, the weight of a chunk's first-stage score (as a share of the best chunk's) beside deviations.
 _STAGE1_WITHIN = 1.0
+
+_LOOKED_AT = 15  # first candidates that tell whether a search is over files
+
+# A result with exact evidence of at least this has what the query names. No result without it comes before, whatever
+# the reranker says.
+_SURE = 0.5
+_LEAST_GAP = 1e-6
 
 # Blended scores from -_MARGIN to 1 + _MARGIN are mapped to 0..1; a score further out widens the range. With a larger
 # margin, scores lie closer together, and contexts show less of the best files in full (benchmarks/results/context.md).
@@ -72,15 +83,24 @@ def is_description(kind: QueryKind) -> bool:
 
 
 def is_settled(query: str, candidates: Sequence[SearchResult]) -> bool:
-    """Return whether the first stage has settled a search: the query is a symbol, and the best candidate defines it.
+    """Return whether the first stage has settled a search, so that the reranker has nothing to add.
 
-    Reranking adds nothing then: a definition of exactly that name is the answer, and among several of them file names
-    decide better than text.
+    That is so where the query is a symbol and the best candidate defines it: a definition of exactly that name is the
+    answer, and among several of them file names decide better than text. It is also so for a long task in files. The
+    first stage reads all its parts, while a small model reads the first sentences of a text of hundreds of words, and
+    reranking measured worse, with the whole text as with its title (``benchmarks/issues.py``).
     """
+    if is_long_task(query):
+        return kind_of(query, candidates[:_LOOKED_AT]) != "notes"
     profile = QueryProfile.of(query)
     if not profile.is_symbol or not candidates:
         return False
     return bool(definition_signal(profile, [candidates[0].metadata])[0] >= 1.0)
+
+
+def is_long_task(query: str) -> bool:
+    """Return whether a query is a long task, which over files is never reranked."""
+    return read_query(query).is_long
 
 
 def rows_to_read(candidates: Sequence[SearchResult], read: int, by_keyword: int) -> list[int]:
@@ -90,7 +110,8 @@ def rows_to_read(candidates: Sequence[SearchResult], read: int, by_keyword: int)
         candidates: In the order of the first stage.
         read: The number of candidates to choose.
         by_keyword: The number of these to choose by keyword score, at most a fifth of ``read``. Commits are not chosen
-            by keyword: they are among other records only if the query does not ask for them.
+            by keyword: they are among other records only if the query does not ask for them. Nor is a candidate without
+            what the query names, while one with it is left.
 
     Returns:
         Rows of ``candidates``, ascending.
@@ -98,7 +119,8 @@ def rows_to_read(candidates: Sequence[SearchResult], read: int, by_keyword: int)
     read = min(read, len(candidates))
     first = read - min(by_keyword, read // 5)
     others = [row for row in range(first, len(candidates)) if not is_commit(candidates[row].metadata)]
-    chosen = sorted(others, key=lambda row: -candidates[row].scores.get("keyword", 0.0))[: read - first]
+    named = [row for row in others if _exact(candidates[row]) >= _SURE]
+    chosen = sorted(named or others, key=lambda row: -candidates[row].scores.get("keyword", 0.0))[: read - first]
     return [*range(first), *sorted(chosen)]
 
 
@@ -133,11 +155,11 @@ def fuse(
         scores of that file.
     """
     logits = _logits(scores)
-    best = max(result.score for result in candidates) or 1.0
-    stage1 = np.array([result.score / best for result in candidates])
+    stage1, exact = _first_stage(candidates)
+    sure = np.array([_exact(result) >= _SURE for result in candidates])
     rows: dict[object, list[int]] = {}
-    for row, result in enumerate(candidates):
-        path = _path(result)
+    for row in np.argsort(-stage1, kind="stable").tolist():
+        path = _path(candidates[row])
         rows.setdefault(row if path is None else path, []).append(row)
     # The sum of odds: many chunks that may answer are evidence for a file, and so is one that surely answers.
     evidence = np.empty(len(candidates))
@@ -155,13 +177,36 @@ def fuse(
     for file, group in rows.items():
         places = stage1[group]
         undiscounted = places / decay ** np.arange(len(group))
-        preference = _STAGE1_WITHIN * undiscounted / (undiscounted.max() or 1.0) + own[group]
+        preference = _STAGE1_WITHIN * undiscounted / (undiscounted.max() or 1.0) + own[group] + exact[group]
         places[0] += weights.file * of_file[group[0]] + weights.outline * of_outline.get(file, 0.0)
-        fused[np.array(group)[np.argsort(-preference, kind="stable")]] = np.sort(places)[::-1]
-    fused += weights.passage * own
+        fused[np.array(group)[np.lexsort((-preference, ~sure[group]))]] = np.sort(places)[::-1]
+    fused += weights.passage * own + exact
+    if sure.any() and not sure.all():
+        # The reranker orders those that have what the query names, and those that do not.
+        fused[sure] += max(0.0, float(fused[~sure].max() - fused[sure].min()) + _LEAST_GAP)
     lowest, highest = min(-_MARGIN, float(fused.min())), max(1.0 + _MARGIN, float(fused.max()))
     scaled: Figures = (fused - lowest) / (highest - lowest)
     return scaled
+
+
+def _first_stage(candidates: Sequence[SearchResult]) -> tuple[Figures, Figures]:
+    """Return the scores of the first stage without exact evidence, and the exact evidence.
+
+    Returns:
+        Two arrays of shape ``(n,)``: shares of the best score, 0..1, and what exact evidence adds to them.
+    """
+    given = np.array([result.score for result in candidates])
+    exact = np.zeros(len(candidates))
+    if "mmr" not in candidates[0].scores:
+        exact = EXACT_GAIN * np.array([_exact(result) for result in candidates])
+    if exact.any():
+        given = np.maximum(given * (1.0 + EXACT_GAIN) - exact, 0.0)
+    best = float(given.max()) or 1.0
+    return given / best, exact / best
+
+
+def _exact(result: SearchResult) -> float:
+    return result.scores.get("exact", 0.0)
 
 
 def _logits(scores: npt.ArrayLike) -> Figures:

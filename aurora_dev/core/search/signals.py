@@ -131,7 +131,9 @@ def path_signal(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]]) ->
     for path in given:
         if isinstance(path, str) and path not in path_words:
             parts = _path_words(path)
-            path_words[path] = {word for word in profile.words if any(_same_word(word, part) for part in parts)}
+            path_words[path] = {
+                word for word in profile.words if word in parts or any(_is_prefix(word, part) for part in parts)
+            }
     files = Counter(word for words in path_words.values() for word in words)
     shares = {
         path: sum(1.0 - (files[word] - 1) / len(path_words) for word in words) / len(profile.words)
@@ -298,8 +300,6 @@ def _path_words(path: str) -> frozenset[str]:
     return frozenset(fold_word(part) for name in names for part in split_identifier(name))
 
 
-def _same_word(word: str, part: str) -> bool:
-    if word == part:
-        return True
+def _is_prefix(word: str, part: str) -> bool:
     shorter, longer = (word, part) if len(word) <= len(part) else (part, word)
-    return len(shorter) >= _MIN_PREFIX and longer.startswith(shorter)
+    return longer.startswith(shorter) and len(shorter) >= _MIN_PREFIX

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from aurora_dev.core.contracts import Embedder, RefusedTextsError, VectorBackend
 from aurora_dev.core.text.document_text import embedding_text
-from aurora_dev.core.text.secrets import mask_content
 from aurora_dev.core.types import Document, EmbedderInfo, Record, Vector, document_id
 from aurora_dev.errors import EmbedderMismatchError, EmbeddingError, InvalidRequestError
 from aurora_dev.lazy import np
@@ -237,6 +236,8 @@ def _place(record: Record) -> str:
 
 def _masked(document: Document) -> Document:
     """Return a document with credentials masked."""
+    from aurora_dev.core.text.secrets import mask_content
+
     content, metadata, count = mask_content(document.content, document.metadata)
     if not count:
         return document

@@ -13,14 +13,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from aurora_dev.lazy import lazy_pattern
+
 __all__ = ["declared_encoding", "decode_legacy", "text_codec", "wide_encoding"]
 
 _SAMPLE: Final = 8_192  # bytes
 _WIDE_SHARE: Final = 0.9  # of the characters of UTF-16 without a mark that must be ASCII
 _MIN_WIDE: Final = 8  # bytes
-_CONTROLS: Final = re.compile(r"[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_CONTROLS: Final = lazy_pattern(r"[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
-_DECLARED: Final = re.compile(
+_DECLARED: Final = lazy_pattern(
     rb"coding[ \t]*[:=][ \t]*[\"']?([A-Za-z][-\w.]{1,40})|charset[ \t]*=?[ \t]*[\"']?([A-Za-z][-\w.]{1,40})"
 )
 _DECLARED_BYTES: Final = 1_000
@@ -207,7 +209,7 @@ def _is_central_european(sample: bytes) -> bool:
 
 _MIN_CHARACTERS: Final = 2
 _MIN_WORD: Final = 3  # letters of the longest word; signs such as × and ÷ stand alone
-_AMONG_LETTERS: Final = re.compile(r"(?<=[A-Za-z])[^\0-\x7f](?=[A-Za-z])")  # an accented letter in fact
+_AMONG_LETTERS: Final = lazy_pattern(r"(?<=[A-Za-z])[^\0-\x7f](?=[A-Za-z])")  # an accented letter in fact
 _WIDE_PUNCTUATION: Final = frozenset("\uff01\uff08\uff09\uff0c\uff0e\uff0f\uff1a\uff1b\uff1d\uff1f\uff5e")
 _USUAL_SHARE: Final = 0.6  # of letters that are the common ones
 _PUNCTUATION: Final = frozenset(

@@ -5,16 +5,16 @@ The text of every item in a context and in an MCP reply passes through `safe`, a
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from aurora_dev.core.text.secrets import mask_secrets
 from aurora_dev.core.text.visible import visible, visible_source
+from aurora_dev.lazy import lazy_pattern
 
 __all__ = ["ELISION", "fenced", "label", "safe"]
 
 ELISION: Final = "…"
-_BACKTICKS: Final = re.compile("`+")
+_BACKTICKS: Final = lazy_pattern("`+")
 _LONGEST_LABEL: Final = 300  # characters; a longer path or symbol is cut in the middle
 
 

@@ -12,11 +12,13 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
+from aurora_dev.lazy import lazy_pattern
+
 __all__ = ["MOST_CHOICES", "compile_glob", "is_glob"]
 
 MOST_CHOICES: Final = 64  # globs that the braces of one glob may stand for
-_GLOB: Final = re.compile(r"[*?\[{]")
-_CHOICE: Final = re.compile(r"\{([^{}]*,[^{}]*)\}")
+_GLOB: Final = lazy_pattern(r"[*?\[{]")
+_CHOICE: Final = lazy_pattern(r"\{([^{}]*,[^{}]*)\}")
 _NAMES_CACHED: Final = 65_536
 
 

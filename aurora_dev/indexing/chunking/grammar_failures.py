@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from aurora_dev.log import get_logger
-from aurora_dev.syntax import remember_failures
 
 __all__ = ["GrammarFailures"]
 
@@ -55,6 +54,8 @@ class GrammarFailures:
             return  # the usual case
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             _log.info("grammar_failures_unreadable", path=str(self._path))
+        from aurora_dev.syntax import remember_failures
+
         remember_failures(failure.digest for failure in self._failures.values())
 
     def reason(self, path: str, version: str) -> str | None:

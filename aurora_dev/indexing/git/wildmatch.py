@@ -12,9 +12,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from aurora_dev.lazy import lazy_pattern
+
 __all__ = ["byte_text", "compile_pattern"]
 
-_SPECIAL: Final = re.compile(r"[*?\[\\]")
+_SPECIAL: Final = lazy_pattern(r"[*?\[\\]")
 _ALL: Final = frozenset(map(chr, range(256)))
 _NO_SLASH: Final = _ALL - {"/"}
 _CLASSES: Final = {

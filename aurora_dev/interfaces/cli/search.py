@@ -117,7 +117,7 @@ def search(
     """Search the project's code, documents, notes and history.
 
     Searches the nearest indexed project, upwards from the current folder, as git does. The exit code is 1 if nothing
-    was found.
+    was found, or nothing that matches the query well.
     """
     from aurora_dev.interfaces.cli.actions.search import Shown, Wanted, run_search
 

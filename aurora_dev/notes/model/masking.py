@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar, cast
 
-from aurora_dev.core.text.secrets import mask_named, mask_secrets
 from aurora_dev.core.types import MetadataValue
 
 _Text = TypeVar("_Text", bound="str | None")
@@ -23,7 +22,11 @@ class SecretMask:
 
     def text(self, text: _Text) -> _Text:
         """Return a text without credentials; ``None`` stays ``None``."""
-        return cast("_Text", mask_secrets(text)[0]) if self._enabled and text is not None else text
+        if not self._enabled or text is None:
+            return text
+        from aurora_dev.core.text.secrets import mask_secrets
+
+        return cast("_Text", mask_secrets(text)[0])
 
     def names(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return tags without credentials and repetitions, in their order."""
@@ -35,6 +38,8 @@ class SecretMask:
 
     @staticmethod
     def _value(key: str, value: MetadataValue) -> MetadataValue:
+        from aurora_dev.core.text.secrets import mask_named
+
         if isinstance(value, str):
             return mask_named(key, value)[0]
         # Values that cannot be stored pass unchanged: the store refuses them by name.

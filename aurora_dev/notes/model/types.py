@@ -278,12 +278,14 @@ class NotesImported:
         updated: Ids of changed notes.
         unchanged: Ids of notes that stayed as they were.
         notices: Fields of the files that were passed over or are probably misspelled, with file and line.
+        failed: Notes without an id that could not be stored, with file, line and reason; the others were.
     """
 
     added: tuple[str, ...] = ()
     updated: tuple[str, ...] = ()
     unchanged: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
 
     def with_remembered(self, stored: Remembered) -> NotesImported:
         """Return a copy that counts one more note: added where it is new, else unchanged."""

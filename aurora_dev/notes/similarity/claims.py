@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
 from aurora_dev.core.text.terms import STOP_WORDS
+from aurora_dev.lazy import lazy_pattern
 from aurora_dev.notes.similarity import vocabulary
 from aurora_dev.notes.similarity.concepts import Found, find_concepts, folded, is_run, left_over, tokens
 
 # Longer texts say more than one thing.
 MOST_CHARS: Final = 1_000
-_CLAUSE_END: Final = re.compile(r"[;:!?()\n。；：，！？、—–]|[.,](?=\s|$)|\s-\s")
-_NAME: Final = re.compile(
+_CLAUSE_END: Final = lazy_pattern(r"[;:!?()\n。；：，！？、—–]|[.,](?=\s|$)|\s-\s")
+_NAME: Final = lazy_pattern(
     r"`([^`\n]{1,80})`|(?<![\w/@])((?:@?[\w.*-]+/)+[\w.*<>-]+/?|/[\w.*-]+(?:/[\w.*-]+)*|\.?[A-Za-z_][\w-]*(?:\.[A-Za-z][\w-]*)+"
     r"|[A-Za-z]\w*_\w+|[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+)"
 )
-_CAPITAL: Final = re.compile(r"(?<![\w/.])[^\W\d_a-z][^\W\d_]+(?:['’]s)?(?![\w/])")
+_CAPITAL: Final = lazy_pattern(r"(?<![\w/.])[^\W\d_a-z][^\W\d_]+(?:['’]s)?(?![\w/])")
 _TITLES: Final = frozenset(("Herr", "Frau", "Mr", "Mrs", "Ms", "Dr", "Since", "For"))
-_NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
-_THOUSANDS: Final = re.compile(r"[.,](?=\d{3}(?:\D|$))")
-_CLOCK: Final = re.compile(r"\b([01]?\d|2[0-3])[:h]([0-5]\d)\b")
+_NUMBER: Final = lazy_pattern(r"\d+(?:[.,]\d+)*")
+_THOUSANDS: Final = lazy_pattern(r"[.,](?=\d{3}(?:\D|$))")
+_CLOCK: Final = lazy_pattern(r"\b([01]?\d|2[0-3])[:h]([0-5]\d)\b")
 _PORTUGUESE: Final = frozenset(
     ("do", "da", "dos", "das", "um", "uma", "os", "em", "na", "nas", "ao", "com", "sao", "para")
 )

@@ -10,28 +10,30 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from aurora_dev.lazy import lazy_pattern
+
 _FILE: Final = Path(__file__).with_name("concepts.txt")
 _MOST_WORDS: Final = 5  # of a phrase
 _LEAST_STEM: Final = 2  # characters before a "*"
 _MOST_STEM: Final = 32
-_MARKS: Final = re.compile("[\u0300-\u036f]+")
+_MARKS: Final = lazy_pattern("[\u0300-\u036f]+")
 _LETTERS: Final = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"})
 # Words of scripts without blanks, and of Korean, whose particles follow the word: found anywhere in a run.
 _RUN: Final = "\u3040-\u30ff\u3005\u3400-\u9fff\uac00-\ud7af"
 _VOWELS: Final = "\u064b-\u065f\u0900-\u0dff\u0e30-\u0ecf"  # signs within words of Arabic and Indian scripts and Thai
-_IS_RUN: Final = re.compile(f"[{_RUN}]")
-_HANGUL: Final = re.compile("[\uac00-\ud7af]")
-_CONTENT: Final = re.compile("[\u30a0-\u30ff]{2,}|[\u3400-\u9fff]")
+_IS_RUN: Final = lazy_pattern(f"[{_RUN}]")
+_HANGUL: Final = lazy_pattern("[\uac00-\ud7af]")
+_CONTENT: Final = lazy_pattern("[\u30a0-\u30ff]{2,}|[\u3400-\u9fff]")
 _FUNCTION_SIGNS: Final = frozenset("的了在是中会总为和与或及而要都就也可这那个我们他她它其用使把被需要就行只每个请由人")
 _HAN_DIGITS: Final = {sign: number for number, signs in enumerate(
     ("", "一", "二两兩두", "三세", "四네", "五", "六", "七", "八", "九", "十"))
     for sign in signs
 }  # fmt: skip
 # Numbers of one sign, before what they count.
-_HAN_NUMBER: Final = re.compile(
+_HAN_NUMBER: Final = lazy_pattern(
     "([一二两兩三四五六七八九十半])((?=[个人名年月天周次条つ日週時分秒小点]))|(두|세|네) ?(?=[명번개시주달])"
 )
-_TOKEN: Final = re.compile(
+_TOKEN: Final = lazy_pattern(
     r"(?<![^\W\d_])\d+(?:[.,]\d+)*(?=(?:ms|s|sec|min|h|kb|mb|gb|tb|mib|gib|kib|mo|go)?\b)"
     rf"|(?<![^\W\d_])\d+(?:[.,]\d+)*(?=[{_RUN}])|%|[{_RUN}]+|(?:[^\W_{_RUN}]|[{_VOWELS}])+"
 )

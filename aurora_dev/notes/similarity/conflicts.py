@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from aurora_dev.log import get_logger
 from aurora_dev.notes.model.types import Conflict, Note
 from aurora_dev.notes.model.words import overlap
 from aurora_dev.notes.similarity.differences import contradiction
@@ -12,6 +13,8 @@ from aurora_dev.notes.similarity.duplicates import is_same
 from aurora_dev.notes.similarity.nearest import Similar
 from aurora_dev.notes.similarity.paraphrases import paraphrase
 from aurora_dev.notes.similarity.statements import statement_of
+
+_log = get_logger(__name__)
 
 # Only notes of these kinds are binding: a new note never conflicts with notes of other kinds.
 BINDING_KINDS: Final = frozenset(("decision", "convention"))
@@ -52,7 +55,12 @@ def conflicts_of(note: Note, near: Iterable[Similar]) -> tuple[Conflict, ...]:
         earlier = other.note
         if earlier.kind not in BINDING_KINDS:
             continue
-        if reason := contradicts(note.content, earlier.content, other.cosine):
+        try:
+            reason = contradicts(note.content, earlier.content, other.cosine)
+        except Exception:  # noqa: BLE001  (a text that cannot be compared must not keep a note from being stored)
+            _log.warning("notes.not_compared", id=earlier.id, exc_info=True)
+            continue
+        if reason:
             found.append(
                 Conflict(earlier.id, earlier.content, reason, round(other.similarity, 4), earlier.kind, earlier.scope)
             )

@@ -20,8 +20,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-_WORD = re.compile(r"[A-Za-z_$][\w$]*")
-_AS = re.compile(r"(?<!\s)\s+as\s+\w+")  # one attempt per run of blanks: linear
+from aurora_dev.lazy import lazy_pattern
+
+_WORD = lazy_pattern(r"[A-Za-z_$][\w$]*")
+_AS = lazy_pattern(r"(?<!\s)\s+as\s+\w+")  # one attempt per run of blanks: linear
 _MAX_NAMES = 200  # per statement; more are a generated list
 
 

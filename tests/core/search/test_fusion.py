@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurora_dev.core.search.fusion import RRF_K, rrf
-from aurora_dev.core.search.mmr import mmr
+from aurora_dev.core.search.evidence import weigh
+from aurora_dev.core.search.fusion import RRF_K, exact_evidence, mmr, rrf, twin_decay
+from aurora_dev.core.search.reading import read_query
+from aurora_dev.core.types import Record
 
 ids = st.lists(st.text("abcdefgh", min_size=1, max_size=2), unique=True, max_size=12)
 weights = st.floats(0.0, 1.0).map(lambda value: round(value, 3))
@@ -89,3 +91,49 @@ def test_mmr_chooses_greedily_and_its_values_never_rise(seed: int, count: int, t
         expected = lambda_ * relevance + (1 - lambda_) * (1 - similarity)
         expected[indices[:step]] = -1
         assert expected[index] == pytest.approx(expected.max(), abs=1e-5)
+
+
+def test_only_the_best_of_several_copies_keeps_its_score() -> None:
+    decayed = twin_decay(np.array([0.5, 0.8, 0.4]), ["def f():\n    pass", "def f():  \n    pass\n", "other"])
+    assert decayed.tolist() == [0.25, 0.8, 0.4]
+
+
+def exact(query: str, contents: list[str], counts: dict[str, int], **metadata: list[object]) -> list[float]:
+    """Return the exact evidence of candidates, where the project holds each name so many times."""
+    reading = read_query(query)
+    weights = weigh(reading, lambda names: [counts.get(name, 0) for name in names], lambda: 100)
+    records = [
+        Record(str(row), content, {key: values[row] for key, values in metadata.items()})  # type: ignore[misc]
+        for row, content in enumerate(contents)
+    ]
+    return [round(value, 3) for value in exact_evidence(reading, weights, records).tolist()]
+
+
+def test_a_definition_comes_before_a_use_and_a_use_before_everything_else() -> None:
+    symbols: list[object] = [["get_user"], [], []]
+    found = exact(
+        "get_user", ["def get_user(): ...", "x = get_user()", "get_users()"], {"get_user": 2}, symbols=symbols
+    )
+    assert found[0] > found[1] > found[2] == 0.0
+
+
+def test_a_name_that_is_everywhere_is_no_evidence() -> None:
+    assert exact("get_user", ["x = get_user()"], {"get_user": 90}) == [0.0]
+
+
+def test_in_a_question_a_use_in_a_test_counts_less() -> None:
+    paths: list[object] = ["src/a.py", "tests/test_a.py"]
+    in_code, in_test = exact("why is get_user slow", ["get_user()"] * 2, {"get_user": 2}, path=paths)
+    assert in_code > in_test > 0.0
+
+
+def test_words_with_blanks_find_the_name_that_they_make() -> None:
+    symbols: list[object] = [["MAX_URL_LENGTH"], ["url_length"]]
+    contents = ["MAX_URL_LENGTH = 8", "url_length = 3"]
+    assert exact("max url length", contents, {"maxurllength": 1}, symbols=symbols) == [1.0, 0.0]
+
+
+def test_a_file_comes_before_those_that_mention_it() -> None:
+    paths: list[object] = ["src/auth/tokens.py", "README.md"]
+    found = exact("auth/tokens.py", ["class Tokens: ...", "see auth/tokens.py"], {}, path=paths)
+    assert found[0] == 1.0 > found[1]

@@ -14,6 +14,7 @@ import pytest
 
 from aurora_dev.core.contracts import Reranker, with_defaults
 from aurora_dev.core.rerank.bundled import BundledReranker
+from aurora_dev.core.search.fusion import EXACT_GAIN
 from aurora_dev.core.search.rerank import rerank_candidates
 from aurora_dev.core.search.rerank_blend import fuse, is_settled, kind_of, outlines_of, rows_to_read
 from aurora_dev.core.search.trace import SearchTrace
@@ -325,14 +326,16 @@ def pools(count: int) -> list[Document]:
     ]
 
 
-@pytest.mark.parametrize(("top_k", "read"), [(1, 15), (10, 15), (12, 15), (30, 33)])
-async def test_more_wanted_results_mean_more_candidates_read(tmp_path: Path, top_k: int, read: int) -> None:
+@pytest.mark.parametrize("top_k", [1, 10, 40])
+async def test_more_wanted_results_do_not_mean_more_candidates_read(tmp_path: Path, top_k: int) -> None:
     async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=(reranker := Counting())) as store:
         await store.upsert(pools(40))
         first = await store.search("session pool", top_k=top_k, rerank=False)
         found = await store.search("session pool", top_k=top_k)
-    assert len(reranker.asked) == read
-    assert {result.id for result in first[: read - 3]} <= {each.id for each in found} or top_k < read - 3
+    assert len(reranker.asked) == 15
+    assert {result.id for result in first[:12]} <= {each.id for each in found} or top_k < 12
+    assert len(found) == top_k
+    assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
 
 
 async def test_a_second_chunk_of_a_file_with_all_the_words_is_read_and_wins(tmp_path: Path) -> None:
@@ -355,7 +358,7 @@ async def test_commits_are_not_read_unless_asked_for(tmp_path: Path) -> None:
         await store.search("session pool", top_k=5)
         assert len(reranker.asked) == 15
         assert all("pad" in text or "f00" in text for text in reranker.asked)
-        await store.search("when was the session pool changed", top_k=20)
+        await store.search("when was the session pool changed", top_k=20, options=SearchOptions(rerank_top_k=23))
         assert any("pad" not in text and "f00" not in text for text in reranker.asked)
 
 
@@ -379,3 +382,77 @@ async def test_for_a_description_keywords_choose_some_candidates(query: str, rea
     complete = with_defaults(reranker, Reranker)
     await rerank_candidates(query, found, complete, 5, SearchOptions(), SearchTrace(stages=[]), fusion)
     assert reranker.texts == read
+
+
+def found_with(name: str, rest: float, exact: float = 0.0) -> SearchResult:
+    """Return a result of a first stage in which some candidate has exact evidence (`fuse_lists`)."""
+    score = (rest + EXACT_GAIN * exact) / (1.0 + EXACT_GAIN)
+    scores = {"signals": score, **({"exact": exact} if exact else {})}
+    return SearchResult(name, name, score, {"path": f"{name}.py"}, scores)
+
+
+STRONG = RerankWeights(3.0, 3.0, 3.0)
+
+
+def test_no_preference_puts_a_result_before_those_that_have_what_the_query_names() -> None:
+    found = [found_with("a", 0.1, 0.75), found_with("b", 0.05, 0.6), found_with("c", 0.9), found_with("d", 0.8)]
+    fused = fuse(found, [0.001, 0.002, 0.9, 0.999], STRONG)
+    assert np.argsort(-fused).tolist() == [1, 0, 3, 2]
+    assert ((fused >= 0.0) & (fused <= 1.0)).all()
+
+
+def test_a_chunk_with_what_the_query_names_keeps_the_best_place_of_its_file() -> None:
+    named, other = found_with("a", 0.4, 0.75), found_with("a", 0.8)
+    fused = fuse([named, other, found_with("b", 0.7)], [0.01, 0.99, 0.5], FUSION.words)
+    assert fused.argmax() == 0
+
+
+def test_little_exact_evidence_gives_way_to_a_clear_preference() -> None:
+    found = [found_with("a", 0.4, 0.1), found_with("b", 0.5), found_with("c", 0.2)]
+    assert fuse(found, [0.5] * 3, FUSION.words).argmax() == 0
+    assert fuse(found, [0.01, 0.99, 0.01], FUSION.words).argmax() == 1
+
+
+def test_exact_evidence_of_one_result_does_not_make_the_others_alike() -> None:
+    def places(found: list[SearchResult], scores: list[float]) -> list[int]:
+        return np.argsort(-fuse(found, scores, RerankWeights(0.1, 0.0))[-2:]).tolist()
+
+    alone = [chunk("b", "b.py", 0.8), chunk("c", "c.py", 0.4)]
+    beside = [found_with("a", 0.8, 0.75), found_with("b", 0.8), found_with("c", 0.4)]
+    assert places(alone, [0.2, 0.8]) == places(beside, [0.5, 0.2, 0.8]) == [0, 1]
+
+
+def test_keywords_choose_no_row_without_what_the_query_names_while_others_have_it() -> None:
+    found = [found_with(name, 0.5, 0.75) for name in "abcdefghijk"]
+    found += [replace(found_with("l", 0.5), scores={"keyword": 9.0})]
+    assert rows_to_read(found, 10, 2) == list(range(10))
+
+
+async def test_results_that_have_what_the_query_names_stay_first_in_a_search(tmp_path: Path) -> None:
+    async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=Counting()) as store:
+        use = Document("the session pool calls close_idle_pools()", {"path": "use.py", "start_line": 1, "end_line": 9})
+        text = "needle: where the session pool is closed and idle"
+        await store.upsert(
+            [*pools(20), use, Document(text, {"path": "x.py", "start_line": 1, "end_line": 9}, "needle")]
+        )
+        named = await store.search("where does the session pool call close_idle_pools", top_k=3)
+        described = await store.search("where is the idle session pool closed", top_k=3)
+    assert named[0].metadata["path"] == "use.py"
+    assert "needle" in [result.id for result in named]
+    assert described[0].id == "needle"
+
+
+LONG_TASK = "Session pools leak\n\n" + "After some hours every worker holds sessions that it no longer uses. " * 8
+
+
+async def test_a_long_task_over_files_is_not_reranked() -> None:
+    reranker = Scores(0.1, 0.9, 0.5)
+    found, trace = await run(reranker, LONG_TASK)
+    assert (reranker.asked, trace.stages, trace.degraded) == (0, ["rrf_hybrid"], None)
+    assert found == CANDIDATES
+    assert (await run(reranker, LONG_TASK, fusion=None))[0] != CANDIDATES  # nothing was measured of other rerankers
+
+
+def test_a_long_question_over_notes_is_not_settled() -> None:
+    assert is_settled(LONG_TASK, CANDIDATES)
+    assert not is_settled(LONG_TASK, [SearchResult(name, name, 0.5, {}, {}) for name in "abc"])

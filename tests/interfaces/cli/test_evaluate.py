@@ -114,6 +114,17 @@ def test_missing_targets_and_a_missing_reranker_are_reported_on_standard_error(r
     assert "note:" not in done.stdout
 
 
+def test_a_query_without_an_answer_is_measured_like_any_other(run: Run, tmp_path: Path) -> None:
+    queries = [QUERIES[0], {"query": "frobnicate_widget banana bread", "expected": ["src/paint.py"]}]
+    (tmp_path / "n.jsonl").write_text("".join(f"{json.dumps(query)}\n" for query in queries), "utf-8")
+    done = run("n.jsonl", "--min", "recall@10=1")
+    assert done.exit_code == 0
+    assert "occurs nowhere" not in done.stderr
+    assert "matches the query well" not in done.stderr
+    (side,) = json.loads(run("n.jsonl", "--json").stdout)["sides"]
+    assert (side["notices"], side["fell_back"]) == ([], 0)
+
+
 def test_a_figure_below_its_threshold_sets_the_exit_code(run: Run) -> None:
     done = run("q.jsonl", "--min", "recall@10=0.9", "--min", "mrr=0.5", "--min", "hit-rate@10=1")
     assert done.exit_code == EXIT_BELOW == 5

@@ -249,3 +249,53 @@ def test_the_help_has_sections_and_fits_the_terminal(tmp_path: Path, columns: in
     ]
     for option in ("--lang", "--in", "--only", "--no-tests", "--files", "-C,", "--min-score", "--similar-to"):
         assert option in shown
+
+
+def test_a_search_that_nothing_matches_well_says_so_lists_the_results_and_exits_with_1(run: Run, project: Path) -> None:
+    done = run("search", "banana bread with walnuts", cwd=project)
+    assert done.exit_code == 1
+    assert done.stderr == "note: nothing in this project matches the query well\n"
+    assert ".py" in done.stdout
+    listed = run("search", "banana bread with walnuts", "--files", cwd=project)
+    assert listed.exit_code == 1
+    assert listed.stdout.splitlines()
+    found = run("search", "check the signature of a token", cwd=project)
+    assert (found.exit_code, found.stderr) == (0, "")
+
+
+def test_json_tells_how_relevant_a_search_is_and_keeps_the_exit_code(run: Run, project: Path) -> None:
+    done = run("search", "banana bread with walnuts", "--json", cwd=project)
+    data = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert [notice["code"] for notice in data["notices"]] == ["no_match"]
+    assert data["relevance"] < 0.2
+    assert data["results"][0]["score"] == pytest.approx(data["relevance"])
+    done = run("search", "check the signature of a token", "--json", cwd=project)
+    data = json.loads(done.stdout)
+    assert done.exit_code == 0
+    assert data["notices"] == []
+    assert data["relevance"] > 0.5
+    done = run("search", "token", "--json", "--mode", "keyword", cwd=project)
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["relevance"] is None
+
+
+def test_a_search_without_results_does_not_judge_them(run: Run, project: Path) -> None:
+    done = run("search", "token", "--filter", '{"kind": "nonesuch"}', cwd=project)
+    assert done.exit_code == 1
+    assert "matches the query well" not in done.stderr
+    assert "nothing was found for 'token'" in done.stderr
+
+
+def test_a_note_of_the_user_that_answers_is_an_answer(run: Run, project: Path, tmp_path: Path) -> None:
+    own = {"AURORA_USER_STORE": str(tmp_path / "own")}
+    assert run("remember", "--user", "Write commit messages in Portuguese.", cwd=project, **own).exit_code == 0
+    done = run("search", "commit messages in portuguese", "--json", cwd=project, **own)
+    data = json.loads(done.stdout)
+    assert done.exit_code == 0
+    assert data["notices"] == []
+    assert data["results"][0]["content"] == "Write commit messages in Portuguese."
+    assert data["results"][0]["score"] == pytest.approx(data["relevance"])
+    # That the user's notes do not match a question about the code is no news.
+    done = run("search", "check the signature of a token", cwd=project, **own)
+    assert (done.exit_code, done.stderr) == (0, "")

@@ -836,3 +836,18 @@ async def test_the_status_reports_a_cancelled_run(project: Path, mcp_client: Con
         status = (await client.call_tool("memory_status", {})).structured_content
         assert status["last_run"] == "complete"
         assert status["stale_files"] == 0
+
+
+async def test_a_search_that_nothing_matches_well_says_so_first_and_gives_three_results(
+    indexed_project: Path, mcp_client: Connect
+) -> None:
+    async with mcp_client(indexed_project) as client:
+        weak = await client.call_tool("search_memory", {"query": "banana bread with walnuts", "top_k": 20})
+        good = await client.call_tool("search_memory", {"query": "check the signature of a token", "top_k": 20})
+    assert text_of(weak).startswith("nothing matches well: ")
+    assert text_of(weak).splitlines()[1].startswith("3 results for 'banana bread with walnuts'")
+    assert len(weak.structured_content["results"]) == 3
+    assert [notice.partition(":")[0] for notice in weak.structured_content["notices"]] == ["nothing matches well"]
+    assert "next_cursor" not in weak.structured_content
+    assert "nothing matches well" not in text_of(good)
+    assert len(good.structured_content["results"]) > 3

@@ -33,6 +33,7 @@ LABELS: Final = frozenset(("password", "secret", "token", "key"))
 _NAME_REACH: Final = 48  # characters before the word that may belong to the name
 _NAME_HEAD: Final = lazy_pattern(r"[A-Za-z0-9_.$-]*\Z")
 _LINE_REACH: Final = 200
+_LONGEST_LINE: Final = 2_000
 
 # What may follow the word in a name: "secret_key_base", "password2", "client-key-data", "apiKeyProd".
 _TAIL: Final = (
@@ -43,6 +44,10 @@ _OPERATOR: Final = (
     r"(?:"
     # {"name": "X-Auth-Token", "value": "…"}: before "," below
     r"(?:,[\"'\s]{0,40}|\s{1,40}[\"']?)(?:default|(?:parameter)?value|content)[\"']?[ \t]{0,4}[:=][ \t]{0,4}"
+    # {"DBPassword": {"Type": "String", "Default": "…"}}
+    r"|:?[ \t]{0,3}\{[^{}]{0,200}?\b(?i:default)[\"']?[ \t]{0,20}[=:][ \t]{0,3}"
+    # **Password:** …
+    r"|[ \t]{0,3}:\*\*[ \t]{1,4}|\*\*:?[ \t]{0,3}:?[ \t]{1,4}|[ \t]{1,3}to[ \t]{1,3}(?=[\"'])"
     # "=", ":", and with a type between the name and the value, as in "password: Optional[str] = …"
     r"|[ \t]{0,40}(?:\?|!)?(?::[ \t]{0,3}[\w.|&]{0,14}[\[<]?(?:str(?:ing)?|char)?[\]>]?\??"
     r"(?:[ \t]\|[ \t](?:None|null|undefined))?[ \t]{0,3}=|"
@@ -54,13 +59,12 @@ _OPERATOR: Final = (
     r"|[ \t]{0,3}\{[ \t]{0,3}(?=[\"'])"
     r"|[ \t]{1,8}string[ \t]{0,8}=[ \t]{0,8}"
     r"|%3[dD]"
-    r"|[ \t]{0,3}\{[^{}]{0,200}?\bdefault[ \t]{0,20}=[ \t]{0,3}"
     r"|[ \t]{1,8}"
     r")"
 )
 _QUOTED: Final = (
     r"(?:\\\"(?P<escaped>[^\"\\\r\n]{1,4000})\\\""
-    r"|[bBuUrRnNL@$]{0,2}\"(?P<double>(?:[^\"\\\r\n]|\\[^\r\n]){1,4000})\""
+    r"|(?:<<|[bBuUrRnNL@$]{0,2})\"(?P<double>(?:[^\"\\\r\n]|\\[^\r\n]){1,4000})\""
     r"|[bBuUrRnNL@$]{0,2}'(?P<single>(?:[^'\\\r\n]|\\[^\r\n]|''){1,4000})'"
     r"|`(?P<back>[^`\r\n]{1,4000})`"
 )
@@ -85,18 +89,18 @@ _ASSIGNMENT: Final = LazyPattern(
 _GUARD: Final = lazy_pattern(
     rf"(?i:secrets?|tokens?|keys?|credentials?|creds?)(?i:{_TAIL})(?![A-Za-z0-9_])[\\\"'`\])]{{0,4}}"
     # an operator, then a value with a digit, or a long one, or three words
-    r"(?:[ \t]{0,40}(?:[=:|?>%({,<+!\[]|[-=]>|→|or[ ][\"']|string)"
+    r"(?:[ \t]{0,40}(?:[=:|?>%({,<+!\[*]|[-=]>|→|or[ ][\"']|to[ ][\"']|string)"
     r"(?:[^\n0-9]{0,64}[0-9]|[\"'\]): =]{0,5}(?:[A-Za-z+/_-]{24}|[a-z]{3,14} [a-z]{3,14} [a-z]{3,14})|[, {]{0,2}\r?\n"
     r"\s{0,40}(?:[\"'<]{0,2}(?:default|\w{0,9}value|content|string|description|type|sensitive)))"
     # a blank, then a long word
     r"|[ \t]{1,8}[\"'`]?(?=[^\s0-9]{0,64}[0-9])[^\s\"'`]{8}"
-    r"|\.(?:type|send|fill|set|input|write)|\r?\n\s{0,40}[\"'<]{0,2}(?:default|\w{0,9}value|content)|[ \t]{1,8}[A-Za-z+/_-]{24})",
+    r"|\.(?:type|send|fill|set|input|write)|\s{1,40}[\"'<]{0,2}(?:default|\w{0,9}value|content)|</\w{3,6}>\s{0,20}<|[ \t]{1,8}[A-Za-z+/_-]{24})",
     re.ASCII,
 )
 # The same for passwords, which may be one word.
 _PASSWORD_GUARD: Final = lazy_pattern(
     rf"(?i:{_PASSWORD_WORDS})(?i:{_TAIL})(?![A-Za-z0-9_])[\\\"'`\])]{{0,4}}"
-    r"(?:[ \t]{0,40}(?:[=:|?>%({,<+!\[]|[-=]>|→|or[ ][\"']|string)|[ \t]{1,8}[\"'`]?[^\s\"'`]{4}"
+    r"(?:[ \t]{0,40}(?:[=:|?>%({,<+!\[*]|[-=]>|→|or[ ][\"']|to[ ][\"']|string)|[ \t]{1,8}[\"'`]?[^\s\"'`]{4}"
     r"|\.(?:type|send|fill|set|input|write)|\r?\n?\s{0,40}[\"'<]{0,2}(?:default|\w{0,9}value|content))"
 )
 
@@ -121,7 +125,7 @@ _QUALIFIED: Final = lazy_pattern(
 _PROVIDER: Final = lazy_pattern(rf"(?:^|[^A-Za-z])(?:{NAMES})[\w.-]{{0,24}}\Z", re.IGNORECASE)
 _NAMED: Final = lazy_pattern(r"[A-Za-z]{3,20}[_.-]?\Z")
 _SETTING: Final = lazy_pattern(
-    r"\A[ \t>|+-]{0,40}(?:export[ \t]+|setx?[ \t]+(?:-x[ \t]+)?|ENV[ \t]+|ARG[ \t]+|-[ \t]+|[#;/]{1,2}[ \t]?)?"
+    r"\A[ \t>|+*-]{0,40}(?:export[ \t]+|setx?[ \t]+(?:-x[ \t]+)?|ENV[ \t]+|ARG[ \t]+|-[ \t]+|[#;/]{1,2}[ \t]?)?"
     r"[\w.$\"'\[\]/:@%-]*\Z",
     re.IGNORECASE,
 )
@@ -137,7 +141,7 @@ _OPTION_END: Final = lazy_pattern(
 _BLANK_PASSWORD: Final = lazy_pattern(
     r"(?:\blogin[ \t]+\S+[ \t]+|(?<!\w)-(?:-[\w-]*|[a-zA-Z][\w-]{2,}|)|"
     r"^[ \t]*require|^[ \t]*master|^[ \t]*bind|"
-    r"^[ \t]*root|\bENV[ \t]+\w*|^[ \t]*\w*_|^[ \t]*|^[ \t]*(?:store|key)|"
+    r"^[ \t]*root|\bENV[ \t]+\w*|\bsetenv[ \t]+\w*|^[ \t]*neighbor[ \t]\S+[ \t]+|^[ \t]*set[ \t][^\"']{0,120}(?:-|[ \t])|^[ \t]*\w*_|^[ \t]*|^[ \t]*(?:store|key)|"
     r"^[ \t]*(?:enable|username[ \t]\S+(?:[ \t]privilege[ \t]\d+)?)[ \t]+|"
     r"\bwifi[ \t]connect[ \t].{1,60}[ \t]|\bconfig[ \t]+set[ \t]+\S*)\Z",
     re.IGNORECASE,
@@ -146,12 +150,14 @@ _KNOWN_FLAG: Final = lazy_pattern(r"(?<!\w)-(?:-[\w-]*|[a-zA-Z][\w-]{2,}|)\Z")
 _OPTION_NAME: Final = lazy_pattern(
     r"--(?:[a-z]{2,16}-)?(?:api-?|access-?|auth-?|secret-?|app-?|deploy-?|bot-?|personal-access-?)?(?:token|key|secret)",
 )
+# "…?token=", "curl -F token="
+_QUERY_END: Final = lazy_pattern(r"(?:[?&]|\s-(?:F|d|-form|-data)[ \t=][\"']?)\Z")
 _GETTER: Final = lazy_pattern(
     r"(?:^|[._$>-])(?:get|fetch|find|load|lookup|read|delete|remove|prompt|ask|request|has|forgot)_?\Z", re.IGNORECASE
 )
 _LEVEL: Final = lazy_pattern(r"(?:[05-9][ \t]+)")
 _LOGIN_BEFORE: Final = lazy_pattern(r"\b(?:login|user|machine|username|account)[ \t]+\S+[ \t]*\r?\n\Z")
-_LINE_END: Final = lazy_pattern(r"[ \t]*(?:[;,]?[ \t]*(?:#|//|--)[^\r\n]*)?(?:\r|\n|\Z)")
+_LINE_END: Final = lazy_pattern(r"[ \t]*(?:(?:[;,][ \t]*)?(?:#|//|--)|\r|\n|\Z)")  # a comment ends with its line
 _WHOLE: Final = lazy_pattern(r"[^\s]{1,400}")
 _PHRASE: Final = lazy_pattern(
     r"[a-z]{3,14}\d{0,4}(?: (?:[A-Za-z][a-z]{2,13}\d{0,4}|\d{1,4})){2,7}(?=[ \t]*(?:\r|\n|\Z))"
@@ -250,7 +256,15 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
         return
     option = (bare_blank or operator == "=") and not quoted and _OPTION_NAME.fullmatch(head_text + word) is not None
     if _is_credential(
-        value, word, head_text, name, quoted=quoted, bare_blank=bare_blank, setting=setting, option=option
+        value,
+        word,
+        head_text,
+        name,
+        quoted=quoted,
+        bare_blank=bare_blank,
+        setting=setting,
+        option=option,
+        in_query=_QUERY_END.search(line) is not None and "key" not in word,
     ):
         yield masked(start, end, label)
 
@@ -285,7 +299,8 @@ def _bare(
         # In a settings file a value ends with its line: pa"ss\w;rd(1
         if whole is not None and _LINE_END.match(text, whole.end()) and not _CALL_AFTER.match(whole[0]):
             stop = whole.end()
-            line = text[text.rfind("\n", 0, start) + 1 : start]
+            line_start = max(0, start - _LONGEST_LINE)
+            line = text[max(line_start, text.rfind("\n", line_start, start) + 1) : start]
             if not re.search(r"[;?&\"'{(<]", line) and not whole[0].endswith((",", ";")):
                 return start, stop
     if odd or text[end : end + 1] in {"(", "[", "{"}:
@@ -344,12 +359,24 @@ def _pair_edits(value: str, start: int, quoted: bool, setting: bool) -> Iterator
 
 
 def _is_credential(
-    value: str, word: str, head_text: str, name: str, *, quoted: bool, bare_blank: bool, setting: bool, option: bool
+    value: str,
+    word: str,
+    head_text: str,
+    name: str,
+    *,
+    quoted: bool,
+    bare_blank: bool,
+    setting: bool,
+    option: bool,
+    in_query: bool,
 ) -> bool:
     qualified = word.startswith("secret") or (
         bool(head_text) and (_QUALIFIED.search(head_text) or _PROVIDER.search(head_text)) is not None
     )
+    qualified = qualified or in_query
     if option and looks_random(value, 8) and sum(c.isdigit() for c in value) > 1:
+        return True
+    if bare_blank and head_text.endswith("pre-shared-") and is_given_password(value):
         return True
     if bare_blank:
         long = len(value) >= 24

@@ -5,6 +5,9 @@ each anchor the rarest four characters are looked up. A table over all pairs of 
 of anchors that begin with it (low half) and that go on with it (high half). A place is a candidate if the pair there
 and the pair after it share a group. NumPy looks up all places of a kilobyte in about two microseconds, however many
 anchors there are. This is the idea of the Teddy algorithm of Hyperscan, with pairs instead of single bytes.
+
+The table takes 0.1 s to make, as long as looking up a megabyte place by place. So the first texts of a process, such as
+the one note that a command stores, are looked up without it.
 """
 
 from __future__ import annotations
@@ -15,15 +18,15 @@ from functools import cache
 from itertools import product
 from typing import Final, Generic, NamedTuple, TypeVar
 
-import numpy as np
-import numpy.typing as npt
+from aurora_dev.lazy import np, npt
 
 __all__ = ["Anchor", "Prefilter", "any_case", "literal", "spread"]
 
 _SIZE: Final = 4  # bytes of an anchor that are looked up
 _GROUPS: Final = 16
 _HASH_BITS: Final = 18
-_FEW: Final = 64  # places that are looked up one by one sooner than all at once
+_FEW: Final = 8  # places that are looked up one by one sooner than all at once
+_WITHOUT_TABLE: Final = 1 << 17  # bytes that are looked up before the table is made
 _T = TypeVar("_T")
 
 # Letters of source code from common to rare; every other character is rarer.
@@ -124,9 +127,15 @@ class Prefilter(Generic[_T]):
     def __init__(self, rules: Iterable[tuple[Anchor, _T]]) -> None:
         found: dict[bytes, dict[tuple[int, bytes, int, _T], None]] = defaultdict(dict)
         for anchor, rule in rules:
+            if len(anchor.key) != _SIZE:
+                raise ValueError(f"an anchor has {_SIZE} characters: {anchor.key!r}")
             word = anchor.word.encode("ascii")
             found[anchor.key.encode("ascii")][anchor.shift, word, len(word), rule] = None
         self._rules = {key: tuple(entries) for key, entries in found.items()}
+        self._left = _WITHOUT_TABLE
+        self._tables: tuple[npt.NDArray[np.uint32], npt.NDArray[np.bool_]] | None = None
+
+    def _new_tables(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.bool_]]:
         starts: dict[int, list[int]] = defaultdict(list)
         for key in self._rules:
             starts[key[0] | key[1] << 8].append(key[2] | key[3] << 8)
@@ -134,11 +143,10 @@ class Prefilter(Generic[_T]):
         for first, group in _groups(starts).items():
             table[first] |= 1 << group
             table[np.array(starts[first])] |= 1 << group + _GROUPS
-        self._table = table
         # Of the places that the groups let through, about half begin no anchor; a hash of all four characters tells.
         hashes = np.zeros(1 << _HASH_BITS, np.bool_)
         hashes[_hashes(np.frombuffer(b"".join(self._rules), "<u4"))] = True
-        self._hashes = hashes
+        return table, hashes
 
     def candidates(self, ascii_text: bytes) -> Iterator[tuple[int, _T]]:
         """Yield the places to try, with the rule of each, in the order of the anchors.
@@ -148,20 +156,32 @@ class Prefilter(Generic[_T]):
         """
         if len(ascii_text) < _SIZE:
             return
-        pairs = np.ndarray((len(ascii_text) - 1,), "<u2", ascii_text, 0, (1,))
-        groups: npt.NDArray[np.uint32] = self._table.take(pairs, mode="wrap")
         rules = self._rules
+        for place in self._places(ascii_text):
+            for shift, word, size, rule in rules.get(ascii_text[place : place + _SIZE], ()):
+                at = place - shift
+                if at >= 0 and (not size or ascii_text[at : at + size].lower() == word):
+                    yield at, rule
+
+    def _places(self, ascii_text: bytes) -> Iterable[int]:
+        """Return the places where an anchor may stand: with the table some where none does."""
+        if self._tables is None:
+            if len(ascii_text) <= self._left:  # two threads may both take from the rest, which is harmless
+                self._left -= len(ascii_text)
+                rules = self._rules
+                return [i for i in range(len(ascii_text) - _SIZE + 1) if ascii_text[i : i + _SIZE] in rules]
+            self._tables = self._new_tables()
+        table, hashes = self._tables
+        pairs = np.ndarray((len(ascii_text) - 1,), "<u2", ascii_text, 0, (1,))
+        groups: npt.NDArray[np.uint32] = table.take(pairs, mode="wrap")
         # The halves in place: no shift, and half the bytes.
         halves = groups.view(np.uint16)
         places = np.flatnonzero((halves[0:-4:2] & halves[5::2]) != 0)
         if len(places) > _FEW:
             fours = np.ndarray((len(ascii_text) - 3,), "<u4", ascii_text, 0, (1,))
-            places = places[self._hashes[_hashes(fours[places])]]
-        for place in places.tolist():
-            for shift, word, size, rule in rules.get(ascii_text[place : place + _SIZE], ()):
-                at = place - shift
-                if at >= 0 and (not size or ascii_text[at : at + size].lower() == word):
-                    yield at, rule
+            places = places[hashes[_hashes(fours[places])]]
+        found: list[int] = places.tolist()
+        return found
 
 
 def _hashes(fours: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:

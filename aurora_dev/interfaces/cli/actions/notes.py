@@ -6,9 +6,7 @@ import asyncio
 import os
 import re
 import shlex
-import subprocess
 import sys
-import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
@@ -22,18 +20,16 @@ from aurora_dev.core.types import SearchResults
 from aurora_dev.errors import ConfigurationError, IndexingError, InvalidRequestError
 from aurora_dev.interfaces.cli.actions.project import indexed_project, project_to_begin
 from aurora_dev.interfaces.cli.output import render
-from aurora_dev.interfaces.cli.output.exit_codes import EXIT_NOTHING_FOUND, EXIT_OK
+from aurora_dev.interfaces.cli.output.exit_codes import EXIT_NOTHING_FOUND, EXIT_OK, EXIT_USAGE
 from aurora_dev.interfaces.cli.output.render_notes import note_block, note_line, shown_note
-from aurora_dev.interfaces.cli.output.search_results import results_as_data
 from aurora_dev.interfaces.cli.output.streams import print_text, say
+from aurora_dev.lazy import lazy_pattern
 from aurora_dev.memory import Memory
-from aurora_dev.notes.markdown import MarkdownError, parse_markdown, to_markdown
 from aurora_dev.notes.model.types import DEFAULT_IMPORTANCE, KINDS, NewNote, Note, NoteChanges, OpenConflict, Scope
-from aurora_dev.notes.store import no_such_note
 
 _Result = TypeVar("_Result")
 
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw]?)", re.IGNORECASE)
+_DURATION: Final = lazy_pattern(r"(\d+(?:\.\d+)?)\s*([smhdw]?)", re.IGNORECASE)
 _SECONDS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 _NEVER: Final = "never"
 _STDIN: Final = "-"
@@ -106,6 +102,8 @@ def run_recall(
 
     results = call_with_memory(root, settings, call)
     if as_json:
+        from aurora_dev.interfaces.cli.output.search_results import results_as_data
+
         print_text(render.to_json(results_as_data(query, root, results)))
         return EXIT_OK if results else EXIT_NOTHING_FOUND
     if results:
@@ -328,7 +326,11 @@ def run_import(source: Path, path: Path | None, *, user: bool, as_json: bool) ->
         say(f"note: {notice}")
     if len(done.notices) > _MOST_NOTICES:
         say(f"note: and {len(done.notices) - _MOST_NOTICES:,} fields more")
-    return EXIT_OK
+    for failure in done.failed[:_MOST_NOTICES]:
+        say(f"not imported: {visible(failure)}")
+    if len(done.failed) > _MOST_NOTICES:
+        say(f"not imported: {len(done.failed) - _MOST_NOTICES:,} notes more")
+    return EXIT_USAGE if done.failed else EXIT_OK
 
 
 # -- parts -------------------------------------------------------------------------------------------------------------
@@ -425,6 +427,8 @@ def _scope(user: bool) -> Scope:
 async def _existing(memory: Memory, id: str) -> Note:
     note = await memory.get(id)
     if note is None:
+        from aurora_dev.notes.store import no_such_note
+
         raise no_such_note(id)
     return note
 
@@ -480,6 +484,9 @@ def _confirm(question: str) -> bool:
 
 def _edit_text(text: str) -> str | None:
     """Return a text as the user's editor saved it; ``None`` if it was not changed."""
+    import subprocess
+    import tempfile
+
     command = editor_command()
     with tempfile.TemporaryDirectory(prefix="aurora-") as folder:
         file = Path(folder) / "note.md"
@@ -501,6 +508,8 @@ def _edit_text(text: str) -> str | None:
 
 def _changes_in_editor(note: Note) -> NoteChanges:
     """Let the user edit a note as Markdown, and return what was changed."""
+    from aurora_dev.notes.markdown import MarkdownError, parse_markdown, to_markdown
+
     text = _edit_text(to_markdown(note))
     if text is None:
         return NoteChanges()

@@ -138,8 +138,9 @@ def run_search(
 
     results, nothing_stored = asyncio.run(work())
     problems = _print(query, root, results, shown, mask=settings.mask_secrets)
+    code = EXIT_OK if results.matched else EXIT_NOTHING_FOUND
     if shown.as_json:
-        return EXIT_OK if results else EXIT_NOTHING_FOUND
+        return code
     for notice in results.notices:
         say(f"note: {notice.text}")
     for file, problem in problems.items():
@@ -150,7 +151,7 @@ def run_search(
         asked = f" for '{render.cut(query, _SHOWN_QUERY_CHARS)}'" if query.strip() else ""
         like = f" like {wanted.similar_to}" if wanted.similar_to else ""
         say(f"nothing was found{asked}{like} in {shown_folder(root)}. {_advice(results.left_out)}")
-    return EXIT_OK if results else EXIT_NOTHING_FOUND
+    return code
 
 
 def _print(query: str, root: Path, results: SearchResults, shown: Shown, *, mask: bool) -> Mapping[str, str]:

@@ -24,7 +24,7 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 EXIT_CODES = (
     (EXIT_OK, "done"),
-    (EXIT_NOTHING_FOUND, "search: nothing was found"),
+    (EXIT_NOTHING_FOUND, "search: nothing was found, or nothing that matches well"),
     (EXIT_USAGE, "the request or a setting is wrong"),
     (EXIT_STORE, "a problem with the store, the index or the project's files"),
     (EXIT_MODEL, "a model or a dependency is missing or failed"),

@@ -34,6 +34,7 @@ def results_as_data(query: str, project: Path, results: SearchResults) -> dict[s
         "message": results.message,
         "degraded": results.degraded,
         "notices": [{"code": notice.code, "text": notice.text} for notice in results.notices],
+        "relevance": results.relevance,
         "timings": dict(results.timings),
         "left_out": dict(results.left_out),
         "results": [

@@ -7,18 +7,19 @@ from collections.abc import Sequence
 
 from aurora_dev.core.text.folding import fold_word
 from aurora_dev.core.text.terms import split_identifier
+from aurora_dev.lazy import lazy_pattern
 
 SNIPPET_LINES = 8  # five results with their headers fit on a screen of 50 lines
 
 # A pasted page names nothing in particular, and each word is tried at each position of each result.
 _MOST_WORDS = 64
 _MOST_QUERY_CHARS = 4_000
-_WORD = re.compile(r"[^\W_]\w*")
+_WORD = lazy_pattern(r"[^\W_]\w*")
 _FREE_PREFIX = 4  # stems of this length match inside words (verifyToken); shorter ones only at the start of a word
 _ENDING = r"(?:i?e[sd]|y?ing|[sey])?"  # marked together with the stem, so that words are marked whole
-_LAST_NAME = re.compile(r"\w+")
+_LAST_NAME = lazy_pattern(r"\w+")
 # The start of a comment, a decorator, an attribute or a blank line; `#define` is a definition.
-_COMMENT = re.compile(r"\s*(?:/[/*]|\*|#(?!\s*define)|--|@|\{-|<#|%|;|$)")
+_COMMENT = lazy_pattern(r"\s*(?:/[/*]|\*|#(?!\s*define)|--|@|\{-|<#|%|;|$)")
 _STOP_WORDS = frozenset(
     word
     for line in (

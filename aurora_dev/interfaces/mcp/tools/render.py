@@ -210,6 +210,7 @@ def render_page(
     notices: Sequence[str] = (),
     search_method: str | None = None,
     total: int | None = None,
+    first: str = "",
 ) -> Page:
     """Return the items of a page that fit the token limit, and a cursor for the next page.
 
@@ -224,8 +225,10 @@ def render_page(
         notices: Lines that the model should read first.
         search_method: The stages that ran.
         total: The number of results; ``None`` if ``items`` holds all of them.
+        first: A line before all others; the first of the notices in the data.
     """
-    budget = max_tokens - _FRAME_TOKENS - counter.count("\n".join(notices))
+    told = [first, *notices] if first else list(notices)
+    budget = max_tokens - _FRAME_TOKENS - counter.count("\n".join(told))
     chosen = _items_that_fit(items[offset:], budget, counter)
     done = offset + len(chosen)
     total = max(len(items), total or 0)
@@ -234,14 +237,12 @@ def render_page(
     if offset or cursor:
         head += f"; {offset + 1} to {done}" if chosen else f"; none after the first {offset}"
     head += f" ({search_method})" if search_method else ""
-    text = "\n".join([head, *(f"note: {notice}" for notice in notices)]) + "\n"
+    text = "\n".join([*([first] if first else ()), head, *(f"note: {notice}" for notice in notices)]) + "\n"
     if chosen:
         text += PREAMBLE + "".join(fenced(_heading(item), item.content) for item in chosen)
     if cursor:
         text += f'{total - done} more: call {tool} with the same arguments and cursor "{cursor}".\n'
-    data = SearchAnswer(
-        results=chosen, search_method=search_method or None, notices=list(notices) or None, next_cursor=cursor
-    )
+    data = SearchAnswer(results=chosen, search_method=search_method or None, notices=told or None, next_cursor=cursor)
     return Page(text, data)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from aurora_dev.core.scope.scope import SearchScope, SearchSource, split_place
-from aurora_dev.core.types import SearchResults
+from aurora_dev.core.types import NO_MATCH, SearchResults
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.interfaces.mcp.tools.fields import (
     KINDS_TEXT,
@@ -46,6 +46,10 @@ if TYPE_CHECKING:
 __all__ = ["RECALL", "SEARCH_MEMORY", "RecallArguments", "SearchArguments"]
 
 _MOST_LISTED: Final = 1_000  # notes that a list pages through; older ones are found by a query
+_MOST_WEAK: Final = 3  # results of a search that nothing matches well; more would fill the model's window with noise
+_NOTHING_MATCHES: Final = (
+    "nothing matches well: the project may not have it. These are the nearest results; other words may find more"
+)
 _OLD_SOURCES: Final = {"files": ("code", "docs"), "memories": ("notes",)}
 # One result and several, as the head of an answer counts them.
 _NEWEST: Final = ("note", "notes, newest first")
@@ -169,13 +173,17 @@ async def search_memory(memory: OpenMemory, arguments: SearchArguments, progress
     opened = await memory.get()
     query = arguments.query or ""
     results = await opened.search(query, arguments.top_k, scope=scope if scope.given() else None)
-    items = [item_of(result, mask=memory.settings.mask_secrets) for result in results]
-    notices = notice_texts(results.notices)
+    weak = bool(results) and not results.matched
+    shown = results[:_MOST_WEAK] if weak else results
+    items = [item_of(result, mask=memory.settings.mask_secrets) for result in shown]
+    notices = notice_texts(notice for notice in results.notices if notice.code != NO_MATCH)
     if not results:
         notices.append(await _why_nothing_found(opened, results.left_out))
     asked = shown_query(query or f"like {place}")
     nouns = (f"result for '{asked}'", f"results for '{asked}'")
-    return await _page_reply(memory, "search_memory", nouns, arguments, items, notices, results)
+    return await _page_reply(
+        memory, "search_memory", nouns, arguments, items, notices, results, first=_NOTHING_MATCHES if weak else ""
+    )
 
 
 async def recall(memory: OpenMemory, arguments: RecallArguments, progress: Progress) -> Reply:
@@ -236,6 +244,7 @@ async def _page_reply(
     results: SearchResults | None = None,
     *,
     total: int | None = None,
+    first: str = "",
 ) -> Reply:
     offset = 0
     if arguments.cursor:
@@ -252,6 +261,7 @@ async def _page_reply(
         notices=notices,
         search_method=results.search_method if results else None,
         total=total,
+        first=first,
     )
     return Reply(page.text, page.data)
 
