@@ -96,18 +96,3 @@ async def test_wrong_arguments_are_refused(tmp_path: Path) -> None:
             await search_projects(projects, "x")
     with pytest.raises(InvalidRequestError, match="query is empty"):
         await search_projects([shop], " ")
-
-
-async def test_nothing_matches_only_if_it_matches_in_no_project(tmp_path: Path) -> None:
-    shop = await made(tmp_path / "shop", "def refund_payment(order): return order", "def paint(): return 1")
-    blog = await made(tmp_path / "blog", "def publish_article(text): return text", "def paint_wall(): return 2")
-    found = await search_projects([shop, blog], "refund_payment", rerank=False)
-    assert found.matched
-    assert not [notice for notice in found.notices if notice.code == "no_match"]
-    assert found.relevance == pytest.approx(found[0].score)
-    neither = await search_projects([shop, blog], "banana bread with walnuts", rerank=False)
-    assert not neither.matched
-    said = [notice.text for notice in neither.notices if notice.code == "no_match"]
-    assert said == [f"{folder}: nothing in this project matches the query well" for folder in (shop, blog)]
-    assert neither.relevance is not None
-    assert neither.relevance < 0.2

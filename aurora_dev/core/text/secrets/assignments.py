@@ -44,6 +44,10 @@ _OPERATOR: Final = (
     r"(?:"
     # {"name": "X-Auth-Token", "value": "…"}: before "," below
     r"(?:,[\"'\s]{0,40}|\s{1,40}[\"']?)(?:default|(?:parameter)?value|content)[\"']?[ \t]{0,4}[:=][ \t]{0,4}"
+    # {"DBPassword": {"Type": "String", "Default": "…"}}
+    r"|:?[ \t]{0,3}\{[^{}]{0,200}?\b(?i:default)[\"']?[ \t]{0,20}[=:][ \t]{0,3}"
+    # **Password:** …
+    r"|[ \t]{0,3}:\*\*[ \t]{1,4}|\*\*:?[ \t]{0,3}:?[ \t]{1,4}|[ \t]{1,3}to[ \t]{1,3}(?=[\"'])"
     # "=", ":", and with a type between the name and the value, as in "password: Optional[str] = …"
     r"|[ \t]{0,40}(?:\?|!)?(?::[ \t]{0,3}[\w.|&]{0,14}[\[<]?(?:str(?:ing)?|char)?[\]>]?\??"
     r"(?:[ \t]\|[ \t](?:None|null|undefined))?[ \t]{0,3}=|"
@@ -55,13 +59,12 @@ _OPERATOR: Final = (
     r"|[ \t]{0,3}\{[ \t]{0,3}(?=[\"'])"
     r"|[ \t]{1,8}string[ \t]{0,8}=[ \t]{0,8}"
     r"|%3[dD]"
-    r"|[ \t]{0,3}\{[^{}]{0,200}?\bdefault[ \t]{0,20}=[ \t]{0,3}"
     r"|[ \t]{1,8}"
     r")"
 )
 _QUOTED: Final = (
     r"(?:\\\"(?P<escaped>[^\"\\\r\n]{1,4000})\\\""
-    r"|[bBuUrRnNL@$]{0,2}\"(?P<double>(?:[^\"\\\r\n]|\\[^\r\n]){1,4000})\""
+    r"|(?:<<|[bBuUrRnNL@$]{0,2})\"(?P<double>(?:[^\"\\\r\n]|\\[^\r\n]){1,4000})\""
     r"|[bBuUrRnNL@$]{0,2}'(?P<single>(?:[^'\\\r\n]|\\[^\r\n]|''){1,4000})'"
     r"|`(?P<back>[^`\r\n]{1,4000})`"
 )
@@ -86,15 +89,20 @@ _ASSIGNMENT: Final = LazyPattern(
 _GUARD: Final = lazy_pattern(
     rf"(?i:secrets?|tokens?|keys?|credentials?|creds?)(?i:{_TAIL})(?![A-Za-z0-9_])[\\\"'`\])]{{0,4}}"
     # an operator, then a value with a digit, or a long one, or three words
-    r"(?:[ \t]{0,40}(?:[=:|?>%({,<+!\[]|[-=]>|→|or[ ][\"']|string)"
+    r"(?:[ \t]{0,40}(?:[=:|?>%({,<+!\[*]|[-=]>|→|or[ ][\"']|to[ ][\"']|string)"
     r"(?:[^\n0-9]{0,64}[0-9]|[\"'\]): =]{0,5}(?:[A-Za-z+/_-]{24}|[a-z]{3,14} [a-z]{3,14} [a-z]{3,14})|[, {]{0,2}\r?\n"
     r"\s{0,40}(?:[\"'<]{0,2}(?:default|\w{0,9}value|content|string|description|type|sensitive)))"
     # a blank, then a long word
     r"|[ \t]{1,8}[\"'`]?(?=[^\s0-9]{0,64}[0-9])[^\s\"'`]{8}"
-    r"|\.(?:type|send|fill|set|input|write)|\r?\n\s{0,40}[\"'<]{0,2}(?:default|\w{0,9}value|content)|[ \t]{1,8}[A-Za-z+/_-]{24})",
+    r"|\.(?:type|send|fill|set|input|write)|\s{1,40}[\"'<]{0,2}(?:default|\w{0,9}value|content)|</\w{3,6}>\s{0,20}<|[ \t]{1,8}[A-Za-z+/_-]{24})",
     re.ASCII,
 )
-_TELLING: Final = lazy_pattern(r"[^\n0-9]{0,64}[0-9]")
+# The same for passwords, which may be one word.
+_PASSWORD_GUARD: Final = lazy_pattern(
+    rf"(?i:{_PASSWORD_WORDS})(?i:{_TAIL})(?![A-Za-z0-9_])[\\\"'`\])]{{0,4}}"
+    r"(?:[ \t]{0,40}(?:[=:|?>%({,<+!\[*]|[-=]>|→|or[ ][\"']|to[ ][\"']|string)|[ \t]{1,8}[\"'`]?[^\s\"'`]{4}"
+    r"|\.(?:type|send|fill|set|input|write)|\r?\n?\s{0,40}[\"'<]{0,2}(?:default|\w{0,9}value|content))"
+)
 
 # Names that end like a secret's and hold something else: "primary_key", "next_page_token", "public_key".
 _NO_KEY: Final = lazy_pattern(
@@ -117,7 +125,7 @@ _QUALIFIED: Final = lazy_pattern(
 _PROVIDER: Final = lazy_pattern(rf"(?:^|[^A-Za-z])(?:{NAMES})[\w.-]{{0,24}}\Z", re.IGNORECASE)
 _NAMED: Final = lazy_pattern(r"[A-Za-z]{3,20}[_.-]?\Z")
 _SETTING: Final = lazy_pattern(
-    r"\A[ \t>|+-]{0,40}(?:export[ \t]+|setx?[ \t]+(?:-x[ \t]+)?|ENV[ \t]+|ARG[ \t]+|-[ \t]+|[#;/]{1,2}[ \t]?)?"
+    r"\A[ \t>|+*-]{0,40}(?:export[ \t]+|setx?[ \t]+(?:-x[ \t]+)?|ENV[ \t]+|ARG[ \t]+|-[ \t]+|[#;/]{1,2}[ \t]?)?"
     r"[\w.$\"'\[\]/:@%-]*\Z",
     re.IGNORECASE,
 )
@@ -133,7 +141,7 @@ _OPTION_END: Final = lazy_pattern(
 _BLANK_PASSWORD: Final = lazy_pattern(
     r"(?:\blogin[ \t]+\S+[ \t]+|(?<!\w)-(?:-[\w-]*|[a-zA-Z][\w-]{2,}|)|"
     r"^[ \t]*require|^[ \t]*master|^[ \t]*bind|"
-    r"^[ \t]*root|\bENV[ \t]+\w*|^[ \t]*\w*_|^[ \t]*|^[ \t]*(?:store|key)|"
+    r"^[ \t]*root|\bENV[ \t]+\w*|\bsetenv[ \t]+\w*|^[ \t]*neighbor[ \t]\S+[ \t]+|^[ \t]*set[ \t][^\"']{0,120}(?:-|[ \t])|^[ \t]*\w*_|^[ \t]*|^[ \t]*(?:store|key)|"
     r"^[ \t]*(?:enable|username[ \t]\S+(?:[ \t]privilege[ \t]\d+)?)[ \t]+|"
     r"\bwifi[ \t]connect[ \t].{1,60}[ \t]|\bconfig[ \t]+set[ \t]+\S*)\Z",
     re.IGNORECASE,
@@ -142,6 +150,8 @@ _KNOWN_FLAG: Final = lazy_pattern(r"(?<!\w)-(?:-[\w-]*|[a-zA-Z][\w-]{2,}|)\Z")
 _OPTION_NAME: Final = lazy_pattern(
     r"--(?:[a-z]{2,16}-)?(?:api-?|access-?|auth-?|secret-?|app-?|deploy-?|bot-?|personal-access-?)?(?:token|key|secret)",
 )
+# "…?token=", "curl -F token="
+_QUERY_END: Final = lazy_pattern(r"(?:[?&]|\s-(?:F|d|-form|-data)[ \t=][\"']?)\Z")
 _GETTER: Final = lazy_pattern(
     r"(?:^|[._$>-])(?:get|fetch|find|load|lookup|read|delete|remove|prompt|ask|request|has|forgot)_?\Z", re.IGNORECASE
 )
@@ -246,7 +256,15 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
         return
     option = (bare_blank or operator == "=") and not quoted and _OPTION_NAME.fullmatch(head_text + word) is not None
     if _is_credential(
-        value, word, head_text, name, quoted=quoted, bare_blank=bare_blank, setting=setting, option=option
+        value,
+        word,
+        head_text,
+        name,
+        quoted=quoted,
+        bare_blank=bare_blank,
+        setting=setting,
+        option=option,
+        in_query=_QUERY_END.search(line) is not None and "key" not in word,
     ):
         yield masked(start, end, label)
 
@@ -341,12 +359,24 @@ def _pair_edits(value: str, start: int, quoted: bool, setting: bool) -> Iterator
 
 
 def _is_credential(
-    value: str, word: str, head_text: str, name: str, *, quoted: bool, bare_blank: bool, setting: bool, option: bool
+    value: str,
+    word: str,
+    head_text: str,
+    name: str,
+    *,
+    quoted: bool,
+    bare_blank: bool,
+    setting: bool,
+    option: bool,
+    in_query: bool,
 ) -> bool:
     qualified = word.startswith("secret") or (
         bool(head_text) and (_QUALIFIED.search(head_text) or _PROVIDER.search(head_text)) is not None
     )
+    qualified = qualified or in_query
     if option and looks_random(value, 8) and sum(c.isdigit() for c in value) > 1:
+        return True
+    if bare_blank and head_text.endswith("pre-shared-") and is_given_password(value):
         return True
     if bare_blank:
         long = len(value) >= 24
@@ -383,9 +413,14 @@ def _is_setting(before: str, operator: str) -> bool:
     return bool(_SETTING.match(before) or _SETTING_END.search(before[-80:]) or _OPTION_END.search(before[-120:]))
 
 
+def _password_edits(text: str, at: int) -> Iterable[Edit]:
+    return assignment_edits(text, at) if _PASSWORD_GUARD.match(text, at) else ()
+
+
 def _guarded_edits(text: str, at: int) -> Iterable[Edit]:
-    edits = (*assignment_edits(text, at),) if _GUARD.match(text, at) else ()
-    return (*edits, *key_edits(text, at)) if _TELLING.match(text, at) else edits
+    if _GUARD.match(text, at):
+        return (*assignment_edits(text, at), *key_edits(text, at))
+    return key_edits(text, at)
 
 
 def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
@@ -393,20 +428,20 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
     lower = "abcdefghijklmnopqrstuvwxyz"
     others = "".join({chr(code) for code in (9, 10, 13, *range(32, 127))} - set(lower) - set(lower.upper()))
     for anchor in spread("aA", "sS", "eE", "?nN", shift=5):
-        yield anchor, assignment_edits
+        yield anchor, _password_edits
     for word in ("pass", "kennwort", "senha", "wachtwoord", "has?o"):
         for anchor in any_case(word):
-            yield anchor, assignment_edits
+            yield anchor, _password_edits
     for anchor in spread("pP", "wW", "dD", others + "sS"):
-        yield anchor, assignment_edits
+        yield anchor, _password_edits
     for anchor in spread("_-. \"'\n$", "pP", "wW", "=: \"'\n]", shift=-1):
-        yield anchor, assignment_edits
+        yield anchor, _password_edits
     for anchor in spread("pP", "wW", " =:", "=\"' "):
-        yield anchor, assignment_edits
+        yield anchor, _password_edits
     for anchor in spread(lower, "P", "wW", "=: \"'\n]", shift=-1):
-        yield anchor, assignment_edits
+        yield anchor, _password_edits
     for anchor in spread("pP", "sS", "kK", "=: \"'"):
-        yield anchor, assignment_edits
+        yield anchor, _password_edits
     for word in ("secret", "token", "cred"):
         for anchor in any_case(word[:4]):
             yield anchor, _guarded_edits

@@ -89,6 +89,15 @@ _RULES: Final = (
         "env pass:",
         exact=True,
     ),
+    _rule(rf"put-parameter\b{_S}\sSecureString\b{_S}\s--value[ \t=]{_V}", "put-parameter", exact=True),
+    _rule(rf"put-parameter\b{_S}\s--value[ \t=]{_V}{_S}\sSecureString\b", "put-parameter", exact=True),
+    _rule(rf"keychain\b{_S}\s-[pP][ \t]{_V}", "-keychain", exact=True),
+    _rule(rf"signtool\b{_S}\s/p[ \t]{_V}", "signtool"),
+    _rule(
+        r"chpasswd:\s{1,40}(?:expire:\s\w+\s{1,40})?(?:list|users):[ \t]*\|?[ \t]*\r?\n[ \t-]{0,40}[\w.-]{1,64}:(?P<bare>\S{4,128})",
+        "chpasswd:",
+        exact=True,
+    ),
     _rule(rf"-pass[ \t]+pass:{_V}", "-pass pass:", exact=True),
     _rule(
         rf"htpasswd\s+-(?=\w*b)\w+\s+(?:-\w+\s+)*(?:\S+\s+)??{_USER}\s+{_V}[ \t]*(?:\r?$|\n|[|;&>#])",
@@ -118,7 +127,12 @@ _RULES: Final = (
     _rule(rf"wpa_passphrase\s+(?:\"[^\"\n]+\"|\S+)\s+{_V}[ \t]*(?:\r?$|\n)", "wpa_passphrase", exact=True),
     _rule(rf"snmp\w+\b{_S}\s-[AX][ \t]{_V}", "snmp", exact=True),
     _rule(rf"snmp-server community\s+{_V}", "snmp-server", exact=True),
-    _rule(rf"(?:tacacs|radius)\S*[ \t][^\n]{{0,60}}?key[ \t]+(?:[0-9][ \t]+)?{_V}", "tacacs", "radius", exact=True),
+    _rule(
+        rf"(?:tacacs|radius)-server[ \t][^\n]{{0,60}}?key[ \t]+(?:[0-9][ \t]+)?{_V}",
+        "tacacs-server",
+        "radius-server",
+        exact=True,
+    ),
     _rule(rf"isakmp key[ \t]+(?:[0-9][ \t]+)?{_V}[ \t]+address", "isakmp key", exact=True),
     _rule(rf"\binflux\b{_S}\s(?:-t|--token)[ \t=]{_V}", "influx", exact=True),
     _rule(
@@ -249,7 +263,7 @@ _RULES: Final = (
         "jwt.decode(",
     ),
     _rule(
-        rf"(?:createHmac|createCipheriv|createSecretKey|hash_hmac|hexhmac|hmac_sha256)\({_SPACE}(?:{_ARGUMENT}{_COMMA}|[\w.$]{{1,60}}{_COMMA}){{0,2}}?{_Q}"
+        rf"(?:createHmac|createCipheriv|createSecretKey|hash_hmac|hexhmac|hmac_sha256)\({_SPACE}(?:{_ARGUMENT}{_COMMA}|[\w.$]{{1,60}}{_COMMA}){{1,2}}{_Q}"
         rf"{_SPACE}[,)]",
         "createHmac(",
         "createCipheriv(",
@@ -260,6 +274,7 @@ _RULES: Final = (
         rf"(?:connect|mysqli|PDO|open|createconnection|datasource)\(\s{{0,20}}(?:[\"'][^\"'\r\n]{{0,200}}[\"']|[$\w.]{{1,60}})\s{{0,20}},\s{{0,20}}"
         rf"[\"'][\w.@$-]{{1,64}}[\"']\s{{0,20}},\s{{0,20}}{_Q}\s{{0,20}}[),]",
         "connect(",
+        'open("',
         "mysqli(",
         "PDO(",
         "createconnection(",
@@ -328,6 +343,22 @@ def _pgpass_edits(text: str, at: int) -> Iterator[Edit]:
 
 
 _HASH: Final = lazy_pattern(r":(?P<hash>(?:\$(?:apr1|1|5|6|y|2[abxy])\$|\{(?:SHA|SSHA|SMD5)\})[\w./$+=,-]{20,200})")
+_QUOTED_HASH: Final = LazyPattern(
+    r"[\"'](?P<hash>\$(?:2[abxy]\$\d\d\$[\w./]{53}|P\$[\w./]{31}|(?:argon2id?|6|5|1|apr1|y)\$[\w./$+=,-]{22,200}))[\"']"
+)
+
+
+def _quoted_hash_edits(text: str, at: int) -> Iterator[Edit]:
+    """Yield the edit of a hash that a dump of a database has among the values of a row."""
+    match = _QUOTED_HASH.match(text, at)
+    if (
+        match is not None
+        and text[match.end() : match.end() + 1] in {",", ")"}
+        and text[max(0, at - 2) : at].strip() in {",", "("}
+    ):
+        yield masked(*match.span("hash"), "password-hash")
+
+
 _HASH_USER: Final = lazy_pattern(r"(?:^|[\s\"'])[\w.@-]{1,64}\Z")
 
 
@@ -433,13 +464,13 @@ def _sent_edits(text: str, at: int) -> Iterator[Edit]:
 
 # The name of the function says that it takes a key; the key has no name of its own.
 _TAKER: Final = lazy_pattern(
-    r"(?:client|api|sdk|bot|wallet|signer|fernet|totp|hotp|hmac\d{0,3}|initiali[sz]e|init|configure|authenticate|auth|token|"
+    r"(?:client(?:\.new)?|realtime|bugsnag\.start|aes\.new|hex\.decode|api|sdk|bot|wallet|signer|fernet|totp|hotp|hmac\d{0,3}|initiali[sz]e|init|configure|authenticate|auth|token|"
     r"getbytes|b64decode|secretkey|secretbox|signingkey|keypair|frommnemonic|account|apikey|connect|login|"
     r"algoliasearch|stripe|sendgrid|mailgun|openai|sentry|setapikey|credentials?)\Z",
     re.IGNORECASE,
 )
 _TAKEN: Final = LazyPattern(
-    rf"\({_SPACE}(?:{_ARGUMENT}{_COMMA}|[\w.]{{1,60}}{_COMMA})?[bBrRu@]?[\"'](?P<value>[A-Za-z0-9+/=_.-]{{16,200}}|0x[0-9a-fA-F]{{64}})[\"']"
+    rf"\({_SPACE}(?:{_ARGUMENT}{_COMMA}|[\w.]{{1,60}}{_COMMA})?[bBrRu@]?[\"'](?P<value>[A-Za-z0-9+/=_.:-]{{16,200}}|0x[0-9a-fA-F]{{64}})[\"']"
     rf"{_SPACE}(?:\)|,(?!\s?[\"']\[masked))"
 )
 _BASE32: Final = lazy_pattern(r"(?=[A-Z]*[2-7])[A-Z2-7]{16,64}={0,6}")
@@ -465,6 +496,9 @@ _KEY_ENDS: Final = (
     "ch",
     "pe",
     "id",
+    "ew",
+    "me",
+    "rt",
 )
 
 
@@ -514,5 +548,8 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
     for port in (":5432", ":5433", ":5434", ":6432", ":6543", ":*:"):
         for anchor in spread(*port[:4], *([printable] * (4 - len(port)))):
             yield anchor, _pgpass_edits
+    for sign in "\"'":
+        for key in ("$2y", "$2b", "$2a", "$P$", "$ar", "$6$", "$5$", "$ap"):
+            yield Anchor(sign + key), _quoted_hash_edits
     for key in (":$ap", ":$2y", ":$2b", ":$2a", ":$6$", ":$5$", ":$1$", ":$y$", ":{SH", ":{SS"):
         yield Anchor(key), _hash_edits

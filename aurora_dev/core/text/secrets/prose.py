@@ -18,7 +18,7 @@ __all__ = ["LABELS", "key_edits", "prose_edits", "rules"]
 LABELS: Final = frozenset(("password", "token"))
 
 _NOUN: Final = (
-    r"(?:pass(?:word|phrase|code|wort|e)?|passwd|pwd|pw|creds?|credentials?|kennwort|contrase(?:ñ|\?|n)a|senha|"
+    r"(?:pass(?:word|phrase|code|wort|e)?|passwd|pwd|pw|creds?|credentials?|kennwort|contrase(?:ñ|\?|n)a|senha|clave|[şs]ifre|"
     r"mot de passe|wachtwoord|mdp|пароль|密码|パスワード|비밀번호|secret|token|(?:api[ -]?|access[ -]?)?key)s?"
 )
 _FOR: Final = (
@@ -26,15 +26,17 @@ _FOR: Final = (
     r"der|is for)[ \t][^.:;=\n\"'`]{1,60}?)?"
 )
 _IS: Final = (
-    r"(?:(?:'s|’s|[ \t]+(?:is|c['’]est|was|are|ist|war|es|est|is now|"
+    r"(?:(?:'s|’s|[ \t]+(?:(?:was |is |now |been ){1,3}(?:re)?(?:set|changed) to|is|c['’]est|was|are|ist|war|es|est|is now|"
     r"e|é|è|este|jest|lautet|->|→|–|—|-|"
     r"will be|has been (?:re)?set to|has been changed to|"
     r"(?:was )?(?:re)?set to|(?:was )?changed (?:it )?to|changed from|(?:to|into)|"
     r"still|now|reads|stays|remains|with|nun|jetzt))|[ \t]*:(?=[ \t\"'`])|[ \t]*：|は|是|为)"
     r"(?:[ \t]+(?:still|now|currently|just|simply|again|set|to|always|the same|jetzt|noch|immer|is))*[ \t]*(?::[ \t]*)?"
 )
-_WRAP: Final = r"[\"'`“”‘’«»„(*<]{0,3}"
-_IS_PASSWORD: Final = LazyPattern(rf"{_NOUN}{_FOR}{_IS}{_WRAP}(?P<value>[^\s\"`“”’«»,]{{4,128}})", re.IGNORECASE)
+_WRAP: Final = r"[\"'`“”‘’«»„「『(*<]{0,3}"
+_IS_PASSWORD: Final = LazyPattern(
+    rf"{_NOUN}{_FOR}{_IS}{_WRAP}(?P<value>[^\s\"`“”’«»「」『』,]{{4,128}})", re.IGNORECASE
+)
 _PHRASE: Final = LazyPattern(
     rf"{_NOUN}{_FOR}{_IS}(?P<quote>[\"'`“«])"
     rf"(?P<value>[a-z]{{3,12}}\d{{0,4}}(?: [a-z]{{3,12}}\d{{0,4}}){{2,7}})[\"'`”»]",
@@ -45,7 +47,7 @@ _AS_PASSWORD: Final = lazy_pattern(
     r"(?:the|your|its|das|la|a)?[ \t]*(?:\w+[ \t]+)?\Z",
     re.IGNORECASE,
 )
-_DIRECT: Final = LazyPattern(rf"{_NOUN}[ \t]+{_WRAP}(?P<value>[^\s\"`“”’«»,]{{4,128}})", re.IGNORECASE)
+_DIRECT: Final = LazyPattern(rf"{_NOUN}[ \t]+{_WRAP}(?P<value>[^\s\"`“”’«»「」『』,]{{4,128}})", re.IGNORECASE)
 _DIRECT_HEAD: Final = lazy_pattern(r"\b(?:with|using|and|mit|avec|con)[ \t]+(?:the[ \t]+)?\Z", re.IGNORECASE)
 _AS_REACH: Final = 110
 _WITH: Final = LazyPattern(
@@ -124,7 +126,7 @@ def prose_edits(text: str, at: int) -> Iterator[Edit]:
             public = text[max(0, at - 8) : at].lower().endswith(("public ", "public_", "pubkey "))
             if looks_random(value, 16) and not _CODE.search(value) and not public:
                 yield masked(start, start + len(value), "token")
-        elif _is_spoken(value, sure=noun[:3] == "pw "):
+        elif _is_spoken(value, sure=noun[:2] == "pw"):
             yield masked(start, start + len(value), "password")
     used = _AS_PASSWORD.search(text, max(0, at - _AS_REACH), at)
     if used is not None and text[at : at + 4].lower() == "pass" and _is_spoken(used["value"]):
@@ -143,7 +145,7 @@ def _with_edits(text: str, at: int) -> Iterator[Edit]:
 
 # A sentence goes on after the noun with a blank, a colon, a quotation mark or an apostrophe.
 _TELLS: Final = lazy_pattern(
-    r"[^\W\d_]{0,10}(?:(?=[ \t:'`\"])[^\n]{0,60}?(?: (?:is|was|are|ist|est|es|to|with)\b|[:'’][ \t\"'`])|’|：|は|是|为)"
+    r"[^\W\d_]{0,10}(?:(?=[ \t:'`\"][^\n0-9]{0,64}[0-9])[^\n]{0,60}?(?: (?:is|was|are|ist|est|es|to|with)\b|[:'’][ \t\"'`])|’|：|は|是|为)"
 )
 _AS: Final = lazy_pattern(r" (?:as|als|como|comme) ")
 _MAY_TELL: Final = lazy_pattern(r"[^\W\d_]{0,10}(?:[ \t:'`\"]|’|：)[^\n]{0,120}?[0-9!@#$%^&*+~\"'`]")
@@ -180,6 +182,12 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
     ):
         for anchor in any_case(word):
             yield anchor, _with_edits
+    for key in ("mdp:", "mdp ", "Mdp:", "MDP:"):
+        yield Anchor(key), prose_edits
+    for anchor in any_case("clave"):
+        yield anchor, _password_edits
+    for key in ("\npw ", "\npw:", "\nPW ", "\nPW:"):
+        yield Anchor(key, -1), prose_edits
     for key in (" pw ", " pw:", " pw'", " PW ", " PW:"):
         yield Anchor(key, -1), prose_edits
     for key in ("pwd ", "pwd:", "PWD ", "PWD:", "Pwd:", "Pwd "):

@@ -104,6 +104,38 @@ def _markdown_edits(text: str, at: int) -> Iterator[Edit]:
         place = end + 1
 
 
+# --- CSV --------------------------------------------------------------------------------------------------------------
+
+_CSV_HEAD: Final = lazy_pattern(
+    r"[\w \"]{1,40}(?:(?P<sign>[,;\t])[\w \"]{1,40}(?:(?P=sign)[\w \"]{1,40}){0,30})[ \t]{0,4}\r?"
+)
+
+
+def _csv_edits(text: str, at: int) -> Iterator[Edit]:
+    """Yield the edits of the values below a head such as ``user,password``; ``at`` is in the head."""
+    start = text.rfind("\n", max(0, at - _LONGEST_ROW), at) + 1
+    end = text.find("\n", at, at + _LONGEST_ROW)
+    head = _CSV_HEAD.fullmatch(text, start, end) if end >= 0 else None
+    if head is None:
+        return
+    sign = head["sign"]
+    columns = text[start:end].split(sign)
+    wanted = [number for number, column in enumerate(columns) if _COLUMN.fullmatch(column)]
+    for _ in range(_MOST_ROWS if wanted else 0):
+        place = end + 1
+        end = text.find("\n", place, place + _LONGEST_ROW)
+        end = end if end >= 0 else min(len(text), place + _LONGEST_ROW)
+        cells = text[place:end].split(sign)
+        if len(cells) != len(columns):
+            return
+        for number, cell in enumerate(cells):
+            value = cell.strip().strip('"')
+            if number in wanted and value and _is_table_password(value):
+                left = place + cell.index(value)
+                yield masked(left, left + len(value), "password")
+            place += len(cell) + 1
+
+
 _PLAIN: Final = lazy_pattern(r"[^\W\d_]+[.:]?")
 
 
@@ -120,7 +152,12 @@ def _is_table_password(value: str) -> bool:
 _HEAD_CELL: Final = lazy_pattern(r"[\w`*]{0,24}[ \t]{0,40}(?:\||\r?\n)")
 
 
+_CSV_CELL: Final = lazy_pattern(r"\w{2,24}[\"]?(?:[,;\t]|\r?\n)")
+
+
 def _may_head(text: str, at: int) -> Iterable[Edit]:
+    if _CSV_CELL.match(text, at):
+        return _csv_edits(text, at)
     return _markdown_edits(text, at) if _HEAD_CELL.match(text, at) else ()
 
 
@@ -156,6 +193,8 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
     yield literal("REPLACE INTO"), _insert_edits
     for anchor in any_case("passwords"):
         yield anchor, _map_edits
+    for key in ("pw |", "PW |"):
+        yield Anchor(key), _may_head
     for word in ("password", "passwort"):
         for anchor in any_case(word):
             yield anchor, _may_head

@@ -87,7 +87,7 @@ _ONE_CALL: Final = lazy_pattern(r"[A-Za-z]{3,12}\(\d{1,4}\)\S{0,4}")
 _HUMP: Final = lazy_pattern(r"[a-z](?=[A-Z])")
 _DASHED: Final = lazy_pattern(r"[a-z]{3,12}(?:[-_.][a-z]{3,12}){1,5}")
 _PATH_OR_URL: Final = lazy_pattern(
-    r"[a-z][a-z0-9+.-]{1,20}://|\.{0,2}/[\w.-]+(?:/|\Z)|~/|[A-Za-z]:\\|arn:|data:|sha\d+[-:]"
+    r"[a-z][a-z0-9+.-]{1,20}://|\.{0,2}/[\w.-]+(?:/|\Z)|~/|[A-Za-z]:\\|[\w.-]{1,64}:\d{2,5}/|arn:|data:|sha\d+[-:]"
 )
 _NUMBER: Final = lazy_pattern(r"[-+]?[\d_]*\.?\d+(?:[eE][-+]?\d+)?[smhdLlfF%]?|0x[0-9a-fA-F]{1,8}")
 _HEX: Final = lazy_pattern(r"[0-9a-f]+|[0-9A-F]+")
