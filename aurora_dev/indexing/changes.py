@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import time
@@ -13,13 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 from aurora_dev.indexing.chunk_version import file_version
 from aurora_dev.indexing.ignore import GIT_IGNORE_FILE, OWN_IGNORE_FILE
-from aurora_dev.indexing.snapshot import NOT_YET_READ, FileSnapshot, ProjectSnapshot
+from aurora_dev.indexing.snapshot import NOT_YET_READ, FileSnapshot, ProjectSnapshot, TrackedSnapshot, index_stamp
 from aurora_dev.regular_files import change_time, file_identity, read_regular
 
 if TYPE_CHECKING:
     from aurora_dev.indexing.walker import SourceFile
 
-__all__ = ["Changes", "find_changes"]
+__all__ = ["Changes", "find_changes", "record_tracked"]
 
 # The times of folders and ignore files show nearly every change of the file list. A periodic walk finds the others (a
 # file that was too large and shrank, a link whose target moved).
@@ -75,7 +76,7 @@ def find_changes(root: Path, snapshot: ProjectSnapshot, *, chunk_version: str, s
         or not 0 <= now - snapshot.walked_at < _WALK_INTERVAL
         or (bool(times.folders) and snapshot.links)
     )
-    if not (times.folders or times.files or removed or walk_all) and same_version:
+    if not (times.folders or times.files or removed or walk_all or times.repositories) and same_version:
         return changes
     # Imported late: a search in an unchanged project must not wait for it.
     from aurora_dev.indexing.walker import SourceFile
@@ -101,18 +102,17 @@ def find_changes(root: Path, snapshot: ProjectSnapshot, *, chunk_version: str, s
         removed = list(dict.fromkeys([*removed, *gone]))
         changes.refreshed = True
     deadline = time.perf_counter() + seconds
-    for file in candidates:
-        before = snapshot.files.get(file.path)
-        version = before.version if before is not None and same_version else None
-        in_time = version is not None and time.perf_counter() < deadline
-        if version is not None and in_time and version in _possible_versions(file):
-            snapshot.record_files([file], {file.path: version}, changes.started_ns)
-            changes.refreshed = True
-        else:
-            changes.changed.append(file)
-            # Its folder is now recorded and will not be listed again. With this entry, every check finds the file
-            # until it is read.
-            snapshot.files.setdefault(file.path, NOT_YET_READ._replace(wanted=file.wanted))
+    _take(candidates, snapshot, changes, deadline, same_version=same_version)
+    if times.repositories and record_tracked(root, snapshot, times.repositories) and not walk_all:
+        # Git tracks a file that was ignored until now.
+        more, gone = _walk_all(root, snapshot, changes.started_ns)
+        known = {file.path for file in changes.changed}
+        more = [file for file in more if file.path not in known]
+        _take(more, snapshot, changes, deadline, same_version=same_version)
+        removed = list(dict.fromkeys([*removed, *gone]))
+        walk_all, snapshot.walked_at = True, now
+        record_tracked(root, snapshot, snapshot.tracked)
+    changes.refreshed |= bool(times.repositories)
     changes.removed = removed
     if (walk_all or times.folders) and any((root / path).exists() for path in removed):
         snapshot.walked_at = 0.0  # a file that is now ignored: only another walk finds that again
@@ -126,6 +126,60 @@ def find_changes(root: Path, snapshot: ProjectSnapshot, *, chunk_version: str, s
     return changes
 
 
+def _take(
+    candidates: Iterable[SourceFile],
+    snapshot: ProjectSnapshot,
+    changes: Changes,
+    deadline: float,
+    *,
+    same_version: bool,
+) -> None:
+    """Add the files with another content to the changes, and the new times of the others to the snapshot."""
+    for file in candidates:
+        before = snapshot.files.get(file.path)
+        version = before.version if before is not None and same_version else None
+        in_time = version is not None and time.perf_counter() < deadline
+        if version is not None and in_time and version in _possible_versions(file):
+            snapshot.record_files([file], {file.path: version}, changes.started_ns)
+            changes.refreshed = True
+        else:
+            changes.changed.append(file)
+            # Its folder is now recorded and will not be listed again. With this entry, every check finds the file
+            # until it is read.
+            snapshot.files.setdefault(file.path, NOT_YET_READ._replace(wanted=file.wanted))
+
+
+def record_tracked(root: Path, snapshot: ProjectSnapshot, repositories: Iterable[str]) -> bool:
+    """Record what git tracks in some repositories; return whether there is a path that a walk may list now.
+
+    A path that git tracks and that has no place in the snapshot belongs to a file that is not text, or that was ignored
+    when the project was last walked. So a change of these paths calls for another walk, and any other ``git add`` does
+    not.
+
+    Args:
+        root: The project's folder.
+        snapshot: Updated in place.
+        repositories: Keys of `ProjectSnapshot.tracked`.
+    """
+    from aurora_dev.indexing.git.repository import tracked_files
+
+    differs = False
+    for folder in list(repositories):
+        before = snapshot.tracked[folder]
+        stamp = index_stamp(before.own)
+        tracked = tracked_files(root / folder, Path(before.own)).paths
+        if index_stamp(before.own) != stamp or (not before.digest and before.stamp != stamp):
+            differs = True  # git has written it since the walk: only another walk knows what to list now
+            continue
+        digest = hashlib.sha256()
+        for path in sorted(path for path in tracked if folder + path not in snapshot.files):
+            digest.update(path.encode("utf-8", "surrogateescape") + b"\0")
+        found = TrackedSnapshot(before.own, stamp, digest.hexdigest())
+        differs |= before.digest not in ("", found.digest)
+        snapshot.tracked[folder] = found
+    return differs
+
+
 @dataclass(slots=True)
 class _TimeDifferences:
     """Entries whose time or size differs from the snapshot.
@@ -136,6 +190,7 @@ class _TimeDifferences:
         files: Files that may have changed.
         missing_files: Files that do not exist.
         rules_changed: Whether ignore files changed, so that a complete walk is needed.
+        repositories: Repositories whose index git has written; see `ProjectSnapshot.tracked`.
     """
 
     folders: set[str] = field(default_factory=set)
@@ -143,6 +198,7 @@ class _TimeDifferences:
     files: dict[str, os.stat_result] = field(default_factory=dict)
     missing_files: list[str] = field(default_factory=list)
     rules_changed: bool = False
+    repositories: list[str] = field(default_factory=list)
 
 
 def _compare_times(root: Path, snapshot: ProjectSnapshot) -> _TimeDifferences:
@@ -176,6 +232,9 @@ def _compare_times(root: Path, snapshot: ProjectSnapshot) -> _TimeDifferences:
     finally:
         if descriptor is not None:
             os.close(descriptor)
+    for folder, tracked in snapshot.tracked.items():
+        if not tracked.digest or index_stamp(tracked.own) != tracked.stamp:
+            result.repositories.append(folder)
     result.folders -= result.missing_folders
     return result
 
@@ -200,6 +259,7 @@ def _walk_all(root: Path, snapshot: ProjectSnapshot, started_ns: int) -> tuple[l
     visited, skipped = Visited(), list[Skipped]()
     files = list(walk(root, WalkOptions(sniff=False), skipped, visited=visited))
     snapshot.folders, snapshot.rules, snapshot.links = {}, {}, False
+    snapshot.tracked = {}
     snapshot.record_walk(visited, started_ns)
     listed = {file.path for file in files}
     unreadable = tuple(entry.path for entry in skipped if entry.reason == UNREADABLE)
@@ -234,6 +294,7 @@ def _walk_changed_folders(
     )
     if gone:
         snapshot.folders = {name: mtime for name, mtime in snapshot.folders.items() if not name.startswith(gone)}
+        snapshot.tracked = {name: entry for name, entry in snapshot.tracked.items() if not name.startswith(gone)}
         removed += [path for path in snapshot.files if path.startswith(gone)]
     # Folders on the way to a changed one were visited, but their files were not listed.
     visited.folders = {folder: mtime for folder, mtime in visited.folders.items() if focus.lists(folder)}

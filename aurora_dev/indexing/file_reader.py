@@ -15,7 +15,7 @@ from aurora_dev.core.types import Document, document_id
 from aurora_dev.indexing.chunk_version import file_version
 from aurora_dev.indexing.chunking.chunker import chunk_text
 from aurora_dev.indexing.chunking.grammar_failures import GrammarFailures
-from aurora_dev.indexing.filetypes import BINARY, content_reason, decode
+from aurora_dev.indexing.filetypes import BINARY, content_reason, decode, is_utf8
 from aurora_dev.indexing.walker import TOO_LARGE, UNREADABLE, Skipped, SourceFile
 from aurora_dev.log import get_logger
 from aurora_dev.regular_files import read_regular
@@ -97,6 +97,7 @@ class FileReader:
     Attributes:
         skipped: The files that were not read, with the reasons.
         cut_by_lines: The files of which only lines are known, because their grammar failed, with the reasons.
+        not_utf8: The files of text in another encoding than UTF-8.
     """
 
     files: Iterable[SourceFile]
@@ -109,6 +110,7 @@ class FileReader:
     failures: GrammarFailures = field(default_factory=GrammarFailures)
     skipped: list[Skipped] = field(default_factory=list)
     cut_by_lines: list[Skipped] = field(default_factory=list)
+    not_utf8: list[str] = field(default_factory=list)
     secrets_masked: int = 0
     timings: dict[str, float] = field(default_factory=lambda: {"read": 0.0, "mask": 0.0, "chunk": 0.0})
     _queue: deque[SourceFile] = field(init=False)
@@ -165,6 +167,7 @@ class FileReader:
             return self._skip(file, UNREADABLE, keep=True)
         found = file_version(data, mask=self.mask)
         if version == found and not self.forced:
+            self._note_encoding(file, data)
             failed = self.failures.reason(file.path, found)
             if failed is not None:
                 self.cut_by_lines.append(Skipped(file.path, failed))
@@ -181,7 +184,13 @@ class FileReader:
         documents = [document for document in documents if document.content.strip()]  # stores refuse blank ones
         if not documents:
             return self._skip(file, NO_TEXT)
+        self._note_encoding(file, data)
         return FileResult(file, found, self._with_ids(documents, found))
+
+    def _note_encoding(self, file: SourceFile, data: bytes) -> None:
+        """Note a file of text that is not UTF-8; its encoding was recognised or guessed."""
+        if not is_utf8(data):
+            self.not_utf8.append(file.path)
 
     def _cut(self, text: str, path: str, version: str) -> tuple[list[Document], str]:
         """Return the documents of a file, by lines if its grammar fails, and the version to store with them."""

@@ -190,6 +190,17 @@ def content_reason(name: str, data: bytes) -> str | None:
     return None
 
 
+def is_utf8(data: bytes) -> bool:
+    """Return whether the bytes of a text file are UTF-8, with or without a byte order mark."""
+    if b"\0" in data:
+        return False
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def decode(data: bytes) -> str | None:
     """Return the text of a file's bytes, with line breaks unchanged, or ``None`` if it is binary.
 

@@ -130,6 +130,7 @@ class _Run:
     outcome: dict[str, str] = field(default_factory=dict)  # path → added, updated, removed, unchanged
     skipped: list[Skipped] = field(default_factory=list)
     cut_by_lines: list[Skipped] = field(default_factory=list)
+    not_utf8: set[str] = field(default_factory=set)
     known: dict[str, tuple[int, int, str]] = field(default_factory=dict)
     snapshot: RunSnapshot = field(default_factory=RunSnapshot)
     secrets_masked: int = 0
@@ -178,6 +179,7 @@ class _Run:
             seconds=time.perf_counter() - start,
             timings=dict(self.timings),
             skipped=tuple(sorted(self.skipped, key=lambda entry: entry.path)),
+            not_utf8=tuple(sorted(self.not_utf8)),
             cut_by_lines=tuple(sorted(self.cut_by_lines, key=lambda entry: entry.path)),
         )
 
@@ -230,6 +232,7 @@ class _Run:
         await self._remove(gone, stored)
         self.skipped = list(reader.skipped)
         # A later pass does not read again what this run has read.
+        self.not_utf8.update(reader.not_utf8)
         by_path = {entry.path: entry for entry in (*self.cut_by_lines, *reader.cut_by_lines)}
         self.cut_by_lines = list(by_path.values())
         self.failures.save()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from aurora_dev.core.types import Notice
 from aurora_dev.history.head_state import head_state
+from aurora_dev.indexing.changes import record_tracked
 from aurora_dev.indexing.chunk_version import current_chunk_version
 from aurora_dev.indexing.freshness import DEFAULT_BUDGET, Freshness, FreshnessMode
 from aurora_dev.indexing.index_state import IndexState, RunRecord
@@ -162,6 +163,7 @@ class ProjectIndex:
             snapshot.costs = previous.costs
         snapshot.record_walk(run.visited, run.started_ns)
         snapshot.record_files(run.files, run.versions, run.started_ns)
+        await asyncio.to_thread(record_tracked, self._root, snapshot, snapshot.tracked)
         snapshot.walked_at = snapshot.checked_at = run.started_ns / 1e9
         snapshot.sequence = (await self._store.stats()).sequence
         await asyncio.to_thread(self.state.save, snapshot)

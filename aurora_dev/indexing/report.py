@@ -50,6 +50,8 @@ class IndexReport:
         skipped: The files and folders that were skipped, sorted by path.
         cut_by_lines: The files that are indexed by lines, not along their syntax, because their grammar failed, with
             the reasons; sorted by path.
+        not_utf8: The paths of the files that are indexed and not UTF-8, sorted: their encoding was recognised by a byte
+            order mark or a declaration, or guessed.
         history: The report of the commits; ``None`` if only files were read.
         without_vectors: Places (``path:line``, or the id) of records whose text the embedder refused, at most 20.
             Keywords alone find them.
@@ -71,6 +73,7 @@ class IndexReport:
     timings: Mapping[str, float]
     skipped: tuple[Skipped, ...] = ()
     cut_by_lines: tuple[Skipped, ...] = ()
+    not_utf8: tuple[str, ...] = ()
     history: HistoryReport | None = None
     without_vectors: tuple[str, ...] = ()
     without_vectors_count: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,16 @@ from aurora_dev.regular_files import UNKNOWN_IDENTITY, read_regular
 if TYPE_CHECKING:
     from aurora_dev.indexing.walker import SourceFile, Visited
 
-__all__ = ["NOT_YET_READ", "Costs", "FileSnapshot", "ProjectSnapshot", "pack_snapshot", "read_snapshot"]
+__all__ = [
+    "NOT_YET_READ",
+    "Costs",
+    "FileSnapshot",
+    "ProjectSnapshot",
+    "TrackedSnapshot",
+    "index_stamp",
+    "pack_snapshot",
+    "read_snapshot",
+]
 
 _log = get_logger(__name__)
 
@@ -57,6 +67,21 @@ class FileSnapshot(NamedTuple):
         )
 
 
+class TrackedSnapshot(NamedTuple):
+    """The index of a git repository as it was last looked at.
+
+    Attributes:
+        own: The folder in which git keeps it.
+        stamp: See `index_stamp`.
+        digest: Of the paths that git tracks and that have no place in the snapshot: of ignored files, they are the ones
+            that a walk would list once git tracks them. Empty if unknown.
+    """
+
+    own: str
+    stamp: str
+    digest: str = ""
+
+
 NOT_YET_READ: Final = FileSnapshot(_UNCERTAIN, -1, None)
 """A file that was listed but not read."""
 
@@ -90,6 +115,7 @@ class ProjectSnapshot:
         folders: See `Visited.folders`.
         rules: See `Visited.rules`.
         links: Whether there are linked files.
+        tracked: The indexes of git repositories, by the folder of their working tree as in `Visited.folders`.
         walked_at: Time of the last complete walk, seconds since the epoch.
         checked_at: Time at which the index was last known to match the project, seconds since the epoch.
         head: The `head_state` when the history was last read.
@@ -103,6 +129,7 @@ class ProjectSnapshot:
     folders: dict[str, int] = field(default_factory=dict)
     rules: dict[str, int] = field(default_factory=dict)
     links: bool = False
+    tracked: dict[str, TrackedSnapshot] = field(default_factory=dict)
     walked_at: float = 0.0
     checked_at: float = 0.0
     head: str = ""
@@ -115,6 +142,10 @@ class ProjectSnapshot:
         for rule, mtime_ns in visited.rules.items():
             self.rules[rule] = _certain_time(mtime_ns, started_ns)
         self.links = self.links or visited.links
+        for folder, (own, stamp) in visited.repositories.items():
+            before = self.tracked.get(folder)
+            if before is None or before.own != own:
+                self.tracked[folder] = TrackedSnapshot(own, stamp)
 
     def record_files(self, files: Iterable[SourceFile], versions: Mapping[str, str], started_ns: int) -> None:
         """Record files as they were listed before they were read."""
@@ -124,6 +155,19 @@ class ProjectSnapshot:
                 mtime_ns = _UNCERTAIN
             version = versions.get(file.path)
             self.files[file.path] = FileSnapshot(mtime_ns, file.size, version, file.wanted, *file.identity)
+
+
+def index_stamp(own: str) -> str:
+    """Return a text that changes whenever git writes the index of a repository; empty if it has none.
+
+    Args:
+        own: The folder in which git keeps the repository.
+    """
+    try:
+        status = os.stat(os.path.join(own, "index"))  # noqa: PTH116, PTH118  (before every search)
+    except (OSError, ValueError):
+        return ""
+    return f"{status.st_mtime_ns}-{status.st_size}-{status.st_ino}"
 
 
 def _certain_time(mtime_ns: int, now_ns: int) -> int:
@@ -152,6 +196,7 @@ def _check(snapshot: ProjectSnapshot) -> None:
             type(file[0]) is type(file[1]) is type(file[4]) is type(file[5]) is int for file in snapshot.files.values()
         )
         and all(file.version is None or isinstance(file.version, str) for file in snapshot.files.values())
+        and all(isinstance(text, str) and "\0" not in text for entry in snapshot.tracked.values() for text in entry)
         and all(isinstance(number, int | float) for number in numbers)
         and isinstance(snapshot.chunk_version, str)
         and isinstance(snapshot.head, str)
@@ -176,6 +221,7 @@ def read_snapshot(path: Path) -> ProjectSnapshot | None:
             return None
         values["chunk_version"] = values.pop("recipe")
         values["files"] = {name: FileSnapshot(*file) for name, file in values["files"].items()}
+        values["tracked"] = {name: TrackedSnapshot(*entry) for name, entry in values.get("tracked", {}).items()}
         values["costs"] = Costs(**values["costs"])
         snapshot = ProjectSnapshot(**values)
         _check(snapshot)

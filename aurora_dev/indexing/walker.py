@@ -23,6 +23,7 @@ from aurora_dev.indexing.ignore import (
     repository_rules,
     rules_above,
 )
+from aurora_dev.indexing.snapshot import index_stamp
 from aurora_dev.regular_files import UNKNOWN_IDENTITY, change_time, file_identity, read_regular
 
 __all__ = ["UNREADABLE", "Focus", "Skipped", "SourceFile", "Visited", "WalkOptions", "check_root", "read_text", "walk"]
@@ -132,11 +133,18 @@ class Visited:
             folder, taken before it was listed.
         rules: The same for each ignore file, by absolute path; 0 for one outside the root that does not exist.
         links: Whether there were linked files, which depend on more than their own folder.
+        repositories: For the folder of each repository, as in ``folders``: where git keeps it, and the `index_stamp`
+            from before its listing.
     """
 
     folders: dict[str, int] = field(default_factory=dict)
     rules: dict[str, int] = field(default_factory=dict)
     links: bool = False
+    repositories: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def add_repository(self, prefix: str, folders: GitFolders) -> None:
+        """Add a repository that is about to be listed."""
+        self.repositories[prefix] = (str(folders.own), index_stamp(str(folders.own)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +234,7 @@ class _Repository:
     def tracks(self, path: str) -> bool:
         """Return whether git tracks a walked path; that of a folder ends with ``/``."""
         if self._tracked is None:
-            self._tracked = tracked_files(Path(self.folder), self.folders)
+            self._tracked = tracked_files(Path(self.folder), self.folders.own)
         return self._tracked.has(path[len(self.prefix) :])
 
 
@@ -257,7 +265,10 @@ class _Walk:
         rules = rules_above(self.root, self.visited.rules) if self.options.gitignore else IgnoreRules()
         top = repository_above(self.root)
         folders = None if top is None else find_git_folders(top, checked=False)
-        repository = None if folders is None else _Repository(str(self.root), "", folders)
+        repository = None
+        if folders is not None:
+            self.visited.add_repository("", folders)
+            repository = _Repository(str(self.root), "", folders)
         todo = [_Folder(str(self.root), "", rules, repository=repository)]
         while todo:
             todo += self._list(todo.pop())
@@ -320,6 +331,7 @@ class _Walk:
             return True
         if found.linked and not folder.wanted and self._has_main_copy(found, folder.repository):
             return False
+        self.visited.add_repository(folder.prefix, found)
         folder.repository = _Repository(folder.path, folder.prefix, found)
         folder.tracked_only = False
         if self.options.gitignore:

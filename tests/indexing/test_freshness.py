@@ -141,6 +141,61 @@ async def test_a_change_of_ignore_rules_removes_and_adds_files(memory: Memory, p
     assert "src/alpha.py" not in paths(await memory.search("fruit", top_k=10))
 
 
+@pytest.mark.parametrize("folder", ["", "generated/", "nested/"])
+async def test_an_ignored_file_that_git_begins_to_track_is_found_by_the_next_search(
+    memory: Memory, project: Path, folder: str
+) -> None:
+    put(project, ".gitignore", "*.ignored.py\ngenerated/\n.aurora\n")
+    Repository(project).commit("Begin")
+    if folder == "nested/":
+        put(project, "nested/.gitignore", "*.ignored.py\n")
+        Repository(project / "nested").commit("Begin", a__py="A = 1\n")
+    await memory.index()
+    put(project, f"{folder}api.ignored.py", "WORD = 'pomegranate'\n")
+    assert (await found(memory, "pomegranate"))[0] == []
+    repository = Repository(project / folder if folder == "nested/" else project, init=False)
+    repository.git("add", "-f", "api.ignored.py" if folder == "nested/" else f"{folder}api.ignored.py")
+    assert (await found(memory, "pomegranate"))[0] == ["WORD = 'pomegranate'"]
+
+
+async def test_an_ignored_file_that_git_begins_to_track_during_an_index_run_is_found_too(
+    memory: Memory, project: Path
+) -> None:
+    put(project, ".gitignore", "*.ignored.py\n.aurora\n")
+    repository = Repository(project)
+    repository.commit("Begin", api__ignored__py="WORD = 'pomegranate'\n")
+    await memory.index(lambda _: repository.git("add", "-f", "api.ignored.py") and None)
+    assert (await found(memory, "pomegranate"))[0] == ["WORD = 'pomegranate'"]
+
+
+async def test_other_changes_of_what_git_tracks_cause_no_complete_walk(
+    memory: Memory, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(project, ".gitignore", ".aurora\n")
+    repository = Repository(project)
+    repository.commit("Begin", picture__png=b"\x89PNG")
+    await memory.index()
+
+    def fail(*_arguments: object) -> None:
+        raise AssertionError("the whole project was walked")
+
+    monkeypatch.setattr("aurora_dev.indexing.changes._walk_all", fail)
+    put(project, "src/delta.py", "WORD = 'pomegranate'\n")
+    assert (await found(memory, "pomegranate"))[1] == ""
+    repository.git("add", "src/delta.py")
+    assert len((await found(memory, "pomegranate"))[0]) == 1
+    put(project, "src/epsilon.py", "WORD = 'quince'\n")
+    repository.git("add", "src/epsilon.py")
+    assert await found(memory, "quince") == (["WORD = 'quince'"], "")
+    repository.commit("More")
+    assert (await found(memory, "quince"))[1] == ""
+    repository.git("mv", "src/delta.py", "src/zeta.py")
+    assert len((await found(memory, "pomegranate"))[0]) == 1
+    snapshot = memory.project_index.state.snapshot()
+    assert snapshot is not None
+    assert not _compare_times(project, snapshot).repositories
+
+
 @pytest.mark.parametrize(
     ("rules", "where"),
     [

@@ -20,6 +20,7 @@ from aurora_dev.indexing import chunk_version
 from aurora_dev.indexing import file_reader as reading
 from aurora_dev.indexing.chunking.chunker import chunk_text
 from aurora_dev.indexing.indexer import Indexer, IndexOptions, IndexProgress, IndexReport
+from aurora_dev.interfaces.cli.output.index_report import report_text
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
 TOKEN = "ghp_" + "a8Kd03mPq7Zt5LwXc1Rv9BnY2sHjF6gUeQ4i"
@@ -529,3 +530,24 @@ async def test_a_missing_folder_and_a_file_are_refused(root: Path) -> None:
 def test_options_out_of_range_are_refused(name: str, value: object) -> None:
     with pytest.raises(InvalidRequestError, match=name):
         IndexOptions(**{name: value})  # type: ignore[arg-type]
+
+
+async def test_files_that_are_not_utf8_are_named_in_the_report_of_every_run(
+    store: DocumentStore, tmp_path: Path
+) -> None:
+    project = tmp_path / "texts"
+    project.mkdir()
+    contents = {
+        "ascii.py": b"A = 1\n",
+        "binary.dat": b"\0\1\2\xff",
+        "cyrillic.py": "# Проверка подписи токена\nA = 1\n".encode("cp1251"),
+        "marked.py": "\ufeffA = 'é'\n".encode(),
+        "utf8.py": "# Größe\nA = 1\n".encode(),
+        "wide.py": "A = 1  # wide characters\n".encode("utf-16-le"),
+    }
+    for name, data in contents.items():
+        (project / name).write_bytes(data)
+    indexer = Indexer(store, project)
+    for report in (await indexer.run(), await indexer.run(), await indexer.run(full=True)):
+        assert report.not_utf8 == ("cyrillic.py", "wide.py")
+    assert "not UTF-8, read in another encoding: 2 files (cyrillic.py, wide.py)" in report_text(project, report)

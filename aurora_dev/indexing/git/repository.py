@@ -121,9 +121,14 @@ _listings: dict[Path, tuple[_Stamp, Tracked]] = {}
 _settings: dict[Path, tuple[_Stamp, float, IgnoreSettings]] = {}
 
 
-def tracked_files(folder: Path, repository: GitFolders) -> Tracked:
-    """Return the files below a folder that git tracks; asks git only if its index has changed since the last call."""
-    stamp = _stamps([repository.own / "index"])
+def tracked_files(folder: Path, own: Path) -> Tracked:
+    """Return the files below a folder that git tracks; asks git only if its index has changed since the last call.
+
+    Args:
+        folder: A folder of the working tree.
+        own: See `GitFolders`.
+    """
+    stamp = _stamps([own / "index"])
     if stamp == (None,):
         return Tracked()
     known = _listings.get(folder)

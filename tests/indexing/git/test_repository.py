@@ -246,12 +246,12 @@ def test_git_is_asked_again_only_after_its_index_changed(
     folders = find_git_folders(repository.root)
     assert folders is not None
     for _ in range(3):
-        assert not tracked_files(repository.root, folders).has("b.py")
+        assert not tracked_files(repository.root, folders.own).has("b.py")
         ignore_settings(repository.root, folders)
     assert sorted(asked) == ["config", "ls-files"]
     repository.put("b.py", "x = 1\n")
     repository.git("add", "-f", "b.py")
-    assert tracked_files(repository.root, folders).has("b.py")
+    assert tracked_files(repository.root, folders.own).has("b.py")
 
 
 def test_a_file_of_up_to_eight_mebibytes_is_brought_back(tmp_path: Path) -> None:

@@ -39,6 +39,10 @@ def report_text(root: Path, report: IndexReport) -> str:
         lines.append(f"  skipped: {reasons}")
     if report.cut_by_lines:
         lines.append(f"  cut by lines: {_files_with_reasons(report.cut_by_lines)}")
+    if report.not_utf8:
+        names = visible(", ".join(report.not_utf8[:_MOST_FILES]))
+        more = ", …" if len(report.not_utf8) > _MOST_FILES else ""
+        lines.append(f"  not UTF-8, read in another encoding: {counted(len(report.not_utf8), 'file')} ({names}{more})")
     history = report.history
     if history is not None and (history.commits_total or history.commits_removed):
         changed = f"{history.commits_added:,} added, {history.commits_removed:,} removed"
