@@ -204,7 +204,7 @@ def _load(folder: Path) -> _Model:
     _verify(folder, digests)
     table, scales, rows = _table_of(folder, _tensors(folder, files[_WEIGHTS]))
     _check_config(folder, files[_CONFIG])
-    tokens = WordTokens(_tokenizer(folder, files[_TOKENIZER]))
+    tokens = _tokens(folder, files[_TOKENIZER])
     vocabulary = len(table) if rows is None else len(rows)
     highest = tokens.highest_id
     if highest >= vocabulary or (scales is not None and highest >= len(scales)):
@@ -302,6 +302,13 @@ def _table_of(
         None if scales is None else scales.astype(np.float32),
         None if rows is None else rows.astype(np.int64),
     )
+
+
+def _tokens(folder: Path, data: bytes) -> WordTokens:
+    """Return the tokens of a model; the tokenizer of the bundled one, which is known to be whole, is read late."""
+    if folder != BUNDLED_PATH:
+        return WordTokens(_tokenizer(folder, data))
+    return WordTokens.of_layout(json.loads(data), lambda: _tokenizer(folder, data))
 
 
 def _tokenizer(folder: Path, data: bytes) -> Any:

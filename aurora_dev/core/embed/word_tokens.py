@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 import string
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, TypeAlias
@@ -23,6 +24,7 @@ _GROUP_TEXTS = 4096
 _SEGMENT_CHARS = 1 << 16  # bounds the memory for one text at a few MB, however long the text
 _CACHED_WORDS = 1 << 16  # about 10 MB; 1,200 chunks of code have about 5,000
 _CACHED_WORD_CHARS = 128  # longer words are data, and seldom occur twice
+_WITHOUT_TOKENIZER = 2_000  # new words, which are cut here in the time that reading the tokenizer takes
 
 # BERT's cleaning turns these four into spaces and removes every other ASCII control character.
 _WHITESPACE = " \t\n\r"
@@ -56,10 +58,12 @@ class WordTokens:
     """Turns texts into bags of token ids; thread-safe.
 
     The cache is used with BERT's tokenizer (``BertNormalizer``, ``BertPreTokenizer``, ``WordPiece``); any other
-    tokenizer reads each text itself.
+    tokenizer reads each text itself. With `of_layout`, the tokenizer is not read before a text needs it: a short query
+    in ASCII needs only its vocabulary.
 
     Args:
         tokenizer: A ``tokenizers.Tokenizer``. Its truncation and padding are switched off.
+        layout: What its ``tokenizer.json`` says.
 
     Attributes:
         highest_id: The highest token id that can occur, -1 if there is none.
@@ -69,14 +73,37 @@ class WordTokens:
         tokenizer.no_truncation()
         tokenizer.no_padding()
         self._tokenizer = tokenizer
-        layout = json.loads(tokenizer.to_str())
-        self._unknown = _unknown_id(tokenizer, layout["model"])
+        self._start(json.loads(tokenizer.to_str()))
+
+    @classmethod
+    def of_layout(cls, layout: Mapping[str, Any], read: Callable[[], Any]) -> WordTokens:
+        """Return the tokens of a tokenizer that is read later.
+
+        Args:
+            layout: The contents of its ``tokenizer.json``, in the present format of that file.
+            read: Returns the ``tokenizers.Tokenizer``.
+        """
+        tokens = cls.__new__(cls)
+        tokens._tokenizer = None
+        tokens._read = read
+        tokens._start(layout)
+        return tokens
+
+    _tokenizer: Any
+    _read: Callable[[], Any]
+
+    def _start(self, layout: Mapping[str, Any]) -> None:
+        self._reading = threading.Lock()
+        self._few = _WITHOUT_TOKENIZER  # new words that may still be cut here
+        self._pieces: WordPieces | None = None
+        self._unknown = _unknown_id(layout)
         self.highest_id = _highest_id(layout)
         self._reserved = tuple(token["content"].lower() for token in layout.get("added_tokens") or ())
         self._cache: dict[bytes | str, list[int]] = {}
         self._words_only: bytes | None = None
         if _is_bert(layout):
             self._words_only = _word_table(lowercase=layout["normalizer"].get("lowercase", True))
+            self._pieces = WordPieces.of(layout["model"])
             self._punctuation = self._punctuation_ids()
 
     @property
@@ -174,7 +201,7 @@ class WordTokens:
         missing = [index for index, ids in enumerate(cached) if ids is None]
         if not missing:
             return [ids for ids in cached if ids is not None]
-        fresh = self._tokenize([_as_text(words[index]) for index in missing])
+        fresh = self._cut([words[index] for index in missing])
         filled = dict(zip(missing, fresh, strict=True))
         if len(self._cache) + len(missing) > _CACHED_WORDS:
             self._cache.clear()
@@ -183,10 +210,30 @@ class WordTokens:
             self._cache[word] = ids
         return [filled[index] if ids is None else ids for index, ids in enumerate(cached)]
 
+    def _cut(self, words: list[bytes | str]) -> list[list[int]]:
+        """Return the token ids of each word: here while there are few words and no tokenizer, and all are ASCII."""
+        pieces = self._pieces
+        if pieces is not None and self._tokenizer is None and len(words) <= self._few:
+            plain = [word for word in words if isinstance(word, bytes)]
+            if len(plain) == len(words):
+                self._few -= len(words)
+                return [pieces.ids(word.decode("ascii")) for word in plain]
+        return self._tokenize([_as_text(word) for word in words])
+
+    def _loaded(self) -> Any:
+        if self._tokenizer is None:
+            with self._reading:
+                if self._tokenizer is None:
+                    tokenizer = self._read()
+                    tokenizer.no_truncation()
+                    tokenizer.no_padding()
+                    self._tokenizer = tokenizer
+        return self._tokenizer
+
     def _tokenize(self, texts: list[str]) -> list[list[int]]:
         """Return the token ids of each text from the tokenizer; unknown tokens are left out, as in model2vec."""
         clean = [text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-        encodings = self._tokenizer.encode_batch_fast(clean, add_special_tokens=False)
+        encodings = self._loaded().encode_batch_fast(clean, add_special_tokens=False)
         if self._unknown is None:
             return [encoding.ids for encoding in encodings]
         unknown = self._unknown
@@ -194,34 +241,87 @@ class WordTokens:
 
     def _punctuation_ids(self) -> npt.NDArray[np.int32]:
         table = np.full(256, -1, dtype=np.int32)
-        for mark, ids in zip(string.punctuation, self._tokenize(list(string.punctuation)), strict=True):
+        for mark, ids in zip(
+            string.punctuation, self._cut([mark.encode() for mark in string.punctuation]), strict=True
+        ):
             if ids:
                 table[ord(mark)] = ids[0]
         return table
+
+
+@dataclass(frozen=True, slots=True)
+class WordPieces:
+    """The vocabulary of WordPiece, and how it cuts a word: at the longest piece that it knows, again and again.
+
+    Attributes:
+        vocabulary: The id of each piece.
+        prefix: Stands before a piece that goes on.
+        unknown: The id of the unknown token, which is left out.
+        longest: The characters of the longest word that is cut; a longer one is unknown.
+    """
+
+    vocabulary: Mapping[str, int]
+    prefix: str
+    unknown: int | None
+    longest: int
+
+    @classmethod
+    def of(cls, model: Mapping[str, Any]) -> WordPieces:
+        """Return the pieces of the ``model`` of a ``tokenizer.json``."""
+        vocabulary = model["vocab"]
+        return cls(
+            vocabulary,
+            model.get("continuing_subword_prefix", "##"),
+            vocabulary.get(model.get("unk_token")),
+            model.get("max_input_chars_per_word", 100),
+        )
+
+    def ids(self, word: str) -> list[int]:
+        """Return the ids of the pieces of a word; none for an unknown one."""
+        if len(word) > self.longest:
+            return []
+        vocabulary, prefix = self.vocabulary, ""
+        found: list[int] = []
+        start, end = 0, len(word)
+        while start < end:
+            for stop in range(end, start, -1):
+                piece = vocabulary.get(prefix + word[start:stop])
+                if piece is not None:
+                    break
+            else:
+                return []
+            if piece != self.unknown:
+                found.append(piece)
+            start, prefix = stop, self.prefix
+        return found
 
 
 def _as_text(word: bytes | str) -> str:
     return word if isinstance(word, str) else word.decode("ascii")
 
 
-def _unknown_id(tokenizer: Any, model: dict[str, Any]) -> int | None:
+def _unknown_id(layout: Mapping[str, Any]) -> int | None:
     """Return the id of the unknown token, which the tokenizer names by its text or (Unigram) by its number."""
+    model = layout["model"]
     if "unk_id" in model:
         number: int | None = model["unk_id"]
         return number
     name = model.get("unk_token")
-    found: int | None = tokenizer.token_to_id(name) if name is not None else None
+    if name is None:
+        return None
+    added = (token["id"] for token in layout.get("added_tokens") or () if token["content"] == name)
+    found: int | None = next(added, model["vocab"].get(name))
     return found
 
 
-def _highest_id(layout: dict[str, Any]) -> int:
+def _highest_id(layout: Mapping[str, Any]) -> int:
     vocabulary = layout["model"].get("vocab") or {}  # a list of pairs in Unigram, else a mapping to ids
     ids = vocabulary.values() if isinstance(vocabulary, dict) else range(len(vocabulary))
     added = (token["id"] for token in layout.get("added_tokens") or ())
     return max(chain(ids, added), default=-1)
 
 
-def _is_bert(layout: dict[str, Any]) -> bool:
+def _is_bert(layout: Mapping[str, Any]) -> bool:
     """Return whether looking up words and ASCII punctuation one by one gives the tokens of the whole text."""
     normalizer, splitter = layout.get("normalizer") or {}, layout.get("pre_tokenizer") or {}
     return (

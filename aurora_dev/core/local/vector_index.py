@@ -37,6 +37,7 @@ _TARGET_RECALL = 0.98  # measured on stored vectors, which are easier to find th
 _CALIBRATION_QUERIES = 48
 _CALIBRATION_DEPTH = 10
 _MAX_THREADS = 8  # for training and adding; a search uses one, so that concurrent searches do not compete for cores
+_WITHOUT_FAISS = 2_048  # vectors that NumPy compares in under a millisecond; importing FAISS takes forty
 _BRUTE_FORCE_SHARE = 4  # if at most a quarter of the rows is allowed, a product over these alone is faster
 
 _MAGIC = b"AURORAV1"
@@ -45,7 +46,9 @@ _ABANDONED_SECONDS = 3600.0  # a temporary file of this age was left by a proces
 
 
 class VectorIndex:
-    """A FAISS index that finds rows of the record table by the inner product of their vectors. Not thread-safe.
+    """Finds rows of the record table by the inner product of their vectors. Not thread-safe.
+
+    FAISS holds the vectors, unless there are so few of them that importing it takes longer than comparing them all.
 
     Args:
         dimension: The length of every vector.
@@ -59,10 +62,11 @@ class VectorIndex:
         self._probes = 0
         self._planned = 0
         self._uncalibrated = sample is not None
-        faiss = _faiss()
+        self._index: Any = None  # of FAISS
+        self._few: Matrix = np.empty((0, dimension), dtype=np.float32)  # the vectors of an exact index without FAISS
         if sample is None:
-            self._index = faiss.IndexFlatIP(dimension)
             return
+        faiss = _faiss()
         _use_threads(_MAX_THREADS)
         self._planned = max(expected, len(sample))
         lists = max(1, min(int(_LISTS_PER_ROOT * self._planned**0.5), len(sample) // 39))
@@ -77,7 +81,7 @@ class VectorIndex:
         self._index.train(np.ascontiguousarray(sample, dtype=np.float32))
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return len(self._few) if self._index is None else int(self._index.ntotal)
 
     @property
     def is_exact(self) -> bool:
@@ -106,7 +110,14 @@ class VectorIndex:
             return
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
         if self.is_exact:
-            self._index.add(vectors)
+            if self._index is None and len(self) + len(rows) > _WITHOUT_FAISS:
+                self._index = _faiss().IndexFlatIP(self.dimension)
+                self._index.add(self._few)
+                self._few = self._few[:0]
+            if self._index is None:
+                self._few = np.concatenate([self._few, vectors])
+            else:
+                self._index.add(vectors)
             self._rows = np.concatenate([self._rows, np.asarray(rows, dtype=np.int64)])
         else:
             _use_threads(_MAX_THREADS if len(rows) > 64 else 1)
@@ -114,15 +125,17 @@ class VectorIndex:
 
     def remove(self, rows: Rows) -> None:
         """Remove rows; unknown ones are ignored."""
-        faiss = _faiss()
         rows = np.asarray(rows, dtype=np.int64)
         if not self.is_exact:
-            self._index.remove_ids(faiss.IDSelectorBatch(rows))
+            self._index.remove_ids(_faiss().IDSelectorBatch(rows))
             return
         keep = ~np.isin(self._rows, rows)
         if keep.all():
             return
-        self._index.remove_ids(faiss.IDSelectorBatch(np.flatnonzero(~keep)))
+        if self._index is None:
+            self._few = self._few[keep]
+        else:
+            self._index.remove_ids(_faiss().IDSelectorBatch(np.flatnonzero(~keep)))
         self._rows = self._rows[keep]
 
     def vectors(self, rows: Rows) -> Matrix | None:
@@ -147,26 +160,33 @@ class VectorIndex:
         top_k = min(top_k, len(self))
         if top_k == 0 or (allowed is not None and not len(allowed)):
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
-        _use_threads(1)
+        if self._index is not None:
+            _use_threads(1)
         if self.is_exact:
             return self._search_exact(query, top_k, allowed)
         return self._search_approximate(query, top_k, allowed)
 
     def _search_exact(self, query: Matrix, top_k: int, allowed: Rows | None) -> tuple[Rows, Matrix]:
-        faiss = _faiss()
         if allowed is None:
+            if self._index is None:
+                return self._best(np.arange(len(self._rows)), np.einsum("ij,j->i", self._few, query), top_k)
             scores, positions = self._index.search(query[None, :], top_k)
             return self._rows[positions[0]], scores[0]
         slots = np.searchsorted(self._rows, allowed)
         slots = slots[self._rows[np.minimum(slots, len(self._rows) - 1)] == allowed]
+        if self._index is None:  # a sum like the one above, so that a filter changes no score
+            return self._best(slots, np.einsum("ij,j->i", self._few[slots], query), top_k)
         if len(slots) * _BRUTE_FORCE_SHARE <= len(self._rows):
-            found = self._matrix()[slots] @ query
-            best = np.argsort(-found, kind="stable")[:top_k]
-            return self._rows[slots[best]], found[best]
+            return self._best(slots, self._matrix()[slots] @ query, top_k)
+        faiss = _faiss()
         selector = _bitmap(slots, len(self._rows))
         scores, positions = self._index.search(query[None, :], top_k, params=faiss.SearchParameters(sel=selector))
         hits = positions[0] >= 0
         return self._rows[positions[0][hits]], scores[0][hits]
+
+    def _best(self, slots: Rows, scores: Matrix, top_k: int) -> tuple[Rows, Matrix]:
+        best = np.argsort(-scores, kind="stable")[:top_k]
+        return self._rows[slots[best]], scores[best]
 
     def _search_approximate(self, query: Matrix, top_k: int, allowed: Rows | None) -> tuple[Rows, Matrix]:
         faiss = _faiss()
@@ -231,7 +251,9 @@ class VectorIndex:
         return found
 
     def _matrix(self) -> Matrix:
-        """Return the memory of the flat index as an array, which is valid until the next change."""
+        """Return the vectors of an exact index, in its memory, which is valid until the next change."""
+        if self._index is None:
+            return self._few
         n = len(self)
         if n == 0:
             return np.empty((0, self.dimension), dtype=np.float32)

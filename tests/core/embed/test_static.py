@@ -370,3 +370,37 @@ def test_a_bundled_model_without_one_of_its_files_is_refused_at_once(
     monkeypatch.setattr(static, "BUNDLED_PATH", copied)
     with pytest.raises(ModelLoadError, match=file):
         static._BundledEmbedder()
+
+
+def test_few_words_are_cut_without_the_tokenizer_as_the_tokenizer_cuts_them(tokenizer: Any) -> None:
+    def refuse() -> Any:
+        raise AssertionError("the tokenizer was read")
+
+    layout = json.loads(tokenizer.to_str())
+    late = WordTokens.of_layout(layout, refuse)
+    real = WordTokens(Tokenizer.from_str(tokenizer.to_str()))
+    rng = np.random.default_rng(5)
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    words = ["".join(rng.choice(list(letters), size=int(rng.integers(1, 14)))) for _ in range(600)]
+    pieces = [word.removeprefix("##") for word in rng.choice(list(layout["model"]["vocab"]), 600)]
+    words += [word for word in pieces if word.isascii() and word.isalnum()]
+    words += ["a" * 100, "a" * 101, "zq" * 60, "Where", "is", "resolve_scope()", "C++", "x[0]->y", "100%", "~/.cache"]
+    assert bags(late, words) == bags(real, words)
+    assert late.highest_id == real.highest_id
+
+
+def test_the_tokenizer_is_read_for_a_text_beyond_ascii_and_for_many_words(tokenizer: Any) -> None:
+    layout, real = json.loads(tokenizer.to_str()), WordTokens(Tokenizer.from_str(tokenizer.to_str()))
+    many = " ".join(f"word{number}" for number in range(3_000))
+    for text in ("Grüße an alle", "an [UNK] token", many):
+        reads: list[int] = []
+
+        def read(reads: list[int] = reads) -> Any:
+            reads.append(1)
+            return Tokenizer.from_str(tokenizer.to_str())
+
+        late = WordTokens.of_layout(layout, read)
+        assert bags(late, ["plain words first"]) == bags(real, ["plain words first"])
+        assert not reads
+        assert bags(late, [text, "and more"]) == bags(real, [text, "and more"])
+        assert len(reads) == 1

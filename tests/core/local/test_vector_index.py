@@ -115,3 +115,42 @@ def _clustered(count: int, seed: int) -> Any:
 def _oracle(vectors: Any, query: Any, top_k: int) -> list[str]:
     scores = np.multiply(vectors, query, dtype=np.float64).sum(axis=1)
     return [f"{i:04d}" for i in np.lexsort((np.arange(len(scores)), -scores))[:top_k]]
+
+
+@pytest.mark.parametrize("allowed", [None, np.arange(100, 1900, 3), np.arange(40, 60)], ids=["all", "many", "few"])
+def test_few_vectors_are_found_as_faiss_finds_them(
+    allowed: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    vectors, rows = _clustered(2000, seed=6), np.arange(2000, dtype=np.int64)
+
+    def filled() -> VectorIndex:
+        index = VectorIndex(DIMENSION)
+        for start in range(0, 2000, 500):
+            index.add(rows[start : start + 500], vectors[start : start + 500])
+        index.remove(np.array([3, 50, 1999, 5_000]))
+        return index
+
+    without = filled()
+    assert without._index is None
+    without.save(tmp_path / "index", {})
+    again, _ = VectorIndex.load(tmp_path / "index")
+    monkeypatch.setattr("aurora_dev.core.local.vector_index._WITHOUT_FAISS", 0)
+    with_faiss = filled()
+    assert with_faiss._index is not None
+    for query in _clustered(20, seed=7):
+        expected, scores = with_faiss.search(query, 15, allowed)
+        for index in (without, again):
+            found, found_scores = index.search(query, 15, allowed)
+            assert found.tolist() == expected.tolist()
+            assert found_scores == pytest.approx(scores, abs=1e-6)
+            assert np.array_equal(index.vectors(found), vectors[found])
+
+
+def test_an_index_that_grows_moves_its_vectors_to_faiss_and_keeps_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aurora_dev.core.local.vector_index._WITHOUT_FAISS", 100)
+    vectors, index = _clustered(250, seed=8), VectorIndex(DIMENSION)
+    for row, vector in enumerate(vectors):
+        index.add(np.array([row]), vector[None, :])
+        assert len(index) == row + 1
+        assert (index._index is None) == (row < 100)
+    assert [int(index.search(vector, 1)[0][0]) for vector in vectors] == list(range(250))

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import aurora_dev
-from aurora_dev.core.text.secrets import mask_named, mask_secrets
+from aurora_dev.core.text.secrets import mask_named, mask_secrets, masking
 
 
 def noise(length: int, alphabet: str, seed: str = "") -> str:
@@ -657,3 +657,15 @@ def test_hostile_assignments_take_linear_time(unit: str) -> None:
 
     # Quadratic time gives 4 in every pair; a busy machine slows some of them.
     assert min(seconds(large) / max(seconds(small), 0.02) for _ in range(5)) < 2.5
+
+
+def test_the_first_texts_are_looked_up_without_the_table_and_alike() -> None:
+    text = (Path(__file__).read_bytes() * 9)[:400_000]
+    masking._prefilter.cache_clear()
+    prefilter = masking._prefilter()
+    before = list(prefilter.candidates(text[:50_000]))
+    assert prefilter._table is None
+    list(prefilter.candidates(text))
+    assert prefilter._table is not None
+    assert before
+    assert list(prefilter.candidates(text[:50_000])) == before
