@@ -291,7 +291,7 @@ class SearchOptions:
             raise InvalidRequestError(f"rerank_timeout must be a number of seconds > 0, not {self.rerank_timeout!r}")
 
 
-QueryKind: TypeAlias = Literal["name", "question", "topic", "words", "notes"]
+QueryKind: TypeAlias = Literal["name", "question", "report", "topic", "words", "notes"]
 """The kind of a query, which selects the weights of a `RerankFusion`."""
 
 
@@ -330,6 +330,8 @@ class RerankFusion:
             the ``read`` ones. The first stage spreads its candidates over files, and may hold back a second function of
             a file that has all the words.
         outlines: The number of first files whose outlines are read, where outlines have a weight.
+        report: Weights for a query that reports a fault or asks for a change, as the title of an issue does; ``None``
+            takes those of ``words``.
     """
 
     name: RerankWeights
@@ -340,11 +342,12 @@ class RerankFusion:
     read: int
     by_keyword: int = 0
     outlines: int = 0
+    report: RerankWeights | None = None
 
     def weights(self, kind: QueryKind) -> RerankWeights:
         """Return the weights for a kind of query."""
-        weights: RerankWeights = getattr(self, kind)
-        return weights
+        weights: RerankWeights | None = getattr(self, kind)
+        return self.words if weights is None else weights
 
 
 @dataclass(frozen=True, slots=True)

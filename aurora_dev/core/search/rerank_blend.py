@@ -54,6 +54,17 @@ _MARGIN = 0.4
 
 # "Where", "which" and "what" ask for a span of code, as a description does.
 _QUESTION = lazy_pattern(r"(?:how|why)\b", re.IGNORECASE)
+# A report says what is wrong, or asks for a change: its words are those of a user, and not of the code. A model
+# that compares words with code is a weak witness then. Questions use some of these words about code that works.
+_REPORT = lazy_pattern(
+    r"^(?:\[[^\]]{1,40}\]|[a-z][a-z_ -]{1,23}(?:\([^)]{1,40}\))?:\s"
+    r"|(?:add|fix|remove|support|allow|prevent|switch|improve|implement|refactor|rename|drop|deprecate|update|enable)\b)"
+    r"|\b(?:bugs?|cannot|can't|can not|does not|doesn't|is not|isn't|didn't|don't|not working|fail(?:s|ed|ing)|broken"
+    r"|breaks|crash(?:es|ed|ing)?|wrong(?:ly)?|incorrect(?:ly)?|should|unexpected(?:ly)?|missing|feature request"
+    r"|regression|no longer|instead of|unsafe|unable to|typo|inconsistent(?:ly)?|CVE-[0-9]{1,9})\b",
+    re.IGNORECASE,
+)
+_ASKS = lazy_pattern(r"(?:how|why|what|where|which|when|who|is|are|does|do|can)\b", re.IGNORECASE)
 # A question of this many words names particulars; a description of at most this many words names a concern.
 _LONG_QUESTION = 12
 _SHORT_DESCRIPTION = 5
@@ -72,8 +83,11 @@ def kind_of(query: str, candidates: Sequence[SearchResult]) -> QueryKind:
     words = len(query.split())
     if QueryProfile.of(query).is_symbol or words == 1:
         return "name"
-    if _QUESTION.match(query.strip()) and words < _LONG_QUESTION:
+    text = query.strip()
+    if _QUESTION.match(text) and words < _LONG_QUESTION:
         return "question"
+    if _REPORT.search(text) and not _ASKS.match(text):
+        return "report"
     return "topic" if words <= _SHORT_DESCRIPTION else "words"
 
 

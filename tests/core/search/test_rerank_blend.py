@@ -29,6 +29,7 @@ FUSION = RerankFusion(
     topic=RerankWeights(0.3, 0.0),
     words=RerankWeights(0.4, 0.0),
     notes=RerankWeights(0.5, 0.0),
+    report=RerankWeights(0.6, 0.0),
     read=3,
 )
 # Files stay where the first stage put them.
@@ -81,10 +82,22 @@ async def run(
         ("however it may be", 0.3),
         ("where are the sessions of a pool", 0.4),
         ("sessions that outlive their own pool", 0.4),
+        ("[Bug] pool of closed sessions", 0.6),
+        ("fix(pool): close idle sessions", 0.6),
+        ("Add a limit to the pool of sessions", 0.6),
+        ("Sessions cannot be closed twice", 0.6),
+        ("Closed sessions should leave the pool", 0.6),
+        ("what happens when a session cannot be closed", 0.4),
+        ("where are sessions that should be closed", 0.4),
+        ("additions to a pool of closed sessions", 0.4),
     ],
 )
 def test_each_kind_of_query_has_its_weight(query: str, weight: float) -> None:
     assert FUSION.weights(kind_of(query, CANDIDATES)).file == weight
+
+
+def test_a_report_has_the_weights_of_words_if_it_was_not_measured() -> None:
+    assert replace(FUSION, report=None).weights("report") == FUSION.words
 
 
 def test_texts_outside_of_files_have_their_own_weight() -> None:
@@ -456,3 +469,30 @@ async def test_a_long_task_over_files_is_not_reranked() -> None:
 def test_a_long_question_over_notes_is_not_settled() -> None:
     assert is_settled(LONG_TASK, CANDIDATES)
     assert not is_settled(LONG_TASK, [SearchResult(name, name, 0.5, {}, {}) for name in "abc"])
+
+
+class Plain(Counting):
+    """A reranker without measured weights."""
+
+    fusion = None
+
+
+@pytest.mark.parametrize(
+    ("top_k", "options", "read"),
+    [
+        (5, SearchOptions(), 15),
+        (40, SearchOptions(), 30),
+        (40, SearchOptions(rerank_top_k=35), 35),
+        (40, SearchOptions(rerank_min_score=0.05), 40),
+        (120, SearchOptions(rerank_min_score=0.05), 100),
+    ],
+)
+async def test_a_reranker_without_weights_reads_a_bounded_number(
+    tmp_path: Path, top_k: int, options: SearchOptions, read: int
+) -> None:
+    async with VectorStore(path=tmp_path, embedder=HashingEmbedder(), reranker=(reranker := Plain())) as store:
+        await store.upsert(pools(130))
+        found = await store.search("session pool", top_k=top_k, options=options)
+    assert len(reranker.asked) == read
+    assert len(found) == min(top_k, read if options.rerank_min_score else top_k)
+    assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
