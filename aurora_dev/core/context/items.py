@@ -49,6 +49,7 @@ class Candidate:
         repeats: Whether it is a near-duplicate of a better candidate, and so is never shown in full.
         is_secondary: Whether its file is a test, example, copy or shim that the task does not ask for
             (`aurora_dev.core.text.path_kinds.is_secondary`).
+        goes_whole: Whether it may have to be edited, so that it goes in in full before anything goes in as an outline.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Candidate:
     created: float = 0.0
     repeats: bool = False
     is_secondary: bool = False
+    goes_whole: bool = False
 
     @property
     def end(self) -> int:
