@@ -87,6 +87,7 @@ class ContextItem:
         why: The reason for including it.
         relevance: 1 for the best hit of the search; 0 for items that the search did not find.
         symbol: Qualified name of its best part; the kind of a note.
+        symbol_lines: First and last line (1-based, inclusive) of that symbol, if the item has other parts too.
         text: The block as it appears in the context's text.
         ids: Ids of the records in it.
     """
@@ -102,6 +103,7 @@ class ContextItem:
     symbol: str
     text: str
     ids: tuple[str, ...] = ()
+    symbol_lines: Lines | None = None
 
     @property
     def location(self) -> str:
