@@ -17,13 +17,13 @@ from aurora_dev.core.context.candidates import make_candidate, note_relevance
 from aurora_dev.core.context.conversation import read_history
 from aurora_dev.core.context.duplicates import drop_near_duplicates
 from aurora_dev.core.context.gaps import read_gaps
+from aurora_dev.core.context.hits.recency import RECENT_LIFT, Recency, lift_recent
+from aurora_dev.core.context.hits.task_hits import find_task_hits
 from aurora_dev.core.context.import_graph import GraphCache, ImportGraph
 from aurora_dev.core.context.items import Candidate, Context, LeftOut
 from aurora_dev.core.context.neighbours import Neighbour, find_neighbours
-from aurora_dev.core.context.recency import RECENT_LIFT, Recency, lift_recent
 from aurora_dev.core.context.request import Pinned, Request
 from aurora_dev.core.context.symbol_map import SymbolMap
-from aurora_dev.core.context.task_hits import find_task_hits
 from aurora_dev.core.contracts import Filter, TokenCounter, with_defaults
 from aurora_dev.core.record_kinds import IS_NOTE, is_chunk, is_commit
 from aurora_dev.core.search.history import asks_for_history

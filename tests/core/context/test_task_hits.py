@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from aurora_dev.core.context.hits.task_hits import find_task_hits
 from aurora_dev.core.context.items import Context
-from aurora_dev.core.context.task_hits import find_task_hits
 from aurora_dev.core.context_manager import ContextManager
 from aurora_dev.core.embed.static import StaticEmbedder
 from aurora_dev.core.types import SearchOptions, SearchResult

@@ -19,8 +19,7 @@ from aurora_dev.core.filters import all_of
 from aurora_dev.core.types import SearchOptions, SearchResult
 
 if TYPE_CHECKING:
-    from aurora_dev.core.contracts import Filter
-    from aurora_dev.core.vector_store import VectorStore
+    from aurora_dev.core.contracts import Filter, SearchableStore
 
 __all__ = ["find_task_hits"]
 
@@ -36,7 +35,7 @@ _LEAST_RELEVANCE: Final = 0.1
 
 
 async def find_task_hits(
-    store: VectorStore,
+    store: SearchableStore,
     task: str,
     results: Sequence[SearchResult],
     filter: Filter | None,
