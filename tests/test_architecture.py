@@ -58,6 +58,7 @@ LAYERS = [
     {"core.doors"},
     {
         "core.context",
+        "core.context.hits",
         "core.embed",
         "core.keyword",
         "core.local",

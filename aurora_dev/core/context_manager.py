@@ -17,15 +17,17 @@ from aurora_dev.core.context.candidates import make_candidate, note_relevance
 from aurora_dev.core.context.conversation import read_history
 from aurora_dev.core.context.duplicates import drop_near_duplicates
 from aurora_dev.core.context.gaps import read_gaps
+from aurora_dev.core.context.hits.recency import RECENT_LIFT, Recency, lift_recent
+from aurora_dev.core.context.hits.task_hits import find_task_hits
 from aurora_dev.core.context.import_graph import GraphCache, ImportGraph
 from aurora_dev.core.context.items import Candidate, Context, LeftOut
 from aurora_dev.core.context.neighbours import Neighbour, find_neighbours
-from aurora_dev.core.context.recency import RECENT_LIFT, Recency, lift_recent
 from aurora_dev.core.context.request import Pinned, Request
 from aurora_dev.core.context.symbol_map import SymbolMap
 from aurora_dev.core.contracts import Filter, TokenCounter, with_defaults
 from aurora_dev.core.record_kinds import IS_NOTE, is_chunk, is_commit
 from aurora_dev.core.search.history import asks_for_history
+from aurora_dev.core.search.reading import is_long_task
 from aurora_dev.core.search.relevance import relevant_notes
 from aurora_dev.core.search.signals import QueryProfile
 from aurora_dev.core.text.path_kinds import kinds_asked_for
@@ -44,6 +46,8 @@ MAX_PINNED_CHARS: Final = 10_000_000  # more than any model reads
 PinnedItem: TypeAlias = "str | Document | SearchResult"
 NoteSource: TypeAlias = Callable[[str, int], Awaitable[Sequence[SearchResult]]]
 """Returns at most so many notes about a task, best first. They may come from several stores."""
+
+_Hits: TypeAlias = "list[tuple[SearchResult, float]]"
 
 # A record takes about 200 tokens in full and 50 as an interface, so this many hits per token fill the budget.
 _HITS_PER_TOKEN: Final = 1 / 60
@@ -113,7 +117,8 @@ class ContextManager:
             history: The conversation so far, oldest message first: ``{"role": …, "content": …}``.
             pinned: Texts or documents that are always included, whatever the search finds.
             map_budget: Tokens of the budget for a map of the project's symbols; 0 leaves the map out.
-            rerank: Whether the search reranks.
+            rerank: Whether the search reranks. The search for a task of several lines, or of more than 40 words, never
+                does.
             filter: Conditions on the records to search. They do not apply to notes.
             options: Options of the search.
 
@@ -131,10 +136,10 @@ class ContextManager:
         messages = read_history(history, mask=self.mask_secrets)
         pinned_items = _checked_pinned(pinned)
         started = time.perf_counter()
-        results, notes = await self._search(task, limit, rerank, filter, options)
+        results, hits, notes = await self._search(task, limit, rerank, filter, options)
         searched = time.perf_counter()
         notices = list(results.notices)
-        candidates, fill, left_out = await self._candidates(task, results, notes, notices)
+        candidates, fill, left_out = await self._candidates(task, results, hits, notes, notices)
         symbols = await self._symbols.entries(self.store) if map_budget and limit else ()
         request = Request(
             task=task,
@@ -177,24 +182,28 @@ class ContextManager:
 
     async def _search(
         self, task: str, limit: int, rerank: bool, filter: Filter | None, options: SearchOptions | None
-    ) -> tuple[SearchResults, list[SearchResult]]:
+    ) -> tuple[SearchResults, _Hits, list[SearchResult]]:
+        """Return the results of the search, the hits among them and in their files, and the notes about the task."""
         if not limit:
-            return SearchResults(), []
+            return SearchResults(), [], []
         top_k = min(_MOST_HITS, max(_LEAST_HITS, int(limit * _HITS_PER_TOKEN)))
         options = options or SearchOptions(rerank_top_k=_RERANKED_HITS)
-        results = await self.store.search(task, top_k, rerank=rerank, filter=filter, options=options)
+        is_long = is_long_task(task)
+        # The reranker reads too little of a long task: it puts the right file first less often than the first stage.
+        results = await self.store.search(task, top_k, rerank=rerank and not is_long, filter=filter, options=options)
+        hits = await find_task_hits(self.store, task, results, filter, options) if is_long else []
+        hits = await self._lifted(hits or _hits(results))
         if self._notes is not None:
-            return results, relevant_notes(task, await self._notes(task, _LEAST_HITS))
+            return results, hits, relevant_notes(task, await self._notes(task, _LEAST_HITS))
         found = await self.store.search(task, _LEAST_HITS, rerank=False, filter=IS_NOTE)
-        return results, relevant_notes(task, found)
+        return results, hits, relevant_notes(task, found)
 
     async def _candidates(
-        self, task: str, results: SearchResults, notes: Sequence[SearchResult], notices: list[Notice]
+        self, task: str, results: SearchResults, hits: _Hits, notes: Sequence[SearchResult], notices: list[Notice]
     ) -> tuple[list[Candidate], dict[str, dict[int, str]], list[LeftOut]]:
         """Return the candidates, best first, the lines between them, and the near-duplicates that were dropped."""
         commits = [result for result in results if is_commit(result.metadata)]
         notes = [*notes, *(commits[:_MOST_COMMITS] if asks_for_history(task) else ())]
-        hits = await self._hits(results)
         graph: ImportGraph | None = None
         neighbours: list[Neighbour] = []
         if self._use_graph and hits:
@@ -212,8 +221,9 @@ class ContextManager:
             asked_for = kinds_asked_for(QueryProfile.of(task).words)
             make = partial(make_candidate, mask=self.mask_secrets, cut_lines=cut, asked_for=asked_for)
             note_ids = {note.id for note in notes}
+            whole = is_long_task(task)
             made = [
-                make(result.id, result.content, result.metadata, relevance, f"hit {number}")
+                make(result.id, result.content, result.metadata, relevance, f"hit {number}", goes_whole=whole)
                 for number, (result, relevance) in enumerate(hits, start=1)
                 if result.id not in note_ids
             ]
@@ -244,19 +254,23 @@ class ContextManager:
             fill = await read_gaps(self.store, graph, candidates, mask=self.mask_secrets)
         return candidates, fill, left_out
 
-    async def _hits(self, results: SearchResults) -> list[tuple[SearchResult, float]]:
-        """Return the results that stand in a file, with relevances of which the best is 1."""
-        best = max((result.score for result in results if not is_commit(result.metadata)), default=0.0) or 1.0
-        hits = [
-            (result, result.score / best)
-            for result in results
-            if result.score / best >= _LEAST_RELEVANCE and (is_chunk(result.metadata) or result.metadata.get("path"))
-        ]
+    async def _lifted(self, hits: _Hits) -> _Hits:
+        """Raise the relevances of recently changed files; the best hit still has 1."""
         if not hits:
             return []
         paths = [(str(result.metadata.get("path", "")), relevance) for result, relevance in hits]
         relevances = lift_recent(paths, await self._recency.get(self.store), RECENT_LIFT)
         return [(result, relevance) for (result, _), relevance in zip(hits, relevances, strict=True)]
+
+
+def _hits(results: SearchResults) -> _Hits:
+    """Return the results that stand in a file, with relevances of which the best is 1."""
+    best = max((result.score for result in results if not is_commit(result.metadata)), default=0.0) or 1.0
+    return [
+        (result, result.score / best)
+        for result in results
+        if result.score / best >= _LEAST_RELEVANCE and (is_chunk(result.metadata) or result.metadata.get("path"))
+    ]
 
 
 def _check(task: str, token_budget: int, reserve: int, map_budget: int) -> None:

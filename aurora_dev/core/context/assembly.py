@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from aurora_dev.core.context.conversation import Conversation
 from aurora_dev.core.context.items import ContextItem, LeftOut, Level, Lines, Section
-from aurora_dev.core.context.render import PREAMBLE, Block, pointer_block, pointer_line
+from aurora_dev.core.context.render import PREAMBLE, Block, pointer_block, pointer_line, symbol_lines
 from aurora_dev.core.context.request import Pinned, Request
 from aurora_dev.core.context.select import Selection
 from aurora_dev.core.contracts import TokenCounter
@@ -110,7 +110,7 @@ class Assembler:
         )
 
     def _item(self, block: Block, section: Section, why: str) -> ContextItem:
-        best = max(block.parts, key=lambda part: part.relevance) if block.parts else None
+        best = max(block.parts, key=lambda part: (part.relevance, -part.start)) if block.parts else None
         reasons = dict.fromkeys(part.why for part in block.parts)
         return ContextItem(
             source=block.source,
@@ -124,6 +124,7 @@ class Assembler:
             symbol=best.symbol if best else "",
             text=block.text,
             ids=tuple(part.id for part in block.parts),
+            symbol_lines=symbol_lines(block.parts) if block.parts else None,
         )
 
 

@@ -27,6 +27,7 @@ def make_candidate(
     mask: bool,
     cut_lines: Container[tuple[str, int]] | None = None,
     asked_for: frozenset[str] = frozenset(),
+    goes_whole: bool = False,
 ) -> Candidate:
     """Make a candidate from a record.
 
@@ -40,6 +41,7 @@ def make_candidate(
         cut_lines: Path and number of each line that is so long that several records share it. ``None`` if that is
             unknown, and any record of one line may be only a part of it.
         asked_for: Kinds of files that the task names, from `aurora_dev.core.text.path_kinds.kinds_asked_for`.
+        goes_whole: Whether the task may have to edit it.
     """
     path = metadata.get("path")
     start, end = metadata.get("start_line"), metadata.get("end_line")
@@ -74,6 +76,7 @@ def make_candidate(
         is_note=is_note,
         created=float(created) if isinstance(created, int | float) else 0.0,
         is_secondary=not is_note and is_secondary(source, asked_for),
+        goes_whole=goes_whole and not is_note,
     )
 
 

@@ -49,6 +49,7 @@ class Candidate:
         repeats: Whether it is a near-duplicate of a better candidate, and so is never shown in full.
         is_secondary: Whether its file is a test, example, copy or shim that the task does not ask for
             (`aurora_dev.core.text.path_kinds.is_secondary`).
+        goes_whole: Whether it may have to be edited, so that it goes in in full before anything goes in as an outline.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Candidate:
     created: float = 0.0
     repeats: bool = False
     is_secondary: bool = False
+    goes_whole: bool = False
 
     @property
     def end(self) -> int:
@@ -85,6 +87,7 @@ class ContextItem:
         why: The reason for including it.
         relevance: 1 for the best hit of the search; 0 for items that the search did not find.
         symbol: Qualified name of its best part; the kind of a note.
+        symbol_lines: First and last line (1-based, inclusive) of that symbol, if the item has other parts too.
         text: The block as it appears in the context's text.
         ids: Ids of the records in it.
     """
@@ -100,6 +103,7 @@ class ContextItem:
     symbol: str
     text: str
     ids: tuple[str, ...] = ()
+    symbol_lines: Lines | None = None
 
     @property
     def location(self) -> str:

@@ -113,7 +113,9 @@ class Selection:
         return True
 
     def fill_up(self, candidates: Sequence[Candidate], best: Candidate | None = None) -> None:
-        """Choose as much as fits, by gain per token. A candidate that does not fit in full goes in at a lower level.
+        """Choose as much as fits: first what may have to be edited, in full and best first, then by gain per token.
+
+        A candidate that does not fit in full goes in at a lower level.
 
         Args:
             candidates: Best first. Those that are already chosen may be raised.
@@ -122,6 +124,13 @@ class Selection:
         rest = candidates
         if best is not None:
             self._choose_best(best)
+        for candidate in candidates:
+            if (
+                candidate.goes_whole
+                and not candidate.repeats
+                and self.level(candidate) in (Level.NONE, Level.INTERFACE)
+            ):
+                self.raise_to(candidate, Level.FULL)
         # The second round lifts the limit per file, and uses the room that merged blocks have made.
         for most_tokens in (int(self.limit * _FILE_SHARE), None):
             rest = self._round(rest, best, most_tokens)

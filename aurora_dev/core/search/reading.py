@@ -17,7 +17,7 @@ from aurora_dev.core.text.mentions import EXTENSION, EXTENSIONS, find_paths, is_
 from aurora_dev.core.text.terms import STOP_WORDS, is_symbol_query, split_identifier
 from aurora_dev.lazy import lazy_pattern
 
-__all__ = ["Frame", "QueryReading", "read_query"]
+__all__ = ["Frame", "QueryReading", "is_long_task", "read_query"]
 
 LONG_WORDS: Final = 40
 """A query of more words, or of several lines, is a long task: its parts are read apart."""
@@ -102,12 +102,17 @@ class QueryReading:
     is_path: bool = False
 
 
+def is_long_task(query: str) -> bool:
+    """Return whether a query is a long task: several lines or more than `LONG_WORDS` words."""
+    text = query.strip()
+    return "\n" in text or len(text.split(maxsplit=LONG_WORDS)) > LONG_WORDS
+
+
 @lru_cache(maxsize=64)
 def read_query(query: str) -> QueryReading:
     """Return the parts of a query; reading one again costs nothing."""
     text = query.strip()
-    is_long = "\n" in text or len(text.split(maxsplit=LONG_WORDS)) > LONG_WORDS
-    if not is_long:
+    if not is_long_task(text):
         paths = find_paths(text)
         names = _names(text, whole=True)
         return QueryReading(

@@ -166,7 +166,9 @@ async def test_the_manager_passes_on_the_kinds_of_files_that_the_task_names(
     write(tmp_path / "project", {"tests/test_auth.py": "def test_login():\n    assert log_in() and log_in()\n"})
     async with VectorStore(path=tmp_path / "store", embedder=embedder, reranker="none") as store:
         await Indexer(store, tmp_path / "project").run()
-        candidates, _, _ = await ContextManager(store)._candidates(task, await store.search(task), [], [])
+        results = await store.search(task)
+        hits = [(result, 1.0) for result in results]
+        candidates, _, _ = await ContextManager(store)._candidates(task, results, hits, [], [])
     assert [candidate.is_secondary for candidate in candidates] == [secondary]
 
 

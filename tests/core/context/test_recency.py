@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aurora_dev.core import context_manager
-from aurora_dev.core.context.recency import Recency, lift_recent, recency_of
+from aurora_dev.core.context.hits.recency import Recency, lift_recent, recency_of
 from aurora_dev.core.context_manager import ContextManager
 from aurora_dev.core.types import Document
 from aurora_dev.core.vector_store import VectorStore

@@ -1,10 +1,12 @@
 """Rendering of the candidates of one file as blocks."""
 
+from dataclasses import replace
+
 import pytest
 
 from aurora_dev.core.context.duplicates import near_duplicates
 from aurora_dev.core.context.items import Candidate, Level
-from aurora_dev.core.context.render import pointer_line, render_file
+from aurora_dev.core.context.render import pointer_line, render_file, symbol_lines
 from aurora_dev.core.context.select import MOST_FILL
 from aurora_dev.core.text.fencing import fenced
 
@@ -68,3 +70,16 @@ def test_near_duplicates_need_enough_lines_in_common() -> None:
     part = candidate(1, *body[:5], *[f"more({n})" for n in range(5)], source="c.py")
     short = candidate(1, "step(1)", "return", source="d.py")
     assert near_duplicates([best, same, part, short]) == {same: best}
+
+
+def test_a_merged_block_names_the_symbol_of_its_best_part_with_its_own_lines() -> None:
+    first = replace(candidate(1, "a", "b"), symbol="first", relevance=0.5)
+    asked = replace(candidate(3, "c", "d"), symbol="asked_for")
+    more = replace(candidate(5, "e"), symbol="asked_for", relevance=0.9)
+    (text,) = full(first, asked, more)
+    assert text.startswith("```data src/a.py:1-5 asked_for:3-5\n")
+    assert symbol_lines([first, asked, more]) == (3, 5)
+    (text,) = full(asked, more)  # nothing else is in the block
+    assert text.startswith("```data src/a.py:3-5 asked_for\n")
+    assert symbol_lines([asked, more]) is None
+    assert symbol_lines([replace(first, relevance=2.0, symbol=""), asked]) is None

@@ -97,3 +97,16 @@ def test_many_test_files_do_not_keep_a_weaker_code_file_out() -> None:
     assert set(chosen(limit, *tests, code).blocks) == {"test_0.py", "test_1.py", "code_9.py"}
     asked_for = [replace(test, is_secondary=False) for test in tests]  # the task names tests
     assert set(chosen(limit, *asked_for, code).blocks) == {"test_0.py", "test_1.py", "test_2.py"}
+
+
+def test_what_may_have_to_be_edited_goes_in_whole_before_any_outline() -> None:
+    edited = replace(candidate("edited.py", 0.3, "def edited():", *steps("e", 20), head=(0,)), goes_whole=True)
+    outlines = [candidate(f"o{n}.py", 0.9, f"def outline_{n}():", *steps(str(n), 20), head=(0,)) for n in range(8)]
+    limit = chosen(10_000, edited).used + 30
+    assert chosen(limit, *outlines, edited).level(edited) is Level.FULL
+    assert chosen(limit, *outlines, replace(edited, goes_whole=False)).level(edited) is not Level.FULL
+
+
+def test_a_repeat_that_may_have_to_be_edited_is_still_not_shown_twice() -> None:
+    edited = replace(REPEAT, goes_whole=True, repeats=True)
+    assert chosen(5_000, ORIGINAL, edited, best=ORIGINAL).level(edited) is Level.INTERFACE

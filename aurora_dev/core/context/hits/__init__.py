@@ -1,0 +1,1 @@
+"""The hits that a context starts from: those of a long task, and recently changed files first."""
