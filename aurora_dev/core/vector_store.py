@@ -290,7 +290,7 @@ class VectorStore:
         from aurora_dev.core.search.calibration import scaled
         from aurora_dev.core.search.candidates import CandidateFinder
         from aurora_dev.core.search.history import asks_for_history, without_commits_to_read
-        from aurora_dev.core.search.rerank_blend import is_long_task
+        from aurora_dev.core.search.reading import is_long_task
         from aurora_dev.core.search.signals import QueryProfile
         from aurora_dev.core.search.trace import SearchTrace
 

@@ -24,7 +24,7 @@ from typing import TypeAlias
 
 from aurora_dev.core.record_kinds import is_commit
 from aurora_dev.core.search.fusion import EXACT_GAIN
-from aurora_dev.core.search.reading import read_query
+from aurora_dev.core.search.reading import is_long_task
 from aurora_dev.core.search.signals import REPEAT_DECAY, QueryProfile, definition_signal
 from aurora_dev.core.text.document_text import outline_text
 from aurora_dev.core.types import QueryKind, RerankWeights, SearchResult
@@ -110,11 +110,6 @@ def is_settled(query: str, candidates: Sequence[SearchResult]) -> bool:
     if not profile.is_symbol or not candidates:
         return False
     return bool(definition_signal(profile, [candidates[0].metadata])[0] >= 1.0)
-
-
-def is_long_task(query: str) -> bool:
-    """Return whether a query is a long task, which over files is never reranked."""
-    return read_query(query).is_long
 
 
 def rows_to_read(candidates: Sequence[SearchResult], read: int, by_keyword: int) -> list[int]:
