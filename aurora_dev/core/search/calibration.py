@@ -19,10 +19,10 @@ from aurora_dev.core.types import SearchResult
 __all__ = ["COEFFICIENTS", "LEAST_RELEVANCE", "match_features", "relevance", "scaled"]
 
 LEAST_RELEVANCE: Final = 0.5
-"""Below this, a search says that nothing matches well; of the answerable queries of the tuning projects, 2 % are."""
+"""Below this, a search says that nothing matches well; of the answerable queries of the tuning projects, 1 % are."""
 
 COEFFICIENTS: Final[Mapping[str, float]] = {
-    "constant": -8.453,
+    "constant": -8.183,
     "nearest": 5.017,
     "near": 7.42,
     "covered": 0.876,
