@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
-
 from aurora_dev.core.contracts import Embedder
 from aurora_dev.core.types import Vector
+from aurora_dev.lazy import np, npt
 
 __all__ = ["EmbeddedQuery"]
 

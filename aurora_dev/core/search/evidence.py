@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 from aurora_dev.core.search.reading import Frame
 from aurora_dev.core.text.terms import STOP_WORDS, split_identifier
@@ -31,7 +31,7 @@ __all__ = [
     "weigh",
 ]
 
-Figures = npt.NDArray[np.float64]
+Figures: TypeAlias = "npt.NDArray[np.float64]"
 
 # A name that is in few chunks says where to look; one that is everywhere says nothing.
 _RARE = 8  # chunks; a name in at most this many counts fully

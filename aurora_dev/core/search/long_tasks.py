@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from aurora_dev.core.search.evidence import (
     QueryWeights,
@@ -31,7 +31,7 @@ from aurora_dev.lazy import np, npt
 
 __all__ = ["LISTS", "WEIGHTS", "name_weight", "rank_long_task"]
 
-Figures = npt.NDArray[np.float64]
+Figures: TypeAlias = "npt.NDArray[np.float64]"
 
 LISTS: Final = ("title_keyword", "title_vector", "prose_keyword", "prose_vector", "names_keyword", "whole_keyword")
 """The candidate lists of a long task."""

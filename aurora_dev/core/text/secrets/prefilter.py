@@ -15,8 +15,7 @@ from functools import cache
 from itertools import product
 from typing import Final, Generic, NamedTuple, TypeVar
 
-import numpy as np
-import numpy.typing as npt
+from aurora_dev.lazy import np, npt
 
 __all__ = ["Anchor", "Prefilter", "any_case", "literal", "spread"]
 
