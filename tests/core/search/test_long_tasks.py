@@ -61,7 +61,7 @@ def test_the_definition_of_a_name_of_the_title_beats_its_mentions() -> None:
 
 
 def test_the_last_frame_of_a_traceback_counts_for_the_chunk_that_holds_its_line() -> None:
-    lines = {"start_line": 1, "end_line": 40}
+    lines: dict[str, Any] = {"start_line": 1, "end_line": 40}
     outer, inner, other = (
         chunk("1", "app/run.py", **lines),
         chunk("2", "app/io.py", **lines),
