@@ -44,6 +44,13 @@ def test_a_rare_name_of_the_title_outweighs_the_lists() -> None:
     assert files(ranked(task, lists, {"merge_rows": 1_000})) == ["first.py", "named.py"]
 
 
+def test_a_name_of_the_title_says_more_than_one_of_the_text() -> None:
+    body = chunk("1", "body.py", "def drop_rows(): ...", symbols=["drop_rows"])
+    title = chunk("2", "title.py", "def merge_rows(): ...", symbols=["merge_rows"])
+    task = "merge_rows is wrong\n\nSee drop_rows, which is called by drop_rows."
+    assert files(ranked(task, {"prose_keyword": matches(body, title)})) == ["title.py", "body.py"]
+
+
 def test_the_definition_of_a_name_of_the_title_beats_its_mentions() -> None:
     used, defined = (
         chunk("1", "used.py", "merge_rows()"),
@@ -54,7 +61,7 @@ def test_the_definition_of_a_name_of_the_title_beats_its_mentions() -> None:
 
 
 def test_the_last_frame_of_a_traceback_counts_for_the_chunk_that_holds_its_line() -> None:
-    lines = {"start_line": 1, "end_line": 40}
+    lines: dict[str, Any] = {"start_line": 1, "end_line": 40}
     outer, inner, other = (
         chunk("1", "app/run.py", **lines),
         chunk("2", "app/io.py", **lines),
@@ -83,7 +90,7 @@ def test_records_without_a_path_do_not_add_up_to_a_file() -> None:
     notes = [chunk(str(n), None, "note") for n in range(6)]
     results = ranked("It is slow\n\nIt takes long.", {"prose_keyword": matches(*notes)})
     assert [result.id for result in results] == [note.id for note in notes]
-    assert all(0.0 < result.score <= 1.0 for result in results)
+    assert 1.0 >= results[0].score > results[5].score > 0.5 * results[0].score  # chunks of one file fall off faster
 
 
 def test_results_hold_the_figures_of_the_lists() -> None:
