@@ -689,7 +689,7 @@ WORDS = "lamp orbit cactus velvet drum sponge rail misty goat humble prize ancho
         ("https://b.s3.test/k?X-Amz-Signature={}", noise(64, HEX, "signature")),
         ("https://x.test/reset?token={}", noise(40, HEX, "query")),
         ('{"name": "X-Auth-Token", "value": "{}"}', noise(32, ALNUM, "header")),
-        ('<add key="StorageToken" value="{}"/>', noise(32, ALNUM, "element")),
+        ('<add key="RelayToken" value="{}"/>', noise(32, ALNUM, "element")),
         ("**Password:** {}\n", PASSWORD),
         ("chpasswd:\n  list: |\n    ubuntu:{}\n", PASSWORD),
     ],
@@ -725,11 +725,21 @@ def test_tables_lists_and_calls_without_a_credential_stay(text: str) -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    ["insert into a (password) values ('x1y2'),", "| password |\n|---|\n", "a,password\nb,c\n", "backup code ab12 "]
-    + ["mnemonic lamp orbit ", "ab:c1d2@e.f ", 'client("a", ', "passwords={'a':'b1c2',", "_api_", "> AUTH a1 "],
+    [
+        "insert into a (password) values ('x1y2'),",
+        "| password |\n|---|\n",
+        "a,password\nb,c\n",
+        "backup code ab12 ",
+        "mnemonic lamp orbit ",
+        "ab:c1d2@e.f ",
+        'client("a", ',
+        "passwords={'a':'b1c2',",
+        "_api_",
+        "> AUTH a1 ",
+    ],
 )
 def test_hostile_tables_and_calls_take_linear_time(unit: str) -> None:
-    small, large = (unit * (size // len(unit)) for size in (60_000, 120_000))
+    small, large = (unit * (size // len(unit)) for size in (10_000, 20_000))
 
     def seconds(text: str) -> float:
         start = time.process_time()
