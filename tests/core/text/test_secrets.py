@@ -747,4 +747,4 @@ def test_hostile_tables_and_calls_take_linear_time(unit: str) -> None:
         return time.process_time() - start
 
     # Quadratic time gives 4 in every pair; a busy machine slows some of them.
-    assert min(seconds(large) / max(seconds(small), 0.02) for _ in range(5)) < 2.5
+    assert any(seconds(large) / max(seconds(small), 0.02) < 2.5 for _ in range(5))
