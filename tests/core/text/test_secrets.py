@@ -664,8 +664,99 @@ def test_the_first_texts_are_looked_up_without_the_table_and_alike() -> None:
     masking._prefilter.cache_clear()
     prefilter = masking._prefilter()
     before = list(prefilter.candidates(text[:50_000]))
-    assert prefilter._table is None
+    assert prefilter._tables is None
     list(prefilter.candidates(text))
-    assert prefilter._table is not None
+    assert prefilter._tables is not None
     assert before
     assert list(prefilter.candidates(text[:50_000])) == before
+
+
+PASSWORD = "Sorrel" + "-Wren4" + "!x"
+KEY_HEX = noise(32, HEX, "call")
+WORDS = "lamp orbit cactus velvet drum sponge rail misty goat humble prize anchor"
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("INSERT INTO users (email, password) VALUES ('a@b.test', '{}');", PASSWORD),
+        ("INSERT INTO t (password, id) VALUES ('none', 1), ('{}', 2);", PASSWORD),
+        ("| host | user | password |\n|---|---|---|\n| db1 | root | {} |\n", PASSWORD),
+        ("user,password,role\nalice,{},admin\n", PASSWORD),
+        ('PASSWORDS = {"alice": "{}", "bob": "none"}', PASSWORD),
+        ("seed phrase (testnet): {}\n", WORDS),
+        ("signer = Wallet.fromPhrase('{}');", WORDS),
+        ("Recovery codes:\n\n{}\n81f20-77ab3\n", "4c1d9-0b7e2"),
+        ("Use `admin:{}@10.1.1.5:8080` to log in.", PASSWORD),
+        ("net use Z: " + 2 * chr(92) + "nas" + chr(92) + "hr {} /user:hr", PASSWORD),
+        ("tool deploy --token {} --dry-run", "q7Zt4Kd2"),
+        ('mixpanel.init("{}");', KEY_HEX),
+        ("$client = new Client('{}');", KEY_HEX),
+        ("jwt.sign(payload, '{}', { expiresIn: '1h' });", PASSWORD),
+        ('crypto.createHmac("sha256", "{}");', PASSWORD),
+        ('new NetworkCredential("svc", "{}", "CORP");', PASSWORD),
+        ('totp = pyotp.TOTP("{}")', "JBSWY3DPEHPK3PXPKRSX"),
+        ('url = "acme_live_{}"', noise(28, ALNUM, "kind")),
+        ("> AUTH {}\n+OK\n", PASSWORD),
+        ("https://b.s3.test/k?X-Amz-Signature={}", noise(64, HEX, "signature")),
+        ("https://x.test/reset?token={}", noise(40, HEX, "query")),
+        ('{"name": "X-Auth-Token", "value": "{}"}', noise(32, ALNUM, "header")),
+        ('<add key="RelayToken" value="{}"/>', noise(32, ALNUM, "element")),
+        ("**Password:** {}\n", PASSWORD),
+        ("chpasswd:\n  list: |\n    ubuntu:{}\n", PASSWORD),
+    ],
+)
+def test_a_credential_is_found_by_its_column_its_list_or_the_call_that_takes_it(text: str, secret: str) -> None:
+    masked, count = mask_secrets(text.replace("{}", secret))
+    assert secret not in masked
+    assert count >= 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INSERT INTO users (name, password) VALUES (?, ?);",
+        "INSERT INTO users (password, name) VALUES (crypt($1), 'Wren-4!x');",
+        "| option | password | notes |\n|---|---|---|\n| x | required | none |\n",
+        "name,password_hint,role\nalice,Wren-4!x,admin\n",
+        "passwords = {'min_length': '12'}",
+        "mnemonic device: my very educated mother just served us nine pizzas with the cheese today\n",
+        "Recovery codes can be created on the security page, 10 codes of 8 digits.",
+        "npm:left-pad1@1.3.0 and docker://alpine:3.19@sha256:" + noise(64, HEX),
+        'client = Client("https://api.corp.test/v2/users")',
+        "jwt.verify(token, publicKey)",
+        "keyring.get_password('aurora', 'main')",
+        "tool --token-type bearer --key-size 4096 --api-key-env OPENAI_API_KEY",
+        "test_api_key_rotation_20240101 passed",
+        'self._make_token("PPPRAGMA", "pragma", place)',
+    ],
+)
+def test_tables_lists_and_calls_without_a_credential_stay(text: str) -> None:
+    assert mask_secrets(text) == (text, 0)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "insert into a (password) values ('x1y2'),",
+        "| password |\n|---|\n",
+        "a,password\nb,c\n",
+        "backup code ab12 ",
+        "mnemonic lamp orbit ",
+        "ab:c1d2@e.f ",
+        'client("a", ',
+        "passwords={'a':'b1c2',",
+        "_api_",
+        "> AUTH a1 ",
+    ],
+)
+def test_hostile_tables_and_calls_take_linear_time(unit: str) -> None:
+    small, large = (unit * (size // len(unit)) for size in (10_000, 20_000))
+
+    def seconds(text: str) -> float:
+        start = time.process_time()
+        mask_secrets(text)
+        return time.process_time() - start
+
+    # Quadratic time gives 4 in every pair; a busy machine slows some of them.
+    assert any(seconds(large) / max(seconds(small), 0.02) < 2.5 for _ in range(5))

@@ -5,6 +5,7 @@
 - ``providers``: the formats of providers, as a table; ``tokens`` applies it;
 - ``assignments``: values whose name says that they are secret, as in ``password = "…"``;
 - ``commands``: passwords on command lines, in SQL, calls, headers and password files; ``prose``: in sentences;
+- ``tables``: passwords in columns (SQL, Markdown, CSV); ``phrases``: seed phrases and recovery codes;
 - ``urls``: passwords in URLs and after ``curl -u``; ``private_keys``: PEM and PuTTY; ``manifests``: Kubernetes secrets;
 - ``values``, ``placeholders``: tell real values from examples, variables, templates, types and labels.
 

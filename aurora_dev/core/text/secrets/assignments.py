@@ -44,7 +44,7 @@ _OPERATOR: Final = (
     r"(?:"
     # {"name": "X-Auth-Token", "value": "…"}: before "," below
     r"(?:,[\"'\s]{0,40}|\s{1,40}[\"']?)(?:default|(?:parameter)?value|content)[\"']?[ \t]{0,4}[:=][ \t]{0,4}"
-    # {"DBPassword": {"Type": "String", "Default": "…"}}
+    # the default of a parameter of a template
     r"|:?[ \t]{0,3}\{[^{}]{0,200}?\b(?i:default)[\"']?[ \t]{0,20}[=:][ \t]{0,3}"
     # **Password:** …
     r"|[ \t]{0,3}:\*\*[ \t]{1,4}|\*\*:?[ \t]{0,3}:?[ \t]{1,4}|[ \t]{1,3}to[ \t]{1,3}(?=[\"'])"
@@ -94,7 +94,8 @@ _GUARD: Final = lazy_pattern(
     r"\s{0,40}(?:[\"'<]{0,2}(?:default|\w{0,9}value|content|string|description|type|sensitive)))"
     # a blank, then a long word
     r"|[ \t]{1,8}[\"'`]?(?=[^\s0-9]{0,64}[0-9])[^\s\"'`]{8}"
-    r"|\.(?:type|send|fill|set|input|write)|\s{1,40}[\"'<]{0,2}(?:default|\w{0,9}value|content)|</\w{3,6}>\s{0,20}<|[ \t]{1,8}[A-Za-z+/_-]{24})",
+    r"|\.(?:type|send|fill|set|input|write)|\s{1,40}[\"'<]{0,2}(?:default|\w{0,9}value|content)"
+    r"|</\w{3,6}>\s{0,20}<|[ \t]{1,8}[A-Za-z+/_-]{24})",
     re.ASCII,
 )
 # The same for passwords, which may be one word.
@@ -141,7 +142,8 @@ _OPTION_END: Final = lazy_pattern(
 _BLANK_PASSWORD: Final = lazy_pattern(
     r"(?:\blogin[ \t]+\S+[ \t]+|(?<!\w)-(?:-[\w-]*|[a-zA-Z][\w-]{2,}|)|"
     r"^[ \t]*require|^[ \t]*master|^[ \t]*bind|"
-    r"^[ \t]*root|\bENV[ \t]+\w*|\bsetenv[ \t]+\w*|^[ \t]*neighbor[ \t]\S+[ \t]+|^[ \t]*set[ \t][^\"']{0,120}(?:-|[ \t])|^[ \t]*\w*_|^[ \t]*|^[ \t]*(?:store|key)|"
+    r"^[ \t]*root|\bENV[ \t]+\w*|\bsetenv[ \t]+\w*|"
+    r"^[ \t]*neighbor[ \t]\S+[ \t]+|^[ \t]*set[ \t][^\"']{0,120}(?:-|[ \t])|^[ \t]*\w*_|^[ \t]*|^[ \t]*(?:store|key)|"
     r"^[ \t]*(?:enable|username[ \t]\S+(?:[ \t]privilege[ \t]\d+)?)[ \t]+|"
     r"\bwifi[ \t]connect[ \t].{1,60}[ \t]|\bconfig[ \t]+set[ \t]+\S*)\Z",
     re.IGNORECASE,
@@ -150,7 +152,7 @@ _KNOWN_FLAG: Final = lazy_pattern(r"(?<!\w)-(?:-[\w-]*|[a-zA-Z][\w-]{2,}|)\Z")
 _OPTION_NAME: Final = lazy_pattern(
     r"--(?:[a-z]{2,16}-)?(?:api-?|access-?|auth-?|secret-?|app-?|deploy-?|bot-?|personal-access-?)?(?:token|key|secret)",
 )
-# "…?token=", "curl -F token="
+# In a query, or in a form that curl sends.
 _QUERY_END: Final = lazy_pattern(r"(?:[?&]|\s-(?:F|d|-form|-data)[ \t=][\"']?)\Z")
 _GETTER: Final = lazy_pattern(
     r"(?:^|[._$>-])(?:get|fetch|find|load|lookup|read|delete|remove|prompt|ask|request|has|forgot)_?\Z", re.IGNORECASE
@@ -429,7 +431,7 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
     others = "".join({chr(code) for code in (9, 10, 13, *range(32, 127))} - set(lower) - set(lower.upper()))
     for anchor in spread("aA", "sS", "eE", "?nN", shift=5):
         yield anchor, _password_edits
-    for word in ("pass", "kennwort", "senha", "wachtwoord", "has?o"):
+    for word in ("has?o", "pass", "kennwort", "senha", "wachtwoord"):
         for anchor in any_case(word):
             yield anchor, _password_edits
     for anchor in spread("pP", "wW", "dD", others + "sS"):

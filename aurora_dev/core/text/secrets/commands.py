@@ -94,7 +94,8 @@ _RULES: Final = (
     _rule(rf"keychain\b{_S}\s-[pP][ \t]{_V}", "-keychain", exact=True),
     _rule(rf"signtool\b{_S}\s/p[ \t]{_V}", "signtool"),
     _rule(
-        r"chpasswd:\s{1,40}(?:expire:\s\w+\s{1,40})?(?:list|users):[ \t]*\|?[ \t]*\r?\n[ \t-]{0,40}[\w.-]{1,64}:(?P<bare>\S{4,128})",
+        r"chpasswd:\s{1,40}(?:expire:\s\w+\s{1,40})?(?:list|users):[ \t]*\|?[ \t]*"
+        r"\r?\n[ \t-]{0,40}[\w.-]{1,64}:(?P<bare>\S{4,128})",
         "chpasswd:",
         exact=True,
     ),
@@ -136,7 +137,8 @@ _RULES: Final = (
     _rule(rf"isakmp key[ \t]+(?:[0-9][ \t]+)?{_V}[ \t]+address", "isakmp key", exact=True),
     _rule(rf"\binflux\b{_S}\s(?:-t|--token)[ \t=]{_V}", "influx", exact=True),
     _rule(
-        rf"user[ \t]+[\w.@-]{{1,64}}[ \t]+{_V}[ \t]*\r?\n[ \t]*(?:put|get|mput|mget|cd|lcd|bin|binary|passive|prompt|ls|quote)\b",
+        rf"user[ \t]+[\w.@-]{{1,64}}[ \t]+{_V}[ \t]*\r?\n"
+        rf"[ \t]*(?:put|get|mput|mget|cd|lcd|bin|binary|passive|prompt|ls|quote)\b",
         "user ",
     ),
     _rule(

@@ -91,7 +91,8 @@ _HEAD: Final = LazyPattern(
 _CODE_REACH: Final = 1_200
 _FIRST_REACH: Final = 160
 _CODE: Final = lazy_pattern(
-    r"(?<![\w.:/-])(?:[A-Za-z0-9]{4,8}(?:-[A-Za-z0-9]{4,8}){1,5}|\d{4}[ ]\d{4}|[a-z0-9]{8,12}|[A-Z0-9]{8,12})(?![\w:/-]|\.\w)"
+    r"(?<![\w.:/-])(?:[A-Za-z0-9]{4,8}(?:-[A-Za-z0-9]{4,8}){1,5}|\d{4}[ ]\d{4}|"
+    r"[a-z0-9]{8,12}|[A-Z0-9]{8,12})(?![\w:/-]|\.\w)"
 )
 _BETWEEN: Final = lazy_pattern(r"[\s,;|\"'`*\[\]()•·-]{0,40}(?:\d{1,2}[.):][ \t]{1,4})?[\s,;|\"'`*\[\]()•·-]{0,12}")
 
@@ -125,8 +126,16 @@ def _is_code(value: str) -> bool:
 
 def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
     """Yield the rules for phrases and codes, each with an anchor."""
-    words = ("mnemonic", "seed phrase", "seed_phrase", "seedphrase", "seed-phrase", "recovery phrase", "backup phrase")
-    words += ("secret phrase", "secret recovery", "fromphrase(", "seed words", "recovery_phrase", "wallet seed")
+    words: tuple[str, ...] = ("mnemonic", "seed phrase", "seed_phrase", "seedphrase", "seed-phrase", "recovery phrase")
+    words += (
+        "backup phrase",
+        "secret phrase",
+        "secret recovery",
+        "fromphrase(",
+        "seed words",
+        "recovery_phrase",
+        "wallet seed",
+    )
     for word in words:
         for anchor in any_case(word):
             yield anchor, _phrase_edits

@@ -50,42 +50,11 @@ class Anchor(NamedTuple):
 
 # Four characters that source code has often, although their letters are rare; counted in this project and others.
 _FREQUENT: Final = frozenset(
-    (
-        "with",
-        "word",
-        "plac",
-        "user",
-        "very",
-        "prin",
-        "ring",
-        "work",
-        "gnor",
-        "ion(",
-        "ate(",
-        "sign",
-        "pass",
-        "wser",
-        "rows",
-    )
-    + (
-        " = [",
-        " = (",
-        " key",
-        "key ",
-        "key(",
-        "_key",
-        "_pat",
-        "_pro",
-        "_cod",
-        ".com",
-        "ive_",
-        "est_",
-        "ase(",
-        "auth",
-        "uth(",
-    )
-    + ("ount", "text", "type", "able", "code", "self", "http", "log ", "used", "ecov", "back", "use ", " use", "_tok")
-)
+    """
+    with word plac user very prin ring work gnor ion( ate( sign pass rows key( _key _pat _pro _cod .com ive_ est_ ase(
+    auth uth( ount text type able code self http used ecov back _tok
+    """.split()  # noqa: SIM905 - a list of words reads better
+) | {" = [", " = (", " key", "key ", "log ", "use ", " use"}
 
 
 def _rarest(text: str) -> int:

@@ -26,7 +26,8 @@ _FOR: Final = (
     r"der|is for)[ \t][^.:;=\n\"'`]{1,60}?)?"
 )
 _IS: Final = (
-    r"(?:(?:'s|’s|[ \t]+(?:(?:was |is |now |been ){1,3}(?:re)?(?:set|changed) to|is|c['’]est|was|are|ist|war|es|est|is now|"
+    r"(?:(?:'s|’s|[ \t]+(?:(?:was |is |now |been ){1,3}(?:re)?(?:set|changed) to|"
+    r"is|c['’]est|was|are|ist|war|es|est|is now|"
     r"e|é|è|este|jest|lautet|->|→|–|—|-|"
     r"will be|has been (?:re)?set to|has been changed to|"
     r"(?:was )?(?:re)?set to|(?:was )?changed (?:it )?to|changed from|(?:to|into)|"
@@ -145,7 +146,8 @@ def _with_edits(text: str, at: int) -> Iterator[Edit]:
 
 # A sentence goes on after the noun with a blank, a colon, a quotation mark or an apostrophe.
 _TELLS: Final = lazy_pattern(
-    r"[^\W\d_]{0,10}(?:(?=[ \t:'`\"][^\n0-9]{0,64}[0-9])[^\n]{0,60}?(?: (?:is|was|are|ist|est|es|to|with)\b|[:'’][ \t\"'`])|’|：|は|是|为)"
+    r"[^\W\d_]{0,10}(?:(?=[ \t:'`\"][^\n0-9]{0,64}[0-9])"
+    r"[^\n]{0,60}?(?: (?:is|was|are|ist|est|es|to|with)\b|[:'’][ \t\"'`])|’|：|は|是|为)"
 )
 _AS: Final = lazy_pattern(r" (?:as|als|como|comme) ")
 _MAY_TELL: Final = lazy_pattern(r"[^\W\d_]{0,10}(?:[ \t:'`\"]|’|：)[^\n]{0,120}?[0-9!@#$%^&*+~\"'`]")
