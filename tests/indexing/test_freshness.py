@@ -164,7 +164,11 @@ async def test_an_ignored_file_that_git_begins_to_track_during_an_index_run_is_f
     put(project, ".gitignore", "*.ignored.py\n.aurora\n")
     repository = Repository(project)
     repository.commit("Begin", api__ignored__py="WORD = 'pomegranate'\n")
-    await memory.index(lambda _: repository.git("add", "-f", "api.ignored.py") and None)
+
+    def begin_to_track(_: object) -> None:
+        repository.git("add", "-f", "api.ignored.py")
+
+    await memory.index(begin_to_track)
     assert (await found(memory, "pomegranate"))[0] == ["WORD = 'pomegranate'"]
 
 
