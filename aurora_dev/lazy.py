@@ -7,6 +7,7 @@ a command that lists notes needs no vector.
 from __future__ import annotations
 
 import re
+import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, AnyStr, cast
 
@@ -48,6 +49,8 @@ def lazy_pattern(expression: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
 
 
 if not TYPE_CHECKING:
+    # numpy's C extension is initialised once in a process; one thread at a time may begin.
+    _importing = threading.RLock()
 
     class _LazyModule:
         """Stand in for a module, which is imported when a name of it is first looked up."""
@@ -58,7 +61,8 @@ if not TYPE_CHECKING:
         def __getattr__(self, name: str) -> Any:
             if name.startswith("__"):
                 raise AttributeError(name)
-            value = getattr(import_module(self._name), name)
+            with _importing:
+                value = getattr(import_module(self._name), name)
             setattr(self, name, value)
             return value
 

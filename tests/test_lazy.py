@@ -50,3 +50,28 @@ def test_the_contracts_do_not_import_numpy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "False"
+
+
+def test_threads_that_first_use_numpy_at_once_get_one_whole_module() -> None:
+    code = (
+        "import sys, threading\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from aurora_dev.lazy import np, npt\n"
+        "import aurora_dev.lazy as lazy\n"
+        "inside, most, imported = [], [], lazy.import_module\n"
+        "def counting(name):\n"
+        "    inside.append(name); most.append(len(inside))\n"
+        "    try:\n"
+        "        return imported(name)\n"
+        "    finally:\n"
+        "        inside.pop()\n"
+        "lazy.import_module = counting\n"
+        "at_once = threading.Barrier(8)\n"
+        "def use(number):\n"
+        "    at_once.wait()\n"
+        "    return npt.NDArray is not None if number % 2 else float(np.arange(4).sum()) == 6.0\n"
+        "with ThreadPoolExecutor(8) as threads:\n"
+        "    print(all(threads.map(use, range(8))), max(most))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["True", "1"]

@@ -143,7 +143,9 @@ def test_few_vectors_are_found_as_faiss_finds_them(
             found, found_scores = index.search(query, 15, allowed)
             assert found.tolist() == expected.tolist()
             assert found_scores == pytest.approx(scores, abs=1e-6)
-            assert np.array_equal(index.vectors(found), vectors[found])
+            stored = index.vectors(found)
+            assert stored is not None
+            assert np.array_equal(stored, vectors[found])
 
 
 def test_an_index_that_grows_moves_its_vectors_to_faiss_and_keeps_all(monkeypatch: pytest.MonkeyPatch) -> None:

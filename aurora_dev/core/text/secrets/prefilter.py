@@ -94,13 +94,13 @@ class Prefilter(Generic[_T]):
     """
 
     def __init__(self, rules: Iterable[tuple[Anchor, _T]]) -> None:
-        found: dict[bytes, dict[tuple[int, bytes, int, _T], None]] = defaultdict(dict)
-        for anchor, rule in rules:
-            if len(anchor.key) != _SIZE:
-                raise ValueError(f"an anchor has {_SIZE} characters: {anchor.key!r}")
-            word = anchor.word.encode("ascii")
-            found[anchor.key.encode("ascii")][anchor.shift, word, len(word), rule] = None
-        self._rules = {key: tuple(entries) for key, entries in found.items()}
+        found: dict[bytes, list[tuple[int, bytes, int, _T]]] = defaultdict(list)
+        for (key, shift, text), rule in rules:
+            if len(key) != _SIZE:
+                raise ValueError(f"an anchor has {_SIZE} characters: {key!r}")
+            word = text.encode("ascii")
+            found[key.encode("ascii")].append((shift, word, len(word), rule))
+        self._rules = {key: tuple(dict.fromkeys(entries)) for key, entries in found.items()}
         self._left = _WITHOUT_TABLE
         self._tables: tuple[npt.NDArray[np.uint32], npt.NDArray[np.bool_]] | None = None
 
