@@ -291,7 +291,7 @@ class SearchOptions:
             raise InvalidRequestError(f"rerank_timeout must be a number of seconds > 0, not {self.rerank_timeout!r}")
 
 
-QueryKind: TypeAlias = Literal["name", "question", "report", "topic", "words", "notes"]
+QueryKind: TypeAlias = Literal["name", "question", "report", "statement", "topic", "words", "notes"]
 """The kind of a query, which selects the weights of a `RerankFusion`."""
 
 
@@ -332,6 +332,7 @@ class RerankFusion:
         outlines: The number of first files whose outlines are read, where outlines have a weight.
         report: Weights for a query that reports a fault or asks for a change, as the title of an issue does; ``None``
             takes those of ``words``.
+        statement: Weights for a longer query that is no question; ``None`` takes those of ``words``.
     """
 
     name: RerankWeights
@@ -343,6 +344,7 @@ class RerankFusion:
     by_keyword: int = 0
     outlines: int = 0
     report: RerankWeights | None = None
+    statement: RerankWeights | None = None
 
     def weights(self, kind: QueryKind) -> RerankWeights:
         """Return the weights for a kind of query."""

@@ -86,14 +86,17 @@ def kind_of(query: str, candidates: Sequence[SearchResult]) -> QueryKind:
     text = query.strip()
     if _QUESTION.match(text) and words < _LONG_QUESTION:
         return "question"
-    if _REPORT.search(text) and not _ASKS.match(text):
+    asks = _ASKS.match(text) is not None
+    if not asks and _REPORT.search(text):
         return "report"
-    return "topic" if words <= _SHORT_DESCRIPTION else "words"
+    if words <= _SHORT_DESCRIPTION:
+        return "topic"
+    return "words" if asks else "statement"
 
 
 def is_description(kind: QueryKind) -> bool:
     """Return whether a kind of query describes its answer, so that keyword scores choose some of the candidates."""
-    return kind in ("topic", "words")
+    return kind in ("topic", "statement", "words")
 
 
 def is_settled(query: str, candidates: Sequence[SearchResult]) -> bool:

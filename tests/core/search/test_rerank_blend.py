@@ -30,6 +30,7 @@ FUSION = RerankFusion(
     words=RerankWeights(0.4, 0.0),
     notes=RerankWeights(0.5, 0.0),
     report=RerankWeights(0.6, 0.0),
+    statement=RerankWeights(0.7, 0.0),
     read=3,
 )
 # Files stay where the first stage put them.
@@ -81,7 +82,7 @@ async def run(
         ("session pool", 0.3),
         ("however it may be", 0.3),
         ("where are the sessions of a pool", 0.4),
-        ("sessions that outlive their own pool", 0.4),
+        ("sessions that outlive their own pool", 0.7),
         ("[Bug] pool of closed sessions", 0.6),
         ("fix(pool): close idle sessions", 0.6),
         ("Add a limit to the pool of sessions", 0.6),
@@ -89,7 +90,7 @@ async def run(
         ("Closed sessions should leave the pool", 0.6),
         ("what happens when a session cannot be closed", 0.4),
         ("where are sessions that should be closed", 0.4),
-        ("additions to a pool of closed sessions", 0.4),
+        ("additions to a pool of closed sessions", 0.7),
     ],
 )
 def test_each_kind_of_query_has_its_weight(query: str, weight: float) -> None:
@@ -98,6 +99,7 @@ def test_each_kind_of_query_has_its_weight(query: str, weight: float) -> None:
 
 def test_a_report_has_the_weights_of_words_if_it_was_not_measured() -> None:
     assert replace(FUSION, report=None).weights("report") == FUSION.words
+    assert replace(FUSION, statement=None).weights("statement") == FUSION.words
 
 
 def test_texts_outside_of_files_have_their_own_weight() -> None:
