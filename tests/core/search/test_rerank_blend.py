@@ -430,7 +430,8 @@ def test_little_exact_evidence_gives_way_to_a_clear_preference() -> None:
 
 def test_exact_evidence_of_one_result_does_not_make_the_others_alike() -> None:
     def places(found: list[SearchResult], scores: list[float]) -> list[int]:
-        return np.argsort(-fuse(found, scores, RerankWeights(0.1, 0.0))[-2:]).tolist()
+        order: list[int] = np.argsort(-fuse(found, scores, RerankWeights(0.1, 0.0))[-2:]).tolist()
+        return order
 
     alone = [chunk("b", "b.py", 0.8), chunk("c", "c.py", 0.4)]
     beside = [found_with("a", 0.8, 0.75), found_with("b", 0.8), found_with("c", 0.4)]
@@ -476,7 +477,7 @@ def test_a_long_question_over_notes_is_not_settled() -> None:
 class Plain(Counting):
     """A reranker without measured weights."""
 
-    fusion = None
+    fusion = None  # type: ignore[assignment]
 
 
 @pytest.mark.parametrize(

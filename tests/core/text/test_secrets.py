@@ -673,7 +673,7 @@ def test_the_first_texts_are_looked_up_without_the_table_and_alike() -> None:
 
 PASSWORD = "Sorrel" + "-Wren4" + "!x"
 KEY_HEX = noise(32, HEX, "call")
-WORDS = "lamp orbit cactus velvet drum sponge rail misty goat humble prize anchor"
+SEED_WORDS = "lamp orbit cactus velvet drum sponge rail misty goat humble prize anchor"
 
 
 @pytest.mark.parametrize(
@@ -684,8 +684,8 @@ WORDS = "lamp orbit cactus velvet drum sponge rail misty goat humble prize ancho
         ("| host | user | password |\n|---|---|---|\n| db1 | root | {} |\n", PASSWORD),
         ("user,password,role\nalice,{},admin\n", PASSWORD),
         ('PASSWORDS = {"alice": "{}", "bob": "none"}', PASSWORD),
-        ("seed phrase (testnet): {}\n", WORDS),
-        ("signer = Wallet.fromPhrase('{}');", WORDS),
+        ("seed phrase (testnet): {}\n", SEED_WORDS),
+        ("signer = Wallet.fromPhrase('{}');", SEED_WORDS),
         ("Recovery codes:\n\n{}\n81f20-77ab3\n", "4c1d9-0b7e2"),
         ("Use `admin:{}@10.1.1.5:8080` to log in.", PASSWORD),
         ("net use Z: " + 2 * chr(92) + "nas" + chr(92) + "hr {} /user:hr", PASSWORD),
