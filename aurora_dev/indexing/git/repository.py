@@ -7,6 +7,7 @@ repository, no file counts as tracked and the usual place of the user's exclude 
 from __future__ import annotations
 
 import os
+import stat
 import threading
 import time
 from bisect import bisect_left
@@ -116,6 +117,8 @@ class IgnoreSettings:
     ignore_case: bool = False
 
 
+_READ_BY_GIT: Final = ("HEAD", "config", "config.worktree", "commondir", "index", "packed-refs", "shallow")
+
 _Stamp = tuple[object, ...]
 _listings: dict[Path, tuple[_Stamp, Tracked]] = {}
 _settings: dict[Path, tuple[_Stamp, float, IgnoreSettings]] = {}
@@ -129,7 +132,7 @@ def tracked_files(folder: Path, own: Path) -> Tracked:
         own: See `GitFolders`.
     """
     stamp = _stamps([own / "index"])
-    if stamp == (None,):
+    if stamp == (None,) or not _has_plain_files(own):
         return Tracked()
     known = _listings.get(folder)
     if known is not None and known[0] == stamp:
@@ -159,7 +162,9 @@ def ignore_settings(folder: Path, repository: GitFolders) -> IgnoreSettings:
     if known is not None and known[0] == stamp and time.monotonic() - known[1] < _SETTINGS_AGE:
         return known[2]
     wanted = "^core\\.(excludesfile|ignorecase)$"
-    result = _ask(folder, ["config", "-z", "--type=path", "--get-regexp", wanted], _MAX_SETTINGS)
+    result = None
+    if _has_plain_files(repository.own) and _has_plain_files(repository.common):
+        result = _ask(folder, ["config", "-z", "--type=path", "--get-regexp", wanted], _MAX_SETTINGS)
     values: dict[str, str] = {}
     for entry in () if result is None else result.output.split(b"\0"):
         name, _, value = os.fsdecode(entry).partition("\n")
@@ -172,6 +177,18 @@ def ignore_settings(folder: Path, repository: GitFolders) -> IgnoreSettings:
     _make_room(_settings)
     _settings[folder] = (stamp, time.monotonic(), found)
     return found
+
+
+def _has_plain_files(own: Path) -> bool:
+    """Return whether the files that git reads first are files: it would wait at a pipe until its time is up."""
+    for name in _READ_BY_GIT:
+        try:
+            if not stat.S_ISREG((own / name).stat().st_mode):
+                _log.info("git_not_asked", error=f"{own / name} is not a file")
+                return False
+        except OSError:
+            continue
+    return True
 
 
 def _ask(folder: Path, command: list[str], max_output: int) -> GitResult | None:
