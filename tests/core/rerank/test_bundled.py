@@ -406,4 +406,4 @@ async def test_the_bundled_reranker_orders_files_for_a_short_query(tmp_path: Pat
         found = await store.search("synchronization between processes")
     assert plain[0].score - plain[-1].score < 0.01  # the first stage cannot tell them apart
     assert found[0].metadata["path"] == "src/lock.py"
-    assert found[0].score > found[1].score + 0.05
+    assert found[0].scores["blend"] > found[1].scores["blend"] + 0.05
