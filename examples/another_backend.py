@@ -14,7 +14,7 @@ from typing import Any
 from aurora_dev import Capabilities, Document, EmbedderInfo, Match, NamespaceStats, Record, VectorBackend, VectorStore
 from aurora_dev.core.contracts import Filter
 from aurora_dev.core.filters import matches, parse_filter
-from aurora_dev.core.text.terms import document_terms, query_terms
+from aurora_dev.core.text.terms import document_terms, name_term, query_terms
 from aurora_dev.core.types import Vector
 
 
@@ -52,6 +52,10 @@ class DictBackend(VectorBackend):
 
     def fetch(self, namespace: str, ids: Sequence[str], **_: Any) -> dict[str, Record]:
         return {name: self._records[namespace][name] for name in ids if name in self._records[namespace]}
+
+    def name_counts(self, namespace: str, names: Sequence[str]) -> list[int]:
+        held = [document_terms(r.content, r.metadata) for r in self._records[namespace].values()]
+        return [sum(name_term(name) in terms for terms in held) for name in names]
 
     def delete_where(self, namespace: str, filter: Filter) -> int:
         ids = [record.id for record in self.scan(namespace, filter)]

@@ -39,8 +39,8 @@ def record(pattern, flags):
 re._compile = record
 import aurora_dev, aurora_dev.lazy
 aurora_dev.lazy.lazy_pattern = lambda expression, flags=0: re.compile(expression, flags)
-name = "aurora_dev.core.text.secrets.patterns"  # before its package, which makes patterns
-spec = importlib.util.spec_from_file_location(name, root + "/core/text/secrets/patterns.py")
+name = "aurora_dev.core.text.secrets.edits"  # before its package, which makes patterns
+spec = importlib.util.spec_from_file_location(name, root + "/core/text/secrets/edits.py")
 sys.modules[name] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(sys.modules[name])
 sys.modules[name].LazyPattern.__init__ = lambda self, source, flags=0: re.compile(source, flags) and None

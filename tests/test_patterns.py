@@ -48,7 +48,7 @@ MADE_LATE = {
     "interfaces/cli/output/search_snippet.py:query_pattern": [],
     "syntax/languages/declaration.py:find": [],
     # What they compile is declared elsewhere, and found there.
-    "core/text/secrets/patterns.py:match": [],
+    "core/text/secrets/edits.py:match": [],
     "lazy.py:__getattr__": [],
     # See the tests of globs and of ignore patterns below.
     "core/text/globs.py:_name_test": [],

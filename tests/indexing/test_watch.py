@@ -180,7 +180,7 @@ async def test_an_unexpected_error_of_an_update_does_not_end_the_watch(
             def fail(*_arguments: Any, **_named: Any) -> None:
                 raise ValueError("embedded null byte")
 
-            broken.setattr("aurora_dev.indexing.freshness.find_changes", fail)
+            broken.setattr("aurora_dev.indexing.changes.find_changes", fail)
             put(project, "src/alpha.py", "ALPHA = 3\n")
             assert (await started.next()).error == "ValueError: embedded null byte"
         recovered = await started.next()

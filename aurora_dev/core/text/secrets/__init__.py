@@ -1,6 +1,6 @@
 """Masking of credentials: rules per provider and for assignments, behind prefilters that make clean text nearly free.
 
-- ``masking``: `mask_secrets` applies everything below; ``records``: the same for a record with its metadata;
+- ``masking``: `mask_secrets` applies everything below, `mask_content` does so to a record with its metadata;
 - ``prefilter``: finds in one pass where a rule may match;
 - ``providers``: the formats of providers, as a table; ``tokens`` applies it;
 - ``assignments``: values whose name says that they are secret, as in ``password = "…"``;
@@ -21,7 +21,6 @@ Where text is masked:
 
 from __future__ import annotations
 
-from aurora_dev.core.text.secrets.masking import LABELS, MASKING_VERSION, mask_named, mask_secrets
-from aurora_dev.core.text.secrets.records import mask_content
+from aurora_dev.core.text.secrets.masking import LABELS, MASKING_VERSION, mask_content, mask_named, mask_secrets
 
 __all__ = ["LABELS", "MASKING_VERSION", "mask_content", "mask_named", "mask_secrets"]

@@ -9,8 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from aurora_dev.core.text.secrets.edits import Edit, masked
-from aurora_dev.core.text.secrets.patterns import LazyPattern
+from aurora_dev.core.text.secrets.edits import Edit, LazyPattern, masked
 from aurora_dev.core.text.secrets.placeholders import is_random, looks_random
 from aurora_dev.core.text.secrets.prefilter import Anchor, any_case, literal, spread
 from aurora_dev.core.text.secrets.values import is_basic, is_given_password, is_passphrase

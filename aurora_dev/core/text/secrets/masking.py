@@ -7,9 +7,9 @@ Clean text must be nearly free. Each rule has anchors; one pass over the text fi
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from aurora_dev.core.text.secrets import assignments, commands, manifests, phrases, prose, tables, tokens
 from aurora_dev.core.text.secrets.edits import MARKER, MARKERS, Edit
@@ -18,7 +18,7 @@ from aurora_dev.core.text.secrets.private_keys import pem_edits, putty_edits
 from aurora_dev.core.text.secrets.urls import at_host_edits, curl_edits, url_edits
 from aurora_dev.log import mask_logged_texts
 
-__all__ = ["LABELS", "MASKING_VERSION", "mask_named", "mask_secrets"]
+__all__ = ["LABELS", "MASKING_VERSION", "mask_content", "mask_named", "mask_secrets"]
 
 MASKING_VERSION: Final = 4
 """Raised whenever the same text may be masked differently, so that stored files are indexed again."""
@@ -185,3 +185,23 @@ def mask_named(name: str, value: str) -> tuple[str, int]:
 _LONGEST_NAMED: Final = 4_000
 
 mask_logged_texts(lambda text: mask_secrets(text)[0])
+
+
+def mask_content(content: str, metadata: Mapping[str, Any]) -> tuple[str, dict[str, Any], int]:
+    """Mask the credentials in a text and its metadata: a URL with a password may be in either.
+
+    Returns:
+        The masked text, the masked metadata, and the number of masked credentials.
+    """
+    content, count = mask_secrets(content)
+    clean: dict[str, Any] = {}
+    for key, value in metadata.items():
+        if isinstance(value, str):
+            value, found = mask_named(key, value)
+            count += found
+        elif isinstance(value, list) and all(isinstance(part, str) for part in value):
+            parts = [mask_named(key, part) for part in value]
+            value = [part for part, _ in parts]
+            count += sum(found for _, found in parts)
+        clean[key] = value
+    return content, clean, count

@@ -9,8 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from aurora_dev.core.text.secrets.edits import Edit, masked
-from aurora_dev.core.text.secrets.patterns import LazyPattern
+from aurora_dev.core.text.secrets.edits import Edit, LazyPattern, masked
 from aurora_dev.core.text.secrets.prefilter import Anchor, any_case, literal
 from aurora_dev.core.text.secrets.values import is_given_password
 from aurora_dev.lazy import lazy_pattern

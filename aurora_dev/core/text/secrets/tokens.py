@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from aurora_dev.core.text.secrets.edits import Edit, masked
-from aurora_dev.core.text.secrets.patterns import LazyPattern
+from aurora_dev.core.text.secrets.edits import Edit, LazyPattern, masked
 from aurora_dev.core.text.secrets.placeholders import PLACEHOLDER, entropy, is_mixed, is_random, looks_random
 from aurora_dev.core.text.secrets.prefilter import Anchor, any_case, literal, spread
 from aurora_dev.core.text.secrets.providers import TABLE
