@@ -54,7 +54,7 @@ class Case:
 
     @property
     def answerable(self) -> bool:
-        """Whether the project answers the query."""
+        """True if the project answers the query."""
         return self.kind == "annotated"
 
 

@@ -28,7 +28,7 @@ _JAPANESE = (
 
 @dataclass(slots=True)
 class HostileProject:
-    """What the project holds, and what an index run has to say about it.
+    """The contents of the project, and what an index run has to say about it.
 
     Attributes:
         found: A word that one file holds, by the file's path.

@@ -212,7 +212,7 @@ class SearchResults(list[SearchResult]):
 
     @property
     def matched(self) -> bool:
-        """Whether something was found and, as far as the search can tell, answers the query."""
+        """True if something was found and, as far as the search can tell, answers the query."""
         return bool(self) and all(notice.code != NO_MATCH for notice in self.notices)
 
     def replace(self, results: Iterable[SearchResult]) -> SearchResults:

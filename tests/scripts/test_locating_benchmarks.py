@@ -1,4 +1,4 @@
-"""What the benchmarks of issues and commits share: trees, kept stores, ranks and changed lines."""
+"""Parts of the benchmarks of issues and commits: trees, kept stores, ranks and changed lines."""
 
 from __future__ import annotations
 

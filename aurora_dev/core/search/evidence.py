@@ -51,7 +51,7 @@ _LINK = lazy_pattern(r"\.|::|->|#")
 
 @dataclass(frozen=True, slots=True)
 class QueryWeights:
-    """How rare the names and words of a query are in the searched namespace.
+    """The rarity of the names and words of a query in the searched namespace.
 
     Attributes:
         names: The weight of each name, 0..1.

@@ -71,7 +71,7 @@ class Clause:
 
     @property
     def denies(self) -> bool:
-        """Whether the clause says that something is not so."""
+        """True if the clause says that something is not so."""
         if self.cues & {"off", "gone", "optional"}:
             return True
         # "Must not fall below" is a bound, and "Vault, not variables" says what is so.

@@ -1,4 +1,4 @@
-"""What a command loads: the usual ones start without the packages that they do not need."""
+"""The modules that a command loads: the usual ones start without the packages that they do not need."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What the rules share: the replacement of a span of text by a marker, and expressions compiled on first use."""
+"""Tools of all rules: the replacement of a span of text by a marker, and expressions compiled on first use."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ _OPTIONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to look for, as it was typed; see `SearchScope`."""
+    """The conditions of a search, as they were typed; see `SearchScope`."""
 
     languages: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
