@@ -154,7 +154,7 @@ async def test_commits_that_were_stored_before_a_rule_of_masking_are_renewed(
     with monkeypatch.context() as earlier:
         # As an earlier version left them: fewer rules, and a lower version of the masking.
         earlier.setattr(commit_indexer, "MASKING_VERSION", MASKING_VERSION - 1)
-        earlier.setattr("aurora_dev.core.search.writer.mask_content", lambda content, metadata: (content, metadata, 0))
+        earlier.setattr("aurora_dev.core.text.secrets.mask_content", lambda content, metadata: (content, metadata, 0))
         await index(store, repository.root)
     (record,) = await store.scan(IS_COMMIT, content=True)
     assert TOKEN in record.content
