@@ -70,7 +70,8 @@ def commands() -> Any:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("project")
     (root / "clock.py").write_text("def now():\n    return 12\n", encoding="utf-8")
-    assert run("index", cwd=root).returncode == 0
+    for _ in range(2):  # a file as new as the index run is compared once more
+        assert run("index", cwd=root).returncode == 0
     assert run("remember", "The clock is always twelve", cwd=root).returncode == 0
     return root
 
@@ -92,7 +93,7 @@ def test_a_command_loads_no_package_that_it_does_not_need(
     assert done.returncode == 0, done.stderr
     loaded = set(done.stderr.splitlines())
     assert "aurora_dev.interfaces.cli.app" in loaded
-    assert not loaded & unwanted
+    assert sorted(loaded & unwanted) == []
 
 
 def test_a_command_loads_the_declarations_of_no_other_command(project: Path) -> None:
