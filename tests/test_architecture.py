@@ -20,7 +20,10 @@ IMPORTS = read_imports(MODULES)
 TREES = {module: ast.parse(path.read_text("utf-8")) for module, path in MODULES.items()}
 
 FACADE = {"aurora_dev", "aurora_dev.__main__"}
-BASE = {f"aurora_dev.{name}" for name in ("config", "errors", "lazy", "log", "regular_files", "target_file", "version")}
+BASE = {
+    f"aurora_dev.{name}"
+    for name in ("config", "errors", "git_folders", "lazy", "log", "regular_files", "target_file", "version")
+}
 DOORS = {
     f"aurora_dev.core.{name}"
     for name in (

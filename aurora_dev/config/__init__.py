@@ -22,7 +22,7 @@ from aurora_dev.config.environment import (
     usual_names,
 )
 from aurora_dev.config.fields import Secret, SecretStr
-from aurora_dev.config.files import PROJECT_FILE, PYPROJECT_FILE, STORE_FOLDER, find_project
+from aurora_dev.config.files import PROJECT_FILE, PYPROJECT_FILE, STORE_FOLDER, find_project, shared_worktree
 from aurora_dev.config.settings import Settings, service_url, unknown_environment
 from aurora_dev.config.sources import Source, nearest
 
@@ -45,6 +45,7 @@ __all__ = [
     "git_configuration_folder",
     "nearest",
     "service_url",
+    "shared_worktree",
     "unknown_environment",
     "user_data_folder",
 ]

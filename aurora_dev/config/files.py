@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Collection
 from pathlib import Path
@@ -11,6 +12,7 @@ from aurora_dev.config.environment import usual_names, variable_of
 from aurora_dev.config.fields import SECRET_ENDINGS
 from aurora_dev.config.sources import Source, check_names, location
 from aurora_dev.errors import ConfigurationError
+from aurora_dev.git_folders import LinkedWorktree, linked_worktree
 from aurora_dev.lazy import lazy_pattern
 from aurora_dev.regular_files import read_regular
 
@@ -34,11 +36,37 @@ def find_project(start: Path, *, within_repository: bool = False) -> Path | None
     for folder in (start, *start.parents):
         if (folder / STORE_FOLDER).is_dir() or (folder / PROJECT_FILE).is_file():
             return folder
+        if _shares_a_store(folder):
+            return folder
         if _has_own_table(folder / PYPROJECT_FILE):
             return folder
         if within_repository and (folder / ".git").exists():
             return None
     return None
+
+
+def default_store(project: Path) -> Path:
+    """Return the folder of a project's local store: its own, or that of the main worktree for a linked worktree.
+
+    A worktree whose repository cannot be written, as in a sandbox, has a store of its own.
+    """
+    linked = shared_worktree(project)
+    return project / STORE_FOLDER if linked is None else _shared_store(linked)
+
+
+def shared_worktree(project: Path) -> LinkedWorktree | None:
+    """Return the linked worktree that a project is in, if it shares the store of its repository."""
+    linked = linked_worktree(project)
+    if linked is None:
+        return None
+    place = _shared_store(linked)
+    while not place.exists() and place.parent != place:
+        place = place.parent
+    return linked if os.access(place, os.W_OK) else None
+
+
+def _shared_store(linked: LinkedWorktree) -> Path:
+    return linked.shared / STORE_FOLDER if linked.main else linked.shared
 
 
 def read_project_file(path: Path, known: Collection[str]) -> tuple[dict[str, Any], dict[str, Source]]:
@@ -82,6 +110,11 @@ def read_text(path: Path) -> str | None:
         ) from None
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read ({error.strerror}); make it readable or remove it") from None
+
+
+def _shares_a_store(folder: Path) -> bool:
+    """Return whether a folder is the top of a linked worktree whose repository has a store."""
+    return (folder / ".git").is_file() and default_store(folder).is_dir()
 
 
 def _has_own_table(path: Path) -> bool:

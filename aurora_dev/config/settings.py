@@ -22,7 +22,7 @@ from aurora_dev.config.fields import (
 from aurora_dev.config.files import (
     PROJECT_FILE,
     PYPROJECT_FILE,
-    STORE_FOLDER,
+    default_store,
     read_project_file,
     read_pyproject,
     read_text,
@@ -180,8 +180,11 @@ class Settings(PineconeSettings, ModelSettings, StoreSettings):
         return {name: _shown(getattr(self, name)) for name in self.model_fields}
 
     def store_path(self, project: Path) -> Path:
-        """Return the folder of the local store: absolute, or relative to the project; ``~`` is the home folder."""
-        return project / (self.store.expanduser() if self.store else STORE_FOLDER)
+        """Return the folder of the local store: absolute, or relative to the project; ``~`` is the home folder.
+
+        By default it is ``.aurora`` in the project. A linked worktree of a repository uses that of the main worktree.
+        """
+        return project / self.store.expanduser() if self.store else default_store(project)
 
     def user_store_path(self) -> Path | None:
         """Return the folder of the user's own notes, which apply in every project; ``None`` if switched off."""

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from aurora_dev.git_folders import worktree_names
 from aurora_dev.history.changed_symbols import changed_symbols
 from aurora_dev.history.commit import MOST_FILES, MOST_SYMBOLS, Commit, parents_and_time, parse_commit
 from aurora_dev.history.git_process import (
@@ -104,7 +105,7 @@ class GitLog:
         return None
 
     def newest(self, limit: int, since: float | None = None) -> list[str]:
-        """Return the hashes of the newest commits that touch the folder, newest first.
+        """Return the hashes of the newest commits that touch the folder, newest first; of all worktrees together.
 
         If git cannot walk the history because a commit is damaged, these are the commits that parents lead to, without
         those in `unreadable` and behind them.
@@ -113,26 +114,38 @@ class GitLog:
             limit: The number of hashes at most.
             since: Seconds since the epoch; older commits are left out.
         """
-        head = self.head() if limit > 0 else None
-        if head is None:
+        if limit <= 0:
+            return []
+        head = self.head()
+        heads = list(dict.fromkeys([*([head] if head else ()), *self._heads_of_worktrees()]))
+        if not heads:
             return []
         command = ["rev-list", f"--max-count={limit}"]
         if since is not None:
             command.append(f"--since={max(0, int(since))}")
-        command.append(head)
+        command += heads
         if self.prefix:
             command += ["--", "."]
         result = self._run(*command)
         if result.code == 0:
             return [line for line in result.output.decode("ascii", "replace").split("\n") if _HASH.fullmatch(line)]
         _log.warning("history_damaged", error=result.error[:200])
-        return self._walk(head, limit, since)
+        return self._walk(heads, limit, since)
 
-    def _walk(self, head: str, limit: int, since: float | None) -> list[str]:
+    def _heads_of_worktrees(self) -> list[str]:
+        """Return the commits that are checked out in the worktrees of the repository, if it has several."""
+        if not worktree_names(self.root):
+            return []
+        result = self._run("worktree", "list", "--porcelain")
+        lines = result.output.decode("utf-8", "surrogateescape").split("\n") if result.code == 0 else []
+        heads = [line.removeprefix("HEAD ") for line in lines if line.startswith("HEAD ")]
+        return [head for head in heads if _HASH.fullmatch(head) and head.strip("0")]
+
+    def _walk(self, heads: Sequence[str], limit: int, since: float | None) -> list[str]:
         """Return what `newest` does, by reading the commits themselves."""
         boundary = self._shallow_boundary()
         found: list[str] = []
-        seen = {head}
+        seen = set(heads)
         queue: list[tuple[int, int, str, list[str]]] = []  # the latest first; among equals, in the order of discovery
         with ObjectReader([self._git, *HARDENED, "-C", str(self.root)], self._stop) as reader:
 
@@ -144,7 +157,8 @@ class GitLog:
                     parents, time = parents_and_time(data)
                     heapq.heappush(queue, (-time, len(seen), name, [] if name in boundary else parents))
 
-            add(head)
+            for name in heads:
+                add(name)
             while queue and len(found) < (_MOST_WALKED if self.prefix else limit):
                 time, _, name, parents = heapq.heappop(queue)
                 if since is not None and -time < since:

@@ -24,7 +24,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from aurora_dev.indexing.git.repository import GitFolders, IgnoreSettings, find_git_folders, ignore_settings
+from aurora_dev.git_folders import GitFolders, find_git_folders
+from aurora_dev.indexing.git.repository import IgnoreSettings, ignore_settings
 from aurora_dev.indexing.git.wildmatch import byte_text, compile_pattern
 from aurora_dev.lazy import lazy_pattern
 from aurora_dev.regular_files import change_time, read_regular

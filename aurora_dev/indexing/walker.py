@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from aurora_dev.errors import IndexingError
+from aurora_dev.git_folders import GitFolders, find_git_folders
 from aurora_dev.indexing import filetypes
 from aurora_dev.indexing.chunking.notebooks import is_notebook
-from aurora_dev.indexing.git.repository import GitFolders, Tracked, find_git_folders, tracked_files
+from aurora_dev.indexing.git.repository import Tracked, tracked_files
 from aurora_dev.indexing.ignore import (
     GIT_IGNORE_FILE,
     OWN_IGNORE_FILE,

@@ -17,6 +17,7 @@ from aurora_dev.errors import InvalidRequestError, StoreClosedError
 from aurora_dev.memory.notes import MemoryNotes
 from aurora_dev.memory.opening import open_notes, open_project_index, open_store
 from aurora_dev.memory.transfer import MemoryTransfer
+from aurora_dev.memory.worktrees import forget_removed_worktrees, sharing_worktree
 from aurora_dev.notes.model.types import Note
 
 if TYPE_CHECKING:
@@ -98,8 +99,14 @@ class Memory(MemoryNotes, MemoryTransfer):
             self._store = await asyncio.to_thread(open_store, self.settings, self.root)
         try:
             self._notes = open_notes(self.settings, self.root, self._store)
+            shares = self._owns_store and sharing_worktree(self.settings, self.root) is not None
             self._project_index = open_project_index(
-                self.settings, self.root, self._store, own=self._owns_store, on_change=self._notes.mark_stale
+                self.settings,
+                self.root,
+                self._store,
+                own=self._owns_store,
+                # The marks in a shared store are those of the main worktree, which has other versions of the code.
+                on_change=None if shares else self._notes.mark_stale,
             )
         except BaseException:  # includes a cancelled task: __aexit__ is not called, and the store must not stay open
             await self.close()
@@ -195,6 +202,7 @@ class Memory(MemoryNotes, MemoryTransfer):
         report = await self.project_index.index(progress, full=full, stage_progress=stage_progress)
         if stage_progress is not None:
             stage_progress("search index", 0, 1)
+        await asyncio.to_thread(forget_removed_worktrees, store.backend, store.namespace, self.root)
         await store.refresh()
         if stage_progress is not None:
             stage_progress("search index", 1, 1)

@@ -12,6 +12,7 @@ from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import ConfigurationError
 from aurora_dev.history.options import HistoryOptions
 from aurora_dev.indexing.project_index import ProjectIndex
+from aurora_dev.memory.worktrees import as_worktree
 from aurora_dev.notes.service import NoteService
 from aurora_dev.notes.user_store import USER_BUSY_TIMEOUT, USER_NAMESPACE, UserNotes
 from aurora_dev.notes.uses import Uses
@@ -48,7 +49,7 @@ def open_store(settings: Settings, root: str | Path) -> VectorStore:
         backend = create_backend(settings.backend, settings.store_path(Path(root)), settings)
         parts.callback(backend.close)
         return VectorStore(
-            backend,
+            as_worktree(backend, settings, Path(root)),
             namespace=settings.namespace,
             embedder=embedder,
             reranker="none" if reranker is None else reranker,

@@ -17,70 +17,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from aurora_dev.config import git_configuration_folder
+from aurora_dev.git_folders import GitFolders
 from aurora_dev.history.git_process import HARDENED, GitResult, GitUnavailableError, error_for, find_git, run_git
 from aurora_dev.log import get_logger
 
-__all__ = ["GitFolders", "IgnoreSettings", "Tracked", "find_git_folders", "ignore_settings", "tracked_files"]
+__all__ = ["IgnoreSettings", "Tracked", "ignore_settings", "tracked_files"]
 
 _log = get_logger(__name__)
 
 _MAX_LISTING: Final = 256 * 1024 * 1024  # bytes of paths; the largest repositories have a few million files
 _MAX_SETTINGS: Final = 64 * 1024
-_MAX_LINK: Final = 4_096  # bytes of a .git file, which has one path
 _SETTINGS_AGE: Final = 60.0  # seconds; an included configuration file may have changed since
 _MAX_CACHED: Final = 32  # repositories
-
-
-@dataclass(frozen=True, slots=True)
-class GitFolders:
-    """The folders in which git keeps a repository.
-
-    Attributes:
-        own: The folder of this working tree, with ``HEAD`` and ``index``.
-        common: The folder that all working trees share, with ``config`` and ``info``; usually the same.
-    """
-
-    own: Path
-    common: Path
-
-    @property
-    def linked(self) -> bool:
-        """True for a linked working tree (``git worktree add``)."""
-        return self.own != self.common
-
-
-def find_git_folders(folder: Path, *, checked: bool = True) -> GitFolders | None:
-    """Return the repository whose working tree begins at a folder, or ``None``.
-
-    Args:
-        folder: A folder with ``.git``: a folder, or a file that names one.
-        checked: Whether that folder must have ``HEAD``, ``objects`` and ``refs``, as for git.
-    """
-    marker = folder / ".git"
-    try:
-        if marker.is_dir():
-            own = marker
-        elif marker.is_file():
-            line = _first_line(marker)
-            if not line.startswith("gitdir:"):
-                return None
-            own = Path(os.path.normpath(folder / line.removeprefix("gitdir:").strip()))
-        else:
-            return None
-        common = own
-        if (own / "commondir").is_file():
-            common = Path(os.path.normpath(own / _first_line(own / "commondir")))
-        valid = not checked or (
-            (own / "HEAD").is_file() and (common / "objects").is_dir() and (common / "refs").is_dir()
-        )
-    except (OSError, ValueError):
-        return None
-    return GitFolders(own, common) if valid else None
-
-
-def _first_line(path: Path) -> str:
-    with path.open("rb") as file:
-        return os.fsdecode(file.read(_MAX_LINK)).strip("\r\n")
 
 
 @dataclass(frozen=True, slots=True)

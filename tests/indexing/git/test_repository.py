@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from git_repository import Repository
 
+from aurora_dev.git_folders import find_git_folders
 from aurora_dev.indexing.git import repository as git_repository
-from aurora_dev.indexing.git.repository import find_git_folders, ignore_settings, tracked_files
+from aurora_dev.indexing.git.repository import ignore_settings, tracked_files
 from aurora_dev.indexing.walker import Skipped, Visited, WalkOptions, walk
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
