@@ -34,6 +34,7 @@ DOORS = {
         "pinecone_store",
         "reranker",
         "vector_store",
+        "worktree_store",
     )
 }
 CONTRACTS = {"aurora_dev.core"} | {

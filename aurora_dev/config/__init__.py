@@ -23,6 +23,7 @@ from aurora_dev.config.environment import (
 )
 from aurora_dev.config.fields import Secret, SecretStr
 from aurora_dev.config.files import PROJECT_FILE, PYPROJECT_FILE, STORE_FOLDER, find_project, shared_worktree
+from aurora_dev.config.groups import project_groups, projects_named
 from aurora_dev.config.settings import Settings, service_url, unknown_environment
 from aurora_dev.config.sources import Source, nearest
 
@@ -44,6 +45,8 @@ __all__ = [
     "find_project",
     "git_configuration_folder",
     "nearest",
+    "project_groups",
+    "projects_named",
     "service_url",
     "shared_worktree",
     "unknown_environment",

@@ -71,6 +71,17 @@ def user_data_folder() -> Path | None:
     return _home(".local", "share", USER_FOLDER)
 
 
+def user_settings_folder() -> Path | None:
+    """Return the folder for a user's own settings on this platform; ``None`` for an account without a home folder."""
+    if sys.platform == "win32":
+        base = os.environ.get("APPDATA")
+        return Path(base, USER_FOLDER) if base else _home("AppData", "Roaming", USER_FOLDER)
+    base = os.environ.get("XDG_CONFIG_HOME")
+    if base and Path(base).is_absolute():
+        return Path(base, USER_FOLDER)
+    return _home(".config", USER_FOLDER)
+
+
 def _home(*parts: str) -> Path | None:
     try:
         return Path.home().joinpath(*parts)

@@ -80,7 +80,7 @@ def read_project_file(path: Path, known: Collection[str]) -> tuple[dict[str, Any
         ConfigurationError: The file cannot be read, is not TOML, or holds an unknown name or a secret.
     """
     text = read_text(path)
-    return ({}, {}) if text is None else _checked_table(_parse(text, path), path, text, known)
+    return ({}, {}) if text is None else _checked_table(parse_toml(text, path), path, text, known)
 
 
 def read_pyproject(path: Path, known: Collection[str]) -> tuple[dict[str, Any], dict[str, Source]]:
@@ -88,7 +88,7 @@ def read_pyproject(path: Path, known: Collection[str]) -> tuple[dict[str, Any], 
     text = read_text(path) if _has_own_table(path) else None
     if text is None:
         return {}, {}
-    tool = _parse(text, path).get("tool", {})
+    tool = parse_toml(text, path).get("tool", {})
     return _checked_table(tool.get("aurora", {}) if isinstance(tool, dict) else {}, path, text, known)
 
 
@@ -125,7 +125,16 @@ def _has_own_table(path: Path) -> bool:
         return False
 
 
-def _parse(text: str, path: Path) -> dict[str, Any]:
+def parse_toml(text: str, path: Path) -> dict[str, Any]:
+    """Return the content of a TOML file.
+
+    Args:
+        text: The content.
+        path: The file, for the message.
+
+    Raises:
+        ConfigurationError: The text is not TOML; the message names the line.
+    """
     if sys.version_info >= (3, 11):
         import tomllib
     else:

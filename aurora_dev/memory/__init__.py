@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from aurora_dev.config import Settings
-from aurora_dev.core.types import Document, SearchOptions, SearchResult, SearchResults
+from aurora_dev.core.types import Document, Notice, SearchOptions, SearchResult, SearchResults
 from aurora_dev.errors import InvalidRequestError, StoreClosedError
 from aurora_dev.memory.notes import MemoryNotes
 from aurora_dev.memory.opening import open_notes, open_project_index, open_store
@@ -58,6 +58,7 @@ class Memory(MemoryNotes, MemoryTransfer):
         self.settings = settings
         self._store = store
         self._owns_store = store is None
+        self._shares = False  # a store with the other worktrees of its repository
         self._notes: NoteService | None = None
         self._project_index: ProjectIndex | None = None
         # By model and encoding; each caches what it has read from the store between calls.
@@ -99,14 +100,14 @@ class Memory(MemoryNotes, MemoryTransfer):
             self._store = await asyncio.to_thread(open_store, self.settings, self.root)
         try:
             self._notes = open_notes(self.settings, self.root, self._store)
-            shares = self._owns_store and sharing_worktree(self.settings, self.root) is not None
+            self._shares = self._owns_store and sharing_worktree(self.settings, self.root) is not None
             self._project_index = open_project_index(
                 self.settings,
                 self.root,
                 self._store,
                 own=self._owns_store,
                 # The marks in a shared store are those of the main worktree, which has other versions of the code.
-                on_change=None if shares else self._notes.mark_stale,
+                on_change=None if self._shares else self._notes.mark_stale,
             )
         except BaseException:  # includes a cancelled task: __aexit__ is not called, and the store must not stay open
             await self.close()
@@ -238,7 +239,7 @@ class Memory(MemoryNotes, MemoryTransfer):
 
         Paths of the scope may also be absolute, inside of the project.
         """
-        notices = await self.project_index.before_search()
+        notices = (*await self.project_index.before_search(), *await self._notices_of_worktree())
         store = self.store
         if scope is None:
             results = await store.search(query, top_k, rerank=rerank, filter=filter, options=options)
@@ -258,6 +259,12 @@ class Memory(MemoryNotes, MemoryTransfer):
             results = await search_in_scope(resolve, ask, scope, query, top_k, filter)
         results.notices = (*notices, *results.notices)
         return results
+
+    async def _notices_of_worktree(self) -> tuple[Notice, ...]:
+        """Return a notice in a worktree whose own files were never indexed; it finds the shared notes already."""
+        if not self._shares or await asyncio.to_thread(self.project_index.state.last_run) is not None:
+            return ()
+        return (Notice("worktree_not_indexed", "the files of this worktree are not indexed yet; run: aurora index"),)
 
     async def context(
         self,

@@ -16,6 +16,7 @@ from aurora_dev.memory import Memory
 
 if TYPE_CHECKING:
     from aurora_dev.core.contracts import Filter
+    from aurora_dev.core.scope.scope import SearchScope
 
 _ABSENT: Final = frozenset({NAME_NOT_FOUND, NO_MATCH})
 _MAX_CONCURRENT: Final = 4  # searches; each runs in its own threads
@@ -29,6 +30,7 @@ async def search_projects(
     rerank: bool = True,
     filter: Filter | None = None,
     options: SearchOptions | None = None,
+    scope: SearchScope | None = None,
 ) -> SearchResults:
     """Search several projects at once; ``metadata["project"]`` of each result names its project.
 
@@ -43,6 +45,7 @@ async def search_projects(
         rerank: Whether the rerankers order the best candidates.
         filter: Conditions on metadata.
         options: What is rarely changed.
+        scope: Where to search in each project. A project that lacks a path of the scope is left out.
 
     Returns:
         The best of all. A project that cannot be searched is left out, and named in ``notices``.
@@ -65,9 +68,13 @@ async def search_projects(
             except OSError as error:  # its folder cannot be read
                 return name, IndexingError(f"'{name}' cannot be read ({error.strerror or error})")
             try:
-                return name, await memory.search(query, top_k, rerank=rerank, filter=filter, options=options)
-            except InvalidRequestError:
-                raise
+                return name, await memory.search(
+                    query, top_k, rerank=rerank, filter=filter, options=options, scope=scope
+                )
+            except InvalidRequestError as error:
+                if scope is None:
+                    raise
+                return name, error
             except AuroraError as error:
                 return name, error
 

@@ -74,6 +74,15 @@ async def test_each_worktree_finds_its_own_files(main: Path) -> None:
         assert "in main" in found[0].content
 
 
+async def test_a_worktree_that_was_never_indexed_says_so(main: Path) -> None:
+    folder = _add_worktree(main, "feature")
+    async with Memory.open(folder) as memory:
+        notices = (await memory.search("invoices", rerank=False)).notices
+        assert "worktree_not_indexed" in [notice.code for notice in notices]
+        await memory.index()
+        assert (await memory.search("invoice_total", rerank=False)).notices == ()
+
+
 async def test_a_file_saved_in_a_worktree_is_found_by_the_next_search(main: Path) -> None:
     folder = _add_worktree(main, "feature")
     async with Memory.open(folder) as memory:

@@ -26,6 +26,16 @@ def search(
         typer.Argument(metavar="QUERY", help="A question, a few words or a name.", show_default=False),
     ] = None,
     path: ProjectOption = None,
+    projects: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--project",
+            metavar="PROJECT",
+            help="The folder of a project, or a group of them named in your settings. Repeat it for several.",
+            rich_help_panel=_WHERE,
+            show_default=False,
+        ),
+    ] = None,
     languages: Annotated[
         list[str] | None,
         typer.Option(
@@ -135,6 +145,7 @@ def search(
                 filter_text=filter_text,
             ),
             Shown(around=around, files=files, explain=explain, as_json=as_json),
+            projects=tuple(projects or ()),
             top_k=top_k,
             mode=mode.value,
             rerank=not no_rerank,

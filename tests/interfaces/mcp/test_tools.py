@@ -16,6 +16,7 @@ import pytest
 from mcp import types
 from mcp.shared.exceptions import MCPError
 
+from aurora_dev import Memory
 from aurora_dev.core.tokens import create_counter
 from aurora_dev.interfaces.mcp.tools import registry
 from aurora_dev.interfaces.mcp.tools.open_memory import OpenMemory
@@ -430,6 +431,29 @@ async def test_a_place_is_compared_with_everything_else(indexed_project: Path, m
             refused = await client.call_tool("search_memory", {"similar_to": place})
             assert refused.is_error
             assert message in text_of(refused)
+
+
+async def test_groups_that_the_user_named_are_searched_beside_the_project(
+    indexed_project: Path, mcp_client: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "refund.py").write_text("def refund_everything():\n    return 0\n", "utf-8")
+    async with Memory.open(other) as memory:
+        await memory.index()
+    folder = tmp_path / "config" / "aurora"
+    folder.mkdir(parents=True)
+    (folder / "settings.toml").write_text(f'[groups]\nwork = ["{other.as_posix()}"]\n', "utf-8")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder.parent))
+    monkeypatch.setenv("APPDATA", str(folder.parent))
+    async with mcp_client(indexed_project) as client:
+        found = await client.call_tool("search_memory", {"query": "refund_everything", "projects": "work"})
+        first = found.structured_content["results"][0]
+        assert (first["path"], first["project"]) == ("refund.py", str(other))
+        assert f"of the project {other}" in text_of(found)
+        refused = await client.call_tool("search_memory", {"query": "x", "projects": ["../other"]})
+        assert refused.is_error
+        assert "not a group of projects (the groups are: work)" in text_of(refused)
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def run_recall(
     if as_json:
         from aurora_dev.interfaces.cli.output.search_results import results_as_data
 
-        print_text(render.to_json(results_as_data(query, root, results)))
+        print_text(render.to_json(results_as_data(query, [root], results)))
         return EXIT_OK if results else EXIT_NOTHING_FOUND
     if results:
         print_text("\n\n".join(note_block(result) for result in results))

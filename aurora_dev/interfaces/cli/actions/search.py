@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
+from aurora_dev.config import Settings, projects_named
 from aurora_dev.core.record_kinds import is_chunk
 from aurora_dev.core.scope.scope import SearchScope, SearchSource
 from aurora_dev.core.text.visible import visible
@@ -18,7 +19,7 @@ from aurora_dev.interfaces.cli.actions.project import index_command, indexed_pro
 from aurora_dev.interfaces.cli.actions.surroundings import MOST_AROUND, Around, lines_around, with_lines_around
 from aurora_dev.interfaces.cli.output import render
 from aurora_dev.interfaces.cli.output.exit_codes import EXIT_NOTHING_FOUND, EXIT_OK
-from aurora_dev.interfaces.cli.output.search_results import plain_results, print_results, results_as_data
+from aurora_dev.interfaces.cli.output.search_results import plain_results, print_results, project_of, results_as_data
 from aurora_dev.interfaces.cli.output.streams import print_text, say, stdout_is_terminal
 from aurora_dev.memory import Memory
 
@@ -101,43 +102,93 @@ class Shown:
             raise InvalidRequestError(f"--context must be from 0 to {MOST_AROUND:,} lines, not {self.around}")
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The answer of a search in one project or several.
+
+    Attributes:
+        results: The results; those of several projects hold their project in ``metadata["project"]``.
+        masked: Whether each project's credentials are masked, by its folder.
+        nothing_stored: Whether the only project has no record.
+    """
+
+    results: SearchResults
+    masked: Mapping[Path, bool]
+    nothing_stored: bool = False
+
+    @property
+    def root(self) -> Path | None:
+        """The folder of the only project; ``None`` for several."""
+        return next(iter(self.masked)) if len(self.masked) == 1 else None
+
+
 def run_search(
     query: str,
     path: Path | None,
     wanted: Wanted,
     shown: Shown,
     *,
+    projects: Sequence[str] = (),
     top_k: int,
     mode: str,
     rerank: bool,
     mmr: bool,
 ) -> int:
-    """Search a project and print the results."""
+    """Search a project, or several, and print the results.
+
+    Args:
+        query: The query.
+        path: A folder of the project; ``None`` for the current folder.
+        wanted: The conditions.
+        shown: The parts of the results to print.
+        projects: Folders of projects, or names of groups, instead of the one project.
+        top_k: The number of results.
+        mode: The candidate lists.
+        rerank: Whether to rerank.
+        mmr: Whether to diversify.
+    """
     shown.check()
     if not query and wanted.similar_to is None:
         raise InvalidRequestError("the query is empty: give QUERY, or --similar-to PATH:LINE")
+    if projects and (path is not None or wanted.similar_to is not None):
+        other = "--path" if path is not None else "--similar-to"
+        raise InvalidRequestError(f"{other} concerns one project and --project several: leave one out")
     options = SearchOptions(mode=cast(SearchMode, mode), mmr=mmr)
     filter = _parse_filter(wanted.filter_text)
     wanted.scope("", files_only=shown.files)  # a wrong option is an error even where no project is
-    root, settings = indexed_project(path)
-    scope = wanted.scope(_current_folder_in(root), files_only=shown.files)
 
-    async def work() -> tuple[SearchResults, bool]:
+    def scope_in(folder: str) -> SearchScope | None:
+        scope = wanted.scope(folder, files_only=shown.files)
+        return scope if filter or scope.given() else None  # what a filter leaves out is counted, too
+
+    async def search_one(root: Path, settings: Settings) -> _Answer:
+        masked = {root: settings.mask_secrets}
+        scope = scope_in(_current_folder_in(root))
         async with Memory.open(root, settings=settings) as memory:
-            if (scope.paths or scope.similar_to) and not await memory.store.count():
-                return SearchResults(), True  # no path is known, which is not the mistake
-            results = await memory.search(
-                query,
-                top_k,
-                rerank=rerank,
-                filter=filter,
-                options=options,
-                scope=scope if filter or scope.given() else None,  # what a filter leaves out is counted, too
-            )
-            return results, not results and await memory.store.count() == 0
+            if scope is not None and (scope.paths or scope.similar_to) and not await memory.store.count():
+                return _Answer(SearchResults(), masked, True)  # no path is known, which is not the mistake
+            results = await memory.search(query, top_k, rerank=rerank, filter=filter, options=options, scope=scope)
+            return _Answer(results, masked, not results and await memory.store.count() == 0)
 
-    results, nothing_stored = asyncio.run(work())
-    problems = _print(query, root, results, shown, mask=settings.mask_secrets)
+    async def search_several(roots: Sequence[Path]) -> _Answer:
+        from aurora_dev.memory.search_projects import search_projects
+
+        results = await search_projects(
+            roots, query, top_k, rerank=rerank, filter=filter, options=options, scope=scope_in("")
+        )
+        return _Answer(results, {root: Settings.load(root).mask_secrets for root in roots if root.is_dir()})
+
+    if projects:
+        answer = asyncio.run(search_several(projects_named(projects)))
+    else:
+        answer = asyncio.run(search_one(*indexed_project(path)))
+    return _report(query, path, wanted, shown, answer)
+
+
+def _report(query: str, path: Path | None, wanted: Wanted, shown: Shown, answer: _Answer) -> int:
+    """Print an answer and return the exit code."""
+    results = answer.results
+    problems = _print(query, results, shown, answer)
     code = EXIT_OK if results.matched else EXIT_NOTHING_FOUND
     if shown.as_json:
         return code
@@ -145,23 +196,29 @@ def run_search(
         say(f"note: {notice.text}")
     for file, problem in problems.items():
         say(f"note: no lines are shown around the results in '{file}': it {problem}")
-    if nothing_stored:
-        say(f"nothing is stored for {shown_folder(root)}. Index it with: {index_command(path)}")
+    where = f"{len(answer.masked)} projects" if answer.root is None else shown_folder(answer.root)
+    if answer.nothing_stored:
+        say(f"nothing is stored for {where}. Index it with: {index_command(path)}")
     elif not results:
         asked = f" for '{render.cut(query, _SHOWN_QUERY_CHARS)}'" if query.strip() else ""
         like = f" like {wanted.similar_to}" if wanted.similar_to else ""
-        say(f"nothing was found{asked}{like} in {shown_folder(root)}. {_advice(results.left_out)}")
+        say(f"nothing was found{asked}{like} in {where}. {_advice(results.left_out)}")
     return code
 
 
-def _print(query: str, root: Path, results: SearchResults, shown: Shown, *, mask: bool) -> Mapping[str, str]:
+def _print(query: str, results: SearchResults, shown: Shown, answer: _Answer) -> Mapping[str, str]:
     """Print results; return why there are no lines around some, by the path of the file."""
+    root = answer.root
     around: dict[str, Around] = {}
     problems: dict[str, str] = {}
     if shown.around is not None:
-        around, problems = lines_around(results, root, shown.around, mask=mask)
+        for project, mask in answer.masked.items():
+            part = [result for result in results if project_of(result, root) == project]
+            found, missing = lines_around(part, project, shown.around, mask=mask)
+            around.update(found)
+            problems.update(missing)
     if shown.as_json:
-        data = results_as_data(query, root, results)
+        data = results_as_data(query, list(answer.masked), results)
         if shown.around is not None:
             for item in data["results"]:
                 lines = around.get(item["id"])
@@ -171,9 +228,11 @@ def _print(query: str, root: Path, results: SearchResults, shown: Shown, *, mask
         print_text(render.to_json(data))
         return problems
     if shown.files:
-        paths = dict.fromkeys(str(result.metadata["path"]) for result in results if is_chunk(result.metadata))
-        for each in paths:
-            name = render.shown_path(root / each)
+        files = (
+            project_of(result, root) / str(result.metadata["path"]) for result in results if is_chunk(result.metadata)
+        )
+        for file in dict.fromkeys(files):
+            name = render.shown_path(file)
             print_text(visible(name) if stdout_is_terminal() else name)
         return problems
     whole = shown.around is not None

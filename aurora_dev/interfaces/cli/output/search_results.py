@@ -25,11 +25,11 @@ _THEME = "ansi_dark"  # the terminal's own sixteen colours, which fit light and 
 _ID_CHARS = 8
 
 
-def results_as_data(query: str, project: Path, results: SearchResults) -> dict[str, Any]:
+def results_as_data(query: str, projects: Sequence[Path], results: SearchResults) -> dict[str, Any]:
     """Return a search as the JSON object that ``aurora search --json`` prints."""
     return {
         "query": query,
-        "project": str(project),
+        **({"project": str(projects[0])} if len(projects) == 1 else {"projects": [str(each) for each in projects]}),
         "search_method": results.search_method,
         "message": results.message,
         "degraded": results.degraded,
@@ -55,7 +55,12 @@ def results_as_data(query: str, project: Path, results: SearchResults) -> dict[s
     }
 
 
-def location_of(result: SearchResult, project: Path) -> str:
+def project_of(result: SearchResult, project: Path | None) -> Path:
+    """Return the folder of the project that a result is from; ``None`` stands for several, and each result tells."""
+    return Path(str(result.metadata["project"])) if project is None else project
+
+
+def location_of(result: SearchResult, project: Path | None) -> str:
     """Return ``path:start-end`` as seen from the current folder, or a short id for a note or commit."""
     metadata = result.metadata
     path = metadata.get("path")
@@ -64,7 +69,7 @@ def location_of(result: SearchResult, project: Path) -> str:
     if not path or _is_note(metadata):
         return f"note {visible(result.id[:_ID_CHARS])}"
     lines = f":{metadata['start_line']}-{metadata.get('end_line', '')}" if _has_lines(result) else ""
-    return visible(f"{shown_path(project / str(path))}{lines}")
+    return visible(f"{shown_path(project_of(result, project) / str(path))}{lines}")
 
 
 def _is_note(metadata: Mapping[str, Any]) -> bool:
@@ -72,8 +77,8 @@ def _is_note(metadata: Mapping[str, Any]) -> bool:
     return "importance" in metadata and not is_chunk(metadata)
 
 
-def description_of(result: SearchResult, query: str = "") -> str:
-    """Return a result's symbol and kind, or a note's kind and tags.
+def description_of(result: SearchResult, query: str = "", *, with_project: bool = False) -> str:
+    """Return a result's symbol and kind, or a note's kind and tags, and where asked for the name of its project.
 
     A chunk with several symbols is described by the one that the query names.
     """
@@ -88,6 +93,8 @@ def description_of(result: SearchResult, query: str = "") -> str:
         parts[0] = ""
         parts += ["your own" if metadata.get("scope") == "user" else ""]
         parts += [f"stale: {metadata['stale']}" if metadata.get("stale") else ""]
+    if with_project and (_is_note(metadata) or is_commit(metadata)) and metadata.get("scope") != "user":
+        parts.append(f"in {project_of(result, None).name}")
     return visible(" ".join(part for part in parts if part))
 
 
@@ -105,7 +112,7 @@ def explanation(results: SearchResults) -> list[str]:
 
 
 def plain_results(
-    query: str, project: Path, results: SearchResults, *, explain: bool = False, whole: bool = False
+    query: str, project: Path | None, results: SearchResults, *, explain: bool = False, whole: bool = False
 ) -> str:
     """Return results for a pipe or a file: no colours, no wrapping, long lines cut; with ``whole`` all lines."""
     pattern = query_pattern(query)
@@ -113,7 +120,11 @@ def plain_results(
     for result in results:
         head = "  ".join(
             part
-            for part in (location_of(result, project), description_of(result, query), f"{result.score:.3f}")
+            for part in (
+                location_of(result, project),
+                description_of(result, query, with_project=project is None),
+                f"{result.score:.3f}",
+            )
             if part
         )
         rows = [head]
@@ -144,7 +155,13 @@ def _plain_snippet(
 
 
 def print_results(
-    console: Console, query: str, project: Path, results: SearchResults, *, explain: bool = False, whole: bool = False
+    console: Console,
+    query: str,
+    project: Path | None,
+    results: SearchResults,
+    *,
+    explain: bool = False,
+    whole: bool = False,
 ) -> None:
     """Print results for a person: syntax colours, marked query words, lines cut at the terminal width."""
     from rich.text import Text
@@ -155,7 +172,7 @@ def print_results(
     for number, result in enumerate(results, start=1):
         head = Text(f"{number:>2} ", style="dim")
         head.append(location_of(result, project), style="bold cyan" if result.metadata.get("path") else "bold magenta")
-        if what := description_of(result, query):
+        if what := description_of(result, query, with_project=project is None):
             head.append(f"  {what}")
         head.append(f"  {result.score:.3f}", style="green")
         _print_line(console, head, mark)

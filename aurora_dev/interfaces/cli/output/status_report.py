@@ -103,9 +103,11 @@ def _facts(status: MemoryStatus) -> list[tuple[str, str]]:
         stored += f", {counted(status.commits, 'commit')}"
     languages = ", ".join(f"{language} {count:,}" for language, count in status.languages.items())
     of = f", of {status.stored_embedder}" if status.stored_embedder not in (None, status.embedder) else ""
+    worktree = status.backend.get("worktree")
     rows = [
         ("project", str(status.project)),
         ("store", f"{shown_path(status.store)} ({size_of(status.store_bytes)}, namespace '{status.namespace}')"),
+        *([("worktree", f"'{worktree}': files of its own, notes and commits shared")] if worktree else []),
         ("stored", stored),
         ("index", age_text(status.index)),
         ("languages", languages or "none"),

@@ -43,6 +43,7 @@ Named = Annotated[list[_T], BeforeValidator(as_names)]
 Kind = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 PathName = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
+ProjectGroup = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 LanguageName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 

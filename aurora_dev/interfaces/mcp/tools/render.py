@@ -160,8 +160,8 @@ def _heading(item: FoundItem) -> str:
         parts = [item.kind or "note", f"about {place}" if place else "", item.symbol or ""]
         parts += [f"tags {','.join(item.tags)}" if item.tags else "", (item.created_at or "")[:10]]
         parts += ["of the user, not of this project" if item.scope == "user" else ""]
-        parts += [f"of the project {item.project}" if item.project else ""]
         parts += [f"STALE: {item.stale}" if item.stale else ""]
+    parts += [f"of the project {item.project}" if item.project else ""]
     # Notes are changed by id. For files and commits, the path and the hash say more.
     parts += [f"id {label(item.id)}" if item.source == "memories" else "", "(cut)" if item.truncated else ""]
     return " ".join(part for part in parts if part) or f"id {label(item.id)}"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from aurora_dev.core.scope.scope import SearchScope, SearchSource, split_place
-from aurora_dev.core.types import NO_MATCH, SearchResults
+from aurora_dev.core.types import NO_MATCH, SearchResult, SearchResults
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.interfaces.mcp.tools.fields import (
     KINDS_TEXT,
@@ -24,6 +26,7 @@ from aurora_dev.interfaces.mcp.tools.fields import (
     MaxTokens,
     Named,
     PathName,
+    ProjectGroup,
     Tag,
     as_names,
 )
@@ -102,6 +105,12 @@ class SearchArguments(Arguments):
         max_length=1_000,
         description="PATH:LINE of code or text: find what is like it.",
     )
+    projects: Named[ProjectGroup] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MOST_NAMES,
+        description="Groups of other projects, as the user has named them, to search beside this one.",
+    )
     max_tokens: MaxTokens = 4_000
     cursor: Cursor = None
 
@@ -172,7 +181,11 @@ async def search_memory(memory: OpenMemory, arguments: SearchArguments, progress
     )
     opened = await memory.get()
     query = arguments.query or ""
-    results = await opened.search(query, arguments.top_k, scope=scope if scope.given() else None)
+    wanted = scope if scope.given() else None
+    if arguments.projects:
+        results = await _search_with_others(opened, query, arguments, wanted)
+    else:
+        results = await opened.search(query, arguments.top_k, scope=wanted)
     weak = bool(results) and not results.matched
     shown = results[:_MOST_WEAK] if weak else results
     items = [item_of(result, mask=memory.settings.mask_secrets) for result in shown]
@@ -184,6 +197,29 @@ async def search_memory(memory: OpenMemory, arguments: SearchArguments, progress
     return await _page_reply(
         memory, "search_memory", nouns, arguments, items, notices, results, first=_NOTHING_MATCHES if weak else ""
     )
+
+
+async def _search_with_others(
+    opened: Memory, query: str, arguments: SearchArguments, scope: SearchScope | None
+) -> SearchResults:
+    """Search this project and the groups that were named; results of other projects name theirs."""
+    if arguments.similar_to is not None:
+        raise InvalidRequestError("similar_to concerns this project alone: leave it or projects out, and call again")
+    from aurora_dev.config import projects_named
+    from aurora_dev.memory.search_projects import search_projects
+
+    # Only what the user has named: a model must not choose which folders of this machine are read.
+    others = await asyncio.to_thread(projects_named, arguments.projects or (), folders=False)
+    others = [each for each in others if each.resolve() != opened.root.resolve()]
+    results = await search_projects([opened, *others], query, arguments.top_k, scope=scope)
+    return results.replace([_named_if_other(result, str(opened.root)) for result in results])
+
+
+def _named_if_other(result: SearchResult, own: str) -> SearchResult:
+    metadata = dict(result.metadata)
+    if metadata.get("project") == own:
+        del metadata["project"]
+    return replace(result, metadata=metadata)
 
 
 async def recall(memory: OpenMemory, arguments: RecallArguments, progress: Progress) -> Reply:
