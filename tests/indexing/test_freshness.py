@@ -164,6 +164,66 @@ async def test_an_ignored_file_that_git_begins_to_track_is_found_by_the_next_sea
     assert (await found(memory, "pomegranate"))[0] == ["WORD = 'pomegranate'"]
 
 
+@pytest.mark.parametrize(
+    ("rules", "path"),
+    [
+        ("*.ignored.py\n", "api.ignored.py"),
+        ("generated/\n", "generated/api.py"),
+        ("*.ignored.py\n", "nested/api.ignored.py"),
+        ("", "build/api.py"),
+        ("", "vendor/lib/api.py"),
+        ("generated/\n", "build/generated/api.py"),
+    ],
+)
+async def test_a_file_that_only_git_kept_in_the_index_is_removed_once_git_no_longer_tracks_it(
+    memory: Memory, project: Path, rules: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Rules that are as new as the walk are read again, and cause another one.
+    monkeypatch.setattr("aurora_dev.indexing.snapshot._certain_time", lambda changed, _started: changed)
+    nested = path.startswith("nested/")
+    top = project / "nested" if nested else project
+    put(project, ".gitignore", ".aurora\n" + rules)
+    put(project, path, "WORD = 'pomegranate'\n")
+    if nested:
+        put(project, "nested/.gitignore", rules)
+    Repository(project).commit("Begin")
+    repository = Repository(top, init=nested)
+    name = path.removeprefix("nested/")
+    repository.git("add", "-f", name)
+    await memory.index()
+    assert (await found(memory, "pomegranate"))[0] == ["WORD = 'pomegranate'"]
+    repository.git("rm", "-q", "--cached", name)
+    assert (await found(memory, "pomegranate"))[0] == []
+    repository.git("add", "-f", name)
+    assert (await found(memory, "pomegranate"))[0] == ["WORD = 'pomegranate'"]
+
+
+async def test_a_file_that_a_new_rule_matches_is_removed_once_git_no_longer_tracks_it(
+    memory: Memory, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aurora_dev.indexing.snapshot._certain_time", lambda changed, _started: changed)
+    put(project, ".gitignore", ".aurora\n")
+    put(project, "api.py", "WORD = 'pomegranate'\n")
+    repository = Repository(project)
+    repository.git("add", ".")
+    await memory.index()
+    put(project, ".gitignore", ".aurora\napi.py\n")
+    for _ in range(2):  # the first walks the project, and the second notes what git tracks
+        assert (await found(memory, "pomegranate"))[0] == ["WORD = 'pomegranate'"]
+    repository.git("rm", "-q", "--cached", "api.py")
+    assert (await found(memory, "pomegranate"))[0] == []
+
+
+async def test_a_nested_repository_that_is_deleted_leaves_the_index(memory: Memory, project: Path) -> None:
+    put(project, "nested/api.py", "WORD = 'pomegranate'\n")
+    Repository(project).commit("Begin")
+    Repository(project / "nested").commit("Begin")
+    await memory.index()
+    assert (await found(memory, "pomegranate"))[0] == ["WORD = 'pomegranate'"]
+    shutil.rmtree(project / "nested")
+    assert (await found(memory, "pomegranate"))[0] == []
+
+
 async def test_an_ignored_file_that_git_begins_to_track_during_an_index_run_is_found_too(
     memory: Memory, project: Path
 ) -> None:
@@ -203,6 +263,8 @@ async def test_other_changes_of_what_git_tracks_cause_no_complete_walk(
     assert (await found(memory, "quince"))[1] == ""
     repository.git("mv", "src/delta.py", "src/zeta.py")
     assert len((await found(memory, "pomegranate"))[0]) == 1
+    repository.git("rm", "-q", "--cached", "src/epsilon.py")  # no rule matches it
+    assert len((await found(memory, "quince"))[0]) == 1
     snapshot = memory.project_index.state.snapshot()
     assert snapshot is not None
     assert not _compare_times(project, snapshot).repositories
