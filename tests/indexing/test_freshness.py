@@ -578,6 +578,24 @@ async def test_an_older_copy_of_the_store_is_noticed(project: Path, tmp_path: Pa
         assert "not known how old" in (await found(memory, "fruit"))[1]
 
 
+async def test_files_are_read_again_once_the_project_sets_their_encoding(project: Path) -> None:
+    (project / "src/legacy.pas").write_bytes("{ ы }\nVAR pomegranate: Integer;\n".encode("cp866"))
+    (project / "src/wide.pas").write_bytes("{ слово }".encode("utf-16-be"))
+    async with opened(project) as memory:
+        await memory.index()
+        assert "ы" not in str((await found(memory, "pomegranate"))[0])
+        assert "utf-16-be" not in (await memory.status()).encodings
+    rules = [("*.pas", "cp1251"), ("src/l*.pas", "cp866"), ("wide.*", "utf-16-be")]
+    async with opened(project, file_encodings=rules) as memory:
+        assert "{ ы }" in str((await found(memory, "pomegranate"))[0])
+        assert "{ слово }" in str((await found(memory, "слово"))[0])
+        assert (await memory.status()).encodings == {"cp866": 1, "utf-16-be": 1}
+        report = await memory.index()
+        assert (report.files_updated, report.encodings) == (0, {"src/legacy.pas": "cp866", "src/wide.pas": "utf-16-be"})
+    async with opened(project) as memory:
+        assert "{ ы }" not in str((await found(memory, "pomegranate"))[0])
+
+
 async def test_a_new_chunk_version_makes_every_file_stale(
     memory: Memory, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
