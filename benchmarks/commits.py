@@ -20,14 +20,14 @@ import random
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 
 from issue_data import add_store_arguments, is_chosen
 from kept_stores import KeptStores, MissingCommitError, Repositories
 from locating import KEYWORD, RERANKED, SEARCH, VECTOR, Outcome, Task, rows, search_all, table
-from machine import machine
 from metrics import Span
-from yardstick import write_json
+from yardstick import report
 
 from aurora_dev.core.embed.static import StaticEmbedder
 from aurora_dev.core.factory import create_reranker
@@ -168,14 +168,7 @@ def main() -> None:
     add_store_arguments(parser)
     parser.add_argument("--no-rerank", action="store_true", help="leave out the bundled reranker")
     arguments = parser.parse_args()
-    outcomes = asyncio.run(measure(arguments))
-    if not outcomes:
-        raise SystemExit("nothing to measure: no commit has a tree")
-    print(machine())
-    print(table(outcomes))
-    if arguments.json:
-        details = {"outcomes": [asdict(outcome) for outcome in outcomes]}
-        write_json(arguments.json, rows("commits", outcomes), details)
+    report("commit", asyncio.run(measure(arguments)), table, partial(rows, "commits"), arguments.json)
 
 
 if __name__ == "__main__":

@@ -26,18 +26,17 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from context import Snippet, chunks_of, paste, shown_by
 from issue_data import WHOLE, add_arguments, prepared, read_issues
 from kept_stores import KeptStores, Repositories
 from locating import OPTIONS, REPORTING, RERANKED, TUNING, Task
-from machine import machine
 from metrics import Span
 from packages import distilled_model
 from peer_results import PeerResults
-from yardstick import Row, write_json
+from yardstick import Row, report
 
 from aurora_dev.core.context_manager import ContextManager
 from aurora_dev.core.contracts import TokenCounter
@@ -234,13 +233,7 @@ def main() -> None:
     parser.add_argument("--no-semble", action="store_true", help="leave out semble")
     parser.add_argument("--peer-model", type=Path, help="static model for semble (default: the distilled one)")
     arguments = parser.parse_args()
-    outcomes = asyncio.run(measure(arguments))
-    if not outcomes:
-        raise SystemExit("nothing to measure: no issue has a tree")
-    print(machine())
-    print(table(outcomes))
-    if arguments.json:
-        write_json(arguments.json, rows(outcomes), {"outcomes": [asdict(outcome) for outcome in outcomes]})
+    report("issue", asyncio.run(measure(arguments)), table, rows, arguments.json)
 
 
 if __name__ == "__main__":

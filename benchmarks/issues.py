@@ -28,16 +28,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from issue_data import add_arguments, prepared, read_issues
 from kept_stores import KeptStores, Kind, Repositories
 from locating import HITS, KEYWORD, RERANKED, SEARCH, VECTOR, Outcome, Task, rows, search_all, table
-from machine import machine
 from packages import distilled_model
 from peer_results import PeerResults
-from yardstick import write_json
+from yardstick import report
 
 from aurora_dev.core.embed.static import StaticEmbedder
 from aurora_dev.core.factory import create_reranker
@@ -83,14 +82,7 @@ def main() -> None:
     parser.add_argument("--no-semble", action="store_true", help="leave out semble")
     parser.add_argument("--peer-model", type=Path, help="static model for semble (default: the distilled one)")
     arguments = parser.parse_args()
-    outcomes = asyncio.run(measure(arguments))
-    if not outcomes:
-        raise SystemExit("nothing to measure: no issue has a tree")
-    print(machine())
-    print(table(outcomes))
-    if arguments.json:
-        details = {"outcomes": [asdict(outcome) for outcome in outcomes]}
-        write_json(arguments.json, rows("issues", outcomes), details)
+    report("issue", asyncio.run(measure(arguments)), table, partial(rows, "issues"), arguments.json)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from machine import machine
 from packages import TUNING
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 Rank = int | None  # 1-based; None if it is not among the results
 
 
@@ -69,6 +74,33 @@ def table(rows: Sequence[Row]) -> str:
             shown = "".join(("-" if value is None else f"{value:.3f}").rjust(11) for value in figures)
             lines.append(measure.ljust(width) + str(queries).rjust(9) + shown)
     return "\n".join(lines)
+
+
+def report(
+    unit: str,
+    outcomes: Sequence[T],
+    table: Callable[[Sequence[T]], str],
+    rows: Callable[[Sequence[T]], Sequence[Row]],
+    target: Path | None,
+) -> None:
+    """Print the table of some outcomes, and write their rows and the outcomes themselves to a JSON file.
+
+    Args:
+        unit: One of the things that were measured, ``issue``.
+        outcomes: Data classes.
+        table: Makes the table.
+        rows: Makes the rows.
+        target: The JSON file; ``None`` writes none.
+
+    Raises:
+        SystemExit: There are no outcomes.
+    """
+    if not outcomes:
+        raise SystemExit(f"nothing to measure: no {unit} has a tree")
+    print(machine())
+    print(table(outcomes))
+    if target is not None:
+        write_json(target, rows(outcomes), {"outcomes": [asdict(outcome) for outcome in outcomes]})
 
 
 def write_json(path: Path, rows: Iterable[Row], details: Mapping[str, Any]) -> None:

@@ -257,6 +257,10 @@ def test_the_nearest_project_is_found_upwards(tmp_path: Path) -> None:
     assert find_project(inner) == tmp_path / "a" / "b"
 
 
+_EACH_FILE = "must have a glob and an encoding in every entry"
+_ENCODINGS = "must be a table of globs and encodings, or text such as 'old/**=cp1251; *.csv=cp932'"
+
+
 @pytest.mark.parametrize(
     ("name", "given", "taken"),
     [
@@ -289,6 +293,19 @@ def test_the_nearest_project_is_found_upwards(tmp_path: Path) -> None:
         ("store", 1, "must be text"),
         ("freshness", "AUTO", "must be 'auto', 'notice' or 'off'"),
         ("freshness", ["auto"], "must be 'auto', 'notice' or 'off'"),
+        ("file_encodings", {"*.pas": "cp1251"}, (("*.pas", "cp1251"),)),
+        (
+            "file_encodings",
+            " a=b/*.pas = cp1251;\n*.csv=shift_jis; ",
+            (("a=b/*.pas", "cp1251"), ("*.csv", "shift_jis")),
+        ),
+        ("file_encodings", {}, ()),
+        ("file_encodings", {"*.pas": "cp1251x"}, f"{_EACH_FILE}, not '*.pas' = 'cp1251x'"),
+        ("file_encodings", {"*.pas": "hex"}, f"{_EACH_FILE}, not '*.pas' = 'hex'"),
+        ("file_encodings", {"*.pas": 1251}, _ENCODINGS),
+        ("file_encodings", {" ": "cp1251"}, f"{_EACH_FILE}, not '' = 'cp1251'"),
+        ("file_encodings", "cp1251", f"{_EACH_FILE}, not '' = 'cp1251'"),
+        ("file_encodings", 7, _ENCODINGS),
         ("cross_encoder_backend", "tpu", "must be 'torch', 'onnx', 'int8' or 'openvino'"),
     ],
 )

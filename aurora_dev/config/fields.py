@@ -25,6 +25,7 @@ __all__ = [
     "Secret",
     "SecretStr",
     "SettingsGroup",
+    "encodings",
     "flag",
     "folder",
     "number",
@@ -218,6 +219,39 @@ def _in_range(
     if above is not None and not value > above:
         raise FieldError(f"must be greater than {above}")
     return value
+
+
+def encodings(*, default: None, description: str) -> Any:
+    """Declare a setting that gives files encodings, by globs: a table, or text such as ``old/**=cp1251; *.csv=cp932``.
+
+    Its value is a tuple of pairs.
+    """
+
+    def convert(value: Any) -> tuple[tuple[str, str], ...]:
+        if isinstance(value, str):
+            value = [part.rpartition("=")[::2] for part in value.replace("\n", ";").split(";") if part.strip()]
+        elif isinstance(value, Mapping):
+            value = list(value.items())
+        if not isinstance(value, list | tuple) or not all(
+            isinstance(pair, list | tuple) and len(pair) == 2 and all(isinstance(part, str) for part in pair)
+            for pair in value
+        ):
+            raise FieldError("must be a table of globs and encodings, or text such as 'old/**=cp1251; *.csv=cp932'")
+        pairs = tuple((glob.strip(), name.strip()) for glob, name in value)
+        for glob, name in pairs:
+            if not glob or not _is_text_encoding(name):
+                raise FieldError(f"must have a glob and an encoding in every entry, not '{glob}' = '{name}'")
+        return pairs
+
+    return Field(default, convert, description)
+
+
+def _is_text_encoding(name: str) -> bool:
+    try:
+        "x".encode(name)  # an empty text would not look the name up
+    except (LookupError, ValueError):  # no encoding, or one of something else than text
+        return False
+    return bool(name)
 
 
 class SettingsGroup:

@@ -11,6 +11,7 @@ from aurora_dev.config.environment import own_variables, read_environment, user_
 from aurora_dev.config.fields import (
     SecretStr,
     SettingsGroup,
+    encodings,
     flag,
     folder,
     number,
@@ -107,6 +108,9 @@ class Settings(PineconeSettings, ModelSettings, StoreSettings):
         description="Token of aurora mcp --http (environment only); by default one is made for each project.",
     )
     mask_secrets: bool = flag(default=True, description="Whether credentials are masked before anything is stored.")
+    file_encodings: tuple[tuple[str, str], ...] | None = encodings(
+        default=None, description="Encodings of files that are not UTF-8, by globs; unset: recognised or guessed."
+    )
     history_limit: int = whole_number(
         default=2_000, at_least=0, description="How many commits of the git history are kept; 0: none."
     )
@@ -275,4 +279,6 @@ def _host(url: str) -> str | None:
 def _shown(value: Any) -> str | float | bool | None:
     if isinstance(value, SecretStr):
         return "[hidden]"
+    if isinstance(value, tuple):
+        return "; ".join("=".join(pair) for pair in value)
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)

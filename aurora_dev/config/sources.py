@@ -37,7 +37,7 @@ def location(source: Source, name: str, text: str = "") -> str:
     if source.kind != "file":
         return f"{source.kind} {source.name or name}".strip()
     for number, line in enumerate(text.split("\n"), start=1):
-        if re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*[=.]", line):
+        if re.match(rf"\s*(?:\[(?:tool\.aurora\.)?)?[\"']?{re.escape(name)}[\"']?\s*[=.\]]", line):
             return f"{source.name}, line {number}"
     return source.name
 

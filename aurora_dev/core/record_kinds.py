@@ -14,6 +14,7 @@ from aurora_dev.core.contracts import Filter
 __all__ = [
     "COMMIT_KEY",
     "COMMIT_KIND",
+    "ENCODING_KEY",
     "FILE_KEY",
     "IS_CHUNK",
     "IS_COMMIT",
@@ -31,6 +32,7 @@ __all__ = [
 RecordKind: TypeAlias = Literal["chunk", "commit", "note"]
 
 FILE_KEY: Final = "file_hash"
+ENCODING_KEY: Final = "encoding"  # of the chunks of a file that is not UTF-8
 """The metadata key of chunks: the hash of the file that the chunk was cut from."""
 COMMIT_KEY: Final = "commit"
 """The metadata key of commits: the full hash."""

@@ -89,6 +89,7 @@ def find_changes(root: Path, snapshot: ProjectSnapshot, *, chunk_version: str, s
             status.st_mtime_ns,
             snapshot.files[path].wanted,
             file_identity(status),
+            snapshot.files[path].kept_by,
         )
         for path, status in times.files.items()
     ]
@@ -103,8 +104,9 @@ def find_changes(root: Path, snapshot: ProjectSnapshot, *, chunk_version: str, s
         changes.refreshed = True
     deadline = time.perf_counter() + seconds
     _take(candidates, snapshot, changes, deadline, same_version=same_version)
-    if times.repositories and record_tracked(root, snapshot, times.repositories) and not walk_all:
-        # Git tracks a file that was ignored until now.
+    repositories = [folder for folder in times.repositories if folder in snapshot.tracked]
+    if repositories and record_tracked(root, snapshot, repositories) and not walk_all:
+        # Git tracks a file that was ignored until now, or no longer tracks one that an ignore rule matches.
         more, gone = _walk_all(root, snapshot, changes.started_ns)
         known = {file.path for file in changes.changed}
         more = [file for file in more if file.path not in known]
@@ -119,7 +121,15 @@ def find_changes(root: Path, snapshot: ProjectSnapshot, *, chunk_version: str, s
     if not same_version:
         listed = {file.path for file in changes.changed}.union(removed)
         changes.changed += [
-            SourceFile(path, root / path, before.size, before.mtime_ns, before.wanted, (before.ctime_ns, before.inode))
+            SourceFile(
+                path,
+                root / path,
+                before.size,
+                before.mtime_ns,
+                before.wanted,
+                (before.ctime_ns, before.inode),
+                before.kept_by,
+            )
             for path, before in snapshot.files.items()
             if path not in listed
         ]
@@ -146,15 +156,15 @@ def _take(
             changes.changed.append(file)
             # Its folder is now recorded and will not be listed again. With this entry, every check finds the file
             # until it is read.
-            snapshot.files.setdefault(file.path, NOT_YET_READ._replace(wanted=file.wanted))
+            snapshot.files.setdefault(file.path, NOT_YET_READ._replace(wanted=file.wanted, kept_by=file.kept_by))
 
 
 def record_tracked(root: Path, snapshot: ProjectSnapshot, repositories: Iterable[str]) -> bool:
-    """Record what git tracks in some repositories; return whether there is a path that a walk may list now.
+    """Record what git tracks in some repositories; return whether a walk may list other files now.
 
     A path that git tracks and that has no place in the snapshot belongs to a file that is not text, or that was ignored
     when the project was last walked. So a change of these paths calls for another walk, and any other ``git add`` does
-    not.
+    not. A file that was listed only because git tracks it calls for one when git no longer does.
 
     Args:
         root: The project's folder.
@@ -164,20 +174,33 @@ def record_tracked(root: Path, snapshot: ProjectSnapshot, repositories: Iterable
     from aurora_dev.indexing.git.repository import tracked_files
 
     differs = False
+    kept = _kept_by_repository(snapshot)
     for folder in list(repositories):
         before = snapshot.tracked[folder]
         stamp = index_stamp(before.own)
-        tracked = tracked_files(root / folder, Path(before.own)).paths
+        listing = tracked_files(root / folder, Path(before.own))
         if index_stamp(before.own) != stamp or (not before.digest and before.stamp != stamp):
             differs = True  # git has written it since the walk: only another walk knows what to list now
             continue
         digest = hashlib.sha256()
-        for path in sorted(path for path in tracked if folder + path not in snapshot.files):
+        for path in sorted(path for path in listing.paths if folder + path not in snapshot.files):
             digest.update(path.encode("utf-8", "surrogateescape") + b"\0")
         found = TrackedSnapshot(before.own, stamp, digest.hexdigest())
         differs |= before.digest not in ("", found.digest)
+        differs |= not all(listing.has(path[len(folder) :]) for path in kept.get(folder, ()))
         snapshot.tracked[folder] = found
     return differs
+
+
+def _kept_by_repository(snapshot: ProjectSnapshot) -> dict[str, set[str]]:
+    """Return what git has to track for files to be listed (`SourceFile.kept_by`), by the folder of its repository."""
+    kept: dict[str, set[str]] = {}
+    for path in {file.kept_by for file in snapshot.files.values() if file.kept_by}:
+        folder = _parent(path)
+        while folder and folder not in snapshot.tracked:
+            folder = _parent(folder)
+        kept.setdefault(folder, set()).add(path)
+    return kept
 
 
 @dataclass(slots=True)
@@ -308,6 +331,8 @@ def _with_new_times(files: Iterable[SourceFile], snapshot: ProjectSnapshot) -> l
         before: FileSnapshot | None = snapshot.files.get(file.path)
         if before is None or before.differs(file.mtime_ns, file.size, file.identity):
             found.append(file)
+        elif before.kept_by != file.kept_by:  # the rules have changed, the file has not
+            snapshot.files[file.path] = before._replace(kept_by=file.kept_by)
     return found
 
 

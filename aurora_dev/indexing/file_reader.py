@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from aurora_dev.core.record_kinds import FILE_KEY
+from aurora_dev.core.record_kinds import ENCODING_KEY, FILE_KEY
+from aurora_dev.core.text.file_encodings import FileEncodings
 from aurora_dev.core.text.secrets import mask_secrets
 from aurora_dev.core.types import Document, document_id
 from aurora_dev.indexing.chunk_version import file_version
 from aurora_dev.indexing.chunking.chunker import chunk_text
 from aurora_dev.indexing.chunking.grammar_failures import GrammarFailures
-from aurora_dev.indexing.filetypes import BINARY, content_reason, decode, is_utf8
+from aurora_dev.indexing.filetypes import BINARY, UTF8, content_reason, read_as_text
 from aurora_dev.indexing.walker import TOO_LARGE, UNREADABLE, Skipped, SourceFile
 from aurora_dev.log import get_logger
 from aurora_dev.regular_files import read_regular
@@ -93,11 +94,12 @@ class FileReader:
         size_limit: Bytes, for a file that ``.auroraignore`` brings back or not; files may have grown since they were
             listed.
         failures: The files on which a grammar failed before; new ones are added.
+        encodings: The encodings that the project sets for its files.
 
     Attributes:
         skipped: The files that were not read, with the reasons.
         cut_by_lines: The files of which only lines are known, because their grammar failed, with the reasons.
-        not_utf8: The files of text in another encoding than UTF-8.
+        not_utf8: The codecs of the files of text in another encoding than UTF-8, by path.
     """
 
     files: Iterable[SourceFile]
@@ -108,9 +110,10 @@ class FileReader:
     known: Mapping[str, tuple[int, int, str]]
     size_limit: Callable[[SourceFile], int]
     failures: GrammarFailures = field(default_factory=GrammarFailures)
+    encodings: FileEncodings = field(default_factory=FileEncodings)
     skipped: list[Skipped] = field(default_factory=list)
     cut_by_lines: list[Skipped] = field(default_factory=list)
-    not_utf8: list[str] = field(default_factory=list)
+    not_utf8: dict[str, str] = field(default_factory=dict)
     secrets_masked: int = 0
     timings: dict[str, float] = field(default_factory=lambda: {"read": 0.0, "mask": 0.0, "chunk": 0.0})
     _queue: deque[SourceFile] = field(init=False)
@@ -165,32 +168,41 @@ class FileReader:
             return FileResult(file)  # it was deleted since it was listed
         except OSError:
             return self._skip(file, UNREADABLE, keep=True)
-        found = file_version(data, mask=self.mask)
+        found = file_version(data, mask=self.mask, encoding=self.encodings.of(file.path))
         if version == found and not self.forced:
-            self._note_encoding(file, data)
+            self._decode(file, data)
             failed = self.failures.reason(file.path, found)
             if failed is not None:
                 self.cut_by_lines.append(Skipped(file.path, failed))
             return FileResult(file, found)
         if len(data) > self.size_limit(file):
             return self._skip(file, TOO_LARGE)
-        text = decode(data)
+        text, encoding = self._decode(file, data)
         reason = None if file.wanted else content_reason(file.path, data)
+        if reason == BINARY and text is not None:
+            reason = None  # UTF-16 that only the project's settings recognise
         if reason is not None or text is None:
+            self.not_utf8.pop(file.path, None)
             return self._skip(file, reason or BINARY)
         clean, count = self._timed("mask", lambda: mask_secrets(text)) if self.mask else (text, 0)
         self.secrets_masked += count
         documents, found = self._timed("chunk", lambda: self._cut(clean, file.path, found))
         documents = [document for document in documents if document.content.strip()]  # stores refuse blank ones
         if not documents:
+            self.not_utf8.pop(file.path, None)
             return self._skip(file, NO_TEXT)
-        self._note_encoding(file, data)
-        return FileResult(file, found, self._with_ids(documents, found))
+        return FileResult(file, found, self._with_ids(documents, found, encoding))
 
-    def _note_encoding(self, file: SourceFile, data: bytes) -> None:
-        """Note a file of text that is not UTF-8; its encoding was recognised or guessed."""
-        if not is_utf8(data):
-            self.not_utf8.append(file.path)
+    def _decode(self, file: SourceFile, data: bytes) -> tuple[str | None, str]:
+        """Return the text of a file, ``None`` if it is binary, and its codec; note one that is not UTF-8."""
+        decoded = self.encodings.decode(file.path, data) or read_as_text(data)
+        if decoded is None:
+            return None, ""
+        # ASCII is the same in nearly every encoding that a project may set.
+        if decoded[1] != UTF8 and decoded[0].encode("utf-8", "surrogatepass") != data:
+            self.not_utf8[file.path] = decoded[1]
+            return decoded
+        return decoded[0], UTF8
 
     def _cut(self, text: str, path: str, version: str) -> tuple[list[Document], str]:
         """Return the documents of a file, by lines if its grammar fails, and the version to store with them."""
@@ -225,7 +237,7 @@ class FileReader:
         self.skipped.append(Skipped(file.path, reason))
         return FileResult(file, reason=reason, keep=keep)
 
-    def _with_ids(self, documents: Sequence[Document], version: str) -> list[Document]:
+    def _with_ids(self, documents: Sequence[Document], version: str, encoding: str) -> list[Document]:
         """Add ids, and the metadata that show later whether the file is complete and up to date."""
         repeats: Counter[tuple[object, ...]] = Counter()
         result = []
@@ -235,6 +247,8 @@ class FileReader:
             id_ = document_id(self.namespace, document, repeats[identity])
             repeats[identity] += 1
             extended = {**metadata, FILE_KEY: version, "file_chunks": len(documents)}
+            if encoding != UTF8:
+                extended[ENCODING_KEY] = encoding
             result.append(Document(document.content, extended, id_))
         return result
 

@@ -8,7 +8,7 @@ from collections.abc import Container
 from contextlib import suppress
 from typing import Final
 
-from aurora_dev.core.text.encodings import decode_legacy, wide_encoding
+from aurora_dev.core.text.encodings import legacy_text, wide_encoding
 from aurora_dev.lazy import lazy_pattern
 from aurora_dev.syntax.file_languages import prose_suffixes
 
@@ -148,6 +148,7 @@ _WIDE_MARKS: Final = (  # UTF-32 first: its little-endian mark begins with that 
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+UTF8: Final = "utf-8"
 _JIS_ESCAPE: Final = "\x1b$B"
 _HEAD_LINES: Final = 20  # a licence may precede the mark of a generator
 _HEAD_BYTES: Final = 3_000
@@ -190,33 +191,28 @@ def content_reason(name: str, data: bytes) -> str | None:
     return None
 
 
-def is_utf8(data: bytes) -> bool:
-    """Return whether the bytes of a text file are UTF-8, with or without a byte order mark."""
-    if b"\0" in data:
-        return False
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def decode(data: bytes) -> str | None:
-    """Return the text of a file's bytes, with line breaks unchanged, or ``None`` if it is binary.
+    """Return the text of a file's bytes, or ``None`` if it is binary; see `read_as_text`."""
+    found = read_as_text(data)
+    return None if found is None else found[0]
+
+
+def read_as_text(data: bytes) -> tuple[str, str] | None:
+    """Return the text of a file's bytes, with line breaks unchanged, and its codec; ``None`` if it is binary.
 
     Decodes UTF-8, UTF-16 and UTF-32, with or without a byte order mark; without one, UTF-16 and UTF-32 are recognised
-    if nearly all characters are ASCII. For other bytes see `encodings.decode_legacy`.
+    if nearly all characters are ASCII. For other bytes see `encodings.legacy_text`.
     """
     wide = _wide_encoding(data)
     if wide is not None:
-        return data.decode(wide, "replace")
+        return data.decode(wide, "replace"), wide
     if b"\0" in data:
         return None
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return decode_legacy(data)
+        return legacy_text(data)
     if b"\x1b" in data and _JIS_ESCAPE in text:  # ISO-2022-JP, the encoding of Japanese mail, has ASCII bytes only
         with suppress(UnicodeDecodeError):
-            return data.decode("iso2022_jp")
-    return text
+            return data.decode("iso2022_jp"), "iso2022_jp"
+    return text, UTF8

@@ -23,6 +23,7 @@ from aurora_dev.indexing.chunk_version import current_chunk_version
 from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:
+    from aurora_dev.core.text.file_encodings import FileEncodings
     from aurora_dev.core.vector_store import VectorStore
     from aurora_dev.history.options import HistoryOptions
     from aurora_dev.indexing.changes import Changes
@@ -71,6 +72,7 @@ class Freshness:
         mode: ``auto`` updates; ``notice`` only compares; ``off`` does nothing.
         budget: Seconds that a search may spend on indexing changes.
         mask_secrets: Whether credentials in changed files are masked.
+        encodings: The encodings that the project sets for its files.
         history: The commits to store; ``None`` ignores the history.
         on_change: Awaited after files were updated.
     """
@@ -84,6 +86,7 @@ class Freshness:
         mode: FreshnessMode = "auto",
         budget: float = DEFAULT_BUDGET,
         mask_secrets: bool = True,
+        encodings: FileEncodings | None = None,
         history: HistoryOptions | None = None,
         on_change: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
@@ -93,6 +96,7 @@ class Freshness:
         self._mode = mode
         self._budget = budget
         self._mask = mask_secrets
+        self._encodings = encodings
         self._history = history
         self._on_change = on_change
         self._lock = asyncio.Lock()
@@ -104,7 +108,7 @@ class Freshness:
 
     @cached_property
     def _chunk_version(self) -> str:
-        return current_chunk_version()  # imports the masking
+        return current_chunk_version(self._encodings.digest if self._encodings else "")  # imports the masking
 
     async def refresh_before_search(self) -> tuple[Notice, ...]:
         """Compare, update if that is quick, and return the notices for the search results; raises nothing."""
@@ -304,7 +308,7 @@ class Freshness:
             from aurora_dev.indexing.indexer import Indexer, IndexOptions
 
             started = time.perf_counter()
-            options = IndexOptions(mask_secrets=self._mask)
+            options = IndexOptions(mask_secrets=self._mask, encodings=self._encodings)
             indexer = Indexer(self._store, self._root, options=options, failures=self._state.failures)
             report = await indexer.update(files, removed)
             _learn(snapshot, sum(file.size for file in files), time.perf_counter() - started)

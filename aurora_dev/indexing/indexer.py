@@ -12,6 +12,7 @@ from typing import Final
 
 from aurora_dev.core.contracts import DocumentStore
 from aurora_dev.core.record_kinds import FILE_KEY, IS_CHUNK, chunks_of
+from aurora_dev.core.text.file_encodings import FileEncodings
 from aurora_dev.core.types import Document, Record
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.indexing.chunking.grammar_failures import GrammarFailures
@@ -130,7 +131,7 @@ class _Run:
     outcome: dict[str, str] = field(default_factory=dict)  # path → added, updated, removed, unchanged
     skipped: list[Skipped] = field(default_factory=list)
     cut_by_lines: list[Skipped] = field(default_factory=list)
-    not_utf8: set[str] = field(default_factory=set)
+    not_utf8: dict[str, str] = field(default_factory=dict)  # codec by path
     known: dict[str, tuple[int, int, str]] = field(default_factory=dict)
     snapshot: RunSnapshot = field(default_factory=RunSnapshot)
     secrets_masked: int = 0
@@ -180,6 +181,7 @@ class _Run:
             timings=dict(self.timings),
             skipped=tuple(sorted(self.skipped, key=lambda entry: entry.path)),
             not_utf8=tuple(sorted(self.not_utf8)),
+            encodings=dict(sorted(self.not_utf8.items())),
             cut_by_lines=tuple(sorted(self.cut_by_lines, key=lambda entry: entry.path)),
         )
 
@@ -225,6 +227,7 @@ class _Run:
             known=self.known,
             size_limit=lambda file: self.options.walk.size_limit(file.path, wanted=file.wanted),
             failures=self.failures,
+            encodings=self.options.encodings or FileEncodings(),
         )
         self.known = {}
         await self._read_and_write(reader, files, stored, kept)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.indexing.walker import WalkOptions
+
+if TYPE_CHECKING:
+    from aurora_dev.core.text.file_encodings import FileEncodings
 
 __all__ = ["IndexOptions"]
 
@@ -17,6 +21,7 @@ class IndexOptions:
     Attributes:
         mask_secrets: Whether credentials are masked before anything is stored or embedded.
         walk: The options of the walk that lists the files.
+        encodings: The encodings that the project sets for its files, if it sets any.
         batch_chunks: Approximate number of chunks per write: large enough for its fixed cost not to matter, small
             enough for little memory and visible progress.
         first_batch_chunks: The same for the first write, so that progress shows early.
@@ -25,6 +30,7 @@ class IndexOptions:
 
     mask_secrets: bool = True
     walk: WalkOptions = field(default_factory=WalkOptions)
+    encodings: FileEncodings | None = None
     batch_chunks: int = 1_500
     first_batch_chunks: int = 250
     batch_files: int = 1_000

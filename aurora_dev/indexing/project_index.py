@@ -19,6 +19,7 @@ from aurora_dev.indexing.index_state import IndexState, RunRecord
 from aurora_dev.indexing.snapshot import ProjectSnapshot
 
 if TYPE_CHECKING:
+    from aurora_dev.core.text.file_encodings import FileEncodings
     from aurora_dev.core.vector_store import VectorStore
     from aurora_dev.history.options import HistoryOptions
     from aurora_dev.indexing.indexer import RunSnapshot
@@ -57,6 +58,7 @@ class ProjectIndex:
         mode: What a search does about changes; see `Freshness`.
         budget: Seconds that a search may spend on changes.
         mask_secrets: See `IndexOptions`.
+        encodings: The encodings that the project sets for its files.
         history: The commits to store; a limit of 0 stores none.
         on_change: Awaited after files were indexed.
     """
@@ -70,12 +72,14 @@ class ProjectIndex:
         mode: FreshnessMode = "auto",
         budget: float = DEFAULT_BUDGET,
         mask_secrets: bool = True,
+        encodings: FileEncodings | None = None,
         history: HistoryOptions | None = None,
         on_change: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._store = store
         self._root = root
         self._mask = mask_secrets
+        self._encodings = encodings
         self._history = history
         self._on_change = on_change
         self.state = IndexState(folder, store.namespace, root)
@@ -87,6 +91,7 @@ class ProjectIndex:
             mode=mode,
             budget=budget,
             mask_secrets=mask_secrets,
+            encodings=self._encodings,
             history=history if history is not None and history.limit else None,
             on_change=on_change,
         )
@@ -142,7 +147,7 @@ class ProjectIndex:
             if progress is not None:
                 progress(step)
 
-        options = IndexOptions(mask_secrets=self._mask)
+        options = IndexOptions(mask_secrets=self._mask, encodings=self._encodings)
         indexer = Indexer(self._store, self._root, options=options, failures=self.state.failures)
         report = await indexer.run(record_progress, full=full)
         self.state.progress(len(indexer.snapshot.files), len(indexer.snapshot.files))
@@ -158,7 +163,9 @@ class ProjectIndex:
 
     async def _save_snapshot(self, run: RunSnapshot, chunks: int, head: str) -> None:
         previous = await asyncio.to_thread(self.state.snapshot)
-        snapshot = ProjectSnapshot(current_chunk_version(), chunks=chunks, head=head)
+        snapshot = ProjectSnapshot(
+            current_chunk_version(self._encodings.digest if self._encodings else ""), chunks=chunks, head=head
+        )
         if previous is not None:
             snapshot.costs = previous.costs
         snapshot.record_walk(run.visited, run.started_ns)

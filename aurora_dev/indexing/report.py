@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aurora_dev.history.report import HistoryReport
 from aurora_dev.indexing.walker import Skipped
@@ -51,7 +51,8 @@ class IndexReport:
         cut_by_lines: The files that are indexed by lines, not along their syntax, because their grammar failed, with
             the reasons; sorted by path.
         not_utf8: The paths of the files that are indexed and not UTF-8, sorted: their encoding was recognised by a byte
-            order mark or a declaration, or guessed.
+            order mark or a declaration, set by the project, or guessed.
+        encodings: The encoding in which each of these files was read, by path.
         history: The report of the commits; ``None`` if only files were read.
         without_vectors: Places (``path:line``, or the id) of records whose text the embedder refused, at most 20.
             Keywords alone find them.
@@ -74,6 +75,7 @@ class IndexReport:
     skipped: tuple[Skipped, ...] = ()
     cut_by_lines: tuple[Skipped, ...] = ()
     not_utf8: tuple[str, ...] = ()
+    encodings: Mapping[str, str] = field(default_factory=dict)
     history: HistoryReport | None = None
     without_vectors: tuple[str, ...] = ()
     without_vectors_count: int = 0

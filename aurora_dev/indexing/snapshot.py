@@ -48,6 +48,7 @@ class FileSnapshot(NamedTuple):
         wanted: See `SourceFile`.
         ctime_ns: Time at which the system changed its entry; 0 if unknown.
         inode: Number of its entry; 0 if unknown.
+        kept_by: See `SourceFile`.
     """
 
     mtime_ns: int
@@ -56,6 +57,7 @@ class FileSnapshot(NamedTuple):
     wanted: bool = False
     ctime_ns: int = 0
     inode: int = 0
+    kept_by: str = ""
 
     def differs(self, mtime_ns: int, size: int, identity: tuple[int, int]) -> bool:
         """Return whether the content may be another one now."""
@@ -154,7 +156,8 @@ class ProjectSnapshot:
             if file.identity != UNKNOWN_IDENTITY and _certain_time(file.identity[0], started_ns) == _UNCERTAIN:
                 mtime_ns = _UNCERTAIN
             version = versions.get(file.path)
-            self.files[file.path] = FileSnapshot(mtime_ns, file.size, version, file.wanted, *file.identity)
+            entry = FileSnapshot(mtime_ns, file.size, version, file.wanted, *file.identity, kept_by=file.kept_by)
+            self.files[file.path] = entry
 
 
 def index_stamp(own: str) -> str:
@@ -196,6 +199,7 @@ def _check(snapshot: ProjectSnapshot) -> None:
             type(file[0]) is type(file[1]) is type(file[4]) is type(file[5]) is int for file in snapshot.files.values()
         )
         and all(file.version is None or isinstance(file.version, str) for file in snapshot.files.values())
+        and all(isinstance(file.kept_by, str) for file in snapshot.files.values())
         and all(isinstance(text, str) and "\0" not in text for entry in snapshot.tracked.values() for text in entry)
         and all(isinstance(number, int | float) for number in numbers)
         and isinstance(snapshot.chunk_version, str)

@@ -82,6 +82,8 @@ class SourceFile:
         wanted: Whether ``.auroraignore`` brings it back; it is then read even if it is large, or looks generated or
             minified.
         identity: See `file_identity`.
+        kept_by: What git has to track for this file to be listed: its own path where an ignore rule matches, or a
+            folder of build output (ending with ``/``); empty for any other file.
     """
 
     path: str
@@ -90,6 +92,7 @@ class SourceFile:
     mtime_ns: int
     wanted: bool = False
     identity: tuple[int, int] = field(default=UNKNOWN_IDENTITY, compare=False)
+    kept_by: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +250,7 @@ class _Folder:
     wanted: bool = False  # .auroraignore brings it back
     repository: _Repository | None = None
     tracked_only: bool = False  # git ignores it, except for the tracked files in it
+    kept_by: str = ""  # see `SourceFile`
 
     def tracks(self, path: str) -> bool:
         return self.repository is not None and self.repository.tracks(path)
@@ -260,7 +264,7 @@ class _Walk:
     visited: Visited
     focus: Focus | None
     files: list[SourceFile] = field(default_factory=list)
-    links: list[tuple[str, str]] = field(default_factory=list)
+    links: list[tuple[str, str, str]] = field(default_factory=list)  # path, absolute path, `SourceFile.kept_by`
 
     def run(self) -> list[SourceFile]:
         rules = rules_above(self.root, self.visited.rules) if self.options.gitignore else IgnoreRules()
@@ -375,18 +379,19 @@ class _Walk:
         if (excluded and not by_git) or (tracked_only and not parent.tracks(path + "/")):
             self._skip(path + "/", IGNORED)
             return None
-        if not wanted and self._is_output(parent, name, path, entry):
-            self._skip(path + "/", VENDORED)
-            return None
-        return _Folder(entry.path, path + "/", parent.rules, wanted, parent.repository, tracked_only)
+        kept_by = parent.kept_by
+        if not wanted and self._is_output(name, entry):
+            if not _is_kept_if_tracked(name) or not parent.tracks(path + "/"):
+                self._skip(path + "/", VENDORED)
+                return None
+            kept_by = path + "/"
+        return _Folder(entry.path, path + "/", parent.rules, wanted, parent.repository, tracked_only, kept_by)
 
-    def _is_output(self, parent: _Folder, name: str, path: str, entry: os.DirEntry[str]) -> bool:
-        """Return whether a folder holds other people's code or build output, by its name and what git tracks in it."""
+    def _is_output(self, name: str, entry: os.DirEntry[str]) -> bool:
+        """Return whether a folder holds other people's code or build output, by its name."""
         if filetypes.is_output_folder(name):
-            return not Path(entry.path, "__init__.py").is_file() and not parent.tracks(path + "/")
-        if not filetypes.is_vendored_folder(name):
-            return False
-        return not (filetypes.is_source_if_tracked(name) and parent.tracks(path + "/"))
+            return not Path(entry.path, "__init__.py").is_file()
+        return filetypes.is_vendored_folder(name)
 
     def _file(self, folder: _Folder, name: str, path: str, entry: os.DirEntry[str]) -> None:
         if name in filetypes.ALWAYS_SKIPPED_FOLDERS:
@@ -395,19 +400,20 @@ class _Walk:
             self._skip(path, filetypes.SECRET)
             return
         excluded, wanted, by_git = folder.rules.decide(path, name, is_dir=False)
-        untracked = not wanted and (by_git or folder.tracked_only) and not folder.tracks(path)
-        if (excluded and not by_git) or untracked:
+        tracked_only = not wanted and (by_git or folder.tracked_only)
+        if (excluded and not by_git) or (tracked_only and not folder.tracks(path)):
             self._skip(path, IGNORED)
             return
         reason = None if wanted else filetypes.name_reason(name)
+        kept_by = path if tracked_only else folder.kept_by
         if reason is not None:
             self._skip(path, reason)
         elif entry.is_symlink():
-            self.links.append((path, entry.path))
+            self.links.append((path, entry.path, kept_by))
         else:
-            self._take(path, entry.path, entry.stat(follow_symlinks=False), wanted=wanted)
+            self._take(path, entry.path, entry.stat(follow_symlinks=False), kept_by, wanted=wanted)
 
-    def _take(self, path: str, absolute: str, status: os.stat_result, *, wanted: bool) -> None:
+    def _take(self, path: str, absolute: str, status: os.stat_result, kept_by: str, *, wanted: bool) -> None:
         reason: str | None = None
         if not stat.S_ISREG(status.st_mode):
             reason = SPECIAL
@@ -421,13 +427,15 @@ class _Walk:
             self._skip(path, reason)
         else:
             self.files.append(
-                SourceFile(path, Path(absolute), status.st_size, status.st_mtime_ns, wanted, file_identity(status))
+                SourceFile(
+                    path, Path(absolute), status.st_size, status.st_mtime_ns, wanted, file_identity(status), kept_by
+                )
             )
 
     def _read_links(self) -> None:
         """Add the linked files whose targets are not listed themselves."""
         taken = {str(file.absolute) for file in self.files}
-        for path, link in sorted(self.links):
+        for path, link, kept_by in sorted(self.links):
             try:
                 target = os.path.realpath(link)
                 status = os.stat(target)  # noqa: PTH116  (a Path for each would cost more than the call)
@@ -441,11 +449,16 @@ class _Walk:
                     self._skip(path, reason)
                 else:
                     taken.add(target)
-                    self._take(path, target, status, wanted=False)
+                    self._take(path, target, status, kept_by, wanted=False)
             except (FileNotFoundError, NotADirectoryError):
                 self._skip(path, LINK_BROKEN)
             except OSError as error:
                 self._skip(path, LINK_BROKEN if error.errno == errno.ELOOP else UNREADABLE)
+
+
+def _is_kept_if_tracked(name: str) -> bool:
+    """Return whether a folder of other people's code or build output is listed if git tracks files in it."""
+    return filetypes.is_output_folder(name) or filetypes.is_source_if_tracked(name)
 
 
 def _target_reason(target: Path) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aurora_dev.config import Settings
 from aurora_dev.core.factory import LOCAL_BACKEND, backend_kind, create_backend, create_embedder, create_reranker
@@ -16,6 +17,9 @@ from aurora_dev.memory.worktrees import as_worktree
 from aurora_dev.notes.service import NoteService
 from aurora_dev.notes.user_store import USER_BUSY_TIMEOUT, USER_NAMESPACE, UserNotes
 from aurora_dev.notes.uses import Uses
+
+if TYPE_CHECKING:
+    from aurora_dev.core.text.file_encodings import FileEncodings
 
 __all__ = ["open_notes", "open_project_index", "open_store"]
 
@@ -120,6 +124,15 @@ def open_project_index(
         mode=settings.freshness,
         budget=settings.freshness_budget,
         mask_secrets=settings.mask_secrets,
+        encodings=_file_encodings(settings),
         history=HistoryOptions(settings.history_limit, settings.history_days),
         on_change=on_change,
     )
+
+
+def _file_encodings(settings: Settings) -> FileEncodings | None:
+    if not settings.file_encodings:
+        return None
+    from aurora_dev.core.text.file_encodings import FileEncodings
+
+    return FileEncodings(settings.file_encodings)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aurora_dev.config import Settings, unknown_environment
-from aurora_dev.core.record_kinds import COMMIT_KEY, is_chunk, is_commit
+from aurora_dev.core.record_kinds import COMMIT_KEY, ENCODING_KEY, is_chunk, is_commit
 from aurora_dev.core.search.hidden import SUPERSEDED
 from aurora_dev.errors import EmbeddingError, MissingDependencyError, ModelLoadError
 from aurora_dev.indexing.project_index import IndexAge
@@ -55,6 +55,7 @@ class MemoryStatus:
         notes: The number of notes by kind, superseded ones excluded.
         commits: The number of commits of the git history.
         languages: The number of files by language.
+        encodings: The number of files that are not UTF-8, by the encoding in which they were read.
         dimension: The length of the embedder's vectors; 0 if the embedder fails (see ``problems``).
         stored_embedder: The name of the embedder whose vectors are stored; ``None`` in an empty store.
         reranker: The name of the reranker; ``None`` if there is none.
@@ -84,6 +85,7 @@ class MemoryStatus:
     commits: int = 0
     index: IndexAge = field(default_factory=IndexAge)
     conflicts: int = 0
+    encodings: Mapping[str, int] = field(default_factory=dict)
 
 
 async def memory_status(store: VectorStore, settings: Settings, root: Path, age: IndexAge) -> MemoryStatus:
@@ -98,6 +100,7 @@ async def memory_status(store: VectorStore, settings: Settings, root: Path, age:
     stats = await store.stats()
     records = await store.scan()
     files: dict[str, str] = {}
+    encodings: dict[str, str] = {}
     notes: Counter[str] = Counter()
     chunks, commits = 0, 0
     for record in records:
@@ -105,6 +108,8 @@ async def memory_status(store: VectorStore, settings: Settings, root: Path, age:
         if is_chunk(record.metadata):
             chunks += 1
             files[str(record.metadata.get("path"))] = str(record.metadata.get("language", "")) or "text"
+            if ENCODING_KEY in record.metadata:
+                encodings[str(record.metadata.get("path"))] = str(record.metadata[ENCODING_KEY])
         elif is_commit(record.metadata):
             commits += 1
         elif SUPERSEDED not in record.metadata:
@@ -140,6 +145,7 @@ async def memory_status(store: VectorStore, settings: Settings, root: Path, age:
         settings=tuple(SettingValue(name, shown[name], str(sources[name])) for name in shown),
         problems=(*problems, *_age_problems(age), *_other_problems(store, settings)),
         index=age,
+        encodings=dict(Counter(encodings.values()).most_common()),
     )
 
 

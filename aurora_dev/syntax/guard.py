@@ -129,7 +129,7 @@ class _Guard:
         try:
             if status != FOUND:
                 raise ValueError("not a reply")
-            return [Definition(*row) for row in json.loads(body)]
+            return list(map(Definition._make, json.loads(body)))
         except (ValueError, TypeError):
             raise self._failure(source, language, FAILED) from None
 

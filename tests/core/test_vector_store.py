@@ -22,6 +22,7 @@ from aurora_dev.errors import (
     EmbeddingError,
     InvalidFilterError,
     InvalidRequestError,
+    RateLimitedError,
     StoreClosedError,
 )
 from aurora_dev.testing.hashing_embedder import HashingEmbedder
@@ -477,6 +478,92 @@ async def test_both_lists_of_a_remote_backend_are_fetched_at_once_with_equal_res
             found = await remote.search("how are tokens signed")
     # A remote backend does not count words, so that only the relevance differs, which scales all scores.
     assert [(result.id, result.scores) for result in found] == [(result.id, result.scores) for result in expected]
+
+
+LONG_TASK = """Signing fails for some tokens
+
+How are tokens signed? `sign_token` raises "signature expired" although the clock in src/auth/clock.py is right.
+"""
+
+
+async def test_all_lists_of_a_long_task_are_fetched_at_once_from_a_remote_backend_with_equal_results(
+    tmp_path: Path,
+) -> None:
+    all_asked = threading.Barrier(6, timeout=30)
+
+    class Remote(FAISSLocalStore):
+        @property
+        def capabilities(self) -> Capabilities:
+            return Capabilities(local=False)
+
+        def vector_query(self, *arguments: Any, **options: Any) -> list[Match]:
+            all_asked.wait()
+            return super().vector_query(*arguments, **options)
+
+        def keyword_query(self, *arguments: Any, **options: Any) -> list[Match]:
+            all_asked.wait()
+            return super().keyword_query(*arguments, **options)
+
+    embedder = HashingEmbedder()
+    with closing(Remote(tmp_path)) as backend:
+        async with VectorStore(backend, embedder=embedder, reranker="none") as remote:
+            await remote.upsert(NOTES)
+            found = await remote.search(LONG_TASK)
+            all_asked.reset()
+            monkey = pytest.MonkeyPatch()
+            # One list after another, as on this machine, from the same knowledge of the words: none.
+            monkey.setattr(Remote, "capabilities", Capabilities(local=True))
+            monkey.setattr(Remote, "name_counts", lambda *_: None)
+            monkey.setattr(all_asked, "wait", lambda: None)
+            expected = await remote.search(LONG_TASK)
+            monkey.undo()
+    assert found
+    assert [(result.id, result.scores) for result in found] == [(result.id, result.scores) for result in expected]
+    assert found.timings["keyword"] > 0
+
+
+async def test_a_long_task_that_a_remote_backend_does_not_answer_in_part_is_searched_by_the_other_parts(
+    tmp_path: Path,
+) -> None:
+    class Remote(FAISSLocalStore):
+        @property
+        def capabilities(self) -> Capabilities:
+            return Capabilities(local=False)
+
+        def keyword_query(self, namespace: str, text: str, *arguments: Any, **options: Any) -> list[Match]:
+            if text == LONG_TASK.splitlines()[0]:
+                raise RateLimitedError("too many requests")
+            return super().keyword_query(namespace, text, *arguments, **options)
+
+    with closing(Remote(tmp_path)) as backend:
+        async with VectorStore(backend, embedder=HashingEmbedder(), reranker="none") as remote:
+            await remote.upsert(NOTES)
+            found = await remote.search(LONG_TASK)
+    assert found
+    assert [notice.code for notice in found.notices] == ["keyword_unavailable"]
+    assert "parts of the task could not be searched: too many requests" in str(found.degraded)
+    assert found.search_method == "rrf_hybrid"
+
+
+async def test_a_long_task_whose_texts_cannot_be_embedded_is_searched_by_keyword_and_says_so_once(
+    tmp_path: Path,
+) -> None:
+    class Remote(FAISSLocalStore):
+        @property
+        def capabilities(self) -> Capabilities:
+            return Capabilities(local=False)
+
+    class NoQueries(HashingEmbedder):
+        def embed_query(self, text: str) -> npt.NDArray[np.float32]:  # noqa: ARG002
+            raise EmbeddingError("the service is away")
+
+    with closing(Remote(tmp_path)) as backend:
+        async with VectorStore(backend, embedder=NoQueries(), reranker="none") as remote:
+            await remote.upsert(NOTES)
+            found = await remote.search(LONG_TASK)
+    assert found
+    assert found.search_method == "keyword"
+    assert [notice.code for notice in found.notices] == ["embedder_failed"]
 
 
 async def test_an_empty_store_gives_an_empty_result(tmp_path: Path) -> None:

@@ -164,6 +164,66 @@ async def test_an_ignored_file_that_git_begins_to_track_is_found_by_the_next_sea
     assert (await found(memory, "pomegranate"))[0] == ["WORD = 'pomegranate'"]
 
 
+@pytest.mark.parametrize(
+    ("rules", "path"),
+    [
+        ("*.ignored.py\n", "api.ignored.py"),
+        ("generated/\n", "generated/api.py"),
+        ("*.ignored.py\n", "nested/api.ignored.py"),
+        ("", "build/api.py"),
+        ("", "vendor/lib/api.py"),
+        ("generated/\n", "build/generated/api.py"),
+    ],
+)
+async def test_a_file_that_only_git_kept_in_the_index_is_removed_once_git_no_longer_tracks_it(
+    memory: Memory, project: Path, rules: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Rules that are as new as the walk are read again, and cause another one.
+    monkeypatch.setattr("aurora_dev.indexing.snapshot._certain_time", lambda changed, _started: changed)
+    nested = path.startswith("nested/")
+    top = project / "nested" if nested else project
+    put(project, ".gitignore", ".aurora\n" + rules)
+    put(project, path, "WORD = 'pomegranate'\n")
+    if nested:
+        put(project, "nested/.gitignore", rules)
+    Repository(project).commit("Begin")
+    repository = Repository(top, init=nested)
+    name = path.removeprefix("nested/")
+    repository.git("add", "-f", name)
+    await memory.index()
+    assert (await found(memory, "pomegranate"))[0] == ["WORD = 'pomegranate'"]
+    repository.git("rm", "-q", "--cached", name)
+    assert (await found(memory, "pomegranate"))[0] == []
+    repository.git("add", "-f", name)
+    assert (await found(memory, "pomegranate"))[0] == ["WORD = 'pomegranate'"]
+
+
+async def test_a_file_that_a_new_rule_matches_is_removed_once_git_no_longer_tracks_it(
+    memory: Memory, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aurora_dev.indexing.snapshot._certain_time", lambda changed, _started: changed)
+    put(project, ".gitignore", ".aurora\n")
+    put(project, "api.py", "WORD = 'pomegranate'\n")
+    repository = Repository(project)
+    repository.git("add", ".")
+    await memory.index()
+    put(project, ".gitignore", ".aurora\napi.py\n")
+    for _ in range(2):  # the first walks the project, and the second notes what git tracks
+        assert (await found(memory, "pomegranate"))[0] == ["WORD = 'pomegranate'"]
+    repository.git("rm", "-q", "--cached", "api.py")
+    assert (await found(memory, "pomegranate"))[0] == []
+
+
+async def test_a_nested_repository_that_is_deleted_leaves_the_index(memory: Memory, project: Path) -> None:
+    put(project, "nested/api.py", "WORD = 'pomegranate'\n")
+    Repository(project).commit("Begin")
+    Repository(project / "nested").commit("Begin")
+    await memory.index()
+    assert (await found(memory, "pomegranate"))[0] == ["WORD = 'pomegranate'"]
+    shutil.rmtree(project / "nested")
+    assert (await found(memory, "pomegranate"))[0] == []
+
+
 async def test_an_ignored_file_that_git_begins_to_track_during_an_index_run_is_found_too(
     memory: Memory, project: Path
 ) -> None:
@@ -203,6 +263,8 @@ async def test_other_changes_of_what_git_tracks_cause_no_complete_walk(
     assert (await found(memory, "quince"))[1] == ""
     repository.git("mv", "src/delta.py", "src/zeta.py")
     assert len((await found(memory, "pomegranate"))[0]) == 1
+    repository.git("rm", "-q", "--cached", "src/epsilon.py")  # no rule matches it
+    assert len((await found(memory, "quince"))[0]) == 1
     snapshot = memory.project_index.state.snapshot()
     assert snapshot is not None
     assert not _compare_times(project, snapshot).repositories
@@ -514,6 +576,24 @@ async def test_an_older_copy_of_the_store_is_noticed(project: Path, tmp_path: Pa
     shutil.rmtree(project / ".aurora" / "index", ignore_errors=True)
     async with opened(project) as memory:
         assert "not known how old" in (await found(memory, "fruit"))[1]
+
+
+async def test_files_are_read_again_once_the_project_sets_their_encoding(project: Path) -> None:
+    (project / "src/legacy.pas").write_bytes("{ ы }\nVAR pomegranate: Integer;\n".encode("cp866"))
+    (project / "src/wide.pas").write_bytes("{ слово }".encode("utf-16-be"))
+    async with opened(project) as memory:
+        await memory.index()
+        assert "ы" not in str((await found(memory, "pomegranate"))[0])
+        assert "utf-16-be" not in (await memory.status()).encodings
+    rules = [("*.pas", "cp1251"), ("src/l*.pas", "cp866"), ("wide.*", "utf-16-be")]
+    async with opened(project, file_encodings=rules) as memory:
+        assert "{ ы }" in str((await found(memory, "pomegranate"))[0])
+        assert "{ слово }" in str((await found(memory, "слово"))[0])
+        assert (await memory.status()).encodings == {"cp866": 1, "utf-16-be": 1}
+        report = await memory.index()
+        assert (report.files_updated, report.encodings) == (0, {"src/legacy.pas": "cp866", "src/wide.pas": "utf-16-be"})
+    async with opened(project) as memory:
+        assert "{ ы }" not in str((await found(memory, "pomegranate"))[0])
 
 
 async def test_a_new_chunk_version_makes_every_file_stale(

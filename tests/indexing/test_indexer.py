@@ -550,4 +550,6 @@ async def test_files_that_are_not_utf8_are_named_in_the_report_of_every_run(
     indexer = Indexer(store, project)
     for report in (await indexer.run(), await indexer.run(), await indexer.run(full=True)):
         assert report.not_utf8 == ("cyrillic.py", "wide.py")
-    assert "not UTF-8, read in another encoding: 2 files (cyrillic.py, wide.py)" in report_text(project, report)
+    assert "not UTF-8, read in another encoding: 2 files (cyrillic.py as cp1251, wide.py as utf-16-le)" in report_text(
+        project, report
+    )

@@ -239,6 +239,17 @@ print(sys.stdin.read())
 
 def test_importing_the_package_starts_no_process() -> None:
     done = run(
-        "import sys, aurora_dev.syntax as s\nassert s.guard._guard._worker is None and 'subprocess' not in sys.modules"
+        "import sys, aurora_dev.syntax as s\nassert s.definitions\nassert s.guard._guard._worker is None and 'subprocess' not in sys.modules"
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_worker_loads_only_what_parsing_needs() -> None:
+    code = (
+        "import sys; sys.path[:] = sys.argv[1:]; import aurora_dev.syntax.worker_main; "
+        "import aurora_dev.syntax.definition_finder; print(*sys.modules)"
+    )
+    command = [sys.executable, "-I", "-S", "-c", code, *filter(None, sys.path)]
+    loaded = set(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split())
+    assert "aurora_dev.syntax.definition_finder" in loaded
+    assert not loaded & {"aurora_dev.syntax.guard", "dataclasses", "hashlib", "inspect", "logging", "subprocess"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from aurora_dev.core.contracts import Embedder, Filter, VectorBackend
@@ -35,6 +35,7 @@ __all__ = ["CandidateFinder"]
 _MIN_CANDIDATES = 100
 _CANDIDATES_PER_RESULT = 5
 _WORDS = lazy_pattern(r"[^\W_]+")
+_KEYWORD = "_keyword"  # the end of the names of keyword lists in `long_tasks.LISTS`
 _NAMED = 60  # candidates by the names of a query alone
 # An embedder may fail with these; the search then goes on by keyword.
 _EMBEDDER_ERRORS = (EmbeddingError, ModelLoadError, MissingDependencyError)
@@ -91,18 +92,22 @@ class CandidateFinder:
         use_vector, use_keyword = self._usable_lists(options, trace)
         keyword_list: list[Match] = []
         vector_list: list[Match] | None = []
+        parts: dict[str, list[Match]] | None = None
         if use_vector and use_keyword and not self._backend.capabilities.local:
-            with ThreadPoolExecutor(1) as side:
-                keywords = side.submit(self._keyword_list, query, wanted, visible, trace)
-                vector_list = self._vector_list(reading.prose or query, wanted, visible, trace)
-                try:
-                    keyword_list = keywords.result()
-                except _REMOTE_ERRORS as error:
-                    # Results by vector are worth more than an error, unless there are none either.
-                    if vector_list is None:
-                        raise
-                    trace.degrade("keyword_unavailable", f"keywords could not be searched, vectors alone were: {error}")
-                    use_keyword = False
+            of_parts = self._texts_of_parts(reading, self._weights(reading)) if options.signals else {}
+            texts = {"prose_vector": reading.prose or query, "whole_keyword": query, **of_parts}
+            parts, failed = self._lists_at_once(texts, wanted, visible, trace)
+            vector_list, keyword_list = parts.pop("prose_vector", None), parts.pop("whole_keyword", [])
+            if "whole_keyword" in failed:
+                # Results by vector are worth more than an error, unless there are none either.
+                error = failed["whole_keyword"]
+                if vector_list is None:
+                    raise error
+                trace.degrade("keyword_unavailable", f"keywords could not be searched, vectors alone were: {error}")
+                use_keyword = False
+            elif failed:
+                error = next(iter(failed.values()))
+                trace.degrade("keyword_unavailable", f"keywords of parts of the task could not be searched: {error}")
         else:
             # On this machine both lists are computed, not awaited. Two threads would mostly wait for the interpreter
             # lock, which costs more than the lists themselves.
@@ -125,7 +130,7 @@ class CandidateFinder:
         weights = self._weights(reading)
         if reading.is_long:
             lists = {"whole_keyword": keyword_list, "prose_vector": vector_list}
-            lists |= self._lists_of_parts(reading, weights, wanted, visible, trace)
+            lists |= self._lists_of_parts(reading, weights, wanted, visible, trace) if parts is None else parts
             with trace.timed("fuse"):
                 results = rank_long_task(reading, lists, weights)
         else:
@@ -179,19 +184,77 @@ class CandidateFinder:
                 return False, has_keyword
         return vector, keyword
 
-    def _lists_of_parts(
-        self, reading: QueryReading, weights: QueryWeights, wanted: int, visible: Visible, trace: SearchTrace
-    ) -> dict[str, list[Match]]:
-        """Return a candidate list for each part of a long task, by the names of `long_tasks.LISTS`."""
+    @staticmethod
+    def _texts_of_parts(reading: QueryReading, weights: QueryWeights) -> dict[str, str]:
+        """Return the parts of a long task, by the names of `long_tasks.LISTS`; nothing for any other query."""
+        if not reading.is_long:
+            return {}
         named = [name for name in reading.names if name_weight(weights.name_counts.get(name)) > 0]
         texts = {
             "title_keyword": reading.title,
             "prose_keyword": f"{reading.title}\n{reading.prose}",
             "names_keyword": " ".join((*named, *reading.paths)),
+            "title_vector": reading.title,
         }
-        lists = {name: self._keyword_list(text, wanted, visible, trace) for name, text in texts.items() if text.strip()}
-        lists["title_vector"] = self._vector_list(reading.title, wanted, visible, trace) or []
-        return lists
+        return {name: text for name, text in texts.items() if text.strip()}
+
+    def _lists_of_parts(
+        self, reading: QueryReading, weights: QueryWeights, wanted: int, visible: Visible, trace: SearchTrace
+    ) -> dict[str, list[Match]]:
+        """Return a candidate list for each part of a long task, one after another."""
+        texts = self._texts_of_parts(reading, weights)
+        return {name: self._named_list(name, text, wanted, visible, trace) or [] for name, text in texts.items()}
+
+    def _lists_at_once(
+        self, texts: Mapping[str, str], wanted: int, visible: Visible, trace: SearchTrace
+    ) -> tuple[dict[str, list[Match]], dict[str, Exception]]:
+        """Return the candidate list for each of some texts, asked for at the same time.
+
+        Args:
+            texts: By the names of `long_tasks.LISTS`, so six at most.
+            wanted: Most candidates of a list.
+            visible: The records that the search may find.
+            trace: A stage takes as long as the slowest of its requests.
+
+        Returns:
+            The lists, without those of texts that could not be embedded; and the errors by the names of the keyword
+            lists that could not be made.
+
+        Raises:
+            StoreError: A vector list could not be read, or a keyword list because of an error that will not pass.
+        """
+        traces = {name: SearchTrace() for name in texts}
+
+        def make(name: str) -> list[Match] | None:
+            return self._named_list(name, texts[name], wanted, visible, traces[name])
+
+        lists: dict[str, list[Match]] = {}
+        failed: dict[str, Exception] = {}
+        first, *others = texts
+        with ThreadPoolExecutor(max(1, len(others))) as side:
+            asked = {name: side.submit(make, name) for name in others}
+            found = make(first)
+        if found is not None:
+            lists[first] = found
+        for name, answer in asked.items():
+            try:
+                found = answer.result()
+            except _REMOTE_ERRORS as error:
+                if not name.endswith(_KEYWORD):
+                    raise
+                failed[name] = error
+            else:
+                if found is not None:
+                    lists[name] = found
+        trace.add_concurrent(traces.values())
+        return lists, failed
+
+    def _named_list(
+        self, name: str, text: str, wanted: int, visible: Visible, trace: SearchTrace
+    ) -> list[Match] | None:
+        """Return the candidate list of a text, by vector or by keyword, as its name in `long_tasks.LISTS` says."""
+        make = self._keyword_list if name.endswith(_KEYWORD) else self._vector_list
+        return make(text, wanted, visible, trace)
 
     def _weights(self, reading: QueryReading) -> QueryWeights:
         """Return how rare the names, and the words of the title, of a query are in this namespace."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -20,7 +20,7 @@ _STAGE_NAMES = {
 
 @dataclass(slots=True)
 class SearchTrace:
-    """Collects stages, notices and timings. The worker threads of one search write different keys of ``timings``.
+    """Collects stages, notices and timings, in one thread; worker threads have traces of their own.
 
     Attributes:
         relevance: How likely the project answers the query, 0..1; ``None`` if no stage can tell.
@@ -45,6 +45,20 @@ class SearchTrace:
         """Add a notice for a stage that was asked for and could not run; the first one becomes ``degraded``."""
         self.notices.append(Notice(code, text))
         self.degraded = self.degraded or text
+
+    def add_concurrent(self, traces: Iterable[SearchTrace]) -> None:
+        """Add the notices and timings of parts that ran at the same time: a stage takes as long as its slowest part.
+
+        A notice that several parts give is added once.
+        """
+        longest: dict[str, float] = {}
+        for trace in traces:
+            for stage, seconds in trace.timings.items():
+                longest[stage] = max(seconds, longest.get(stage, 0.0))
+            self.notices += [notice for notice in trace.notices if notice not in self.notices]
+            self.degraded = self.degraded or trace.degraded
+        for stage, seconds in longest.items():
+            self.timings[stage] = self.timings.get(stage, 0.0) + seconds
 
     def results(self, found: Sequence[SearchResult]) -> SearchResults:
         """Return results with everything that was collected."""

@@ -15,7 +15,7 @@ from typing import Final
 
 from aurora_dev.lazy import lazy_pattern
 
-__all__ = ["declared_encoding", "decode_legacy", "text_codec", "wide_encoding"]
+__all__ = ["declared_encoding", "decode_legacy", "legacy_text", "text_codec", "wide_encoding"]
 
 _SAMPLE: Final = 8_192  # bytes
 _WIDE_SHARE: Final = 0.9  # of the characters of UTF-16 without a mark that must be ASCII
@@ -46,6 +46,7 @@ _NO_CODECS: Final = frozenset(
     ("idna", "punycode", "unicode-escape", "raw-unicode-escape", "utf-7", "undefined", "mbcs", "oem")
 )
 
+DAMAGED_UTF8: Final = "utf-8 with damaged bytes"
 _LEAST_SCORE: Final = 0.7  # below it, the text counts as Windows-1252
 
 
@@ -100,7 +101,12 @@ def text_codec(name: str) -> str | None:
 
 
 def decode_legacy(data: bytes) -> str:
-    """Return the text of bytes that are not valid UTF-8; never fails.
+    """Return the text of bytes that are not valid UTF-8; see `legacy_text`."""
+    return legacy_text(data)[0]
+
+
+def legacy_text(data: bytes) -> tuple[str, str]:
+    """Return the text of bytes that are not valid UTF-8, and the codec; never fails.
 
     In this order: UTF-8 with a few damaged bytes (replaced by U+FFFD), the declared encoding, a guess, Windows-1252,
     Latin-1.
@@ -108,11 +114,11 @@ def decode_legacy(data: bytes) -> str:
     text = data.decode("utf-8", "replace")
     damaged = text.count("\ufffd")
     if len(text) - len(text.encode("ascii", "ignore")) - damaged >= 2 * damaged:
-        return text.removeprefix("\ufeff")
+        return text.removeprefix("\ufeff"), DAMAGED_UTF8
     for encoding in (declared_encoding(data), _guess(data), "cp1252"):
         if encoding is not None and (decoded := _strictly(data, encoding)) is not None:
-            return decoded
-    return data.decode("latin-1")
+            return decoded, encoding
+    return data.decode("latin-1"), "latin-1"
 
 
 def _strictly(data: bytes, encoding: str) -> str | None:

@@ -223,14 +223,17 @@ def test_a_query_file_that_is_indexed_itself_does_not_answer_its_own_queries(
 
 def test_searches_that_could_not_be_reranked_are_reported_and_meet_no_threshold(run: Run, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()  # a folder without a model: loading it fails
-    done = run("q.jsonl", "--min", "mrr=0", CROSS_ENCODER_MODEL=str(tmp_path / "model"))
+    # ONNX Runtime fails at once. Torch is slow to import: on a busy machine some searches would not wait for it.
+    environment = {"CROSS_ENCODER_MODEL": str(tmp_path / "model"), "AURORA_CROSS_ENCODER_BACKEND": "onnx"}
+    done = run("q.jsonl", "--min", "mrr=0", **environment)
     assert done.exit_code == EXIT_BELOW
     figures = rows(done.stdout)
     assert figures["tag", "metric"] == ["without rerank", "with rerank*", "difference"]
     assert figures["(all)", "mrr"] == ["1.0000", "1.0000", "-"]
     assert "* 3 of 3 searches could not be reranked" in done.stdout
     assert "NOT MET  mrr  1.0000, at least 0  (3 of 3 searches were not reranked)" in done.stdout
-    assert "with rerank, 3 of 3 searches: " in done.stderr
+    # A busy machine may give two reasons, of which each counts its own searches.
+    assert sum(map(int, re.findall("with rerank, ([1-3]) of 3 searches: ", done.stderr))) == 3
 
 
 def test_the_candidates_and_the_weight_of_the_reranker_can_be_set(run: Run, tmp_path: Path) -> None:

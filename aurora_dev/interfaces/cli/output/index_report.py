@@ -40,7 +40,8 @@ def report_text(root: Path, report: IndexReport) -> str:
     if report.cut_by_lines:
         lines.append(f"  cut by lines: {_files_with_reasons(report.cut_by_lines)}")
     if report.not_utf8:
-        names = visible(", ".join(report.not_utf8[:_MOST_FILES]))
+        named = (f"{path} as {report.encodings.get(path, 'another')}" for path in report.not_utf8[:_MOST_FILES])
+        names = visible(", ".join(named))
         more = ", …" if len(report.not_utf8) > _MOST_FILES else ""
         lines.append(f"  not UTF-8, read in another encoding: {counted(len(report.not_utf8), 'file')} ({names}{more})")
     history = report.history

@@ -115,6 +115,9 @@ def _facts(status: MemoryStatus) -> list[tuple[str, str]]:
         ("embedder", status.embedder + (f" ({status.dimension} dimensions)" if status.dimension else "")),
         ("reranker", status.reranker or "none"),
     ]
+    if status.encodings:
+        read = ", ".join(f"{encoding} {count:,}" for encoding, count in status.encodings.items())
+        rows.insert(5, ("encodings", f"{counted(sum(status.encodings.values()), 'file')} not in UTF-8: {read}"))
     return [(name, visible(value)) for name, value in rows]
 
 
