@@ -427,26 +427,21 @@ def _guarded_edits(text: str, at: int) -> Iterable[Edit]:
 def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
     """Yield the rules for assignments, each with an anchor."""
     lower = "abcdefghijklmnopqrstuvwxyz"
-    others = "".join({chr(code) for code in (9, 10, 13, *range(32, 127))} - set(lower) - set(lower.upper()))
-    for anchor in spread("aA", "sS", "eE", "?nN", shift=5):
+    others = "".join(chr(code) for code in (9, 10, 13, *range(32, 127)) if not chr(code).isalpha())
+    for anchor in spread("a", "s", "e", "?n", shift=5):
         yield anchor, _password_edits
     for word in ("has?o", "pass", "kennwort", "senha", "wachtwoord"):
-        for anchor in any_case(word):
-            yield anchor, _password_edits
-    for anchor in spread("pP", "wW", "dD", others + "sS"):
+        yield any_case(word), _password_edits
+    for anchor in spread("p", "w", "d", others + "s"):
         yield anchor, _password_edits
-    for anchor in spread("_-. \"'\n$", "pP", "wW", "=: \"'\n]", shift=-1):
+    for anchor in spread(lower + "_-. \"'\n$", "p", "w", "=: \"'\n]", shift=-1):
         yield anchor, _password_edits
-    for anchor in spread("pP", "wW", " =:", "=\"' "):
+    for anchor in spread("p", "w", " =:", "=\"' "):
         yield anchor, _password_edits
-    for anchor in spread(lower, "P", "wW", "=: \"'\n]", shift=-1):
-        yield anchor, _password_edits
-    for anchor in spread("pP", "sS", "kK", "=: \"'"):
+    for anchor in spread("p", "s", "k", "=: \"'"):
         yield anchor, _password_edits
     for word in ("secret", "token", "cred"):
-        for anchor in any_case(word[:4]):
-            yield anchor, _guarded_edits
-    for anchor in spread("kK", "e", "y", others + "sS" + lower.upper()):
-        yield anchor, _guarded_edits
-    for anchor in spread("K", "E", "Y", others + "sS"):
+        yield any_case(word[:4]), _guarded_edits
+    # A word of `_TAIL` begins with one of these letters; those of "keyword", "keyed" and "keyring" are none.
+    for anchor in spread("k", "e", "y", others + "abcdhlmnoprstuv"):
         yield anchor, _guarded_edits

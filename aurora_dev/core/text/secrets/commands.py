@@ -35,8 +35,8 @@ _USER: Final = r"[\w.@+\\$%{}/-]{1,80}"
 
 
 def _rule(pattern: str, *anchors: str, exact: bool = False) -> tuple[LazyPattern, tuple[Anchor, ...]]:
-    found = [literal(a) for a in anchors] if exact else [anchor for a in anchors for anchor in any_case(a)]
-    return LazyPattern(pattern, 0 if exact else re.IGNORECASE), tuple(found)
+    found = tuple(map(literal if exact else any_case, anchors))
+    return LazyPattern(pattern, 0 if exact else re.IGNORECASE), found
 
 
 _RULES: Final = (
@@ -532,25 +532,23 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
         for anchor in dict.fromkeys(anchors):
             yield anchor, handler
     for end in _KEY_ENDS:
-        for anchor in spread(*({c, c.upper()} for c in end), "(", "\"'bB@"):
+        for anchor in spread(*end, "(", "\"'b@"):
             yield anchor._replace(shift=-2), _taken_edits
     for anchor in spread("2356", "1246", "(", "\"'", shift=-2):  # HMAC256("…")
         yield anchor, _taken_edits
     for word in ("wallet(", "fernet(", "hmac(", "account(", "connect("):
-        for anchor in any_case(word):
-            yield anchor, _at_bracket
+        yield any_case(word), _at_bracket
     for key in ("AUTH ", "PASS "):
-        yield Anchor(key[1:], 1, key.lower()), _sent_edits
-    for key in ("asic", "ASIC", "eare", "EARE"):
-        yield Anchor(key), _header_edits
-    for anchor in any_case("auth"):
-        yield anchor, _auth_edits
+        yield Anchor(key[:4].lower(), 0, key, exact=True), _sent_edits
+    for key in ("asic", "eare"):
+        yield any_case(key), _header_edits
+    yield any_case("auth"), _auth_edits
     printable = "".join(map(chr, range(33, 127)))
     for port in (":5432", ":5433", ":5434", ":6432", ":6543", ":*:"):
         for anchor in spread(*port[:4], *([printable] * (4 - len(port)))):
             yield anchor, _pgpass_edits
     for sign in "\"'":
         for key in ("$2y", "$2b", "$2a", "$P$", "$ar", "$6$", "$5$", "$ap"):
-            yield Anchor(sign + key), _quoted_hash_edits
+            yield literal(sign + key), _quoted_hash_edits
     for key in (":$ap", ":$2y", ":$2b", ":$2a", ":$6$", ":$5$", ":$1$", ":$y$", ":{SH", ":{SS"):
-        yield Anchor(key), _hash_edits
+        yield literal(key), _hash_edits

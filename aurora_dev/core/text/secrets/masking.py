@@ -20,7 +20,7 @@ from aurora_dev.log import mask_logged_texts
 
 __all__ = ["LABELS", "MASKING_VERSION", "mask_content", "mask_named", "mask_secrets"]
 
-MASKING_VERSION: Final = 4
+MASKING_VERSION: Final = 5
 """Raised whenever the same text may be masked differently, so that stored files are indexed again."""
 
 LABELS: Final = (
@@ -57,8 +57,8 @@ def _all_rules() -> Iterator[tuple[Anchor, _Rule]]:
     yield literal("Private-Lines:"), putty_edits
     for anchor in spread(":", "/", "/", map(chr, range(33, 127))):
         yield anchor, _url
-    yield Anchor("curl"), _curl
-    yield Anchor("Secr"), _manifest
+    yield literal("curl"), _curl
+    yield literal("Secr"), _manifest
     yield from commands.rules()
     yield from assignments.rules()
     yield from prose.rules()

@@ -187,13 +187,9 @@ def _map_edits(text: str, at: int) -> Iterator[Edit]:
 def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
     """Yield the rules for tables, each with an anchor."""
     for word in ("insert into", "insert ignore into"):
-        for anchor in any_case(word):
-            yield anchor, _insert_edits
+        yield any_case(word), _insert_edits
     yield literal("REPLACE INTO"), _insert_edits
-    for anchor in any_case("passwords"):
-        yield anchor, _map_edits
-    for key in ("pw |", "PW |"):
-        yield Anchor(key), _may_head
+    yield any_case("passwords"), _map_edits
+    yield any_case("pw |"), _may_head
     for word in ("password", "passwort"):
-        for anchor in any_case(word):
-            yield anchor, _may_head
+        yield any_case(word), _may_head

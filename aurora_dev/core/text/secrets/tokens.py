@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from aurora_dev.core.text.secrets.edits import Edit, LazyPattern, masked
 from aurora_dev.core.text.secrets.placeholders import PLACEHOLDER, entropy, is_mixed, is_random, looks_random
-from aurora_dev.core.text.secrets.prefilter import Anchor, any_case, literal, spread
+from aurora_dev.core.text.secrets.prefilter import Anchor, any_case, literal, prefix, spread
 from aurora_dev.core.text.secrets.providers import TABLE
 from aurora_dev.lazy import lazy_pattern
 
@@ -37,8 +36,7 @@ def _is_no_sample(token: str) -> bool:
     return "example" not in token.lower() and _JWT_SAMPLE not in token and "XXXX" not in token
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(NamedTuple):
     """A rule for one credential of one provider.
 
     Attributes:
@@ -104,6 +102,8 @@ _DISCORD: Final = lazy_pattern(
 
 def _aws_edits(text: str, at: int) -> Iterator[Edit]:
     """Yield the edit of a secret key on a line after the word "aws" or "secretAccessKey"."""
+    if text[at + 3 : at + 4].islower() and text[at : at + 3].lower() == "aws":
+        return  # "pawse", a part of another word
     match = _AWS.match(text, at)
     if match is not None and _is_aws_secret(match[1]):
         yield masked(*match.span(1), "aws-secret-key")
@@ -150,16 +150,16 @@ LABELS: Final = frozenset(
 )
 
 _LOWER: Final = "abcdefghijklmnopqrstuvwxyz"
-_UPPER: Final = _LOWER.upper()
 _DIGITS: Final = "0123456789"
-_TOKEN: Final = _LOWER + _UPPER + _DIGITS
+_TOKEN: Final = _LOWER + _DIGITS  # in any case
+_HEX: Final = "0123456789abcdef"
 
 
 def _anchors(anchor: str) -> Iterable[Anchor]:
     """Return the anchors of a literal; a short one goes on with any character of a token."""
     if len(anchor) >= 4:
         return (literal(anchor),)
-    return spread(*anchor, *([_TOKEN] * (4 - len(anchor))))
+    return prefix(anchor, _TOKEN)
 
 
 def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
@@ -172,24 +172,21 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
                 anchors = spread(_DIGITS, "Q", "~", _TOKEN + ".~", shift=-2)
             elif word == "pat":
                 # Few words of source code go on so: "path", "pattern", "patch", "patient" do not.
-                anchors = spread(*word, "".join(set(_TOKEN) - set("chietCHIET")))
-            elif word == "sk_":
-                anchors = spread(*word, "0123456789abcdef")
-            elif word in {"SK", "AC"}:
-                anchors = spread(*word, "0123456789abcdef", "0123456789abcdef")
+                anchors = prefix(word, sorted(set(_TOKEN) - set("chietCHIET")))
+            elif word in {"sk_", "SK", "AC"}:
+                anchors = prefix(word, _HEX)
             else:
                 anchors = _anchors(word)
             for anchor in anchors:
                 yield anchor, rule.edits
-    for anchor in spread("aA", "wW", "sS", "".join({chr(code) for code in range(32, 127)} - set(_LOWER))):
+    for anchor in spread("a", "w", "s", (chr(code) for code in range(32, 127))):
         yield anchor, _aws_edits
     for word, edits in (
         ("accesskey", _aws_edits),
         ("twilio", _near("twilio-auth-token", _TWILIO)),
         ("heroku", _near("heroku-key", _HEROKU)),
     ):
-        for anchor in any_case(word):
-            yield anchor, edits
+        yield any_case(word), edits
     for kind in ("live", "test", "prod", "api", "key", "pat", "sk", "token", "secret", "auth", "v1"):
         for sign in "_-":
             for anchor in _anchors(f"{sign}{kind}{sign}"):
