@@ -54,10 +54,61 @@ class Anchor(NamedTuple):
 # Four characters that source code has often, although their letters are rare; counted in this project and others.
 _FREQUENT: Final = frozenset(
     """
-    with word plac user very prin ring work gnor ion( ate( sign pass rows key( _key _pat _pro _cod .com ive_ est_ ase(
-    auth uth( ount text type able code self http used ecov back _tok
+    chem from with code ntex oken line ndex lias back over atch onne reco conn nnec enti nect cess word arch ount
+    ture dent earc sear nore ines gnor pack igno coun _pro plac tial lace alle acka ckag ords sign est_ sert _key
+    .com _pat work tatt cove ecod cret repl ecre keys resc romp igur figu send test very ivat e_co _sec acce riva
+    vate priv cone epla uth_ ooki atur e.co ist_ ntry okie make cces igna _tok gist ken_ uffe _cod nfo_ _aut live
+    flow elic ntia gnat natu into eden assw swor ive_ ess_ rede ed_p figd ent- merg erge user prin ring ion( ate(
+    rows key( ase( text type able self http used ecur nabl logi uthe com/ ars_ crea
     """.split()  # noqa: SIM905 - a list of words reads better
-) | {" = [", " = (", " key", "key ", "log ", "use ", " use"}
+) | {
+    " in ",
+    " int",
+    "e in",
+    "e co",
+    "ate ",
+    "t in",
+    "ore ",
+    " key",
+    "t re",
+    " rec",
+    "t se",
+    "n in",
+    " cod",
+    " ign",
+    "re i",
+    "ed w",
+    " wor",
+    "rt i",
+    "ace ",
+    " see",
+    "ery ",
+    "ert ",
+    "tch ",
+    "eed ",
+    "ce i",
+    "g in",
+    "y co",
+    "als ",
+    "ble ",
+    " log",
+    "ed b",
+    "d by",
+    "d wi",
+    " add",
+    "t us",
+    "ch c",
+    " by ",
+    "h co",
+    "key ",
+    "log ",
+    "use ",
+    " use",
+    " = [",
+    " = (",
+}
+# Four characters that are looked up in any case, so that a longer literal costs nothing more.
+_SHARED: Final = frozenset(("pass",))
 
 
 def _rarest(text: str) -> int:
@@ -67,7 +118,8 @@ def _rarest(text: str) -> int:
     ranks = [_COMMON.find(c) if c in _COMMON else _RARE for c in text]
 
     def rareness(start: int) -> int:
-        return sum(ranks[start : start + _SIZE]) - (1_000 if text[start : start + _SIZE] in _FREQUENT else 0)
+        key = text[start : start + _SIZE]
+        return sum(ranks[start : start + _SIZE]) + (key in _SHARED) * 1_000 - (key in _FREQUENT) * 1_000
 
     return max(range(len(text) - _SIZE + 1), key=rareness)
 

@@ -128,9 +128,10 @@ def prose_edits(text: str, at: int) -> Iterator[Edit]:
                 yield masked(start, start + len(value), "token")
         elif _is_spoken(value, sure=noun[:2] == "pw"):
             yield masked(start, start + len(value), "password")
-    used = _AS_PASSWORD.search(text, max(0, at - _AS_REACH), at)
-    if used is not None and text[at : at + 4].lower() == "pass" and _is_spoken(used["value"]):
-        yield masked(*used.span("value"), "password")
+    if text[at : at + 4].lower() == "pass" and _AS.search(text, max(0, at - 24), at):
+        used = _AS_PASSWORD.search(text, max(0, at - _AS_REACH), at)
+        if used is not None and _is_spoken(used["value"]):
+            yield masked(*used.span("value"), "password")
 
 
 def _with_edits(text: str, at: int) -> Iterator[Edit]:
@@ -145,7 +146,7 @@ def _with_edits(text: str, at: int) -> Iterator[Edit]:
 
 # A sentence goes on after the noun with a blank, a colon, a quotation mark or an apostrophe.
 _TELLS: Final = lazy_pattern(
-    r"[^\W\d_]{0,10}(?:(?=[ \t:'`\"][^\n0-9]{0,64}[0-9])"
+    r"[A-Za-z]{0,10}(?![A-Za-z])(?:(?=[ \t:'`\"][^\n0-9]{0,64}[0-9])"
     r"[^\n]{0,60}?(?: (?:is|was|are|ist|est|es|to|with)\b|[:'’][ \t\"'`])|’|：|は|是|为)"
 )
 _AS: Final = lazy_pattern(r" (?:as|als|como|comme) ")

@@ -154,7 +154,12 @@ _HEAD_CELL: Final = lazy_pattern(r"[\w`*]{0,24}[ \t]{0,40}(?:\||\r?\n)")
 _CSV_CELL: Final = lazy_pattern(r"\w{2,24}[\"]?(?:[,;\t]|\r?\n)")
 
 
+_CELL_END: Final = lazy_pattern(r"[\w`*]{2,24}(?![\w`*])\"?[ \t]{0,40}(?:[,;\t|]|\r?\n)")
+
+
 def _may_head(text: str, at: int) -> Iterable[Edit]:
+    if not _CELL_END.match(text, at):
+        return ()
     if _CSV_CELL.match(text, at):
         return _csv_edits(text, at)
     return _markdown_edits(text, at) if _HEAD_CELL.match(text, at) else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 from typing import Final, NamedTuple
 
 from aurora_dev.core.text.secrets.edits import Edit, LazyPattern, masked
@@ -53,14 +54,14 @@ class _Rule(NamedTuple):
     accept: Callable[[str], bool] = is_random
     back: int = 0
 
-    def edits(self, text: str, at: int) -> Iterator[Edit]:
-        if at < self.back:
-            return
-        match = self.pattern.match(text, at - self.back)
-        if match is not None:
-            start, end = match.span(match.re.groups)
-            if self.accept(text[start:end]) and not (self.label == "twilio-key" and _is_sku(text, start)):
-                yield masked(start, end, self.label)
+    def edits(self, text: str, at: int) -> tuple[Edit, ...]:
+        match = self.pattern.match(text, at - self.back) if at >= self.back else None
+        if match is None:
+            return ()
+        start, end = match.span(match.re.groups)
+        if not self.accept(text[start:end]) or (self.label == "twilio-key" and _is_sku(text, start)):
+            return ()
+        return (masked(start, end, self.label),)
 
 
 def _is_sku(text: str, start: int) -> bool:
@@ -132,17 +133,18 @@ _KIND_HEAD: Final = lazy_pattern(r"(?<![A-Za-z0-9_/.-])[A-Za-z][A-Za-z0-9]{1,15}
 _MIN_ENTROPY_KIND: Final = 3.5
 
 
-def _kind_edits(text: str, at: int) -> Iterator[Edit]:
-    """Yield the edit of a token such as ``acme_live_…``; ``at`` is the sign before its kind."""
+def _kind_edits(text: str, at: int) -> tuple[Edit, ...]:
+    """Return the edit of a token such as ``acme_live_…``; ``at`` is the sign before its kind."""
     match = _KIND.match(text, at)
     if match is None or not looks_random(match["random"], 20) or entropy(match["random"]) < _MIN_ENTROPY_KIND:
-        return
+        return ()
     head = _KIND_HEAD.search(text, max(0, at - 20), at)
-    if head is not None:
-        start = head.start()
-        if text[start - 1 : start] == "\\" and text[start] in "nrt":
-            start += 1  # the letter of an escaped line break
-        yield masked(start, match.end(), "token")
+    if head is None:
+        return ()
+    start = head.start()
+    if text[start - 1 : start] == "\\" and text[start] in "nrt":
+        start += 1  # the letter of an escaped line break
+    return (masked(start, match.end(), "token"),)
 
 
 LABELS: Final = frozenset(
@@ -173,7 +175,7 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
             elif word == "pat":
                 # Few words of source code go on so: "path", "pattern", "patch", "patient" do not.
                 anchors = prefix(word, sorted(set(_TOKEN) - set("chietCHIET")))
-            elif word in {"sk_", "SK", "AC"}:
+            elif word in {"sk_", "ck_", "cs_", "SK", "AC"}:
                 anchors = prefix(word, _HEX)
             else:
                 anchors = _anchors(word)
@@ -192,5 +194,9 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
             for anchor in _anchors(f"{sign}{kind}{sign}"):
                 yield anchor, _kind_edits
     # Three digits in base64: "MTA3", "ODk4".
-    for anchor in spread("MNO", "DTjz", "AEIMQUYcgk", "wxyz012345"):
-        yield anchor, _discord_edits
+    for letters in product("MNO", "DTjz", "AEIMQUYcgk", "wxyz012345"):
+        if "".join(letters) not in {"NDEx", "NTEx"}:  # "index" and "context" are everywhere
+            yield literal("".join(letters)), _discord_edits
+    for second in "DT":
+        for before in "\"'` =:":
+            yield Anchor(f"{before}n{second.lower()}e", -1), _discord_edits
