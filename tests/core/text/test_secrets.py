@@ -6,6 +6,8 @@ import base64
 import hashlib
 import json
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -669,6 +671,43 @@ def test_the_first_texts_are_looked_up_without_the_table_and_alike() -> None:
     assert prefilter._tables is not None
     assert before
     assert list(prefilter.candidates(text[:50_000])) == before
+
+
+# Looks for compiled expressions and loaded packages in a fresh process.
+_FIRST_USE = """
+import sys
+from aurora_dev.core.text.secrets import mask_secrets, masking
+from aurora_dev.core.text.secrets.edits import LazyPattern
+made = []
+LazyPattern.match, match = lambda self, *place: made.append(self.source) or match(self, *place), LazyPattern.match
+assert mask_secrets(sys.argv[1]) == (sys.argv[1], 0)
+print(len(made), "numpy" in sys.modules, len(masking._prefilter()._rules))
+"""
+
+
+def test_the_first_note_of_a_process_compiles_no_rule_and_looks_up_few_anchors() -> None:
+    note = "Use FAISS for the local backend: the reranker reads 50 results, and nothing leaves the machine."
+    done = subprocess.run([sys.executable, "-c", _FIRST_USE, note], capture_output=True, text=True, check=True)
+    compiled, numpy, anchors = done.stdout.split()
+    assert (compiled, numpy) == ("0", "False")
+    # A literal of one or two characters that goes on with anything would be 50,000 anchors, and a second to make them.
+    assert int(anchors) < 8_000
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("akiaakia AKIA{}", noise(16, UPPER, "fold")),
+        ("SKskSK{}", None),
+        ("export DBPW={}", "Sorrel" + "-Wren4" + "!x"),
+        ("export dbpw={}", "Sorrel" + "-Wren4" + "!x"),
+        ("Authorization: AWS4-HMAC-SHA256 SignedHeaders=host, Signature={}", noise(64, HEX, "aws4")),
+    ],
+)
+def test_anchors_in_another_case_find_what_counts_in_any_case_and_nothing_else(text: str, secret: str | None) -> None:
+    shown = mask_secrets(text.replace("{}", secret or noise(32, UPPER)))[0]
+    assert ("[masked" in shown) == (secret is not None)
+    assert secret is None or secret not in shown
 
 
 PASSWORD = "Sorrel" + "-Wren4" + "!x"

@@ -25,12 +25,12 @@ from aurora_dev.core.text.secrets.values import (
 )
 from aurora_dev.lazy import lazy_pattern
 
-__all__ = ["LABELS", "assignment_edits", "rules"]
+__all__ = ["LABELS", "assignment_edits", "guarded_edits", "rules"]
 
 LABELS: Final = frozenset(("password", "secret", "token", "key"))
 
 _NAME_REACH: Final = 48  # characters before the word that may belong to the name
-_NAME_HEAD: Final = lazy_pattern(r"[A-Za-z0-9_.$-]*\Z")
+_NAME_CHARACTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.$-"
 _LINE_REACH: Final = 200
 _LONGEST_LINE: Final = 2_000
 
@@ -129,6 +129,7 @@ _SETTING: Final = lazy_pattern(
     r"[\w.$\"'\[\]/:@%-]*\Z",
     re.IGNORECASE,
 )
+_SETTING_SIGN: Final = lazy_pattern(r"[;?&\"'=-]")  # one of them begins each end below
 # The end of a line up to the word, within a connection string, an option or a list of settings.
 _SETTING_END: Final = lazy_pattern(
     r"(?:[;?&\"'][\w .-]{0,48}|(?<![\w.-])-{1,2}[\w.-]{0,48}|=\S{1,60}\s{1,4}[\w.]{0,48})\Z"
@@ -147,6 +148,7 @@ _BLANK_PASSWORD: Final = lazy_pattern(
     r"\bwifi[ \t]connect[ \t].{1,60}[ \t]|\bconfig[ \t]+set[ \t]+\S*)\Z",
     re.IGNORECASE,
 )
+_PLAIN_HEAD: Final = lazy_pattern(r"login|require|master", re.IGNORECASE)
 _KNOWN_FLAG: Final = lazy_pattern(r"(?<!\w)-(?:-[\w-]*|[a-zA-Z][\w-]{2,}|)\Z")
 _OPTION_NAME: Final = lazy_pattern(
     r"--(?:[a-z]{2,16}-)?(?:api-?|access-?|auth-?|secret-?|app-?|deploy-?|bot-?|personal-access-?)?(?:token|key|secret)",
@@ -192,8 +194,8 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
     is_password = not word.startswith(("secret", "token", "key", "cred"))
     if kind == "bare" and is_password and _ends(text, match.end()) and is_no_password(match["bare"].rstrip(".:")):
         return  # "password: str", "the password is", as most often in source code and prose
-    head = _NAME_HEAD.search(text, max(0, at - _NAME_REACH), at)
-    head_text = head[0] if head is not None else ""
+    before = text[max(0, at - _NAME_REACH) : at]
+    head_text = before[len(before.rstrip(_NAME_CHARACTERS)) :]
     if text.endswith("://", max(0, at - len(head_text) - 3), at - len(head_text)):
         return  # "https://x-access-token:…@host" is a URL
     if text.endswith("${", max(0, at - len(head_text) - 2), at - len(head_text)):
@@ -203,9 +205,13 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
         return  # get_password("service", "user")
     name = head_text + match["word"]
     quoted = kind not in {"bare", "odd"}
+    bare_blank = not operator and not quoted
+    if _is_listed(
+        match[kind], word, head_text, operator, quoted=quoted, is_password=is_password, is_constant=name.isupper()
+    ):
+        return
     line_start = max(text.rfind("\n", max(0, at - _LINE_REACH), at) + 1, at - _LINE_REACH, 0)
     line = text[line_start:at]
-    bare_blank = not operator and not quoted
     setting = (
         bare_blank or operator[:1] == ">" or operator[:2] == "</" or operator == "%3D" or _is_setting(line, operator)
     )
@@ -234,8 +240,6 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
             if is_given_password(value):
                 yield masked(start, end, "password")
             return
-        if operator in {",", "|"} and (not quoted or (value.isalpha() and not name.isupper())):
-            return  # a list of words
         if not operator and kind == "back" and not head_text:
             return  # "pass `name=`"
         if not quoted and not setting and operator == "=" and match["operator"] != "=":
@@ -247,7 +251,7 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
         if is_named_password(value, quoted=quoted, name=name, operator=operator, setting=setting, tight=tight):
             yield masked(start, end, "password")
         return
-    if len(value) < 8 or (operator in {",", "|"} and not quoted) or (head_text and _NO_KEY.search(head_text)):
+    if len(value) < 8 or (head_text and _NO_KEY.search(head_text)):
         return
     if bare_blank and line.lower().endswith(("public ", "primary ")):
         return
@@ -268,6 +272,24 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
         in_query=_QUERY_END.search(line) is not None and "key" not in word,
     ):
         yield masked(start, end, label)
+
+
+_DIGIT: Final = lazy_pattern(r"[0-9]")
+_LONG_LETTERS: Final = 20  # a credential without digits is at least as long
+
+
+def _is_listed(
+    value: str, word: str, head_text: str, operator: str, *, quoted: bool, is_password: bool, is_constant: bool
+) -> bool:
+    """Return whether a value is one of a list of words, or too plain for a key: most are, and this costs little."""
+    if is_password:
+        return operator in {",", "|"} and (not quoted or (value.isalpha() and not is_constant))
+    if word.startswith("cred"):
+        return False
+    if len(value) < 8 or (operator in {",", "|"} and not quoted):
+        return True
+    plain = len(value) < _LONG_LETTERS and _DIGIT.search(value) is None
+    return plain and not (quoted and word.startswith("secret")) and not head_text.endswith("pre-shared-")
 
 
 _DEFAULT: Final = lazy_pattern(r":?[-=]?(?P<value>[^\s{}\"'$]{4,200})\}")
@@ -325,10 +347,13 @@ def _password_name(word: str, head_text: str, value: str) -> bool:
 
 def _takes_password(text: str, line: str, line_start: int, value: str, end: int) -> bool:
     """Return whether a blank between "password" and a word makes the word a password, as in ``.netrc``."""
+    readable = not any(c.isdigit() or c in "!#$%^*@?&+=~" for c in value)
+    # A plain word is a password after an option, or on a line of its own, and in hardly any sentence.
+    if readable and "-" not in line and not _PLAIN_HEAD.search(line) and not _LINE_END.match(text, end):
+        return False
     option = _BLANK_PASSWORD.search(line)
     if option is None:
         return False
-    readable = not any(c.isdigit() or c in "!#$%^*@?&+=~" for c in value)
     if option[0].strip() == "":
         # "password …" alone on its line: ".netrc", a router, a kickstart file
         if not _LINE_END.match(text, end):
@@ -411,14 +436,40 @@ def _is_setting(before: str, operator: str) -> bool:
     """Return whether a line up to the word reads like settings: ``DB_``, ``Server=db;``, ``?user=app&``, ``-D``."""
     if operator not in {"=", ":", ""} and operator[-6:-1].lower() != "value":
         return False
-    return bool(_SETTING.match(before) or _SETTING_END.search(before[-80:]) or _OPTION_END.search(before[-120:]))
+    if _SETTING.match(before):
+        return True
+    sign = _SETTING_SIGN.search(before)
+    if sign is None:
+        return False
+    begin, size = sign.start(), len(before)
+    return bool(
+        _SETTING_END.search(before, max(begin, size - 80)) or _OPTION_END.search(before, max(begin, size - 120))
+    )
 
 
 def _password_edits(text: str, at: int) -> Iterable[Edit]:
     return assignment_edits(text, at) if _PASSWORD_GUARD.match(text, at) else ()
 
 
-def _guarded_edits(text: str, at: int) -> Iterable[Edit]:
+# As `_GUARD`, without a digit near the name, as it nearly always is: a long word, three words, or the next line.
+_WITHOUT_DIGIT: Final = lazy_pattern(
+    r"[A-Za-z0-9_]{3,40}(?![A-Za-z0-9_])(?:[.-][A-Za-z0-9]{1,12}(?![A-Za-z0-9_])){0,2}[\\\"'`\])]{0,4}"
+    r"(?:[ \t]{0,40}(?:[=:|?>%({,<+!\[*]|[-=]>|→|or[ ][\"']|to[ ][\"']|string)"
+    r"(?:[\"'\]): =]{0,5}(?:[A-Za-z+/_-]{24}|[a-z]{3,14} [a-z]{3,14} [a-z]{3,14})|[, {]{0,2}\r?\n)"
+    r"|\.[tsfiw]|\r?\n\s{0,40}[\"'<]{0,2}(?:default|\w{0,9}value|content)|</|[ \t]{1,8}[A-Za-z+/_-]{24}|[’：は是为])"
+)
+
+
+def guarded_edits(text: str, at: int, *, has_digit: bool = True) -> Iterable[Edit]:
+    """Return the edits of a key, a token or another secret whose word starts at ``at``.
+
+    Args:
+        text: The text.
+        at: The place.
+        has_digit: Whether a digit follows within 110 characters on the line, as in most values.
+    """
+    if not has_digit and not _WITHOUT_DIGIT.match(text, at):
+        return ()
     if _GUARD.match(text, at):
         return (*assignment_edits(text, at), *key_edits(text, at))
     return key_edits(text, at)
@@ -427,26 +478,21 @@ def _guarded_edits(text: str, at: int) -> Iterable[Edit]:
 def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
     """Yield the rules for assignments, each with an anchor."""
     lower = "abcdefghijklmnopqrstuvwxyz"
-    others = "".join({chr(code) for code in (9, 10, 13, *range(32, 127))} - set(lower) - set(lower.upper()))
-    for anchor in spread("aA", "sS", "eE", "?nN", shift=5):
+    others = "".join(chr(code) for code in (9, 10, 13, *range(32, 127)) if not chr(code).isalpha())
+    for anchor in spread("a", "s", "e", "?n", shift=5):
         yield anchor, _password_edits
     for word in ("has?o", "pass", "kennwort", "senha", "wachtwoord"):
-        for anchor in any_case(word):
-            yield anchor, _password_edits
-    for anchor in spread("pP", "wW", "dD", others + "sS"):
+        yield any_case(word), _password_edits
+    for anchor in spread("p", "w", "d", others + "s"):
         yield anchor, _password_edits
-    for anchor in spread("_-. \"'\n$", "pP", "wW", "=: \"'\n]", shift=-1):
+    for anchor in spread(lower + "_-. \"'\n$", "p", "w", "=: \"'\n]", shift=-1):
         yield anchor, _password_edits
-    for anchor in spread("pP", "wW", " =:", "=\"' "):
+    for anchor in spread("p", "w", " =:", "=\"' "):
         yield anchor, _password_edits
-    for anchor in spread(lower, "P", "wW", "=: \"'\n]", shift=-1):
-        yield anchor, _password_edits
-    for anchor in spread("pP", "sS", "kK", "=: \"'"):
+    for anchor in spread("p", "s", "k", "=: \"'"):
         yield anchor, _password_edits
     for word in ("secret", "token", "cred"):
-        for anchor in any_case(word[:4]):
-            yield anchor, _guarded_edits
-    for anchor in spread("kK", "e", "y", others + "sS" + lower.upper()):
-        yield anchor, _guarded_edits
-    for anchor in spread("K", "E", "Y", others + "sS"):
-        yield anchor, _guarded_edits
+        yield any_case(word[:4]), guarded_edits
+    # A word of `_TAIL` begins with one of these letters; those of "keyword", "keyed" and "keyring" are none.
+    for anchor in spread("k", "e", "y", others + "abcdhlmnoprstuv"):
+        yield anchor, guarded_edits

@@ -35,8 +35,8 @@ _USER: Final = r"[\w.@+\\$%{}/-]{1,80}"
 
 
 def _rule(pattern: str, *anchors: str, exact: bool = False) -> tuple[LazyPattern, tuple[Anchor, ...]]:
-    found = [literal(a) for a in anchors] if exact else [anchor for a in anchors for anchor in any_case(a)]
-    return LazyPattern(pattern, 0 if exact else re.IGNORECASE), tuple(found)
+    found = tuple(map(literal if exact else any_case, anchors))
+    return LazyPattern(pattern, 0 if exact else re.IGNORECASE), found
 
 
 _RULES: Final = (
@@ -282,10 +282,6 @@ _RULES: Final = (
         "datasource(",
     ),
     _rule(
-        rf"auth(?:entication)?[\"']?\s{{0,4}}[=:]\s{{0,4}}[(\[]\s{{0,4}}[\"'][^\"'\r\n]{{1,100}}[\"']\s{{0,4}},\s{{0,4}}{_Q}",
-        "auth",
-    ),
-    _rule(
         rf"cred(?:ential)?s?\s{{0,4}}=\s{{0,4}}[(\[]\s{{0,4}}[\"'][^\"'\r\n]{{1,100}}[\"']\s{{0,4}},\s{{0,4}}{_Q}",
         "cred",
     ),
@@ -313,15 +309,17 @@ def _is_mysql(text: str, at: int) -> bool:
     return _MYSQL.search(line[line.rfind("\n") + 1 :]) is not None
 
 
-def _handler(pattern: LazyPattern) -> Callable[[str, int], Iterator[Edit]]:
-    def edits(text: str, at: int) -> Iterator[Edit]:
+def _handler(pattern: LazyPattern) -> Callable[[str, int], tuple[Edit, ...]]:
+    def edits(text: str, at: int) -> tuple[Edit, ...]:
         match = pattern.match(text, at)
-        if match is not None:
-            value, start, end = _value(match)
-            if text[start - 1] in " \t" and text[at : at + 4] == " -u " and _is_mysql(text, at):
-                return  # "-p shop" asks for the password of the database "shop"
-            if value and (is_given_password(value) or is_passphrase(value)):
-                yield masked(start, end, "password")
+        if match is None:
+            return ()
+        value, start, end = _value(match)
+        if text[start - 1] in " \t" and text[at : at + 4] == " -u " and _is_mysql(text, at):
+            return ()  # "-p shop" asks for the password of the database "shop"
+        if value and (is_given_password(value) or is_passphrase(value)):
+            return (masked(start, end, "password"),)
+        return ()
 
     return edits
 
@@ -405,6 +403,22 @@ def _header_edits(text: str, at: int) -> Iterator[Edit]:
             yield masked(start, end, "basic-auth")
     elif looks_random(value, _SHORTEST_BEARER) or (_is_uuid(value)):
         yield masked(start, end, "bearer-token")
+
+
+_AUTH_NAME: Final = lazy_pattern(r"[A-Za-z_]{4,22}(?![A-Za-z_])\\?[\"'`]?\s{0,4}[:=]")
+_auth_tuple_edits: Final = _handler(
+    LazyPattern(
+        rf"auth(?:entication)?[\"']?\s{{0,4}}[=:]\s{{0,4}}[(\[]\s{{0,4}}[\"'][^\"'\r\n]{{1,100}}[\"']\s{{0,4}},\s{{0,4}}{_Q}",
+        re.IGNORECASE,
+    )
+)
+
+
+def _named_auth_edits(text: str, at: int) -> Iterable[Edit]:
+    """Return the edits of what is assigned to a name with "auth"."""
+    if _AUTH_NAME.match(text, at):
+        return (*_auth_tuple_edits(text, at), *_auth_edits(text, at))
+    return ()
 
 
 def _auth_edits(text: str, at: int) -> Iterator[Edit]:
@@ -503,25 +517,25 @@ _KEY_ENDS: Final = (
 )
 
 
-def _taken_edits(text: str, at: int) -> Iterator[Edit]:
-    """Yield the edit of a random argument of a function whose name says that it takes a key; ``at`` is its bracket."""
+def _taken_edits(text: str, at: int) -> tuple[Edit, ...]:
+    """Return the edit of a random argument of a function whose name says that it takes a key; ``at`` is its bracket."""
     match = _TAKEN.match(text, at)
     if match is None:
-        return
+        return ()
     name = text[max(0, at - 20) : at]
-    taker = _TAKER.search(name)
-    if taker is None:
-        return
+    if _TAKER.search(name) is None:
+        return ()
     value = match["value"]
     if (
         (_KEY_HEX.fullmatch(value) and is_random(value))
         or looks_random(value, 20)
         or (name.lower().endswith("otp") and _BASE32.fullmatch(value) and is_random(value))
     ):
-        yield masked(*match.span("value"), "key")
+        return (masked(*match.span("value"), "key"),)
+    return ()
 
 
-def _at_bracket(text: str, at: int) -> Iterator[Edit]:
+def _at_bracket(text: str, at: int) -> tuple[Edit, ...]:
     return _taken_edits(text, text.find("(", at))
 
 
@@ -532,25 +546,23 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
         for anchor in dict.fromkeys(anchors):
             yield anchor, handler
     for end in _KEY_ENDS:
-        for anchor in spread(*({c, c.upper()} for c in end), "(", "\"'bB@"):
+        for anchor in spread(*end, "(", "\"'b@"):
             yield anchor._replace(shift=-2), _taken_edits
     for anchor in spread("2356", "1246", "(", "\"'", shift=-2):  # HMAC256("…")
         yield anchor, _taken_edits
     for word in ("wallet(", "fernet(", "hmac(", "account(", "connect("):
-        for anchor in any_case(word):
-            yield anchor, _at_bracket
+        yield any_case(word), _at_bracket
     for key in ("AUTH ", "PASS "):
-        yield Anchor(key[1:], 1, key.lower()), _sent_edits
-    for key in ("asic", "ASIC", "eare", "EARE"):
-        yield Anchor(key), _header_edits
-    for anchor in any_case("auth"):
-        yield anchor, _auth_edits
+        yield Anchor(key[:4].lower(), 0, key, exact=True), _sent_edits
+    for key in ("asic", "eare"):
+        yield any_case(key), _header_edits
+    yield any_case("auth"), _named_auth_edits
     printable = "".join(map(chr, range(33, 127)))
     for port in (":5432", ":5433", ":5434", ":6432", ":6543", ":*:"):
         for anchor in spread(*port[:4], *([printable] * (4 - len(port)))):
             yield anchor, _pgpass_edits
     for sign in "\"'":
         for key in ("$2y", "$2b", "$2a", "$P$", "$ar", "$6$", "$5$", "$ap"):
-            yield Anchor(sign + key), _quoted_hash_edits
+            yield literal(sign + key), _quoted_hash_edits
     for key in (":$ap", ":$2y", ":$2b", ":$2a", ":$6$", ":$5$", ":$1$", ":$y$", ":{SH", ":{SS"):
-        yield Anchor(key), _hash_edits
+        yield literal(key), _hash_edits

@@ -20,7 +20,7 @@ from aurora_dev.log import mask_logged_texts
 
 __all__ = ["LABELS", "MASKING_VERSION", "mask_content", "mask_named", "mask_secrets"]
 
-MASKING_VERSION: Final = 4
+MASKING_VERSION: Final = 5
 """Raised whenever the same text may be masked differently, so that stored files are indexed again."""
 
 LABELS: Final = (
@@ -57,8 +57,8 @@ def _all_rules() -> Iterator[tuple[Anchor, _Rule]]:
     yield literal("Private-Lines:"), putty_edits
     for anchor in spread(":", "/", "/", map(chr, range(33, 127))):
         yield anchor, _url
-    yield Anchor("curl"), _curl
-    yield Anchor("Secr"), _manifest
+    yield literal("curl"), _curl
+    yield literal("Secr"), _manifest
     yield from commands.rules()
     yield from assignments.rules()
     yield from prose.rules()
@@ -72,6 +72,9 @@ def _prefilter() -> Prefilter[tuple[int, _Rule]]:
     return Prefilter((anchor, (ranks.setdefault(rule, len(ranks)), rule)) for anchor, rule in _all_rules())
 
 
+_DIGIT_REACH: Final = 110  # characters between a name and the first digit of its value
+_DIGITS: Final = bytes(ord("0") if chr(code) in "0123456789" else code for code in range(256))
+
 # Words beyond ASCII that name a password; the prefilter sees ASCII alone.
 _FOREIGN: Final = ("парол", "密码", "パスワード", "비밀번호")
 
@@ -81,8 +84,15 @@ def _find(text: str) -> list[Edit]:
     # One byte per character of any kind, so that positions in one are positions in the other.
     manifest_end = -1
     ascii_text = text.encode("ascii", "replace")
+    digits = b""
     for at, (rank, rule) in _prefilter().candidates(ascii_text):
-        if rule is _manifest and at >= manifest_end:
+        if rule is assignments.guarded_edits:  # every second place
+            digits = digits or ascii_text.translate(_DIGITS)
+            digit = digits.find(b"0", at, at + _DIGIT_REACH)
+            has_digit = digit >= 0 and digits.find(b"\n", at, digit) < 0
+            for edit in assignments.guarded_edits(text, at, has_digit=has_digit):
+                edits.append((rank, edit))
+        elif rule is _manifest and at >= manifest_end:
             span = manifests.manifest_span(text, at)
             if span is not None:
                 edits.extend(
@@ -93,13 +103,21 @@ def _find(text: str) -> list[Edit]:
             for edit in rule(text, at):
                 edits.append((rank, edit))
     edits.extend((1 << 19, edit) for edit in at_host_edits(text))
-    if b"??" in ascii_text:  # two characters beyond ASCII, as each of those words has
+    if _has_foreign(text, ascii_text):
         edits.extend((1 << 20, edit) for edit in _foreign(text))
     if not edits:
         return []
     edits.sort()
     found = [edit for _, edit in edits]
     return _without_markers(text, found) if MARKER in text else found
+
+
+def _has_foreign(text: str, ascii_text: bytes) -> bool:
+    """Return whether two characters beyond ASCII stand side by side, as in each of those words."""
+    at = ascii_text.find(b"??")
+    while at >= 0 and text[at] == "?":
+        at = ascii_text.find(b"??", at + 1)
+    return at >= 0
 
 
 def _foreign(text: str) -> Iterator[Edit]:

@@ -136,9 +136,7 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
         "wallet seed",
     )
     for word in words:
-        for anchor in any_case(word):
-            yield anchor, _phrase_edits
+        yield any_case(word), _phrase_edits
     for head in ("recovery", "backup", "rescue", "scratch", "emergency"):
         for tail in (" code", "_code", "-code", "code", " key", "_key"):
-            for anchor in any_case(head + tail):
-                yield anchor, _code_edits
+            yield any_case(head + tail), _code_edits

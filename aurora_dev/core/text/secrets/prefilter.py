@@ -1,13 +1,14 @@
 """Find the places of a text where a rule may match, in one pass.
 
 Each rule names *anchors*: literals of at least four characters, one of which stands in everything that it matches. Of
-each anchor the rarest four characters are looked up. A table over all pairs of bytes holds, for each pair, the groups
-of anchors that begin with it (low half) and that go on with it (high half). A place is a candidate if the pair there
-and the pair after it share a group. NumPy looks up all places of a kilobyte in about two microseconds, however many
-anchors there are. This is the idea of the Teddy algorithm of Hyperscan, with pairs instead of single bytes.
+each anchor the rarest four characters are looked up, in lower case; a literal in exact case is compared where they
+stand. A table over all pairs of bytes holds, for each pair, the groups of anchors that begin with it (low half) and
+that go on with it (high half). A place is a candidate if the pair there and the pair after it share a group. NumPy
+looks up all places of a kilobyte in about two microseconds, however many anchors there are. This is the idea of the
+Teddy algorithm of Hyperscan, with pairs instead of single bytes.
 
-The table takes 0.1 s to make, as long as looking up a megabyte place by place. So the first texts of a process, such as
-the one note that a command stores, are looked up without it.
+Making the table, and importing NumPy for it, takes as long as looking up some hundred kilobytes place by place. So the
+first texts of a process, such as the one note that a command stores, are looked up without it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 
 from aurora_dev.lazy import np, npt
 
-__all__ = ["Anchor", "Prefilter", "any_case", "literal", "spread"]
+__all__ = ["Anchor", "Prefilter", "any_case", "literal", "prefix", "spread"]
 
 _SIZE: Final = 4  # bytes of an anchor that are looked up
 _GROUPS: Final = 16
@@ -38,52 +39,119 @@ class Anchor(NamedTuple):
     """Four characters to look up.
 
     Attributes:
-        key: The characters.
+        key: The characters, in lower case.
         shift: Their distance from the place where the rule is tried.
-        word: The literal, in lower case, that has to stand at that place; empty if the characters are enough.
+        word: The literal that has to stand at that place; empty if the characters are enough.
+        exact: Whether the literal stands in exact case; else it is in lower case, and any case counts.
     """
 
     key: str
     shift: int = 0
     word: str = ""
+    exact: bool = False
 
 
 # Four characters that source code has often, although their letters are rare; counted in this project and others.
 _FREQUENT: Final = frozenset(
     """
-    with word plac user very prin ring work gnor ion( ate( sign pass rows key( _key _pat _pro _cod .com ive_ est_ ase(
-    auth uth( ount text type able code self http used ecov back _tok
+    chem from with code ntex oken line ndex lias back over atch onne reco conn nnec enti nect cess word arch ount
+    ture dent earc sear nore ines gnor pack igno coun _pro plac tial lace alle acka ckag ords sign est_ sert _key
+    .com _pat work tatt cove ecod cret repl ecre keys resc romp igur figu send test very ivat e_co _sec acce riva
+    vate priv cone epla uth_ ooki atur e.co ist_ ntry okie make cces igna _tok gist ken_ uffe _cod nfo_ _aut live
+    flow elic ntia gnat natu into eden assw swor ive_ ess_ rede ed_p figd ent- merg erge user prin ring ion( ate(
+    rows key( ase( text type able self http used ecur nabl logi uthe com/ ars_ crea
     """.split()  # noqa: SIM905 - a list of words reads better
-) | {" = [", " = (", " key", "key ", "log ", "use ", " use"}
+) | {
+    " in ",
+    " int",
+    "e in",
+    "e co",
+    "ate ",
+    "t in",
+    "ore ",
+    " key",
+    "t re",
+    " rec",
+    "t se",
+    "n in",
+    " cod",
+    " ign",
+    "re i",
+    "ed w",
+    " wor",
+    "rt i",
+    "ace ",
+    " see",
+    "ery ",
+    "ert ",
+    "tch ",
+    "eed ",
+    "ce i",
+    "g in",
+    "y co",
+    "als ",
+    "ble ",
+    " log",
+    "ed b",
+    "d by",
+    "d wi",
+    " add",
+    "t us",
+    "ch c",
+    " by ",
+    "h co",
+    "key ",
+    "log ",
+    "use ",
+    " use",
+    " = [",
+    " = (",
+}
+# Four characters that are looked up in any case, so that a longer literal costs nothing more.
+_SHARED: Final = frozenset(("pass",))
 
 
 def _rarest(text: str) -> int:
-    """Return the start of the rarest four characters of a literal."""
-    ranks = [_COMMON.find(c) if c in _COMMON else _RARE for c in text.lower()]
+    """Return the start of the rarest four characters of a literal in lower case."""
+    if len(text) == _SIZE:
+        return 0
+    ranks = [_COMMON.find(c) if c in _COMMON else _RARE for c in text]
 
     def rareness(start: int) -> int:
-        return sum(ranks[start : start + _SIZE]) - (1_000 if text[start : start + _SIZE].lower() in _FREQUENT else 0)
+        key = text[start : start + _SIZE]
+        return sum(ranks[start : start + _SIZE]) + (key in _SHARED) * 1_000 - (key in _FREQUENT) * 1_000
 
     return max(range(len(text) - _SIZE + 1), key=rareness)
 
 
 def literal(text: str) -> Anchor:
     """Return the anchor of a literal of at least four characters, in exact case."""
-    start = _rarest(text)
-    return Anchor(text[start : start + _SIZE], start, text.lower())
-
-
-def any_case(text: str) -> Iterator[Anchor]:
-    """Yield the anchors of a literal of at least four characters, in every mix of cases."""
     start = _rarest(text.lower())
-    for letters in product(*({c.lower(), c.upper()} for c in text[start : start + _SIZE])):
-        yield Anchor("".join(letters), start, text.lower())
+    return Anchor(text[start : start + _SIZE].lower(), start, text, exact=True)
+
+
+def any_case(text: str) -> Anchor:
+    """Return the anchor of a literal of at least four characters, in any mix of cases."""
+    text = text.lower()
+    start = _rarest(text)
+    return Anchor(text[start : start + _SIZE], start, "" if len(text) == _SIZE else text)
 
 
 def spread(*classes: Iterable[str], shift: int = 0) -> Iterator[Anchor]:
-    """Yield the anchors that take one character of each of four classes."""
-    for letters in product(*classes):
+    """Yield the anchors that take one character of each of four classes, in any case."""
+    for letters in product(*(dict.fromkeys("".join(letters).lower()) for letters in classes)):
         yield Anchor("".join(letters), shift)
+
+
+def prefix(text: str, following: Iterable[str]) -> Iterator[Anchor]:
+    """Yield the anchors of a short literal in exact case, which goes on with characters of a class.
+
+    Args:
+        text: Two or three characters.
+        following: What may follow it.
+    """
+    for anchor in spread(*text, *([following] * (_SIZE - len(text)))):
+        yield Anchor(anchor.key, 0, text, exact=True)
 
 
 class Prefilter(Generic[_T]):
@@ -94,12 +162,12 @@ class Prefilter(Generic[_T]):
     """
 
     def __init__(self, rules: Iterable[tuple[Anchor, _T]]) -> None:
-        found: dict[bytes, list[tuple[int, bytes, int, _T]]] = defaultdict(list)
-        for (key, shift, text), rule in rules:
+        found: dict[bytes, list[tuple[int, bytes, int, bool, _T]]] = defaultdict(list)
+        for (key, shift, text, exact), rule in rules:
             if len(key) != _SIZE:
                 raise ValueError(f"an anchor has {_SIZE} characters: {key!r}")
             word = text.encode("ascii")
-            found[key.encode("ascii")].append((shift, word, len(word), rule))
+            found[key.encode("ascii")].append((shift, word, len(word), exact, rule))
         self._rules = {key: tuple(dict.fromkeys(entries)) for key, entries in found.items()}
         self._left = _WITHOUT_TABLE
         self._tables: tuple[npt.NDArray[np.uint32], npt.NDArray[np.bool_]] | None = None
@@ -126,28 +194,29 @@ class Prefilter(Generic[_T]):
         if len(ascii_text) < _SIZE:
             return
         rules = self._rules
-        for place in self._places(ascii_text):
-            for shift, word, size, rule in rules.get(ascii_text[place : place + _SIZE], ()):
+        folded = ascii_text.lower()
+        for place in self._places(folded):
+            for shift, word, size, exact, rule in rules.get(folded[place : place + _SIZE], ()):
                 at = place - shift
-                if at >= 0 and (not size or ascii_text[at : at + size].lower() == word):
+                if at >= 0 and (not size or (ascii_text if exact else folded)[at : at + size] == word):
                     yield at, rule
 
-    def _places(self, ascii_text: bytes) -> Iterable[int]:
-        """Return the places where an anchor may stand: with the table some where none does."""
+    def _places(self, folded: bytes) -> Iterable[int]:
+        """Return the places of a text in lower case where an anchor may stand: with the table some where none does."""
         if self._tables is None:
-            if len(ascii_text) <= self._left:  # two threads may both take from the rest, which is harmless
-                self._left -= len(ascii_text)
+            if len(folded) <= self._left:  # two threads may both take from the rest, which is harmless
+                self._left -= len(folded)
                 rules = self._rules
-                return [i for i in range(len(ascii_text) - _SIZE + 1) if ascii_text[i : i + _SIZE] in rules]
+                return [i for i in range(len(folded) - _SIZE + 1) if folded[i : i + _SIZE] in rules]
             self._tables = self._new_tables()
         table, hashes = self._tables
-        pairs = np.ndarray((len(ascii_text) - 1,), "<u2", ascii_text, 0, (1,))
+        pairs = np.ndarray((len(folded) - 1,), "<u2", folded, 0, (1,))
         groups: npt.NDArray[np.uint32] = table.take(pairs, mode="wrap")
         # The halves in place: no shift, and half the bytes.
         halves = groups.view(np.uint16)
         places = np.flatnonzero((halves[0:-4:2] & halves[5::2]) != 0)
         if len(places) > _FEW:
-            fours = np.ndarray((len(ascii_text) - 3,), "<u4", ascii_text, 0, (1,))
+            fours = np.ndarray((len(folded) - 3,), "<u4", folded, 0, (1,))
             places = places[hashes[_hashes(fours[places])]]
         found: list[int] = places.tolist()
         return found

@@ -8,7 +8,7 @@ from typing import Final
 
 from aurora_dev.core.text.secrets.edits import Edit, LazyPattern, masked
 from aurora_dev.core.text.secrets.placeholders import looks_random
-from aurora_dev.core.text.secrets.prefilter import Anchor, any_case, spread
+from aurora_dev.core.text.secrets.prefilter import Anchor, any_case, literal, spread
 from aurora_dev.core.text.secrets.values import is_given_password, is_passphrase
 from aurora_dev.lazy import lazy_pattern
 
@@ -128,9 +128,10 @@ def prose_edits(text: str, at: int) -> Iterator[Edit]:
                 yield masked(start, start + len(value), "token")
         elif _is_spoken(value, sure=noun[:2] == "pw"):
             yield masked(start, start + len(value), "password")
-    used = _AS_PASSWORD.search(text, max(0, at - _AS_REACH), at)
-    if used is not None and text[at : at + 4].lower() == "pass" and _is_spoken(used["value"]):
-        yield masked(*used.span("value"), "password")
+    if text[at : at + 4].lower() == "pass" and _AS.search(text, max(0, at - 24), at):
+        used = _AS_PASSWORD.search(text, max(0, at - _AS_REACH), at)
+        if used is not None and _is_spoken(used["value"]):
+            yield masked(*used.span("value"), "password")
 
 
 def _with_edits(text: str, at: int) -> Iterator[Edit]:
@@ -145,7 +146,7 @@ def _with_edits(text: str, at: int) -> Iterator[Edit]:
 
 # A sentence goes on after the noun with a blank, a colon, a quotation mark or an apostrophe.
 _TELLS: Final = lazy_pattern(
-    r"[^\W\d_]{0,10}(?:(?=[ \t:'`\"][^\n0-9]{0,64}[0-9])"
+    r"[A-Za-z]{0,10}(?![A-Za-z])(?:(?=[ \t:'`\"][^\n0-9]{0,64}[0-9])"
     r"[^\n]{0,60}?(?: (?:is|was|are|ist|est|es|to|with)\b|[:'’][ \t\"'`])|’|：|は|是|为)"
 )
 _AS: Final = lazy_pattern(r" (?:as|als|como|comme) ")
@@ -166,9 +167,8 @@ def key_edits(text: str, at: int) -> Iterable[Edit]:
 def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
     """Yield the rules for prose, each with an anchor."""
     for word in ("pass", "kennwort", "senha", "wachtwoord"):
-        for anchor in any_case(word):
-            yield anchor, _password_edits
-    for anchor in spread("aA", "sS", "eE", "?nN", shift=5):
+        yield any_case(word), _password_edits
+    for anchor in spread("a", "s", "e", "?n", shift=5):
         yield anchor, _password_edits
     for word in (
         "log in ",
@@ -181,15 +181,11 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
         "credentials:",
         "account:",
     ):
-        for anchor in any_case(word):
-            yield anchor, _with_edits
-    for key in ("mdp:", "mdp ", "Mdp:", "MDP:"):
-        yield Anchor(key), prose_edits
-    for anchor in any_case("clave"):
-        yield anchor, _password_edits
-    for key in ("\npw ", "\npw:", "\nPW ", "\nPW:"):
+        yield any_case(word), _with_edits
+    yield any_case("mdp:"), prose_edits
+    yield literal("mdp "), prose_edits
+    yield any_case("clave"), _password_edits
+    for key in ("\npw ", "\npw:", " pw ", " pw:", " pw'"):
         yield Anchor(key, -1), prose_edits
-    for key in (" pw ", " pw:", " pw'", " PW ", " PW:"):
-        yield Anchor(key, -1), prose_edits
-    for key in ("pwd ", "pwd:", "PWD ", "PWD:", "Pwd:", "Pwd "):
-        yield Anchor(key), prose_edits
+    for key in ("pwd ", "pwd:"):
+        yield any_case(key), prose_edits

@@ -207,10 +207,9 @@ jenkins-token | :11 | :(11[0-9a-f]{32})(?![0-9a-f])
 algolia-key | algoliasearch( | algoliasearch\(\s?["'][A-Z0-9]{5,12}["'],\s?["']([0-9a-f]{32})
 session-cookie | ookie | ookie["']?: ?["']?[^\n]{0,160}?(?:sess\w*|sid|\w*token|\w*auth\w*|JSESSIONID|PHPSESSID|ASP\.NET_SessionId)=([A-Za-z0-9%._~+/-]{20,400})
 ntlm-token | TlRMTVNTUA | TlRMTVNTUA[A-Za-z0-9+/]{30,2000}={0,2} | ?
-aws-signature | , Signature= | , Signature=([0-9a-f]{64})
 launchdarkly-key | sdk- mob- | (?:sdk|mob)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}
 conda-token | /t/ | /t/([a-z]{2}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})
-aws-signature | X-Amz-Signature= | X-Amz-Signature=([0-9a-f]{64})
+aws-signature | Signature= | Signature=([0-9a-f]{64})
 jenkins-secret | {AQAAABAAAA | \{AQAAABAAAA[A-Za-z0-9+/]{20,800}={0,2}\}
 age-secret-key | AGE-SECRET-KEY- | AGE-SECRET-KEY-1[A-Z0-9]{50,62}
 jwt | eyJ | eyJ[A-Za-z0-9_-]{10,4000}\.eyJ[A-Za-z0-9_-]{10,6000}\.[A-Za-z0-9_-]{16,2000} | !

@@ -154,7 +154,12 @@ _HEAD_CELL: Final = lazy_pattern(r"[\w`*]{0,24}[ \t]{0,40}(?:\||\r?\n)")
 _CSV_CELL: Final = lazy_pattern(r"\w{2,24}[\"]?(?:[,;\t]|\r?\n)")
 
 
+_CELL_END: Final = lazy_pattern(r"[\w`*]{2,24}(?![\w`*])\"?[ \t]{0,40}(?:[,;\t|]|\r?\n)")
+
+
 def _may_head(text: str, at: int) -> Iterable[Edit]:
+    if not _CELL_END.match(text, at):
+        return ()
     if _CSV_CELL.match(text, at):
         return _csv_edits(text, at)
     return _markdown_edits(text, at) if _HEAD_CELL.match(text, at) else ()
@@ -187,13 +192,9 @@ def _map_edits(text: str, at: int) -> Iterator[Edit]:
 def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
     """Yield the rules for tables, each with an anchor."""
     for word in ("insert into", "insert ignore into"):
-        for anchor in any_case(word):
-            yield anchor, _insert_edits
+        yield any_case(word), _insert_edits
     yield literal("REPLACE INTO"), _insert_edits
-    for anchor in any_case("passwords"):
-        yield anchor, _map_edits
-    for key in ("pw |", "PW |"):
-        yield Anchor(key), _may_head
+    yield any_case("passwords"), _map_edits
+    yield any_case("pw |"), _may_head
     for word in ("password", "passwort"):
-        for anchor in any_case(word):
-            yield anchor, _may_head
+        yield any_case(word), _may_head

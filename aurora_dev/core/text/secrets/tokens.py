@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Final
+from itertools import product
+from typing import Final, NamedTuple
 
 from aurora_dev.core.text.secrets.edits import Edit, LazyPattern, masked
 from aurora_dev.core.text.secrets.placeholders import PLACEHOLDER, entropy, is_mixed, is_random, looks_random
-from aurora_dev.core.text.secrets.prefilter import Anchor, any_case, literal, spread
+from aurora_dev.core.text.secrets.prefilter import Anchor, any_case, literal, prefix, spread
 from aurora_dev.core.text.secrets.providers import TABLE
 from aurora_dev.lazy import lazy_pattern
 
@@ -37,8 +37,7 @@ def _is_no_sample(token: str) -> bool:
     return "example" not in token.lower() and _JWT_SAMPLE not in token and "XXXX" not in token
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(NamedTuple):
     """A rule for one credential of one provider.
 
     Attributes:
@@ -55,14 +54,14 @@ class _Rule:
     accept: Callable[[str], bool] = is_random
     back: int = 0
 
-    def edits(self, text: str, at: int) -> Iterator[Edit]:
-        if at < self.back:
-            return
-        match = self.pattern.match(text, at - self.back)
-        if match is not None:
-            start, end = match.span(match.re.groups)
-            if self.accept(text[start:end]) and not (self.label == "twilio-key" and _is_sku(text, start)):
-                yield masked(start, end, self.label)
+    def edits(self, text: str, at: int) -> tuple[Edit, ...]:
+        match = self.pattern.match(text, at - self.back) if at >= self.back else None
+        if match is None:
+            return ()
+        start, end = match.span(match.re.groups)
+        if not self.accept(text[start:end]) or (self.label == "twilio-key" and _is_sku(text, start)):
+            return ()
+        return (masked(start, end, self.label),)
 
 
 def _is_sku(text: str, start: int) -> bool:
@@ -104,6 +103,8 @@ _DISCORD: Final = lazy_pattern(
 
 def _aws_edits(text: str, at: int) -> Iterator[Edit]:
     """Yield the edit of a secret key on a line after the word "aws" or "secretAccessKey"."""
+    if text[at + 3 : at + 4].islower() and text[at : at + 3].lower() == "aws":
+        return  # "pawse", a part of another word
     match = _AWS.match(text, at)
     if match is not None and _is_aws_secret(match[1]):
         yield masked(*match.span(1), "aws-secret-key")
@@ -132,17 +133,18 @@ _KIND_HEAD: Final = lazy_pattern(r"(?<![A-Za-z0-9_/.-])[A-Za-z][A-Za-z0-9]{1,15}
 _MIN_ENTROPY_KIND: Final = 3.5
 
 
-def _kind_edits(text: str, at: int) -> Iterator[Edit]:
-    """Yield the edit of a token such as ``acme_live_…``; ``at`` is the sign before its kind."""
+def _kind_edits(text: str, at: int) -> tuple[Edit, ...]:
+    """Return the edit of a token such as ``acme_live_…``; ``at`` is the sign before its kind."""
     match = _KIND.match(text, at)
     if match is None or not looks_random(match["random"], 20) or entropy(match["random"]) < _MIN_ENTROPY_KIND:
-        return
+        return ()
     head = _KIND_HEAD.search(text, max(0, at - 20), at)
-    if head is not None:
-        start = head.start()
-        if text[start - 1 : start] == "\\" and text[start] in "nrt":
-            start += 1  # the letter of an escaped line break
-        yield masked(start, match.end(), "token")
+    if head is None:
+        return ()
+    start = head.start()
+    if text[start - 1 : start] == "\\" and text[start] in "nrt":
+        start += 1  # the letter of an escaped line break
+    return (masked(start, match.end(), "token"),)
 
 
 LABELS: Final = frozenset(
@@ -150,16 +152,16 @@ LABELS: Final = frozenset(
 )
 
 _LOWER: Final = "abcdefghijklmnopqrstuvwxyz"
-_UPPER: Final = _LOWER.upper()
 _DIGITS: Final = "0123456789"
-_TOKEN: Final = _LOWER + _UPPER + _DIGITS
+_TOKEN: Final = _LOWER + _DIGITS  # in any case
+_HEX: Final = "0123456789abcdef"
 
 
 def _anchors(anchor: str) -> Iterable[Anchor]:
     """Return the anchors of a literal; a short one goes on with any character of a token."""
     if len(anchor) >= 4:
         return (literal(anchor),)
-    return spread(*anchor, *([_TOKEN] * (4 - len(anchor))))
+    return prefix(anchor, _TOKEN)
 
 
 def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
@@ -172,28 +174,29 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
                 anchors = spread(_DIGITS, "Q", "~", _TOKEN + ".~", shift=-2)
             elif word == "pat":
                 # Few words of source code go on so: "path", "pattern", "patch", "patient" do not.
-                anchors = spread(*word, "".join(set(_TOKEN) - set("chietCHIET")))
-            elif word == "sk_":
-                anchors = spread(*word, "0123456789abcdef")
-            elif word in {"SK", "AC"}:
-                anchors = spread(*word, "0123456789abcdef", "0123456789abcdef")
+                anchors = prefix(word, sorted(set(_TOKEN) - set("chietCHIET")))
+            elif word in {"sk_", "ck_", "cs_", "SK", "AC"}:
+                anchors = prefix(word, _HEX)
             else:
                 anchors = _anchors(word)
             for anchor in anchors:
                 yield anchor, rule.edits
-    for anchor in spread("aA", "wW", "sS", "".join({chr(code) for code in range(32, 127)} - set(_LOWER))):
+    for anchor in spread("a", "w", "s", (chr(code) for code in range(32, 127))):
         yield anchor, _aws_edits
     for word, edits in (
         ("accesskey", _aws_edits),
         ("twilio", _near("twilio-auth-token", _TWILIO)),
         ("heroku", _near("heroku-key", _HEROKU)),
     ):
-        for anchor in any_case(word):
-            yield anchor, edits
+        yield any_case(word), edits
     for kind in ("live", "test", "prod", "api", "key", "pat", "sk", "token", "secret", "auth", "v1"):
         for sign in "_-":
             for anchor in _anchors(f"{sign}{kind}{sign}"):
                 yield anchor, _kind_edits
     # Three digits in base64: "MTA3", "ODk4".
-    for anchor in spread("MNO", "DTjz", "AEIMQUYcgk", "wxyz012345"):
-        yield anchor, _discord_edits
+    for letters in product("MNO", "DTjz", "AEIMQUYcgk", "wxyz012345"):
+        if "".join(letters) not in {"NDEx", "NTEx"}:  # "index" and "context" are everywhere
+            yield literal("".join(letters)), _discord_edits
+    for second in "DT":
+        for before in "\"'` =:":
+            yield Anchor(f"{before}n{second.lower()}e", -1), _discord_edits
