@@ -53,6 +53,8 @@ LAYERS = [
         "notes",
         "notes.model",
         "notes.similarity",
+        "sessions",
+        "sessions.formats",
         "transfer",
     },
     {"core.doors"},
@@ -90,6 +92,7 @@ INSIDE_A_LAYER = {
     "interfaces.mcp": {"interfaces.mcp.tools"},
     "notes": {"notes.model", "notes.similarity"},
     "notes.similarity": {"notes.model"},
+    "sessions": {"history", "sessions.formats"},
 }
 
 # Machinery behind a door: only these rooms may import it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aurora_dev.config import Settings
 from aurora_dev.core.factory import LOCAL_BACKEND, backend_kind, create_backend, create_embedder, create_reranker
@@ -16,7 +17,10 @@ from aurora_dev.notes.service import NoteService
 from aurora_dev.notes.user_store import USER_BUSY_TIMEOUT, USER_NAMESPACE, UserNotes
 from aurora_dev.notes.uses import Uses
 
-__all__ = ["open_notes", "open_project_index", "open_store"]
+if TYPE_CHECKING:
+    from aurora_dev.sessions.service import SessionService
+
+__all__ = ["open_notes", "open_project_index", "open_sessions", "open_store"]
 
 
 def open_store(settings: Settings, root: str | Path) -> VectorStore:
@@ -122,3 +126,16 @@ def open_project_index(
         history=HistoryOptions(settings.history_limit, settings.history_days),
         on_change=on_change,
     )
+
+
+def open_sessions(settings: Settings, root: str | Path, store: VectorStore) -> SessionService:
+    """Return the sessions in a project's store.
+
+    Args:
+        settings: The settings, which limit what is kept.
+        root: The project's folder.
+        store: The project's store.
+    """
+    from aurora_dev.sessions.service import SessionService
+
+    return SessionService(store, Path(root))
