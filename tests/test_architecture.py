@@ -92,7 +92,7 @@ INSIDE_A_LAYER = {
     "interfaces.mcp": {"interfaces.mcp.tools"},
     "notes": {"notes.model", "notes.similarity"},
     "notes.similarity": {"notes.model"},
-    "sessions": {"history", "sessions.formats"},
+    "sessions": {"indexing", "sessions.formats"},
 }
 
 # Machinery behind a door: only these rooms may import it.

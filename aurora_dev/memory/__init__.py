@@ -170,7 +170,7 @@ class Memory(MemoryNotes, MemorySessions, MemoryTransfer):
             StoreClosedError: The memory is not open.
         """
         if self._sessions is None:
-            self._sessions = open_sessions(self.settings, self.root, self.store)
+            self._sessions = open_sessions(self.settings, self.root, self.store, own=self._owns_store)
         return self._sessions
 
     # -- reading and learning ----------------------------------------------------------------------------------

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from aurora_dev.sessions.types import CaptureReport, Session, SessionSummary
-
 if TYPE_CHECKING:
     from aurora_dev.sessions.service import SessionService
+    from aurora_dev.sessions.types import CaptureReport, Session, SessionsPruned, SessionSummary
 
 # In a class with a method `list`, annotations cannot use the type `list`.
-Summaries: TypeAlias = list[SessionSummary]
+Summaries: TypeAlias = "list[SessionSummary]"
 
 
 class MemorySessions:
@@ -63,3 +62,26 @@ class MemorySessions:
             InvalidRequestError: No session has the id, or several do.
         """
         return await self.session_service.get(id)
+
+    async def prune_sessions(self, *, days: float | None = None, keep: int | None = None) -> SessionsPruned:
+        """Remove old sessions with their exchanges. Transcripts stay as they are.
+
+        Args:
+            days: The maximum age in days; ``None`` takes the setting ``session_days``.
+            keep: The number of newest sessions that stay; ``None`` takes the setting ``session_limit``.
+
+        Raises:
+            InvalidRequestError: A limit is wrong; nothing was removed.
+        """
+        return await self.session_service.prune(days=days, keep=keep)
+
+    async def forget_session(self, id: str) -> SessionsPruned:
+        """Remove a session with its exchanges, and never take it in again. The transcript stays as it is.
+
+        Args:
+            id: As of `session`.
+
+        Raises:
+            InvalidRequestError: No session has the id, or several do.
+        """
+        return await self.session_service.forget(id)

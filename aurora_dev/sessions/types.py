@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal, TypeAlias
 
 __all__ = [
-    "CLIENTS",
     "CaptureReport",
-    "Client",
     "Failure",
     "Session",
     "SessionExchange",
@@ -17,10 +14,6 @@ __all__ = [
     "SessionsPruned",
     "SkippedTranscript",
 ]
-
-Client: TypeAlias = Literal["claude-code", "codex", "gemini-cli", "opencode", "cursor"]
-"""An assistant whose transcripts are read."""
-CLIENTS: Final[tuple[Client, ...]] = ("claude-code", "codex", "gemini-cli", "opencode", "cursor")
 
 
 @dataclass(frozen=True, slots=True)
