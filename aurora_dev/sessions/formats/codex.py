@@ -39,7 +39,7 @@ from aurora_dev.sessions.formats.events import (
     as_text,
     seconds_of,
 )
-from aurora_dev.sessions.formats.files import regular_files
+from aurora_dev.sessions.formats.files import regular_files, stamp_of
 from aurora_dev.sessions.formats.tools import call_of, exit_code_of
 
 __all__ = ["Codex"]
@@ -80,10 +80,22 @@ class Codex:
         """Return whether a path is a rollout below Codex's folder."""
         return folders.codex is not None and path.is_relative_to(folders.codex) and _is_rollout(path.name)
 
+    def stamp(self, path: Path) -> tuple[float, int]:
+        """Return the time of the last change and the size."""
+        return stamp_of(path)
+
     def start(self, path: Path) -> dict[str, Any]:
         """Return the id that the file's name ends with."""
         found = _ID.search(path.stem)
         return {"session": found[1] if found else path.stem}
+
+    def project_of(self, memory: Mapping[str, Any], projects: Sequence[Path]) -> str | None:  # noqa: ARG002
+        """Return nothing: the lines name the folder."""
+        return None
+
+    def values(self, path: Path) -> Iterator[Any]:  # noqa: ARG002 - a protocol
+        """Yield nothing: the file is read by lines."""
+        yield from ()
 
     def events(self, line: Any, memory: dict[str, Any]) -> Iterator[Event]:
         """Yield what a line says."""
