@@ -58,7 +58,6 @@ _MOST_SEARCHED: Final = 100_000  # characters
 _IDE: Final = "## My request for Codex:"
 _MOST_TASKS: Final = 100
 _COPIED_SECONDS: Final = 2.0  # between two lines of a copy, at most
-_COMPARED: Final = 200  # characters that tell whether a request is in both logs of a file
 
 
 class Codex:
@@ -175,12 +174,9 @@ class Codex:
         kind = payload.get("type")
         if kind == "user_message":
             text = request_text(as_text(payload.get("message")))
-            told = as_text(memory.pop("asked", None))
             memory["shown"] = True
-            if text and not (told and text[:_COMPARED] in told):
-                yield Request(text, at)
-            elif text:
-                yield Request("", at)  # the one before it is certain now
+            if text:
+                yield Request(text, at)  # in the place of a doubtful one, which is this one or was added by Codex
         elif kind == "agent_message":
             text = as_text(payload.get("message"))
             if text.strip() and memory.get("answered") != _mark(text):
@@ -229,7 +225,6 @@ class Codex:
                     yield Place(cwd=(found[1] or found[2]).strip(), at=at)
             text = request_text("\n".join(part for part in parts if not part.lstrip().startswith(_ADDED)))
             if text and not memory.get("shown"):
-                memory["asked"] = text[: 10 * _COMPARED]
                 yield Request(text, at, doubtful=True)
 
 
