@@ -125,9 +125,14 @@ class Codex:
         return self.add("response_item", call)
 
 
+def request_of(session: str, number: int) -> str:
+    """Return one of the requests of `days_of_work`."""
+    return f"make part {number} of the exporter faster, please ({session[:8]})"
+
+
 def days_of_work(transcript: Claude, count: int) -> Iterator[str]:
     """Add exchanges and yield their requests."""
     for number in range(count):
-        request = f"make part {number} of the exporter faster, please ({transcript.session[:8]})"
+        request = request_of(transcript.session, number)
         transcript.ask(request).run(f"make bench-{number}").answer(f"Part {number} of the exporter is faster now.")
         yield request
