@@ -45,7 +45,7 @@ CONTRACTS = {"aurora_dev.core"} | {
 # From top to bottom. A room imports from lower layers, and from its own where INSIDE_A_LAYER says so.
 LAYERS = [
     {"facade", "testing"},
-    {"interfaces", "interfaces.cli", "interfaces.cli.actions", "interfaces.cli.output"},
+    {"interfaces", "interfaces.cli", "interfaces.cli.actions", "interfaces.cli.output", "interfaces.cli.sessions"},
     {"interfaces.install", "interfaces.mcp", "interfaces.mcp.tools"},
     {"memory"},
     {
@@ -57,6 +57,8 @@ LAYERS = [
         "notes",
         "notes.model",
         "notes.similarity",
+        "sessions",
+        "sessions.formats",
         "transfer",
     },
     {"core.doors"},
@@ -91,9 +93,11 @@ INSIDE_A_LAYER = {
     "indexing.git": {"history"},
     "interfaces.cli": {"interfaces.cli.actions", "interfaces.cli.output"},
     "interfaces.cli.actions": {"interfaces.cli.output"},
+    "interfaces.cli.sessions": {"interfaces.cli", "interfaces.cli.actions", "interfaces.cli.output"},
     "interfaces.mcp": {"interfaces.mcp.tools"},
     "notes": {"notes.model", "notes.similarity"},
     "notes.similarity": {"notes.model"},
+    "sessions": {"indexing", "sessions.formats"},
 }
 
 # Machinery behind a door: only these rooms may import it.
@@ -114,7 +118,7 @@ VENDORS = {
     "pinecone": {"core.pinecone"},
     "rich": {"interfaces.cli", "interfaces.cli.actions", "interfaces.cli.output"},
     "sentence_transformers": {"aurora_dev.core.reranker", "core.embed", "core.rerank"},
-    "sqlite3": {"core.local"},
+    "sqlite3": {"core.local", "sessions.formats"},  # opencode keeps its sessions in a database
     "starlette": {"interfaces.mcp"},
     "structlog": {"base"},
     "tiktoken": {"core.tokens"},
@@ -122,7 +126,7 @@ VENDORS = {
     "torch": {"aurora_dev.core.reranker", "core.embed", "core.rerank"},
     "tree_sitter": {"syntax"},
     "tree_sitter_language_pack": {"syntax"},
-    "typer": {"interfaces.cli", "interfaces.cli.actions"},
+    "typer": {"interfaces.cli", "interfaces.cli.actions", "interfaces.cli.sessions"},
     "uvicorn": {"interfaces.mcp"},
     "watchfiles": {"indexing"},
 }

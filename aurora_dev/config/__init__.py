@@ -15,6 +15,7 @@ argument or the environment can.
 
 from aurora_dev.config.environment import (
     ENV_PREFIX,
+    assistant_folders,
     editor_command,
     environment_for_git,
     git_configuration_folder,
@@ -40,6 +41,7 @@ __all__ = [
     "SecretStr",
     "Settings",
     "Source",
+    "assistant_folders",
     "editor_command",
     "environment_for_git",
     "find_project",

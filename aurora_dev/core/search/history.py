@@ -1,4 +1,4 @@
-"""The rank of commits among other records, and the questions that ask for them."""
+"""The rank of commits and sessions among other records, and the questions that ask for them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from aurora_dev.core.contracts import Filter
-from aurora_dev.core.record_kinds import NOT_A_COMMIT, is_chunk, is_commit
+from aurora_dev.core.record_kinds import NOT_HISTORY, is_chunk, is_history
 from aurora_dev.core.types import Match, SearchResult
 from aurora_dev.lazy import lazy_pattern
 
@@ -23,6 +23,8 @@ COMMIT_DECAY: Final = 0.9
 
 # "When" and "who" count only where they ask about the past: "when is the cache emptied" and "who calls this" are about
 # code. "Commit" and "history" are words of databases and browsers too, and count only in certain phrases.
+# "Try", "session" and "last" are words of code too: "what if the last try fails". They count with a "we" or "I" that
+# looks back, or where the time itself is asked about.
 _ASKS: Final = lazy_pattern(
     r"^\W*(?:why|how come|since when|(?:the )?history of)\b"
     r"|\b(?:why (?:is|are|was|were|do|does|did|don't|doesn't|didn't|not|no|the|we|it|this|there)"
@@ -31,7 +33,12 @@ _ASKS: Final = lazy_pattern(
     r"|what (?:has |was |have )?(?:recently )?changed|recent(?:ly)? chang\w+"
     r"|(?:which|what|last|latest|recent) commits?|commit (?:messages?|that|which|log|history)"
     r"|commits? (?:by|to|about|of|in)|(?:git|change|project) (?:history|log)"
-    r"|reasons? (?:for|behind|why|that)|rationale|motivation (?:for|behind)|introduced by)\b",
+    r"|reasons? (?:for|behind|why|that)|rationale|motivation (?:for|behind)|introduced by"
+    r"|(?:did|have|had) (?:we|you|i)"
+    r"|we (?:tried|decided|changed|fixed|did|agreed|discussed|talked|had|made|chose|found)"
+    r"|(?:we|i) (?:already |once |last |previously |first )(?:tried|fixed|did|changed|had)"
+    r"|last (?:time (?:we|i|you)|session|week|month|friday|monday)|yesterday|(?:the )?other day|earlier today"
+    r"|(?:previous|earlier|past|last) (?:conversation|chat|session|attempt)s?|where (?:we|i) left off)\b",
     re.IGNORECASE,
 )
 
@@ -43,7 +50,7 @@ def asks_for_history(query: str) -> bool:
 
 def history_weight(metadata: Mapping[str, Any], *, asked: bool) -> float:
     """Return the factor for the score of a record: not 1 for commits, and for notes where the past is asked for."""
-    if is_commit(metadata):
+    if is_history(metadata):
         return ASKED_COMMIT_WEIGHT if asked else COMMIT_WEIGHT
     return ASKED_COMMIT_WEIGHT if asked and not is_chunk(metadata) else 1.0
 
@@ -56,16 +63,16 @@ def with_room_for_commits(query: Callable[[int, Filter | None], list[Match]], wa
         wanted: How many candidates the list holds beside commits, and how many commits at most.
     """
     found = query(wanted, None)
-    commits = [match for match in found if is_commit(match.record.metadata)]
+    commits = [match for match in found if is_history(match.record.metadata)]
     if not commits or len(found) < wanted:
         return found
     if 2 * len(commits) < wanted:
         more = query(wanted + 2 * len(commits), None)
-        others = [match for match in more if not is_commit(match.record.metadata)]
+        others = [match for match in more if not is_history(match.record.metadata)]
         if len(others) >= wanted or len(more) < wanted + 2 * len(commits):
             return _merged(others[:wanted], commits)
     # Most of what matches are commits. A filter costs more than a longer list, and always gives enough.
-    return _merged(query(wanted, NOT_A_COMMIT), commits)
+    return _merged(query(wanted, NOT_HISTORY), commits)
 
 
 def _merged(others: Sequence[Match], commits: Sequence[Match]) -> list[Match]:
@@ -83,10 +90,10 @@ def without_commits_to_read(results: Sequence[SearchResult], pool: int, read: in
     Returns:
         The results, and the number of them that the reranker reads.
     """
-    others = [result for result in results if not is_commit(result.metadata)]
-    if not others or not any(is_commit(result.metadata) for result in results[:pool]):
+    others = [result for result in results if not is_history(result.metadata)]
+    if not others or not any(is_history(result.metadata) for result in results[:pool]):
         return list(results), read
     # Scores are lowered so that they stay in the order of the results even if the reranker does not run.
     lowest = others[-1].score
-    commits = [replace(result, score=min(result.score, lowest)) for result in results if is_commit(result.metadata)]
+    commits = [replace(result, score=min(result.score, lowest)) for result in results if is_history(result.metadata)]
     return [*others, *commits], min(read, len(others))
