@@ -59,6 +59,7 @@ LAYERS = [
     {
         "core.context",
         "core.context.hits",
+        "core.dense",
         "core.embed",
         "core.keyword",
         "core.local",
@@ -83,6 +84,7 @@ INSIDE_A_LAYER = {
     "core.local": {"core.keyword"},
     "core.pinecone": {"core.keyword", "core.services"},
     "core.rerank": {"core.onnx", "core.pinecone", "core.services"},
+    "core.search": {"core.dense"},
     "indexing": {"history", "indexing.chunking", "indexing.git"},
     "indexing.git": {"history"},
     "interfaces.cli": {"interfaces.cli.actions", "interfaces.cli.output"},

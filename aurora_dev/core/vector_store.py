@@ -25,6 +25,7 @@ from aurora_dev.log import get_logger
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from aurora_dev.core.dense.tier import DenseTier
     from aurora_dev.core.scope.resolve import Resolved, ScopeResolver
     from aurora_dev.core.scope.scope import SearchScope
     from aurora_dev.core.scope.search import Question
@@ -54,6 +55,8 @@ class VectorStore:
         reranker: A `Reranker`, its name (``"none"`` switches reranking off), or ``None`` for `CrossEncoderReranker`,
             which is skipped with a notice if sentence-transformers is not installed.
         mask_secrets: Whether credentials in contents are masked before anything is stored or embedded.
+        dense: The embedder of a second, slower set of vectors, which are made by `make_dense` and join every search;
+            ``None`` for none. A backend that cannot keep them goes without.
         owns: Internal, for functions that create the parts themselves: what this stack would close is closed with the
             store instead, unless the store cannot be made.
 
@@ -70,6 +73,7 @@ class VectorStore:
         embedder: Embedder | str | None = None,
         reranker: Reranker | str | None = None,
         mask_secrets: bool = True,
+        dense: Embedder | None = None,
         owns: ExitStack | None = None,
     ) -> None:
         check_name(namespace, "namespace")
@@ -92,6 +96,17 @@ class VectorStore:
         self._writer = DocumentWriter(self.backend, self.embedder, namespace, mask=mask_secrets)
         self._hidden = HiddenRecords(self.backend, namespace)
         self._closed = False
+        self._dense_embedder = dense
+
+    @cached_property
+    def dense(self) -> DenseTier | None:
+        """The dense vectors of this store; ``None`` without an embedder for them, or if the backend keeps none."""
+        vectors = None if self._dense_embedder is None else self.backend.dense
+        if vectors is None or self._dense_embedder is None:
+            return None
+        from aurora_dev.core.dense.tier import DenseTier
+
+        return DenseTier(vectors, self._dense_embedder, self.namespace)
 
     # The stages of a search are imported with the first one: a command that lists notes needs none of them.
 
@@ -99,7 +114,7 @@ class VectorStore:
     def _candidates(self) -> CandidateFinder:
         from aurora_dev.core.search.candidates import CandidateFinder
 
-        return CandidateFinder(self.backend, self.embedder, self.namespace, self._writer, self._hidden)
+        return CandidateFinder(self.backend, self.embedder, self.namespace, self._writer, self._hidden, self.dense)
 
     @cached_property
     def _scopes(self) -> ScopeResolver:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from aurora_dev.core.contracts import Embedder, Filter, VectorBackend
+from aurora_dev.core.dense.tier import DenseList, DenseTier, filled
 from aurora_dev.core.filters import all_of
 from aurora_dev.core.search.absence import absence_notices
 from aurora_dev.core.search.calibration import relevance
@@ -25,6 +26,7 @@ from aurora_dev.errors import (
     MissingDependencyError,
     ModelLoadError,
     RateLimitedError,
+    StoreError,
 )
 from aurora_dev.lazy import lazy_pattern, np
 
@@ -51,6 +53,7 @@ class CandidateFinder:
         namespace: The part of the backend that is searched.
         writer: Tells whether the stored vectors are the embedder's.
         hidden: Tells which records are superseded or expired.
+        dense: The dense vectors, which make a third list; ``None`` for a store without.
     """
 
     def __init__(
@@ -60,12 +63,14 @@ class CandidateFinder:
         namespace: str,
         writer: DocumentWriter,
         hidden: HiddenRecords,
+        dense: DenseTier | None = None,
     ) -> None:
         self._backend = backend
         self._embedder = embedder
         self._namespace = namespace
         self._writer = writer
         self._hidden = hidden
+        self._dense = dense
 
     def find(
         self, query: str, pool: int, filter: Filter | None, options: SearchOptions, trace: SearchTrace
@@ -119,9 +124,10 @@ class CandidateFinder:
             trace.stages.append("vector")
             return vector_results(vector_list)
         trace.stages.append("rrf_hybrid")
+        dense = self._dense_list(reading.prose or query, vector_list, wanted, visible, trace)
         if not options.signals:
             with trace.timed("fuse"):
-                return fuse_lists(reading, vector_list, keyword_list, options)
+                return fuse_lists(reading, vector_list, keyword_list, options, dense=dense)
         weights = self._weights(reading)
         if reading.is_long:
             lists = {"whole_keyword": keyword_list, "prose_vector": vector_list}
@@ -131,7 +137,9 @@ class CandidateFinder:
         else:
             named = self._names_list(reading, weights, visible, trace)
             with trace.timed("fuse"):
-                results = fuse_lists(reading, vector_list, keyword_list, options, names_list=named, weights=weights)
+                results = fuse_lists(
+                    reading, vector_list, keyword_list, options, names_list=named, weights=weights, dense=dense
+                )
         if not weights.counted:
             return results  # without the rarity of words, the figures mean something else than in `calibration`
         trace.relevance = relevance(weights, results)
@@ -227,6 +235,28 @@ class CandidateFinder:
                 wanted,
                 visible,
             )
+
+    def _dense_list(
+        self, query: str, vector_list: list[Match], wanted: int, visible: Visible, trace: SearchTrace
+    ) -> DenseList | None:
+        """Return the nearest records by the dense vectors; ``None`` where there are none, or the query has none."""
+        tier = self._dense
+        if tier is None:
+            return None
+        try:
+            with trace.timed("dense"):
+                if not tier.progress().made:
+                    return None
+                vector = tier.embed(query)
+                if not vector.any():
+                    return None
+                found = self._list(lambda count, filter: tier.matches(vector, count, filter), wanted, visible)
+                dense = filled(found, vector_list, tier.without)
+        except (*_EMBEDDER_ERRORS, StoreError) as error:
+            trace.degrade("dense_failed", f"the dense vectors could not be searched, everything else was: {error}")
+            return None
+        trace.stages.append("dense")
+        return dense
 
     def _keyword_list(self, query: str, wanted: int, visible: Visible, trace: SearchTrace) -> list[Match]:
         """Return the best records by BM25, best first."""

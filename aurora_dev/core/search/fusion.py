@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aurora_dev.core.record_kinds import is_commit
+from aurora_dev.core.dense.tier import DenseList
 from aurora_dev.core.search.evidence import (
     QueryWeights,
     definition_evidence,
@@ -25,6 +26,9 @@ __all__ = ["RRF_K", "fuse_lists", "keyword_results", "mmr", "rrf", "vector_resul
 # a little better. Results move little between 20 and 60.
 RRF_K = 40
 
+# The shares of the weight of the two other lists that the dense one takes.
+DENSE_OF_VECTORS = 0.5
+DENSE_OF_KEYWORDS = 0.4
 
 # Exact evidence outranks everything without it: the other figures add up to 1.
 EXACT_GAIN = 3.0
@@ -49,6 +53,7 @@ def fuse_lists(
     *,
     names_list: Sequence[Match] = (),
     weights: QueryWeights | None = None,
+    dense: DenseList | None = None,
 ) -> list[SearchResult]:
     """Fuse the candidate lists of a hybrid search.
 
@@ -59,17 +64,24 @@ def fuse_lists(
         options: ``vector_weight`` and ``signals``.
         names_list: Further candidates, which may contain the names of the query; their order does not matter.
         weights: How rare the names and words of the query are; without it, no name counts as exact evidence.
+        dense: The list of the dense vectors, if there are any.
 
     Returns:
         Every candidate of any list, best first, with the figures of each stage in ``scores``.
     """
-    lists = (vector_list, keyword_list)
+    lists: tuple[Sequence[Match], ...] = (vector_list, keyword_list)
     share = VECTOR_WEIGHT if options.vector_weight is None else options.vector_weight
+    shares: tuple[float, ...] = (share, 1.0 - share)
+    if dense is not None:
+        # Where few of the candidates have dense vectors, their list says little that the other one does not.
+        moved, taken = DENSE_OF_VECTORS * dense.share, DENSE_OF_KEYWORDS * dense.share
+        lists = (*lists, dense.ranking)
+        shares = (share * (1.0 - moved), (1.0 - share) * (1.0 - taken), share * moved + (1.0 - share) * taken)
     # Commits are ranked among themselves, so that their number does not move the ranks of everything else.
     fused: dict[str, float] = {}
     for commits in (False, True):
         ids = [[m.record.id for m in matches if is_commit(m.record.metadata) is commits] for matches in lists]
-        fused.update(rrf(ids, (share, 1.0 - share)))
+        fused.update(rrf(ids, shares))
     vector_scores = {match.record.id: match.score for match in vector_list}
     keyword_scores = {match.record.id: match.score for match in keyword_list}
     records = {match.record.id: match.record for matches in (*lists, names_list) for match in matches}
@@ -79,9 +91,9 @@ def fuse_lists(
     final = fused_scores
     if options.signals:
         best = max(keyword_scores.values(), default=0.0) or 1.0
-        shares = np.array([keyword_scores.get(identifier, 0.0) / best for identifier in fused])
+        words = np.array([keyword_scores.get(identifier, 0.0) / best for identifier in fused])
         metadata = [records[identifier].metadata for identifier in fused]
-        final = apply_signals(QueryProfile.of(reading.text), metadata, fused_scores, shares)
+        final = apply_signals(QueryProfile.of(reading.text), metadata, fused_scores, words)
         exact = exact_evidence(reading, weights or QueryWeights(), [records[identifier] for identifier in fused])
         if exact.any():
             final = (final + EXACT_GAIN * exact) / (1.0 + EXACT_GAIN)
@@ -95,6 +107,8 @@ def fuse_lists(
             scores["vector"] = vector_scores[identifier]
         if identifier in keyword_scores:
             scores["keyword"] = keyword_scores[identifier]
+        if dense is not None and identifier in dense.scores:
+            scores["dense"] = dense.scores[identifier]
         scores["rrf"] = float(fused_scores[row])
         if options.signals:
             scores["signals"] = float(final[row])
