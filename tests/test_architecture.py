@@ -80,7 +80,7 @@ LAYERS = [
 ]
 INSIDE_A_LAYER = {
     "core.context": {"core.tokens"},
-    "core.embed": {"core.services"},
+    "core.embed": {"core.onnx", "core.services"},
     "core.local": {"core.keyword"},
     "core.pinecone": {"core.keyword", "core.services"},
     "core.rerank": {"core.onnx", "core.pinecone", "core.services"},
@@ -97,7 +97,7 @@ INSIDE_A_LAYER = {
 # Machinery behind a door: only these rooms may import it.
 NEIGHBOURS = {
     "core.local": {"core.doors"},
-    "core.onnx": {"core.doors", "core.rerank"},
+    "core.onnx": {"core.doors", "core.embed", "core.rerank"},
     "core.pinecone": {"core.doors", "core.rerank"},
     "core.services": {"core.doors", "core.embed", "core.pinecone", "core.rerank"},
 }
