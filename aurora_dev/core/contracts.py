@@ -121,9 +121,7 @@ class DenseVectors(Protocol):
         """Return how many records have a vector."""
 
     @abstractmethod
-    def missing(
-        self, namespace: str, model: str, limit: int, filter: Filter | None = None
-    ) -> list[tuple[int, Record]]:
+    def missing(self, namespace: str, model: str, limit: int, filter: Filter | None = None) -> list[tuple[int, Record]]:
         """Return up to ``limit`` records without a vector, each with the number that `reuse` and `add` take."""
 
     @abstractmethod

@@ -61,9 +61,7 @@ class DenseList:
     share: float
 
 
-def filled(
-    dense: Sequence[Match], static: Sequence[Match], without: Callable[[Sequence[str]], set[str]]
-) -> DenseList:
+def filled(dense: Sequence[Match], static: Sequence[Match], without: Callable[[Sequence[str]], set[str]]) -> DenseList:
     """Give the records without a dense vector the places that they have by their other vectors.
 
     Without this, whatever has no dense vector yet would rank below everything that has one.

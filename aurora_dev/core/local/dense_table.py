@@ -250,9 +250,7 @@ def insert_vectors(
     )
 
 
-def vectors_after(
-    connection: sqlite3.Connection, space: Space, serial: int
-) -> Iterator[tuple[int, Rows, list[bytes]]]:
+def vectors_after(connection: sqlite3.Connection, space: Space, serial: int) -> Iterator[tuple[int, Rows, list[bytes]]]:
     """Yield batches of what was added after a serial number: the last serial, the rows and the vectors."""
     cursor = connection.execute(
         "SELECT serial, row, vector FROM vectors WHERE space = ? AND serial > ? ORDER BY serial",

@@ -77,9 +77,7 @@ class LocalDenseVectors(DenseVectors):
             have = self._rows_with_vector(connection, state, namespace, model)
             return DenseProgress(int(np.isin(_alive(connection, state), have).sum()), state.records)
 
-    def missing(
-        self, namespace: str, model: str, limit: int, filter: Filter | None = None
-    ) -> list[tuple[int, Record]]:
+    def missing(self, namespace: str, model: str, limit: int, filter: Filter | None = None) -> list[tuple[int, Record]]:
         """Return up to ``limit`` records without a vector, the newest first, each with its row."""
         limit = check_top_k(limit)
         node = None if filter is None else parse_filter(filter)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aurora_dev.core.record_kinds import is_commit
 from aurora_dev.core.dense.tier import DenseList
+from aurora_dev.core.record_kinds import is_commit
 from aurora_dev.core.search.evidence import (
     QueryWeights,
     definition_evidence,
