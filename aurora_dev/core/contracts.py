@@ -116,6 +116,11 @@ class DenseVectors(Protocol):
     them; vectors of two models are never mixed.
     """
 
+    @property
+    @abstractmethod
+    def empty(self) -> bool:
+        """True if there are no vectors at all, of any namespace or model; costs next to nothing."""
+
     @abstractmethod
     def progress(self, namespace: str, model: str) -> DenseProgress:
         """Return how many records have a vector."""

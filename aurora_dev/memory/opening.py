@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from aurora_dev.config import Settings
-from aurora_dev.core.factory import LOCAL_BACKEND, backend_kind, create_backend, create_embedder, create_reranker
+from aurora_dev.core.factory import (
+    LOCAL_BACKEND,
+    backend_kind,
+    create_backend,
+    create_dense,
+    create_embedder,
+    create_reranker,
+)
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import ConfigurationError
 from aurora_dev.history.options import HistoryOptions
@@ -53,6 +61,7 @@ def open_store(settings: Settings, root: str | Path) -> VectorStore:
             embedder=embedder,
             reranker="none" if reranker is None else reranker,
             mask_secrets=settings.mask_secrets,
+            dense=partial(create_dense, settings),
             owns=parts,
         )
 

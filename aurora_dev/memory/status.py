@@ -18,6 +18,7 @@ from aurora_dev.indexing.project_index import IndexAge
 if TYPE_CHECKING:
     from aurora_dev.core.types import Record
     from aurora_dev.core.vector_store import VectorStore
+    from aurora_dev.memory.dense import DenseStatus
 
 
 _MOST_PLACES: Final = 20
@@ -62,6 +63,7 @@ class MemoryStatus:
         problems: What is degraded, and how to fix it.
         index: The age of the index, and how its last run ended.
         conflicts: The number of conflicts between notes that are not settled; see `Memory.conflicts`.
+        dense: How far the dense vectors are; ``None`` if the store keeps none, or the setting ``dense`` is off.
     """
 
     project: Path
@@ -84,6 +86,7 @@ class MemoryStatus:
     commits: int = 0
     index: IndexAge = field(default_factory=IndexAge)
     conflicts: int = 0
+    dense: DenseStatus | None = None
 
 
 async def memory_status(store: VectorStore, settings: Settings, root: Path, age: IndexAge) -> MemoryStatus:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from aurora_dev.core.contracts import DenseProgress, DenseVectors, Embedder, Filter
 from aurora_dev.core.record_kinds import FILE_KEY, IS_COMMIT, IS_NOTE
 from aurora_dev.core.text.document_text import dense_text
-from aurora_dev.core.types import Record
-from aurora_dev.errors import AuroraError, StoreError
-from aurora_dev.lazy import np, npt
+from aurora_dev.core.types import Record, Vector
+from aurora_dev.errors import EmbeddingError, MissingDependencyError, ModelLoadError
+from aurora_dev.lazy import np
 from aurora_dev.log import get_logger
 
 __all__ = ["DenseMaker", "DenseReport", "text_key"]
@@ -34,6 +35,8 @@ _ORDER: Final[tuple[Filter | None, ...]] = (
     None,
 )
 _MOST_NAMED: Final = 20
+
+_Outcome: TypeAlias = "Vector | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,43 +84,77 @@ class DenseMaker:
         self,
         report: Callable[[DenseProgress], None] | None = None,
         stop: threading.Event | None = None,
-        most: int | None = None,
+        workers: int = 1,
     ) -> DenseReport:
         """Make vectors until none is missing; notes first, then commits, documents and code.
 
         Args:
             report: Called after every few vectors.
             stop: Ends the run within half a second when set; what was made is kept.
-            most: The number of texts to embed at most; ``None`` sets no limit.
+            workers: How many texts are embedded at once.
 
         Raises:
             StoreError: The vectors cannot be written.
             MissingDependencyError, ModelLoadError: The model cannot run.
         """
         stop = stop or threading.Event()
+        if workers <= 1:
+            return self._run(report, stop, self._embedded)
+        with ThreadPoolExecutor(workers, thread_name_prefix="aurora-dense") as pool:
+
+            def side_by_side(records: Sequence[Record], texts: Sequence[str]) -> list[_Outcome]:
+                share = -(-len(texts) // workers)
+                starts = range(0, len(texts), share)
+                parts = ((records[start : start + share], texts[start : start + share]) for start in starts)
+                found = pool.map(lambda part: self._embedded(*part), parts)
+                return [outcome for outcomes in found for outcome in outcomes]
+
+            return self._run(report, stop, side_by_side)
+
+    def _run(
+        self,
+        report: Callable[[DenseProgress], None] | None,
+        stop: threading.Event,
+        embed: Callable[[Sequence[Record], Sequence[str]], list[_Outcome]],
+    ) -> DenseReport:
         model = self._embedder.fingerprint
         progress = self._vectors.progress(self._namespace, model)
         made, embedded, reused = progress.made, 0, 0
         refused: dict[int, str] = {}  # by the number that the store gives to a record
         for kind in _ORDER:
-            while not stop.is_set() and (most is None or embedded < most):
-                page = self._vectors.missing(self._namespace, model, _PAGE + len(refused), kind)
-                page = [(number, record) for number, record in page if number not in refused]
+            while not stop.is_set():
+                found = self._vectors.missing(self._namespace, model, _PAGE + len(refused), kind)
+                page = {number: record for number, record in found if number not in refused}
                 if not page:
                     break
-                texts = {number: dense_text(record.content, record.metadata) for number, record in page}
+                texts = {number: dense_text(record.content, record.metadata) for number, record in page.items()}
                 keys = {number: text_key(text) for number, text in texts.items()}
                 known = self._vectors.reuse(self._namespace, model, keys)
                 reused += len(known)
                 made += len(known)
-                left = [(number, record) for number, record in page if number not in known]
+                left = [number for number in page if number not in known]
                 for start in range(0, len(left), _BATCH):
-                    if stop.is_set() or (most is not None and embedded >= most):
+                    if stop.is_set():
                         break
-                    batch = dict(left[start : start + _BATCH])
-                    vectors = self._embed([texts[number] for number in batch], batch, refused)
-                    done = [number for number in batch if number not in refused]
-                    self._vectors.add(self._namespace, model, {number: keys[number] for number in done}, vectors)
+                    batch = left[start : start + _BATCH]
+                    outcomes = embed([page[number] for number in batch], [texts[number] for number in batch])
+                    refused.update(
+                        (number, page[number].id)
+                        for number, outcome in zip(batch, outcomes, strict=True)
+                        if outcome is None
+                    )
+                    done = {
+                        number: outcome for number, outcome in zip(batch, outcomes, strict=True) if outcome is not None
+                    }
+                    if not done and not embedded and len(batch) > 1:
+                        raise EmbeddingError(f"{self._embedder.name} failed on each of the first {len(batch)} texts")
+                    if done:
+                        self._vectors.add(
+                            self._namespace,
+                            model,
+                            {number: keys[number] for number in done},
+                            np.stack([*done.values()]),
+                        )
                     embedded += len(done)
                     made += len(done)
                     if report is not None:
@@ -127,31 +164,26 @@ class DenseMaker:
         names = tuple(list(refused.values())[:_MOST_NAMED])
         return DenseReport(embedded, reused, len(refused), names, now)
 
-    def _embed(
-        self, texts: Sequence[str], records: dict[int, Record], refused: dict[int, str]
-    ) -> npt.NDArray[np.float32]:
-        """Return the vectors of those texts that the model can read; the others are added to ``refused``."""
+    def _embedded(self, records: Sequence[Record], texts: Sequence[str]) -> list[_Outcome]:
+        """Return the vector of each text, or ``None`` for one that the model fails on, which is logged."""
         with suppress(ValueError, RuntimeError):
             vectors = self._embedder.embed_documents(texts)
             if np.isfinite(vectors).all():
-                return vectors
-        found = []
-        for text, (number, record) in zip(texts, records.items(), strict=True):
-            try:
-                vectors = self._embedder.embed_documents([text])
-                if not np.isfinite(vectors).all():
-                    raise ValueError("it gave numbers that are not finite")
-            except AuroraError:
-                raise
-            except Exception as error:  # noqa: BLE001 - a runtime raises errors of many kinds for one odd text
-                refused[number] = record.id
-                _log.warning("dense.text_refused", id=record.id, error=f"{type(error).__name__}: {error}")
-            else:
-                found.append(vectors)
-        if not found and len(texts) > 1:
-            raise StoreError(f"{self._embedder.name} failed on every one of {len(texts)} texts: nothing was written")
-        empty = np.empty((0, self._embedder.dimension), dtype=np.float32)
-        return np.concatenate(found) if found else empty
+                return list(vectors)
+        return [self._alone(record, text) for record, text in zip(records, texts, strict=True)]
+
+    def _alone(self, record: Record, text: str) -> _Outcome:
+        try:
+            vector: Vector = self._embedder.embed_documents([text])[0]
+            if np.isfinite(vector).all():
+                return vector
+            problem = "it gave numbers that are not finite"
+        except (MissingDependencyError, ModelLoadError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a runtime raises errors of many kinds for one odd text
+            problem = f"{type(error).__name__}: {error}"
+        _log.warning("dense.text_refused", id=record.id, error=problem)
+        return None
 
 
 def text_key(text: str) -> bytes:

@@ -68,13 +68,24 @@ class LocalDenseVectors(DenseVectors):
         self._loaded: dict[tuple[str, str], _Loaded] = {}
         self._added = 0
 
+    @property
+    def empty(self) -> bool:
+        """True if the file of the vectors does not exist."""
+        return not self._table.path.is_file()
+
     def progress(self, namespace: str, model: str) -> DenseProgress:
         """Return how many records have a vector."""
+        if (namespace, model) in self._loaded:
+            with self.current(namespace, model) as current:
+                if current is not None:
+                    return DenseProgress(len(current[0]), current[1].records)
         with self._connections.reader(snapshot=True) as connection:
             state = sql.read_state(connection, namespace)
             if state is None or not state.records:
                 return DenseProgress(0, 0)
             have = self._rows_with_vector(connection, state, namespace, model)
+            if not len(have):
+                return DenseProgress(0, state.records)
             return DenseProgress(int(np.isin(_alive(connection, state), have).sum()), state.records)
 
     def missing(self, namespace: str, model: str, limit: int, filter: Filter | None = None) -> list[tuple[int, Record]]:

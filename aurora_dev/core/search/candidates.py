@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from aurora_dev.core.contracts import Embedder, Filter, VectorBackend
-from aurora_dev.core.dense.tier import DenseList, DenseTier, filled
 from aurora_dev.core.filters import all_of
 from aurora_dev.core.search.absence import absence_notices
 from aurora_dev.core.search.calibration import relevance
@@ -29,6 +29,9 @@ from aurora_dev.errors import (
     StoreError,
 )
 from aurora_dev.lazy import lazy_pattern, np
+
+if TYPE_CHECKING:
+    from aurora_dev.core.dense.tier import DenseList, DenseTier
 
 __all__ = ["CandidateFinder"]
 
@@ -53,7 +56,7 @@ class CandidateFinder:
         namespace: The part of the backend that is searched.
         writer: Tells whether the stored vectors are the embedder's.
         hidden: Tells which records are superseded or expired.
-        dense: The dense vectors, which make a third list; ``None`` for a store without.
+        dense: Returns the dense vectors, which make a third list, or ``None`` where there are none.
     """
 
     def __init__(
@@ -63,7 +66,7 @@ class CandidateFinder:
         namespace: str,
         writer: DocumentWriter,
         hidden: HiddenRecords,
-        dense: DenseTier | None = None,
+        dense: Callable[[], DenseTier | None] | None = None,
     ) -> None:
         self._backend = backend
         self._embedder = embedder
@@ -240,9 +243,11 @@ class CandidateFinder:
         self, query: str, vector_list: list[Match], wanted: int, visible: Visible, trace: SearchTrace
     ) -> DenseList | None:
         """Return the nearest records by the dense vectors; ``None`` where there are none, or the query has none."""
-        tier = self._dense
+        tier = self._dense() if self._dense is not None else None
         if tier is None:
             return None
+        from aurora_dev.core.dense.tier import filled
+
         try:
             with trace.timed("dense"):
                 if not tier.progress().made:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from aurora_dev.core.dense.tier import DenseList
 from aurora_dev.core.record_kinds import is_commit
 from aurora_dev.core.search.evidence import (
     QueryWeights,
@@ -19,6 +19,9 @@ from aurora_dev.core.search.signals import VECTOR_WEIGHT, QueryProfile, Scores, 
 from aurora_dev.core.text.path_kinds import is_secondary, kinds_asked_for
 from aurora_dev.core.types import Match, Record, SearchOptions, SearchResult
 from aurora_dev.lazy import np, npt
+
+if TYPE_CHECKING:
+    from aurora_dev.core.dense.tier import DenseList
 
 __all__ = ["RRF_K", "fuse_lists", "keyword_results", "mmr", "rrf", "vector_results"]
 
