@@ -96,7 +96,7 @@ class DenseProgress:
 
     Attributes:
         made: Records with a dense vector of the model.
-        total: All records.
+        total: All records that are counted.
     """
 
     made: int
@@ -122,8 +122,8 @@ class DenseVectors(Protocol):
         """True if there are no vectors at all, of any namespace or model; costs next to nothing."""
 
     @abstractmethod
-    def progress(self, namespace: str, model: str) -> DenseProgress:
-        """Return how many records have a vector."""
+    def progress(self, namespace: str, model: str, filter: Filter | None = None) -> DenseProgress:
+        """Return how many of the records that match have a vector; of all without a filter."""
 
     @abstractmethod
     def missing(self, namespace: str, model: str, limit: int, filter: Filter | None = None) -> list[tuple[int, Record]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aurora_dev.core.contracts import DenseProgress, DenseVectors, Embedder, Filter
-from aurora_dev.core.dense.maker import DenseMaker
+from aurora_dev.core.dense.maker import DenseMaker, is_in_reach
 from aurora_dev.core.types import Match
 from aurora_dev.lazy import np, npt
 
@@ -29,8 +29,12 @@ class DenseTier:
         self.maker = DenseMaker(vectors, embedder, namespace)
 
     def progress(self) -> DenseProgress:
-        """Return how many records have a vector; loads no model."""
+        """Return how many of the records that get a vector have one; loads no model."""
         return self.maker.progress()
+
+    def has_any(self) -> bool:
+        """Return whether any record has a vector of this model."""
+        return self._vectors.progress(self._namespace, self.embedder.fingerprint).made > 0
 
     def embed(self, query: str) -> npt.NDArray[np.float32]:
         """Return the vector of a query."""
@@ -53,7 +57,7 @@ class DenseList:
     Attributes:
         ranking: Best first. Records without a dense vector are in it at the places that their other vectors give them.
         scores: The cosine of each record that has a dense vector.
-        share: How much of the other vectors' list has dense vectors, 0..1.
+        share: How many of the records in the other vectors' list that get dense vectors have one already, 0..1.
     """
 
     ranking: Sequence[Match]
@@ -82,4 +86,6 @@ def filled(dense: Sequence[Match], static: Sequence[Match], without: Callable[[S
             places.append(match)
         elif (following := next(waiting, None)) is not None:
             places.append(following)
-    return DenseList([*places, *waiting], scores, 1.0 - len(bare) / len(static))
+    reached = [match.record.id for match in static if is_in_reach(match.record.metadata)]
+    have = sum(identifier not in bare for identifier in reached)
+    return DenseList([*places, *waiting], scores, have / len(reached) if reached else 0.0)

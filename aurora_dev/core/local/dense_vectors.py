@@ -73,9 +73,10 @@ class LocalDenseVectors(DenseVectors):
         """True if the file of the vectors does not exist."""
         return not self._table.path.is_file()
 
-    def progress(self, namespace: str, model: str) -> DenseProgress:
-        """Return how many records have a vector."""
-        if (namespace, model) in self._loaded:
+    def progress(self, namespace: str, model: str, filter: Filter | None = None) -> DenseProgress:
+        """Return how many of the records that match have a vector; of all without a filter."""
+        allowed = self._allowed(namespace, filter)
+        if allowed is None and (namespace, model) in self._loaded:
             with self.current(namespace, model) as current:
                 if current is not None:
                     return DenseProgress(len(current[0]), current[1].records)
@@ -84,15 +85,17 @@ class LocalDenseVectors(DenseVectors):
             if state is None or not state.records:
                 return DenseProgress(0, 0)
             have = self._rows_with_vector(connection, state, namespace, model)
-            if not len(have):
+            if allowed is None and not len(have):
                 return DenseProgress(0, state.records)
-            return DenseProgress(int(np.isin(_alive(connection, state), have).sum()), state.records)
+            rows = _alive(connection, state)
+        if allowed is not None:
+            rows = rows[np.isin(rows, allowed)]
+        return DenseProgress(int(np.isin(rows, have).sum()), len(rows))
 
     def missing(self, namespace: str, model: str, limit: int, filter: Filter | None = None) -> list[tuple[int, Record]]:
         """Return up to ``limit`` records without a vector, the newest first, each with its row."""
         limit = check_top_k(limit)
-        node = None if filter is None else parse_filter(filter)
-        allowed = None if node is None or is_everything(node) else self._filters.rows(namespace, node)[0]
+        allowed = self._allowed(namespace, filter)
         with self._connections.reader(snapshot=True) as connection:
             state = sql.read_state(connection, namespace)
             if state is None or not state.records:
@@ -237,6 +240,10 @@ class LocalDenseVectors(DenseVectors):
         if space is None or space.store != sql.store_identity(connection) or space.sequence > state.sequence:
             return None
         return space if sql.read_mark(connection, state, space.sequence) == space.mark else None
+
+    def _allowed(self, namespace: str, filter: Filter | None) -> Rows | None:
+        node = None if filter is None else parse_filter(filter)
+        return None if node is None or is_everything(node) else self._filters.rows(namespace, node)[0]
 
     def _rows_with_vector(
         self, connection: sqlite3.Connection, state: NamespaceState, namespace: str, model: str

@@ -250,7 +250,7 @@ class CandidateFinder:
 
         try:
             with trace.timed("dense"):
-                if not tier.progress().made:
+                if not tier.has_any():
                     return None
                 vector = tier.embed(query)
                 if not vector.any():
