@@ -65,6 +65,7 @@ LAYERS = [
     {
         "core.context",
         "core.context.hits",
+        "core.dense",
         "core.embed",
         "core.keyword",
         "core.local",
@@ -85,10 +86,11 @@ LAYERS = [
 ]
 INSIDE_A_LAYER = {
     "core.context": {"core.tokens"},
-    "core.embed": {"core.services"},
+    "core.embed": {"core.onnx", "core.services"},
     "core.local": {"core.keyword"},
     "core.pinecone": {"core.keyword", "core.services"},
     "core.rerank": {"core.onnx", "core.pinecone", "core.services"},
+    "core.search": {"core.dense"},
     "indexing": {"history", "indexing.chunking", "indexing.git"},
     "indexing.git": {"history"},
     "interfaces.cli": {"interfaces.cli.actions", "interfaces.cli.output"},
@@ -103,7 +105,7 @@ INSIDE_A_LAYER = {
 # Machinery behind a door: only these rooms may import it.
 NEIGHBOURS = {
     "core.local": {"core.doors"},
-    "core.onnx": {"core.doors", "core.rerank"},
+    "core.onnx": {"core.doors", "core.embed", "core.rerank"},
     "core.pinecone": {"core.doors", "core.rerank"},
     "core.services": {"core.doors", "core.embed", "core.pinecone", "core.rerank"},
 }

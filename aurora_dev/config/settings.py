@@ -94,6 +94,11 @@ class ModelSettings(SettingsGroup):
         choices=("torch", "onnx", "int8", "openvino"),
         description="What runs the cross-encoder: torch, onnx, int8 (on ONNX Runtime), openvino.",
     )
+    dense: Literal["auto", "on", "off"] = one_of(
+        default="auto",
+        choices=("auto", "on", "off"),
+        description="Dense vectors: on (made behind each index run), auto (kept up once made), off (neither used).",
+    )
     sentence_transformers_home: Path | None = folder(
         default=None, description="Folder where sentence-transformers keeps models."
     )

@@ -34,6 +34,8 @@ __all__ = [
     "Backups",
     "Capabilities",
     "ChatOverhead",
+    "DenseProgress",
+    "DenseVectors",
     "DocumentStore",
     "Embedder",
     "Filter",
@@ -88,6 +90,81 @@ class NamespaceStats:
     sequence: int
 
 
+@dataclass(frozen=True, slots=True)
+class DenseProgress:
+    """How many records have a dense vector.
+
+    Attributes:
+        made: Records with a dense vector of the model.
+        total: All records that are counted.
+    """
+
+    made: int
+    total: int
+
+    @property
+    def complete(self) -> bool:
+        """True if every record has a dense vector."""
+        return self.made >= self.total
+
+
+class DenseVectors(Protocol):
+    """A second set of vectors beside those of the embedder, made later and by a slower model.
+
+    They are derived from the records: losing them loses time and nothing else. A record that is replaced loses its
+    vector, and gets it back by `reuse` if its text is the same. ``model`` is the fingerprint of the embedder that makes
+    them; vectors of two models are never mixed.
+    """
+
+    @property
+    @abstractmethod
+    def empty(self) -> bool:
+        """True if there are no vectors at all, of any namespace or model; costs next to nothing."""
+
+    @abstractmethod
+    def progress(self, namespace: str, model: str, filter: Filter | None = None) -> DenseProgress:
+        """Return how many of the records that match have a vector; of all without a filter."""
+
+    @abstractmethod
+    def missing(self, namespace: str, model: str, limit: int, filter: Filter | None = None) -> list[tuple[int, Record]]:
+        """Return up to ``limit`` records without a vector, each with the number that `reuse` and `add` take."""
+
+    @abstractmethod
+    def reuse(self, namespace: str, model: str, keys: Mapping[int, bytes]) -> set[int]:
+        """Give records the vectors that other records with the same text have, or had.
+
+        Args:
+            namespace: The namespace of the records.
+            model: The fingerprint of the embedder.
+            keys: A digest of the text of each record, by the number that `missing` returned.
+
+        Returns:
+            The numbers of the records that have a vector now.
+        """
+
+    @abstractmethod
+    def add(self, namespace: str, model: str, keys: Mapping[int, bytes], vectors: npt.NDArray[np.float32]) -> None:
+        """Store vectors; they may be rounded.
+
+        Args:
+            namespace: The namespace of the records.
+            model: The fingerprint of the embedder.
+            keys: A digest of the text of each record, by the number that `missing` returned. A record that was replaced
+                since is left alone.
+            vectors: Shape ``(len(keys), dimension)``, finite, L2-normalised or zeros, in the order of ``keys``.
+        """
+
+    @abstractmethod
+    def query(
+        self, namespace: str, model: str, vector: Vector, top_k: int, filter: Filter | None = None
+    ) -> list[Match]:
+        """Return the ``top_k`` nearest records with a vector, as `VectorBackend.vector_query` does."""
+
+    @abstractmethod
+    def without(self, namespace: str, model: str, ids: Sequence[str]) -> set[str]:
+        """Return those of the ids whose records have no vector."""
+
+
 class Backups(Protocol):
     """Copies of a whole store in one file, made and put back while the store is in use."""
 
@@ -128,6 +205,11 @@ class VectorBackend(Protocol):
     @property
     def backups(self) -> Backups | None:
         """Backups of the whole store; ``None`` (the default) for a store that cannot make them."""
+        return None
+
+    @property
+    def dense(self) -> DenseVectors | None:
+        """A second set of vectors, of a slower model; ``None`` (the default) for a store that cannot keep them."""
         return None
 
     @property

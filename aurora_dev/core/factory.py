@@ -23,6 +23,7 @@ __all__ = [
     "BackendKind",
     "backend_kind",
     "create_backend",
+    "create_dense",
     "create_embedder",
     "create_reranker",
 ]
@@ -273,6 +274,22 @@ def create_reranker(reranker: Reranker | str | None = None, settings: Settings |
         quantize="int8" if settings.cross_encoder_backend == "int8" else None,
         model_home=settings.sentence_transformers_home,
     )
+
+
+def create_dense(settings: Settings) -> Embedder | None:
+    """Return the embedder of the dense vectors, for one text at a time on one core; nothing is loaded yet.
+
+    Args:
+        settings: ``dense`` says whether there is one. With ``auto`` there is none in an installation without the model;
+            with ``on`` its searches say what is missing.
+    """
+    if settings.dense == "off":
+        return None
+    from aurora_dev.core.embed.dense import BUNDLED_DENSE, DenseEmbedder, has_bundled_dense
+
+    if settings.dense == "auto" and not has_bundled_dense():
+        return None
+    return DenseEmbedder(BUNDLED_DENSE, threads=1)
 
 
 def _reranking_service(settings: Settings) -> Reranker:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from aurora_dev.core.contracts import Backups, Capabilities, Filter, NamespaceStats, VectorBackend
+from aurora_dev.core.contracts import Backups, Capabilities, DenseVectors, Filter, NamespaceStats, VectorBackend
 from aurora_dev.core.filters import FilterNode, is_everything, matches, parse_filter
 from aurora_dev.core.local import records as sql
 from aurora_dev.core.local.backup import LocalBackups
@@ -27,6 +27,7 @@ from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:
     from aurora_dev.core.keyword.index import KeywordIndex
+    from aurora_dev.core.local.dense_vectors import LocalDenseVectors
     from aurora_dev.core.local.vector_index import VectorIndex
 
 _log = get_logger(__name__)
@@ -81,6 +82,7 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
         self._vector_indexes: dict[str, DerivedIndex[VectorIndex]] = {}
         self._keyword_indexes: dict[str, DerivedIndex[KeywordIndex]] = {}
         self._changes: dict[str, int] = {}  # by namespace, the rows written since this process refreshed its indexes
+        self._dense: LocalDenseVectors | None = None
 
     @property
     def path(self) -> Path:
@@ -91,6 +93,16 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
     def backups(self) -> Backups:
         """The backups of this store, which makes them itself."""
         return self
+
+    @property
+    def dense(self) -> DenseVectors:
+        """The dense vectors of this store, in a file of their own under ``index/``."""
+        from aurora_dev.core.local.dense_vectors import LocalDenseVectors
+
+        with self._lock:
+            if self._dense is None:
+                self._dense = LocalDenseVectors(self._connections, self._filters, self._query)
+            return self._dense
 
     @property
     def capabilities(self) -> Capabilities:
@@ -356,6 +368,8 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
                 keyword_index.save()
         except StoreError as error:
             _log.warning("store.indexes_not_saved", error=error)
+        if self._dense is not None:
+            self._dense.close()
         self._connections.close()
 
     def _query(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -10,10 +11,10 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from aurora_dev.core import factory
-from aurora_dev.core.contracts import Embedder, Filter, NamespaceStats, Reranker, VectorBackend
+from aurora_dev.core.contracts import DenseProgress, Embedder, Filter, NamespaceStats, Reranker, VectorBackend
 from aurora_dev.core.filters import is_everything, parse_filter
 from aurora_dev.core.record_checks import check_name
 from aurora_dev.core.search.hidden import HiddenRecords
@@ -25,6 +26,8 @@ from aurora_dev.log import get_logger
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from aurora_dev.core.dense.maker import DenseReport
+    from aurora_dev.core.dense.tier import DenseTier
     from aurora_dev.core.scope.resolve import Resolved, ScopeResolver
     from aurora_dev.core.scope.scope import SearchScope
     from aurora_dev.core.scope.search import Question
@@ -54,6 +57,9 @@ class VectorStore:
         reranker: A `Reranker`, its name (``"none"`` switches reranking off), or ``None`` for `CrossEncoderReranker`,
             which is skipped with a notice if sentence-transformers is not installed.
         mask_secrets: Whether credentials in contents are masked before anything is stored or embedded.
+        dense: The embedder of a second, slower set of vectors, which are made by `make_dense` and join every search;
+            a function makes it when it is first needed. ``None`` is none; a backend that cannot keep such vectors goes
+            without.
         owns: Internal, for functions that create the parts themselves: what this stack would close is closed with the
             store instead, unless the store cannot be made.
 
@@ -70,6 +76,7 @@ class VectorStore:
         embedder: Embedder | str | None = None,
         reranker: Reranker | str | None = None,
         mask_secrets: bool = True,
+        dense: Embedder | Callable[[], Embedder | None] | None = None,
         owns: ExitStack | None = None,
     ) -> None:
         check_name(namespace, "namespace")
@@ -92,6 +99,26 @@ class VectorStore:
         self._writer = DocumentWriter(self.backend, self.embedder, namespace, mask=mask_secrets)
         self._hidden = HiddenRecords(self.backend, namespace)
         self._closed = False
+        self._dense_embedder = dense
+
+    @cached_property
+    def dense(self) -> DenseTier | None:
+        """The dense vectors of this store; ``None`` without an embedder for them, or if the backend keeps none."""
+        given = self._dense_embedder
+        vectors = None if given is None else self.backend.dense
+        embedder = given() if vectors is not None and callable(given) else given
+        if vectors is None or embedder is None:
+            return None
+        from aurora_dev.core.dense.tier import DenseTier
+
+        return DenseTier(vectors, cast("Embedder", embedder), self.namespace)
+
+    def _searched_dense(self) -> DenseTier | None:
+        """Return the dense vectors if there are any; the modules for them are imported only then."""
+        if self._dense_embedder is None:
+            return None
+        vectors = self.backend.dense
+        return None if vectors is None or vectors.empty else self.dense
 
     # The stages of a search are imported with the first one: a command that lists notes needs none of them.
 
@@ -99,7 +126,9 @@ class VectorStore:
     def _candidates(self) -> CandidateFinder:
         from aurora_dev.core.search.candidates import CandidateFinder
 
-        return CandidateFinder(self.backend, self.embedder, self.namespace, self._writer, self._hidden)
+        return CandidateFinder(
+            self.backend, self.embedder, self.namespace, self._writer, self._hidden, self._searched_dense
+        )
 
     @cached_property
     def _scopes(self) -> ScopeResolver:
@@ -201,6 +230,35 @@ class VectorStore:
             The number of documents that were embedded. A new call continues an interrupted one.
         """
         return await self._run(self._writer.reembed, progress)
+
+    async def make_dense(
+        self,
+        progress: Callable[[DenseProgress], None] | None = None,
+        *,
+        stop: threading.Event | None = None,
+        workers: int = 1,
+    ) -> DenseReport | None:
+        """Make the dense vectors that are missing.
+
+        Args:
+            progress: Called after every few vectors, from a worker thread.
+            stop: Ends the run within half a second when set; a new call continues it.
+            workers: How many texts are embedded at once, each on one core.
+
+        Returns:
+            A report of what was made; ``None`` if the store keeps no dense vectors.
+
+        Raises:
+            StoreError: The vectors cannot be written.
+            MissingDependencyError, ModelLoadError: The model cannot run; everything else works without.
+        """
+        if self.dense is None:
+            return None
+        return await self._run(self.dense.maker.run, progress, stop, workers)
+
+    async def dense_progress(self) -> DenseProgress | None:
+        """Return how many records have a dense vector; ``None`` if the store keeps none."""
+        return None if self.dense is None else await self._run(self.dense.progress)
 
     # -- reading -----------------------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from aurora_dev.indexing.indexer import IndexProgress, IndexReport
     from aurora_dev.indexing.project_index import ProjectIndex
     from aurora_dev.indexing.watch import WatchBatch
+    from aurora_dev.memory.dense import DenseMaking
     from aurora_dev.memory.status import MemoryStatus, Problem, SettingValue
     from aurora_dev.notes.service import NoteService
     from aurora_dev.sessions.service import SessionService
@@ -64,6 +65,7 @@ class Memory(MemoryNotes, MemorySessions, MemoryTransfer):
         self._notes: NoteService | None = None
         self._project_index: ProjectIndex | None = None
         self._sessions: SessionService | None = None
+        self._dense: DenseMaking | None = None
         # By model and encoding; each caches what it has read from the store between calls.
         self._managers: dict[tuple[str | None, str | None], ContextManager] = {}
 
@@ -128,6 +130,7 @@ class Memory(MemoryNotes, MemorySessions, MemoryTransfer):
         notes, self._notes = self._notes, None
         project_index, self._project_index = self._project_index, None
         self._sessions = None
+        dense, self._dense = self._dense, None
         self._managers.clear()
         async with AsyncExitStack() as parts:  # closes the last part first, and every part even if one raises
             if store is not None and self._owns_store:
@@ -136,6 +139,8 @@ class Memory(MemoryNotes, MemorySessions, MemoryTransfer):
                 parts.push_async_callback(notes.close)
             if project_index is not None:
                 parts.push_async_callback(project_index.close)
+            if dense is not None:
+                parts.push_async_callback(dense.close)
 
     @property
     def store(self) -> VectorStore:
@@ -180,6 +185,21 @@ class Memory(MemoryNotes, MemorySessions, MemoryTransfer):
         if self._sessions is None:
             self._sessions = open_sessions(self.settings, self.root, self.store, own=self._owns_store)
         return self._sessions
+
+    @property
+    def dense(self) -> DenseMaking:
+        """The dense vectors of the project: how far they are, and making them.
+
+        Raises:
+            StoreClosedError: The memory is not open.
+        """
+        if self._dense is None:
+            from aurora_dev.memory.dense import DenseMaking
+
+            own = self.settings.store_path(self.root) if self._owns_store else None
+            folder = self.store.backend.path or own
+            self._dense = DenseMaking(self.store, self.settings.dense, None if folder is None else folder / "state")
+        return self._dense
 
     # -- reading and learning ----------------------------------------------------------------------------------
 
@@ -348,7 +368,8 @@ class Memory(MemoryNotes, MemorySessions, MemoryTransfer):
         from aurora_dev.memory.status import memory_status
 
         status = await memory_status(self.store, self.settings, self.root, await self.project_index.age())
-        return replace(status, conflicts=len(await self.notes.conflicts()))
+        dense = await self.dense.status()
+        return replace(status, conflicts=len(await self.notes.conflicts()), dense=dense)
 
     async def _only_the_bundled_model_changed(self) -> bool:
         store = self.store

@@ -5,11 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aurora_dev.config import Settings, assistant_folders
-from aurora_dev.core.factory import LOCAL_BACKEND, backend_kind, create_backend, create_embedder, create_reranker
+from aurora_dev.core.factory import (
+    LOCAL_BACKEND,
+    backend_kind,
+    create_backend,
+    create_dense,
+    create_embedder,
+    create_reranker,
+)
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import ConfigurationError
 from aurora_dev.history.options import HistoryOptions
@@ -60,6 +68,7 @@ def open_store(settings: Settings, root: str | Path) -> VectorStore:
             embedder=embedder,
             reranker="none" if reranker is None else reranker,
             mask_secrets=settings.mask_secrets,
+            dense=partial(create_dense, settings),
             owns=parts,
         )
 

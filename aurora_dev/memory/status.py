@@ -26,6 +26,7 @@ from aurora_dev.indexing.project_index import IndexAge
 if TYPE_CHECKING:
     from aurora_dev.core.types import Record
     from aurora_dev.core.vector_store import VectorStore
+    from aurora_dev.memory.dense import DenseStatus
 
 
 _MOST_PLACES: Final = 20
@@ -72,6 +73,7 @@ class MemoryStatus:
         index: The age of the index, and how its last run ended.
         conflicts: The number of conflicts between notes that are not settled; see `Memory.conflicts`.
         sessions: The number of sessions of assistants; see `Memory.sessions`.
+        dense: How far the dense vectors are; ``None`` if the store keeps none, or the setting ``dense`` is off.
     """
 
     project: Path
@@ -96,6 +98,7 @@ class MemoryStatus:
     conflicts: int = 0
     encodings: Mapping[str, int] = field(default_factory=dict)
     sessions: int = 0
+    dense: DenseStatus | None = None
 
 
 async def memory_status(store: VectorStore, settings: Settings, root: Path, age: IndexAge) -> MemoryStatus:

@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
-__all__ = ["ModelTooLargeError", "UnsupportedModelError"]
+from aurora_dev.errors import MissingDependencyError
+
+__all__ = ["MissingRuntimeError", "ModelTooLargeError", "UnsupportedModelError"]
+
+
+class MissingRuntimeError(MissingDependencyError):
+    """ONNX Runtime is not installed; it is a dependency of Aurora itself, not of an extra.
+
+    Args:
+        feature: The feature that needs it, in words for people.
+    """
+
+    def __init__(self, feature: str) -> None:
+        super().__init__(feature, extra="", package="onnxruntime")
+
+    def __str__(self) -> str:
+        return (
+            f"{self.feature} needs the package '{self.package}', which is not installed. "
+            f"Install it with: pip install {self.package}"
+        )
 
 
 class UnsupportedModelError(ValueError):

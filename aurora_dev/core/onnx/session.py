@@ -1,29 +1,44 @@
-"""Runs ONNX models of cross-encoders. The only module that imports ONNX Runtime, and only when a model is loaded."""
+"""Runs ONNX models of cross-encoders and of encoders.
+
+The only module that imports ONNX Runtime, and only when a model is loaded.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import queue
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from aurora_dev.lazy import np, npt
 
-__all__ = ["ATTENTION_MASK", "INPUT_IDS", "LOGITS", "TOKEN_TYPES", "Pair", "PairScorer", "usable_threads"]
+__all__ = [
+    "ATTENTION_MASK",
+    "INPUT_IDS",
+    "LOGITS",
+    "TOKEN_TYPES",
+    "VECTORS",
+    "Pair",
+    "PairScorer",
+    "TextEncoder",
+    "usable_threads",
+]
 
 Pair: TypeAlias = tuple[str, str]
 """A query and a document."""
 
 INPUT_IDS, TOKEN_TYPES, ATTENTION_MASK = "input_ids", "token_type_ids", "attention_mask"
-LOGITS = "logits"
+LOGITS, VECTORS = "logits", "vectors"
 
 # More than four cores for the few candidates of a search are taken from other work; a setting allows more.
 _MOST_THREADS = 4
 # Fuses an addition with the norm after it into one operator, which takes six times as long on CPUs as the two.
 _SLOW_FUSION = "SkipLayerNormFusion"
+# A token of code has about three characters, with spaces five; more than this is hardly ever read.
+_CHARACTERS_PER_TOKEN = 16
 _ERRORS_ONLY = 3  # the level of ONNX Runtime's own log, which goes to standard error
 
 
@@ -81,25 +96,11 @@ class PairScorer:
     def figures(self, pairs: Sequence[Pair]) -> npt.NDArray[np.float32]:
         """Return one figure for each (query, document), in input order: float32 of shape ``(len(pairs),)``."""
         figures = np.empty(len(pairs), dtype=np.float32)
-        # The longest first, so that no thread begins a long one when the others have nothing left to do.
-        waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for index in sorted(range(len(pairs)), key=lambda index: -sum(map(len, pairs[index]))):
-            waiting.put(index)
 
-        def work() -> None:
-            with contextlib.suppress(queue.Empty):
-                while True:
-                    index = waiting.get_nowait()
-                    figures[index] = self._figure(pairs[index])
+        def score(index: int) -> None:
+            figures[index] = self._figure(pairs[index])
 
-        threads = min(self.threads, len(pairs))
-        if threads <= 1:
-            work()
-        else:
-            # Threads are made for each call (a tenth of a millisecond): a pool that is kept does not survive a fork.
-            with ThreadPoolExecutor(threads, thread_name_prefix="aurora-pairs") as pool:
-                for done in [pool.submit(work) for _ in range(threads)]:
-                    done.result()
+        _side_by_side(score, [sum(map(len, pair)) for pair in pairs], self.threads)
         return figures
 
     def outputs(self, pair: Pair) -> dict[str, npt.NDArray[Any]]:
@@ -119,6 +120,90 @@ class PairScorer:
         if output.size != 1:
             raise ValueError(f"it gave {output.size} figures for one pair")
         return float(output.reshape(()))
+
+
+class TextEncoder:
+    """An encoder with its tokenizer; gives one vector for each text.
+
+    As with `PairScorer`, each text is a run of its own on one thread, and several threads run texts side by side. So a
+    vector depends on nothing but its text, to the last bit.
+
+    Args:
+        model: A file of `aurora_dev.core.onnx.bert_graph.encoder_graph`, or its bytes.
+        tokenizer: A ``tokenizers.Tokenizer`` that adds the first and the last token of a text.
+
+    Raises:
+        ImportError: onnxruntime is not installed, or does not load.
+        Exception: Any error of ONNX Runtime for a file that is not a model, or one that it cannot run.
+    """
+
+    def __init__(self, model: Path | bytes, tokenizer: Any) -> None:
+        self._session = _session(model, optimise=False)
+        inputs = [each.name for each in self._session.get_inputs()]
+        outputs = self._session.get_outputs()
+        if inputs != [INPUT_IDS] or not outputs or outputs[0].name != VECTORS:
+            raise ValueError(f"the inputs of the model are {', '.join(inputs)}, and it is no encoder")
+        self._outputs = [each.name for each in outputs]
+        self.dimension = int(outputs[0].shape[1])
+        self._tokenizer = tokenizer
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self._unknown = tokenizer.token_to_id("[UNK]")
+
+    def vectors(self, texts: Sequence[str], max_tokens: int, threads: int = 1) -> npt.NDArray[np.float32]:
+        """Return one vector for each text, in input order.
+
+        Args:
+            texts: The texts.
+            max_tokens: Most tokens that are read of a text, its first and last ones included; at least 3.
+            threads: How many texts are encoded at once, at least 1.
+
+        Returns:
+            float32 of shape ``(len(texts), dimension)``. Rows have length 1; a text without a known token has zeros.
+        """
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+
+        def encode(index: int) -> None:
+            tokens = self.tokens(texts[index], max_tokens)
+            if any(token != self._unknown for token in tokens[1:-1]):
+                inputs = {INPUT_IDS: np.array([tokens], dtype=np.int64)}
+                vectors[index] = self._session.run(self._outputs[:1], inputs)[0][0]
+
+        _side_by_side(encode, list(map(len, texts)), threads)
+        return vectors
+
+    def tokens(self, text: str, max_tokens: int) -> list[int]:
+        """Return the tokens that are read of a text; those before the last one are its beginning."""
+        # One by one: tokenizing a batch takes every core there is, and warns in the child of a later fork.
+        tokens: list[int] = self._tokenizer.encode(text[: max_tokens * _CHARACTERS_PER_TOKEN]).ids
+        return tokens if len(tokens) <= max_tokens else [*tokens[: max_tokens - 1], tokens[-1]]
+
+    def outputs(self, text: str, max_tokens: int) -> dict[str, npt.NDArray[Any]]:
+        """Return all outputs of the model for one text, by name."""
+        inputs = {INPUT_IDS: np.array([self.tokens(text, max_tokens)], dtype=np.int64)}
+        return dict(zip(self._outputs, self._session.run(self._outputs, inputs), strict=True))
+
+
+def _side_by_side(do: Callable[[int], None], lengths: Sequence[int], threads: int) -> None:
+    """Call a function with the index of each length, on several threads."""
+    # The longest first, so that no thread begins a long one when the others have nothing left to do.
+    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        waiting.put(index)
+
+    def work() -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                do(waiting.get_nowait())
+
+    threads = min(threads, len(lengths))
+    if threads <= 1:
+        work()
+    else:
+        # Threads are made for each call (a tenth of a millisecond): a pool that is kept does not survive a fork.
+        with ThreadPoolExecutor(threads, thread_name_prefix="aurora-model") as pool:
+            for done in [pool.submit(work) for _ in range(threads)]:
+                done.result()
 
 
 def _session(model: Path | bytes, *, optimise: bool) -> Any:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from aurora_dev.core.arguments import check_whole
+from aurora_dev.core.onnx.errors import MissingRuntimeError
 from aurora_dev.core.onnx.model_files import CHECKSUMS, DamagedModelError, read_verified
 from aurora_dev.core.onnx.session import Pair, PairScorer, usable_threads
 from aurora_dev.core.rerank import results as rerank_results
@@ -27,7 +28,7 @@ from aurora_dev.core.rerank.shared_model import SharedModel, shared_model
 from aurora_dev.core.rerank.window import Window, select_window
 from aurora_dev.core.text.document_text import reranker_text
 from aurora_dev.core.types import RerankFusion, RerankWeights, SearchResult
-from aurora_dev.errors import AuroraError, InvalidRequestError, MissingDependencyError, ModelLoadError
+from aurora_dev.errors import AuroraError, InvalidRequestError, ModelLoadError
 from aurora_dev.lazy import np, npt
 from aurora_dev.log import get_logger
 
@@ -109,7 +110,7 @@ class ONNXReranker(LocalReranker):
         if not (self.folder / _MODEL).is_file():
             return ModelLoadError(_cannot(self.folder, f"it has no {_MODEL}"))
         if not installed("onnxruntime"):
-            return MissingRuntimeError()
+            return MissingRuntimeError("The bundled reranker")
         return None
 
     def _texts(self, results: Sequence[Rerankable]) -> list[str]:
@@ -156,19 +157,6 @@ class BundledReranker(ONNXReranker):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(BUNDLED_RERANKER, **options)
-
-
-class MissingRuntimeError(MissingDependencyError):
-    """ONNX Runtime is not installed; it is a dependency of Aurora itself, not of an extra."""
-
-    def __init__(self) -> None:
-        super().__init__("The bundled reranker", extra="", package="onnxruntime")
-
-    def __str__(self) -> str:
-        return (
-            f"{self.feature} needs the package '{self.package}', which is not installed. "
-            f"Install it with: pip install {self.package}"
-        )
 
 
 def has_bundled_reranker() -> bool:

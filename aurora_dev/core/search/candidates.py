@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from aurora_dev.core.contracts import Embedder, Filter, VectorBackend
 from aurora_dev.core.filters import all_of
@@ -25,8 +26,12 @@ from aurora_dev.errors import (
     MissingDependencyError,
     ModelLoadError,
     RateLimitedError,
+    StoreError,
 )
 from aurora_dev.lazy import lazy_pattern, np
+
+if TYPE_CHECKING:
+    from aurora_dev.core.dense.tier import DenseList, DenseTier
 
 __all__ = ["CandidateFinder"]
 
@@ -52,6 +57,7 @@ class CandidateFinder:
         namespace: The part of the backend that is searched.
         writer: Tells whether the stored vectors are the embedder's.
         hidden: Tells which records are superseded or expired.
+        dense: Returns the dense vectors, which make a third list, or ``None`` where there are none.
     """
 
     def __init__(
@@ -61,12 +67,14 @@ class CandidateFinder:
         namespace: str,
         writer: DocumentWriter,
         hidden: HiddenRecords,
+        dense: Callable[[], DenseTier | None] | None = None,
     ) -> None:
         self._backend = backend
         self._embedder = embedder
         self._namespace = namespace
         self._writer = writer
         self._hidden = hidden
+        self._dense = dense
 
     def find(
         self, query: str, pool: int, filter: Filter | None, options: SearchOptions, trace: SearchTrace
@@ -124,9 +132,10 @@ class CandidateFinder:
             trace.stages.append("vector")
             return vector_results(vector_list)
         trace.stages.append("rrf_hybrid")
+        dense = self._dense_list(reading.prose or query, vector_list, wanted, visible, trace)
         if not options.signals:
             with trace.timed("fuse"):
-                return fuse_lists(reading, vector_list, keyword_list, options)
+                return fuse_lists(reading, vector_list, keyword_list, options, dense=dense)
         weights = self._weights(reading)
         if reading.is_long:
             lists = {"whole_keyword": keyword_list, "prose_vector": vector_list}
@@ -136,7 +145,9 @@ class CandidateFinder:
         else:
             named = self._names_list(reading, weights, visible, trace)
             with trace.timed("fuse"):
-                results = fuse_lists(reading, vector_list, keyword_list, options, names_list=named, weights=weights)
+                results = fuse_lists(
+                    reading, vector_list, keyword_list, options, names_list=named, weights=weights, dense=dense
+                )
         if not weights.counted:
             return results  # without the rarity of words, the figures mean something else than in `calibration`
         trace.relevance = relevance(weights, results)
@@ -290,6 +301,30 @@ class CandidateFinder:
                 wanted,
                 visible,
             )
+
+    def _dense_list(
+        self, query: str, vector_list: list[Match], wanted: int, visible: Visible, trace: SearchTrace
+    ) -> DenseList | None:
+        """Return the nearest records by the dense vectors; ``None`` where there are none, or the query has none."""
+        tier = self._dense() if self._dense is not None else None
+        if tier is None:
+            return None
+        from aurora_dev.core.dense.tier import filled
+
+        try:
+            with trace.timed("dense"):
+                if not tier.has_any():
+                    return None
+                vector = tier.embed(query)
+                if not vector.any():
+                    return None
+                found = self._list(lambda count, filter: tier.matches(vector, count, filter), wanted, visible)
+                dense = filled(found, vector_list, tier.without)
+        except (*_EMBEDDER_ERRORS, StoreError) as error:
+            trace.degrade("dense_failed", f"the dense vectors could not be searched, everything else was: {error}")
+            return None
+        trace.stages.append("dense")
+        return dense
 
     def _keyword_list(self, query: str, wanted: int, visible: Visible, trace: SearchTrace) -> list[Match]:
         """Return the best records by BM25, best first."""

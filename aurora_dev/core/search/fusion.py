@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from aurora_dev.core.record_kinds import HISTORY_GROUPS, history_group
 from aurora_dev.core.search.evidence import (
@@ -19,12 +20,21 @@ from aurora_dev.core.text.path_kinds import is_secondary, kinds_asked_for
 from aurora_dev.core.types import Match, Record, SearchOptions, SearchResult
 from aurora_dev.lazy import np, npt
 
+if TYPE_CHECKING:
+    from aurora_dev.core.dense.tier import DenseList
+
 __all__ = ["RRF_K", "fuse_lists", "keyword_results", "mmr", "rrf", "vector_results"]
 
 # Cormack, Clarke and Büttcher chose 60 on TREC runs; on code, where one list often has the answer in front, less is
 # a little better. Results move little between 20 and 60.
 RRF_K = 40
 
+# The parts of the weights of the two other lists that the dense one takes, and the part of the fused score that its
+# cosines make up, which tell more than their ranks. Chosen on the tuning packages (NDCG@10 0.871 without, 0.878 with)
+# and on validation pairs of code (MRR@10 0.454 without, 0.513 with).
+DENSE_OF_VECTORS = 0.9
+DENSE_OF_KEYWORDS = 0.2
+DENSE_SCORE = 0.2
 
 # Exact evidence outranks everything without it: the other figures add up to 1.
 EXACT_GAIN = 3.0
@@ -49,6 +59,7 @@ def fuse_lists(
     *,
     names_list: Sequence[Match] = (),
     weights: QueryWeights | None = None,
+    dense: DenseList | None = None,
 ) -> list[SearchResult]:
     """Fuse the candidate lists of a hybrid search.
 
@@ -59,29 +70,39 @@ def fuse_lists(
         options: ``vector_weight`` and ``signals``.
         names_list: Further candidates, which may contain the names of the query; their order does not matter.
         weights: How rare the names and words of the query are; without it, no name counts as exact evidence.
+        dense: The list of the dense vectors, if there are any.
 
     Returns:
         Every candidate of any list, best first, with the figures of each stage in ``scores``.
     """
-    lists = (vector_list, keyword_list)
+    lists: tuple[Sequence[Match], ...] = (vector_list, keyword_list)
     share = VECTOR_WEIGHT if options.vector_weight is None else options.vector_weight
+    shares: tuple[float, ...] = (share, 1.0 - share)
+    if dense is not None:
+        # Where few of the candidates have dense vectors, their list says little that the other one does not.
+        moved, taken = DENSE_OF_VECTORS * dense.share, DENSE_OF_KEYWORDS * dense.share
+        lists = (*lists, dense.ranking)
+        shares = (share * (1.0 - moved), (1.0 - share) * (1.0 - taken), share * moved + (1.0 - share) * taken)
     # Commits and sessions are ranked among themselves, so that their number does not move the ranks of everything else.
     fused: dict[str, float] = {}
     for kind in HISTORY_GROUPS:
         ids = [[m.record.id for m in matches if history_group(m.record.metadata) == kind] for matches in lists]
-        fused.update(rrf(ids, (share, 1.0 - share)))
+        fused.update(rrf(ids, shares))
     vector_scores = {match.record.id: match.score for match in vector_list}
     keyword_scores = {match.record.id: match.score for match in keyword_list}
     records = {match.record.id: match.record for matches in (*lists, names_list) for match in matches}
     for match in names_list:
         fused.setdefault(match.record.id, 0.0)
     fused_scores = np.fromiter(fused.values(), dtype=np.float64, count=len(fused))
+    if dense is not None and dense.scores:
+        part = DENSE_SCORE * dense.share
+        fused_scores = (1.0 - part) * fused_scores + part * _spread(dense, list(fused))
     final = fused_scores
     if options.signals:
         best = max(keyword_scores.values(), default=0.0) or 1.0
-        shares = np.array([keyword_scores.get(identifier, 0.0) / best for identifier in fused])
+        words = np.array([keyword_scores.get(identifier, 0.0) / best for identifier in fused])
         metadata = [records[identifier].metadata for identifier in fused]
-        final = apply_signals(QueryProfile.of(reading.text), metadata, fused_scores, shares)
+        final = apply_signals(QueryProfile.of(reading.text), metadata, fused_scores, words)
         exact = exact_evidence(reading, weights or QueryWeights(), [records[identifier] for identifier in fused])
         if exact.any():
             final = (final + EXACT_GAIN * exact) / (1.0 + EXACT_GAIN)
@@ -95,6 +116,8 @@ def fuse_lists(
             scores["vector"] = vector_scores[identifier]
         if identifier in keyword_scores:
             scores["keyword"] = keyword_scores[identifier]
+        if dense is not None and identifier in dense.scores:
+            scores["dense"] = dense.scores[identifier]
         scores["rrf"] = float(fused_scores[row])
         if options.signals:
             scores["signals"] = float(final[row])
@@ -103,6 +126,22 @@ def fuse_lists(
         record = records[identifier]
         results.append(SearchResult(identifier, record.content, float(final[row]), record.metadata, scores))
     return results
+
+
+def _spread(dense: DenseList, ids: Sequence[str]) -> Scores:
+    """Return the cosines of candidates, spread over 0..1; 0 for those that are not in the list.
+
+    A record without a dense vector has the figure of the one before it.
+    """
+    lowest, highest = min(dense.scores.values()), max(dense.scores.values())
+    span = highest - lowest or 1.0
+    figures: dict[str, float] = {}
+    last = 1.0
+    for match in dense.ranking:
+        if (cosine := dense.scores.get(match.record.id)) is not None:
+            last = (cosine - lowest) / span
+        figures[match.record.id] = last
+    return np.array([figures.get(identifier, 0.0) for identifier in ids])
 
 
 def twin_decay(scores: Scores, contents: Sequence[str]) -> Scores:

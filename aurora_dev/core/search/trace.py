@@ -13,6 +13,7 @@ _STAGE_NAMES = {
     "vector": "Vector",
     "keyword": "Keyword (BM25)",
     "rrf_hybrid": "RRF",
+    "dense": "Dense Vectors",
     "mmr": "MMR",
     "rerank": "Cross-Encoder Reranking",
 }

@@ -16,6 +16,10 @@ def index(
     reembed: Annotated[
         bool, typer.Option("--reembed", help="Replace vectors of another embedder, using the stored text.")
     ] = False,
+    dense: Annotated[
+        bool, typer.Option("--dense", help="Also make dense vectors, in a process of its own behind this one.")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the dense vectors are made.")] = False,
     no_mask: Annotated[
         bool, typer.Option("--no-mask", help="Store credentials as they are instead of masked.")
     ] = False,
@@ -30,7 +34,9 @@ def index(
     from aurora_dev.interfaces.cli.actions.index import run_index
 
     run_and_exit(
-        lambda: run_index(path, full=full, reembed=reembed, mask=not no_mask, yes=yes, as_json=as_json),
+        lambda: run_index(
+            path, full=full, reembed=reembed, dense=dense, wait=wait, mask=not no_mask, yes=yes, as_json=as_json
+        ),
         interrupted="what was indexed so far is kept. Run the same command again to continue",
     )
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aurora_dev.indexing.report import IndexReport
     from aurora_dev.indexing.walker import Skipped
     from aurora_dev.indexing.watch import WatchBatch
+    from aurora_dev.memory.dense import DenseStatus
 
 _MOST_FILES: Final = 5  # named; ``--json`` lists all
 
@@ -66,6 +67,14 @@ def report_text(root: Path, report: IndexReport) -> str:
     if report.secrets_masked:
         lines.append(f"  {counted(report.secrets_masked, 'credential')} masked")
     return "\n".join(lines)
+
+
+def dense_text(dense: DenseStatus | None) -> str:
+    """Return the line about the dense vectors, after a line break; nothing where nobody asks for them."""
+    if dense is None:
+        return ""
+    behind = " They are being made in the background; aurora status shows how far." if dense.running else ""
+    return f"\n  dense vectors: {dense.made:,} of {counted(dense.total, 'record')}.{behind}"
 
 
 def _damages(history: HistoryReport) -> list[str]:

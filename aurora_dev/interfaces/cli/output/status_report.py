@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from aurora_dev.indexing.project_index import IndexAge
     from aurora_dev.memory import MemoryStatus
+    from aurora_dev.memory.dense import DenseStatus
 
 _NAME_CHARS: Final = 10
 _DEFAULT: Final = "default"  # the source of a setting that nothing sets
@@ -114,6 +115,7 @@ def _facts(status: MemoryStatus) -> list[tuple[str, str]]:
         ("index", age_text(status.index)),
         ("languages", languages or "none"),
         ("vectors", f"{status.vectors:,} of {counted(status.records, 'record')}{of}"),
+        *dense_row(status.dense),
         ("embedder", status.embedder + (f" ({status.dimension} dimensions)" if status.dimension else "")),
         ("reranker", status.reranker or "none"),
     ]
@@ -121,6 +123,14 @@ def _facts(status: MemoryStatus) -> list[tuple[str, str]]:
         read = ", ".join(f"{encoding} {count:,}" for encoding, count in status.encodings.items())
         rows.insert(5, ("encodings", f"{counted(sum(status.encodings.values()), 'file')} not in UTF-8: {read}"))
     return [(name, visible(value)) for name, value in rows]
+
+
+def dense_row(dense: DenseStatus | None) -> list[tuple[str, str]]:
+    """Return the row about dense vectors; none where nobody has asked for any."""
+    if dense is None or not (dense.made or dense.running):
+        return []
+    state = ", being made now" if dense.running else "" if dense.made >= dense.total else "; continue: aurora index"
+    return [("dense", f"{dense.made:,} of {counted(dense.total, 'record')}, of {dense.model}{state}")]
 
 
 def age_text(age: IndexAge) -> str:

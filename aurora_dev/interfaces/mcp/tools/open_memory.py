@@ -159,7 +159,9 @@ class OpenMemory:
         # NumPy and other packages take a third of a second to import, so import them off the event loop.
         memory_class = await asyncio.to_thread(import_memory)
         memory = memory_class.open(self.root, settings=self.settings)
-        return await memory.__aenter__()
+        await memory.__aenter__()
+        memory.dense.keep()
+        return memory
 
     async def _warm(self) -> None:
         try:
