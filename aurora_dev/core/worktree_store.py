@@ -7,13 +7,22 @@ name that one namespace only, so ids are the same in every worktree, and the lay
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from aurora_dev.core.contracts import Backups, Capabilities, Filter, NamespaceStats, VectorBackend
+from aurora_dev.core.contracts import (
+    Backups,
+    Capabilities,
+    DenseProgress,
+    DenseVectors,
+    Filter,
+    NamespaceStats,
+    VectorBackend,
+)
 from aurora_dev.core.record_kinds import NOT_A_CHUNK, is_chunk
 from aurora_dev.core.types import EmbedderInfo, Match, Record, Vector
+from aurora_dev.lazy import np, npt
 
 __all__ = ["WorktreeStore", "worktree_namespace"]
 
@@ -58,6 +67,12 @@ class WorktreeStore(VectorBackend):
     def backups(self) -> Backups | None:
         """Backups of the whole store, all worktrees included."""
         return self._inner.backups
+
+    @property
+    def dense(self) -> DenseVectors | None:
+        """The dense vectors of both namespaces."""
+        inner = self._inner.dense
+        return None if inner is None else _WorktreeDense(inner, self._own)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -260,6 +275,87 @@ class WorktreeStore(VectorBackend):
         """Return the ids of shared records; a chunk with the same id belongs to the main worktree."""
         found = self._inner.fetch(namespace, ids) if ids else {}
         return [each for each, record in found.items() if not is_chunk(record.metadata)]
+
+
+class _WorktreeDense(DenseVectors):
+    """The dense vectors of a worktree's chunks and of the shared records; see `WorktreeStore`.
+
+    The numbers of `missing` are those of the backend, doubled; the odd ones are of shared records.
+
+    Args:
+        inner: The dense vectors of the backend.
+        own: Returns the namespace of the worktree's chunks; ``None`` for a namespace that is not split.
+    """
+
+    def __init__(self, inner: DenseVectors, own: Callable[[str], str | None]) -> None:
+        self._inner = inner
+        self._own = own
+
+    @property
+    def empty(self) -> bool:
+        """True if there are no vectors at all."""
+        return self._inner.empty
+
+    def progress(self, namespace: str, model: str, filter: Filter | None = None) -> DenseProgress:
+        """Return how many of the matching records have a vector."""
+        own = self._own(namespace)
+        if own is None:
+            return self._inner.progress(namespace, model, filter)
+        parts = (self._inner.progress(own, model, filter), self._inner.progress(namespace, model, _shared(filter)))
+        return DenseProgress(sum(part.made for part in parts), sum(part.total for part in parts))
+
+    def missing(self, namespace: str, model: str, limit: int, filter: Filter | None = None) -> list[tuple[int, Record]]:
+        """Return records without a vector, those of the worktree first."""
+        own = self._own(namespace)
+        if own is None:
+            return self._inner.missing(namespace, model, limit, filter)
+        found = [(2 * number, record) for number, record in self._inner.missing(own, model, limit, filter)]
+        if len(found) < limit:
+            shared = self._inner.missing(namespace, model, limit - len(found), _shared(filter))
+            found += [(2 * number + 1, record) for number, record in shared]
+        return found
+
+    def reuse(self, namespace: str, model: str, keys: Mapping[int, bytes]) -> set[int]:
+        """Give records the vectors of equal texts, in any worktree."""
+        own = self._own(namespace)
+        if own is None:
+            return self._inner.reuse(namespace, model, keys)
+        done: set[int] = set()
+        for odd, part in enumerate((own, namespace)):
+            of_part = {number // 2: key for number, key in keys.items() if number % 2 == odd}
+            done |= {2 * number + odd for number in self._inner.reuse(part, model, of_part)}
+        return done
+
+    def add(self, namespace: str, model: str, keys: Mapping[int, bytes], vectors: npt.NDArray[np.float32]) -> None:
+        """Store vectors in the namespaces of their records."""
+        own = self._own(namespace)
+        if own is None:
+            self._inner.add(namespace, model, keys, vectors)
+            return
+        for odd, part in enumerate((own, namespace)):
+            rows = [row for row, number in enumerate(keys) if number % 2 == odd]
+            of_part = {number // 2: key for number, key in keys.items() if number % 2 == odd}
+            if of_part:
+                self._inner.add(part, model, of_part, vectors[rows])
+
+    def query(
+        self, namespace: str, model: str, vector: Vector, top_k: int, filter: Filter | None = None
+    ) -> list[Match]:
+        """Return the nearest records of both namespaces."""
+        own = self._own(namespace)
+        if own is None:
+            return self._inner.query(namespace, model, vector, top_k, filter)
+        return _best(
+            self._inner.query(own, model, vector, top_k, filter),
+            self._inner.query(namespace, model, vector, top_k, _shared(filter)),
+            top_k,
+        )
+
+    def without(self, namespace: str, model: str, ids: Sequence[str]) -> set[str]:
+        """Return the ids of records without a vector in either namespace."""
+        own = self._own(namespace)
+        found = self._inner.without(namespace, model, ids)
+        return found if own is None else found & self._inner.without(own, model, ids)
 
 
 def _parted(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from aurora_dev.core.contracts import VectorBackend
@@ -107,3 +108,29 @@ def test_two_worktrees_have_chunks_of_their_own(main: FAISSLocalStore) -> None:
 
     assert [r.id for r in first.scan("n", {"file_hash": {"$exists": True}})] == ["a"]
     assert first.namespaces() == ["n", "n@worktree/second"]
+
+
+def test_dense_vectors_are_those_of_the_worktree_and_of_the_shared_records(main: FAISSLocalStore) -> None:
+    store = WorktreeStore(main, "feature")
+    store.write("n", [_chunk("a", "alpha of the feature"), _chunk("c", "gamma of the feature")])
+    dense = store.dense
+    assert dense is not None
+    assert (dense.progress("n", "m").made, dense.progress("n", "m").total) == (0, 3)
+
+    missing = dense.missing("n", "m", 10)
+    assert sorted(record.id for _, record in missing) == ["a", "c", "note"]
+    keys = {number: record.content.encode() for number, record in missing}
+    vectors = np.eye(3, 8, dtype=np.float32)
+    dense.add("n", "m", keys, vectors)
+
+    assert dense.progress("n", "m").complete
+    assert dense.missing("n", "m", 10) == []
+    for row, (_, record) in enumerate(missing):
+        assert dense.query("n", "m", vectors[row], 1)[0].record.content == record.content
+    assert dense.without("n", "m", ["a", "note", "b"]) == {"b"}
+    other = WorktreeStore(main, "other")
+    other.write("n", [_chunk("z", "gamma of the feature")])
+    again = other.dense
+    assert again is not None
+    left = {number: record.content.encode() for number, record in again.missing("n", "m", 10)}
+    assert again.reuse("n", "m", left) == set(left)
