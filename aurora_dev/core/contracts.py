@@ -569,6 +569,9 @@ class DocumentStore(Protocol):
     async def scan(self, filter: Filter | None = None, *, content: bool = False) -> list[Record]:
         """Return every record that matches; without ``content`` it is an empty string."""
 
+    async def select(self, fields: Sequence[str], filter: Filter | None = None) -> list[Record]:
+        """Return every record that matches, in any order, without its content and with some fields of its metadata."""
+
     async def write(
         self, upserts: Sequence[Document], deletes: Sequence[str] = (), *, masked: bool = False
     ) -> list[str]:

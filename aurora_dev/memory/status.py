@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aurora_dev.config import Settings, unknown_environment
-from aurora_dev.core.record_kinds import COMMIT_KEY, is_chunk, is_commit
+from aurora_dev.core.filters import all_of
+from aurora_dev.core.record_kinds import COMMIT_KEY, IS_CHUNK, IS_COMMIT, IS_NOTE, is_chunk, is_commit
 from aurora_dev.core.search.hidden import SUPERSEDED
 from aurora_dev.errors import EmbeddingError, MissingDependencyError, ModelLoadError
 from aurora_dev.indexing.project_index import IndexAge
@@ -96,19 +97,14 @@ async def memory_status(store: VectorStore, settings: Settings, root: Path, age:
         age: The age of the index.
     """
     stats = await store.stats()
-    records = await store.scan()
-    files: dict[str, str] = {}
+    # Told by kind, as the indexer does: a note may have a path too.
+    chunks = await store.tally(("path", "language"), IS_CHUNK)
+    files = {path: language or "text" for path, language in chunks}
     notes: Counter[str] = Counter()
-    chunks, commits = 0, 0
-    for record in records:
-        # Told by kind, as the indexer does: a note may have a path too.
-        if is_chunk(record.metadata):
-            chunks += 1
-            files[str(record.metadata.get("path"))] = str(record.metadata.get("language", "")) or "text"
-        elif is_commit(record.metadata):
-            commits += 1
-        elif SUPERSEDED not in record.metadata:
-            notes[str(record.metadata.get("kind", "note"))] += 1
+    for (kind,), count in (await store.tally(("kind",), IS_NOTE)).items():
+        notes[kind or "note"] += count
+    for (kind,), count in (await store.tally(("kind",), all_of(IS_NOTE, {SUPERSEDED: {"$exists": True}}))).items():
+        notes[kind or "note"] -= count
     stored = await asyncio.to_thread(store.backend.embedder)
     dimension = 0
     problems: list[Problem] = []
@@ -128,9 +124,9 @@ async def memory_status(store: VectorStore, settings: Settings, root: Path, age:
         records=stats.records,
         vectors=stats.vectors,
         files=len(files),
-        chunks=chunks,
-        commits=commits,
-        notes=dict(notes.most_common()),
+        chunks=sum(chunks.values()),
+        commits=await store.count(IS_COMMIT),
+        notes=dict((+notes).most_common()),
         languages=dict(Counter(files.values()).most_common()),
         embedder=store.embedder.name,
         dimension=dimension,
