@@ -10,6 +10,8 @@ Backends and embedders are synchronous and thread-safe: `VectorStore` calls them
 from __future__ import annotations
 
 from abc import abstractmethod
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -350,6 +352,63 @@ class VectorBackend(Protocol):
     ) -> Iterator[Record]:
         """Yield every record that matches, in the order of ids; without ``content``, contents are empty strings."""
 
+    def select(self, namespace: str, fields: Sequence[str], filter: Filter | None = None) -> Iterator[Record]:
+        """Yield every record that matches, in any order, without its content and with some fields of its metadata.
+
+        The default reads whole records.
+
+        Args:
+            namespace: An unknown one is empty.
+            fields: The fields; one that a record lacks is absent.
+            filter: The condition; ``None`` stands for every record.
+        """
+        for record in self.scan(namespace, filter, content=False):
+            yield Record(record.id, "", {name: record.metadata[name] for name in fields if name in record.metadata})
+
+    def tally(
+        self, namespace: str, fields: Sequence[str], filter: Filter | None = None
+    ) -> Mapping[tuple[str | None, ...], int]:
+        """Return the number of records that match, by the strings in some fields of their metadata.
+
+        A field that is missing, or holds something else than a string, counts as ``None``. The default reads every
+        record.
+        """
+        found: Counter[tuple[str | None, ...]] = Counter()
+        for record in self.select(namespace, fields, filter):
+            values = (record.metadata.get(name) for name in fields)
+            found[tuple(value if isinstance(value, str) else None for value in values)] += 1
+        return found
+
+    def newest(
+        self, namespace: str, filter: Filter, limit: int, *, after: tuple[float, str] | None = None
+    ) -> tuple[list[Record], int]:
+        """Return the records that match with the latest ``created_at``, and the number of all that match.
+
+        The default reads the time of every record that matches.
+
+        Args:
+            namespace: An unknown one is empty.
+            filter: The condition.
+            limit: The most records to return.
+            after: Time and id of a record; those that follow it in the list are returned.
+
+        Returns:
+            Records with contents, newest first, then in the order of ids. One without a number in ``created_at`` counts
+            as of time 0.
+        """
+        found = self.select(namespace, ("created_at",), filter)
+        times = sorted((-_created_at(record.metadata), record.id) for record in found)
+        first = 0 if after is None else bisect_right(times, (-after[0], after[1]))
+        ids = [identifier for _, identifier in times[first : first + limit]]
+        records = self.fetch(namespace, ids)
+        # A record that was deleted since is missing.
+        return [records[identifier] for identifier in ids if identifier in records], len(times)
+
+    def find_ids(self, namespace: str, prefix: str, limit: int) -> list[str]:
+        """Return the first ``limit`` ids that begin with a text, in their order. The default reads every record."""
+        ids = (record.id for record in self.select(namespace, ()) if record.id.startswith(prefix))
+        return sorted(ids)[:limit]
+
     def values(self, namespace: str, field: str) -> set[str]:
         """Return the strings in a field of the metadata of all records, those in lists included.
 
@@ -392,6 +451,12 @@ class VectorBackend(Protocol):
     @abstractmethod
     def close(self) -> None:
         """Release files and connections; a second call does nothing."""
+
+
+def _created_at(metadata: Mapping[str, Any]) -> float:
+    """Return the time of a record, in seconds since the epoch; 0 if it holds no number there."""
+    value = metadata.get("created_at")
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
 
 
 def _same(found: Record | None, expected: Record | None) -> bool:
@@ -585,6 +650,9 @@ class DocumentStore(Protocol):
 
     async def scan(self, filter: Filter | None = None, *, content: bool = False) -> list[Record]:
         """Return every record that matches; without ``content`` it is an empty string."""
+
+    async def select(self, fields: Sequence[str], filter: Filter | None = None) -> list[Record]:
+        """Return every record that matches, in any order, without its content and with some fields of its metadata."""
 
     async def write(
         self, upserts: Sequence[Document], deletes: Sequence[str] = (), *, masked: bool = False

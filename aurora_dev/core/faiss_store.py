@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from aurora_dev.core.contracts import Backups, Capabilities, DenseVectors, Filter, NamespaceStats, VectorBackend
-from aurora_dev.core.filters import FilterNode, is_everything, matches, parse_filter
+from aurora_dev.core.contracts import Backups, Capabilities, DenseVectors, Filter, NamespaceStats
+from aurora_dev.core.filters import FilterNode, is_everything, parse_filter
 from aurora_dev.core.local import records as sql
 from aurora_dev.core.local.backup import LocalBackups
 from aurora_dev.core.local.connections import Connections, checked_folder, checked_limit
 from aurora_dev.core.local.derived import FOLDER, DerivedIndex, check_folder
 from aurora_dev.core.local.filter_cache import FilterCache
+from aurora_dev.core.local.listing import LocalListing, parsed, with_vectors
 from aurora_dev.core.local.record_cache import RecordCache
 from aurora_dev.core.local.records import NamespaceState, Rows
 from aurora_dev.core.local.schema import SCHEMA_VERSION
@@ -38,13 +39,12 @@ _MARGIN = 16
 _FLOAT32_NOISE = 1e-5  # for normalised vectors, two float32 sums of the same products differ by less
 _MOST_TIES = 4096  # of more tied keyword scores than this, the lowest rows are kept
 _ATTEMPTS = 4  # a search that a write of another process overtakes starts again, this many times at most
-_PAGE = 512  # records that a scan reads at a time
 _CATCH_UP_AT_CLOSE = 256  # with this many changes, closing updates and saves the indexes for the next process
 
 Scored: TypeAlias = "tuple[Rows, npt.NDArray[np.float64]]"
 
 
-class FAISSLocalStore(LocalBackups, VectorBackend):
+class FAISSLocalStore(LocalBackups, LocalListing):
     """A `VectorBackend` in a folder of the local disk, shared by any number of processes.
 
     ``memory.db`` (SQLite, write-ahead log) is the truth. The FAISS index, the keyword index and their snapshots under
@@ -214,7 +214,7 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
                 for row, identifier, content, metadata in sql.read_records(connection, list(rows.values()))
             }
             if vectors:
-                found = _with_vectors(connection, state, found)
+                found = with_vectors(connection, state, found)
             if len(found) < len(rows):
                 raise sql.malformed("the table of records and its index are malformed")
         return {identifier: found[row] for identifier, row in rows.items()}
@@ -244,7 +244,7 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
     def vector_query(self, namespace: str, vector: Vector, top_k: int, filter: Filter | None = None) -> list[Match]:
         """Return the ``top_k`` nearest records by inner product, best first; ties are in the order of ids."""
         top_k = check_top_k(top_k)
-        node = _parsed(filter)
+        node = parsed(filter)
         info = self.embedder()
         if info is None:
             return []
@@ -261,7 +261,7 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
     def keyword_query(self, namespace: str, text: str, top_k: int, filter: Filter | None = None) -> list[Match]:
         """Return the ``top_k`` best records by BM25 over code-aware tokens, best first, scores above 0 only."""
         top_k = check_top_k(top_k)
-        node = _parsed(filter)
+        node = parsed(filter)
         terms = query_terms(text)
         if not terms:
             return []
@@ -283,22 +283,6 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
         with self._keyword_index(namespace).current() as current:
             return [0] * len(names) if current is None else current[0].holders([name_term(name) for name in names])
 
-    def scan(
-        self, namespace: str, filter: Filter | None = None, *, content: bool = True, vectors: bool = False
-    ) -> Iterator[Record]:
-        """Yield every record that matches, in the order of ids.
-
-        It reads page by page, without keeping a transaction open. A record that is written meanwhile comes in its old
-        or its new state, and never twice.
-        """
-        return self._scan(namespace, _parsed(filter), content=content, vectors=vectors)
-
-    def values(self, namespace: str, field: str) -> set[str]:
-        """Return the strings in a field of the metadata of all records, those in lists included."""
-        with self._connections.reader(snapshot=True) as connection:
-            state = sql.read_state(connection, namespace)
-            return set() if state is None else sql.read_values(connection, state, field)
-
     def missing_vectors(self, namespace: str, limit: int) -> list[Record]:
         """Return up to ``limit`` records that have no vector of the current embedder."""
         with self._connections.reader(snapshot=True) as connection:
@@ -308,7 +292,7 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
 
     def count(self, namespace: str, filter: Filter | None = None) -> int:
         """Return the number of records that match; all of them without a filter."""
-        node = _parsed(filter)
+        node = parsed(filter)
         if node is not None:
             return len(self._filters.rows(namespace, node)[0])
         return self.stats(namespace).records
@@ -464,24 +448,6 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
         records = self._records.read(rows)
         return [Match(records[row], 0.0) for row in rows if row in records]
 
-    def _scan(self, namespace: str, node: FilterNode | None, *, content: bool, vectors: bool) -> Iterator[Record]:
-        after = ""
-        while True:
-            with self._connections.reader(snapshot=True) as connection:
-                state = sql.read_state(connection, namespace)
-                page = [] if state is None else sql.read_page(connection, state, after, _PAGE, content=content)
-                if state is None or not page:
-                    return
-                found = {}
-                for row, identifier, text, metadata in page:
-                    values = json.loads(metadata)
-                    if node is None or matches(node, values):
-                        found[row] = Record(identifier, text, values)
-                if vectors:
-                    found = _with_vectors(connection, state, found)
-            yield from found.values()
-            after = page[-1][1]
-
     def _vector_index(self, namespace: str) -> DerivedIndex[VectorIndex]:
         from aurora_dev.core.local.index_kinds import VectorKind
 
@@ -501,18 +467,6 @@ class FAISSLocalStore(LocalBackups, VectorBackend):
     def _count_changes(self, namespace: str, count: int) -> None:
         with self._lock:
             self._changes[namespace] = self._changes.get(namespace, 0) + count
-
-
-def _parsed(filter: Filter | None) -> FilterNode | None:
-    if filter is None:
-        return None
-    node = parse_filter(filter)
-    return None if is_everything(node) else node
-
-
-def _with_vectors(connection: Any, state: NamespaceState, found: dict[int, Record]) -> dict[int, Record]:
-    vectors = sql.read_vectors(connection, list(found), state.generation)
-    return {row: Record(record.id, record.content, record.metadata, vectors.get(row)) for row, record in found.items()}
 
 
 def _size(folder: Path, pattern: str) -> int:

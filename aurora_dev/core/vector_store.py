@@ -272,6 +272,24 @@ class VectorStore:
         """Return every record that matches, in the order of ids; without ``content``, contents are empty strings."""
         return await self._run(lambda: list(self.backend.scan(self.namespace, filter, content=content)))
 
+    async def select(self, fields: Sequence[str], filter: Filter | None = None) -> list[Record]:
+        """Return every record that matches, in any order, without its content and with some fields of its metadata."""
+        return await self._run(lambda: list(self.backend.select(self.namespace, fields, filter)))
+
+    async def tally(self, fields: Sequence[str], filter: Filter | None = None) -> Mapping[tuple[str | None, ...], int]:
+        """Return the number of documents that match, by the strings in some fields; see `VectorBackend.tally`."""
+        return await self._run(self.backend.tally, self.namespace, fields, filter)
+
+    async def newest(
+        self, filter: Filter, limit: int, *, after: tuple[float, str] | None = None
+    ) -> tuple[list[Record], int]:
+        """Return the latest records that match, and the number of all; see `VectorBackend.newest`."""
+        return await self._run(lambda: self.backend.newest(self.namespace, filter, limit, after=after))
+
+    async def find_ids(self, prefix: str, limit: int) -> list[str]:
+        """Return the first ids that begin with a text; see `VectorBackend.find_ids`."""
+        return await self._run(self.backend.find_ids, self.namespace, prefix, limit)
+
     async def count(self, filter: Filter | None = None) -> int:
         """Return the number of documents that match; all of them without a filter."""
         return await self._run(self.backend.count, self.namespace, filter)

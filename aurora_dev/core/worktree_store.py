@@ -7,7 +7,9 @@ name that one namespace only, so ids are the same in every worktree, and the lay
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -224,6 +226,42 @@ class WorktreeStore(VectorBackend):
             self._inner.scan(namespace, _shared(filter), content=content, vectors=vectors),
         )
         return heapq.merge(*parts, key=lambda record: record.id)
+
+    def select(self, namespace: str, fields: Sequence[str], filter: Filter | None = None) -> Iterator[Record]:
+        """Yield some fields of the matching records of both namespaces."""
+        own = self._own(namespace)
+        if own is None:
+            return self._inner.select(namespace, fields, filter)
+        return chain(self._inner.select(own, fields, filter), self._inner.select(namespace, fields, _shared(filter)))
+
+    def tally(
+        self, namespace: str, fields: Sequence[str], filter: Filter | None = None
+    ) -> Mapping[tuple[str | None, ...], int]:
+        """Return the number of matching records of both namespaces, by some fields."""
+        own = self._own(namespace)
+        if own is None:
+            return self._inner.tally(namespace, fields, filter)
+        shared = self._inner.tally(namespace, fields, _shared(filter))
+        return Counter(self._inner.tally(own, fields, filter)) + Counter(shared)
+
+    def newest(
+        self, namespace: str, filter: Filter, limit: int, *, after: tuple[float, str] | None = None
+    ) -> tuple[list[Record], int]:
+        """Return the latest matching records; of the shared namespace alone, if no chunk can match."""
+        own = self._own(namespace)
+        if own is None:
+            return self._inner.newest(namespace, filter, limit, after=after)
+        if self._inner.count(own, filter):
+            return super().newest(namespace, filter, limit, after=after)
+        return self._inner.newest(namespace, _shared(filter), limit, after=after)
+
+    def find_ids(self, namespace: str, prefix: str, limit: int) -> list[str]:
+        """Return ids that begin with a text, of both namespaces; also of chunks of the main worktree."""
+        own = self._own(namespace)
+        found = set(self._inner.find_ids(namespace, prefix, limit))
+        if own is not None:
+            found.update(self._inner.find_ids(own, prefix, limit))
+        return sorted(found)[:limit]
 
     def values(self, namespace: str, field: str) -> set[str]:
         """Return the strings in a field of the records of both namespaces."""

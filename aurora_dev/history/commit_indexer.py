@@ -69,7 +69,7 @@ class CommitIndexer:
         started = time.perf_counter()
         stored: dict[str, tuple[str, object]] = {}
         twice: list[str] = []  # such as after a copy from a namespace in which commits have other ids
-        for record in await self._store.scan(IS_COMMIT):
+        for record in await self._store.select((COMMIT_KEY, "history_version"), IS_COMMIT):
             name = str(record.metadata[COMMIT_KEY])
             found = (record.id, record.metadata.get("history_version"))
             if name in stored and stored[name][1] == _version():

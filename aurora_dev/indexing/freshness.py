@@ -41,12 +41,16 @@ STALE_INDEX: Final = "stale_index"
 """The code of the notice about an index that is older than the project."""
 
 DEFAULT_BUDGET: Final = 0.2  # seconds
-# A check this quick precedes every search; slower ones take at most a fifth of the time between searches. In seconds of
-# processor time, about that of 10,000 files: on a busy machine searches must not miss saved changes.
-_FREE_CHECK: Final = 0.02
-_REST_AFTER_CHECK: Final = 4.0  # times the duration of the check
+# A check this quick precedes every search; slower ones take at most half of the time of searches that follow each other
+# at once. In seconds of processor time, about that of 10,000 files: on a busy machine searches must not miss saved
+# changes.
+_FREE_CHECK: Final = 0.04
+_REST_AFTER_CHECK: Final = 1.0  # times the duration of the check
 # Weight of a new measurement in the moving average; the first one after a pause is often the slowest.
 _LEARNING: Final = 0.3
+# A measurement counts as at most this many times the estimate: once in a while, an update also loads a model, compiles
+# rules or merges an index, and the next ones do not.
+_MOST_GROWTH: Final = 3.0
 # Costs measured on a busy machine must not prevent updates for ever: each declined update reduces the estimate by this
 # factor. An update that then takes longer continues in the background.
 _FORGETTING: Final = 0.8
@@ -55,8 +59,11 @@ _SMALL_UPDATE: Final = 20_000  # bytes; below, the fixed cost dominates
 # remove that many from the index.
 _MANY_GONE: Final = 20  # files
 _MOST_GONE: Final = 0.5  # share of the files
+# The budget is processor time. By the clock, a busy machine may take this many times as long; what takes longer than
+# that waits for something else, such as an embedding service.
+_SLOWDOWN: Final = 4.0
 # How long a search waits for an update that was expected to fit: this many times the budget.
-_PATIENCE: Final = 4.0
+_PATIENCE: Final = 8.0
 _LEAST_PATIENCE: Final = 0.05  # seconds
 _REST_AFTER_FAILURE: Final = 10.0  # seconds
 _ADVICE: Final = "run: aurora index (aurora watch keeps it current)"
@@ -181,7 +188,7 @@ class Freshness:
             return None if snapshot is None else len(await self._find_changes(snapshot, seconds=self._budget))
 
     async def _refresh(self) -> tuple[Notice, ...]:
-        started = time.perf_counter()
+        meter = _Meter()
         snapshot = await self._valid_snapshot()
         if snapshot is None:
             return await self._notices_without_snapshot()
@@ -192,7 +199,7 @@ class Freshness:
         gone, known = changes.removed, len(snapshot.files)
         if len(gone) > _MANY_GONE and len(gone) > _MOST_GONE * known:
             return (Notice(STALE_INDEX, f"stale: {len(gone):,} of {known:,} files are gone; {_ADVICE}"),)
-        left = self._budget - (time.perf_counter() - started)
+        left = self._budget - meter.seconds()
         files = self._affordable(snapshot, changes, left)
         if len(files) < len(changes.changed) and self._budget:
             snapshot.costs.update *= _FORGETTING
@@ -307,11 +314,11 @@ class Freshness:
         if files or removed:
             from aurora_dev.indexing.indexer import Indexer, IndexOptions
 
-            started = time.perf_counter()
+            meter = _Meter()
             options = IndexOptions(mask_secrets=self._mask, encodings=self._encodings)
             indexer = Indexer(self._store, self._root, options=options, failures=self._state.failures)
             report = await indexer.update(files, removed)
-            _learn(snapshot, sum(file.size for file in files), time.perf_counter() - started)
+            _learn(snapshot, sum(file.size for file in files), meter.seconds())
             for path in removed:
                 snapshot.files.pop(path, None)
             snapshot.record_files(files, indexer.snapshot.versions, changes.started_ns)
@@ -333,11 +340,26 @@ class Freshness:
             return 0
         from aurora_dev.history.commit_indexer import CommitIndexer
 
+        meter = _Meter()
         report = await CommitIndexer(self._store, self._root, options=self._history).run()
-        snapshot.costs.history += _LEARNING * (report.seconds - snapshot.costs.history)
+        snapshot.costs.history += _LEARNING * (meter.seconds() - snapshot.costs.history)
         snapshot.head = head
         await asyncio.to_thread(self._state.save, snapshot)
         return report.commits_added
+
+
+class _Meter:
+    """Measures what a step costs, on a busy machine as on an idle one."""
+
+    def __init__(self) -> None:
+        self._clock = time.perf_counter()
+        self._processor = time.process_time()
+
+    def seconds(self) -> float:
+        """Return the seconds of processor time, or a share of those by the clock if that is more."""
+        by_clock = time.perf_counter() - self._clock
+        # Other threads count as well, and cannot have taken longer than the clock says for this one.
+        return max(min(time.process_time() - self._processor, by_clock), by_clock / _SLOWDOWN)
 
 
 _ENDED: Final = {"failed": "ended by an error", "cancelled": "cancelled", "interrupted": "interrupted"}
@@ -353,6 +375,8 @@ def _learn(snapshot: ProjectSnapshot, size: int, seconds: float) -> None:
     """Move the estimated costs towards a measurement (exponential moving average)."""
     costs = snapshot.costs
     if size < _SMALL_UPDATE:
-        costs.update += _LEARNING * (max(0.0, seconds - size * costs.update_byte) - costs.update)
+        measured = min(max(0.0, seconds - size * costs.update_byte), _MOST_GROWTH * costs.update)
+        costs.update += _LEARNING * (measured - costs.update)
     else:
-        costs.update_byte += _LEARNING * (max(0.0, seconds - costs.update) / size - costs.update_byte)
+        measured = min(max(0.0, seconds - costs.update) / size, _MOST_GROWTH * costs.update_byte)
+        costs.update_byte += _LEARNING * (measured - costs.update_byte)

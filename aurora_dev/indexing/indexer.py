@@ -30,6 +30,7 @@ _log = get_logger(__name__)
 # unless both processes keep finding changed files; the next run repairs the rest.
 _MAX_PASSES: Final = 4
 _DELETES_PER_WRITE: Final = 10_000
+_FIELDS: Final = ("path", FILE_KEY, "file_chunks")  # of stored chunks, to see which files are up to date
 
 
 class Indexer:
@@ -157,7 +158,7 @@ class _Run:
     async def update(self, files: Sequence[SourceFile], removed: Collection[str]) -> IndexReport:
         start = time.perf_counter()
         paths = [*(file.path for file in files), *removed]
-        records = await self.store.scan(chunks_of(paths), content=False) if paths else []
+        records = await self.store.select(_FIELDS, chunks_of(paths)) if paths else []
         stored = _by_path(records)
         self.timings["scan"] += time.perf_counter() - start
         await self._read(files, stored, _Kept(()), forced=False)
@@ -187,7 +188,7 @@ class _Run:
 
     async def _stored(self) -> dict[str, StoredFile]:
         start = time.perf_counter()
-        records = await self.store.scan(IS_CHUNK, content=False)
+        records = await self.store.select(_FIELDS, IS_CHUNK)
         # In a thread: a large store has a million records.
         stored = await asyncio.to_thread(_by_path, records)
         self.timings["scan"] += time.perf_counter() - start

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -211,9 +211,9 @@ def _check(snapshot: ProjectSnapshot) -> None:
 
 def pack_snapshot(snapshot: ProjectSnapshot) -> str:
     """Return a snapshot as JSON."""
-    values = asdict(replace(snapshot, files={}, costs=Costs()))
+    values = {each.name: getattr(snapshot, each.name) for each in fields(snapshot)}
     values["recipe"] = values.pop("chunk_version")  # the key in the stored format
-    values |= {"format": _FORMAT, "files": snapshot.files, "costs": asdict(snapshot.costs)}
+    values |= {"format": _FORMAT, "costs": asdict(snapshot.costs)}
     return json.dumps(values, separators=(",", ":"), ensure_ascii=True)
 
 

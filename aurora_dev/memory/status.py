@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aurora_dev.config import Settings, unknown_environment
+from aurora_dev.core.filters import all_of
 from aurora_dev.core.record_kinds import (
     COMMIT_KEY,
     ENCODING_KEY,
+    IS_CHUNK,
+    IS_COMMIT,
+    IS_NOTE,
     SESSION_KEY,
     SESSION_WHOLE,
     is_chunk,
@@ -111,24 +115,15 @@ async def memory_status(store: VectorStore, settings: Settings, root: Path, age:
         age: The age of the index.
     """
     stats = await store.stats()
-    records = await store.scan()
-    files: dict[str, str] = {}
-    encodings: dict[str, str] = {}
+    # Told by kind, as the indexer does: a note may have a path too.
+    chunks = await store.tally(("path", "language", ENCODING_KEY), IS_CHUNK)
+    files = {path: language or "text" for path, language, _ in chunks}
+    encodings = {path: encoding for path, _, encoding in chunks if encoding}
     notes: Counter[str] = Counter()
-    chunks, commits, sessions = 0, 0, 0
-    for record in records:
-        # Told by kind, as the indexer does: a note may have a path too.
-        if is_chunk(record.metadata):
-            chunks += 1
-            files[str(record.metadata.get("path"))] = str(record.metadata.get("language", "")) or "text"
-            if ENCODING_KEY in record.metadata:
-                encodings[str(record.metadata.get("path"))] = str(record.metadata[ENCODING_KEY])
-        elif is_commit(record.metadata):
-            commits += 1
-        elif is_session(record.metadata):
-            sessions += record.metadata.get(SESSION_KEY) == SESSION_WHOLE
-        elif SUPERSEDED not in record.metadata:
-            notes[str(record.metadata.get("kind", "note"))] += 1
+    for (kind,), count in (await store.tally(("kind",), IS_NOTE)).items():
+        notes[kind or "note"] += count
+    for (kind,), count in (await store.tally(("kind",), all_of(IS_NOTE, {SUPERSEDED: {"$exists": True}}))).items():
+        notes[kind or "note"] -= count
     stored = await asyncio.to_thread(store.backend.embedder)
     dimension = 0
     problems: list[Problem] = []
@@ -148,10 +143,10 @@ async def memory_status(store: VectorStore, settings: Settings, root: Path, age:
         records=stats.records,
         vectors=stats.vectors,
         files=len(files),
-        chunks=chunks,
-        commits=commits,
-        sessions=sessions,
-        notes=dict(notes.most_common()),
+        chunks=sum(chunks.values()),
+        commits=await store.count(IS_COMMIT),
+        sessions=await store.count({SESSION_KEY: SESSION_WHOLE}),
+        notes=dict((+notes).most_common()),
         languages=dict(Counter(files.values()).most_common()),
         embedder=store.embedder.name,
         dimension=dimension,

@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from aurora_dev.core.contracts import Filter
 from aurora_dev.core.filters import all_of, is_everything, parse_filter
 from aurora_dev.core.record_kinds import IS_NOTE, is_note
-from aurora_dev.core.search.hidden import is_hidden
+from aurora_dev.core.search.hidden import current_at
 from aurora_dev.core.types import Document
 from aurora_dev.errors import InvalidRequestError, StoreLockedError
 from aurora_dev.log import get_logger
@@ -43,6 +43,8 @@ _Result = TypeVar("_Result")
 _ATTEMPTS: Final = 20
 _MOST_ORDINALS: Final = 100  # notes that began with the same words and were all corrected to others
 MIN_PREFIX: Final = 6  # characters of an id that may stand for the whole; fewer are guesses
+_MOST_WITH_PREFIX: Final = 1_000  # ids that are read to see which of them are notes
+_REMOVED_AT_ONCE: Final = 500  # notes in one transaction
 # Seconds for which a superseded note stays in the history before `prune` removes it.
 KEEP_SUPERSEDED: Final = 90 * 86_400.0
 
@@ -92,13 +94,14 @@ class NoteStore:
             return stored
         if len(id) < MIN_PREFIX:
             return None
-        ids = [record.id for record in await self.store.scan(IS_NOTE) if record.id.startswith(id)]
+        found = await self.fetch(await self.store.find_ids(id, _MOST_WITH_PREFIX))
+        ids = list(found)
         if len(ids) > 1:
             raise InvalidRequestError(
                 f"{len(ids)} notes have ids that begin with '{id}': nothing was done. Give more of the id: "
                 + ", ".join(ids[:3])
             )
-        return (await self.fetch(ids)).get(ids[0]) if ids else None
+        return found[ids[0]] if ids else None
 
     async def require(self, id: str) -> Stored:
         """Return the note with an id, as `find` does.
@@ -126,7 +129,11 @@ class NoteStore:
         checked = checked_filter(wanted, self.now(), allow_commits=allow_commits)
         if wanted.kinds is None and wanted.tags is None:
             return checked
-        stored = [record.metadata for record in await self.store.scan(IS_NOTE)]
+        if wanted.tags is None:
+            kinds = await self.store.tally(("kind",), IS_NOTE)
+            stored: list[Mapping[str, Any]] = [{"kind": kind} for (kind,) in kinds if kind is not None]
+        else:
+            stored = [record.metadata for record in await self.store.select(("kind", "tags"), IS_NOTE)]
         return checked_filter(wanted, self.now(), allow_commits=allow_commits, stored=stored)
 
     async def page(self, filter: Filter, limit: int, cursor: Cursor | None) -> NotePage:
@@ -137,31 +144,21 @@ class NoteStore:
             limit: Notes on the page.
             cursor: Where the page before ended; ``None`` for the first page.
         """
-        now = self.now()
-        records = await self.store.scan(filter)
-        positions = sorted(
-            (Cursor.at(record.metadata, record.id) for record in records if not is_hidden(record.metadata, now)),
-            key=Cursor.order,
-        )
-        rest = [position for position in positions if cursor is None or cursor.order() < position.order()]
-        stored = await self.fetch([position.id for position in rest[:limit]])
-        # A note that was forgotten since the scan is missing.
-        notes = tuple(stored[position.id].note for position in rest[:limit] if position.id in stored)
-        next_cursor = rest[limit - 1].text() if len(rest) > limit else None
-        return NotePage(notes, next_cursor, len(positions))
+        after = None if cursor is None else (cursor.created_at, cursor.id)
+        records, count = await self.store.newest(all_of(filter, current_at(self.now())), limit + 1, after=after)
+        notes = tuple(note_of(record.id, record.content, record.metadata, self.scope) for record in records[:limit])
+        last = Cursor.at(records[limit - 1].metadata, records[limit - 1].id) if len(records) > limit else None
+        return NotePage(notes, None if last is None else last.text(), count)
 
     async def history(self, id: str) -> list[Note]:
         """Return the notes that a note replaced, directly or through others, newest first."""
         stored = await self.require(id)
-        superseded = {each.note.id: each for each in await self.scan({"superseded_by": {"$exists": True}})}
         replaced: dict[str, Note] = {}
-        queue = [stored.note.id]
-        while queue:
-            successor = queue.pop()
-            for other in superseded.values():
-                if other.note.superseded_by == successor and other.note.id not in replaced:
-                    replaced[other.note.id] = other.note
-                    queue.append(other.note.id)
+        successors = [stored.note.id]
+        while successors:
+            found = await self.scan({"superseded_by": {"$in": successors}})
+            successors = [each.note.id for each in found if each.note.id not in replaced]
+            replaced.update((each.note.id, each.note) for each in found)
         replaced.pop(stored.note.id, None)
         return sorted(replaced.values(), key=lambda note: (-note.updated_at, note.id))
 
@@ -267,28 +264,42 @@ class NoteStore:
         now = self.now()
         expired = await self.scan({"expires_at": {"$lte": now}})
         expired_ids = {stored.note.id for stored in expired}
+        times = await self.store.select(
+            ("updated_at", "created_at"), all_of(IS_NOTE, {"superseded_by": {"$exists": True}})
+        )
+        long_ago = [record.id for record in times if _may_be_before(record.metadata, now - KEEP_SUPERSEDED)]
         superseded = [
             stored
-            for stored in await self.scan({"superseded_by": {"$exists": True}})
-            if stored.note.updated_at < now - KEEP_SUPERSEDED and stored.note.id not in expired_ids
+            for stored in (await self.fetch(long_ago)).values()
+            if stored.note.superseded_by is not None
+            and stored.note.updated_at < now - KEEP_SUPERSEDED
+            and stored.note.id not in expired_ids
         ]
+        superseded.sort(key=lambda stored: (-stored.note.created_at, stored.note.id))
         kept: set[str] = set()
-        for stored in () if dry_run else (*expired, *superseded):
-            # A note that was changed since it was read stays, such as one whose lifetime was extended.
-            if not await self._removed(stored):
-                kept.add(stored.note.id)
+        doomed = () if dry_run else (*expired, *superseded)
+        for start in range(0, len(doomed), _REMOVED_AT_ONCE):
+            batch = doomed[start : start + _REMOVED_AT_ONCE]
+            if len(batch) > 1 and await self._removed(batch):
+                continue
+            for stored in batch:
+                # A note that was changed since it was read stays, such as one whose lifetime was extended.
+                if not await self._removed([stored]):
+                    kept.add(stored.note.id)
         return Pruned(
             tuple(stored.note for stored in expired if stored.note.id not in kept),
             tuple(stored.note for stored in superseded if stored.note.id not in kept),
             dry_run=dry_run,
         )
 
-    async def _removed(self, stored: Stored) -> bool:
-        """Remove a note if it is unchanged; return whether that happened. One that is refused stops no other."""
+    async def _removed(self, doomed: Sequence[Stored]) -> bool:
+        """Remove notes if they are unchanged; return whether that happened. One that is refused stops no other."""
+        expected = {stored.note.id: stored.document for stored in doomed}
         try:
-            return await self.store.write_if({stored.note.id: stored.document}, (), [stored.note.id])
+            return await self.store.write_if(expected, (), list(expected))
         except InvalidRequestError as error:
-            _log.warning("notes.not_pruned", id=stored.note.id, error=str(error))
+            if len(doomed) == 1:
+                _log.warning("notes.not_pruned", id=doomed[0].note.id, error=str(error))
             return False
 
     # -- parts of remembering ----------------------------------------------------------------------------------
@@ -404,6 +415,12 @@ def replaced_version(old: Note, new: Note, now: float) -> list[Document]:
 def no_such_note(id: str) -> InvalidRequestError:
     """Return the error for an id that no note has."""
     return InvalidRequestError(f"there is no note '{id:.80}': nothing was done. List the notes with: aurora list")
+
+
+def _may_be_before(metadata: Mapping[str, Any], moment: float) -> bool:
+    """Return whether a note may have last changed before a moment; one without times is read to see."""
+    changed = metadata.get("updated_at", metadata.get("created_at"))
+    return not isinstance(changed, int | float) or changed < moment
 
 
 def _union(first: Iterable[str], second: Iterable[str]) -> tuple[str, ...]:

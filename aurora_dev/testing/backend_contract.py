@@ -155,6 +155,27 @@ class RecordContract(Contract):
         assert backend.values("n", 'no "such') == set()
         assert backend.values("nowhere", "path") == set()
 
+    def test_some_fields_of_records_are_read_counted_and_sorted_by_time(self, backend: VectorBackend) -> None:
+        times = {"a": 2.0, "b": 3, "c": 3.0, "d": "later"}
+        self.put(backend, *(record(name, "x", {"kind": "note", "created_at": at}) for name, at in times.items()))
+        self.put(backend, record("e", "x", {"kind": "note"}), record("f", "x", {"kind": ["list"], "created_at": 9}))
+        chosen = {found.id: found.metadata for found in backend.select("n", ["created_at", "other"], {"kind": "note"})}
+        assert chosen == {"a": {"created_at": 2}, "b": {"created_at": 3}, "c": {"created_at": 3}, "e": {}} | {
+            "d": {"created_at": "later"}
+        }
+        assert backend.tally("n", ["kind"]) == {("note",): 5, (None,): 1}
+        assert backend.tally("nowhere", ["kind"]) == {}
+        newest, count = backend.newest("n", {"kind": "note"}, 3)
+        assert ([found.id for found in newest], newest[0].content, count) == (["b", "c", "a"], "x", 5)
+        assert [found.id for found in backend.newest("n", {"kind": "note"}, 9, after=(3.0, "b"))[0]] == list("cade")
+        assert backend.newest("nowhere", {"kind": "note"}, 3) == ([], 0)
+
+    def test_ids_are_found_by_their_beginning(self, backend: VectorBackend) -> None:
+        self.put(backend, *(record(name, "x") for name in ("abc", "abd", "ab", "b", "ab\U0010ffff")))
+        assert backend.find_ids("n", "ab", 3) == ["ab", "abc", "abd"]
+        assert backend.find_ids("n", "ab", 9)[-1] == "ab\U0010ffff"
+        assert backend.find_ids("n", "abcd", 9) == backend.find_ids("nowhere", "a", 9) == []
+
     def test_scan_yields_vectors_only_on_request(self, backend: VectorBackend) -> None:
         backend.set_embedder(EMBEDDER)
         self.put(backend, record("a", "x", {}, unit(1)), record("b", "y"))

@@ -43,6 +43,10 @@ class DictStore:
         found.sort(key=lambda record: record.id)
         return [Record(record.id, record.content if content else "", record.metadata) for record in found]
 
+    async def select(self, fields: Sequence[str], filter: Mapping[str, Any] | None = None) -> list[Record]:
+        found = await self.scan(filter)
+        return [Record(each.id, "", {name: each.metadata[name] for name in fields}) for each in found]
+
     async def write(
         self, upserts: Sequence[Document], deletes: Sequence[str] = (), *, masked: bool = False
     ) -> list[str]:

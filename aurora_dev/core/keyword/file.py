@@ -37,7 +37,7 @@ _FIELDS = (
 )
 
 
-def write_segment(path: Path, segment: Segment, header: Mapping[str, int | str]) -> None:
+def write_segment(path: Path, segment: Segment, header: Mapping[str, int | str | list[int]]) -> None:
     """Write a segment and a header, replacing the file atomically.
 
     The file is not synced to disk: the digest detects an incomplete one, and the index can be rebuilt.
@@ -70,7 +70,17 @@ def write_segment(path: Path, segment: Segment, header: Mapping[str, int | str])
         raise
 
 
-def read_segment(path: Path, most: int) -> tuple[Segment, dict[str, int | str]]:
+def snapshot_digest(path: Path) -> str:
+    """Return the digest that a file of `write_segment` begins with, in hexadecimal; empty if it has none."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(_PREFIX)
+    except OSError:
+        return ""
+    return start[len(_MAGIC) :].hex() if start.startswith(_MAGIC) and len(start) == _PREFIX else ""
+
+
+def read_segment(path: Path, most: int) -> tuple[Segment, dict[str, Any]]:
     """Read a file of `write_segment`.
 
     Args:

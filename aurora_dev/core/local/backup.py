@@ -19,6 +19,7 @@ from aurora_dev.target_file import check_target
 _BATCH_PAGES = 2_048  # 16 MB of 8 KiB pages: progress is reported every few tens of milliseconds
 _BATCH_RECORDS = 1_000
 _PART_SUFFIX = ".part"
+_OLDEST = 1  # the schema version of the oldest backups that can be restored: later versions only added indexes
 # https://sqlite.org/fileformat.html, "The Database Header"
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
@@ -168,10 +169,11 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection]:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if application != APPLICATION_ID:
                 raise InvalidRequestError(f"'{file}' is not a backup of a store: nothing was changed")
-            if version != SCHEMA_VERSION:
+            if not _OLDEST <= version <= SCHEMA_VERSION:
                 raise SchemaVersionError(
-                    f"{file} has the schema version {version}, and this Aurora restores {SCHEMA_VERSION}; nothing was "
-                    "changed. Restore it with the version that made it, or upgrade with: pip install -U aurora-dev"
+                    f"{file} has the schema version {version}, and this Aurora restores {_OLDEST} to {SCHEMA_VERSION}; "
+                    "nothing was changed. Restore it with the version that made it, or upgrade with: pip install -U "
+                    "aurora-dev"
                 )
             connection.execute("BEGIN")
             (result,) = connection.execute("PRAGMA quick_check(1)").fetchone()

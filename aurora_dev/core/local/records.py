@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from aurora_dev.core.filters import FilterNode, compile_filter, fields, is_everything
+from aurora_dev.core.filters import AllOf, AnyOf, Condition, FilterNode, Scalar, compile_filter, fields, is_everything
+from aurora_dev.core.local.lookups import find_rows, is_listed, strings
 from aurora_dev.core.types import EmbedderInfo, Record, Vector
 from aurora_dev.lazy import np, npt
 
@@ -22,6 +23,8 @@ Rows: TypeAlias = "npt.NDArray[np.int64]"
 DELETION_LOG_LIMIT = 100_000
 _MAX_PARAMETERS = 900  # SQLite before 3.32 allows 999 in a statement
 _FILTER_BATCH = 16_384  # rows of metadata that a filter tests at a time
+_READ_WHOLE = 2_000  # the metadata of so many new rows are read sooner than all rows of a condition are listed
+_MOST_NEEDLES = 8  # texts that are looked for in each record; each takes a tenth of the time of reading its fields
 _MAX_VERDICTS = 200_000  # some tens of megabytes; a field with more values repeats few of them
 _FETCH_BATCH = 4096  # rows at a time: some megabytes of vectors or text
 
@@ -276,6 +279,20 @@ def read_page(
     ).fetchall()
 
 
+def read_by_ids(
+    connection: sqlite3.Connection, state: NamespaceState, ids: Sequence[str], *, content: bool
+) -> list[tuple[int, str, str, str]]:
+    """Return the records that exist among ids, as `read_page` does."""
+    column = "content" if content else "''"
+    found: list[tuple[int, str, str, str]] = []
+    for batch in _batches(ids):
+        found += connection.execute(
+            f"SELECT row, id, {column}, metadata FROM records WHERE namespace = ? AND id IN ({_placeholders(batch)})",
+            (state.number, *batch),
+        )
+    return sorted(found, key=lambda line: line[1])
+
+
 def read_without_vector(
     connection: sqlite3.Connection, state: NamespaceState, limit: int
 ) -> list[tuple[int, str, str, str]]:
@@ -368,24 +385,58 @@ def vector_rows(connection: sqlite3.Connection, state: NamespaceState) -> Rows:
 def matching_rows(connection: sqlite3.Connection, state: NamespaceState, node: FilterNode, after: int = 0) -> Rows:
     """Return the rows above ``after`` whose metadata match, ascending.
 
+    Indexes give the rows of the filters that name indexed fields; see `lookups`. For the others, and where only a few
+    rows are new, the metadata are read.
+    """
+    if is_everything(node):
+        query = "SELECT row FROM records INDEXED BY records_of_namespace WHERE namespace = ? AND row > ? ORDER BY row"
+        return _column(connection.execute(query, (state.number, after)))
+    if not after or _has_many(connection, state, after):
+        found = find_rows(connection, state.number, node, lambda part, rows: _tested(connection, part, rows))
+        if found is not None:
+            return found[found > after] if after else found
+    return scanned_rows(connection, state, node, after)
+
+
+def _has_many(connection: sqlite3.Connection, state: NamespaceState, after: int) -> bool:
+    query = "SELECT 1 FROM records INDEXED BY records_of_namespace WHERE namespace = ? AND row > ? LIMIT 1 OFFSET ?"
+    return connection.execute(query, (state.number, after, _READ_WHOLE)).fetchone() is not None
+
+
+def scanned_rows(connection: sqlite3.Connection, state: NamespaceState, node: FilterNode, after: int = 0) -> Rows:
+    """Return what `matching_rows` does, by reading the metadata of every row above ``after``."""
+    needles = _needles(node) or ()
+    source = "FROM records INDEXED BY records_of_namespace WHERE namespace = ? AND row > ?"
+    if needles:
+        source += f" AND ({' OR '.join(['instr(metadata, ?) > 0'] * len(needles))})"
+    return _evaluated(connection, node, f"{source} ORDER BY row", (state.number, after, *needles))
+
+
+def _tested(connection: sqlite3.Connection, node: FilterNode, rows: Rows) -> Rows:
+    """Return those of some rows, ascending, whose metadata match."""
+    found = [np.empty(0, dtype=np.int64)]
+    for batch in _batches(rows.tolist()):
+        where = f"FROM records WHERE row IN ({_placeholders(batch)}) ORDER BY row"
+        found.append(_evaluated(connection, node, where, batch))
+    return np.concatenate(found)
+
+
+def _evaluated(connection: sqlite3.Connection, node: FilterNode, source: str, values: Sequence[Any]) -> Rows:
+    """Return the rows of a query whose metadata match.
+
     SQLite extracts the fields that the filter reads from the metadata, as JSON text, and Python tests each distinct
     combination once. So numbers keep their digits, NUL characters and types are as they were stored, and a filter on a
     field with few values is cheap.
     """
-    where = "FROM records INDEXED BY records_of_namespace WHERE namespace = ? AND row > ? ORDER BY row"
-    if is_everything(node):
-        return _column(connection.execute(f"SELECT row {where}", (state.number, after)))
     names = fields(node)
     paths = [f'$."{name}"' for name in names if _is_plain(name)]
     if len(paths) < len(names):
-        cursor = connection.execute(f"SELECT metadata, row {where}", (state.number, after))
+        cursor = connection.execute(f"SELECT metadata, row {source}", values)
     else:
         # For a single path SQLite returns the bare value, in which "1" and 1 are the same; two paths give a JSON array.
         paths += paths[: 2 - len(paths)]
-        placeholders = _placeholders(paths)
-        cursor = connection.execute(
-            f"SELECT json_extract(metadata, {placeholders}), row {where}", (*paths, state.number, after)
-        )
+        query = f"SELECT json_extract(metadata, {_placeholders(paths)}), row {source}"
+        cursor = connection.execute(query, (*paths, *values))
     test = compile_filter(node, names if len(paths) >= len(names) else None)
     verdicts: dict[str, bool] = {}
     rows: list[int] = []
@@ -399,23 +450,96 @@ def matching_rows(connection: sqlite3.Connection, state: NamespaceState, node: F
     return np.asarray(rows, dtype=np.int64)
 
 
+def _needles(node: FilterNode) -> tuple[str, ...] | None:
+    """Return texts of which the metadata of every match hold one, as they are written; ``None`` if there are none.
+
+    `encode_record` writes equal strings, booleans and whole numbers alike, so that looking for the text is a cheap
+    first test of all records.
+    """
+    if isinstance(node, AllOf):
+        # That a field is there is true of many records.
+        parts = sorted(node.parts, key=lambda part: isinstance(part, Condition) and part.operator == "$exists")
+        return next((found for part in parts if (found := _needles(part))), None)
+    if isinstance(node, AnyOf):
+        found_by_part = [_needles(part) for part in node.parts]
+        texts = tuple(text for found in found_by_part for text in found or ())
+        return texts if all(found_by_part) and len(texts) <= _MOST_NEEDLES else None
+    if node.operator == "$exists":
+        return (f"{_written(node.field)}:",) if node.operand and _is_plain(node.field) else None
+    if node.operator not in ("$eq", "$in"):
+        return None
+    wanted = node.operand if isinstance(node.operand, tuple) else (node.operand,)
+    texts = tuple(_needle(node.field, value) for value in wanted[: _MOST_NEEDLES + 1])
+    return texts if 0 < len(texts) <= _MOST_NEEDLES and all(texts) else None
+
+
+def _needle(field: str, value: Scalar) -> str:
+    """Return the text that stands in metadata whose field has or holds a value; empty if it has several forms."""
+    if isinstance(value, str):
+        return _written(value) if _is_plain(value) else ""
+    if isinstance(value, bool):
+        return f"{_written(field)}:{_written(value)}" if _is_plain(field) else ""
+    # 7 and 7.0 begin alike; 0 is also -0.0, and large floats have an exponent.
+    is_whole = value == int(value) and 0 < abs(value) < 1e15
+    return f"{_written(field)}:{int(value)}" if is_whole and _is_plain(field) else ""
+
+
+def _written(value: str | bool) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def ids_with_prefix(connection: sqlite3.Connection, state: NamespaceState, prefix: str, limit: int) -> list[str]:
+    """Return the first ids that begin with a text, in their order; an empty text is the beginning of every id."""
+    found = connection.execute(
+        # The characters of UTF-8 sort as their code points do, and none is above the last one.
+        "SELECT id FROM records WHERE namespace = ? AND id >= ? AND id < ? || char(1114111, 1114111)"
+        " ORDER BY id LIMIT ?",
+        (state.number, prefix, prefix, limit),
+    ).fetchall()
+    return [identifier for (identifier,) in found]
+
+
+def read_fields(
+    connection: sqlite3.Connection, state: NamespaceState, names: Sequence[str], rows: Rows | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the id and some fields of the metadata of rows.
+
+    Args:
+        connection: A connection.
+        state: The namespace.
+        names: The fields; those that a record lacks are left out.
+        rows: The rows; ``None`` stands for all rows of the namespace.
+    """
+    paths = [f'$."{name}"' for name in names]
+    is_plain = all(map(_is_plain, names))
+    column, values = "metadata", []
+    if is_plain:
+        values = paths + paths[: 2 - len(paths)] if paths else []
+        column = f"json_extract(metadata, {_placeholders(values)})" if paths else "'[]'"
+    everything = ("INDEXED BY records_of_namespace WHERE namespace = ?", (state.number,))
+    sources: list[tuple[str, Sequence[Any]]] = [everything]
+    if rows is not None:
+        sources = [(f"WHERE row IN ({_placeholders(batch)})", batch) for batch in _batches(rows.tolist())]
+    for source, bound in sources:
+        cursor = connection.execute(f"SELECT id, {column} FROM records {source}", (*values, *bound))
+        while batch := cursor.fetchmany(_FILTER_BATCH):
+            for (identifier, _), found in zip(
+                batch, json.loads(f"[{','.join(text for _, text in batch)}]"), strict=True
+            ):
+                given = zip(names, found, strict=False) if is_plain else ((name, found.get(name)) for name in names)
+                yield identifier, {name: value for name, value in given if value is not None}
+
+
 def read_values(connection: sqlite3.Connection, state: NamespaceState, field: str) -> set[str]:
     """Return the strings in a field of the metadata of all records, those in lists included."""
+    known = strings(connection, state.number, field)
+    if known is not None:
+        return known
+    rows = matching_rows(connection, state, Condition(field, "$exists", True)) if is_listed(field) else None
     found: set[str] = set()
-    if _is_plain(field):
-        path = f'$."{field}"'
-        # Two paths give a JSON array; for a single one SQLite returns the bare value, in which "1" and 1 are the same.
-        cursor = connection.execute(
-            "SELECT DISTINCT json_extract(metadata, ?, ?) FROM records INDEXED BY records_of_namespace "
-            "WHERE namespace = ?",
-            (path, path, state.number),
-        )
-    else:
-        cursor = connection.execute("SELECT metadata FROM records WHERE namespace = ?", (state.number,))
-    while batch := cursor.fetchmany(_FILTER_BATCH):
-        for decoded in json.loads(f"[{','.join(text for (text,) in batch)}]"):
-            value = decoded[0] if _is_plain(field) else decoded.get(field)
-            found.update(each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str))
+    for _, values in read_fields(connection, state, (field,), rows):
+        value = values.get(field)
+        found.update(each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str))
     return found
 
 

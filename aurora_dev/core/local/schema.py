@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from aurora_dev.core.local.lookups import INDEXED_SINCE, INDEXES
 from aurora_dev.core.local.read_only import is_writable, open_unwritable
 from aurora_dev.errors import (
     SchemaVersionError,
@@ -23,7 +24,7 @@ from aurora_dev.log import get_logger
 
 _log = get_logger(__name__)
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x41524F52  # "AROR": tells our files from any other SQLite database
 # Neighbouring records are read together. Pages of 8 KiB hold seven vectors of 256 dimensions and leave 11 % unused; the
 # usual 4 KiB hold three and leave 24 %.
@@ -32,7 +33,8 @@ _PAGE_SIZE = 8192
 # Rows are immutable: replacing a record deletes its row and inserts one with a higher number (AUTOINCREMENT never
 # reuses a number), so that a derived index only adds and removes rows. Vectors have their own table, so that reading
 # metadata does not pull them through the page cache.
-_TABLES = """
+_TABLES = (
+    """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE embedders (
     generation INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -67,6 +69,8 @@ CREATE TABLE deletions (
     PRIMARY KEY (namespace, sequence, row)
 ) WITHOUT ROWID;
 """
+    + INDEXES
+)
 
 # Signs in SQLite's messages that the file is damaged. No statement of ours breaks a constraint or lacks a table by
 # itself, so these errors also mean damage.
@@ -83,7 +87,9 @@ _DAMAGE = (
 )
 
 # By schema version n, the statements that migrate from n to n + 1. All of them run in one transaction.
-_MIGRATIONS: dict[int, str] = {}
+_MIGRATIONS: dict[int, str] = {1: INDEXES}
+# The oldest version that can be read as it is, where the folder cannot be written: it lacks only the indexes.
+_READABLE = INDEXED_SINCE - 1
 
 
 def prepare(connection: sqlite3.Connection, database: Path) -> None:
@@ -100,6 +106,8 @@ def prepare(connection: sqlite3.Connection, database: Path) -> None:
         roll_back(connection)
     if version == SCHEMA_VERSION:
         _return_to_wal(connection)
+        return
+    if version >= _READABLE and not is_writable(database):
         return
     _use_wal(connection)
     connection.execute("BEGIN IMMEDIATE")

@@ -121,17 +121,21 @@ class HiddenRecords:
         if marked is not None and marked.sequence == sequence:
             return marked
         superseded, expiries = 0, []
-        if self._backend.count(self._namespace, _IS_MARKED):
-            for record in self._backend.scan(self._namespace, _IS_MARKED, content=False):
-                superseded += SUPERSEDED in record.metadata
-                expires = record.metadata.get(EXPIRES)
-                if isinstance(expires, int | float) and not isinstance(expires, bool):
-                    expiries.append(float(expires))
+        for record in self._backend.select(self._namespace, (SUPERSEDED, EXPIRES), _IS_MARKED):
+            superseded += SUPERSEDED in record.metadata
+            expires = record.metadata.get(EXPIRES)
+            if isinstance(expires, int | float) and not isinstance(expires, bool):
+                expiries.append(float(expires))
         # The sequence was read first: these records are at least as new as it is.
         marked = _Marked(sequence, superseded, tuple(sorted(expiries)))
         with self._lock:
             self._marked = marked
         return marked
+
+
+def current_at(moment: float) -> Filter:
+    """Return the filter for the records that are neither superseded nor expired at a moment."""
+    return {"$and": [_NOT_SUPERSEDED, _expires_after(moment)]}
 
 
 def _expires_after(moment: float) -> Filter:

@@ -318,14 +318,73 @@ def test_a_snapshot_with_other_terms_or_another_format_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "k"
-    index = KeywordIndex()
-    index.add([1], [{"a": 1.0}])
     for name, value, text in [("FORMAT_VERSION", 2, "format 2"), ("terms_fingerprint", lambda: "other", "terms")]:
+        index = KeywordIndex()
+        index.add([1], [{"a": 1.0}])
         with monkeypatch.context() as patch:
             patch.setattr(keyword_file, name, value)
             index.save(path, {})
         with pytest.raises(ValueError, match=text):
             KeywordIndex.load(path)
+
+
+def grown(path: Path) -> tuple[KeywordIndex, Documents]:
+    """Save an index of 300 documents, then change a few of them and save it again."""
+    documents: Documents = {row: {"all": 1.0, f"t{row % 7}": 1.0 + row % 3} for row in range(300)}
+    index = KeywordIndex()
+    index.add(list(documents), list(documents.values()))
+    index.save(path, {"sequence": 1})
+    changed: Documents = {row: {"all": 2.0, "new": 1.0} for row in (3, 299, 300, 301)}
+    index.add(list(changed), list(changed.values()))
+    index.remove([10, 301])
+    documents |= changed
+    del documents[10], documents[301]
+    index.save(path, {"sequence": 2})
+    return index, documents
+
+
+def test_a_few_changes_are_added_to_a_snapshot_without_writing_it_again(tmp_path: Path) -> None:
+    path = tmp_path / "k"
+    index, documents = grown(path)
+    before = path.read_bytes()
+    loaded, header = KeywordIndex.load(path)
+    assert header == {"sequence": 2}
+    for query in ({"new": 1.0}, {"t3": 1.0, "all": 0.5}):
+        assert_agrees(index, documents, query, 20)
+        assert_agrees(loaded, documents, query, 20)
+    loaded.add([400], [{"new": 3.0}])
+    loaded.save(path, {"sequence": 3})  # adds to the snapshot that it was loaded from
+    assert path.read_bytes() == before
+    again, header = KeywordIndex.load(path)
+    assert header == {"sequence": 3}
+    assert_agrees(again, {**documents, 400: {"new": 3.0}}, {"new": 1.0, "t3": 1.0}, 30)
+    again.remove(list(range(100)))  # too many for an addition
+    again.save(path, {"sequence": 4})
+    assert path.read_bytes() != before
+    assert [file.name for file in tmp_path.iterdir()] == ["k"]
+    assert KeywordIndex.load(path)[1] == {"sequence": 4}
+
+
+def test_damaged_additions_leave_the_snapshot_as_it_was_written(tmp_path: Path) -> None:
+    path, additions = tmp_path / "k", tmp_path / "k.new"
+    grown(path)
+    whole = additions.read_bytes()
+    for content in (whole[:-1], whole[:50], b"", b"\0" * 4096, whole[:90] + b"x" + whole[91:]):
+        additions.write_bytes(content)
+        loaded, header = KeywordIndex.load(path)
+        assert (header, len(loaded)) == ({"sequence": 1}, 300)
+
+
+def test_additions_to_another_snapshot_are_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "k"
+    grown(path)
+    additions = (tmp_path / "k.new").read_bytes()
+    other = KeywordIndex()
+    other.add([1], [{"other": 1.0}])
+    other.save(path, {"sequence": 9})
+    (tmp_path / "k.new").write_bytes(additions)  # of a process that wrote it a moment later
+    loaded, header = KeywordIndex.load(path)
+    assert (header, len(loaded)) == ({"sequence": 9}, 1)
 
 
 def test_a_missing_snapshot_raises_file_not_found(tmp_path: Path) -> None:

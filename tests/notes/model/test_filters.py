@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from aurora_dev.core.filters import all_of
-from aurora_dev.core.record_kinds import IS_NOTE, NOT_A_CHUNK
+from aurora_dev.core.record_kinds import IS_NOTE, NOT_A_CHUNK, NOT_A_SESSION
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.notes.model.filters import checked_filter
 from aurora_dev.notes.model.types import NoteFilter
@@ -35,7 +35,10 @@ def test_an_empty_list_matches_nothing() -> None:
 
 def test_commits_are_found_only_by_their_kind_and_where_they_are_allowed() -> None:
     wanted = NoteFilter(kinds=["commit"])
-    assert checked_filter(wanted, 0.0, allow_commits=True) == {"$and": [NOT_A_CHUNK, {"kind": {"$in": ["commit"]}}]}
+    notes_and_commits = {**NOT_A_CHUNK, **NOT_A_SESSION}
+    assert checked_filter(wanted, 0.0, allow_commits=True) == {
+        "$and": [notes_and_commits, {"kind": {"$in": ["commit"]}}]
+    }
     assert checked_filter(wanted, 0.0) == {"$and": [IS_NOTE, {"kind": {"$in": ["commit"]}}]}
     assert checked_filter(NoteFilter(), 0.0, allow_commits=True) == IS_NOTE
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from aurora_dev.errors import InvalidRequestError
@@ -28,8 +29,7 @@ async def paths_inside(memory: OpenMemory, opened: Memory, path: str) -> list[st
     """
     wanted = memory.relative(path)
     await opened.project_index.before_search()  # indexes files that were just saved
-    records = await opened.store.scan({"path": {"$exists": True}})
-    known = {str(record.metadata.get("path")) for record in records}
+    known = await asyncio.to_thread(opened.store.backend.values, opened.store.namespace, "path")
     if wanted == ".":
         return sorted(known)
     inside = sorted(name for name in known if name == wanted or name.startswith(f"{wanted}/"))
