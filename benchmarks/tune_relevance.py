@@ -1,12 +1,15 @@
 """Fit the coefficients of the relevance of a search, and show how well it tells queries without an answer.
 
-    python benchmarks/tune_relevance.py [--cache DIR]
+    python benchmarks/tune_relevance.py [--cache DIR] [--small]
 
 A search is answerable if its query is an annotated one of that project. It is not if the query was written to have no
 answer (``unanswerable/queries.jsonl``), or if it is an annotated query of another project. Some of the latter do have
 an answer, so they count a third. The coefficients are fitted on the projects in ``packages.TUNING``, by logistic
 regression with a ridge penalty; the others show whether they hold. The constant is set so that a relevance of 0.5 loses
 1 % of the answerable queries of the tuning projects.
+
+``--small`` measures `SMALL_WEIGHT` instead: on parts of the tuning projects, of 3, 10 and 30 annotated files each, how
+many answerable and unanswerable queries are marked, by the number of records.
 """
 
 from __future__ import annotations
@@ -14,22 +17,26 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
+import shutil
+import tempfile
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from machine import machine
-from packages import TUNING, annotated_queries
+from packages import TUNING, annotated_queries, manifest
 from projects import KEPT, PATHS, kept_store, projects
 from unanswerable import unanswerable
 from yardstick import auc
 
-from aurora_dev.core.search.calibration import match_features
+from aurora_dev.core.search.calibration import COEFFICIENTS, SMALL, match_features, small_bonus
 from aurora_dev.core.search.evidence import weigh
 from aurora_dev.core.search.reading import read_query
 from aurora_dev.core.vector_store import VectorStore
+from aurora_dev.indexing.indexer import Indexer
 
 Figures = npt.NDArray[np.float64]
 
@@ -37,6 +44,8 @@ BORROWED = 40  # queries of other projects, for each project
 BORROWED_WEIGHT = 1 / 3
 LOSS = 0.01
 RIDGE = 3.0
+SMALL_PARTS = {3: 4, 10: 2, 30: 1}  # files of a part, and parts of each project
+SMALL_QUERIES = 6  # without an answer, for each part
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +132,60 @@ def margins(cases: list[Case], names: list[str], coefficients: Figures) -> Figur
     return found
 
 
+async def collect_small(paths: list[Path]) -> list[tuple[int, str, float]]:
+    """Return the records, the kind and the log odds of searches in parts of the tuning projects."""
+    rng = random.Random(7)
+    without_answer = [one.query for one in unanswerable()]
+    found = []
+    for project in projects(paths):
+        if project.name not in TUNING:
+            continue
+        rows = annotated_queries(project.data, project.name)
+        (root,) = {str(one["root"]) for one in manifest(project.data) if one["name"] == project.name}
+        answers = [{str(path).removeprefix(f"{root}/") for path in row["relevant"]} for row in rows]
+        known = sorted(path for path in set().union(*answers) if (project.root / path).is_file())
+        for size, times in SMALL_PARTS.items():
+            for _ in range(times if len(known) >= size else 0):
+                part = rng.sample(known, size)
+                asked = [("answerable", row["query"]) for row, own in zip(rows, answers, strict=True) if own <= {*part}]
+                asked += [("unanswerable", query) for query in rng.sample(without_answer, SMALL_QUERIES)]
+                with tempfile.TemporaryDirectory() as folder:
+                    for path in part:
+                        (Path(folder, "project", path).parent).mkdir(parents=True, exist_ok=True)
+                        shutil.copy(project.root / path, Path(folder, "project", path))
+                    async with VectorStore(path=Path(folder, "store"), reranker="none") as store:
+                        await Indexer(store, Path(folder, "project")).run()
+                        records = await store.count()
+                        for kind, query in asked:
+                            features = await features_of(store, str(query))
+                            if features is not None:
+                                odds = sum(COEFFICIENTS[name] * value for name, value in features.items())
+                                found.append((records, kind, odds))
+    return found
+
+
+def print_small(searches: list[tuple[int, str, float]]) -> None:
+    print("records below: share of answerable / unanswerable queries that are marked, without and with the bonus")
+    for low, high in pairwise((0, 20, 40, 80, 160, 320, SMALL)):
+        shares = []
+        for kind in ("answerable", "unanswerable"):
+            own = [(odds, small_bonus(n)) for n, which, odds in searches if which == kind and low <= n < high]
+            for weight in (0, 1):
+                marked = sum(odds + weight * bonus < 0 for odds, bonus in own)
+                shares.append(f"{marked / max(1, len(own)):.3f}")
+        print(f"{high:>6}: {shares[0]} / {shares[2]}, {shares[1]} / {shares[3]}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", type=Path, nargs="*", help="folders that codesearch.py reads")
     parser.add_argument("--cache", type=Path, default=KEPT, help="keeps the stores")
+    parser.add_argument("--small", action="store_true", help="measure small projects, and fit nothing")
     arguments = parser.parse_args()
+    if arguments.small:
+        print(machine())
+        print_small(asyncio.run(collect_small(arguments.paths or list(PATHS))))
+        return
     cases = asyncio.run(collect(arguments.paths or list(PATHS), arguments.cache))
     names = list(cases[0].features)
     tuning = [case for case in cases if case.project in TUNING]

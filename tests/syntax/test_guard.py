@@ -238,10 +238,8 @@ print(sys.stdin.read())
 
 
 def test_importing_the_package_starts_no_process() -> None:
-    done = run(
-        "import sys, aurora_dev.syntax as s\nassert s.definitions\n"
-        "assert s.guard._guard._worker is None and 'subprocess' not in sys.modules"
-    )
+    code = "import sys, aurora_dev.syntax as s; assert s.definitions; "
+    done = run(code + "assert s.guard._guard._worker is None and 'subprocess' not in sys.modules")
     assert (done.returncode, done.stderr) == (0, "")
 
 

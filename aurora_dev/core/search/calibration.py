@@ -3,6 +3,10 @@
 The scores of a ranking only order the results of one query. Whether there is an answer at all shows in other figures:
 how near the nearest vectors are, how many of the rare words of the query the best results have together, and how many
 words occur nowhere. A logistic regression weighs them. ``benchmarks/tune_relevance.py`` made `COEFFICIENTS`.
+
+In a small project the same figures mean more: it says less in other words, so that an answer shares fewer of them with
+its query, and more words of the query occur nowhere. So the log odds are raised there by `SMALL_WEIGHT` for each time
+that the number of records is smaller than `SMALL` by a factor of e.
 """
 
 from __future__ import annotations
@@ -16,7 +20,16 @@ from aurora_dev.core.search.evidence import QueryWeights
 from aurora_dev.core.text.folding import fold_word
 from aurora_dev.core.types import SearchResult
 
-__all__ = ["COEFFICIENTS", "LEAST_RELEVANCE", "match_features", "relevance", "scaled"]
+__all__ = [
+    "COEFFICIENTS",
+    "LEAST_RELEVANCE",
+    "SMALL",
+    "SMALL_WEIGHT",
+    "match_features",
+    "relevance",
+    "scaled",
+    "small_bonus",
+]
 
 LEAST_RELEVANCE: Final = 0.5
 """Below this, a search says that nothing matches well; of the answerable queries of the tuning projects, 1 % are."""
@@ -34,6 +47,12 @@ COEFFICIENTS: Final[Mapping[str, float]] = {
     "exact": 0.909,
     "missing_names": -2.286,
 }
+
+SMALL: Final = 400
+"""Records below which a project is small; the coefficients were fitted on larger ones."""
+
+SMALL_WEIGHT: Final = 1.0
+"""Set on parts of the tuning projects, of 3, 10 and 30 files: ``benchmarks/tune_relevance.py --small``."""
 
 _ABSENT = 0.4  # the most for a query that is one name, and no record has it: its parts are something else
 _READ = 10  # first results that are looked at
@@ -68,6 +87,11 @@ def match_features(weights: QueryWeights, results: Sequence[SearchResult]) -> di
     }
 
 
+def small_bonus(records: int | None) -> float:
+    """Return what the log odds of a search gain in a project of so many records; ``None``: of unknown size."""
+    return SMALL_WEIGHT * max(0.0, math.log(SMALL / max(1, records))) if records is not None else 0.0
+
+
 def relevance(weights: QueryWeights, results: Sequence[SearchResult]) -> float:
     """Return how likely the project answers a query, 0..1; 0 without results.
 
@@ -78,7 +102,8 @@ def relevance(weights: QueryWeights, results: Sequence[SearchResult]) -> float:
     if not results:
         return 0.0
     features = match_features(weights, results)
-    found = 1.0 / (1.0 + math.exp(-sum(COEFFICIENTS.get(name, 0.0) * value for name, value in features.items())))
+    odds = sum(COEFFICIENTS.get(name, 0.0) * value for name, value in features.items()) + small_bonus(weights.records)
+    found = 1.0 / (1.0 + math.exp(-odds))
     return min(found, _ABSENT) if weights.is_absent and not features["exact"] else found
 
 

@@ -61,6 +61,7 @@ class QueryWeights:
         is_name: Whether the words of the query, joined, are a name that a record has: ``max url length``.
         is_absent: Whether the query is one name that no record has.
         counted: Whether the backend knows how many records hold a name or a word.
+        records: The number of all records; ``None`` if it is not known.
     """
 
     names: Mapping[str, float] = field(default_factory=dict)
@@ -70,6 +71,7 @@ class QueryWeights:
     is_name: bool = False
     is_absent: bool = False
     counted: bool = True
+    records: int | None = None
 
 
 def content_words(text: str) -> list[str]:
@@ -107,6 +109,7 @@ def weigh(
         frozenset(word for word, held in counted.items() if not held),
         bool(compound) and counts[0] > 0,
         reading.is_symbol and not any(named.values()),
+        records=every,
     )
 
 

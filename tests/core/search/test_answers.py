@@ -98,3 +98,31 @@ async def test_an_answerable_question_scores_above_one_half(shop: VectorStore, q
     assert results[0].score == pytest.approx(results.relevance)
     assert results[0].score > 0.5
     assert results.notices == ()
+
+
+@pytest.mark.parametrize(
+    ("query", "matches"),
+    [
+        ("where are tokens verified", True),
+        ("how is a token signed", True),
+        ("how to launch the service", True),
+        ("login check", True),
+        ("css theme colours", False),
+        ("kubernetes deployment manifests", False),
+        ("how does the payment gateway retry", False),
+    ],
+)
+async def test_a_project_of_three_files_answers_in_other_words_too(tmp_path: Path, query: str, matches: bool) -> None:
+    files = {
+        "auth.py": 'def sign_token(user, key):\n    """Sign a token for a user with HMAC."""\n'
+        "    return hmac.new(key, user.encode(), 'sha256').hexdigest()\n\n"
+        'def verify_token(token, user, key):\n    """Check that a token belongs to a user."""\n'
+        "    return hmac.compare_digest(token, sign_token(user, key))\n",
+        "db.py": "class Store:\n    def save(self, user, token):\n"
+        "        self.connection.execute('insert into tokens values (?, ?)', (user, token))\n",
+        "README.md": "# Demo\n\nA small service. Run it with `python -m demo`. Set DEMO_KEY before you start it.\n",
+    }
+    async with VectorStore(path=tmp_path, reranker="none") as small:
+        await small.upsert([Document(text, {"path": path}, path) for path, text in files.items()])
+        results = await small.search(query)
+    assert ("no_match" not in [notice.code for notice in results.notices]) == matches

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aurora_dev.core.search.absence import absence_notices
-from aurora_dev.core.search.calibration import LEAST_RELEVANCE, match_features, relevance, scaled
+from aurora_dev.core.search.calibration import LEAST_RELEVANCE, SMALL, match_features, relevance, scaled
 from aurora_dev.core.search.evidence import QueryWeights
 from aurora_dev.core.search.reading import read_query
 from aurora_dev.core.types import NAME_NOT_FOUND, NO_MATCH, Notice, SearchResult
@@ -58,6 +58,16 @@ def test_scaling_gives_the_best_result_the_relevance_and_keeps_the_ratios() -> N
 
 def notices(query: str, relevance: float, symbols: list[str], **counts: int) -> list[Notice]:
     return absence_notices(read_query(query), QueryWeights(name_counts=counts), [result(symbols=symbols)], relevance)
+
+
+def test_the_same_evidence_means_more_in_a_small_project() -> None:
+    found = [result("parse", vector=0.2)]
+    assert of(found, records=None) == of(found, records=SMALL) == of(found, records=10 * SMALL)
+    sizes = [SMALL, 100, 20, 5, 1, 0]
+    figures = [of(found, records=size) for size in sizes]
+    assert figures == sorted(figures)
+    assert figures[0] < figures[1] < figures[2] < figures[3]
+    assert of([], records=5) == 0.0
 
 
 def test_a_name_that_occurs_nowhere_is_said_with_near_names() -> None:
