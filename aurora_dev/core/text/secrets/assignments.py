@@ -72,6 +72,7 @@ _QUOTED: Final = (
 _VALUE: Final = (
     _QUOTED
     # A few "=" at most, so that "password=password=…" is not read again and again.
+    + r"|(?P<entity>[^\s\"'`<>&]{0,64}&(?:amp|lt|gt|quot|apos|#\d{1,4});[^\s\"'`<>]{0,128})(?=</)"
     + r"|(?P<bare>[^\s\"'`,;&<>(){}\[\]|\\=]{1,4000}(?:=[^\s\"'`,;&<>(){}\[\]|\\=]{0,64}){0,3})"
     + r"|\{(?P<brace>[^{}\r\n]{4,128})\}(?=[;\"'\s]|\Z)|(?P<odd>[^\s=]{1,64}))"
 )
@@ -225,6 +226,7 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
         or in_block
         or operator[:1] == ">"
         or operator[:2] == "</"
+        or (operator[-6:-1].lower() == "value" and name.isupper())
         or operator == "%3D"
         or _is_setting(line, operator)
     )
@@ -245,6 +247,8 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
     if is_password:
         if len(value) < 4 or not _password_name(word, head_text, value):
             return
+        if word == "pass" and head_text[-1:].isupper() and operator not in {"=", ":"}:
+            return  # a list of keywords
         if bare_blank:
             if not _takes_password(text, line, line_start, value, end):
                 return
@@ -269,7 +273,12 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
     if bare_blank and line.lower().endswith(("public ", "primary ")):
         return
     label = "secret" if word.startswith("secret") else word.rstrip("s")
-    if quoted and label == "secret" and value.islower() and is_passphrase(value):
+    in_environment = operator == "=" and setting and name.isupper() and value.count("-") > 2
+    if (
+        label == "secret"
+        and value.islower()
+        and is_passphrase(value if quoted else value.replace("-", " " * in_environment))
+    ):
         yield masked(start, end, label)
         return
     option = (bare_blank or operator == "=") and not quoted and _OPTION_NAME.fullmatch(head_text + word) is not None

@@ -78,7 +78,7 @@ _RULES: Final = (
     ),
     _rule(rf"(?:x?freerdp3?|wfreerdp)\b{_S}\s/p:{_V}", "freerdp", exact=True),
     _rule(rf"sshpass\s+-p[ \t]?{_V}", "sshpass", exact=True),
-    _rule(rf"openssl\b{_S}\s-k[ \t]{_V}", "openssl", exact=True),
+    _rule(rf"openssl\b{_S}\s-[kK][ \t]{_V}", "openssl", exact=True),
     _rule(
         rf"(?:pass(?:in|out)?|env)[ \t=]pass:{_V}",
         "passin pass:",
@@ -90,7 +90,8 @@ _RULES: Final = (
     ),
     _rule(rf"put-parameter\b{_S}\sSecureString\b{_S}\s--value[ \t=]{_V}", "put-parameter", exact=True),
     _rule(rf"put-parameter\b{_S}\s--value[ \t=]{_V}{_S}\sSecureString\b", "put-parameter", exact=True),
-    _rule(rf"keychain\b{_S}\s-[pP][ \t]{_V}", "-keychain", exact=True),
+    _rule(rf"-keychain\b{_S}\s-[pP][ \t]{_V}", "-keychain", exact=True),
+    _rule(rf" ENC[ \t]+{_V}[ \t]*(?:\r?$|\n)", " ENC ", exact=True),
     _rule(rf"signtool\b{_S}\s/p[ \t]{_V}", "signtool"),
     _rule(
         r"chpasswd:\s{1,40}(?:expire:\s\w+\s{1,40})?(?:list|users):[ \t]*\|?[ \t]*"
@@ -251,6 +252,11 @@ _RULES: Final = (
         "authenticationtoken(",
         "basic(",
     ),
+    _rule(
+        rf"oracle\w{{0,2}}\.connect\({_SPACE}{_ARGUMENT}{_COMMA}{_Q}{_SPACE}[),]",
+        "oracle.connect(",
+        "oracledb.connect(",
+    ),
     # Ruby needs no brackets.
     _rule(
         rf"(?:auth|login)[ \t][\"'][\w.@+-]{{1,64}}[\"'],[ \t]{{0,4}}{_Q}[ \t]*(?:\r|\n|\Z|;|,)",
@@ -360,7 +366,7 @@ def _quoted_hash_edits(text: str, at: int) -> Iterator[Edit]:
     if (
         match is not None
         and text[match.end() : match.end() + 1] in {",", ")"}
-        and text[max(0, at - 2) : at].strip() in {",", "("}
+        and text[max(0, at - 2) : at].rstrip()[-1:] in {",", "("}
     ):
         yield masked(*match.span("hash"), "password-hash")
 
@@ -535,7 +541,7 @@ def _taken_edits(text: str, at: int) -> tuple[Edit, ...]:
     value = match["value"]
     if (
         (_KEY_HEX.fullmatch(value) and is_random(value))
-        or looks_random(value, 20)
+        or looks_random(value, 16 if name.lower().endswith("aes.new") else 20)
         or (name.lower().endswith("otp") and _BASE32.fullmatch(value) and is_random(value))
     ):
         return (masked(*match.span("value"), "key"),)

@@ -102,6 +102,8 @@ def _find(text: str) -> list[Edit]:
         else:
             for edit in rule(text, at):
                 edits.append((rank, edit))
+    if text[:2].lower() == "pw":  # the anchors have a character before it
+        edits.extend((1 << 19, edit) for edit in prose.prose_edits(text, 0))
     edits.extend((1 << 19, edit) for edit in at_host_edits(text))
     edits.extend((1 << 19, edit) for edit in tokens.run_edits(text, ascii_text))
     if _has_foreign(text, ascii_text):

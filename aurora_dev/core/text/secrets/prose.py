@@ -52,7 +52,8 @@ _AS_PASSWORD: Final = lazy_pattern(
 )
 _DIRECT: Final = LazyPattern(rf"{_NOUN}[ \t]+{_WRAP}(?P<value>[^\s\"`“”’«»「」『』,]{{4,128}})", re.IGNORECASE)
 _DIRECT_HEAD: Final = lazy_pattern(
-    r"\b(?:with|using|and|mit|avec|con|und|et|y|e)[ \t]+(?:(?:the|le|das|dem|la|el|il)[ \t]+(?:mot de[ \t]+)?)?\Z",
+    r"\b(?:with|using|and|mit|avec|con|und|et|y|e)[ \t]+(?:(?:the|le|das|dem|la|el|il)[ \t]+(?:mot de[ \t]+)?)?\Z|"
+    r"\buser(?:name)?[ \t:]{1,3}[\w.@-]{2,40}[ \t,;/]{1,3}(?:and[ \t]+)?\Z",
     re.IGNORECASE,
 )
 _CHANGED: Final = LazyPattern(
@@ -66,7 +67,7 @@ _BARE_PHRASE: Final = LazyPattern(
 _AS_REACH: Final = 110
 _WITH: Final = LazyPattern(
     r"(?:log ?in|sign ?in|login|creds?|credentials?|credentials are|account|user|zugangsdaten|anmeldedaten|"
-    r"identifiants?|credenciales|credenziali|credenciais|inloggegevens)\b"
+    r"identifiants?|wifi|wlan|credenciales|credenziali|credenciais|inloggegevens)\b"
     r"(?:[ \t]+(?:\w+|to [\w.-]+|on [\w.-]+)){0,4}?"
     r"(?:[ \t]*[:=]|[ \t]+(?:with|as|using|is|are|mit|avec|con))[ \t]*[\"'`(]?"
     r"(?P<user>[\w.@+-]{2,64})[\"'`]?[ \t]*(?:/|:|\||,|and|with|pw|pass(?:word)?:?|-|–)[ \t]*[\"'`]?"
@@ -139,7 +140,7 @@ def prose_edits(text: str, at: int) -> Iterator[Edit]:
         start = changed.start("value")
         yield masked(start, start + len(_strip(changed["value"])), "password")
     match = _IS_PASSWORD.match(text, at)
-    if match is None and (text[at : at + 3].lower() == "pw " or _DIRECT_HEAD.search(text, max(0, at - 16), at)):
+    if match is None and (text[at : at + 3].lower() == "pw " or _DIRECT_HEAD.search(text, max(0, at - 64), at)):
         match = _DIRECT.match(text, at)
     if match is not None:
         value = _strip(match["value"])
@@ -147,7 +148,7 @@ def prose_edits(text: str, at: int) -> Iterator[Edit]:
         start = match.start("value")
         if noun in {"secr", "toke"} or noun[:3] == "key" or noun[:3] == "api":
             public = text[max(0, at - 8) : at].lower().endswith(("public ", "public_", "pubkey "))
-            if looks_random(value, 16) and not _CODE.search(value) and not public:
+            if looks_random(value, 16) and (value.isalnum() or not _CODE.search(value)) and not public:
                 yield masked(start, start + len(value), "token")
         elif _is_spoken(value, sure=noun[:2] == "pw"):
             yield masked(start, start + len(value), "password")
@@ -205,6 +206,8 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
         "credentials ",
         "credentials:",
         "account:",
+        "wifi:",
+        "wlan:",
         "zugangsdaten",
         "anmeldedaten",
         "identifiants",

@@ -78,7 +78,7 @@ discord-webhook | /webhooks/ | /webhooks/\d{17,20}/([A-Za-z0-9_-]{60,80})
 teams-webhook | /IncomingWebhook/ | /IncomingWebhook/([0-9a-f]{32}/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})
 slack-webhook | hooks.slack.com/ | hooks\.slack\.com/(?:services|workflows|triggers)/([A-Za-z0-9+/_]{24,120})
 telegram-bot-token | :A | (?<=\d{6}):(A[A-Za-z0-9_-]{33,35}) | ?
-azure-storage-key | ccountKey torageKey | (?:ccount|torage)Key[\"' ]*[=:][\"' ]*([A-Za-z0-9+/]{86}==)
+azure-storage-key | ccountKey torageKey | (?:ccount|torage)Key[\"' ]*(?:value)?[=:][\"' ]*([A-Za-z0-9+/]{86}==)
 azure-access-key | AccessKey= | AccessKey=([A-Za-z0-9+/]{43}=)
 azure-sas | sig= | sig=((?:[A-Za-z0-9+/]|%2[BbFf]){40,44}(?:=|%3[Dd]))
 azure-client-secret | ~ | [A-Za-z0-9_.]{3}\dQ~[A-Za-z0-9_.~-]{31,34} | \5
@@ -290,6 +290,7 @@ lambda-key | secret_ | secret_[a-z0-9_-]{4,40}_[0-9a-f]{32}\.[A-Za-z0-9]{32}
 percy-token | web_ app_ auto_ | (?:web|app|auto)_[0-9a-f]{64}
 authress-key | .acc_ .acc- | \.(acc[_-][a-z0-9-]{10,32}\.[A-Za-z0-9+/_=-]{30,120}) | ?
 composer-token | -oauth" gitlab-token" | (?:-oauth|gitlab-token)":\s{0,4}\{\s{0,20}"[a-z0-9.-]{4,60}":\s{0,4}"([A-Za-z0-9_-]{20,100})"
+secret | pepper | pepper["']?\s?[=:]\s?["']([0-9a-f]{64,128})
 saml-response | SAMLResponse | SAMLResponse["']?\s?(?:value)?[=:]\s?["']?([A-Za-z0-9+/%]{60,20000}={0,2})
 """  # noqa: E501
 

@@ -15,8 +15,9 @@ from aurora_dev.lazy import lazy_pattern
 
 __all__ = ["LABELS", "rules", "run_edits"]
 
-# A token starts at a word boundary, or after an escape as in "…\nghp_…", whose letter is not part of it.
-_LEFT: Final = r"(?:(?<![A-Za-z0-9_-])|(?<=\\[nrt])|(?<=%[0-9A-F]{2})|(?<=-D))"
+# A token starts at a word boundary, or after an escape as in "…\nghp_…" or the colour of a terminal, whose letters are
+# not part of it.
+_LEFT: Final = r"(?:(?<![A-Za-z0-9_-])|(?<=\\[nrt])|(?<=%[0-9A-F]{2})|(?<=-D)|(?<=\[\dm)|(?<=\[\d\dm)|(?<=\[\d;\d\dm))"
 _END: Final = r"(?![A-Za-z0-9_-])"
 # Forty random base64 characters have about 4.9 bits per character, paths and identifiers of that length about 4.
 _MIN_ENTROPY_AWS: Final = 4.3
@@ -161,6 +162,11 @@ _NO_TOKEN: Final = lazy_pattern(
     r"project|account|acct|cus|price|prod|plan|site|verification|trace|span|chatcmpl|thread|call|data|base64|b64|proof|"
     r"sig|signature|cert|key|checksum|snapshot|version|image|layer|container|pod|node|job|task|test|example)(?:[_-]|\Z)"
 )
+# Checksums in base64 for URLs have such signs, too: "sha256=ab_…".
+_CHECKED: Final = lazy_pattern(
+    r"(?:sha\d{0,3}|md5|hash|digest|checksum|etag|integrity|nonce|rev|commit|(?<![A-Za-z])id|[_-]id|Id)"
+    r"[\"']?[ \t]{0,2}[=:][ \t\"']{0,3}\Z"
+)
 _AIRTABLE: Final = lazy_pattern(r"(?<![A-Za-z0-9])pat[A-Za-z0-9]{14}\.\Z")
 _HEX_RUN: Final = lazy_pattern(r"[0-9a-f]+|[0-9A-F]+")
 _MIN_ENTROPY_RUN: Final = 4.0
@@ -191,7 +197,9 @@ def _run(text: str, start: int, end: int) -> Iterator[Edit]:
             yield masked(head.start(), end, "airtable-token")
         return
     head = _RUN_HEAD.search(text, max(0, start - 36), start)
-    if head is None or text[end : end + 1] in {"/", "+", "_"} or _NO_TOKEN.match(head[0]):
+    if head is None or text[end : end + 1] in {"/", "+", "_", "-"} or _NO_TOKEN.match(head[0]):
+        return
+    if _CHECKED.search(text, max(0, head.start() - 24), head.start()):
         return
     mixed = token.lower() != token and token.upper() != token
     long = (mixed or len(token) >= 36) and not _HEX_RUN.fullmatch(token)
