@@ -513,9 +513,19 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
     others = "".join(chr(code) for code in (9, 10, 13, *range(32, 127)) if not chr(code).isalpha())
     for anchor in spread("a", "s", "e", "?n", shift=5):
         yield anchor, _password_edits
-    for word in ("has?o", "pass", "kennwort", "senha", "wachtwoord", "l?senord", "losenord", "adgangskode", "salasana"):
-        yield any_case(word), _password_edits
-    for word in ("?ifre", "sifre"):
+    words = (
+        "has?o",
+        "l?senord",
+        "?ifre",
+        "sifre",
+        "losenord",
+        "pass",
+        "kennwort",
+        "senha",
+        "wachtwoord",
+        "adgangskode",
+    )
+    for word in (*words, "salasana"):
         yield any_case(word), _password_edits
     for anchor in spread("p", "w", "d", others + "s"):
         yield anchor, _password_edits

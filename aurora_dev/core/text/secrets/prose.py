@@ -192,7 +192,7 @@ def key_edits(text: str, at: int) -> Iterable[Edit]:
 
 def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
     """Yield the rules for prose, each with an anchor."""
-    for word in ("pass", "kennwort", "senha", "wachtwoord", "has?o", "l?senord", "adgangskode", "salasana", "?ifre"):
+    for word in ("has?o", "l?senord", "?ifre", "pass", "kennwort", "senha", "wachtwoord", "adgangskode", "salasana"):
         yield any_case(word), _password_edits
     for anchor in spread("a", "s", "e", "?n", shift=5):
         yield anchor, _password_edits

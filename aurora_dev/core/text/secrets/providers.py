@@ -219,7 +219,6 @@ twilio-auth-token | AC | AC[0-9a-f]{32}[\"']?[ ,:]{1,3}[\"']?([0-9a-f]{32})(?![0
 dependency-track-key | odt_ | odt_[A-Za-z0-9]{32,64} | ?
 flexport-key | shltm_ | shltm_[A-Za-z0-9_-]{40} | ?
 fullstory-key | na1. | na1\.[A-Za-z0-9+/]{100} | ?
-ionic-token | ion_ | ion_[a-z0-9]{42} | ?
 nightfall-key | NF- | NF-[A-Za-z0-9]{32} | ?
 voiceflow-key | VF. | VF\.(?:(?:DM|WS)\.)?[a-fA-F0-9]{24}\.[A-Za-z0-9]{16}
 ubidots-token | BBFF- BBUS- | BB(?:FF|US)-[A-Za-z0-9]{30} | ?
@@ -264,7 +263,6 @@ flagsmith-key | ser. | ser\.[A-Za-z0-9]{22} | ?
 unleash-token | :development. :production. | :(?:development|production)\.([0-9a-f]{40,64})(?![0-9a-f])
 onesignal-key | os_v2_ | os_v2_(?:app|org)_[a-z2-7]{60,110} | ?
 pubnub-key | sec-c- | sec-c-[A-Za-z0-9]{40,60}={0,2} | ?
-imagekit-key | private_ | private_[A-Za-z0-9+/]{27}= | ?
 appwrite-key | standard_ | standard_[0-9a-f]{200,300}
 bip32-key | xprv yprv zprv tprv | [xyzt]prv[1-9A-HJ-NP-Za-km-z]{100,112} | !
 nostr-key | nsec1 | nsec1[02-9ac-hj-np-z]{58}
@@ -284,7 +282,7 @@ rapidapi-key | msh | [a-z0-9]{10}msh[a-z0-9]{15}p1[a-z0-9]{6}jsn[a-z0-9]{12} | !
 chromatic-token | chpt_ | chpt_[0-9a-f]{12,20}
 depot-token | depot_ | depot_(?:project|org|user)_[0-9a-f]{40,80}
 inngest-key | signkey- | signkey-(?:prod|test|branch)-[0-9a-f]{64}
-vault-token | -Token VAULT_TOKEN | (?:-Token|VAULT_TOKEN)["']?[ \t]{0,4}[:=][ \t]{0,4}["']?(s\.[A-Za-z0-9]{24})(?![A-Za-z0-9])
+vault-token | ult-Token LT_TOKEN | (?:ult-Token|LT_TOKEN)["']?[ \t]{0,4}[:=][ \t]{0,4}["']?(s\.[A-Za-z0-9]{24})(?![A-Za-z0-9])
 buildkite-token | bkaj_ | bkaj_[A-Za-z0-9]{40,64}
 lambda-key | secret_ | secret_[a-z0-9_-]{4,40}_[0-9a-f]{32}\.[A-Za-z0-9]{32}
 percy-token | web_ app_ auto_ | (?:web|app|auto)_[0-9a-f]{64}

@@ -204,7 +204,9 @@ def _run(text: str, start: int, end: int) -> Iterator[Edit]:
     mixed = token.lower() != token and token.upper() != token
     long = (mixed or len(token) >= 36) and not _HEX_RUN.fullmatch(token)
     if long and looks_random(token, 30) and entropy(token) >= _MIN_ENTROPY_RUN:
-        yield masked(head.start(), end, "token")
+        # The letter of an escaped line break is no part of a prefix.
+        begin = head.start() + (text[head.start() - 1 : head.start()] == "\\" and head[0][0] in "nrt")
+        yield masked(begin, end, "token")
 
 
 LABELS: Final = frozenset(
