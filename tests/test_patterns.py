@@ -24,7 +24,6 @@ MOST_SECONDS = 0.02
 
 # Patterns that see a bounded text only: its most characters, and what bounds it.
 BOUNDED = {
-    "core/text/secrets/assignments.py:_NAME_HEAD": (48, "_NAME_REACH"),
     "core/text/secrets/assignments.py:_NAMED": (48, "a name of _NAME_REACH"),
     "core/text/secrets/assignments.py:_NO_KEY": (48, "a name of _NAME_REACH"),
     "core/text/secrets/assignments.py:_QUALIFIED": (48, "a name of _NAME_REACH"),

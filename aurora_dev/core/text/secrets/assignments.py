@@ -45,6 +45,8 @@ _OPERATOR: Final = (
     r"(?:,[\"'\s]{0,40}|\s{1,40}[\"']?)(?:default|(?:parameter)?value|content)[\"']?[ \t]{0,4}[:=][ \t]{0,4}"
     # the default of a parameter of a template
     r"|:?[ \t]{0,3}\{[^{}]{0,200}?\b(?i:default)[\"']?[ \t]{0,20}[=:][ \t]{0,3}"
+    # a block of YAML, and a tag
+    r"|:[ \t]{1,4}[|>][+-]?[ \t]{0,4}\r?\n[ \t]{1,40}|:[ \t]{1,4}(?:!!str|!!binary|!unsafe)[ \t]{1,4}"
     # **Password:** …
     r"|[ \t]{0,3}:\*\*[ \t]{1,4}|\*\*:?[ \t]{0,3}:?[ \t]{1,4}|[ \t]{1,3}to[ \t]{1,3}(?=[\"'])"
     # "=", ":", and with a type between the name and the value, as in "password: Optional[str] = …"
@@ -70,12 +72,14 @@ _QUOTED: Final = (
 _VALUE: Final = (
     _QUOTED
     # A few "=" at most, so that "password=password=…" is not read again and again.
+    + r"|(?P<entity>[^\s\"'`<>&]{0,64}&(?:amp|lt|gt|quot|apos|#\d{1,4});[^\s\"'`<>]{0,128})(?=</)"
     + r"|(?P<bare>[^\s\"'`,;&<>(){}\[\]|\\=]{1,4000}(?:=[^\s\"'`,;&<>(){}\[\]|\\=]{0,64}){0,3})"
     + r"|\{(?P<brace>[^{}\r\n]{4,128})\}(?=[;\"'\s]|\Z)|(?P<odd>[^\s=]{1,64}))"
 )
 _PASSWORD_WORDS: Final = (
     r"passw(?:or)?ds?|passwort|passwd|passphrase|passcode|pass|pwd|pw|psk|requirepass|masterauth|kennwort|"
-    r"contrase(?:n|ñ|\?)a|senha|wachtwoord|mot_?de_?passe|parola|has(?:l|ł)o|пароль|密码|パスワード|비밀번호"
+    r"contrase(?:n|ñ|\?)a|senha|wachtwoord|mot_?de_?passe|parola|has(?:l|ł)o|l(?:ö|o)senord(?:et)?|adgangskode|salasana|"
+    r"[şs]ifre|пароль|密码|パスワード|비밀번호"
 )
 _ASSIGNMENT: Final = LazyPattern(
     rf"(?P<word>{_PASSWORD_WORDS}|secrets?|tokens?|keys?|credentials?|creds?)"
@@ -89,7 +93,8 @@ _GUARD: Final = lazy_pattern(
     rf"(?i:secrets?|tokens?|keys?|credentials?|creds?)(?i:{_TAIL})(?![A-Za-z0-9_])[\\\"'`\])]{{0,4}}"
     # an operator, then a value with a digit, or a long one, or three words
     r"(?:[ \t]{0,40}(?:[=:|?>%({,<+!\[*]|[-=]>|→|or[ ][\"']|to[ ][\"']|string)"
-    r"(?:[^\n0-9]{0,64}[0-9]|[\"'\]): =]{0,5}(?:[A-Za-z+/_-]{24}|[a-z]{3,14} [a-z]{3,14} [a-z]{3,14})|[, {]{0,2}\r?\n"
+    r"(?:[^\n0-9]{0,64}[0-9]|[\"'\]): =]{0,5}(?:[A-Za-z+/_-]{24}|[a-z]{3,14} [a-z]{3,14} [a-z]{3,14})|"
+    r" [|>][+-]?[ \t]{0,4}\r?\n|[, {]{0,2}\r?\n"
     r"\s{0,40}(?:[\"'<]{0,2}(?:default|\w{0,9}value|content|string|description|type|sensitive)))"
     # a blank, then a long word
     r"|[ \t]{1,8}[\"'`]?(?=[^\s0-9]{0,64}[0-9])[^\s\"'`]{8}"
@@ -143,6 +148,7 @@ _BLANK_PASSWORD: Final = lazy_pattern(
     r"(?:\blogin[ \t]+\S+[ \t]+|(?<!\w)-(?:-[\w-]*|[a-zA-Z][\w-]{2,}|)|"
     r"^[ \t]*require|^[ \t]*master|^[ \t]*bind|"
     r"^[ \t]*root|\bENV[ \t]+\w*|\bsetenv[ \t]+\w*|"
+    r"^[ \t]*set[ \t]+-\w{1,3}[ \t]+\w*|"
     r"^[ \t]*neighbor[ \t]\S+[ \t]+|^[ \t]*set[ \t][^\"']{0,120}(?:-|[ \t])|^[ \t]*\w*_|^[ \t]*|^[ \t]*(?:store|key)|"
     r"^[ \t]*(?:enable|username[ \t]\S+(?:[ \t]privilege[ \t]\d+)?)[ \t]+|"
     r"\bwifi[ \t]connect[ \t].{1,60}[ \t]|\bconfig[ \t]+set[ \t]+\S*)\Z",
@@ -191,6 +197,9 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
     if kind == "bare" and text[match.end() : match.end() + 1] in _CALLS:
         return  # a call or a subscript, as most often in source code
     word, operator = match["word"].lower(), match["operator"].strip()
+    in_block = "\n" in match["operator"] and operator[:1] == ":"
+    if in_block or (operator[:1] == ":" and operator[-1:].isalpha()):
+        operator = ":"
     is_password = not word.startswith(("secret", "token", "key", "cred"))
     if kind == "bare" and is_password and _ends(text, match.end()) and is_no_password(match["bare"].rstrip(".:")):
         return  # "password: str", "the password is", as most often in source code and prose
@@ -213,7 +222,13 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
     line_start = max(text.rfind("\n", max(0, at - _LINE_REACH), at) + 1, at - _LINE_REACH, 0)
     line = text[line_start:at]
     setting = (
-        bare_blank or operator[:1] == ">" or operator[:2] == "</" or operator == "%3D" or _is_setting(line, operator)
+        bare_blank
+        or in_block
+        or operator[:1] == ">"
+        or operator[:2] == "</"
+        or (operator[-6:-1].lower() == "value" and name.isupper())
+        or operator == "%3D"
+        or _is_setting(line, operator)
     )
     start, end = match.span(kind)
     if not quoted:
@@ -227,11 +242,13 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
     if kind == "brace" and not (is_password and operator == "=" and ";" in line):
         return
     if word.startswith("cred"):
-        yield from _pair_edits(value, start, quoted, setting)
+        yield from _pair_edits(value, start, quoted, setting, is_bind="bind" in head_text.lower())
         return
     if is_password:
         if len(value) < 4 or not _password_name(word, head_text, value):
             return
+        if word == "pass" and head_text[-1:].isupper() and operator not in {"=", ":"}:
+            return  # a list of keywords
         if bare_blank:
             if not _takes_password(text, line, line_start, value, end):
                 return
@@ -256,7 +273,12 @@ def assignment_edits(text: str, at: int) -> Iterator[Edit]:
     if bare_blank and line.lower().endswith(("public ", "primary ")):
         return
     label = "secret" if word.startswith("secret") else word.rstrip("s")
-    if quoted and label == "secret" and value.islower() and is_passphrase(value):
+    in_environment = operator == "=" and setting and name.isupper() and value.count("-") > 2
+    if (
+        label == "secret"
+        and value.islower()
+        and is_passphrase(value if quoted else value.replace("-", " " * in_environment))
+    ):
         yield masked(start, end, label)
         return
     option = (bare_blank or operator == "=") and not quoted and _OPTION_NAME.fullmatch(head_text + word) is not None
@@ -336,7 +358,7 @@ def _bare(
 def _password_name(word: str, head_text: str, value: str) -> bool:
     if word == "pwd" and value[:1] in "/~.":
         return False
-    if word == "pass" and not re.search(r"(?:^|[_.\-\s])\Z|[a-z]\Z", head_text):
+    if word == "pass" and not re.search(r"(?:^|[_.\-\s])\Z|[a-z]\Z|^[A-Z0-9_]+\Z", head_text):
         return False
     if word == "pass" and head_text.lower().endswith(("by", "com", "tres", "sur", "im", "over", "under")):
         return False
@@ -373,8 +395,16 @@ def _is_ini(text: str, line_start: int, end: int) -> bool:
 _PAIR: Final = lazy_pattern(r"(?P<user>[\w.@+-]{1,64})[:/](?P<password>\S{4,128})")
 
 
-def _pair_edits(value: str, start: int, quoted: bool, setting: bool) -> Iterator[Edit]:
-    """Yield the edit of the password in ``user:password``, or of a value that looks random."""
+def _pair_edits(value: str, start: int, quoted: bool, setting: bool, *, is_bind: bool) -> Iterator[Edit]:
+    """Yield the edit of the password in ``user:password``, or of a value that looks random.
+
+    Args:
+        value: The value.
+        start: Its place.
+        quoted: Whether it was quoted.
+        setting: Whether it stands in a settings file.
+        is_bind: Whether it is for binding to a directory, and so the password itself.
+    """
     if not (quoted or setting):
         return
     pair = _PAIR.fullmatch(value)
@@ -382,6 +412,8 @@ def _pair_edits(value: str, start: int, quoted: bool, setting: bool) -> Iterator
         yield masked(start + pair.start("password"), start + pair.end("password"), "password")
     elif pair is None and looks_random(value, 20):
         yield masked(start, start + len(value), "secret")
+    elif pair is None and is_bind and is_given_password(value):
+        yield masked(start, start + len(value), "password")
 
 
 def _is_credential(
@@ -455,7 +487,7 @@ def _password_edits(text: str, at: int) -> Iterable[Edit]:
 _WITHOUT_DIGIT: Final = lazy_pattern(
     r"[A-Za-z0-9_]{3,40}(?![A-Za-z0-9_])(?:[.-][A-Za-z0-9]{1,12}(?![A-Za-z0-9_])){0,2}[\\\"'`\])]{0,4}"
     r"(?:[ \t]{0,40}(?:[=:|?>%({,<+!\[*]|[-=]>|→|or[ ][\"']|to[ ][\"']|string)"
-    r"(?:[\"'\]): =]{0,5}(?:[A-Za-z+/_-]{24}|[a-z]{3,14} [a-z]{3,14} [a-z]{3,14})|[, {]{0,2}\r?\n)"
+    r"(?:[\"'\]): =]{0,5}(?:[A-Za-z+/_-]{24}|[a-z]{3,14} [a-z]{3,14} [a-z]{3,14})|[, {|>+-]{0,4}\r?\n)"
     r"|\.[tsfiw]|\r?\n\s{0,40}[\"'<]{0,2}(?:default|\w{0,9}value|content)|</|[ \t]{1,8}[A-Za-z+/_-]{24}|[’：は是为])"
 )
 
@@ -481,7 +513,19 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
     others = "".join(chr(code) for code in (9, 10, 13, *range(32, 127)) if not chr(code).isalpha())
     for anchor in spread("a", "s", "e", "?n", shift=5):
         yield anchor, _password_edits
-    for word in ("has?o", "pass", "kennwort", "senha", "wachtwoord"):
+    words = (
+        "has?o",
+        "l?senord",
+        "?ifre",
+        "sifre",
+        "losenord",
+        "pass",
+        "kennwort",
+        "senha",
+        "wachtwoord",
+        "adgangskode",
+    )
+    for word in (*words, "salasana"):
         yield any_case(word), _password_edits
     for anchor in spread("p", "w", "d", others + "s"):
         yield anchor, _password_edits

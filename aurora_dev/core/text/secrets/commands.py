@@ -78,7 +78,7 @@ _RULES: Final = (
     ),
     _rule(rf"(?:x?freerdp3?|wfreerdp)\b{_S}\s/p:{_V}", "freerdp", exact=True),
     _rule(rf"sshpass\s+-p[ \t]?{_V}", "sshpass", exact=True),
-    _rule(rf"openssl\b{_S}\s-k[ \t]{_V}", "openssl", exact=True),
+    _rule(rf"openssl\b{_S}\s-[kK][ \t]{_V}", "openssl", exact=True),
     _rule(
         rf"(?:pass(?:in|out)?|env)[ \t=]pass:{_V}",
         "passin pass:",
@@ -90,7 +90,8 @@ _RULES: Final = (
     ),
     _rule(rf"put-parameter\b{_S}\sSecureString\b{_S}\s--value[ \t=]{_V}", "put-parameter", exact=True),
     _rule(rf"put-parameter\b{_S}\s--value[ \t=]{_V}{_S}\sSecureString\b", "put-parameter", exact=True),
-    _rule(rf"keychain\b{_S}\s-[pP][ \t]{_V}", "-keychain", exact=True),
+    _rule(rf"-keychain\b{_S}\s-[pP][ \t]{_V}", "-keychain", exact=True),
+    _rule(rf" ENC[ \t]+{_V}[ \t]*(?:\r?$|\n)", " ENC ", exact=True),
     _rule(rf"signtool\b{_S}\s/p[ \t]{_V}", "signtool"),
     _rule(
         r"chpasswd:\s{1,40}(?:expire:\s\w+\s{1,40})?(?:list|users):[ \t]*\|?[ \t]*"
@@ -220,6 +221,13 @@ _RULES: Final = (
     _rule(r"\]:(?:25|465|587|2525)\s+[^\s:]{1,80}:(?P<bare>\S{4,128})", "]:25", "]:46", "]:58", exact=True),
     _rule(rf"static:{_USER}:{_V}", "static:", exact=True),
     _rule(rf"SecureString\s+(?:-String\s+)?{_Q}", "SecureString"),
+    _rule(rf":[ \t]+(?:XAUTH|EAP|PIN|NTLM)[ \t]+{_Q}", ": XAUTH", ": EAP ", ": PIN ", ": NTLM ", exact=True),
+    _rule(rf"mysqladmin\b{_S}\spassword\s+{_V}", "mysqladmin", exact=True),
+    _rule(rf"openssl passwd(?:\s+-\w+)*\s+(?!-){_V}", "openssl passwd", exact=True),
+    _rule(rf"snmp[\w.-]{{0,20}}community[\"']?[ \t]{{0,4}}[:=][ \t]{{0,4}}{_V}", "snmp", exact=True),
+    _rule(rf"r[ow]community6?[ \t]+{_V}", "rocommunity", "rwcommunity", exact=True),
+    _rule(rf"ascii-text[ \t]+{_Q}", "ascii-text", exact=True),
+    _rule(rf"WiFi\.begin\({_SPACE}{_ARGUMENT}{_COMMA}{_Q}{_SPACE}[),]", "WiFi.begin(", exact=True),
     # SQL
     _rule(rf"identified\s+(?:with\s+\S+\s+)?by\s+(?:password\s+)?{_Q}", "identified by", "identified with"),
     _rule(rf"IDENTIFIED BY\s+{_V}", "IDENTIFIED BY", exact=True),
@@ -243,6 +251,11 @@ _RULES: Final = (
         "authentication(",
         "authenticationtoken(",
         "basic(",
+    ),
+    _rule(
+        rf"oracle\w{{0,2}}\.connect\({_SPACE}{_ARGUMENT}{_COMMA}{_Q}{_SPACE}[),]",
+        "oracle.connect(",
+        "oracledb.connect(",
     ),
     # Ruby needs no brackets.
     _rule(
@@ -353,7 +366,7 @@ def _quoted_hash_edits(text: str, at: int) -> Iterator[Edit]:
     if (
         match is not None
         and text[match.end() : match.end() + 1] in {",", ")"}
-        and text[max(0, at - 2) : at].strip() in {",", "("}
+        and text[max(0, at - 2) : at].rstrip()[-1:] in {",", "("}
     ):
         yield masked(*match.span("hash"), "password-hash")
 
@@ -383,7 +396,7 @@ _AUTH: Final = LazyPattern(
     re.IGNORECASE,
 )
 _AUTH_PAIR: Final = LazyPattern(
-    r"(?:basic_?)?auth(?:entication)?(?:_?(?:basic|user|string|pair))?\\?[\"'`]?[ \t]{0,4}[:=][ \t]{0,4}\\?[\"'`]?"
+    r"(?:basic_?)?auth(?:entication)?(?:_?(?:basic|user|string|pair)){0,2}\\?[\"'`]?[ \t]{0,4}[:=][ \t]{0,4}\\?[\"'`]?"
     r"(?P<user>[\w.@+-]{1,64}):(?P<password>[^\s\"'`,;{}()\[\]<>]{4,128})(?=\\?[\"'`]|\s|\Z)",
     re.IGNORECASE,
 )
@@ -528,7 +541,7 @@ def _taken_edits(text: str, at: int) -> tuple[Edit, ...]:
     value = match["value"]
     if (
         (_KEY_HEX.fullmatch(value) and is_random(value))
-        or looks_random(value, 20)
+        or looks_random(value, 16 if name.lower().endswith("aes.new") else 20)
         or (name.lower().endswith("otp") and _BASE32.fullmatch(value) and is_random(value))
     ):
         return (masked(*match.span("value"), "key"),)
@@ -537,6 +550,34 @@ def _taken_edits(text: str, at: int) -> tuple[Edit, ...]:
 
 def _at_bracket(text: str, at: int) -> tuple[Edit, ...]:
     return _taken_edits(text, text.find("(", at))
+
+
+_CHAP: Final = LazyPattern(r"\*[ \t]{1,8}\"(?P<bare>[^\"\s]{4,128})\"[ \t]{1,8}[*\d\"]")
+
+
+def _chap_edits(text: str, at: int) -> tuple[Edit, ...]:
+    """Return the edit of the secret in a line of ``chap-secrets``: ``"user" * "secret" *``."""
+    match = _CHAP.match(text, at)
+    if match is None or not is_given_password(match["bare"]):
+        return ()
+    return (masked(*match.span("bare"), "password"),)
+
+
+_JWK: Final = lazy_pattern(
+    r"(?<=[\"'])(?:d|p|q|dp|dq|qi|k)\\?[\"']\s{0,4}:\s{0,4}\\?[\"'](?P<value>[A-Za-z0-9_-]{16,800})\\?[\"']"
+)
+_JWK_REACH: Final = 3_000
+
+
+def _jwk_edits(text: str, at: int) -> Iterator[Edit]:
+    """Yield the edits of the private parts of a JSON web key; ``at`` is its ``"kty"``."""
+    start = text.rfind("{", max(0, at - _JWK_REACH), at)
+    end = text.find("}", at, at + _JWK_REACH)
+    if start < 0 or text.find("}", start, at) >= 0:
+        return
+    for match in _JWK.finditer(text, start, end if end >= 0 else min(len(text), at + _JWK_REACH)):
+        if is_random(match["value"]):
+            yield masked(*match.span("value"), "private-key")
 
 
 def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
@@ -557,6 +598,11 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
     for key in ("asic", "eare"):
         yield any_case(key), _header_edits
     yield any_case("auth"), _named_auth_edits
+    for anchor in spread("*", " \t", '"', map(chr, range(33, 127))):
+        yield anchor, _chap_edits
+    yield literal('kty"'), _jwk_edits
+    yield literal('kty\\"'), _jwk_edits
+    yield literal("kty'"), _jwk_edits
     printable = "".join(map(chr, range(33, 127)))
     for port in (":5432", ":5433", ":5434", ":6432", ":6543", ":*:"):
         for anchor in spread(*port[:4], *([printable] * (4 - len(port)))):

@@ -76,7 +76,7 @@ _DIGIT_REACH: Final = 110  # characters between a name and the first digit of it
 _DIGITS: Final = bytes(ord("0") if chr(code) in "0123456789" else code for code in range(256))
 
 # Words beyond ASCII that name a password; the prefilter sees ASCII alone.
-_FOREIGN: Final = ("парол", "密码", "パスワード", "비밀번호")
+_FOREIGN: Final = ("парол", "Парол", "密码", "パスワード", "비밀번호")
 
 
 def _find(text: str) -> list[Edit]:
@@ -102,7 +102,10 @@ def _find(text: str) -> list[Edit]:
         else:
             for edit in rule(text, at):
                 edits.append((rank, edit))
+    if text[:2].lower() == "pw":  # the anchors have a character before it
+        edits.extend((1 << 19, edit) for edit in prose.prose_edits(text, 0))
     edits.extend((1 << 19, edit) for edit in at_host_edits(text))
+    edits.extend((1 << 19, edit) for edit in tokens.run_edits(text, ascii_text))
     if _has_foreign(text, ascii_text):
         edits.extend((1 << 20, edit) for edit in _foreign(text))
     if not edits:

@@ -60,6 +60,7 @@ _FREQUENT: Final = frozenset(
     vate priv cone epla uth_ ooki atur e.co ist_ ntry okie make cces igna _tok gist ken_ uffe _cod nfo_ _aut live
     flow elic ntia gnat natu into eden assw swor ive_ ess_ rede ed_p figd ent- merg erge user prin ring ion( ate(
     rows key( ase( text type able self http used ecur nabl logi uthe com/ ars_ crea
+    enab econ .con ion= ate_ est_ ult_ tion ctio plac sion dion
     """.split()  # noqa: SIM905 - a list of words reads better
 ) | {
     " in ",

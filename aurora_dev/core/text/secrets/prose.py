@@ -18,22 +18,25 @@ LABELS: Final = frozenset(("password", "token"))
 
 _NOUN: Final = (
     r"(?:pass(?:word|phrase|code|wort|e)?|passwd|pwd|pw|creds?|credentials?|kennwort|contrase(?:ñ|\?|n)a|senha|clave|[şs]ifre|"
+    r"has(?:ł|l)o|l(?:ö|o)senord(?:et)?|adgangskoden?|salasana|"
     r"mot de passe|wachtwoord|mdp|пароль|密码|パスワード|비밀번호|secret|token|(?:api[ -]?|access[ -]?)?key)s?"
 )
 _FOR: Final = (
     r"(?:(?:[ \t]+[\w-]{1,24}){0,2}?[ \t]+(?:for|of|on|to|in|at|from|für|fuer|vom|von|de|del|do|da|du|pour|para|voor|"
-    r"der|is for)[ \t][^.:;=\n\"'`]{1,60}?)?"
+    r"der|di|della|del|do|от|для|к|на|is for)[ \t][^.:;=\n\"'`]{1,60}?|"
+    # other words stand before the verb in other languages
+    r"(?:[ \t]+[^\W\d_]{1,16}){1,4}?(?=[ \t]+(?:è|é|jest|to|est|ist|es|är|er)[ \t]))?"
 )
 _IS: Final = (
     r"(?:(?:'s|’s|[ \t]+(?:(?:was |is |now |been ){1,3}(?:re)?(?:set|changed) to|"
     r"is|c['’]est|was|are|ist|war|es|est|is now|"
-    r"e|é|è|este|jest|lautet|->|→|–|—|-|"
+    r"e|é|è|to|är|er|on|este|jest|lautet|->|→|–|—|-|"
     r"will be|has been (?:re)?set to|has been changed to|"
     r"(?:was )?(?:re)?set to|(?:was )?changed (?:it )?to|changed from|(?:to|into)|"
-    r"still|now|reads|stays|remains|with|nun|jetzt))|[ \t]*:(?=[ \t\"'`])|[ \t]*：|は|是|为)"
+    r"still|now|reads|stays|remains|with|nun|jetzt))|[ \t]*:(?=[ \t\"'`])|[ \t]*：|は|是|为|는|은)"
     r"(?:[ \t]+(?:still|now|currently|just|simply|again|set|to|always|the same|jetzt|noch|immer|is))*[ \t]*(?::[ \t]*)?"
 )
-_WRAP: Final = r"[\"'`“”‘’«»„「『(*<]{0,3}"
+_WRAP: Final = r"(?:«[ \u00a0\u202f])?[\"'`“”‘’«»„「『(*<]{0,3}"
 _IS_PASSWORD: Final = LazyPattern(
     rf"{_NOUN}{_FOR}{_IS}{_WRAP}(?P<value>[^\s\"`“”’«»「」『』,]{{4,128}})", re.IGNORECASE
 )
@@ -48,10 +51,23 @@ _AS_PASSWORD: Final = lazy_pattern(
     re.IGNORECASE,
 )
 _DIRECT: Final = LazyPattern(rf"{_NOUN}[ \t]+{_WRAP}(?P<value>[^\s\"`“”’«»「」『』,]{{4,128}})", re.IGNORECASE)
-_DIRECT_HEAD: Final = lazy_pattern(r"\b(?:with|using|and|mit|avec|con)[ \t]+(?:the[ \t]+)?\Z", re.IGNORECASE)
+_DIRECT_HEAD: Final = lazy_pattern(
+    r"\b(?:with|using|and|mit|avec|con|und|et|y|e)[ \t]+(?:(?:the|le|das|dem|la|el|il)[ \t]+(?:mot de[ \t]+)?)?\Z|"
+    r"\buser(?:name)?[ \t:]{1,3}[\w.@-]{2,40}[ \t,;/]{1,3}(?:and[ \t]+)?\Z",
+    re.IGNORECASE,
+)
+_CHANGED: Final = LazyPattern(
+    rf"{_NOUN}{_FOR}[ \t]+from[ \t]+{_WRAP}(?P<value>[^\s\"`“”’«»,]{{4,128}})[ \t\"'`”’»]{{1,4}}to[ \t]",
+    re.IGNORECASE,
+)
+_BARE_PHRASE: Final = LazyPattern(
+    rf"passphrase{_FOR}[ \t]*:[ \t]+(?P<value>[a-z]{{3,12}}(?: [a-z]{{3,12}}){{3,7}})(?=[ \t]*(?:\r|\n|\Z))",
+    re.IGNORECASE,
+)
 _AS_REACH: Final = 110
 _WITH: Final = LazyPattern(
-    r"(?:log ?in|sign ?in|login|creds?|credentials?|credentials are|account|user)\b"
+    r"(?:log ?in|sign ?in|login|creds?|credentials?|credentials are|account|user|zugangsdaten|anmeldedaten|"
+    r"identifiants?|wifi|wlan|credenciales|credenziali|credenciais|inloggegevens)\b"
     r"(?:[ \t]+(?:\w+|to [\w.-]+|on [\w.-]+)){0,4}?"
     r"(?:[ \t]*[:=]|[ \t]+(?:with|as|using|is|are|mit|avec|con))[ \t]*[\"'`(]?"
     r"(?P<user>[\w.@+-]{2,64})[\"'`]?[ \t]*(?:/|:|\||,|and|with|pw|pass(?:word)?:?|-|–)[ \t]*[\"'`]?"
@@ -115,8 +131,16 @@ def prose_edits(text: str, at: int) -> Iterator[Edit]:
         if is_passphrase(phrase["value"]):
             yield masked(*phrase.span("value"), "password")
         return
+    bare = _BARE_PHRASE.match(text, at)
+    if bare is not None and is_passphrase(bare["value"]):
+        yield masked(*bare.span("value"), "password")
+        return
+    changed = _CHANGED.match(text, at)
+    if changed is not None and _is_spoken(_strip(changed["value"])):
+        start = changed.start("value")
+        yield masked(start, start + len(_strip(changed["value"])), "password")
     match = _IS_PASSWORD.match(text, at)
-    if match is None and (text[at : at + 3].lower() == "pw " or _DIRECT_HEAD.search(text, max(0, at - 16), at)):
+    if match is None and (text[at : at + 3].lower() == "pw " or _DIRECT_HEAD.search(text, max(0, at - 64), at)):
         match = _DIRECT.match(text, at)
     if match is not None:
         value = _strip(match["value"])
@@ -124,7 +148,7 @@ def prose_edits(text: str, at: int) -> Iterator[Edit]:
         start = match.start("value")
         if noun in {"secr", "toke"} or noun[:3] == "key" or noun[:3] == "api":
             public = text[max(0, at - 8) : at].lower().endswith(("public ", "public_", "pubkey "))
-            if looks_random(value, 16) and not _CODE.search(value) and not public:
+            if looks_random(value, 16) and (value.isalnum() or not _CODE.search(value)) and not public:
                 yield masked(start, start + len(value), "token")
         elif _is_spoken(value, sure=noun[:2] == "pw"):
             yield masked(start, start + len(value), "password")
@@ -147,10 +171,12 @@ def _with_edits(text: str, at: int) -> Iterator[Edit]:
 # A sentence goes on after the noun with a blank, a colon, a quotation mark or an apostrophe.
 _TELLS: Final = lazy_pattern(
     r"[A-Za-z]{0,10}(?![A-Za-z])(?:(?=[ \t:'`\"][^\n0-9]{0,64}[0-9])"
-    r"[^\n]{0,60}?(?: (?:is|was|are|ist|est|es|to|with)\b|[:'’][ \t\"'`])|’|：|は|是|为)"
+    r"[^\n]{0,60}?(?: (?:(?:is|was|are|ist|est|es|to|with)\b|->|→)|[:'’][ \t\"'`])|’|：|は|是|为)"
 )
 _AS: Final = lazy_pattern(r" (?:as|als|como|comme) ")
-_MAY_TELL: Final = lazy_pattern(r"[^\W\d_]{0,10}(?:[ \t:'`\"]|’|：)[^\n]{0,120}?[0-9!@#$%^&*+~\"'`]")
+_MAY_TELL: Final = lazy_pattern(
+    r"[^\W\d_]{0,10}(?:[ \t:'`\"]|’|：)[^\n]{0,120}?[0-9!@#$%^&*+~\"'`]|(?i:passphrase)[^\n:]{0,60}:[ \t][a-z]"
+)
 
 
 def _password_edits(text: str, at: int) -> Iterable[Edit]:
@@ -166,7 +192,7 @@ def key_edits(text: str, at: int) -> Iterable[Edit]:
 
 def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
     """Yield the rules for prose, each with an anchor."""
-    for word in ("pass", "kennwort", "senha", "wachtwoord"):
+    for word in ("has?o", "l?senord", "?ifre", "pass", "kennwort", "senha", "wachtwoord", "adgangskode", "salasana"):
         yield any_case(word), _password_edits
     for anchor in spread("a", "s", "e", "?n", shift=5):
         yield anchor, _password_edits
@@ -180,6 +206,15 @@ def rules() -> Iterator[tuple[Anchor, Callable[[str, int], Iterable[Edit]]]]:
         "credentials ",
         "credentials:",
         "account:",
+        "wifi:",
+        "wlan:",
+        "zugangsdaten",
+        "anmeldedaten",
+        "identifiants",
+        "credenciales",
+        "credenziali",
+        "credenciais",
+        "inloggegevens",
     ):
         yield any_case(word), _with_edits
     yield any_case("mdp:"), prose_edits

@@ -50,6 +50,7 @@ langfuse-key | -lf- | sk-lf-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12} | \2
 tavily-key | tvly- | tvly-(?:dev-|prod-)?[A-Za-z0-9]{20,64} | ?
 voyage-key | pa- | pa-[A-Za-z0-9_-]{43} | ?
 elevenlabs-key | sk_ | sk_[0-9a-f]{48}
+token | sk_ | sk_[0-9a-f]{32,64}
 cerebras-key | csk- | csk-[a-z0-9]{40,64} | ?
 together-key | tgp_v1_ | tgp_v1_[A-Za-z0-9_-]{40,64} | ?
 nvidia-key | nvapi- | nvapi-[A-Za-z0-9_-]{60,80} | ?
@@ -77,7 +78,7 @@ discord-webhook | /webhooks/ | /webhooks/\d{17,20}/([A-Za-z0-9_-]{60,80})
 teams-webhook | /IncomingWebhook/ | /IncomingWebhook/([0-9a-f]{32}/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})
 slack-webhook | hooks.slack.com/ | hooks\.slack\.com/(?:services|workflows|triggers)/([A-Za-z0-9+/_]{24,120})
 telegram-bot-token | :A | (?<=\d{6}):(A[A-Za-z0-9_-]{33,35}) | ?
-azure-storage-key | ccountKey torageKey | (?:ccount|torage)Key[\"' ]*[=:][\"' ]*([A-Za-z0-9+/]{86}==)
+azure-storage-key | ccountKey torageKey | (?:ccount|torage)Key[\"' ]*(?:value)?[=:][\"' ]*([A-Za-z0-9+/]{86}==)
 azure-access-key | AccessKey= | AccessKey=([A-Za-z0-9+/]{43}=)
 azure-sas | sig= | sig=((?:[A-Za-z0-9+/]|%2[BbFf]){40,44}(?:=|%3[Dd]))
 azure-client-secret | ~ | [A-Za-z0-9_.]{3}\dQ~[A-Za-z0-9_.~-]{31,34} | \5
@@ -205,7 +206,7 @@ sonar-token | sonar.login | sonar\.login["']?[ \t]?[=:][ \t]?["']?([0-9a-f]{40})
 kubernetes-token | --token | --token[ =]([a-z0-9]{6}\.[a-z0-9]{16})(?![a-z0-9])
 jenkins-token | :11 | :(11[0-9a-f]{32})(?![0-9a-f])
 algolia-key | algoliasearch( | algoliasearch\(\s?["'][A-Z0-9]{5,12}["'],\s?["']([0-9a-f]{32})
-session-cookie | ookie | ookie["']?: ?["']?[^\n]{0,160}?(?:sess\w*|sid|\w*token|\w*auth\w*|JSESSIONID|PHPSESSID|ASP\.NET_SessionId)=([A-Za-z0-9%._~+/-]{20,400})
+session-cookie | ookie | ookie(?:["']?:|[ =]) ?["']?[^\n]{0,160}?(?:sess\w*|sid|\w*token|\w*auth\w*|JSESSIONID|PHPSESSID|ASP\.NET_SessionId)=([A-Za-z0-9%._~+/-]{20,400})
 ntlm-token | TlRMTVNTUA | TlRMTVNTUA[A-Za-z0-9+/]{30,2000}={0,2} | ?
 launchdarkly-key | sdk- mob- | (?:sdk|mob)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}
 conda-token | /t/ | /t/([a-z]{2}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})
@@ -215,6 +216,80 @@ age-secret-key | AGE-SECRET-KEY- | AGE-SECRET-KEY-1[A-Z0-9]{50,62}
 jwt | eyJ | eyJ[A-Za-z0-9_-]{10,4000}\.eyJ[A-Za-z0-9_-]{10,6000}\.[A-Za-z0-9_-]{16,2000} | !
 twilio-key | SK | SK[0-9a-f]{32}
 twilio-auth-token | AC | AC[0-9a-f]{32}[\"']?[ ,:]{1,3}[\"']?([0-9a-f]{32})(?![0-9a-f])
+dependency-track-key | odt_ | odt_[A-Za-z0-9]{32,64} | ?
+flexport-key | shltm_ | shltm_[A-Za-z0-9_-]{40} | ?
+fullstory-key | na1. | na1\.[A-Za-z0-9+/]{100} | ?
+nightfall-key | NF- | NF-[A-Za-z0-9]{32} | ?
+voiceflow-key | VF. | VF\.(?:(?:DM|WS)\.)?[a-fA-F0-9]{24}\.[A-Za-z0-9]{16}
+ubidots-token | BBFF- BBUS- | BB(?:FF|US)-[A-Za-z0-9]{30} | ?
+zoho-token | 1000. | 1000\.[0-9a-f]{32}\.[0-9a-f]{32}
+stackhawk-key | hawk. | hawk\.[A-Za-z0-9_-]{20}\.[A-Za-z0-9_-]{20} | ?
+salesforce-token | 00D | 00D[A-Za-z0-9]{12,15}![A-Za-z0-9_.]{60,120} | ?
+telnyx-key | KEY0 | KEY0[0-9A-F]{31}_[A-Za-z0-9]{22}
+adyen-key | AQE | AQE[a-z]hmf[A-Za-z0-9+/]{40,200}={0,2}(?:-[A-Za-z0-9+/=<>(){}&%$.,;:!?|*^~@\[\]-]{10,120}){0,2} | ?
+revolut-key | oa_prod_ oa_sand_ | oa_(?:prod|sand)_[A-Za-z0-9_-]{40,50} | ?
+xendit-key | xnd_ | xnd_(?:production|development)_[A-Za-z0-9]{30,60} | ?
+midtrans-key | Mid-server- | (?:SB-)?Mid-server-([A-Za-z0-9_-]{20,32})(?![A-Za-z0-9_-])
+omise-key | skey_ | skey_(?:test_)?[a-z0-9]{19} | ?
+checkout-key | sk_sbox_ | sk_sbox_[A-Za-z0-9*]{20,40} | ?
+mercadopago-token | APP_USR- | APP_USR-\d{12,18}-\d{6}-[0-9a-f]{32}(?:-\d{6,12}|__[A-Z_]{4})?
+mercadopago-token | TEST- | TEST-\d{12,18}-\d{6}-[0-9a-f]{32}(?:-\d{6,12}|__[A-Z_]{4})?
+matrix-token | syt_ mat_ mct_ mcr_ | (?:syt_[A-Za-z0-9]{4,64}_[A-Za-z0-9]{20}_[A-Za-z0-9]{6}|m(?:at|ct|cr)_[A-Za-z0-9]{20,40}_[A-Za-z0-9]{6}) | ?
+yandex-token | y0_ y1_ | y[0-3]_[A-Za-z0-9_-]{40,80} | ?
+yandex-token | t1. | t1\.[A-Za-z0-9_-]{40,400}={0,2}\.[A-Za-z0-9_-]{86}={0,2} | ?
+elastic-key | essu_ | essu_[A-Za-z0-9+/]{40,120}={0,2} | ?
+astra-token | AstraCS: | AstraCS:[A-Za-z0-9]{20,30}:[0-9a-f]{64}
+fauna-key | fnA fnE | fn[AE][A-Za-z0-9_-]{37,45} | ?
+ory-token | ory_ | ory_(?:at|rt|pat|ac|wak|st|lo)_[A-Za-z0-9_-]{30,90}(?:\.[A-Za-z0-9_-]{30,90})? | ?
+socket-key | sktsec_ | sktsec_[A-Za-z0-9_-]{30,60} | ?
+cartesia-key | sk_car_ | sk_car_[A-Za-z0-9_-]{20,48} | ?
+luma-key | luma- | luma-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?
+runway-key | key_ | key_(?:[0-9a-f]{128}|[0-9a-f]{64})
+cursor-key | crsr_ | crsr_[0-9a-f]{64}
+daytona-key | dtn_ | dtn_[0-9a-f]{64}
+letta-key | sk-let- | sk-let-[A-Za-z0-9_-]{30,120} | ?
+mem0-key | m0- | m0-[A-Za-z0-9]{40} | ?
+nomic-key | nk- | nk-[A-Za-z0-9_-]{43} | ?
+tiktok-token | act. rft. | (?:act|rft)\.[A-Za-z0-9]{50,80}(?:![0-9]{4}\.[a-z0-9]{2})? | ?
+riot-key | RGAPI- | RGAPI-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}
+amazon-secret | amzn1.oa2-cs.v1. | amzn1\.oa2-cs\.v1\.[0-9a-f]{64}
+amazon-token | Atza| Atzr| Atzc| | Atz[arc]\|[A-Za-z0-9+/=_-]{60,1000} | ?
+klaviyo-key | pk_ | pk_[0-9a-f]{34}
+close-key | api_ | api_[A-Za-z0-9]{22}\.[A-Za-z0-9]{22} | ?
+statsig-key | secret- console- | (?:secret|console)-[A-Za-z0-9]{40,48} | ?
+stytch-secret | secret- | secret-(?:live|test)-[A-Za-z0-9_-]{36,40}={0,2} | ?
+configcat-key | configcat-sdk-1/ | configcat-sdk-1/[A-Za-z0-9_-]{22}/[A-Za-z0-9_-]{22}
+flagsmith-key | ser. | ser\.[A-Za-z0-9]{22} | ?
+unleash-token | :development. :production. | :(?:development|production)\.([0-9a-f]{40,64})(?![0-9a-f])
+onesignal-key | os_v2_ | os_v2_(?:app|org)_[a-z2-7]{60,110} | ?
+pubnub-key | sec-c- | sec-c-[A-Za-z0-9]{40,60}={0,2} | ?
+appwrite-key | standard_ | standard_[0-9a-f]{200,300}
+bip32-key | xprv yprv zprv tprv | [xyzt]prv[1-9A-HJ-NP-Za-km-z]{100,112} | !
+nostr-key | nsec1 | nsec1[02-9ac-hj-np-z]{58}
+teams-webhook | webhookb2/ | /webhookb2/[0-9a-f-]{36}@[0-9a-f-]{36}/IncomingWebhook/([0-9a-f]{32}/[0-9a-f-]{36}(?:/[A-Za-z0-9_-]{20,60})?)
+azure-function-key | ?code= | \?code=([A-Za-z0-9_-]{50,60}(?:={0,2}|%3[dD]){0,2})(?![A-Za-z0-9_-])
+azure-app-configuration | ;Secret= | ;Secret=([A-Za-z0-9+/]{36,90}={0,2})
+jwt | ZXlK | ZXlK[A-Za-z0-9+/_-]{100,8000}={0,2} | !
+gitlab-session | _session= | [a-z]_session=([0-9a-f]{32,64}|[A-Za-z0-9%+/_-]{40,2000})(?![A-Za-z0-9]) | \1
+kerberos-hash | krb5tgs$ krb5asrep$ krb5pa$ | krb5(?:tgs|asrep|pa)\$[^\s"']{0,200}?([0-9a-f]{32}\$[0-9a-f]{64,8000})
+discord-token | mfa. | mfa\.[A-Za-z0-9_-]{84}
+infisical-token | st. | st\.[0-9a-f]{8}[0-9a-f-]{16,28}\.[0-9a-f]{32}\.[0-9a-f]{32}
+convex-key | prod: dev: | (?:prod|dev):[a-z]{2,20}-[a-z]{2,20}-\d{1,4}\|([A-Za-z0-9+/=_-]{40,400})
+datadog-key | ddapp_ | ddapp_[A-Za-z0-9]{34} | ?
+launchdarkly-key | api- | api-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}
+tinybird-token | p.eyJ | p\.eyJ[A-Za-z0-9_-]{20,200}\.[A-Za-z0-9_-]{40,48} | !
+rapidapi-key | msh | [a-z0-9]{10}msh[a-z0-9]{15}p1[a-z0-9]{6}jsn[a-z0-9]{12} | !\10
+chromatic-token | chpt_ | chpt_[0-9a-f]{12,20}
+depot-token | depot_ | depot_(?:project|org|user)_[0-9a-f]{40,80}
+inngest-key | signkey- | signkey-(?:prod|test|branch)-[0-9a-f]{64}
+vault-token | ult-Token LT_TOKEN | (?:ult-Token|LT_TOKEN)["']?[ \t]{0,4}[:=][ \t]{0,4}["']?(s\.[A-Za-z0-9]{24})(?![A-Za-z0-9])
+buildkite-token | bkaj_ | bkaj_[A-Za-z0-9]{40,64}
+lambda-key | secret_ | secret_[a-z0-9_-]{4,40}_[0-9a-f]{32}\.[A-Za-z0-9]{32}
+percy-token | web_ app_ auto_ | (?:web|app|auto)_[0-9a-f]{64}
+authress-key | .acc_ .acc- | \.(acc[_-][a-z0-9-]{10,32}\.[A-Za-z0-9+/_=-]{30,120}) | ?
+composer-token | -oauth" gitlab-token" | (?:-oauth|gitlab-token)":\s{0,4}\{\s{0,20}"[a-z0-9.-]{4,60}":\s{0,4}"([A-Za-z0-9_-]{20,100})"
+secret | pepper | pepper["']?\s?[=:]\s?["']([0-9a-f]{64,128})
+saml-response | SAMLResponse | SAMLResponse["']?\s?(?:value)?[=:]\s?["']?([A-Za-z0-9+/%]{60,20000}={0,2})
 """  # noqa: E501
 
 # Names of providers whose keys have no prefix: after one of them, hexadecimal digits or a UUID are a credential.

@@ -13,10 +13,11 @@ from aurora_dev.core.text.secrets.prefilter import Anchor, any_case, literal, pr
 from aurora_dev.core.text.secrets.providers import TABLE
 from aurora_dev.lazy import lazy_pattern
 
-__all__ = ["LABELS", "rules"]
+__all__ = ["LABELS", "rules", "run_edits"]
 
-# A token starts at a word boundary, or after an escape as in "…\nghp_…", whose letter is not part of it.
-_LEFT: Final = r"(?:(?<![A-Za-z0-9_-])|(?<=\\[nrt])|(?<=%[0-9A-F]{2})|(?<=-D))"
+# A token starts at a word boundary, or after an escape as in "…\nghp_…" or the colour of a terminal, whose letters are
+# not part of it.
+_LEFT: Final = r"(?:(?<![A-Za-z0-9_-])|(?<=\\[nrt])|(?<=%[0-9A-F]{2})|(?<=-D)|(?<=\[\dm)|(?<=\[\d\dm)|(?<=\[\d;\d\dm))"
 _END: Final = r"(?![A-Za-z0-9_-])"
 # Forty random base64 characters have about 4.9 bits per character, paths and identifiers of that length about 4.
 _MIN_ENTROPY_AWS: Final = 4.3
@@ -145,6 +146,67 @@ def _kind_edits(text: str, at: int) -> tuple[Edit, ...]:
     if text[start - 1 : start] == "\\" and text[start] in "nrt":
         start += 1  # the letter of an escaped line break
     return (masked(start, match.end(), "token"),)
+
+
+# --- tokens of providers that nobody listed ---------------------------------------------------------------------------
+
+_RUN: Final = b"w" * 30
+_RUNS: Final = bytes(ord("w") if chr(c).isascii() and chr(c).isalnum() else ord(" ") for c in range(256))
+_LONGEST_RUN: Final = 200
+# A short prefix in lower case, perhaps with a kind: "acme_", "acme_pat_", "acme-".
+_RUN_HEAD: Final = lazy_pattern(r"(?<![A-Za-z0-9_/.+%~-])[a-z][a-z0-9]{1,11}(?:_[a-z0-9]{1,10}){0,2}[_-]\Z")
+# What else is named so: checksums, identifiers, names of built files.
+_NO_TOKEN: Final = lazy_pattern(
+    r"(?:sha|md)\d|(?:blake|sri|nonce|hash|etag|rev|digest|id|uid|uuid|guid|cid|ref|fp|img|chunk|page|file|msg|req|run|"
+    r"resp|evt|event|commit|build|cache|asset|bundle|css|style|font|sprite|index|main|vendor|public|pub|pk|client|user|"
+    r"project|account|acct|cus|price|prod|plan|site|verification|trace|span|chatcmpl|thread|call|data|base64|b64|proof|"
+    r"sig|signature|cert|key|checksum|snapshot|version|image|layer|container|pod|node|job|task|test|example)(?:[_-]|\Z)"
+)
+# Checksums in base64 for URLs have such signs, too: "sha256=ab_…".
+_CHECKED: Final = lazy_pattern(
+    r"(?:sha\d{0,3}|md5|hash|digest|checksum|etag|integrity|nonce|rev|commit|(?<![A-Za-z])id|[_-]id|Id)"
+    r"[\"']?[ \t]{0,2}[=:][ \t\"']{0,3}\Z"
+)
+_AIRTABLE: Final = lazy_pattern(r"(?<![A-Za-z0-9])pat[A-Za-z0-9]{14}\.\Z")
+_HEX_RUN: Final = lazy_pattern(r"[0-9a-f]+|[0-9A-F]+")
+_MIN_ENTROPY_RUN: Final = 4.0
+
+
+def run_edits(text: str, ascii_text: bytes) -> Iterator[Edit]:
+    """Yield the edits of long random runs of letters and digits after a short prefix.
+
+    Args:
+        text: The text.
+        ascii_text: One byte per character of the text.
+    """
+    classes = ascii_text.translate(_RUNS)
+    at = classes.find(_RUN)
+    while at >= 0:
+        end = classes.find(b" ", at)
+        end = end if end >= 0 else len(text)
+        if end - at <= _LONGEST_RUN and at and text[at - 1] in "_-.":
+            yield from _run(text, at, end)
+        at = classes.find(_RUN, end)
+
+
+def _run(text: str, start: int, end: int) -> Iterator[Edit]:
+    token = text[start:end]
+    if text[start - 1] == ".":
+        head = _AIRTABLE.search(text, max(0, start - 19), start)
+        if head is not None and len(token) == 64 and is_random(token):
+            yield masked(head.start(), end, "airtable-token")
+        return
+    head = _RUN_HEAD.search(text, max(0, start - 36), start)
+    if head is None or text[end : end + 1] in {"/", "+", "_", "-"} or _NO_TOKEN.match(head[0]):
+        return
+    if _CHECKED.search(text, max(0, head.start() - 24), head.start()):
+        return
+    mixed = token.lower() != token and token.upper() != token
+    long = (mixed or len(token) >= 36) and not _HEX_RUN.fullmatch(token)
+    if long and looks_random(token, 30) and entropy(token) >= _MIN_ENTROPY_RUN:
+        # The letter of an escaped line break is no part of a prefix.
+        begin = head.start() + (text[head.start() - 1 : head.start()] == "\\" and head[0][0] in "nrt")
+        yield masked(begin, end, "token")
 
 
 LABELS: Final = frozenset(

@@ -70,7 +70,7 @@ _NO_PASSWORD: Final = frozenset(
     undefined unencrypted unicode unique unknown unmasked unsafe unset unused update updated used user username
     using usually utf8 uuid valid validate validated validation value values varchar variable vault verified
     verified-by verify version visible wachtwoord warning was weak webauthn were whatever when whitelisted wiped
-    with without written wrong xml yaml yes you your zero
+    with without written wrong xml yaml yes you your zero foobared
     """.split()  # noqa: SIM905 - a list of words reads better
 )
 _KEYWORD: Final = lazy_pattern(
@@ -96,6 +96,7 @@ _CODE: Final = lazy_pattern(r"==|=>|&&|::|\)\.|^\w+\(|^[\w.]+\[|\breturn\b|\+ ")
 _SHELL: Final = lazy_pattern(r"^\$|\$[({]|^[<>|&]|`")
 _STRONG: Final = lazy_pattern(r"[!@#$%^&*+=?~]")
 _DISGUISE: Final = lazy_pattern(r"[A-Za-z]\d[a-z]")
+_NUMERONYM: Final = lazy_pattern(r"\b(?:w3c|[a-z]\d{1,2}[a-z]|x509|md5\w|sha\d\w)\b", re.IGNORECASE)
 _VALIDATION: Final = lazy_pattern(r"[a-z_]+(?::[\w,]+)?(?:\|[a-z_]+(?::[\w,]+)?)+")
 _WORD: Final = lazy_pattern(r"[a-z]{3,14}\d{0,4}|\d{1,4}")
 # Words that stand in sentences and labels, and rarely in passphrases.
@@ -150,8 +151,17 @@ def _is_strong(value: str) -> bool:
 
 
 def _is_disguised(value: str) -> bool:
-    """Return whether a digit stands within a word, and a sign somewhere: "s0me #hash"."""
-    return _DISGUISE.search(value) is not None and _STRONG.search(value) is not None
+    """Return whether a digit stands within a word, and a sign somewhere or few words: "s0me #hash", "n1ght owl"."""
+    found = _DISGUISE.search(value)
+    if found is None or value.count(" ") > 4:
+        return False
+    return _STRONG.search(value) is not None or (
+        value.count(" ") < 3 and _NUMERONYM.search(value) is None and _is_no_talk(value)
+    )
+
+
+def _is_no_talk(value: str) -> bool:
+    return not any(word in _PROSE or word in _NO_PASSWORD for word in value.lower().split())
 
 
 def is_passphrase(value: str) -> bool:
@@ -190,7 +200,7 @@ def is_named_password(
     if (_PATH_OR_URL.match(value) and not _is_strong(value)) or _HOST_PORT.fullmatch(value):
         return False
     if any(c.isspace() for c in value):
-        return (quoted or setting) and (is_passphrase(value) or (_is_disguised(value) and value.count(" ") < 5))
+        return (quoted or setting) and (is_passphrase(value) or _is_disguised(value))
     if is_no_password(value) or _VALIDATION.fullmatch(value):
         return False
     if _NUMBER.fullmatch(value):
