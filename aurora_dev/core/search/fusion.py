@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from aurora_dev.core.record_kinds import HISTORY_GROUPS, history_group
+from aurora_dev.core.record_kinds import HISTORY_GROUPS, SESSION_KIND, history_group
 from aurora_dev.core.search.evidence import (
     QueryWeights,
     definition_evidence,
@@ -14,6 +14,7 @@ from aurora_dev.core.search.evidence import (
     path_evidence,
     phrase_evidence,
 )
+from aurora_dev.core.search.history import SESSION_VECTOR_WEIGHT
 from aurora_dev.core.search.reading import QueryReading
 from aurora_dev.core.search.signals import VECTOR_WEIGHT, QueryProfile, Scores, apply_signals
 from aurora_dev.core.text.path_kinds import is_secondary, kinds_asked_for
@@ -77,17 +78,14 @@ def fuse_lists(
     """
     lists: tuple[Sequence[Match], ...] = (vector_list, keyword_list)
     share = VECTOR_WEIGHT if options.vector_weight is None else options.vector_weight
-    shares: tuple[float, ...] = (share, 1.0 - share)
     if dense is not None:
-        # Where few of the candidates have dense vectors, their list says little that the other one does not.
-        moved, taken = DENSE_OF_VECTORS * dense.share, DENSE_OF_KEYWORDS * dense.share
         lists = (*lists, dense.ranking)
-        shares = (share * (1.0 - moved), (1.0 - share) * (1.0 - taken), share * moved + (1.0 - share) * taken)
     # Commits and sessions are ranked among themselves, so that their number does not move the ranks of everything else.
     fused: dict[str, float] = {}
     for kind in HISTORY_GROUPS:
         ids = [[m.record.id for m in matches if history_group(m.record.metadata) == kind] for matches in lists]
-        fused.update(rrf(ids, shares))
+        of_kind = SESSION_VECTOR_WEIGHT if kind == SESSION_KIND and options.vector_weight is None else share
+        fused.update(rrf(ids, _weights(of_kind, dense)))
     vector_scores = {match.record.id: match.score for match in vector_list}
     keyword_scores = {match.record.id: match.score for match in keyword_list}
     records = {match.record.id: match.record for matches in (*lists, names_list) for match in matches}
@@ -126,6 +124,19 @@ def fuse_lists(
         record = records[identifier]
         results.append(SearchResult(identifier, record.content, float(final[row]), record.metadata, scores))
     return results
+
+
+def _weights(share: float, dense: DenseList | None) -> tuple[float, ...]:
+    """Return the weights of the lists by vector, by keyword and, if there is one, of the dense list.
+
+    Args:
+        share: The weight of the list by vector, without a dense one.
+        dense: The dense list. Where few candidates have dense vectors, it says little that the other one does not.
+    """
+    if dense is None:
+        return share, 1.0 - share
+    moved, taken = DENSE_OF_VECTORS * dense.share, DENSE_OF_KEYWORDS * dense.share
+    return share * (1.0 - moved), (1.0 - share) * (1.0 - taken), share * moved + (1.0 - share) * taken
 
 
 def _spread(dense: DenseList, ids: Sequence[str]) -> Scores:
