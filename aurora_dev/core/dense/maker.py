@@ -32,8 +32,8 @@ IN_REACH: Final[Filter] = {"$or": [{FILE_KEY: {"$exists": False}}, {"language": 
 """The records that get a dense vector: all but the chunks of documents.
 
 A vector is made of the beginning of a text. That is the name, the comment and the signature of code, and it says what
-the rest does. The beginning of a chunk of prose says little of the rest: on sentences of git's documentation, MRR@10 fell
-from 0.295 to 0.267 with dense vectors, while it rose from 0.454 to 0.513 on code (validation pairs of
+the rest does. The beginning of a chunk of prose says little of the rest. With dense vectors MRR@10 fell from 0.295 to
+0.267 on sentences of git's documentation, and rose from 0.454 to 0.513 on code (validation pairs of
 ``benchmarks/mined_pairs.py``).
 """
 # What is small and asked for most comes first: a search for it is complete long before the code is.
