@@ -6,7 +6,6 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -170,10 +169,14 @@ class DenseMaker:
 
     def _embedded(self, records: Sequence[Record], texts: Sequence[str]) -> list[_Outcome]:
         """Return the vector of each text, or ``None`` for one that the model fails on, which is logged."""
-        with suppress(ValueError, RuntimeError):
+        try:
             vectors = self._embedder.embed_documents(texts)
             if np.isfinite(vectors).all():
                 return list(vectors)
+        except (MissingDependencyError, ModelLoadError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a runtime raises errors of many kinds; each text is tried alone
+            _log.debug("dense.batch_refused", texts=len(texts), error=f"{type(error).__name__}: {error}")
         return [self._alone(record, text) for record, text in zip(records, texts, strict=True)]
 
     def _alone(self, record: Record, text: str) -> _Outcome:

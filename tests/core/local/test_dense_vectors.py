@@ -56,9 +56,7 @@ def test_vectors_that_are_added_later_join_those_that_are_searched_already(store
     store.write("n", [record(number) for number in range(60)])
     first = store.dense.missing("n", MODEL, 20)
     assert [found.id for _, found in first[:2]] == ["r059", "r058"]  # the newest come first
-    store.dense.add(
-        "n", MODEL, {n: b"k" + r.id.encode() for n, r in first}, vectors[[int(r.id[1:]) for _, r in first]]
-    )
+    store.dense.add("n", MODEL, {n: b"k" + r.id.encode() for n, r in first}, vectors[[int(r.id[1:]) for _, r in first]])
     assert store.dense.progress("n", MODEL) == DenseProgress(20, 60)
     assert len(store.dense.query("n", MODEL, vectors[3], 60)) == 20
     assert store.dense.without("n", MODEL, ["r059", "r003", "unknown"]) == {"r003", "unknown"}
