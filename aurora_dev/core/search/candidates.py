@@ -145,7 +145,11 @@ class CandidateFinder:
                 )
         if not weights.counted:
             return results  # without the rarity of words, the figures mean something else than in `calibration`
-        trace.relevance = relevance(weights, results)
+        # What the dense vectors alone have found lacks the figures that the relevance is read from.
+        known = (
+            results if dense is None else [one for one in results if "vector" in one.scores or "keyword" in one.scores]
+        )
+        trace.relevance = relevance(weights, known)
         trace.notices += absence_notices(reading, weights, results, trace.relevance)
         return results
 

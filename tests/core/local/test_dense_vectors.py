@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from aurora_dev.core.contracts import DenseProgress, DenseVectors, VectorBackend
+from aurora_dev.core.contracts import DenseProgress, DenseVectors, VectorBackend, with_defaults
 from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.local import dense_vectors
 from aurora_dev.core.local.dense_matrix import DenseMatrix, decode, encode
@@ -23,7 +23,8 @@ SIZE = 16
 
 def vectors_of(count: int, seed: int = 0) -> npt.NDArray[np.float32]:
     rows = np.random.default_rng(seed).normal(size=(count, SIZE)).astype(np.float32)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows
 
 
 def record(number: int, text: str = "") -> Record:
@@ -226,9 +227,12 @@ def test_a_vector_of_another_length_is_refused(store: FAISSLocalStore) -> None:
         store.dense.query("n", MODEL, np.ones(3, np.float32), 1)
 
 
-def test_a_backend_keeps_no_dense_vectors_by_default() -> None:
-    assert VectorBackend.dense.fget is not None
-    assert VectorBackend.dense.fget(object()) is None
+def test_a_backend_keeps_no_dense_vectors_unless_it_says_so() -> None:
+    assert with_defaults(_Plain(), VectorBackend).dense is None
+
+
+class _Plain:
+    """A backend that was written before there were dense vectors."""
 
 
 def test_rounding_to_eight_bits_keeps_the_cosine() -> None:
