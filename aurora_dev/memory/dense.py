@@ -97,6 +97,18 @@ class DenseMaking:
         running = await asyncio.to_thread(is_held, self.lock)
         return DenseStatus(tier.embedder.name, progress.made, progress.total, running)
 
+    async def problem(self) -> str | None:
+        """Return why the vectors that the settings ask for cannot be made; ``None`` if they can."""
+        tier = self._store.dense if self._mode == "on" else None
+        try:
+            if tier is not None:
+                await asyncio.to_thread(lambda: tier.embedder.fingerprint)
+        except AuroraError as error:
+            return str(error)
+        if self._mode == "on" and tier is None:
+            return "this store keeps no dense vectors"
+        return None
+
     async def wanted(self) -> bool:
         """Return whether vectors are missing that should be made without being asked for."""
         if self._mode == "off" or (self._mode == "auto" and self._nothing_made()) or self._store.dense is None:

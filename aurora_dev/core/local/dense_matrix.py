@@ -18,8 +18,8 @@ Codes: TypeAlias = "npt.NDArray[np.int8]"
 _Array = TypeVar("_Array", bound="npt.NDArray[Any]")
 
 _LARGEST = 127
-# Rows that are widened to float32 at a time. They stay in the cache of a core, and a product of so few is computed by one
-# thread: for 4,096 rows NumPy's library starts one for each core, which takes 25 times as much of the processor.
+# Rows that are widened to float32 at a time. They stay in the cache of a core, and one thread multiplies so few: for
+# 4,096 rows NumPy's library starts one for each core, which takes 25 times as much of the processor.
 _BLOCK = 256
 _GROWTH = 4  # a matrix with room for a quarter more takes new rows without being copied each time
 _ROUNDING = 1e-5  # float32 sums of the same products in another order differ by less

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -228,7 +229,8 @@ def test_a_vector_of_another_length_is_refused(store: FAISSLocalStore) -> None:
 
 
 def test_a_backend_keeps_no_dense_vectors_unless_it_says_so() -> None:
-    assert with_defaults(_Plain(), VectorBackend).dense is None
+    backend: VectorBackend = with_defaults(cast("VectorBackend", _Plain()), VectorBackend)
+    assert backend.dense is None
 
 
 class _Plain:
