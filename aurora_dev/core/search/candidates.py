@@ -127,7 +127,9 @@ class CandidateFinder:
             trace.stages.append("vector")
             return vector_results(vector_list)
         trace.stages.append("rrf_hybrid")
-        dense = self._dense_list(reading.prose or query, vector_list, wanted, visible, trace)
+        # A name or a path is found by its letters. What resembles it in meaning would only come between.
+        named = reading.is_symbol or reading.is_path
+        dense = None if named or reading.is_long else self._dense_list(query, vector_list, wanted, visible, trace)
         if not options.signals:
             with trace.timed("fuse"):
                 return fuse_lists(reading, vector_list, keyword_list, options, dense=dense)
@@ -138,10 +140,10 @@ class CandidateFinder:
             with trace.timed("fuse"):
                 results = rank_long_task(reading, lists, weights)
         else:
-            named = self._names_list(reading, weights, visible, trace)
+            by_name = self._names_list(reading, weights, visible, trace)
             with trace.timed("fuse"):
                 results = fuse_lists(
-                    reading, vector_list, keyword_list, options, names_list=named, weights=weights, dense=dense
+                    reading, vector_list, keyword_list, options, names_list=by_name, weights=weights, dense=dense
                 )
         if not weights.counted:
             return results  # without the rarity of words, the figures mean something else than in `calibration`

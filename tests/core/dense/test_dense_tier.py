@@ -145,6 +145,8 @@ async def test_a_search_says_which_vectors_it_used(tmp_path: Path) -> None:
         assert results.message == "RRF + Dense Vectors"
         assert "dense" in results[0].scores
         assert results.degraded is None
+        for name in ("returnValue", "m3.py"):
+            assert (await store.search(name)).search_method == "rrf_hybrid"  # letters find a name, and not its meaning
         plain = await store.search("value 3", options=SearchOptions(mode="keyword"))
         assert plain.search_method == "keyword"
 

@@ -90,6 +90,19 @@ async def test_an_open_memory_makes_the_vectors_of_what_is_written_meanwhile(pro
         assert status.made == status.total == before + 1
 
 
+async def test_the_status_says_why_vectors_that_are_asked_for_cannot_be_made(
+    project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("aurora_dev.core.embed.dense.BUNDLED_DENSE", tmp_path / "missing")
+    async with Memory.open(project, **settings(dense="on")) as memory:
+        await memory.index()
+        (problem,) = [each for each in (await memory.status()).problems if each.code == "dense_unavailable"]
+        assert "SHA256SUMS" in problem.text
+        assert (await memory.search("remove what expired")).degraded is None  # there are none to search
+    async with Memory.open(project, **settings()) as memory:
+        assert "dense_unavailable" not in [each.code for each in (await memory.status()).problems]
+
+
 async def test_two_processes_do_not_make_the_same_vectors(project: Path) -> None:
     async with Memory.open(project, **settings(dense="on")) as memory:
         await memory.index()
