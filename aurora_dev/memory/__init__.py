@@ -368,8 +368,13 @@ class Memory(MemoryNotes, MemorySessions, MemoryTransfer):
         from aurora_dev.memory.status import memory_status
 
         status = await memory_status(self.store, self.settings, self.root, await self.project_index.age())
-        dense = await self.dense.status()
-        return replace(status, conflicts=len(await self.notes.conflicts()), dense=dense)
+        status = replace(status, conflicts=len(await self.notes.conflicts()), dense=await self.dense.status())
+        if (problem := await self.dense.problem()) is None:
+            return status
+        from aurora_dev.memory.status import Problem
+
+        found = Problem("dense_unavailable", problem, "or switch them off: AURORA_DENSE=auto")
+        return replace(status, problems=(*status.problems, found))
 
     async def _only_the_bundled_model_changed(self) -> bool:
         store = self.store

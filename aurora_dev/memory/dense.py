@@ -18,6 +18,8 @@ from aurora_dev.indexing.process_lock import is_held, try_lock
 from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:
+    from subprocess import Popen
+
     from aurora_dev.core.contracts import DenseProgress
     from aurora_dev.core.dense.maker import DenseReport
     from aurora_dev.core.vector_store import VectorStore
@@ -35,6 +37,9 @@ _LOOK: Final = 1.0
 # Seconds after a failed run, which may have needed room on the disk or another process to end.
 _RETRY: Final = 60.0
 _BOOT: Final = "import sys; sys.path[:] = sys.argv[2:]; from aurora_dev.memory.dense import main; main(sys.argv[1])"
+
+# Processes that were started and have not been seen to end: Python warns of one that is forgotten while it runs.
+_started: list[Popen[bytes]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,18 @@ class DenseMaking:
             return None
         running = await asyncio.to_thread(is_held, self.lock)
         return DenseStatus(tier.embedder.name, progress.made, progress.total, running)
+
+    async def problem(self) -> str | None:
+        """Return why the vectors that the settings ask for cannot be made; ``None`` if they can."""
+        tier = self._store.dense if self._mode == "on" else None
+        try:
+            if tier is not None:
+                await asyncio.to_thread(lambda: tier.embedder.fingerprint)
+        except AuroraError as error:
+            return str(error)
+        if self._mode == "on" and tier is None:
+            return "this store keeps no dense vectors"
+        return None
 
     async def wanted(self) -> bool:
         """Return whether vectors are missing that should be made without being asked for."""
@@ -212,8 +229,9 @@ def start_process(root: Path) -> bool:
     command = [sys.executable, "-I", "-S", "-c", _BOOT, str(root.absolute()), *filter(None, sys.path), str(package)]
     # CREATE_NO_WINDOW, CREATE_NEW_PROCESS_GROUP and BELOW_NORMAL_PRIORITY_CLASS
     flags = 0x08000000 | 0x00000200 | 0x00004000 if sys.platform == "win32" else 0
+    _started[:] = [process for process in _started if process.poll() is None]
     try:
-        Popen(
+        process = Popen(
             command,
             stdin=DEVNULL,
             stdout=DEVNULL,
@@ -225,6 +243,7 @@ def start_process(root: Path) -> bool:
     except OSError as error:
         _log.info("dense.process_not_started", error=str(error))
         return False
+    _started.append(process)
     return True
 
 

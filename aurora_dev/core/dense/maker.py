@@ -6,7 +6,6 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -32,8 +31,8 @@ IN_REACH: Final[Filter] = {"$or": [{FILE_KEY: {"$exists": False}}, {"language": 
 """The records that get a dense vector: all but the chunks of documents.
 
 A vector is made of the beginning of a text. That is the name, the comment and the signature of code, and it says what
-the rest does. The beginning of a chunk of prose says little of the rest: on sentences of git's documentation, MRR@10
-fell from 0.295 to 0.267 with dense vectors, while it rose from 0.454 to 0.513 on code (validation pairs of
+the rest does. The beginning of a chunk of prose says little of the rest. With dense vectors MRR@10 fell from 0.295 to
+0.267 on sentences of git's documentation, and rose from 0.454 to 0.513 on code (validation pairs of
 ``benchmarks/mined_pairs.py``).
 """
 # What is small and asked for most comes first: a search for it is complete long before the code is.
@@ -170,10 +169,14 @@ class DenseMaker:
 
     def _embedded(self, records: Sequence[Record], texts: Sequence[str]) -> list[_Outcome]:
         """Return the vector of each text, or ``None`` for one that the model fails on, which is logged."""
-        with suppress(ValueError, RuntimeError):
+        try:
             vectors = self._embedder.embed_documents(texts)
             if np.isfinite(vectors).all():
                 return list(vectors)
+        except (MissingDependencyError, ModelLoadError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a runtime raises errors of many kinds; each text is tried alone
+            _log.debug("dense.batch_refused", texts=len(texts), error=f"{type(error).__name__}: {error}")
         return [self._alone(record, text) for record, text in zip(records, texts, strict=True)]
 
     def _alone(self, record: Record, text: str) -> _Outcome:

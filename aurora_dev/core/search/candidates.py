@@ -132,7 +132,9 @@ class CandidateFinder:
             trace.stages.append("vector")
             return vector_results(vector_list)
         trace.stages.append("rrf_hybrid")
-        dense = self._dense_list(reading.prose or query, vector_list, wanted, visible, trace)
+        # A name or a path is found by its letters. What resembles it in meaning would only come between.
+        named = reading.is_symbol or reading.is_path
+        dense = None if named or reading.is_long else self._dense_list(query, vector_list, wanted, visible, trace)
         if not options.signals:
             with trace.timed("fuse"):
                 return fuse_lists(reading, vector_list, keyword_list, options, dense=dense)
@@ -143,14 +145,18 @@ class CandidateFinder:
             with trace.timed("fuse"):
                 results = rank_long_task(reading, lists, weights)
         else:
-            named = self._names_list(reading, weights, visible, trace)
+            by_name = self._names_list(reading, weights, visible, trace)
             with trace.timed("fuse"):
                 results = fuse_lists(
-                    reading, vector_list, keyword_list, options, names_list=named, weights=weights, dense=dense
+                    reading, vector_list, keyword_list, options, names_list=by_name, weights=weights, dense=dense
                 )
         if not weights.counted:
             return results  # without the rarity of words, the figures mean something else than in `calibration`
-        trace.relevance = relevance(weights, results)
+        # What the dense vectors alone have found lacks the figures that the relevance is read from.
+        known = (
+            results if dense is None else [one for one in results if "vector" in one.scores or "keyword" in one.scores]
+        )
+        trace.relevance = relevance(weights, known)
         trace.notices += absence_notices(reading, weights, results, trace.relevance)
         return results
 

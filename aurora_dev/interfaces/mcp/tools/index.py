@@ -16,6 +16,7 @@ from aurora_dev.interfaces.mcp.tools.tool import Answer, Arguments, Progress, Re
 if TYPE_CHECKING:
     from aurora_dev.indexing.index_state import RunRecord
     from aurora_dev.indexing.report import IndexProgress
+    from aurora_dev.memory.dense import DenseStatus
 
 __all__ = ["INDEX_PROJECT", "MEMORY_STATUS"]
 
@@ -104,7 +105,14 @@ class StatusAnswer(Answer):
     store_bytes: int
     embedder: str | None = None
     reranker: str | None = None
+    dense: str | None = Field(default=None, description="How far the dense vectors are.")
     problems: list[StatusProblem]
+
+
+def _dense(dense: DenseStatus | None) -> str | None:
+    if dense is None or not (dense.made or dense.running):
+        return None
+    return f"{dense.made:,} of {dense.total:,} records{', being made now' if dense.running else ''}"
 
 
 async def index_project(memory: OpenMemory, arguments: IndexArguments, progress: Progress) -> Reply:
@@ -218,6 +226,7 @@ async def memory_status(memory: OpenMemory, arguments: StatusArguments, progress
         store_bytes=status.store_bytes,
         embedder=text_of(status.embedder),
         reranker=text_of(status.reranker) if status.reranker else None,
+        dense=_dense(status.dense),
         problems=[
             StatusProblem(
                 code=problem.code, text=text_of(problem.text), fix=_FIXES.get(problem.code, text_of(problem.fix))
@@ -232,6 +241,8 @@ async def memory_status(memory: OpenMemory, arguments: StatusArguments, progress
     ]
     if data.indexing:
         lines.append(f"indexing now: {data.indexing}")
+    if data.dense:
+        lines.append(f"dense vectors: {data.dense}")
     if data.memories:
         lines.append("notes: " + ", ".join(f"{count:,} {kind}" for kind, count in data.memories.items()))
     lines += [

@@ -1,0 +1,157 @@
+"""Dense vectors of a project: when they are made, by whom, and what the status and the command line say of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from aurora_dev import Memory
+from aurora_dev.core.contracts import DenseProgress
+from aurora_dev.core.embed.dense import has_bundled_dense
+from aurora_dev.indexing.process_lock import try_lock
+from aurora_dev.memory import dense as dense_module
+
+pytestmark = pytest.mark.skipif(not has_bundled_dense(), reason="an installation without the model")
+
+PATIENCE = 60.0  # seconds; the machine may be busy
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "app.py").write_text(
+        'def purge(store):\n    """Drop entries that are too old."""\n    store.clear()\n\n\n'
+        "def connect(host, port):\n    return open_socket(host, port)\n"
+    )
+    (tmp_path / "mean.py").write_text("def mean(numbers):\n    return sum(numbers) / len(numbers)\n")
+    (tmp_path / "README.md").write_text("# App\n\nA small program.\n")
+    return tmp_path
+
+
+def settings(**more: str) -> dict[str, Any]:
+    return {"reranker": "none", "user_store": "none", **more}
+
+
+async def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        await asyncio.sleep(0.05)
+
+
+async def test_with_auto_nothing_is_made_until_somebody_asks_for_it(project: Path) -> None:
+    async with Memory.open(project, **settings()) as memory:
+        await memory.index()
+        assert not await memory.dense.wanted()
+        assert (await memory.status()).dense is None
+        report = await memory.dense.make()
+        assert report is not None
+        assert report.progress == DenseProgress(report.embedded, report.embedded)
+        results = await memory.search("remove what expired")
+        assert results.search_method == "rrf_hybrid+dense"
+        status = (await memory.status()).dense
+        assert status is not None
+        assert (status.made, status.running) == (status.total, False)
+        await memory.remember("Sockets are pooled by host.")
+        assert await memory.dense.wanted()  # what was begun is kept up
+
+
+async def test_with_on_an_index_run_wants_them_and_with_off_nobody_does(project: Path) -> None:
+    async with Memory.open(project, **settings(dense="on")) as memory:
+        await memory.index()
+        assert await memory.dense.wanted()
+        await memory.dense.make(workers=1)
+        assert not await memory.dense.wanted()
+    async with Memory.open(project, **settings(dense="off")) as memory:
+        assert (await memory.search("remove what expired")).search_method == "rrf_hybrid"
+        assert await memory.dense.make() is None
+        assert (await memory.status()).dense is None
+
+
+async def test_an_open_memory_makes_the_vectors_of_what_is_written_meanwhile(project: Path) -> None:
+    async with Memory.open(project, **settings(dense="on")) as memory:
+        await memory.index()
+        steps: list[DenseProgress] = []
+        memory.dense.keep(steps.append)
+        memory.dense.keep(steps.append)
+        await until(lambda: steps and steps[-1].complete)
+        before = steps[-1].total
+        await memory.remember("Sockets are pooled by host.")
+        await until(lambda: steps[-1] == DenseProgress(before + 1, before + 1))
+    async with Memory.open(project, **settings()) as memory:
+        status = await memory.dense.status()
+        assert status is not None
+        assert status.made == status.total == before + 1
+
+
+async def test_the_status_says_why_vectors_that_are_asked_for_cannot_be_made(
+    project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("aurora_dev.core.embed.dense.BUNDLED_DENSE", tmp_path / "missing")
+    async with Memory.open(project, **settings(dense="on")) as memory:
+        await memory.index()
+        (problem,) = [each for each in (await memory.status()).problems if each.code == "dense_unavailable"]
+        assert "SHA256SUMS" in problem.text
+        assert (await memory.search("remove what expired")).degraded is None  # there are none to search
+    async with Memory.open(project, **settings()) as memory:
+        assert "dense_unavailable" not in [each.code for each in (await memory.status()).problems]
+
+
+async def test_two_processes_do_not_make_the_same_vectors(project: Path) -> None:
+    async with Memory.open(project, **settings(dense="on")) as memory:
+        await memory.index()
+        assert memory.dense.lock is not None
+        memory.dense.lock.parent.mkdir(exist_ok=True)
+        with try_lock(memory.dense.lock) as held:
+            assert held
+            assert await memory.dense.make() is None
+            status = await memory.dense.status()
+            assert status is not None
+            assert status.running
+        assert await memory.dense.make() is not None
+
+
+def test_the_command_waits_for_the_vectors_and_the_status_counts_them(
+    project: Path, run: Callable[..., Result]
+) -> None:
+    environment = {"AURORA_RERANKER": "none", "AURORA_USER_STORE": "none"}
+    result = run("index", "--dense", "--wait", cwd=project, **environment)
+    assert result.exit_code == 0, result.output
+    assert "dense vectors: 2 of 2 records." in result.output
+    status = run("status", cwd=project, **environment)
+    assert "dense      2 of 2 records, of bundled/minilm-dense" in status.output
+    again = json.loads(run("index", "--dense", "--wait", "--json", cwd=project, **environment).stdout)
+    assert again["dense"] == {"model": "bundled/minilm-dense", "made": 2, "total": 2, "running": False}
+    assert "dense" not in json.loads(run("index", "--json", cwd=project, **environment).stdout)
+
+
+def test_the_command_leaves_the_vectors_to_a_process_that_outlives_it(
+    project: Path, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AURORA_USER_STORE", "none")
+    result = run("index", cwd=project, AURORA_RERANKER="none", AURORA_DENSE="on")
+    assert result.exit_code == 0, result.output
+    assert "being made in the background" in result.output
+
+    async def made() -> int:
+        async with Memory.open(project, **settings()) as memory:
+            status = await memory.dense.status()
+            return 0 if status is None else status.made
+
+    end = time.monotonic() + PATIENCE
+    while asyncio.run(made()) < 2:
+        assert time.monotonic() < end, "the process made no vectors"
+    assert dense_module._started.pop().wait(PATIENCE) == 0
+
+
+def test_switched_off_vectors_cannot_be_asked_for(project: Path, run: Callable[..., Result]) -> None:
+    result = run("index", "--dense", cwd=project, AURORA_DENSE="off")
+    assert result.exit_code != 0
+    assert "switched off by the setting dense" in result.output
+    assert not (project / ".aurora").exists()
