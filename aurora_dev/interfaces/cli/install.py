@@ -91,7 +91,38 @@ def uninstall(
     run_and_exit(lambda: run_uninstall(client.value, path, scope=scope.value, dry_run=dry_run))
 
 
+class HookEvent(str, Enum):
+    """A moment of a session."""
+
+    session_start = "session-start"
+    prompt = "prompt"
+    pre_compact = "pre-compact"
+    stop = "stop"
+    session_end = "session-end"
+
+
+def hook(
+    event: Annotated[
+        HookEvent,
+        typer.Argument(metavar="EVENT", help="session-start, prompt, pre-compact, stop or session-end."),
+    ],
+    client: Annotated[
+        str, typer.Option("--client", metavar="NAME", help="The assistant whose format is read and written.")
+    ] = "plain",
+) -> None:
+    """Answer an assistant's hook: add what is known, or take in what was done.
+
+    Assistants run this command themselves; aurora install CLIENT --hooks adds it to their configuration. It reads the
+    event as JSON from standard input. It never fails: what went wrong is in the log that aurora doctor reads.
+    """
+    # `aurora_dev/__main__.py` runs it without the command line; this declaration is for the help.
+    from aurora_dev.interfaces.hooks.entry import main
+
+    raise typer.Exit(main([event.value, "--client", client]))
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command()(install)
     app.command()(uninstall)
+    app.command()(hook)
