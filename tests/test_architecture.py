@@ -54,6 +54,8 @@ LAYERS = [
         "notes",
         "notes.model",
         "notes.similarity",
+        "sessions",
+        "sessions.formats",
         "transfer",
     },
     {"core.doors"},
@@ -91,6 +93,7 @@ INSIDE_A_LAYER = {
     "interfaces.mcp": {"interfaces.mcp.tools"},
     "notes": {"notes.model", "notes.similarity"},
     "notes.similarity": {"notes.model"},
+    "sessions": {"indexing", "sessions.formats"},
 }
 
 # Machinery behind a door: only these rooms may import it.

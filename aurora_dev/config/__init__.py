@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aurora_dev.config.environment import (
         ENV_PREFIX,
+        assistant_folders,
         editor_command,
         environment_for_git,
         git_configuration_folder,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "environment": (
         "ENV_PREFIX",
+        "assistant_folders",
         "editor_command",
         "environment_for_git",
         "git_configuration_folder",
@@ -62,6 +64,7 @@ __all__ = [
     "SecretStr",
     "Settings",
     "Source",
+    "assistant_folders",
     "editor_command",
     "environment_for_git",
     "find_project",

@@ -78,6 +78,23 @@ def _home(*parts: str) -> Path | None:
         return None
 
 
+def assistant_folders() -> dict[str, Path | None]:
+    """Return the folders in which assistants keep their data, by their own variables or in their usual places."""
+
+    def folder(variable: str, *usual: str) -> Path | None:
+        named = os.environ.get(variable)
+        return Path(named).expanduser() if named else _home(*usual)
+
+    data = os.environ.get("XDG_DATA_HOME")
+    return {
+        "claude": folder("CLAUDE_CONFIG_DIR", ".claude"),
+        "codex": folder("CODEX_HOME", ".codex"),
+        "gemini": _home(".gemini"),
+        "opencode": Path(data, "opencode") if data else _home(".local", "share", "opencode"),
+        "cursor": _home(".cursor"),
+    }
+
+
 def environment_for_git() -> dict[str, str]:
     """Return the environment for running git: without variables of git, terminal prompts, a pager or remote access.
 

@@ -113,6 +113,17 @@ class Settings(PineconeSettings, ModelSettings, StoreSettings):
     history_days: float | None = number(
         default=None, above=0, description="Only commits of the last so many days; unset: all."
     )
+    sessions: Literal["on", "off"] = one_of(
+        default="on",
+        choices=("on", "off"),
+        description="Whether transcripts of assistants may be read by aurora sessions capture and by hooks.",
+    )
+    session_limit: int = whole_number(
+        default=1_000, at_least=1, description="How many sessions of assistants are kept, the newest."
+    )
+    session_days: float | None = number(
+        default=365.0, above=0, description="Only sessions of the last so many days are kept."
+    )
     freshness: Literal["auto", "notice", "off"] = one_of(
         default="auto",
         choices=("auto", "notice", "off"),

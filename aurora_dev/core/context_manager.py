@@ -25,7 +25,7 @@ from aurora_dev.core.context.neighbours import Neighbour, find_neighbours
 from aurora_dev.core.context.request import Pinned, Request
 from aurora_dev.core.context.symbol_map import SymbolMap
 from aurora_dev.core.contracts import Filter, TokenCounter, with_defaults
-from aurora_dev.core.record_kinds import IS_NOTE, is_chunk, is_commit
+from aurora_dev.core.record_kinds import IS_NOTE, is_chunk, is_history
 from aurora_dev.core.search.history import asks_for_history
 from aurora_dev.core.search.reading import is_long_task
 from aurora_dev.core.search.relevance import relevant_notes
@@ -202,8 +202,8 @@ class ContextManager:
         self, task: str, results: SearchResults, hits: _Hits, notes: Sequence[SearchResult], notices: list[Notice]
     ) -> tuple[list[Candidate], dict[str, dict[int, str]], list[LeftOut]]:
         """Return the candidates, best first, the lines between them, and the near-duplicates that were dropped."""
-        commits = [result for result in results if is_commit(result.metadata)]
-        notes = [*notes, *(commits[:_MOST_COMMITS] if asks_for_history(task) else ())]
+        told = [result for result in results if is_history(result.metadata)]
+        notes = [*notes, *(told[:_MOST_COMMITS] if asks_for_history(task) else ())]
         graph: ImportGraph | None = None
         neighbours: list[Neighbour] = []
         if self._use_graph and hits:
@@ -265,7 +265,7 @@ class ContextManager:
 
 def _hits(results: SearchResults) -> _Hits:
     """Return the results that stand in a file, with relevances of which the best is 1."""
-    best = max((result.score for result in results if not is_commit(result.metadata)), default=0.0) or 1.0
+    best = max((result.score for result in results if not is_history(result.metadata)), default=0.0) or 1.0
     return [
         (result, result.score / best)
         for result in results

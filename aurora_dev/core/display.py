@@ -10,7 +10,7 @@ import html
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from aurora_dev.core.record_kinds import COMMIT_KEY, is_chunk, is_commit
+from aurora_dev.core.record_kinds import COMMIT_KEY, is_chunk, is_commit, is_session
 from aurora_dev.core.text.visible import visible
 
 if TYPE_CHECKING:
@@ -26,10 +26,14 @@ _ELISION: Final = "…"
 
 
 def location(result: SearchResult) -> str:
-    """Return where a result is: path and lines, ``commit`` and short hash, or a note's kind and short id."""
+    """Return where a result is: path and lines, ``commit`` and short hash, ``session`` and short id, or a
+    note's kind and short id.
+    """
     metadata = result.metadata
     if is_commit(metadata):
         return _one_line(f"commit {str(metadata[COMMIT_KEY])[:_ID_CHARS]}")
+    if is_session(metadata):
+        return _one_line(f"session {str(metadata.get('session') or result.id)[:_ID_CHARS]}")
     path, start, end = metadata.get("path"), metadata.get("start_line"), metadata.get("end_line")
     has_lines = isinstance(start, int) and isinstance(end, int)
     # A note has a kind, and may name the file that it is about.

@@ -15,7 +15,8 @@ from aurora_dev.config import Settings
 from aurora_dev.core.types import Document, SearchOptions, SearchResult, SearchResults
 from aurora_dev.errors import InvalidRequestError, StoreClosedError
 from aurora_dev.memory.notes import MemoryNotes
-from aurora_dev.memory.opening import open_notes, open_project_index, open_store
+from aurora_dev.memory.opening import open_notes, open_project_index, open_sessions, open_store
+from aurora_dev.memory.sessions import MemorySessions
 from aurora_dev.memory.transfer import MemoryTransfer
 from aurora_dev.notes.model.types import Note
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from aurora_dev.indexing.watch import WatchBatch
     from aurora_dev.memory.status import MemoryStatus, Problem, SettingValue
     from aurora_dev.notes.service import NoteService
+    from aurora_dev.sessions.service import SessionService
 
 __all__ = ["Memory", "MemoryStatus", "Note", "Problem", "SettingValue"]
 
@@ -49,7 +51,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-class Memory(MemoryNotes, MemoryTransfer):
+class Memory(MemoryNotes, MemorySessions, MemoryTransfer):
     """The memory of one project. Open it with `Memory.open`, as an async context manager."""
 
     def __init__(self, root: str | Path, settings: Settings, store: VectorStore | None = None) -> None:
@@ -59,6 +61,7 @@ class Memory(MemoryNotes, MemoryTransfer):
         self._owns_store = store is None
         self._notes: NoteService | None = None
         self._project_index: ProjectIndex | None = None
+        self._sessions: SessionService | None = None
         # By model and encoding; each caches what it has read from the store between calls.
         self._managers: dict[tuple[str | None, str | None], ContextManager] = {}
 
@@ -116,6 +119,7 @@ class Memory(MemoryNotes, MemoryTransfer):
         store, self._store = self._store, None
         notes, self._notes = self._notes, None
         project_index, self._project_index = self._project_index, None
+        self._sessions = None
         self._managers.clear()
         async with AsyncExitStack() as parts:  # closes the last part first, and every part even if one raises
             if store is not None and self._owns_store:
@@ -157,6 +161,17 @@ class Memory(MemoryNotes, MemoryTransfer):
         if self._project_index is None:
             raise StoreClosedError("the memory is not open: use it inside 'async with Memory.open(…) as memory'")
         return self._project_index
+
+    @property
+    def session_service(self) -> SessionService:
+        """The sessions of the project.
+
+        Raises:
+            StoreClosedError: The memory is not open.
+        """
+        if self._sessions is None:
+            self._sessions = open_sessions(self.settings, self.root, self.store, own=self._owns_store)
+        return self._sessions
 
     # -- reading and learning ----------------------------------------------------------------------------------
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from aurora_dev.config import Settings
+from aurora_dev.config import Settings, assistant_folders
 from aurora_dev.core.factory import LOCAL_BACKEND, backend_kind, create_backend, create_embedder, create_reranker
 from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.errors import ConfigurationError
@@ -16,7 +18,10 @@ from aurora_dev.notes.service import NoteService
 from aurora_dev.notes.user_store import USER_BUSY_TIMEOUT, USER_NAMESPACE, UserNotes
 from aurora_dev.notes.uses import Uses
 
-__all__ = ["open_notes", "open_project_index", "open_store"]
+if TYPE_CHECKING:
+    from aurora_dev.sessions.service import SessionService
+
+__all__ = ["open_notes", "open_project_index", "open_sessions", "open_store"]
 
 
 def open_store(settings: Settings, root: str | Path) -> VectorStore:
@@ -122,3 +127,34 @@ def open_project_index(
         history=HistoryOptions(settings.history_limit, settings.history_days),
         on_change=on_change,
     )
+
+
+def open_sessions(settings: Settings, root: str | Path, store: VectorStore, *, own: bool = True) -> SessionService:
+    """Return the sessions in a project's store.
+
+    Args:
+        settings: The settings, which limit what is kept.
+        root: The project's folder.
+        store: The project's store.
+        own: Whether the store is the one that the settings name; see `open_project_index`.
+    """
+    from aurora_dev.sessions.formats.events import AssistantFolders
+    from aurora_dev.sessions.options import SessionOptions
+    from aurora_dev.sessions.service import SessionService
+
+    folder = store.backend.path
+    if folder is None and own:
+        folder = settings.store_path(Path(root))
+    return SessionService(
+        store,
+        Path(root),
+        None if folder is None else folder / "state" / "sessions" / _state_name(store.namespace),
+        AssistantFolders(**assistant_folders()),
+        SessionOptions(settings.sessions == "on", settings.session_limit, settings.session_days),
+        patience=settings.busy_timeout,
+    )
+
+
+def _state_name(namespace: str) -> str:
+    """Return a name of a folder for a namespace, which may hold any characters."""
+    return hashlib.sha256(namespace.encode("utf-8", "surrogatepass")).hexdigest()[:12]

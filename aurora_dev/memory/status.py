@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aurora_dev.config import Settings, unknown_environment
-from aurora_dev.core.record_kinds import COMMIT_KEY, is_chunk, is_commit
+from aurora_dev.core.record_kinds import COMMIT_KEY, SESSION_KEY, SESSION_WHOLE, is_chunk, is_commit, is_session
 from aurora_dev.core.search.hidden import SUPERSEDED
 from aurora_dev.errors import EmbeddingError, MissingDependencyError, ModelLoadError
 from aurora_dev.indexing.project_index import IndexAge
@@ -62,6 +62,7 @@ class MemoryStatus:
         problems: What is degraded, and how to fix it.
         index: The age of the index, and how its last run ended.
         conflicts: The number of conflicts between notes that are not settled; see `Memory.conflicts`.
+        sessions: The number of sessions of assistants; see `Memory.sessions`.
     """
 
     project: Path
@@ -84,6 +85,7 @@ class MemoryStatus:
     commits: int = 0
     index: IndexAge = field(default_factory=IndexAge)
     conflicts: int = 0
+    sessions: int = 0
 
 
 async def memory_status(store: VectorStore, settings: Settings, root: Path, age: IndexAge) -> MemoryStatus:
@@ -99,7 +101,7 @@ async def memory_status(store: VectorStore, settings: Settings, root: Path, age:
     records = await store.scan()
     files: dict[str, str] = {}
     notes: Counter[str] = Counter()
-    chunks, commits = 0, 0
+    chunks, commits, sessions = 0, 0, 0
     for record in records:
         # Told by kind, as the indexer does: a note may have a path too.
         if is_chunk(record.metadata):
@@ -107,6 +109,8 @@ async def memory_status(store: VectorStore, settings: Settings, root: Path, age:
             files[str(record.metadata.get("path"))] = str(record.metadata.get("language", "")) or "text"
         elif is_commit(record.metadata):
             commits += 1
+        elif is_session(record.metadata):
+            sessions += record.metadata.get(SESSION_KEY) == SESSION_WHOLE
         elif SUPERSEDED not in record.metadata:
             notes[str(record.metadata.get("kind", "note"))] += 1
     stored = await asyncio.to_thread(store.backend.embedder)
@@ -130,6 +134,7 @@ async def memory_status(store: VectorStore, settings: Settings, root: Path, age:
         files=len(files),
         chunks=chunks,
         commits=commits,
+        sessions=sessions,
         notes=dict(notes.most_common()),
         languages=dict(Counter(files.values()).most_common()),
         embedder=store.embedder.name,
@@ -161,6 +166,8 @@ def _place(record: Record) -> str:
     metadata = record.metadata
     if is_commit(metadata):
         return f"commit {str(metadata[COMMIT_KEY])[:10]}"
+    if is_session(metadata):
+        return f"session {str(metadata.get('session'))[:10]}"
     return f"{metadata.get('path')}:{metadata.get('start_line', 1)}" if is_chunk(metadata) else record.id
 
 

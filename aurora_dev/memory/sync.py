@@ -252,6 +252,12 @@ class SyncMemory:
     export_notes = _without_await(Memory.export_notes)
     import_notes = _without_await(Memory.import_notes)
 
+    capture_sessions = _without_await(Memory.capture_sessions)
+    sessions = _without_await(Memory.sessions)
+    session = _without_await(Memory.session)
+    prune_sessions = _without_await(Memory.prune_sessions)
+    forget_session = _without_await(Memory.forget_session)
+
     export_file = _without_await(Memory.export_file)
     import_file = _without_await(Memory.import_file)
     copy_to = _without_await(Memory.copy_to)

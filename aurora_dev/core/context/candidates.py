@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from aurora_dev.core.context.items import Candidate
 from aurora_dev.core.context.outline import interface_rows
-from aurora_dev.core.record_kinds import COMMIT_KEY, is_chunk
+from aurora_dev.core.record_kinds import COMMIT_KEY, is_chunk, is_session
 from aurora_dev.core.text.fencing import safe
 from aurora_dev.core.text.path_kinds import is_secondary
 
@@ -54,7 +54,12 @@ def make_candidate(
     symbol, symbols = str(metadata.get("symbol", "")), metadata.get("symbols")
     if is_note:
         commit = metadata.get(COMMIT_KEY)
-        source = f"commit {str(commit)[:_NOTE_ID_CHARS]}" if commit else f"note {identifier[:_NOTE_ID_CHARS]}"
+        if is_session(metadata):
+            source = (
+                f"session {str(metadata.get('session') or identifier)[:_NOTE_ID_CHARS]} {identifier[:_NOTE_ID_CHARS]}"
+            )
+        else:
+            source = f"commit {str(commit)[:_NOTE_ID_CHARS]}" if commit else f"note {identifier[:_NOTE_ID_CHARS]}"
         symbol = ", ".join([str(metadata.get("kind", "note")), *_note_warnings(metadata)])
     else:
         source = str(path)

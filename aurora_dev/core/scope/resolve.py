@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from aurora_dev.core.contracts import Filter, VectorBackend
-from aurora_dev.core.record_kinds import IS_CHUNK, IS_COMMIT, IS_NOTE, NOT_A_CHUNK, chunks_of
+from aurora_dev.core.record_kinds import IS_CHUNK, IS_COMMIT, IS_NOTE, IS_SESSION, NOT_A_CHUNK, chunks_of
 from aurora_dev.core.scope.scope import SOURCES, SearchScope, in_project
 from aurora_dev.core.text.globs import compile_glob, is_glob
 from aurora_dev.core.text.path_kinds import is_prose, is_test
@@ -92,6 +92,9 @@ class ScopeResolver:
         if "commits" in sources and not scope.languages:
             files = None if inside is None else {_COMMIT_FILES: {"$in": self._matching(_COMMIT_FILES, inside)}}
             parts.append(IS_COMMIT if files is None else {**IS_COMMIT, **files})
+        if "sessions" in sources and not scope.languages:
+            files = None if inside is None else {_COMMIT_FILES: {"$in": self._matching(_COMMIT_FILES, inside)}}
+            parts.append(IS_SESSION if files is None else {**IS_SESSION, **files})
         narrows = scope.languages or scope.paths or scope.sources or not scope.tests
         if not narrows:
             return None

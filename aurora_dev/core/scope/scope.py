@@ -15,9 +15,9 @@ from aurora_dev.syntax.file_languages import language_named, prose_languages, us
 
 __all__ = ["SOURCES", "Scoped", "SearchScope", "SearchSource", "check_scope", "in_project", "split_place"]
 
-SearchSource: TypeAlias = Literal["code", "docs", "notes", "commits"]
-"""Where a search looks: code and data in files, prose in files, notes, commits."""
-SOURCES: Final[tuple[SearchSource, ...]] = ("code", "docs", "notes", "commits")
+SearchSource: TypeAlias = Literal["code", "docs", "notes", "commits", "sessions"]
+"""Where a search looks: code and data in files, prose in files, notes, commits, sessions of assistants."""
+SOURCES: Final[tuple[SearchSource, ...]] = ("code", "docs", "notes", "commits", "sessions")
 _FILES: Final = frozenset(("code", "docs"))
 Scoped: TypeAlias = Literal["languages", "paths", "sources", "tests", "min_score", "similar_to"]
 """The name of a field of `SearchScope` that narrows a search."""
@@ -39,8 +39,9 @@ class SearchScope:
         languages: Only chunks of files in one of these languages: by name, suffix or usual name (``python``, ``ts``,
             ``c++``). TypeScript includes TSX.
         paths: Only what is in one of these: a folder, a file or a glob, relative to the project. A note is where the
-            code is that it is about, a commit wherever it changed a file. See `aurora_dev.core.text.globs`.
-        sources: Only these: ``code`` (files but prose), ``docs`` (files of prose), ``notes``, ``commits``.
+            code is that it is about, a commit or a session wherever it changed a file. See `aurora_dev.core.text.globs`.
+        sources: Only these: ``code`` (files but prose), ``docs`` (files of prose), ``notes``, ``commits``,
+            ``sessions``.
         tests: Whether chunks of tests and their fixtures are searched.
         min_score: Results with a lower score are left out, 0..1.
         similar_to: ``PATH:LINE``; the chunk that covers the line is the query, and is no result itself.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aurora_dev.core.record_kinds import is_commit
+from aurora_dev.core.record_kinds import HISTORY_GROUPS, history_group
 from aurora_dev.core.search.evidence import (
     QueryWeights,
     definition_evidence,
@@ -65,10 +65,10 @@ def fuse_lists(
     """
     lists = (vector_list, keyword_list)
     share = VECTOR_WEIGHT if options.vector_weight is None else options.vector_weight
-    # Commits are ranked among themselves, so that their number does not move the ranks of everything else.
+    # Commits and sessions are ranked among themselves, so that their number does not move the ranks of everything else.
     fused: dict[str, float] = {}
-    for commits in (False, True):
-        ids = [[m.record.id for m in matches if is_commit(m.record.metadata) is commits] for matches in lists]
+    for kind in HISTORY_GROUPS:
+        ids = [[m.record.id for m in matches if history_group(m.record.metadata) == kind] for matches in lists]
         fused.update(rrf(ids, (share, 1.0 - share)))
     vector_scores = {match.record.id: match.score for match in vector_list}
     keyword_scores = {match.record.id: match.score for match in keyword_list}

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from aurora_dev.core.contracts import Filter
-from aurora_dev.core.record_kinds import NOT_A_COMMIT, is_chunk, is_commit
+from aurora_dev.core.record_kinds import NOT_HISTORY, is_chunk, is_history
 from aurora_dev.core.types import Match, SearchResult
 from aurora_dev.lazy import lazy_pattern
 
@@ -43,7 +43,7 @@ def asks_for_history(query: str) -> bool:
 
 def history_weight(metadata: Mapping[str, Any], *, asked: bool) -> float:
     """Return the factor for the score of a record: not 1 for commits, and for notes where the past is asked for."""
-    if is_commit(metadata):
+    if is_history(metadata):
         return ASKED_COMMIT_WEIGHT if asked else COMMIT_WEIGHT
     return ASKED_COMMIT_WEIGHT if asked and not is_chunk(metadata) else 1.0
 
@@ -56,16 +56,16 @@ def with_room_for_commits(query: Callable[[int, Filter | None], list[Match]], wa
         wanted: How many candidates the list holds beside commits, and how many commits at most.
     """
     found = query(wanted, None)
-    commits = [match for match in found if is_commit(match.record.metadata)]
+    commits = [match for match in found if is_history(match.record.metadata)]
     if not commits or len(found) < wanted:
         return found
     if 2 * len(commits) < wanted:
         more = query(wanted + 2 * len(commits), None)
-        others = [match for match in more if not is_commit(match.record.metadata)]
+        others = [match for match in more if not is_history(match.record.metadata)]
         if len(others) >= wanted or len(more) < wanted + 2 * len(commits):
             return _merged(others[:wanted], commits)
     # Most of what matches are commits. A filter costs more than a longer list, and always gives enough.
-    return _merged(query(wanted, NOT_A_COMMIT), commits)
+    return _merged(query(wanted, NOT_HISTORY), commits)
 
 
 def _merged(others: Sequence[Match], commits: Sequence[Match]) -> list[Match]:
@@ -83,10 +83,10 @@ def without_commits_to_read(results: Sequence[SearchResult], pool: int, read: in
     Returns:
         The results, and the number of them that the reranker reads.
     """
-    others = [result for result in results if not is_commit(result.metadata)]
-    if not others or not any(is_commit(result.metadata) for result in results[:pool]):
+    others = [result for result in results if not is_history(result.metadata)]
+    if not others or not any(is_history(result.metadata) for result in results[:pool]):
         return list(results), read
     # Scores are lowered so that they stay in the order of the results even if the reranker does not run.
     lowest = others[-1].score
-    commits = [replace(result, score=min(result.score, lowest)) for result in results if is_commit(result.metadata)]
+    commits = [replace(result, score=min(result.score, lowest)) for result in results if is_history(result.metadata)]
     return [*others, *commits], min(read, len(others))

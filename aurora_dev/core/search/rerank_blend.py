@@ -22,7 +22,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
-from aurora_dev.core.record_kinds import is_commit
+from aurora_dev.core.record_kinds import is_history
 from aurora_dev.core.search.fusion import EXACT_GAIN
 from aurora_dev.core.search.reading import is_long_task
 from aurora_dev.core.search.signals import REPEAT_DECAY, QueryProfile, definition_signal
@@ -121,8 +121,8 @@ def rows_to_read(candidates: Sequence[SearchResult], read: int, by_keyword: int)
     Args:
         candidates: In the order of the first stage.
         read: The number of candidates to choose.
-        by_keyword: The number of these to choose by keyword score, at most a fifth of ``read``. Commits are not chosen
-            by keyword: they are among other records only if the query does not ask for them. Nor is a candidate without
+        by_keyword: The number of these to choose by keyword score, at most a fifth of ``read``. Commits and sessions are
+            not chosen by keyword: they are among other records only if the query does not ask for them. Nor is a candidate without
             what the query names, while one with it is left.
 
     Returns:
@@ -130,7 +130,7 @@ def rows_to_read(candidates: Sequence[SearchResult], read: int, by_keyword: int)
     """
     read = min(read, len(candidates))
     first = read - min(by_keyword, read // 5)
-    others = [row for row in range(first, len(candidates)) if not is_commit(candidates[row].metadata)]
+    others = [row for row in range(first, len(candidates)) if not is_history(candidates[row].metadata)]
     named = [row for row in others if _exact(candidates[row]) >= _SURE]
     chosen = sorted(named or others, key=lambda row: -candidates[row].scores.get("keyword", 0.0))[: read - first]
     return [*range(first), *sorted(chosen)]

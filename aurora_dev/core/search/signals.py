@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from aurora_dev.core.record_kinds import is_commit
+from aurora_dev.core.record_kinds import history_group, is_history
 from aurora_dev.core.search.history import ASKED_COMMIT_WEIGHT, COMMIT_DECAY, asks_for_history, history_weight
 from aurora_dev.core.text.folding import fold_word
 from aurora_dev.core.text.path_kinds import kinds_asked_for, path_weight
@@ -182,9 +182,10 @@ def path_weights(profile: QueryProfile, metadata: Sequence[Mapping[str, Any]]) -
 
 
 def repeat_decay(scores: Scores, metadata: Sequence[Mapping[str, Any]], order: Scores) -> Scores:
-    """Return scores in which the further chunks of a file, and further commits, count less and less.
+    """Return scores in which the further chunks of a file, further commits and further sessions count less and less.
 
-    Each further chunk of a file counts `REPEAT_DECAY` times the one before, each further commit `COMMIT_DECAY` times.
+    Each further chunk of a file counts `REPEAT_DECAY` times the one before, each further commit or record of a session
+    `COMMIT_DECAY` times.
 
     Args:
         scores: Shape ``(n,)``.
@@ -196,14 +197,14 @@ def repeat_decay(scores: Scores, metadata: Sequence[Mapping[str, Any]], order: S
     """
     decayed = scores.copy()
     files: dict[str, list[int]] = {}
-    commits = 0
+    before: Counter[str] = Counter()
     for row in np.argsort(-scores, kind="stable"):
         path = metadata[row].get("path")
         if isinstance(path, str):
             files.setdefault(path, []).append(row)
-        elif is_commit(metadata[row]):
-            decayed[row] *= COMMIT_DECAY**commits
-            commits += 1
+        elif (group := history_group(metadata[row])) is not None:
+            decayed[row] *= COMMIT_DECAY ** before[group]
+            before[group] += 1
     for rows in files.values():
         if len(rows) > 1:
             slots = scores[rows] * REPEAT_DECAY ** np.arange(len(rows))
@@ -255,7 +256,7 @@ def apply_signals(
         return fused
     path_gain = 0.0 if profile.is_symbol else PATH_GAIN
     definition_gain = DEFINITION_GAIN if profile.is_symbol else WORD_DEFINITION_GAIN if profile.is_word else 0.0
-    most = max((score for score, fields in zip(fused, metadata, strict=True) if not is_commit(fields)), default=1.0)
+    most = max((score for score, fields in zip(fused, metadata, strict=True) if not is_history(fields)), default=1.0)
     definition = definition_signal(profile, metadata)
     total = fused + most * (
         definition_gain * definition

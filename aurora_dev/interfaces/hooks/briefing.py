@@ -12,7 +12,8 @@ from aurora_dev.interfaces.hooks.formats import HookInput
 from aurora_dev.interfaces.hooks.journal import SessionState
 from aurora_dev.interfaces.hooks.place import Place, open_readers
 from aurora_dev.interfaces.hooks.recall import is_current
-from aurora_dev.interfaces.hooks.texts import START_BUDGET, note_line, one_line, within_budget
+from aurora_dev.interfaces.hooks.session_line import is_whole, session_of, summary_line
+from aurora_dev.interfaces.hooks.texts import START_BUDGET, note_line, within_budget
 
 __all__ = ["text_for_start"]
 
@@ -23,7 +24,6 @@ _MOST_CONFLICTS: Final = 3
 _MOST_SESSIONS: Final = 3
 _MOST_READ: Final = 5_000
 _IMPORTANT: Final = 4  # of 5: such a note stands, whatever its kind
-_LONGEST_PART: Final = 220  # characters of what a session was asked, or concluded
 
 
 def text_for_start(place: Place, call: HookInput) -> tuple[str, list[str]]:
@@ -33,15 +33,12 @@ def text_for_start(place: Place, call: HookInput) -> tuple[str, list[str]]:
         state.forget(time.time())
     moment = time.time()
     with open_readers(place) as readers:
-        notes = [
-            record
-            for reader in readers
-            for record in reader.learned(_MOST_READ, FILE_KEY)
-            if is_note(record.metadata) and is_current(record, moment)
-        ]
+        learned = [record for reader in readers for record in reader.learned(_MOST_READ, FILE_KEY)]
+    notes = [record for record in learned if is_note(record.metadata) and is_current(record, moment)]
+    sessions = [record for record in learned if is_whole(record)]
     known = {note.id: note for note in notes}
     conflicts = list(_conflicts(known))
-    lines = [*_conflict_lines(conflicts), *_standing_lines(notes, conflicts), *_session_lines(place, call)]
+    lines = [*_conflict_lines(conflicts), *_standing_lines(notes, conflicts), *_session_lines(sessions, call.session)]
     text, ids = within_budget(_TITLE, lines, START_BUDGET)
     if ids:
         state.add(each for pair in ids for each in pair.split())
@@ -82,22 +79,12 @@ def _standing_lines(
         yield note_line(note.content, note.metadata), note.id
 
 
-def _session_lines(place: Place, call: HookInput) -> Iterator[tuple[str, str]]:
+def _session_lines(sessions: Sequence[QuickRecord], current: str) -> Iterator[tuple[str, str]]:
     yield "Last sessions:", ""
-    for session in last_sessions(place, call.session):
-        when = "" if session.ended is None else f", {session.ended:%Y-%m-%d %H:%M}"
-        branch = "" if not session.branch else f", branch {one_line(session.branch, 60)}"
-        parts = [f"asked: {one_line(session.first_request, _LONGEST_PART)}"]
-        if session.conclusion:
-            parts.append(f"concluded: {one_line(session.conclusion, _LONGEST_PART)}")
-        if session.open_ends:
-            parts.append(f"left open: {one_line('; '.join(session.open_ends), _LONGEST_PART)}")
-        yield f"- [{session.client}{when}{branch}] {' | '.join(parts)}", session.record or session.id
-
-
-def last_sessions(place: Place, current: str) -> Sequence[Any]:
-    """Return the last sessions of the project, without the current one."""
-    return ()
+    others = [session for session in sessions if session_of(session)[0] != current]
+    others.sort(key=lambda session: -session_of(session)[1])
+    for session in others[:_MOST_SESSIONS]:
+        yield summary_line(session), session.id
 
 
 def _stands(metadata: Mapping[str, Any]) -> bool:

@@ -34,7 +34,7 @@ def text_for_prompt(place: Place, call: HookInput) -> tuple[str, list[str]]:
             return True
         session, at = session_of(record)
         # What this session did is in the conversation, unless it was compacted since.
-        return bool(session) and session == call.session and not (at is not None and at < state.compacted)
+        return bool(session) and session == call.session and at >= state.compacted
 
     notes: list[Finding] = []
     files: list[Finding] = []

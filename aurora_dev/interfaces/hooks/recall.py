@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from aurora_dev.core.quick_reader import BUNDLED_MODEL, QuickReader, QuickRecord, cosine, embed_one
-from aurora_dev.core.record_kinds import FILE_KEY, is_chunk, is_commit, kind_of_record
+from aurora_dev.core.record_kinds import FILE_KEY, is_chunk, is_commit, is_session
 from aurora_dev.core.text.folding import fold_word
 from aurora_dev.core.text.terms import query_terms
 from aurora_dev.interfaces.hooks.relevance import LEAST_FILE, LEAST_NOTE, Prompt, features, probability, weigh
@@ -90,7 +90,7 @@ def find_notes(reader: QuickReader, prompt: Prompt, leave_out: Callable[[QuickRe
     if not learned or not prompt.words:
         return []
     found = [
-        Finding("session" if kind_of_record(record.metadata) == "session" else "note", record, probability(figures))
+        Finding("session" if is_session(record.metadata) else "note", record, probability(figures))
         for record, figures in judged(reader, prompt, learned)
     ]
     return sorted((each for each in found if each.likely >= LEAST_NOTE), key=lambda each: -each.likely)

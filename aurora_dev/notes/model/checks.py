@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Final
 
-from aurora_dev.core.record_kinds import COMMIT_KEY, FILE_KEY
+from aurora_dev.core.record_kinds import COMMIT_KEY, FILE_KEY, SESSION_KEY
 from aurora_dev.core.types import MetadataValue
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.notes.model.types import KINDS, LEAST_IMPORTANCE, MOST_IMPORTANCE, Scope
@@ -35,7 +35,7 @@ OWN_KEYS: Final = frozenset(
     }
 )
 """Keys of a record's metadata that hold the fields of a note."""
-_INDEXER_KEYS: Final = frozenset((FILE_KEY, "file_chunks", COMMIT_KEY))
+_INDEXER_KEYS: Final = frozenset((FILE_KEY, "file_chunks", COMMIT_KEY, SESSION_KEY))
 _NOT_STORED: Final = "nothing was stored"
 _MOST_GIVEN: Final = 1_000  # names of a list with repetitions
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from aurora_dev.core.contracts import Filter
 from aurora_dev.core.filters import all_of
-from aurora_dev.core.record_kinds import COMMIT_KIND, IS_NOTE, NOT_A_CHUNK
+from aurora_dev.core.record_kinds import COMMIT_KIND, IS_NOTE, NOT_A_CHUNK, NOT_A_SESSION
 from aurora_dev.notes.model import checks
 from aurora_dev.notes.model.types import NoteFilter
 
@@ -38,7 +38,8 @@ def checked_filter(
         known = (tag for metadata in stored for tag in _listed(metadata.get("tags")))
         parts["tags"] = {"$in": list(_spellings(tags, known))}
     since = None if wanted.since is None else checks.checked_since(wanted.since, now)
-    base = NOT_A_CHUNK if allow_commits and kinds is not None and COMMIT_KIND in kinds else IS_NOTE
+    told = {**NOT_A_CHUNK, **NOT_A_SESSION}
+    base = told if allow_commits and kinds is not None and COMMIT_KIND in kinds else IS_NOTE
     return all_of(base, parts or None, None if since is None else {"created_at": {"$gte": since}})
 
 

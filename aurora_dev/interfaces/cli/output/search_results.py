@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aurora_dev.core.record_kinds import COMMIT_KEY, is_chunk, is_commit
+from aurora_dev.core.record_kinds import COMMIT_KEY, is_chunk, is_commit, is_session
 from aurora_dev.core.text.visible import visible
 from aurora_dev.core.types import SearchResult, SearchResults
 from aurora_dev.interfaces.cli.output.render import PLAIN_WIDTH, cut, lines_of, shown_path
@@ -61,6 +61,8 @@ def location_of(result: SearchResult, project: Path) -> str:
     path = metadata.get("path")
     if is_commit(metadata):
         return f"commit {visible(str(metadata[COMMIT_KEY])[:_ID_CHARS])}"
+    if is_session(metadata):
+        return f"session {visible(str(metadata.get('session') or result.id)[:_ID_CHARS])}"
     if not path or _is_note(metadata):
         return f"note {visible(result.id[:_ID_CHARS])}"
     lines = f":{metadata['start_line']}-{metadata.get('end_line', '')}" if _has_lines(result) else ""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aurora_dev.core.context.render import PREAMBLE
 from aurora_dev.core.contracts import TokenCounter
-from aurora_dev.core.record_kinds import COMMIT_KEY, is_chunk, is_commit
+from aurora_dev.core.record_kinds import COMMIT_KEY, is_chunk, is_commit, is_session
 from aurora_dev.core.text.fencing import fenced, label, safe
 from aurora_dev.core.types import Notice, SearchResult
 from aurora_dev.errors import InvalidRequestError
@@ -73,9 +73,11 @@ def text_of(value: object) -> str:
 
 
 def source_of(metadata: Mapping[str, Any]) -> Source:
-    """Return the source of a record: a file, a note or a commit."""
+    """Return the source of a record: a file, a note, a commit or a session."""
     if is_chunk(metadata):
         return "files"
+    if is_session(metadata):
+        return "sessions"
     return "commits" if is_commit(metadata) else "memories"
 
 
@@ -109,6 +111,8 @@ def item_of(result: SearchResult, *, mask: bool) -> FoundItem:
         language=text("language"),
         kind=text("kind"),
         commit=text(COMMIT_KEY),
+        session=text("session") if is_session(metadata) else None,
+        client=text("client") if is_session(metadata) else None,
         tags=[label(safe(text_of(tag), mask=mask)) for tag in tags or ()] or None
         if isinstance(tags, list | tuple)
         else None,
@@ -156,6 +160,8 @@ def _heading(item: FoundItem) -> str:
         parts = [place, item.symbol or ""]
     elif item.source == "commits":
         parts = ["commit", (item.commit or "")[:_SHORT_HASH], (item.created_at or "")[:10]]
+    elif item.source == "sessions":
+        parts = ["session", item.session or "", item.client or "", (item.created_at or "")[:10]]
     else:
         parts = [item.kind or "note", f"about {place}" if place else "", item.symbol or ""]
         parts += [f"tags {','.join(item.tags)}" if item.tags else "", (item.created_at or "")[:10]]

@@ -10,11 +10,11 @@ from aurora_dev.interfaces.mcp.tools.tool import Answer
 
 __all__ = ["FoundItem", "SearchAnswer", "Source"]
 
-Source = Literal["files", "memories", "commits"]
+Source = Literal["files", "memories", "commits", "sessions"]
 
 
 class FoundItem(Answer):
-    """One result: a chunk of a file, a note or a commit."""
+    """One result: a chunk of a file, a note, a commit or a session."""
 
     id: str = Field(description="Unchanged while the text is; notes are updated and forgotten by it.")
     source: Source
@@ -28,6 +28,8 @@ class FoundItem(Answer):
     language: str | None = None
     kind: str | None = None
     commit: str | None = Field(default=None, description="Full hash of a commit: git show has the change.")
+    session: str | None = Field(default=None, description="Id with which the assistant resumes a session.")
+    client: str | None = Field(default=None, description="The assistant that a session was held with.")
     tags: list[str] | None = None
     importance: int | None = None
     created_at: str | None = Field(default=None, description="ISO 8601.")
