@@ -15,11 +15,12 @@ from aurora_dev.config import Settings, find_project, unknown_environment
 from aurora_dev.core.factory import BACKENDS, LOCAL_BACKEND, backend_kind
 from aurora_dev.core.text.visible import visible
 from aurora_dev.errors import AuroraError
+from aurora_dev.interfaces.cli.actions.install import is_connected
 from aurora_dev.interfaces.cli.output.doctor_report import Check, checks_as_json, checks_text
 from aurora_dev.interfaces.cli.output.exit_codes import EXIT_OK, EXIT_PROBLEMS
 from aurora_dev.interfaces.cli.output.render import counted, shown_path
 from aurora_dev.interfaces.cli.output.streams import print_text
-from aurora_dev.interfaces.install.clients import CLIENTS, SERVER_NAME
+from aurora_dev.interfaces.install.clients import CLIENTS
 from aurora_dev.memory import Memory
 from aurora_dev.version import installed_version, package_folder
 
@@ -189,13 +190,7 @@ def _extras() -> Iterator[Check]:
 def _clients(root: Path) -> Iterator[Check]:
     connected = []
     for client in CLIENTS.values():
-        for scope in client.files:
-            try:
-                text = client.file(scope, root).read_text("utf-8", errors="replace")
-            except OSError:
-                continue
-            if client.servers in text and SERVER_NAME in text:
-                connected.append(f"{client.title} ({scope})")
+        connected += [f"{client.title} ({scope})" for scope in client.scopes if is_connected(client, scope, root)]
     if connected:
         yield Check("assistants", "ok", f"connected: {', '.join(connected)}")
     else:
