@@ -42,7 +42,7 @@ CONTRACTS = {"aurora_dev.core"} | {
 # From top to bottom. A room imports from lower layers, and from its own where INSIDE_A_LAYER says so.
 LAYERS = [
     {"facade", "testing"},
-    {"interfaces", "interfaces.cli", "interfaces.cli.actions", "interfaces.cli.output"},
+    {"interfaces", "interfaces.cli", "interfaces.cli.actions", "interfaces.cli.output", "interfaces.cli.sessions"},
     {"interfaces.hooks", "interfaces.install", "interfaces.mcp", "interfaces.mcp.tools"},
     {"memory"},
     {
@@ -90,6 +90,7 @@ INSIDE_A_LAYER = {
     "indexing.git": {"history"},
     "interfaces.cli": {"interfaces.cli.actions", "interfaces.cli.output"},
     "interfaces.cli.actions": {"interfaces.cli.output"},
+    "interfaces.cli.sessions": {"interfaces.cli", "interfaces.cli.actions", "interfaces.cli.output"},
     "interfaces.mcp": {"interfaces.mcp.tools"},
     "notes": {"notes.model", "notes.similarity"},
     "notes.similarity": {"notes.model"},
@@ -122,7 +123,7 @@ VENDORS = {
     "torch": {"aurora_dev.core.reranker", "core.embed", "core.rerank"},
     "tree_sitter": {"syntax"},
     "tree_sitter_language_pack": {"syntax"},
-    "typer": {"interfaces.cli", "interfaces.cli.actions"},
+    "typer": {"interfaces.cli", "interfaces.cli.actions", "interfaces.cli.sessions"},
     "uvicorn": {"interfaces.mcp"},
     "watchfiles": {"indexing"},
 }

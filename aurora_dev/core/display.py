@@ -26,9 +26,7 @@ _ELISION: Final = "…"
 
 
 def location(result: SearchResult) -> str:
-    """Return where a result is: path and lines, ``commit`` and short hash, ``session`` and short id, or a
-    note's kind and short id.
-    """
+    """Return where a result is: path and lines, ``commit`` or ``session`` and a short id, or a note's kind and id."""
     metadata = result.metadata
     if is_commit(metadata):
         return _one_line(f"commit {str(metadata[COMMIT_KEY])[:_ID_CHARS]}")

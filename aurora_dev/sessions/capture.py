@@ -260,9 +260,10 @@ class _Writer:
             )
             self._seen.add(str(summary.id))
             kept.append(summary)
-        if not kept and not again:
+        gone = [record_id(store.namespace, self._client, key) for key in batch.dropped]
+        if not kept and not again and not gone:
             return
-        await store.write([*kept, *again], masked=True)
+        await store.write([*kept, *again], [name for name in gone if name not in names], masked=True)
         self._counts.added += sum(name not in stored for name in names)
         self._counts.updated += sum(name in stored for name in names)
         self._counts.sessions.add(whole.id)

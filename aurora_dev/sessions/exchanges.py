@@ -47,6 +47,13 @@ _COMMITTED: Final = lazy_pattern(r"^\[[^\]\n]{1,200} ([0-9a-f]{7,40})\] ", 8)  #
 _SKIPPED_WORDS: Final = frozenset(
     ("sudo", "env", "time", "nice", "timeout", "npx", "bunx", "uv", "run", "poetry", "exec")
 )
+# Commands that look for something; finding nothing is no failure to learn from.
+_LOOKING: Final = frozenset(
+    (
+        *("cat", "ls", "grep", "rg", "find", "fd", "echo", "head", "tail", "sed", "awk", "wc", "pwd", "which", "test"),
+        *("[", "stat", "file", "tree", "cd", "type", "command", "less", "jq", "diff", "dir", "sleep", "printf", "ps"),
+    )
+)
 _ASSIGNMENT: Final = lazy_pattern(r"^[A-Za-z_]\w{0,100}=\S{0,500}$")
 _CHANGE_FOLDER: Final = lazy_pattern(r"^\s*(?:cd|pushd)\s+\S{1,500}\s*(?:&&|;)\s*")
 
@@ -130,7 +137,9 @@ class ExchangeBuilder:
         self._edited_since: dict[str, list[str]] = {}
         self._done: list[Exchange] = []
         self._dirty = False
+        self._doubtful = False
         self.rewound: list[str] = []
+        self.dropped: list[str] = []
 
     # -- state -------------------------------------------------------------------------------------------------
 
@@ -143,6 +152,7 @@ class ExchangeBuilder:
             "failed": self._failed,
             "parents": self._parents,
             "texts": self._texts_since_call,
+            "doubtful": self._doubtful,
             "edited": self._edited_since,
         }
 
@@ -161,6 +171,7 @@ class ExchangeBuilder:
         builder._parents = list(state["parents"])
         builder._texts_since_call = bool(state["texts"])
         builder._edited_since = dict(state["edited"])
+        builder._doubtful = bool(state["doubtful"])
         return builder
 
     # -- events ------------------------------------------------------------------------------------------------
@@ -220,9 +231,20 @@ class ExchangeBuilder:
             self.whole.forbidden = True
         text = cut(clean(request.text[:_MOST_CLEANED]), MOST_REQUEST)
         if not text:
+            self._doubtful = False
             return
-        self._finish()
         whole = self.whole
+        if self._doubtful and self._open is not None:
+            # Nothing was done about the request before it: they are one, or that one was not a person's.
+            self.dropped.append(self._open.key)
+            if request.doubtful:
+                text = cut(f"{self._open.request}\n\n{text}", MOST_REQUEST)
+            if whole.first_request == self._open.request:
+                whole.first_request = ""
+            whole.exchanges -= 1
+            self._open, self._dirty = None, False
+        self._doubtful = request.doubtful
+        self._finish()
         self._mark_rewound(request.parent)
         whole.exchanges += 1
         at = request.at if request.at is not None else None
@@ -266,6 +288,7 @@ class ExchangeBuilder:
         text = cut(clean(answer.text[:_MOST_CLEANED]), MOST_CONCLUSION)
         if not text:
             return
+        self._doubtful = False
         if self._texts_since_call and exchange.conclusion:
             exchange.conclusion = cut(f"{exchange.conclusion}\n\n{text}", MOST_CONCLUSION)
         else:
@@ -283,7 +306,7 @@ class ExchangeBuilder:
         exchange = self._open
         if exchange is None:
             return
-        self._texts_since_call = False
+        self._texts_since_call = self._doubtful = False
         self._dirty = True
         found = [self._relative(clean(path[:1_000]), self.whole.cwd) for path in call.paths]
         paths = [path for path in found if path]
@@ -314,6 +337,8 @@ class ExchangeBuilder:
         # The result may follow in the other log of the transcript, too: it has no call any more.
         del self._calls[outcome.id]
         program = program_of(command)
+        if program.partition(" ")[0] in _LOOKING:
+            return
         self._dirty = True
         if outcome.failed:
             error = cut_end(clean(outcome.text[-20_000:]), _MOST_ERROR)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -91,7 +92,7 @@ class SessionService:
         path = await asyncio.to_thread(_existing, transcript)
         return await capture.one(path)
 
-    async def list(self, limit: int = 20) -> list[SessionSummary]:
+    async def list(self, limit: int = 20) -> builtins.list[SessionSummary]:
         """Return the newest sessions, newest first.
 
         Raises:
@@ -142,16 +143,7 @@ class SessionService:
         Raises:
             InvalidRequestError: A limit is wrong.
         """
-        options = SessionOptions(
-            limit=self._options.limit if keep is None else keep, days=self._options.days if days is None else days
-        )
-        records = sorted(await self._store.scan(_WHOLE), key=_newest_first)
-        oldest = 0.0 if options.days is None else time.time() - options.days * _SECONDS_PER_DAY
-        gone = [
-            record
-            for place, record in enumerate(records)
-            if everything or place >= options.limit or _time(record.metadata) < oldest
-        ]
+        gone = await self._due(days, keep, everything)
         sessions = sorted({str(record.metadata.get("session")) for record in gone})
         removed = 0
         for first in range(0, len(sessions), 100):
@@ -160,6 +152,26 @@ class SessionService:
         if everything:
             removed += await self._store.delete(filter=IS_SESSION)
         return SessionsPruned(len(sessions), removed)
+
+    async def due(
+        self, *, days: float | None = None, keep: int | None = None, everything: bool = False
+    ) -> builtins.list[SessionSummary]:
+        """Return the sessions that `prune` would remove, newest first; arguments and errors as of `prune`."""
+        from aurora_dev.sessions.records import summary_of
+
+        return [summary_of(record.metadata, record.id) for record in await self._due(days, keep, everything)]
+
+    async def _due(self, days: float | None, keep: int | None, everything: bool) -> builtins.list[Record]:
+        options = SessionOptions(
+            limit=self._options.limit if keep is None else keep, days=self._options.days if days is None else days
+        )
+        records = sorted(await self._store.scan(_WHOLE), key=_newest_first)
+        oldest = 0.0 if options.days is None else time.time() - options.days * _SECONDS_PER_DAY
+        return [
+            record
+            for place, record in enumerate(records)
+            if everything or place >= options.limit or _time(record.metadata) < oldest
+        ]
 
     async def _whole(self, id: str) -> Record:
         """Return the record of a session.

@@ -37,6 +37,7 @@ class Batch:
     Attributes:
         exchanges: Exchanges that are new or have grown.
         rewound: Keys of earlier exchanges that the person went back behind.
+        dropped: Keys of earlier exchanges that were none.
         builder: What is known of the session so far.
         state: What is to be remembered once this batch is stored.
         last: Whether the transcript ends with it.
@@ -44,6 +45,7 @@ class Batch:
 
     exchanges: list[Exchange]
     rewound: list[str]
+    dropped: list[str]
     builder: ExchangeBuilder
     state: dict[str, Any]
     last: bool = False
@@ -130,6 +132,7 @@ class TranscriptReader:
     def _batch(self, builder: ExchangeBuilder, lines: Lines) -> Batch:
         exchanges = builder.changed()
         rewound, builder.rewound = builder.rewound, []
+        dropped, builder.dropped = builder.dropped, []
         if not builder.whole.id:
             builder.whole.id = str(self._memory.get("session") or self.path.stem)[:200]
         state = {
@@ -141,4 +144,4 @@ class TranscriptReader:
             "path": str(self.path),
             "client": self.format.client,
         }
-        return Batch(exchanges, rewound, builder, state)
+        return Batch(exchanges, rewound, dropped, builder, state)

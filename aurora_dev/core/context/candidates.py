@@ -55,9 +55,8 @@ def make_candidate(
     if is_note:
         commit = metadata.get(COMMIT_KEY)
         if is_session(metadata):
-            source = (
-                f"session {str(metadata.get('session') or identifier)[:_NOTE_ID_CHARS]} {identifier[:_NOTE_ID_CHARS]}"
-            )
+            session = str(metadata.get("session") or identifier)
+            source = f"session {session[:_NOTE_ID_CHARS]} {identifier[:_NOTE_ID_CHARS]}"
         else:
             source = f"commit {str(commit)[:_NOTE_ID_CHARS]}" if commit else f"note {identifier[:_NOTE_ID_CHARS]}"
         symbol = ", ".join([str(metadata.get("kind", "note")), *_note_warnings(metadata)])

@@ -39,7 +39,8 @@ class SearchScope:
         languages: Only chunks of files in one of these languages: by name, suffix or usual name (``python``, ``ts``,
             ``c++``). TypeScript includes TSX.
         paths: Only what is in one of these: a folder, a file or a glob, relative to the project. A note is where the
-            code is that it is about, a commit or a session wherever it changed a file. See `aurora_dev.core.text.globs`.
+            code is that it is about, a commit or a session wherever it changed a file. See
+            `aurora_dev.core.text.globs`.
         sources: Only these: ``code`` (files but prose), ``docs`` (files of prose), ``notes``, ``commits``,
             ``sessions``.
         tests: Whether chunks of tests and their fixtures are searched.

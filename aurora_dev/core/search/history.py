@@ -1,4 +1,4 @@
-"""The rank of commits among other records, and the questions that ask for them."""
+"""The rank of commits and sessions among other records, and the questions that ask for them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ COMMIT_DECAY: Final = 0.9
 
 # "When" and "who" count only where they ask about the past: "when is the cache emptied" and "who calls this" are about
 # code. "Commit" and "history" are words of databases and browsers too, and count only in certain phrases.
+# "Try", "session" and "last" are words of code too: "what if the last try fails". They count with a "we" or "I" that
+# looks back, or where the time itself is asked about.
 _ASKS: Final = lazy_pattern(
     r"^\W*(?:why|how come|since when|(?:the )?history of)\b"
     r"|\b(?:why (?:is|are|was|were|do|does|did|don't|doesn't|didn't|not|no|the|we|it|this|there)"
@@ -31,7 +33,12 @@ _ASKS: Final = lazy_pattern(
     r"|what (?:has |was |have )?(?:recently )?changed|recent(?:ly)? chang\w+"
     r"|(?:which|what|last|latest|recent) commits?|commit (?:messages?|that|which|log|history)"
     r"|commits? (?:by|to|about|of|in)|(?:git|change|project) (?:history|log)"
-    r"|reasons? (?:for|behind|why|that)|rationale|motivation (?:for|behind)|introduced by)\b",
+    r"|reasons? (?:for|behind|why|that)|rationale|motivation (?:for|behind)|introduced by"
+    r"|(?:did|have|had) (?:we|you|i)"
+    r"|we (?:tried|decided|changed|fixed|did|agreed|discussed|talked|had|made|chose|found)"
+    r"|(?:we|i) (?:already |once |last |previously |first )(?:tried|fixed|did|changed|had)"
+    r"|last (?:time (?:we|i|you)|session|week|month|friday|monday)|yesterday|(?:the )?other day|earlier today"
+    r"|(?:previous|earlier|past|last) (?:conversation|chat|session|attempt)s?|where (?:we|i) left off)\b",
     re.IGNORECASE,
 )
 

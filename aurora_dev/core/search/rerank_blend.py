@@ -121,9 +121,9 @@ def rows_to_read(candidates: Sequence[SearchResult], read: int, by_keyword: int)
     Args:
         candidates: In the order of the first stage.
         read: The number of candidates to choose.
-        by_keyword: The number of these to choose by keyword score, at most a fifth of ``read``. Commits and sessions are
-            not chosen by keyword: they are among other records only if the query does not ask for them. Nor is a candidate without
-            what the query names, while one with it is left.
+        by_keyword: The number of these to choose by keyword score, at most a fifth of ``read``. Commits and sessions
+            are not chosen by keyword: they are among other records only if the query does not ask for them. Nor is a
+            candidate without what the query names, while one with it is left.
 
     Returns:
         Rows of ``candidates``, ascending.

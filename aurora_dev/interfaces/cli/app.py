@@ -21,6 +21,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "Project": {"index": ("index",), "status": ("status",), "watch": ("watch",), "doctor": ("doctor",)},
     "Search": {"search": ("search",), "context": ("context",), "evaluate": ("eval",)},
     "Notes": {"notes": ("remember", "recall", "list", "show", "edit", "forget", "prune", "notes")},
+    "Sessions": {"sessions": ("sessions",)},
     "Assistants": {"install": ("install", "uninstall", "hook"), "mcp": ("mcp",)},
     "Data": {"transfer": ("export", "import", "copy", "backup", "restore")},
 }

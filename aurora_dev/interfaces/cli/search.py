@@ -51,7 +51,7 @@ def search(
         typer.Option(
             "--only",
             metavar="SOURCE",
-            help="Only code, docs, notes or commits. Repeat it for several.",
+            help="Only code, docs, notes, commits or sessions. Repeat it for several.",
             rich_help_panel=_WHERE,
             show_default=False,
         ),

@@ -1,28 +1,35 @@
-"""The resources and the prompt of the MCP server: single notes, and the prompt that starts a task."""
+"""The resources and the prompt of the MCP server: notes, sessions, and the prompt that starts a task."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
 
 from aurora_dev.core.context.render import PREAMBLE
+from aurora_dev.core.record_kinds import SESSION_KEY, SESSION_WHOLE
 from aurora_dev.core.text.fencing import fenced, label, safe
 from aurora_dev.errors import InvalidRequestError
 from aurora_dev.interfaces.mcp.tools.fields import LEAST_TOKENS, LONGEST_TASK, MOST_CONTEXT_TOKENS
 from aurora_dev.interfaces.mcp.tools.open_memory import NotIndexedError, OpenMemory
 from aurora_dev.interfaces.mcp.tools.render import iso, source_of, text_of
 
+if TYPE_CHECKING:
+    from aurora_dev.memory import Memory
+
 __all__ = ["ListedNote", "NotePage", "list_notes", "read_record", "start_task"]
 
 _TITLE_CHARACTERS: Final = 100
 _LONGEST_ID: Final = 512
+_MOST_SESSIONS: Final = 20  # in the list of resources
+_MOST_SESSION_CHARACTERS: Final = 60_000
 _MOST_EARLIER: Final = 20  # earlier versions and replaced notes that are shown, the newest first
 
 
 @dataclass(frozen=True, slots=True)
 class ListedNote:
-    """A note in the list of resources."""
+    """A note or a session in the list of resources."""
 
     id: str
     title: str
@@ -38,7 +45,7 @@ class NotePage:
 
 
 async def list_notes(memory: OpenMemory, cursor: str | None, limit: int) -> NotePage:
-    """Return a page of notes, newest first.
+    """Return a page of notes, newest first; the last page ends with the newest sessions.
 
     Raises:
         InvalidRequestError: The cursor is not valid.
@@ -61,11 +68,20 @@ async def list_notes(memory: OpenMemory, cursor: str | None, limit: int) -> Note
         )
         for note in page.notes
     ]
+    if page.next_cursor is None:
+        listed += [
+            ListedNote(
+                id=text_of(session.record),
+                title=label(safe(session.first_request, mask=mask))[:_TITLE_CHARACTERS],
+                description=label(text_of(f"session {session.id}, {session.client}, {_day(session.ended)}")),
+            )
+            for session in await opened.sessions(_MOST_SESSIONS)
+        ]
     return NotePage(tuple(listed), page.next_cursor)
 
 
 async def read_record(memory: OpenMemory, identifier: str) -> str | None:
-    """Return a note, a chunk or a commit by id, fenced and marked as data; ``None`` if there is no such record."""
+    """Return a note, a chunk, a commit or a session by id, fenced as data; ``None`` if there is no such record."""
     if not identifier or len(identifier.encode("utf-8", "replace")) > _LONGEST_ID:
         return None
     try:
@@ -74,6 +90,8 @@ async def read_record(memory: OpenMemory, identifier: str) -> str | None:
         return None
     mask = memory.settings.mask_secrets
     found = await opened.store.fetch([identifier])
+    if found and found[0].metadata.get(SESSION_KEY) == SESSION_WHOLE:
+        return await _session(opened, identifier, mask=mask)
     if found and source_of(found[0].metadata) != "memories":
         metadata = found[0].metadata
         lines = f":{metadata['start_line']}-{metadata.get('end_line')}" if "start_line" in metadata else ""
@@ -99,6 +117,30 @@ async def read_record(memory: OpenMemory, identifier: str) -> str | None:
             for old in replaced[:_MOST_EARLIER]
         )
     return text
+
+
+async def _session(memory: Memory, identifier: str, *, mask: bool) -> str:
+    """Return a session with its exchanges, each fenced as data."""
+    session = await memory.session(identifier)
+    summary = session.summary
+    head = [f"session: {summary.id}", f"assistant: {summary.client}", f"ended: {_day(summary.ended)}"]
+    head += [f"resume: {summary.resume}"] if summary.resume else []
+    head += [f"branch: {summary.branch}"] if summary.branch else []
+    head += [f"changed: {', '.join(summary.files_changed)}"] if summary.files_changed else []
+    head += [f"left open: {end}" for end in summary.open_ends]
+    text = "".join(f"- {label(safe(text_of(line), mask=mask))}\n" for line in head) + PREAMBLE
+    for exchange in session.exchanges:
+        part = fenced(f"request {exchange.number}", safe(exchange.request, mask=mask))
+        if exchange.conclusion:
+            part += fenced(f"conclusion {exchange.number}", safe(exchange.conclusion, mask=mask))
+        if len(text) + len(part) > _MOST_SESSION_CHARACTERS:
+            return f"{text}(further exchanges are left out: search_memory with sources sessions finds them)\n"
+        text += part
+    return text
+
+
+def _day(moment: datetime | None) -> str:
+    return "" if moment is None else moment.date().isoformat()
 
 
 async def start_task(memory: OpenMemory, arguments: Mapping[str, str], default_budget: int) -> str:

@@ -10,7 +10,7 @@ transcripts and from public programs that read them:
 * After a compaction, a ``user`` line with ``isCompactSummary`` holds a summary of what was before.
 * Lines form a tree by ``uuid`` and ``parentUuid``. A person who goes back adds a request below an earlier message.
 * A subagent's lines have ``isSidechain``; they are in the same file, in ``agent-<id>.jsonl`` beside it, or in
-  ``<session>/subagents/``, and always name the session.
+  ``<session>/subagents/``, and always name the session. In the same file, only its edits count.
 """
 
 from __future__ import annotations
@@ -137,14 +137,23 @@ class ClaudeCode:
                 or as_text(line.get("title"))
                 or as_text(line.get("agentName"))
             )
-        elif kind == "queue-operation" and line.get("operation") == "enqueue":
-            # What a person typed while the assistant worked; the request itself follows when it is taken up.
-            return
+        elif kind == "attachment":
+            # What a person typed while the assistant worked, and the assistant read in between.
+            queued = as_mapping(line.get("attachment"))
+            prompt = queued.get("prompt")
+            if queued.get("type") == "queued_command" and queued.get("commandMode", "prompt") == "prompt":
+                text = prompt if isinstance(prompt, str) else _texts_of(as_list(prompt))
+                if asked := request_text(text):
+                    yield Request(asked, seconds_of(line.get("timestamp")), as_text(line.get("uuid")))
 
     def _message(self, line: Mapping[str, Any], kind: str, memory: dict[str, Any]) -> Iterator[Event]:
         at = seconds_of(line.get("timestamp"))
-        side = line.get("isSidechain") is True
-        agent = memory.get("agent") or (as_text(line.get("agentId")) or "subagent" if side else None)
+        if "begun" not in memory:
+            memory["begun"] = True
+            if line.get("isSidechain") is True and not memory.get("agent"):  # a file of nothing else
+                memory["agent"] = as_text(line.get("agentId"))[:64] or "subagent"
+        agent = memory.get("agent")
+        side = line.get("isSidechain") is True and not agent
         session = as_text(line.get("sessionId")) or None
         yield Place(
             session=session,
@@ -156,7 +165,9 @@ class ClaudeCode:
         message = line.get("message")
         content = as_mapping(message).get("content") if not isinstance(message, str) else None
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else as_list(content)
-        if kind == "assistant":
+        if side:
+            yield from _edits(blocks)
+        elif kind == "assistant":
             yield from self._assistant(line, blocks, at)
         else:
             yield from self._user(line, blocks, at)
@@ -176,13 +187,10 @@ class ClaudeCode:
                     yield call_of(as_text(block.get("id")), name, given)
 
     def _user(self, line: Mapping[str, Any], blocks: list[Any], at: float | None) -> Iterator[Event]:
-        texts = []
         for block in map(as_mapping, blocks):
             if block.get("type") == "tool_result":
                 yield _outcome(block)
-            elif block.get("type") == "text":
-                texts.append(as_text(block.get("text")))
-        text = "\n".join(filter(None, texts))
+        text = _texts_of(blocks)
         if not text.strip():
             return
         if line.get("isCompactSummary") is True:
@@ -218,6 +226,20 @@ def request_text(text: str) -> str:
         return f"! {typed[1].strip()}"
     left = _REMINDER.sub("", text).strip() if "<" in text else text.strip()
     return "" if left.startswith(_NO_REQUEST) else left
+
+
+def _texts_of(blocks: list[Any]) -> str:
+    texts = (as_text(block.get("text")) for block in map(as_mapping, blocks) if block.get("type") == "text")
+    return "\n".join(filter(None, texts))
+
+
+def _edits(blocks: list[Any]) -> Iterator[Event]:
+    """Yield what a subagent changed whose lines are among those of its session; its result is told there anyway."""
+    for block in map(as_mapping, blocks):
+        if block.get("type") == "tool_use":
+            call = call_of("", as_text(block.get("name")), block.get("input"))
+            if call.tool == "edit":
+                yield call
 
 
 def _open_tasks(todos: object) -> tuple[str, ...]:

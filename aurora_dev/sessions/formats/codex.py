@@ -53,9 +53,11 @@ _ADDED: Final = (
     *("<turn_aborted>", "<INSTRUCTIONS>", "<skill>", "<skills_instructions>", "<collaboration_mode>", "<user_action>"),
     *("<app-context>", "<subagent_notification>", "<user_shell_command>", "Another language model started to solve"),
 )
+_JSON_EXIT_CODE: Final = lazy_pattern(r'"exit_code":\s{0,4}(-?\d{1,10})\b')
+_MOST_SEARCHED: Final = 100_000  # characters
 _IDE: Final = "## My request for Codex:"
 _MOST_TASKS: Final = 100
-_COPIED_SECONDS: Final = 2.0  # a fork copies within this time what came before it
+_COPIED_SECONDS: Final = 2.0  # between two lines of a copy, at most
 _COMPARED: Final = 200  # characters that tell whether a request is in both logs of a file
 
 
@@ -88,9 +90,8 @@ class Codex:
         line = as_mapping(line)
         kind, payload = line.get("type"), line.get("payload")
         at = seconds_of(line.get("timestamp"))
-        forked_at = memory.get("forked_at")
-        if forked_at is not None and at is not None and at - forked_at < _COPIED_SECONDS:
-            return  # the history of the session that this one was forked from, which is read there
+        if self._is_copied(as_text(kind), payload, memory, at):
+            return
         if not isinstance(payload, dict):
             # Without an envelope, a line is a payload itself.
             if "record_type" in line:
@@ -111,17 +112,42 @@ class Codex:
         elif kind == "compacted" and (text := as_text(payload.get("message")).strip()):
             yield Summary(text)
 
+    def _is_copied(self, kind: str, payload: Any, memory: dict[str, Any], at: float | None) -> bool:
+        """Return whether a line is of the session that this one was forked from, which is read there.
+
+        A fork begins with a copy of that session: its ``session_meta``, then its lines, all written within moments.
+        """
+        began = memory.get("forked_at")
+        if began is None or kind == "session_meta":
+            return False
+        if at is not None and at < began - _COPIED_SECONDS:
+            return True
+        if not memory.get("copying"):
+            return False
+        turn = as_mapping(payload)
+        started = seconds_of(turn.get("started_at")) if turn.get("type") == "task_started" else None
+        before = memory.get("copied_at") or began
+        if started is not None:
+            memory["copying"] = started < began - _COPIED_SECONDS
+        elif at is not None and at - before > _COPIED_SECONDS:
+            memory["copying"] = False
+        if at is not None:
+            memory["copied_at"] = at
+        return bool(memory["copying"])
+
     def _meta(self, payload: Mapping[str, Any], memory: dict[str, Any], at: float | None) -> Iterator[Event]:
         if memory.get("met"):
-            return  # of the session that this one was forked from
-        memory["met"] = True
+            if as_text(payload.get("id")) != memory["met"]:
+                memory["copying"] = True
+            return
+        memory["met"] = as_text(payload.get("id")) or "?"
         git = as_mapping(payload.get("git"))
         source = as_mapping(as_mapping(payload.get("source")).get("subagent"))
         spawned = as_mapping(source.get("thread_spawn"))
         agent = as_text(payload.get("agent_nickname")) or as_text(spawned.get("agent_nickname"))
         if not agent and (source or as_text(payload.get("thread_source")) == "subagent"):
             agent = "subagent"
-        if payload.get("forked_from_id"):
+        if payload.get("forked_from_id") or spawned:
             memory["forked_at"] = at or seconds_of(payload.get("timestamp"))
         parent = as_text(spawned.get("parent_thread_id")) if agent else ""
         yield Place(
@@ -141,6 +167,8 @@ class Codex:
             memory["shown"] = True
             if text and not (told and text[:_COMPARED] in told):
                 yield Request(text, at)
+            elif text:
+                yield Request("", at)  # the one before it is certain now
         elif kind == "agent_message":
             text = as_text(payload.get("message"))
             if text.strip() and memory.get("answered") != _mark(text):
@@ -160,7 +188,7 @@ class Codex:
 
     def _item(self, payload: Mapping[str, Any], memory: dict[str, Any], at: float | None) -> Iterator[Event]:
         kind = payload.get("type")
-        if kind == "message":
+        if kind == "message" or (kind is None and "role" in payload):
             yield from self._message(payload, memory, at)
         elif kind in ("function_call", "custom_tool_call", "local_shell_call"):
             name = as_text(payload.get("name")) or "shell"
@@ -190,7 +218,7 @@ class Codex:
             text = request_text("\n".join(part for part in parts if not part.lstrip().startswith(_ADDED)))
             if text and not memory.get("shown"):
                 memory["asked"] = text[: 10 * _COMPARED]
-                yield Request(text, at)
+                yield Request(text, at, doubtful=True)
 
 
 def request_text(text: str) -> str:
@@ -231,6 +259,8 @@ def _outcome(payload: Mapping[str, Any]) -> Outcome:
         text = as_text(output.get("output")) or as_text(output.get("content"))
     elif isinstance(output, list):
         text = "\n".join(as_text(as_mapping(part).get("text")) for part in output)
+        if (found := _JSON_EXIT_CODE.search(text[-_MOST_SEARCHED:])) is not None:
+            failed = found[1] != "0"
     else:
         text = as_text(output)
     if failed is None and (code := exit_code_of(text)) is not None:

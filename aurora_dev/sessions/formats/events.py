@@ -59,12 +59,15 @@ class Request:
         at: Time, seconds since the epoch.
         key: The assistant's id of the message; empty if it has none.
         parent: The id of the message before it in the conversation, which tells that a person went back.
+        doubtful: Whether the program may have written it: a certain request takes its place if nothing was done
+            about it in between.
     """
 
     text: str
     at: float | None = None
     key: str = ""
     parent: str = ""
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)

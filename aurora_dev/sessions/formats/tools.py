@@ -57,6 +57,7 @@ _PATCHED: Final = lazy_pattern(
     r"^\*\*\* (?:Add|Update|Delete) File: (.{1,1000})$|^\*\*\* Move to: (.{1,1000})$", 8
 )  # re.M
 _EXIT_CODE: Final = lazy_pattern(r"(?:^|\n)(?:Process exited with|Exit|exit) code:? (-?\d{1,10})\b")
+_SCRIPTED: Final = lazy_pattern(r'\bcmd"?:\s{0,10}"((?:[^"\\]|\\.){1,4000})"')
 _SHELLS: Final = frozenset(
     ("bash", "sh", "zsh", "dash", "fish", "cmd", "cmd.exe", "powershell", "powershell.exe", "pwsh")
 )
@@ -71,6 +72,8 @@ def call_of(identifier: str, name: str, given: Any) -> Call:
         given: Its arguments: a mapping, JSON text of one, or the text of a patch.
     """
     kind = _KINDS.get(name.lower().replace("functions.", ""), "other")
+    if name == "exec" and isinstance(given, str):  # Codex: a script that calls tools
+        return _call_of_script(identifier, given[:_MOST_PATCH])
     if isinstance(given, str):
         text = given
         if kind == "edit" and "*** " in text:
@@ -95,6 +98,19 @@ def call_of(identifier: str, name: str, given: Any) -> Call:
         for entry in as_list(given.get(key))[:_MOST_PATHS]:
             paths.append(as_text(entry) or as_text(as_mapping(entry).get("path")))
     return Call(identifier, kind, "", tuple(dict.fromkeys(path for path in paths if path))[:_MOST_PATHS])
+
+
+def _call_of_script(identifier: str, script: str) -> Call:
+    if "*** Begin Patch" in script:
+        return Call(identifier, "edit", "", patched_files(script.replace("\\n", "\n")))
+    found = _SCRIPTED.search(script)
+    if found is None:
+        return Call(identifier, "other")
+    try:
+        command = json.loads(f'"{found[1]}"')
+    except ValueError:
+        command = found[1]
+    return Call(identifier, "shell", as_text(command))
 
 
 def shell_command(value: Any) -> str:

@@ -101,6 +101,8 @@ def _facts(status: MemoryStatus) -> list[tuple[str, str]]:
         stored += f", {counted(status.conflicts, 'conflict')} to settle (aurora list --conflicts)"
     if status.commits:
         stored += f", {counted(status.commits, 'commit')}"
+    if status.sessions:
+        stored += f", {counted(status.sessions, 'session')}"
     languages = ", ".join(f"{language} {count:,}" for language, count in status.languages.items())
     of = f", of {status.stored_embedder}" if status.stored_embedder not in (None, status.embedder) else ""
     rows = [

@@ -95,6 +95,7 @@ class StatusAnswer(Answer):
     files: int
     chunks: int
     commits: int
+    sessions: int = Field(description="Number of sessions of assistants.")
     memories: dict[str, int] = Field(description="Number of notes by kind.")
     conflicts: list[StatusConflict] | None = Field(
         default=None, description="Notes that may contradict each other: check which holds; keep both if both hold."
@@ -189,6 +190,7 @@ async def memory_status(memory: OpenMemory, arguments: StatusArguments, progress
             files=0,
             chunks=0,
             commits=0,
+            sessions=0,
             memories={},
             languages={},
             store_bytes=0,
@@ -209,6 +211,7 @@ async def memory_status(memory: OpenMemory, arguments: StatusArguments, progress
         files=status.files,
         chunks=status.chunks,
         commits=status.commits,
+        sessions=status.sessions,
         memories={text_of(kind): count for kind, count in list(status.notes.items())[:_MOST_KINDS]},
         conflicts=conflicts or None,
         languages=dict(list(status.languages.items())[:_MOST_LANGUAGES]),
@@ -225,7 +228,7 @@ async def memory_status(memory: OpenMemory, arguments: StatusArguments, progress
     memories = sum(data.memories.values())
     lines = [
         f"project {data.project}: {data.files:,} files, {data.chunks:,} chunks, "
-        f"{data.commits:,} commits, {memories:,} notes"
+        f"{data.commits:,} commits, {memories:,} notes" + (f", {data.sessions:,} sessions" if data.sessions else "")
     ]
     if data.indexing:
         lines.append(f"indexing now: {data.indexing}")

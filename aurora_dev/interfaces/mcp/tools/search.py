@@ -79,7 +79,7 @@ class SearchArguments(Arguments):
             default=None,
             min_length=1,
             description="Where to look: code, docs (prose in files), notes (what was remembered), commits (git "
-            "history). Everywhere by default.",
+            "history), sessions (what assistants were asked and did here). Everywhere by default.",
         )
     )
     paths: Listed[PathName] | None = Field(
@@ -153,7 +153,7 @@ class RecallArguments(Arguments):
 
 
 async def search_memory(memory: OpenMemory, arguments: SearchArguments, progress: Progress) -> Reply:
-    """Search files, notes and commits for what answers a question."""
+    """Search files, notes, commits and sessions for what answers a question."""
     if arguments.query is None and arguments.similar_to is None:
         raise InvalidRequestError(
             "search_memory was not called: the argument 'query' is missing. Give it, or similar_to, and call it again"
