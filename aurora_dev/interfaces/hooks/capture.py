@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 import sys
+import time
 from typing import Any, Final
 
 from aurora_dev.interfaces.hooks.place import Place
 
 __all__ = ["start_capture"]
 
+_PAUSE: Final = 30.0  # seconds; an assistant stops after every answer, and a capture takes half a second of one core
+_STAMP: Final = "hooks-capture"
 _DETACHED: Final = 0x00000008 | 0x00000200 | 0x08000000  # Windows: detached, own group, no window
 
 
-def start_capture(place: Place, transcript: str | None) -> None:
+def start_capture(place: Place, transcript: str | None, *, always: bool = True) -> str:
     """Start a process that takes in a transcript, or all that have grown, and do not wait for it.
 
     Args:
         place: The project.
         transcript: The transcript; ``None`` takes in every one of the project's.
+        always: Whether to start it even if one was started a moment ago. What is put off is taken in when the session
+            ends, or the next one begins.
+
+    Returns:
+        What was done, for the log.
     """
+    stamp = os.path.join(place.state, _STAMP)  # noqa: PTH118
+    with contextlib.suppress(OSError):
+        if not always and 0 <= time.time() - os.stat(stamp).st_mtime < _PAUSE:  # noqa: PTH116
+            return "capture put off"
+    with contextlib.suppress(OSError):
+        os.makedirs(place.state, mode=0o700, exist_ok=True)  # noqa: PTH103
+        os.close(os.open(stamp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+        os.utime(stamp)
     command = [sys.executable, "-m", "aurora_dev.interfaces.hooks.background", str(place.root)]
     if transcript is not None:
         command.append(transcript)
@@ -32,3 +50,4 @@ def start_capture(place: Place, transcript: str | None) -> None:
         stderr=subprocess.DEVNULL,
         **options,
     )
+    return "capture started"

@@ -104,12 +104,10 @@ class _Work:
             from aurora_dev.interfaces.hooks.briefing import text_for_start
 
             text, ids = text_for_start(place, call)
-            start_capture(place, None)
-            return text, f"added {len(ids)}"
+            return text, f"added {len(ids)}, {start_capture(place, None)}"
         if call.event == "pre-compact":
             SessionState(place.state, call.session).forget(time.time())
-        start_capture(place, call.transcript)
-        return "", "capture started"
+        return "", start_capture(place, call.transcript, always=call.event != "stop")
 
     def _find(self, folder: str) -> Place | None:
         from aurora_dev.interfaces.hooks.place import find_place
