@@ -1,4 +1,4 @@
-"""Take in transcripts: ``python -m aurora_dev.interfaces.hooks.background ROOT [TRANSCRIPT]``.
+"""Take in transcripts, in a process with the arguments ``ROOT [TRANSCRIPT]``.
 
 `start_capture` starts it; nobody waits for it or reads what it prints. It ends itself when its time is up. What it did,
 or why it failed, is a line of the hooks' log.
@@ -60,7 +60,3 @@ async def _capture(root: Path, settings: Settings, transcript: Path | None) -> s
         report = await memory.capture_sessions(transcript)
     skipped = f", skipped {len(report.skipped)}: {report.skipped[0].reason}" if report.skipped else ""
     return f"took in {report.exchanges_added} exchanges of {report.sessions} sessions{skipped}"
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

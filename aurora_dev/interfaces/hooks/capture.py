@@ -15,6 +15,12 @@ __all__ = ["start_capture"]
 
 _PAUSE: Final = 30.0  # seconds; an assistant stops after every answer, and a capture takes half a second of one core
 _STAMP: Final = "hooks-capture"
+# Python would look for modules in the project first, whose files may be anybody's.
+_PROGRAM: Final = (
+    "import sys; sys.path[0] = sys.argv.pop(1); "
+    "from aurora_dev.interfaces.hooks.background import main; raise SystemExit(main())"
+)
+_PACKAGES: Final = os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3))  # noqa: PTH100, PTH118, PTH120
 _DETACHED: Final = 0x00000008 | 0x00000200 | 0x08000000  # Windows: detached, own group, no window
 
 
@@ -38,7 +44,7 @@ def start_capture(place: Place, transcript: str | None, *, always: bool = True) 
         os.makedirs(place.state, mode=0o700, exist_ok=True)  # noqa: PTH103
         os.close(os.open(stamp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
         os.utime(stamp)
-    command = [sys.executable, "-m", "aurora_dev.interfaces.hooks.background", str(place.root)]
+    command = [sys.executable, "-c", _PROGRAM, _PACKAGES, place.root]
     if transcript is not None:
         command.append(transcript)
     options: dict[str, Any] = {"creationflags": _DETACHED} if sys.platform == "win32" else {"start_new_session": True}

@@ -207,7 +207,10 @@ def _own_command() -> list[str]:
     # A script in a virtual environment is on PATH only while that is active, and clients do not activate it.
     if found is not None and Path(found).absolute() != own.absolute():
         return ["aurora"]
-    return [str(own)] if own.is_file() else [sys.executable, "-m", "aurora_dev"]
+    if own.is_file():
+        return [str(own)]
+    # Clients start it in the project, whose files must not be taken for modules.
+    return [sys.executable, *(["-P"] if sys.version_info >= (3, 11) else []), "-m", "aurora_dev"]
 
 
 def _snippet(client: Client, entry: dict[str, Any]) -> str:
