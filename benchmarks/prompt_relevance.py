@@ -32,7 +32,7 @@ from aurora_dev.interfaces.hooks.relevance import COEFFICIENTS, LEAST_NOTE, prob
 
 ROOT = Path(__file__).parent.parent
 FOLDER = Path(__file__).parent / "prompts"
-THRESHOLDS = (0.5, 0.6, 0.65, 0.7, 0.8)
+THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
 _PENALTY = 0.02
 _STEPS, _RATE = 4_000, 0.3
 

@@ -17,6 +17,7 @@ __all__ = ["Finding", "find_files", "find_notes", "is_current", "judged"]
 Judged: TypeAlias = tuple[QuickRecord, dict[str, float]]
 
 _MOST_LEARNED: Final = 2_000  # notes and sessions that are judged, the newest
+_FEWEST: Final = 1_000  # records that rarity is measured against: in a small project every word would be frequent
 _MOST_CHUNKS: Final = 20  # best by keywords
 
 
@@ -47,7 +48,7 @@ def _weighed(reader: QuickReader, prompt: Prompt, learned: Sequence[QuickRecord]
         last = -1 if postings is None else int(postings.header.get("last_row", -1))
         # Records that were written since the index was saved; each is looked through.
         later = [record.content.casefold() for record in learned if record.row > last]
-        count = len(later) + (0 if postings is None else len(postings))
+        count = max(_FEWEST, len(later) + (0 if postings is None else len(postings)))
 
         def holders(word: str) -> int:
             saved = 0 if postings is None else postings.holders(fold_word(word))

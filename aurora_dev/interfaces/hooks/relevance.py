@@ -24,11 +24,11 @@ LEAST_FILE: Final = 0.9
 """The least probability with which a file is named. A prompt shares words with many files that it is not about."""
 
 COEFFICIENTS: Final[Mapping[str, float]] = {
-    "constant": -5.976,
-    "cosine": 8.86,
-    "coverage": 3.561,
-    "mass": 5.187,
-    "several": 1.951,
+    "constant": -6.182,
+    "cosine": 9.498,
+    "coverage": 4.777,
+    "mass": 3.817,
+    "several": 0.652,
 }
 
 _MOST_CHARS: Final = 2_000  # of a prompt; a longer one quotes a file or a log after its question
