@@ -115,7 +115,7 @@ VENDORS = {
     "pinecone": {"core.pinecone"},
     "rich": {"interfaces.cli", "interfaces.cli.actions", "interfaces.cli.output"},
     "sentence_transformers": {"aurora_dev.core.reranker", "core.embed", "core.rerank"},
-    "sqlite3": {"core.local"},
+    "sqlite3": {"core.local", "sessions.formats"},  # opencode keeps its sessions in a database
     "starlette": {"interfaces.mcp"},
     "structlog": {"base"},
     "tiktoken": {"core.tokens"},

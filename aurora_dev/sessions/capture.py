@@ -20,10 +20,9 @@ from aurora_dev.sessions.formats.events import AssistantFolders, Request, Transc
 from aurora_dev.sessions.formats.known import FORMATS
 from aurora_dev.sessions.options import SessionOptions
 from aurora_dev.sessions.places import ProjectPlaces
-from aurora_dev.sessions.reading import Lines, open_transcript
 from aurora_dev.sessions.records import exchange_document, record_id, whole_document
 from aurora_dev.sessions.state import CaptureState, transcript_key
-from aurora_dev.sessions.transcript import Batch, TranscriptReader, belongs
+from aurora_dev.sessions.transcript import Batch, TranscriptReader, belongs, first_lines
 from aurora_dev.sessions.types import CaptureReport, SkippedTranscript
 
 if TYPE_CHECKING:
@@ -116,13 +115,19 @@ class Capture:
         for form in FORMATS:
             if clients is not None and form.client not in clients:
                 continue
-            for path in form.find(self._folders, self._places.paths):
+            paths = form.find(self._folders, self._places.paths)
+            while True:
                 try:
-                    status = path.stat()
-                    if status.st_mtime < oldest or not status.st_size:
-                        continue
-                    if self._is_ours(path, form, status.st_size):
-                        found.append((status.st_mtime, path, form))
+                    path = next(paths, None)
+                except OSError as error:  # such as the database of another version
+                    counts.skip(Path(form.client), f"cannot be read: {error}")
+                    break
+                if path is None:
+                    break
+                try:
+                    changed, size = form.stamp(path)
+                    if changed >= oldest and size and self._is_ours(path, form, size):
+                        found.append((changed, path, form))
                 except OSError as error:
                     counts.skip(path, f"cannot be read: {error}")
         # Oldest first: what a resumed session copies then belongs to the session that it comes from.
@@ -169,8 +174,8 @@ class Capture:
             return
         counts.transcripts += 1
         reader = TranscriptReader(path, form, self._places, state)
-        status = await asyncio.to_thread(path.stat)
-        writer = _Writer(self._store, form.client, key, status.st_mtime, counts)
+        changed, _ = await asyncio.to_thread(form.stamp, path)
+        writer = _Writer(self._store, form.client, key, changed, counts)
         batches = reader.batches()
         grew = False
         while (batch := await asyncio.to_thread(next, batches, None)) is not None:
@@ -298,11 +303,12 @@ def _format_of(path: Path, folders: AssistantFolders) -> TranscriptFormat | None
         if form.is_mine(path, folders):
             return form
     for form in FORMATS:
+        if form.client == "opencode":  # a database
+            continue
         memory = form.start(path)
-        with open_transcript(path) as file:
-            for line in islice(Lines(file, 0), _LOOKED_AT):
-                if any(isinstance(event, Request) for event in form.events(line, memory)):
-                    return form
+        for line in islice(first_lines(path, form), _LOOKED_AT):
+            if any(isinstance(event, Request) for event in form.events(line, memory)):
+                return form
     return None
 
 

@@ -138,6 +138,7 @@ class ExchangeBuilder:
         self._done: list[Exchange] = []
         self._dirty = False
         self._doubtful = False
+        self._at: float | None = None
         self.rewound: list[str] = []
         self.dropped: list[str] = []
 
@@ -223,8 +224,7 @@ class ExchangeBuilder:
         if place.at is not None:
             whole.started = place.at if whole.started is None else min(whole.started, place.at)
             whole.ended = place.at if whole.ended is None else max(whole.ended, place.at)
-            if self._open is not None:
-                self._open.ended = max(self._open.ended or place.at, place.at)
+            self._at = place.at
 
     def _request(self, request: Request) -> None:
         if forbids_memory(request.text):
@@ -299,8 +299,7 @@ class ExchangeBuilder:
         self._dirty = True
         self.whole.unanswered = False
         self.whole.conclusion = exchange.concluded
-        if answer.at is not None:
-            exchange.ended = max(exchange.ended or answer.at, answer.at)
+        self._went_on(exchange, answer.at)
 
     def _call(self, call: Call) -> None:
         exchange = self._open
@@ -308,6 +307,7 @@ class ExchangeBuilder:
             return
         self._texts_since_call = self._doubtful = False
         self._dirty = True
+        self._went_on(exchange, self._at)
         found = [self._relative(clean(path[:1_000]), self.whole.cwd) for path in call.paths]
         paths = [path for path in found if path]
         if call.tool == "read":
@@ -370,6 +370,11 @@ class ExchangeBuilder:
             for failure in exchange.failures:
                 if not failure[2] and program_of(failure[0]) == program:
                     failure[2] = one_line(fix or "the same command, later", _MOST_FIX)
+
+    @staticmethod
+    def _went_on(exchange: Exchange, at: float | None) -> None:
+        if at is not None:
+            exchange.ended = max(exchange.ended or at, at)
 
     def _finish(self) -> None:
         if self._open is not None and self._dirty:

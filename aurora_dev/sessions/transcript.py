@@ -17,7 +17,7 @@ from aurora_dev.sessions.reading import Lines, fingerprint, open_transcript
 
 _log = get_logger(__name__)
 
-__all__ = ["Batch", "TranscriptReader", "belongs", "state_version"]
+__all__ = ["Batch", "TranscriptReader", "belongs", "first_lines", "state_version"]
 
 # Increase it whenever the documents of sessions change, so that transcripts are read again.
 SESSIONS_VERSION: Final = 1
@@ -58,15 +58,33 @@ def belongs(path: Path, form: TranscriptFormat, places: ProjectPlaces) -> bool |
         OSError: It cannot be read.
     """
     memory = form.start(path)
+    folder = form.project_of(memory, places.paths)
+    if folder is not None:
+        return places.holds(folder)
     seen = False
-    with open_transcript(path) as file:
-        for line in islice(Lines(file, 0), _LOOKED_AT):
-            for event in form.events(line, memory):
-                if isinstance(event, Place) and event.cwd:
-                    if places.holds(event.cwd):
-                        return True
-                    seen = True
+    for line in islice(first_lines(path, form), _LOOKED_AT):
+        for event in form.events(line, memory):
+            if isinstance(event, Place) and event.cwd:
+                if places.holds(event.cwd):
+                    return True
+                seen = True
     return False if seen else None
+
+
+def first_lines(path: Path, form: TranscriptFormat) -> Iterator[Any]:
+    """Yield the lines of a transcript from its start.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    if form.grows:
+        with open_transcript(path) as file:
+            yield from Lines(file, 0)
+        return
+    try:
+        yield from form.values(path)
+    except (ValueError, RecursionError):  # half of a file, or another format
+        return
 
 
 @dataclass(slots=True)
@@ -96,19 +114,46 @@ class TranscriptReader:
         Raises:
             OSError: It cannot be read.
         """
+        if not self.format.grows:
+            yield from self._whole()
+            return
         with open_transcript(self.path) as file:
             builder, offset = self._begin(file)
             lines = Lines(file, offset)
             for line in lines:
                 builder.feed(self.format.events(line, self._memory))
                 if builder.waiting >= _BATCH:
-                    yield self._batch(builder, lines)
+                    yield self._batch(builder, lines.offset)
             self.read, self.too_long, self.broken = lines.read, lines.too_long, lines.broken
             if lines.offset > offset or self.rewritten:
-                batch = self._batch(builder, lines)
+                batch = self._batch(builder, lines.offset)
                 batch.last = True
                 batch.state["fingerprint"] = fingerprint(file, lines.offset)
                 yield batch
+
+    def _whole(self) -> Iterator[Batch]:
+        """Yield a transcript that is rewritten as a whole, unless it is as it was read."""
+        stamp = list(self.format.stamp(self.path))
+        known = self.state.get("version") == state_version()
+        if known and self.state.get("stamp") == stamp:
+            return
+        self.rewritten = bool(self.state.get("stamp"))
+        self._memory = self.format.start(self.path)
+        builder = ExchangeBuilder(self.places.relative)
+        try:
+            for value in self.format.values(self.path):
+                builder.feed(self.format.events(value, self._memory))
+        except (ValueError, RecursionError):  # half of a file: it is read again when it has changed
+            self.broken += 1
+            if self.rewritten:  # what was read before stays
+                self.rewritten = False
+                return
+        batch = self._batch(builder, 0)
+        batch.last = True
+        batch.state["stamp"] = stamp
+        batch.state["builder"] = None
+        self.read = int(stamp[1])
+        yield batch
 
     def _begin(self, file: Any) -> tuple[ExchangeBuilder, int]:
         state = self.state
@@ -129,15 +174,17 @@ class TranscriptReader:
         builder.whole.agent = self._memory.get("agent")
         return builder, 0
 
-    def _batch(self, builder: ExchangeBuilder, lines: Lines) -> Batch:
+    def _batch(self, builder: ExchangeBuilder, offset: int) -> Batch:
         exchanges = builder.changed()
         rewound, builder.rewound = builder.rewound, []
         dropped, builder.dropped = builder.dropped, []
+        if not builder.whole.cwd:
+            builder.whole.cwd = self.format.project_of(self._memory, self.places.paths) or ""
         if not builder.whole.id:
             builder.whole.id = str(self._memory.get("session") or self.path.stem)[:200]
         state = {
             "version": state_version(),
-            "offset": lines.offset,
+            "offset": offset,
             "fingerprint": "",
             "builder": builder.state(),
             "memory": self._memory,

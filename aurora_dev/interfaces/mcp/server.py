@@ -178,7 +178,7 @@ class _Handlers:
             uri_template=_URI_PREFIX + "{id}",
             name="memory",
             title="A note",
-            description="One memory, one session, or one piece of a file or commit, by the id that search_memory and recall show.",
+            description="One memory, session, commit or piece of a file, by its id in search_memory or recall.",
             mime_type="text/markdown",
         )
         return types.ListResourceTemplatesResult(resource_templates=[template])

@@ -36,7 +36,7 @@ from aurora_dev.sessions.formats.events import (
     as_text,
     seconds_of,
 )
-from aurora_dev.sessions.formats.files import regular_files
+from aurora_dev.sessions.formats.files import regular_files, stamp_of
 from aurora_dev.sessions.formats.tools import call_of, exit_code_of
 
 __all__ = ["ClaudeCode"]
@@ -114,12 +114,24 @@ class ClaudeCode:
             and _SIDE_FILES.isdisjoint(path.parts)
         )
 
+    def stamp(self, path: Path) -> tuple[float, int]:
+        """Return the time of the last change and the size."""
+        return stamp_of(path)
+
     def start(self, path: Path) -> dict[str, Any]:
         """Return the name of a subagent, which its file's name tells."""
         name = path.stem
         if name.startswith(_AGENT):
             return {"agent": name.removeprefix(_AGENT)[:64]}
         return {"session": name}
+
+    def project_of(self, memory: Mapping[str, Any], projects: Sequence[Path]) -> str | None:  # noqa: ARG002
+        """Return nothing: the lines name the folder."""
+        return None
+
+    def values(self, path: Path) -> Iterator[Any]:  # noqa: ARG002 - a protocol
+        """Yield nothing: the file is read by lines."""
+        yield from ()
 
     def events(self, line: Any, memory: dict[str, Any]) -> Iterator[Event]:
         """Yield what a line says."""

@@ -39,7 +39,7 @@ from aurora_dev.sessions.formats.events import (
     as_text,
     seconds_of,
 )
-from aurora_dev.sessions.formats.files import regular_files
+from aurora_dev.sessions.formats.files import regular_files, stamp_of
 from aurora_dev.sessions.formats.tools import call_of, exit_code_of
 
 __all__ = ["Codex"]
@@ -58,7 +58,6 @@ _MOST_SEARCHED: Final = 100_000  # characters
 _IDE: Final = "## My request for Codex:"
 _MOST_TASKS: Final = 100
 _COPIED_SECONDS: Final = 2.0  # between two lines of a copy, at most
-_COMPARED: Final = 200  # characters that tell whether a request is in both logs of a file
 
 
 class Codex:
@@ -80,10 +79,22 @@ class Codex:
         """Return whether a path is a rollout below Codex's folder."""
         return folders.codex is not None and path.is_relative_to(folders.codex) and _is_rollout(path.name)
 
+    def stamp(self, path: Path) -> tuple[float, int]:
+        """Return the time of the last change and the size."""
+        return stamp_of(path)
+
     def start(self, path: Path) -> dict[str, Any]:
         """Return the id that the file's name ends with."""
         found = _ID.search(path.stem)
         return {"session": found[1] if found else path.stem}
+
+    def project_of(self, memory: Mapping[str, Any], projects: Sequence[Path]) -> str | None:  # noqa: ARG002
+        """Return nothing: the lines name the folder."""
+        return None
+
+    def values(self, path: Path) -> Iterator[Any]:  # noqa: ARG002 - a protocol
+        """Yield nothing: the file is read by lines."""
+        yield from ()
 
     def events(self, line: Any, memory: dict[str, Any]) -> Iterator[Event]:
         """Yield what a line says."""
@@ -163,12 +174,9 @@ class Codex:
         kind = payload.get("type")
         if kind == "user_message":
             text = request_text(as_text(payload.get("message")))
-            told = as_text(memory.pop("asked", None))
             memory["shown"] = True
-            if text and not (told and text[:_COMPARED] in told):
-                yield Request(text, at)
-            elif text:
-                yield Request("", at)  # the one before it is certain now
+            if text:
+                yield Request(text, at)  # in the place of a doubtful one, which is this one or was added by Codex
         elif kind == "agent_message":
             text = as_text(payload.get("message"))
             if text.strip() and memory.get("answered") != _mark(text):
@@ -217,7 +225,6 @@ class Codex:
                     yield Place(cwd=(found[1] or found[2]).strip(), at=at)
             text = request_text("\n".join(part for part in parts if not part.lstrip().startswith(_ADDED)))
             if text and not memory.get("shown"):
-                memory["asked"] = text[: 10 * _COMPARED]
                 yield Request(text, at, doubtful=True)
 
 

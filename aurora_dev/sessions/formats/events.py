@@ -163,6 +163,27 @@ class TranscriptFormat(Protocol):
         """Return what is known of a transcript by its path; `events` keeps its own memory in it, as plain JSON."""
         ...
 
+    def stamp(self, path: Path) -> tuple[float, int]:
+        """Return the time of the last change, in seconds since the epoch, and a size that grows with every message.
+
+        Raises:
+            OSError: The transcript cannot be read.
+        """
+        ...
+
+    def project_of(self, memory: Mapping[str, Any], projects: Sequence[Path]) -> str | None:
+        """Return the folder of the session if the transcript's place tells it, and its lines do not."""
+        ...
+
+    def values(self, path: Path) -> Iterator[Any]:
+        """Yield the lines of a transcript that does not grow.
+
+        Raises:
+            OSError: It cannot be read.
+            ValueError: It is not in this format.
+        """
+        ...
+
     def events(self, line: Any, memory: dict[str, Any]) -> Iterable[Event]:
         """Return what a parsed line says. An unknown line says nothing; no line raises.
 

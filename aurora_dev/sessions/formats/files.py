@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-__all__ = ["regular_files"]
+__all__ = ["regular_files", "stamp_of"]
 
 _DEEPEST: Final = 8  # folders below an assistant's
 _MOST_FILES: Final = 200_000  # entries that are looked at
@@ -47,3 +47,13 @@ def regular_files(folder: Path | None, wanted: Callable[[str], bool], deepest: i
             except OSError:  # removed since it was listed, or a broken link
                 continue
         waiting += reversed(below)
+
+
+def stamp_of(path: Path) -> tuple[float, int]:
+    """Return the time of a file's last change, in seconds since the epoch, and its size.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    status = path.stat()
+    return status.st_mtime, status.st_size

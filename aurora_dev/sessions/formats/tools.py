@@ -56,7 +56,7 @@ _MOST_PATCH: Final = 1_000_000  # characters of a patch that are searched for na
 _PATCHED: Final = lazy_pattern(
     r"^\*\*\* (?:Add|Update|Delete) File: (.{1,1000})$|^\*\*\* Move to: (.{1,1000})$", 8
 )  # re.M
-_EXIT_CODE: Final = lazy_pattern(r"(?:^|\n)(?:Process exited with|Exit|exit) code:? (-?\d{1,10})\b")
+_EXIT_CODE: Final = lazy_pattern(r"(?:^|\n)(?:Process exited with|Exit|exit) [Cc]ode:? (-?\d{1,10})\b")
 _SCRIPTED: Final = lazy_pattern(r'\bcmd"?:\s{0,10}"((?:[^"\\]|\\.){1,4000})"')
 _SHELLS: Final = frozenset(
     ("bash", "sh", "zsh", "dash", "fish", "cmd", "cmd.exe", "powershell", "powershell.exe", "pwsh")
