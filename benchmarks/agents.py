@@ -218,23 +218,34 @@ def add_notes(project: Path) -> None:
     asyncio.run(remember())
 
 
-def measure_hooks(project: Path, count: int, *, cold: bool) -> dict[str, list[float]]:
-    """Return the seconds that hooks take, by event."""
-    seconds: dict[str, list[float]] = {"prompt": [], "session-start": []}
-    for event, found in seconds.items():
-        for number in range(count):
-            if cold:
-                drop_from_cache(project / ".aurora", PACKAGE)
-            prompt = QUERIES[number % len(QUERIES)]
-            call = {"session_id": f"{event}{cold}{number}", "cwd": str(project), "prompt": prompt, "source": "startup"}
-            command = [sys.executable, "-m", "aurora_dev", "hook", event, "--client", "claude-code"]
-            environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
-            started = time.perf_counter()
-            done = subprocess.run(command, input=json.dumps(call).encode(), capture_output=True, env=environment)
-            found.append(time.perf_counter() - started)
-            if done.returncode or done.stderr:
-                raise RuntimeError(f"the hook failed: {done.stderr.decode()}")
+def measure_hook(project: Path, event: str, count: int, *, cold: bool) -> list[float]:
+    """Return the seconds that a hook takes."""
+    seconds = []
+    for number in range(count):
+        if cold:
+            drop_from_cache(project / ".aurora", PACKAGE)
+        prompt = QUERIES[number % len(QUERIES)]
+        call = {"session_id": f"{event}{cold}{number}", "cwd": str(project), "prompt": prompt, "source": "startup"}
+        command = [sys.executable, "-m", "aurora_dev", "hook", event, "--client", "claude-code"]
+        environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
+        started = time.perf_counter()
+        done = subprocess.run(command, input=json.dumps(call).encode(), capture_output=True, env=environment)
+        seconds.append(time.perf_counter() - started)
+        if done.returncode or done.stderr:
+            raise RuntimeError(f"the hook failed: {done.stderr.decode()}")
     return seconds
+
+
+def measure_hooks(project: Path, count: int) -> dict[str, list[float]]:
+    """Return the seconds of each hook, warm and cold; the start's last, since it leaves a capture running."""
+    states = ["warm", *(["cold"] if hasattr(os, "posix_fadvise") else [])]
+    return {
+        f"{event}, {state}": measure_hook(
+            project, event, count if state == "warm" else max(1, count // 5), cold=state == "cold"
+        )
+        for event in ("prompt", "session-start")
+        for state in states
+    }
 
 
 def load() -> str:
@@ -242,10 +253,9 @@ def load() -> str:
     return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
 
 
-def report_hooks(chunks: int, hooks: dict[str, dict[str, list[float]]]) -> str:
-    lines = [row(f"{chunks:,} chunks, load {load()}", "p50 / p95 / max, ms"), f"|{'-' * 60}|{'-' * 23}:|"]
-    for state, seconds in hooks.items():
-        lines += [row(f"aurora hook {event}, {state}", milliseconds(values)) for event, values in seconds.items()]
+def report_hooks(chunks: int, hooks: dict[str, list[float]], before: str) -> str:
+    lines = [row(f"{chunks:,} chunks, load {before} to {load()}", "p50 / p95 / max, ms"), f"|{'-' * 60}|{'-' * 23}:|"]
+    lines += [row(f"aurora hook {name}", milliseconds(values)) for name, values in hooks.items()]
     return "\n".join(lines)
 
 
@@ -460,10 +470,9 @@ def main() -> None:
         project.mkdir()
         chunks = asyncio.run(make_project(project, arguments.chunks))
         add_notes(project)
-        hooks = {"warm": measure_hooks(project, arguments.hooks, cold=False)}
-        if hasattr(os, "posix_fadvise"):
-            hooks["cold"] = measure_hooks(project, max(1, arguments.hooks // 5), cold=True)
-        print(report_hooks(chunks, hooks))
+        before = load()
+        hooks = measure_hooks(project, arguments.hooks)
+        print(report_hooks(chunks, hooks, before))
         if arguments.only_hooks:
             print(machine())
             return

@@ -33,7 +33,7 @@ _FIELDS: Final[tuple[tuple[str, Any], ...]] = (
     ("frequencies", "f"),
 )
 _LARGEST_HEADER: Final = 1 << 20  # bytes
-_CHECKED: Final = 16 * 1024 * 1024  # bytes; digesting a larger file would take longer than the search
+_CHECKED: Final = 2 * 1024 * 1024  # bytes; of a larger file, reading all from the disk takes longer than the search
 _K1, _B = 1.2, 0.75  # as `aurora_dev.core.keyword.index`
 _MOST_POSTINGS: Final = 20_000  # that one search reads, of the rarest terms first; about 8 ms
 
@@ -118,6 +118,8 @@ class SavedPostings:
                 continue
             factor = weight * (_K1 + 1) * math.log(1 + (count - held + 0.5) / (held + 0.5))
             for document, frequency in zip(documents[start:stop], frequencies[start:stop], strict=True):
+                if not 0 <= document < count:  # a damaged file, which was too large to be checked as a whole
+                    continue
                 norm = _K1 * (1 - _B + _B * lengths[document] / mean)
                 scores[document] = get(document, 0.0) + factor * frequency / (frequency + norm)
         best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:top_k]
