@@ -136,7 +136,7 @@ class SavedPostings:
 
     def _read(self, path: str) -> None:
         data = self._view(memoryview(self._map))
-        if len(data) < _PREFIX + 8 or data[: len(_MAGIC)] != _MAGIC:
+        if len(data) < _PREFIX + 8 or bytes(data[: len(_MAGIC)]) != _MAGIC:
             raise ValueError(f"{path} is not a keyword index")
         if len(data) <= _CHECKED:
             digest = hashlib.blake2b(data[_PREFIX:], digest_size=32).digest()
