@@ -48,7 +48,7 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would c
 
 def install(
     client: Annotated[
-        ClientName | None, typer.Argument(metavar="[CLIENT]", help=f"{_CLIENTS} Without one, list what is found.")
+        ClientName | None, typer.Argument(metavar="CLIENT", help=f"{_CLIENTS} Without one, list what is found.")
     ] = None,
     path: ProjectOption = None,
     scope: ScopeOption = None,
