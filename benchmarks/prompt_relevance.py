@@ -6,6 +6,9 @@
 need none of them. They were written by hand. A prompt for a note should bring back that note; every other note is
 wrong. The notes lie in a store beside the chunks of Aurora's own ``notes`` package, so that words have a rarity.
 
+The second table is for the same facts in exchanges of sessions, which are longer: the first prompt of a note, with an
+answer that holds it among other sentences. The other prompts should bring it back.
+
 Notes and prompts of odd lines are for tuning, those of even lines are reported. ``--fit`` prints new weights for
 ``COEFFICIENTS`` of ``aurora_dev/interfaces/hooks/relevance.py``.
 """
@@ -20,18 +23,34 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from machine import machine
 
 from aurora_dev import Memory
-from aurora_dev.core.quick_reader import QuickReader
-from aurora_dev.core.record_kinds import FILE_KEY
+from aurora_dev.core.embed.static import StaticEmbedder
+from aurora_dev.core.quick_reader import QuickReader, cosine, embed_one
+from aurora_dev.core.record_kinds import FILE_KEY, SESSION_EXCHANGE, SESSION_KEY
 from aurora_dev.interfaces.hooks.recall import judged
-from aurora_dev.interfaces.hooks.relevance import COEFFICIENTS, LEAST_NOTE, probability, read_prompt
+from aurora_dev.interfaces.hooks.relevance import (
+    COEFFICIENTS,
+    LEAST_NOTE,
+    LEAST_SESSION,
+    features,
+    probability,
+    read_prompt,
+    said,
+    weigh,
+)
 
 ROOT = Path(__file__).parent.parent
 FOLDER = Path(__file__).parent / "prompts"
+ANSWERS = (
+    "I looked at the code first. The relevant parts are in the service layer, and the tests cover most of it.",
+    "I ran the test suite, and all tests pass.",
+    "I changed the function and updated its callers.",
+)
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
 _PENALTY = 0.02
 _STEPS, _RATE = 4_000, 0.3
@@ -47,11 +66,11 @@ class Case:
     tuning: bool
 
 
-def read_lines(name: str) -> list[object]:
+def read_lines(name: str) -> list[Any]:
     return [json.loads(line) for line in (FOLDER / name).read_text("utf-8").splitlines()]
 
 
-async def make_store(root: Path, notes: Sequence[dict[str, object]]) -> dict[str, int]:
+async def make_store(root: Path, notes: Sequence[dict[str, Any]]) -> dict[str, int]:
     """Index a project with the notes; return the number of each note's line by its id."""
     shutil.copytree(ROOT / "aurora_dev" / "notes", root / "notes", ignore=shutil.ignore_patterns("__pycache__"))
     async with Memory.open(root, user_store="none") as memory:
@@ -62,10 +81,12 @@ async def make_store(root: Path, notes: Sequence[dict[str, object]]) -> dict[str
         }
 
 
-def collect(root: Path, ids: dict[str, int], notes: Sequence[dict[str, object]], without: Sequence[str]) -> list[Case]:
+def collect(root: Path, ids: dict[str, int], notes: Sequence[dict[str, Any]], without: Sequence[str]) -> list[Case]:
     """Return the figures of every prompt with every note of the same half."""
-    asked = [(str(prompt), number) for number, note in enumerate(notes) for prompt in note["prompts"]]  # type: ignore[attr-defined]
-    asked += [(prompt, None) for prompt in without]  # type: ignore[misc]
+    asked: list[tuple[str, int | None]] = [
+        (str(prompt), number) for number, note in enumerate(notes) for prompt in note["prompts"]
+    ]
+    asked += [(prompt, None) for prompt in without]
     cases = []
     with QuickReader(str(root / ".aurora"), "default") as reader:
         for position, (text, number) in enumerate(asked):
@@ -74,6 +95,31 @@ def collect(root: Path, ids: dict[str, int], notes: Sequence[dict[str, object]],
                 line = ids[record.id]
                 if (line % 2 == 0) == tuning:
                     cases.append(Case(text, figures, line == number, tuning))
+    return cases
+
+
+def exchanges(notes: Sequence[dict[str, Any]], without: Sequence[str]) -> list[Case]:
+    """Return the figures of prompts with exchanges of sessions."""
+    about = "Claude Code session 1234abcd, 2026-03-02 on branch main"
+    texts = [
+        f"{note['prompts'][0]}\n\n{ANSWERS[number % 3]} {note['note']} {ANSWERS[(number + 1) % 3]}\n\n"
+        f"{about}\nChanged: src/module{number}.py, tests/test_module{number}.py"
+        for number, note in enumerate(notes)
+    ]
+    vectors = StaticEmbedder.bundled().embed_documents(texts).astype("<f4")
+    lowered = [text.casefold() for text in texts]
+    asked = [(prompt, number) for number, note in enumerate(notes) for prompt in note["prompts"][1:]]
+    metadata = {SESSION_KEY: SESSION_EXCHANGE}
+    cases = []
+    for position, (text, number) in enumerate([*asked, *((prompt, None) for prompt in without)]):
+        tuning = (position if number is None else number) % 2 == 0
+        prompt = weigh(read_prompt(text), 1_000, lambda word: sum(word in each for each in lowered))
+        vector = embed_one(prompt.text)
+        for line, content in enumerate(texts):
+            if (line % 2 == 0) == tuning:
+                near = None if vector is None else cosine(vector, vectors[line].tobytes())
+                figures = features(prompt, said(content, metadata), metadata, near)
+                cases.append(Case(text, figures, line == number, tuning))
     return cases
 
 
@@ -121,8 +167,8 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="print the mistakes of the tuning half")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    notes: list[dict[str, object]] = read_lines("notes.jsonl")  # type: ignore[assignment]
-    without: list[str] = read_lines("without.jsonl")  # type: ignore[assignment]
+    notes: list[dict[str, Any]] = read_lines("notes.jsonl")
+    without: list[str] = read_lines("without.jsonl")
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "project"
         root.mkdir()
@@ -134,12 +180,16 @@ def main() -> None:
     if coefficients is not None:
         print(json.dumps(coefficients, indent=4))
     found = {}
-    for half, part in (("tuning", tuning), ("report", [case for case in cases if not case.tuning])):
-        for threshold in THRESHOLDS:
-            figures = measure(part, threshold, coefficients)
-            found[f"{half} {threshold}"] = figures
-            mark = " <" if threshold == LEAST_NOTE else ""
-            print(f"{half:<7} {threshold}", "  ".join(f"{name} {value:.2f}" for name, value in figures.items()), mark)
+    for kind, every, least in (("notes", cases, LEAST_NOTE), ("sessions", exchanges(notes, without), LEAST_SESSION)):
+        print(kind)
+        for half in (True, False):
+            for threshold in THRESHOLDS:
+                part = [case for case in every if case.tuning == half]
+                figures = measure(part, threshold, coefficients)
+                name = f"{'tuning' if half else 'report'} {threshold}"
+                found[f"{kind} {name}"] = figures
+                mark = " <" if threshold == least else ""
+                print(f"{name:<11}", "  ".join(f"{name} {value:.2f}" for name, value in figures.items()), mark)
     if arguments.show:
         for case in tuning:
             if case.belongs != (probability(case.figures) >= LEAST_NOTE):

@@ -171,3 +171,24 @@ def test_an_unknown_namespace_is_empty(project: Path) -> None:
     remember(project, "A note")
     with QuickReader(str(project / ".aurora"), "other") as reader:
         assert (reader.records, reader.learned(10, FILE_KEY), reader.postings()) == (0, [], None)
+
+
+@pytest.mark.parametrize("name", ["50% done?#1", "plain"])
+def test_reading_changes_no_file_of_the_store_that_a_process_has_open(tmp_path: Path, name: str) -> None:
+    root = tmp_path / name
+    root.mkdir()
+    (root / "a.py").write_text("def a():\n    return 1\n", "utf-8")
+
+    async def work() -> None:
+        async with Memory.open(root, user_store="none") as memory:
+            await memory.index()
+            await memory.remember("A note that is only in the log")
+            files = sorted((root / ".aurora").glob("memory.db*"))
+            before = [file.read_bytes() for file in files if not file.name.endswith("-shm")]
+            assert learned(root) == ["A note that is only in the log"]
+            assert [file.read_bytes() for file in files if not file.name.endswith("-shm")] == before
+
+    asyncio.run(work())
+    size = (root / ".aurora" / "memory.db").stat().st_size
+    assert learned(root) == ["A note that is only in the log"]
+    assert (root / ".aurora" / "memory.db").stat().st_size == size

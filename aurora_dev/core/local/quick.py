@@ -64,7 +64,8 @@ class QuickReader:
         database = os.path.join(folder, "memory.db")  # noqa: PTH118 - importing pathlib is not needed for one file
         if not os.path.isfile(database):  # noqa: PTH113
             raise FileNotFoundError(f"there is no store in {folder}")
-        self._connection = sqlite3.connect(database, timeout=_WAIT, isolation_level=None)
+        # Read-only, so that closing the last connection does not write the log back into the database.
+        self._connection = sqlite3.connect(_read_only(database), timeout=_WAIT, isolation_level=None, uri=True)
         try:
             self._open(database)
         except BaseException:
@@ -179,3 +180,13 @@ class QuickReader:
         self._generation, self.embedder = newest or (0, "")
         state = execute("SELECT number, records FROM namespaces WHERE name = ?", (self._namespace,)).fetchone()
         self._number, self.records = state or (-1, 0)
+
+
+def _read_only(database: str) -> str:
+    """Return the URI that opens a database for reading only."""
+    path = os.path.abspath(database)  # noqa: PTH100
+    if os.sep == "\\":
+        path = "/" + path.replace("\\", "/")
+    for sign, code in (("%", "%25"), ("?", "%3f"), ("#", "%23")):
+        path = path.replace(sign, code)
+    return f"file:{path}?mode=ro"

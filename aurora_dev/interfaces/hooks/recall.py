@@ -10,7 +10,16 @@ from aurora_dev.core.quick_reader import BUNDLED_MODEL, QuickReader, QuickRecord
 from aurora_dev.core.record_kinds import FILE_KEY, is_chunk, is_commit, is_session
 from aurora_dev.core.text.folding import fold_word
 from aurora_dev.core.text.terms import query_terms
-from aurora_dev.interfaces.hooks.relevance import LEAST_FILE, LEAST_NOTE, Prompt, features, probability, weigh
+from aurora_dev.interfaces.hooks.relevance import (
+    LEAST_NOTE,
+    LEAST_SESSION,
+    Prompt,
+    features,
+    is_named,
+    probability,
+    said,
+    weigh,
+)
 
 __all__ = ["Finding", "find_files", "find_notes", "is_current", "judged"]
 
@@ -37,7 +46,7 @@ def _judged(reader: QuickReader, prompt: Prompt, records: Sequence[QuickRecord])
     found = []
     for record in records:
         near = None if vector is None or record.vector is None else cosine(vector, record.vector)
-        found.append((record, features(prompt, record.content, record.metadata, near)))
+        found.append((record, features(prompt, said(record.content, record.metadata), record.metadata, near)))
     return found
 
 
@@ -66,7 +75,7 @@ class Finding(NamedTuple):
     Attributes:
         kind: Its kind: a note, a session or a chunk of a file.
         record: The record.
-        likely: The probability that it belongs to the prompt, 0..1.
+        likely: How well it belongs to the prompt, 0..1, comparable within a kind.
     """
 
     kind: Literal["note", "session", "file"]
@@ -94,25 +103,32 @@ def find_notes(reader: QuickReader, prompt: Prompt, leave_out: Callable[[QuickRe
         Finding("session" if is_session(record.metadata) else "note", record, probability(figures))
         for record, figures in judged(reader, prompt, learned)
     ]
-    return sorted((each for each in found if each.likely >= LEAST_NOTE), key=lambda each: -each.likely)
+    least = {"note": LEAST_NOTE, "session": LEAST_SESSION}
+    return sorted((each for each in found if each.likely >= least[each.kind]), key=lambda each: -each.likely)
 
 
 def find_files(reader: QuickReader, prompt: Prompt) -> list[Finding]:
-    """Return the chunks of files that belong to a prompt, likeliest first, one of each file."""
+    """Return the chunks of files that a prompt names, best first, one of each file."""
     postings = reader.postings()
     if postings is None or not prompt.words:
         return []
     with postings:
         best = postings.search(query_terms(prompt.text), _MOST_CHUNKS)
         weighed = weigh(prompt, len(postings), lambda word: postings.holders(fold_word(word)))
-    chunks = [record for record in reader.read([row for row, _ in best]) if is_chunk(record.metadata)]
     files: dict[str, Finding] = {}
-    for record, figures in _judged(reader, weighed, chunks):
-        likely = probability(figures)
+    most = best[0][1] if best else 1.0
+    chunks = reader.read([row for row, _ in best])
+    scores = dict(best)
+    for record in chunks:
         path = record.metadata.get("path")
-        if likely >= LEAST_FILE and isinstance(path, str) and (path not in files or files[path].likely < likely):
-            files[path] = Finding("file", record, likely)
-    return sorted(files.values(), key=lambda each: -each.likely)
+        if (
+            isinstance(path, str)
+            and path not in files
+            and is_chunk(record.metadata)
+            and is_named(weighed, record.metadata)
+        ):
+            files[path] = Finding("file", record, scores[record.row] / most)
+    return list(files.values())
 
 
 def is_current(record: QuickRecord, moment: float) -> bool:

@@ -12,16 +12,28 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
+from aurora_dev.core.record_kinds import is_session
 from aurora_dev.core.text.folding import fold_word
 from aurora_dev.core.text.terms import STOP_WORDS, split_identifier
 
-__all__ = ["COEFFICIENTS", "LEAST_FILE", "LEAST_NOTE", "Prompt", "features", "probability", "read_prompt", "weigh"]
+__all__ = [
+    "COEFFICIENTS",
+    "LEAST_NOTE",
+    "LEAST_SESSION",
+    "Prompt",
+    "features",
+    "is_named",
+    "probability",
+    "read_prompt",
+    "said",
+    "weigh",
+]
 
 LEAST_NOTE: Final = 0.8
-"""The least probability with which a note or a session is added."""
+"""The least probability with which a note is added."""
 
-LEAST_FILE: Final = 0.9
-"""The least probability with which a file is named. A prompt shares words with many files that it is not about."""
+LEAST_SESSION: Final = 0.9
+"""The least probability with which a part of a session is added: longer texts share words with more prompts."""
 
 COEFFICIENTS: Final[Mapping[str, float]] = {
     "constant": -6.182,
@@ -63,11 +75,13 @@ class Prompt(NamedTuple):
         text: Its text, without quoted code, cut.
         words: Its content words in lower case, each once; in scripts without spaces, pairs of characters.
         weights: The weight of each word: the logarithm of its rarity.
+        names: Its compound names, such as ``max_size`` and ``RegexLexer``, in lower case and without underscores.
     """
 
     text: str
     words: tuple[str, ...]
     weights: Mapping[str, float]
+    names: frozenset[str]
 
 
 def read_prompt(text: str) -> Prompt:
@@ -75,13 +89,17 @@ def read_prompt(text: str) -> Prompt:
     plain = _QUOTED.sub(" ", text)
     cut = (plain if plain.strip() else text)[:_MOST_CHARS]
     words: dict[str, None] = {}
+    names = set()
     for match in _WORD.finditer(cut):
-        for part in split_identifier(match[0]):
+        parts = split_identifier(match[0])
+        if len(parts) > 1 and not _UNSPACED.search(match[0]):
+            names.add(match[0].replace("_", "").lower())
+        for part in parts:
             if _UNSPACED.search(part):
                 words.update(dict.fromkeys(part[at : at + 2] for at in range(max(1, len(part) - 1))))
             elif len(part) > 1 and part not in STOP_WORDS and part not in _TALK:
                 words[part] = None
-    return Prompt(cut, tuple(words)[:_MOST_WORDS], {})
+    return Prompt(cut, tuple(words)[:_MOST_WORDS], {}, frozenset(names))
 
 
 def weigh(prompt: Prompt, records: int, holders: Callable[[str], int]) -> Prompt:
@@ -97,6 +115,11 @@ def weigh(prompt: Prompt, records: int, holders: Callable[[str], int]) -> Prompt
         held = holders(word)
         weights[word] = math.log1p(max(0.0, records - held + 0.5) / (held + 0.5))
     return prompt._replace(weights=weights)
+
+
+def said(content: str, metadata: Mapping[str, Any]) -> str:
+    """Return the part of a record that tells its subject; the text of a session ends with a paragraph of facts."""
+    return content.rpartition("\n\n")[0] or content if is_session(metadata) else content
 
 
 def features(prompt: Prompt, content: str, metadata: Mapping[str, Any], cosine: float | None) -> dict[str, float]:
@@ -125,3 +148,31 @@ def features(prompt: Prompt, content: str, metadata: Mapping[str, Any], cosine: 
 def probability(found: Mapping[str, float]) -> float:
     """Return how likely a record belongs to a prompt, 0..1."""
     return 1.0 / (1.0 + math.exp(-sum(COEFFICIENTS[name] * value for name, value in found.items())))
+
+
+def is_named(prompt: Prompt, metadata: Mapping[str, Any]) -> bool:
+    """Return whether a prompt names a chunk of a file: its symbol or file by its name, or in words.
+
+    A prompt shares words with the content of many chunks that it is not about, so that only names count: either a
+    compound name, or two words with half of the weight of all of the prompt's words.
+
+    Args:
+        prompt: The weighed prompt.
+        metadata: The chunk's metadata.
+    """
+    path, symbol = metadata.get("path"), metadata.get("symbol")
+    stem = path.rpartition("/")[2].partition(".")[0] if isinstance(path, str) else ""
+    last = symbol.rpartition(".")[2] if isinstance(symbol, str) else ""
+    if prompt.names & {joined for name in (stem, last) if (joined := name.replace("_", "").lower())}:
+        return True
+    own = {fold_word(part) for name in (path, symbol) if isinstance(name, str) for part in _parts(_last(name))}
+    held = [weight for word, weight in prompt.weights.items() if fold_word(word) in own]
+    return len(held) > 1 and sum(held) >= sum(prompt.weights.values()) / 2
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _parts(name: str) -> list[str]:
+    return [part for match in _WORD.finditer(name) for part in split_identifier(match[0])]
