@@ -23,7 +23,8 @@ _MOST_NOTES: Final = 12
 _MOST_CONFLICTS: Final = 3
 _MOST_SESSIONS: Final = 3
 _MOST_READ: Final = 5_000
-_IMPORTANT: Final = 4  # of 5: such a note stands, whatever its kind
+_IMPORTANT: Final = 8  # of 10: such a note stands, whatever its kind
+_USUAL: Final = 5
 
 
 def text_for_start(place: Place, call: HookInput) -> tuple[str, list[str]]:
@@ -74,7 +75,7 @@ def _standing_lines(
     yield "Decisions, conventions and lessons:", ""
     shown = {note.id for pair in conflicts[:_MOST_CONFLICTS] for note in pair}
     standing = [note for note in notes if note.id not in shown and _stands(note.metadata)]
-    standing.sort(key=lambda note: (-_number(note.metadata.get("importance"), 3), -_changed(note.metadata)))
+    standing.sort(key=lambda note: (-_number(note.metadata.get("importance"), _USUAL), -_changed(note.metadata)))
     for note in standing[:_MOST_NOTES]:
         yield note_line(note.content, note.metadata), note.id
 
@@ -88,7 +89,7 @@ def _session_lines(sessions: Sequence[QuickRecord], current: str) -> Iterator[tu
 
 
 def _stands(metadata: Mapping[str, Any]) -> bool:
-    return metadata.get("kind") in _STANDING or _number(metadata.get("importance"), 3) >= _IMPORTANT
+    return metadata.get("kind") in _STANDING or _number(metadata.get("importance"), _USUAL) >= _IMPORTANT
 
 
 def _changed(metadata: Mapping[str, Any]) -> float:

@@ -55,7 +55,11 @@ def _lines(notes: list[Finding], files: list[Finding]) -> Iterator[tuple[str, st
     for each in [each for each in notes if each.kind == "note"][:_MOST_NOTES]:
         yield note_line(each.record.content, each.record.metadata), each.record.id
     yield "Earlier sessions:", ""
-    for each in [each for each in notes if each.kind == "session"][:_MOST_SESSIONS]:
+    sessions: dict[str, Finding] = {}  # the likeliest part of each
+    for each in notes:
+        if each.kind == "session":
+            sessions.setdefault(session_of(each.record)[0], each)
+    for each in list(sessions.values())[:_MOST_SESSIONS]:
         yield session_line(each.record), each.record.id
     yield "Files:", ""
     for each in files[:_MOST_FILES]:
