@@ -112,12 +112,11 @@ class QuickReader:
         Returns:
             Newest first; of the first call in a namespace that is too large to look through, the latest part.
         """
-        path = os.path.join(self._folder, "state", f"learned-{saved_index_name(self._namespace)[:24]}.json")  # noqa: PTH118
-        last, rows = self._remembered(path)
+        name = f"learned-{saved_index_name(self._namespace)[:24]}.json"
+        path = os.path.join(self._folder, "state", name)  # noqa: PTH118
         (newest,) = self._connection.execute("SELECT max(row) FROM records").fetchone()
         newest = newest or 0
-        if newest < last:  # a backup was restored
-            last, rows = 0, []
+        last, rows = self._remembered(path)
         if newest > last:
             found = self._connection.execute(
                 "SELECT row FROM records WHERE row > ? AND namespace = ? AND instr(metadata, ?) = 0 ORDER BY row",
@@ -128,20 +127,33 @@ class QuickReader:
         return self.read(rows[: -most - 1 : -1])
 
     def _remembered(self, path: str) -> tuple[int, list[int]]:
+        """Return the highest row that was looked through and the rows that were found, if the store still has them.
+
+        Each commit has a random mark in the log of deletions. If that of the commit at which the file was written is
+        another now, a backup was restored, and its rows may be other records.
+        """
         try:
             with open(path, "rb") as file:  # noqa: PTH123
-                store, last, rows = json.loads(file.read(_LARGEST_MEMORY))
+                store, sequence, mark, last, rows = json.loads(file.read(_LARGEST_MEMORY))
         except (OSError, ValueError, TypeError):
             return 0, []
         sound = isinstance(last, int) and isinstance(rows, list) and all(isinstance(row, int) for row in rows)
-        return (last, rows) if sound and store == self._store else (0, [])
+        if not sound or store != self._store or mark is None or mark != self._mark(sequence):
+            return 0, []
+        return last, rows
+
+    def _mark(self, sequence: object) -> int | None:
+        found = self._connection.execute(
+            "SELECT row FROM deletions WHERE namespace = ? AND sequence = ? AND row < 0", (self._number, sequence)
+        ).fetchone()
+        return None if found is None else int(found[0])
 
     def _remember(self, path: str, last: int, rows: list[int]) -> None:
         temporary = f"{path}.{os.getpid()}"
         with contextlib.suppress(OSError):
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120
             with open(temporary, "w", encoding="ascii") as file:  # noqa: PTH123
-                json.dump([self._store, last, rows], file)
+                json.dump([self._store, self._sequence, self._mark(self._sequence), last, rows], file)
             os.replace(temporary, path)  # noqa: PTH105
 
     def read(self, rows: Sequence[int]) -> list[QuickRecord]:
@@ -175,11 +187,14 @@ class QuickReader:
         self.embedder: str
         self._number: int
         self.records: int
+        self._sequence: int
         (self._store,) = execute("SELECT value FROM meta WHERE key = 'store'").fetchone() or ("",)
         newest = execute("SELECT generation, name FROM embedders ORDER BY generation DESC LIMIT 1").fetchone()
         self._generation, self.embedder = newest or (0, "")
-        state = execute("SELECT number, records FROM namespaces WHERE name = ?", (self._namespace,)).fetchone()
-        self._number, self.records = state or (-1, 0)
+        state = execute(
+            "SELECT number, records, sequence FROM namespaces WHERE name = ?", (self._namespace,)
+        ).fetchone()
+        self._number, self.records, self._sequence = state or (-1, 0, 0)
 
 
 def _read_only(database: str) -> str:
