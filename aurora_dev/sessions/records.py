@@ -17,8 +17,8 @@ from aurora_dev.sessions.types import Failure, SessionExchange, SessionSummary
 
 __all__ = ["exchange_document", "exchange_of", "record_id", "summary_of", "whole_document", "whole_id"]
 
-_FILES_IN_TEXT: Final = 12  # a long list would outweigh the words
-_READ_IN_TEXT: Final = 6
+_FILES_IN_TEXT: Final = 4  # a long list would outweigh the words; with 12, vectors find a fifth less
+_READ_IN_TEXT: Final = 3
 _FAILURES_IN_TEXT: Final = 4
 _MOST_FIRST: Final = 300  # characters of a first request or a title in the metadata
 _MOST_LAST: Final = 1_500

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aurora_dev.core.record_kinds import HISTORY_GROUPS, history_group
+from aurora_dev.core.record_kinds import HISTORY_GROUPS, SESSION_KIND, history_group
 from aurora_dev.core.search.evidence import (
     QueryWeights,
     definition_evidence,
@@ -13,6 +13,7 @@ from aurora_dev.core.search.evidence import (
     path_evidence,
     phrase_evidence,
 )
+from aurora_dev.core.search.history import SESSION_VECTOR_WEIGHT
 from aurora_dev.core.search.reading import QueryReading
 from aurora_dev.core.search.signals import VECTOR_WEIGHT, QueryProfile, Scores, apply_signals
 from aurora_dev.core.text.path_kinds import is_secondary, kinds_asked_for
@@ -69,7 +70,8 @@ def fuse_lists(
     fused: dict[str, float] = {}
     for kind in HISTORY_GROUPS:
         ids = [[m.record.id for m in matches if history_group(m.record.metadata) == kind] for matches in lists]
-        fused.update(rrf(ids, (share, 1.0 - share)))
+        weight = SESSION_VECTOR_WEIGHT if kind == SESSION_KIND and options.vector_weight is None else share
+        fused.update(rrf(ids, (weight, 1.0 - weight)))
     vector_scores = {match.record.id: match.score for match in vector_list}
     keyword_scores = {match.record.id: match.score for match in keyword_list}
     records = {match.record.id: match.record for matches in (*lists, names_list) for match in matches}

@@ -21,6 +21,10 @@ COMMIT_WEIGHT: Final = 0.3
 ASKED_COMMIT_WEIGHT: Final = 2.5
 COMMIT_DECAY: Final = 0.9
 
+# The share of the vector list in the fusion of sessions. A request and its conclusion are long, and a static vector of
+# them says little: measured by benchmarks/sessions.py on the repository's history 0.15 is best, on conversations 0.35.
+SESSION_VECTOR_WEIGHT: Final = 0.2
+
 # "When" and "who" count only where they ask about the past: "when is the cache emptied" and "who calls this" are about
 # code. "Commit" and "history" are words of databases and browsers too, and count only in certain phrases.
 # "Try", "session" and "last" are words of code too: "what if the last try fails". They count with a "we" or "I" that
