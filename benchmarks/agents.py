@@ -1,6 +1,7 @@
 """Measure the speed and memory of the MCP server, the freshness of its answers, and losses with many agents at once.
 
-    python benchmarks/agents.py [--chunks 10000] [--starts 5] [--saves 20] [--agents 8] [--rounds 25] [--json FILE]
+    python benchmarks/agents.py [--chunks 10000] [--starts 5] [--saves 20] [--agents 8] [--rounds 25]
+        [--hooks 100] [--only-hooks] [--json FILE]
 
 The project is a copy of Python's standard library, extended until about ``--chunks`` chunks are indexed, with default
 settings (``AURORA_…`` variables are removed). All figures are measured from outside of the server, by a client that
@@ -13,6 +14,8 @@ speaks JSON-RPC over its standard input and output.
 - steady: queries one after another, in a process that has answered each of them before.
 - resident memory: of the server process (Linux, macOS); the peak is the system's own figure (Linux).
 - freshness: from the end of writing a file to the answer of a search for its new name.
+- hooks: from the start of the process of ``aurora hook`` to its end, as an assistant waits for it, in a project with
+  some notes. Cold as above. The load of the machine (the processes that want to run, Linux and macOS) is printed.
 - agents: several client processes, each with its own server process, on one project. In each round an agent remembers a
   note, searches, recalls the note, and saves a file that it then searches for. Lost means acknowledged but missing at
   the end. A search re-indexes saved files itself if that is quick, and otherwise says that the index is stale.
@@ -193,6 +196,76 @@ def measure_starts(project: Path, count: int, *, cold: bool) -> Starts:
             (starts.after_pause if pause else starts.first).append(took)
             client.close()
     return starts
+
+
+NOTES = (
+    "Archives are read with zipfile, never with external programs, because the image has none",
+    "Dates are written as ISO 8601 in UTC; local times confused two customers",
+    "Sockets are retried three times, since the proxy drops the first connection",
+    "Temporary folders are made below the cache, as /tmp is too small on the build machines",
+    "Digests are SHA-256 throughout; MD5 failed an audit",
+)
+
+
+def add_notes(project: Path) -> None:
+    async def remember() -> None:
+        from aurora_dev import Memory
+
+        async with Memory.open(project) as memory:
+            for note in NOTES:
+                await memory.remember(note, kind="decision")
+
+    asyncio.run(remember())
+
+
+def measure_hook(project: Path, event: str, count: int, *, cold: bool) -> list[float]:
+    """Return the seconds that a hook takes."""
+    seconds = []
+    before = processor_seconds()
+    for number in range(count):
+        if cold:
+            drop_from_cache(project / ".aurora", PACKAGE)
+        prompt = QUERIES[number % len(QUERIES)]
+        call = {"session_id": f"{event}{cold}{number}", "cwd": str(project), "prompt": prompt, "source": "startup"}
+        command = [sys.executable, "-m", "aurora_dev", "hook", event, "--client", "claude-code"]
+        environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
+        started = time.perf_counter()
+        done = subprocess.run(command, input=json.dumps(call).encode(), capture_output=True, env=environment)
+        seconds.append(time.perf_counter() - started)
+        if done.returncode or done.stderr:
+            raise RuntimeError(f"the hook failed: {done.stderr.decode()}")
+    spent = (processor_seconds() - before) / count
+    print(row(f"processor time of aurora hook {event}, {'cold' if cold else 'warm'}, ms each", f"{1e3 * spent:,.0f}"))
+    return seconds
+
+
+def processor_seconds() -> float:
+    """Return the user and system time of the processes that ended; 0 where the system does not tell (Windows)."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def measure_hooks(project: Path, count: int) -> dict[str, list[float]]:
+    """Return the seconds of each hook, warm and cold; the start's last, since it leaves a capture running."""
+    states = ["warm", *(["cold"] if hasattr(os, "posix_fadvise") else [])]
+    return {
+        f"{event}, {state}": measure_hook(
+            project, event, count if state == "warm" else max(1, count // 5), cold=state == "cold"
+        )
+        for event in ("prompt", "session-start")
+        for state in states
+    }
+
+
+def load() -> str:
+    """Return the machine's load of the last minute."""
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+
+
+def report_hooks(chunks: int, hooks: dict[str, list[float]], before: str) -> str:
+    lines = [row(f"{chunks:,} chunks, load {before} to {load()}", "p50 / p95 / max, ms"), f"|{'-' * 60}|{'-' * 23}:|"]
+    lines += [row(f"aurora hook {name}", milliseconds(values)) for name, values in hooks.items()]
+    return "\n".join(lines)
 
 
 def wait(seconds: float) -> None:
@@ -388,6 +461,8 @@ def main() -> None:
     parser.add_argument("--saves", type=int, default=20, help="files saved, edited and deleted for freshness")
     parser.add_argument("--agents", type=int, default=8, help="client processes at once")
     parser.add_argument("--rounds", type=int, default=25, help="rounds of each agent")
+    parser.add_argument("--hooks", type=int, default=100, help="runs of each hook; a fifth of them cold")
+    parser.add_argument("--only-hooks", action="store_true", help="measure the hooks alone")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--agent", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--agent-of", type=Path, help=argparse.SUPPRESS)
@@ -403,6 +478,13 @@ def main() -> None:
         project = Path(folder) / "project"
         project.mkdir()
         chunks = asyncio.run(make_project(project, arguments.chunks))
+        add_notes(project)
+        before = load()
+        hooks = measure_hooks(project, arguments.hooks)
+        print(report_hooks(chunks, hooks, before))
+        if arguments.only_hooks:
+            print(machine())
+            return
         starts = {"warm": measure_starts(project, arguments.starts, cold=False)}
         if hasattr(os, "posix_fadvise"):
             starts["cold"] = measure_starts(project, arguments.starts, cold=True)
@@ -416,6 +498,7 @@ def main() -> None:
             "machine": machine(),
             "chunks": chunks,
             "starts": {name: vars(measured) for name, measured in starts.items()},
+            "hooks": hooks,
             "steady": steady[0],
             "resident_mb": steady[1],
             "freshness": freshness[0],

@@ -32,6 +32,7 @@ DOORS = {
         "faiss_store",
         "http_reranker",
         "pinecone_store",
+        "quick_reader",
         "reranker",
         "vector_store",
         "worktree_store",
@@ -46,7 +47,7 @@ CONTRACTS = {"aurora_dev.core"} | {
 LAYERS = [
     {"facade", "testing"},
     {"interfaces", "interfaces.cli", "interfaces.cli.actions", "interfaces.cli.output", "interfaces.cli.sessions"},
-    {"interfaces.install", "interfaces.mcp", "interfaces.mcp.tools"},
+    {"interfaces.hooks", "interfaces.install", "interfaces.mcp", "interfaces.mcp.tools"},
     {"memory"},
     {
         "evaluation",

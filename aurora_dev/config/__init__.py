@@ -13,23 +13,48 @@ machine, name a model that lies in the project (loading one may run code), or pu
 argument or the environment can.
 """
 
-from aurora_dev.config.environment import (
-    ENV_PREFIX,
-    assistant_folders,
-    editor_command,
-    environment_for_git,
-    git_configuration_folder,
-    user_data_folder,
-    usual_names,
-)
-from aurora_dev.config.fields import Secret, SecretStr
-from aurora_dev.config.files import PROJECT_FILE, PYPROJECT_FILE, STORE_FOLDER, find_project, shared_worktree
-from aurora_dev.config.groups import project_groups, projects_named
-from aurora_dev.config.settings import Settings, service_url, unknown_environment
-from aurora_dev.config.sources import Source, nearest
+from __future__ import annotations
 
-USUAL_NAMES = usual_names()
-"""Environment variables that other tools use already, and the setting that each sets."""
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aurora_dev.config.environment import (
+        ENV_PREFIX,
+        assistant_folders,
+        editor_command,
+        environment_for_git,
+        git_configuration_folder,
+        user_data_folder,
+        usual_names,
+    )
+    from aurora_dev.config.fields import Secret, SecretStr
+    from aurora_dev.config.files import PROJECT_FILE, PYPROJECT_FILE, STORE_FOLDER, find_project, shared_worktree
+    from aurora_dev.config.groups import project_groups, projects_named
+    from aurora_dev.config.settings import Settings, service_url, unknown_environment
+    from aurora_dev.config.sources import Source, nearest
+
+    USUAL_NAMES = usual_names()
+    """Environment variables that other tools use already, and the setting that each sets."""
+
+# Imported on first use: a hook of an assistant needs `aurora_dev.config.quick` alone.
+_HOMES = {
+    "environment": (
+        "ENV_PREFIX",
+        "assistant_folders",
+        "editor_command",
+        "environment_for_git",
+        "git_configuration_folder",
+        "user_data_folder",
+        "usual_names",
+    ),
+    "fields": ("Secret", "SecretStr"),
+    "files": ("PROJECT_FILE", "PYPROJECT_FILE", "STORE_FOLDER", "find_project", "shared_worktree"),
+    "groups": ("project_groups", "projects_named"),
+    "settings": ("Settings", "service_url", "unknown_environment"),
+    "sources": ("Source", "nearest"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "ENV_PREFIX",
@@ -54,3 +79,14 @@ __all__ = [
     "unknown_environment",
     "user_data_folder",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "USUAL_NAMES":
+        value: Any = import_module("aurora_dev.config.environment").usual_names()
+    elif name in _HOME_OF:
+        value = getattr(import_module(f"aurora_dev.config.{_HOME_OF[name]}"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value

@@ -7,9 +7,10 @@ sessions writes ``session_part``. A record with none of these keys is a note.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from aurora_dev.core.contracts import Filter
+if TYPE_CHECKING:  # importing it takes longer than all else that a hook does
+    from aurora_dev.core.contracts import Filter
 
 __all__ = [
     "COMMIT_KEY",

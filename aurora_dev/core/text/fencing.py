@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from aurora_dev.core.text.secrets import mask_secrets
 from aurora_dev.core.text.visible import visible, visible_source
 from aurora_dev.lazy import lazy_pattern
 
@@ -21,7 +20,11 @@ _LONGEST_LABEL: Final = 300  # characters; a longer path or symbol is cut in the
 def safe(text: str, *, mask: bool = True) -> str:
     """Return text with credentials masked and hidden characters escaped. Tabs and newlines stay."""
     shown = visible_source(text)
-    return mask_secrets(shown)[0] if mask else shown
+    if not mask:
+        return shown
+    from aurora_dev.core.text.secrets import mask_secrets  # its tables take longer to import than a hook may run
+
+    return mask_secrets(shown)[0]
 
 
 def label(text: str) -> str:

@@ -22,7 +22,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "Search": {"search": ("search",), "context": ("context",), "evaluate": ("eval",)},
     "Notes": {"notes": ("remember", "recall", "list", "show", "edit", "forget", "prune", "notes")},
     "Sessions": {"sessions": ("sessions",)},
-    "Assistants": {"install": ("install", "uninstall"), "mcp": ("mcp",)},
+    "Assistants": {"install": ("install", "uninstall", "hook"), "mcp": ("mcp",)},
     "Data": {"transfer": ("export", "import", "copy", "backup", "restore")},
 }
 _MODULE_OF: Final = {

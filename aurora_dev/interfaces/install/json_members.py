@@ -1,4 +1,4 @@
-"""Set or remove one member of a JSON file, and leave every other byte as it is.
+"""Set or remove one member of a JSON file, or items of a list in it, and leave every other byte as it is.
 
 Editors accept comments and trailing commas in their JSON files (JSONC), which ``json`` neither reads nor keeps. So this
 module edits the text: it parses the file for the positions of its members and changes only one of them.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -36,6 +36,7 @@ class _Node:
     end: int  # exclusive
     data: Any
     members: dict[str, _Member] = field(default_factory=dict)
+    items: list[_Node] = field(default_factory=list)
 
 
 def read(text: str) -> Any:
@@ -47,7 +48,7 @@ def read(text: str) -> Any:
     return _parse(text).data
 
 
-def set_member(text: str, path: Sequence[str], value: Mapping[str, Any]) -> str:
+def set_member(text: str, path: Sequence[str], value: Any) -> str:
     """Return the text with the member at ``path`` set. Missing objects on the path are created.
 
     Args:
@@ -63,7 +64,8 @@ def set_member(text: str, path: Sequence[str], value: Mapping[str, Any]) -> str:
     node, depth = _walk(_parse(text), path[:-1])
     newline = "\r\n" if "\r\n" in text else "\n"
     unit = "\t" if re.search(r"^\t", text, re.MULTILINE) else _unit(text)
-    key, wanted = path[depth], value
+    key = path[depth]
+    wanted: Any = value
     for outer in reversed(path[depth + 1 :]):
         wanted = {outer: wanted}
     existing = node.members.get(key) if depth == len(path) - 1 else None
@@ -119,6 +121,68 @@ def remove_member(text: str, path: Sequence[str]) -> str:
     return remove_member(text, path[:-1]) if len(path) > 1 else text[: node.start] + "{}" + text[node.end :]
 
 
+def append_item(text: str, path: Sequence[str], item: Any) -> str:
+    """Return the text with an item added to the end of the list at ``path``, which is created if it is missing.
+
+    Args:
+        text: A JSON object, or only whitespace.
+        path: Keys from the outermost object inwards; at least one.
+        item: The new item.
+
+    Raises:
+        JSONTextError: The text is not JSON, or a value on the path is not an object, or the last one not a list.
+    """
+    node = _list_at(text, path)
+    if node is None or not node.items:
+        return set_member(text, path, [item])
+    newline = "\r\n" if "\r\n" in text else "\n"
+    unit = "\t" if re.search(r"^\t", text, re.MULTILINE) else _unit(text)
+    last = node.items[-1]
+    between = text[node.start + 1 : node.items[0].start]
+    indent = between.rpartition("\n")[2] if "\n" in between else ""
+    broken = "\n" in between and not indent.strip()
+    rendered = json.dumps(item, indent=unit if broken else None, ensure_ascii=False)
+    start = f"{newline}{indent}" if broken else " "
+    return text[: last.end] + "," + start + rendered.replace("\n", newline + indent) + text[last.end :]
+
+
+def remove_items(text: str, path: Sequence[str], unwanted: Callable[[Any], bool]) -> str:
+    """Return the text without some items of the list at ``path``, and without the list if it becomes empty.
+
+    A text without that list is returned unchanged.
+
+    Raises:
+        JSONTextError: The text is not JSON, or a value on the path is not an object, or the last one not a list.
+    """
+    node = _list_at(text, path)
+    if node is None or not any(unwanted(item.data) for item in node.items):
+        return text
+    if all(unwanted(item.data) for item in node.items):
+        return remove_member(text, path)
+    for position in range(len(node.items) - 1, -1, -1):
+        item = node.items[position]
+        if not unwanted(item.data):
+            continue
+        if position:
+            text = text[: node.items[position - 1].end] + text[item.end :]
+        else:
+            text = text[: item.start] + text[_skip(text, _skip(text, item.end) + 1) :]
+    return text
+
+
+def _list_at(text: str, path: Sequence[str]) -> _Node | None:
+    """Return the list at ``path``; ``None`` if there is nothing."""
+    if not text.strip():
+        return None
+    node, depth = _walk(_parse(text), path[:-1])
+    if depth < len(path) - 1 or path[-1] not in node.members:
+        return None
+    found = node.members[path[-1]].value
+    if not isinstance(found.data, list):
+        raise JSONTextError(f"'{'.'.join(path)}' is not a list")
+    return found
+
+
 def _walk(node: _Node, path: Sequence[str]) -> tuple[_Node, int]:
     """Follow ``path`` as far as it exists; return the last node and the number of keys that were followed."""
     for depth, key in enumerate((*path, None)):
@@ -163,6 +227,7 @@ def _value(text: str, position: int, depth: int) -> _Node:
             node.members[key] = _Member(start, value)
         else:
             node.data.append(value.data)
+            node.items.append(value)
         at = _skip(text, value.end)
         if text[at : at + 1] == ",":
             at = _skip(text, at + 1)

@@ -26,7 +26,15 @@ FILES = {
     ("vscode", "project"): "project/.vscode/mcp.json",
     ("codex", "project"): "project/.codex/config.toml",
     ("codex", "user"): "home/.codex/config.toml",
+    ("gemini-cli", "project"): "project/.gemini/settings.json",
+    ("gemini-cli", "user"): "home/.gemini/settings.json",
+    ("opencode", "project"): "project/opencode.json",
+    ("opencode", "user"): "home/.config/opencode/opencode.json",
+    ("windsurf", "user"): "home/.codeium/windsurf/mcp_config.json",
+    ("zed", "user"): "home/.config/zed/settings.json",
 }
+# Clients with a file for the user only, which start servers anywhere.
+ANYWHERE = ("windsurf", "zed", "cline", "claude-desktop")
 
 
 @pytest.fixture
@@ -43,6 +51,8 @@ def entry_in(text: str, suffix: str) -> dict[str, Any]:
     data = tomlkit.parse(text).unwrap() if suffix == ".toml" else json.loads(text)
     (servers,) = data.values()
     entry: dict[str, Any] = servers["aurora"]
+    if isinstance(entry["command"], list):  # opencode
+        entry["command"], entry["args"] = entry["command"][0], entry["command"][1:]
     return entry
 
 
@@ -55,6 +65,8 @@ def test_install_writes_the_file_that_the_client_reads_and_uninstall_removes_it(
     assert done.exit_code == 0, done.stderr
     entry = entry_in(file.read_text(), file.suffix)
     folder = ["${workspaceFolder}"] if scope == "project" and client in ("cursor", "vscode") else []
+    if client in ANYWHERE:
+        folder = [str(tmp_path / "project")]
     assert (entry["command"], entry["args"]) == ("aurora", ["mcp", *folder])
     again = run("install", client, "--scope", scope, "--command", "aurora")
     assert again.exit_code == 0
@@ -124,9 +136,9 @@ def test_print_shows_an_entry_to_paste(run: Run, tmp_path: Path, client: str) ->
     assert [path.name for path in (tmp_path / "project").iterdir()] == [".git"]
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("client", [name for name, client in CLIENTS.items() if client.rules is not None])
 def test_rules_are_added_once_and_leave_the_rest_alone(run: Run, tmp_path: Path, client: str) -> None:
-    file = tmp_path / "project" / CLIENTS[client].rules
+    file = tmp_path / "project" / (CLIENTS[client].rules or "")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("# Our rules\n\nUse tabs.\n")
     for _ in range(2):
@@ -215,3 +227,133 @@ def test_uninstalling_a_client_that_is_not_connected_is_reported(run: Run) -> No
     done = run("uninstall", "vscode")
     assert done.exit_code == 0
     assert "nothing was changed" in done.stderr
+
+
+HOOKED = [name for name, client in CLIENTS.items() if client.hooks is not None]
+EVENTS = {"session-start", "prompt", "pre-compact", "stop", "session-end"}
+
+
+def commands_in(value: Any) -> list[str]:
+    """Return every command in a file of hooks."""
+    if isinstance(value, dict):
+        own = [value["command"]] if isinstance(value.get("command"), str) else []
+        return own + [command for each in value.values() for command in commands_in(each)]
+    return [command for each in value for command in commands_in(each)] if isinstance(value, list) else []
+
+
+@pytest.mark.parametrize("scope", ["project", "user"])
+@pytest.mark.parametrize("client", HOOKED)
+def test_hooks_are_added_once_and_removed_with_the_client(run: Run, tmp_path: Path, client: str, scope: str) -> None:
+    before = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    arguments = () if scope not in CLIENTS[client].files else ("--scope", scope)
+    if scope == "project" and not arguments:
+        pytest.skip("the client has no configuration file for a project")
+    for _ in range(2):
+        done = run("install", client, *arguments, "--hooks", "--command", "uv run aurora")
+        assert done.exit_code == 0, done.stderr
+    assert "already up to date" in done.stderr
+    written = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    texts = "\n".join(path.read_text() for path in written)
+    assert texts.count("session-start") == (2 if client == "cline" else 1)
+    assert "session-start --client" in texts or client == "opencode"
+    done = run("uninstall", client, *arguments)
+    assert done.exit_code == 0, done.stderr
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == before
+
+
+def test_hooks_have_the_format_that_each_client_documents(run: Run, tmp_path: Path) -> None:
+    for client in ("claude-code", "codex", "gemini-cli", "cursor", "vscode"):
+        assert run("install", client, "--hooks", "--command", "aurora").exit_code == 0
+    project = tmp_path / "project"
+    claude = json.loads((project / ".claude/settings.json").read_text())["hooks"]
+    assert set(claude) == {"SessionStart", "UserPromptSubmit", "PreCompact", "Stop", "SessionEnd"}
+    command = "aurora hook prompt --client claude-code"
+    assert claude["UserPromptSubmit"] == [{"hooks": [{"type": "command", "command": command, "timeout": 5}]}]
+    codex = json.loads((project / ".codex/hooks.json").read_text())["hooks"]
+    assert set(codex) == {"SessionStart", "UserPromptSubmit", "PreCompact", "Stop"}
+    gemini = json.loads((project / ".gemini/settings.json").read_text())
+    assert gemini["mcpServers"]["aurora"]["command"] == "aurora"
+    assert gemini["hooks"]["BeforeAgent"][0]["hooks"][0]["timeout"] == 5_000  # milliseconds
+    cursor = json.loads((project / ".cursor/hooks.json").read_text())
+    assert cursor["version"] == 1
+    assert cursor["hooks"]["sessionStart"] == [{"command": "aurora hook session-start --client cursor", "timeout": 10}]
+    vscode = json.loads((project / ".github/hooks/aurora.json").read_text())["hooks"]
+    assert vscode["SessionStart"][0]["type"] == "command"
+
+
+def test_hooks_of_others_and_the_rest_of_the_settings_stay(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "project/.claude/settings.json"
+    file.parent.mkdir()
+    before = (
+        '{\n  "model": "opus",\n  "hooks": {\n    "Stop": [\n      { "hooks": [ { "type": "command", '
+        '"command": "say done" } ] }\n    ],\n    "PostToolUse": []\n  }\n}\n'
+    )
+    file.write_text(before)
+    assert run("install", "claude-code", "--hooks").exit_code == 0
+    text = file.read_text()
+    data = json.loads(text)
+    assert '{ "hooks": [ { "type": "command", "command": "say done" } ] }' in text
+    assert len(data["hooks"]["Stop"]) == 2
+    assert (data["model"], data["hooks"]["PostToolUse"]) == ("opus", [])
+    assert run("uninstall", "claude-code").exit_code == 0
+    assert file.read_text() == before
+
+
+def test_a_new_command_replaces_the_old_one_in_the_hooks(run: Run, tmp_path: Path) -> None:
+    run("install", "claude-code", "--hooks", "--command", "old/aurora")
+    run("install", "claude-code", "--hooks", "--command", "new/aurora")
+    commands = commands_in(json.loads((tmp_path / "project/.claude/settings.json").read_text()))
+    assert len(commands) == 5
+    assert all(command.startswith("new/aurora hook ") for command in commands)
+
+
+def test_a_script_of_somebody_else_is_left_alone(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "project/.clinerules/hooks/UserPromptSubmit"
+    file.parent.mkdir(parents=True)
+    file.write_text("#!/bin/sh\necho mine\n")
+    done = run("install", "cline", "--hooks")
+    assert done.exit_code == 0, done.stderr
+    user = tmp_path / "home/Documents/Cline/Hooks"
+    assert os.access(user / "TaskStart", os.X_OK) or sys.platform == "win32"
+    (user / "UserPromptSubmit").write_text("#!/bin/sh\necho mine\n")
+    assert "left as it is" in run("install", "cline", "--hooks").stderr
+    assert run("uninstall", "cline").exit_code == 0
+    assert [path.name for path in user.iterdir()] == ["UserPromptSubmit"]
+    assert file.read_text() == "#!/bin/sh\necho mine\n"
+
+
+def test_clients_without_hooks_or_a_file_for_the_project_are_refused(run: Run, tmp_path: Path) -> None:
+    for arguments, words in (
+        (("zed", "--hooks"), "no hooks"),
+        (("claude-desktop", "--rules"), "no file for rules"),
+        (("windsurf", "--scope", "project"), "--scope user"),
+    ):
+        done = run("install", *arguments)
+        assert done.exit_code == 2
+        assert words in done.stderr
+        assert "nothing was done" in done.stderr
+    assert not list((tmp_path / "home").iterdir())
+
+
+def test_install_alone_lists_what_it_finds(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    done = run("install")
+    assert done.exit_code == 0
+    assert "no assistant was found" in done.stderr
+    (tmp_path / "home/.gemini").mkdir()
+    run("install", "claude-code", "--hooks")
+    done = run("install")
+    assert [line.split(maxsplit=1) for line in done.stdout.splitlines()] == [
+        ["claude-code", "connected (project), hooks"],
+        ["gemini-cli", "not connected"],
+    ]
+
+
+def test_a_dry_run_shows_hooks_and_print_has_them_to_paste(run: Run, tmp_path: Path) -> None:
+    for client in HOOKED:
+        done = run("install", client, "--hooks", "--dry-run", "--command", "aurora")
+        assert done.exit_code == 0, done.stderr
+        assert "session-start" in done.stdout
+        assert "session-start" in run("install", client, "--hooks", "--print", "--command", "aurora").stdout
+    assert [path.name for path in (tmp_path / "project").iterdir()] == [".git"]
+    assert not list((tmp_path / "home").iterdir())

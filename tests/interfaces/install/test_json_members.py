@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aurora_dev.interfaces.install.json_members import JSONTextError, read, remove_member, set_member
+from aurora_dev.interfaces.install.json_members import (
+    JSONTextError,
+    append_item,
+    read,
+    remove_items,
+    remove_member,
+    set_member,
+)
 
 PATH = ("mcpServers", "aurora")
 ENTRY = {"command": "aurora", "args": ["mcp"]}
@@ -134,3 +141,47 @@ def test_a_member_can_be_added_to_and_removed_from_any_json_object(
     if servers == {}:
         data.pop("mcpServers")
     assert read(remove_member(added, PATH)) == data
+
+
+LISTS = [
+    "",
+    "{}",
+    '{"hooks": {}}',
+    '{"hooks": {"Stop": []}}',
+    '{"hooks": {"Stop": [{"command": "a"}]}, "x": 1}',
+    '{\n  // mine\n  "hooks": {\n    "Stop": [\n      {"command": "a"}, // the first\n'
+    '      {"command": "b"},\n    ],\n  },\n}\n',
+    '{\r\n\t"hooks": {\r\n\t\t"Stop": [\r\n\t\t\t{"command": "a"}\r\n\t\t]\r\n\t}\r\n}\r\n',
+]
+
+
+@pytest.mark.parametrize("text", LISTS)
+def test_an_item_is_added_to_a_list_and_removed_from_it_without_a_trace(text: str) -> None:
+    path, item = ("hooks", "Stop"), {"hooks": [{"command": "ours"}]}
+    before = read(text) if text else {}
+    added = append_item(text, path, item)
+    items = read(added)["hooks"]["Stop"]
+    assert items == [*before.get("hooks", {}).get("Stop", []), item]
+    assert text.count("\r\n") == 0 or "\n" not in added.replace("\r\n", "")
+    assert all(comment in added for comment in ("// mine", "// the first") if comment in text)
+    removed = remove_items(added, path, lambda each: each == item)
+    if len(items) > 1:
+        assert removed == text
+    else:
+        assert not read(removed).get("hooks", {}).get("Stop")
+
+
+def test_items_in_the_middle_and_at_the_start_of_a_list_are_removed() -> None:
+    text = '{"a": [1, 2, 3, 2, 4], "b": 2}'
+    assert read(remove_items(text, ("a",), lambda each: each in (1, 2))) == {
+        "a": [3, 4],
+        "b": 2,
+    }
+    assert remove_items(text, ("a",), lambda each: each == 9) == text
+    assert remove_items(text, ("c",), lambda _: True) == text
+
+
+@pytest.mark.parametrize("text", ['{"hooks": []}', '{"hooks": {"Stop": {}}}', '{"hooks": {"Stop": 1}}', "[]"])
+def test_what_is_not_a_list_is_not_edited(text: str) -> None:
+    with pytest.raises(JSONTextError):
+        append_item(text, ("hooks", "Stop"), 1)

@@ -8,6 +8,7 @@ import importlib.util
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,17 +16,20 @@ from aurora_dev.config import Settings, find_project, unknown_environment
 from aurora_dev.core.factory import BACKENDS, LOCAL_BACKEND, backend_kind
 from aurora_dev.core.text.visible import visible
 from aurora_dev.errors import AuroraError
+from aurora_dev.interfaces.cli.actions.install import is_connected
 from aurora_dev.interfaces.cli.output.doctor_report import Check, checks_as_json, checks_text
 from aurora_dev.interfaces.cli.output.exit_codes import EXIT_OK, EXIT_PROBLEMS
 from aurora_dev.interfaces.cli.output.render import counted, shown_path
 from aurora_dev.interfaces.cli.output.streams import print_text
-from aurora_dev.interfaces.install.clients import CLIENTS, SERVER_NAME
+from aurora_dev.interfaces.hooks.journal import read_log
+from aurora_dev.interfaces.install.clients import CLIENTS
 from aurora_dev.memory import Memory
 from aurora_dev.version import installed_version, package_folder
 
 _OLDEST_PYTHON, _NEWEST_PYTHON = (3, 10), (3, 13)
 _LEAST_FREE_BYTES = 200 * 1024 * 1024  # the index of a large project, and its copy during a rebuild
 _OF_BACKENDS = {kind.extra: kind.package for kind in BACKENDS.values() if kind.extra and kind.package}
+_HOOK_DAYS = 7
 _EXTRAS = {"mcp": "mcp", **_OF_BACKENDS, "rerank": "sentence_transformers"}
 _TRIAL_TEXT = 'def verify_signature(token):\n    """Check who signed a token."""\n    return token\n'
 
@@ -60,6 +64,7 @@ def _checks(here: Path) -> Iterator[Check]:
     yield _git()
     yield from _extras()
     yield from _clients(root or here)
+    yield from _report_errors("hooks", lambda: _hooks(root, settings))
 
 
 def _report_errors(name: str, check: Callable[[], Iterator[Check]]) -> Iterator[Check]:
@@ -189,14 +194,29 @@ def _extras() -> Iterator[Check]:
 def _clients(root: Path) -> Iterator[Check]:
     connected = []
     for client in CLIENTS.values():
-        for scope in client.files:
-            try:
-                text = client.file(scope, root).read_text("utf-8", errors="replace")
-            except OSError:
-                continue
-            if client.servers in text and SERVER_NAME in text:
-                connected.append(f"{client.title} ({scope})")
+        connected += [f"{client.title} ({scope})" for scope in client.scopes if is_connected(client, scope, root)]
     if connected:
         yield Check("assistants", "ok", f"connected: {', '.join(connected)}")
     else:
         yield Check("assistants", "ok", "none connected; connect one with: aurora install CLIENT")
+
+
+def _hooks(root: Path | None, settings: Settings) -> Iterator[Check]:
+    """Report what assistants' hooks did in the last days, from their log."""
+    if root is None:
+        return
+    since = time.time() - _HOOK_DAYS * 86_400
+    runs = [run for run in read_log(str(settings.store_path(root) / "state")) if run.time >= since]
+    if not runs:
+        return
+    answered = sorted(run.milliseconds for run in runs if run.event == "prompt")
+    text = f"{counted(len(runs), 'run')} in the last {_HOOK_DAYS} days"
+    if answered:
+        text += f"; prompts were answered in {answered[len(answered) // 2]} ms, half of them"
+    yield Check("hooks", "ok", text)
+    failed = [run for run in runs if run.failed]
+    if failed:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(failed[-1].time))
+        last = f"{failed[-1].event} of {failed[-1].client} at {when}: {failed[-1].outcome}"
+        fix = "the assistant was not disturbed; follow the message if it comes again"
+        yield Check("hooks", "warning", visible(f"{counted(len(failed), 'run')} failed; the last, {last}"), fix)

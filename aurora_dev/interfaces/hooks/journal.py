@@ -1,0 +1,163 @@
+"""What hooks write down in a project's store: a log of their runs, and what a session has been shown."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
+
+__all__ = ["LOG_FILE", "Run", "SessionState", "read_log", "write_log"]
+
+LOG_FILE: Final = "hooks.log"
+"""The log, in the folder ``state`` of the store."""
+
+_STATES: Final = "hooks"  # the folder of the sessions' states, beside the log
+_LARGEST_LOG: Final = 256 * 1024  # bytes; then the older half is dropped
+_LONGEST_LINE: Final = 500  # characters
+_MOST_STATES: Final = 200  # sessions; the oldest are dropped
+_MOST_SHOWN: Final = 2_000  # ids that are remembered of one session
+_LARGEST_STATE: Final = 1 << 20  # bytes
+
+
+class Run(NamedTuple):
+    """One line of the log.
+
+    Attributes:
+        time: Seconds since the epoch.
+        event: The hook.
+        client: The assistant.
+        milliseconds: From the start of the hook's program to its answer.
+        failed: Whether it failed.
+        outcome: What it did, or why it failed.
+    """
+
+    time: float
+    event: str
+    client: str
+    milliseconds: int
+    failed: bool
+    outcome: str
+
+
+def write_log(folder: str, run: Run) -> None:
+    """Append a line to the log; what cannot be written is dropped.
+
+    Args:
+        folder: The folder ``state`` of the store.
+        run: The run. Its outcome must not hold text of a prompt or a record.
+    """
+    path = os.path.join(folder, LOG_FILE)  # noqa: PTH118
+    line = json.dumps([round(run.time, 3), *run[1:5], " ".join(run.outcome.split())[:_LONGEST_LINE]])
+    with contextlib.suppress(OSError):
+        os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(descriptor, line.encode("utf-8", "replace") + b"\n")
+            size = os.fstat(descriptor).st_size
+        finally:
+            os.close(descriptor)
+        if size > _LARGEST_LOG:
+            _halve(path)
+
+
+def read_log(folder: str) -> list[Run]:
+    """Return the runs in the log, oldest first; lines that are not of the log are left out."""
+    try:
+        with open(os.path.join(folder, LOG_FILE), "rb") as file:  # noqa: PTH118, PTH123
+            lines = file.read(2 * _LARGEST_LOG).splitlines()
+    except OSError:
+        return []
+    runs = []
+    for line in lines:
+        with contextlib.suppress(ValueError, TypeError):
+            moment, event, client, milliseconds, failed, outcome = json.loads(line)
+            runs.append(Run(float(moment), str(event), str(client), int(milliseconds), bool(failed), str(outcome)))
+    return runs
+
+
+class SessionState:
+    """What one session of an assistant has been shown, so that nothing is added twice.
+
+    Args:
+        folder: The folder ``state`` of the store.
+        session: The assistant's id of the session; with an empty one, nothing is remembered.
+
+    Attributes:
+        shown: The ids of the records that are in the conversation.
+        compacted: The time of the last compaction, in seconds since the epoch; 0 if there was none.
+    """
+
+    def __init__(self, folder: str, session: str) -> None:
+        digest = hashlib.sha256(session.encode("utf-8", "replace")).hexdigest()[:24]
+        self._folder = os.path.join(folder, _STATES)  # noqa: PTH118
+        self._path = os.path.join(self._folder, f"{digest}.json") if session else ""  # noqa: PTH118
+        self.shown: set[str] = set()
+        self.compacted = 0.0
+        data = self._read()
+        shown, compacted = data.get("shown"), data.get("compacted")
+        if isinstance(shown, list):
+            self.shown.update(each for each in shown if isinstance(each, str))
+        if isinstance(compacted, int | float):
+            self.compacted = float(compacted)
+
+    def add(self, ids: Iterable[str]) -> None:
+        """Remember that records were shown."""
+        self.shown.update(ids)
+        self._write()
+
+    def forget(self, now: float) -> None:
+        """Remember that the conversation was compacted or cleared: what was shown may be gone from it."""
+        self.shown.clear()
+        self.compacted = now
+        self._write()
+
+    def _read(self) -> dict[str, Any]:
+        if not self._path:
+            return {}
+        try:
+            with open(self._path, "rb") as file:  # noqa: PTH123
+                data = json.loads(file.read(_LARGEST_STATE))
+        except (OSError, ValueError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    def _write(self) -> None:
+        if not self._path:
+            return
+        data = {"shown": sorted(self.shown)[:_MOST_SHOWN], "compacted": self.compacted}
+        temporary = f"{self._path}.{os.getpid()}"
+        with contextlib.suppress(OSError):
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)  # noqa: PTH103
+            with open(temporary, "w", encoding="utf-8") as file:  # noqa: PTH123
+                json.dump(data, file)
+            os.replace(temporary, self._path)  # noqa: PTH105
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        ages = sorted(_ages(self._folder))
+        for _, path in ages[: max(0, len(ages) - _MOST_STATES)]:
+            os.unlink(path)  # noqa: PTH108
+
+
+def _ages(folder: str) -> Iterator[tuple[float, str]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(".json"):
+                yield entry.stat().st_mtime, entry.path
+
+
+def _halve(path: str) -> None:
+    """Drop the older half of the log. Lines that another process appends meanwhile may be lost."""
+    with open(path, "rb") as file:  # noqa: PTH123
+        data = file.read()
+    half = data[len(data) // 2 :].partition(b"\n")[2]
+    temporary = f"{path}.{os.getpid()}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(descriptor, half)
+    finally:
+        os.close(descriptor)
+    os.replace(temporary, path)  # noqa: PTH105
