@@ -35,7 +35,6 @@ DOORS = {
         "quick_reader",
         "reranker",
         "vector_store",
-        "worktree_store",
     )
 }
 CONTRACTS = {"aurora_dev.core"} | {
@@ -70,6 +69,7 @@ LAYERS = [
         "core.embed",
         "core.keyword",
         "core.local",
+        "core.local.dense",
         "core.onnx",
         "core.pinecone",
         "core.rerank",
@@ -89,6 +89,7 @@ INSIDE_A_LAYER = {
     "core.context": {"core.tokens"},
     "core.embed": {"core.onnx", "core.services"},
     "core.local": {"core.keyword"},
+    "core.local.dense": {"core.local"},
     "core.pinecone": {"core.keyword", "core.services"},
     "core.rerank": {"core.onnx", "core.pinecone", "core.services"},
     "core.search": {"core.dense"},
@@ -105,7 +106,8 @@ INSIDE_A_LAYER = {
 
 # Machinery behind a door: only these rooms may import it.
 NEIGHBOURS = {
-    "core.local": {"core.doors"},
+    "core.local": {"core.doors", "core.local.dense"},
+    "core.local.dense": {"core.doors"},
     "core.onnx": {"core.doors", "core.embed", "core.rerank"},
     "core.pinecone": {"core.doors", "core.rerank"},
     "core.services": {"core.doors", "core.embed", "core.pinecone", "core.rerank"},
@@ -121,7 +123,7 @@ VENDORS = {
     "pinecone": {"core.pinecone"},
     "rich": {"interfaces.cli", "interfaces.cli.actions", "interfaces.cli.output"},
     "sentence_transformers": {"aurora_dev.core.reranker", "core.embed", "core.rerank"},
-    "sqlite3": {"core.local", "sessions.formats"},  # opencode keeps its sessions in a database
+    "sqlite3": {"core.local", "core.local.dense", "sessions.formats"},  # opencode keeps its sessions in a database
     "starlette": {"interfaces.mcp"},
     "structlog": {"base"},
     "tiktoken": {"core.tokens"},

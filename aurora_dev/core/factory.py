@@ -26,6 +26,8 @@ __all__ = [
     "create_dense",
     "create_embedder",
     "create_reranker",
+    "create_worktree_view",
+    "worktree_namespace",
 ]
 
 _T = TypeVar("_T")
@@ -162,6 +164,25 @@ def create_backend(
     from aurora_dev.core.contracts import VectorBackend
 
     return _instance(backend, "backend", VectorBackend, "vector_query", ", ".join(BACKENDS))
+
+
+def create_worktree_view(backend: VectorBackend, name: str) -> VectorBackend:
+    """Return a backend as one linked worktree of a repository sees it; see `WorktreeStore`.
+
+    Args:
+        backend: The backend, which is closed with the view.
+        name: The name of the worktree.
+    """
+    from aurora_dev.core.local.worktree import WorktreeStore
+
+    return WorktreeStore(backend, name)
+
+
+def worktree_namespace(namespace: str, name: str = "") -> str:
+    """Return the namespace of a worktree's chunks; without a name, how these begin for all worktrees."""
+    from aurora_dev.core.local.worktree import worktree_namespace as named
+
+    return named(namespace, name)
 
 
 def create_embedder(

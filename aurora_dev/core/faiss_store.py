@@ -28,7 +28,7 @@ from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:
     from aurora_dev.core.keyword.index import KeywordIndex
-    from aurora_dev.core.local.dense_vectors import LocalDenseVectors
+    from aurora_dev.core.local.dense.vectors import LocalDenseVectors
     from aurora_dev.core.local.vector_index import VectorIndex
 
 _log = get_logger(__name__)
@@ -97,7 +97,7 @@ class FAISSLocalStore(LocalBackups, LocalListing):
     @property
     def dense(self) -> DenseVectors:
         """The dense vectors of this store, in a file of their own under ``index/``."""
-        from aurora_dev.core.local.dense_vectors import LocalDenseVectors
+        from aurora_dev.core.local.dense.vectors import LocalDenseVectors
 
         with self._lock:
             if self._dense is None:

@@ -12,9 +12,14 @@ from typing import Final
 
 from aurora_dev.config import STORE_FOLDER, Settings, shared_worktree
 from aurora_dev.core.contracts import VectorBackend
-from aurora_dev.core.factory import LOCAL_BACKEND, backend_kind, create_backend
+from aurora_dev.core.factory import (
+    LOCAL_BACKEND,
+    backend_kind,
+    create_backend,
+    create_worktree_view,
+    worktree_namespace,
+)
 from aurora_dev.core.record_kinds import IS_NOTE
-from aurora_dev.core.worktree_store import WorktreeStore, worktree_namespace
 from aurora_dev.errors import AuroraError
 from aurora_dev.git_folders import LinkedWorktree, worktree_names
 from aurora_dev.log import get_logger
@@ -52,7 +57,7 @@ def as_worktree(backend: VectorBackend, settings: Settings, root: Path) -> Vecto
             _copy_notes(earlier, backend, settings)
         except (AuroraError, OSError) as error:  # the next opening tries again; the earlier store stays as it is
             _log.warning("worktree.notes_not_copied", store=str(earlier), error=str(error))
-    return WorktreeStore(backend, linked.name)
+    return create_worktree_view(backend, linked.name)
 
 
 def forget_removed_worktrees(backend: VectorBackend, namespace: str, root: Path) -> int:

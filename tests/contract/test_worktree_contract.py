@@ -10,8 +10,8 @@ import pytest
 
 from aurora_dev.core.contracts import VectorBackend
 from aurora_dev.core.faiss_store import FAISSLocalStore
+from aurora_dev.core.local.worktree import WorktreeStore
 from aurora_dev.core.types import Record
-from aurora_dev.core.worktree_store import WorktreeStore
 from aurora_dev.testing.backend_contract import (
     EmbedderContract,
     FilterContract,

@@ -47,10 +47,7 @@ def find_place(folder: str) -> Place | None:
     if not os.path.isabs(folder) or not os.path.isdir(folder):  # noqa: PTH112, PTH117
         return None
     root = find_plain_project(folder)
-    if root is None:
-        place = _from_settings(folder)
-    else:
-        place = _plain(root)
+    place = _from_settings(folder) if root is None else _plain(root)
     if place is None or not os.path.isfile(os.path.join(place.store, "memory.db")):  # noqa: PTH113, PTH118
         return None
     return place
@@ -101,7 +98,7 @@ def _from_settings(folder: str) -> Place | None:
             return None
     files = settings.namespace
     if settings.store is None and (linked := shared_worktree(root)) is not None:
-        from aurora_dev.core.worktree_store import worktree_namespace
+        from aurora_dev.core.factory import worktree_namespace
 
         files = worktree_namespace(settings.namespace, linked.name)
     user = settings.user_store_path()

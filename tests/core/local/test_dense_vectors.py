@@ -12,8 +12,8 @@ import pytest
 
 from aurora_dev.core.contracts import DenseProgress, DenseVectors, VectorBackend, with_defaults
 from aurora_dev.core.faiss_store import FAISSLocalStore
-from aurora_dev.core.local import dense_vectors
-from aurora_dev.core.local.dense_matrix import DenseMatrix, decode, encode
+from aurora_dev.core.local.dense import vectors as dense_vectors
+from aurora_dev.core.local.dense.matrix import DenseMatrix, decode, encode
 from aurora_dev.core.types import Record
 from aurora_dev.errors import DimensionMismatchError, InvalidRequestError, StoreError
 from aurora_dev.testing.contract_support import ids

@@ -150,7 +150,7 @@ def test_an_environment_or_a_file_with_settings_is_read_and_defaults_are_guessed
         monkeypatch.setenv(home, str(tmp_path / "data"))
     place = find_place(str(project))
     user = Settings.load(project).user_store_path()
-    assert place == Place(str(project), str(project / ".aurora"), "default", str(user))
+    assert place == Place(str(project), str(project / ".aurora"), "default", "default", str(user))
     monkeypatch.setenv("AURORA_NAMESPACE", "docs")
     place = find_place(str(project / ".aurora"))
     assert place is not None

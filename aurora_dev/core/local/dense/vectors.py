@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from aurora_dev.core.contracts import DenseProgress, DenseVectors, Filter
 from aurora_dev.core.filters import is_everything, parse_filter
-from aurora_dev.core.local import dense_table as table
 from aurora_dev.core.local import records as sql
 from aurora_dev.core.local.connections import Connections
+from aurora_dev.core.local.dense import table
 from aurora_dev.core.local.filter_cache import FilterCache
 from aurora_dev.core.local.records import NamespaceState, Rows
 from aurora_dev.core.record_checks import check_top_k, check_vector
@@ -25,7 +25,7 @@ from aurora_dev.log import get_logger
 
 if TYPE_CHECKING:
     from aurora_dev.core.filters import FilterNode
-    from aurora_dev.core.local.dense_matrix import DenseMatrix
+    from aurora_dev.core.local.dense.matrix import DenseMatrix
 
 __all__ = ["LocalDenseVectors"]
 
@@ -133,7 +133,7 @@ class LocalDenseVectors(DenseVectors):
             DimensionMismatchError: Earlier vectors of the model have another length; nothing was written.
             StoreError: The file cannot be written.
         """
-        from aurora_dev.core.local.dense_matrix import encode
+        from aurora_dev.core.local.dense.matrix import encode
 
         if vectors.ndim != 2 or len(vectors) != len(keys) or not np.isfinite(vectors).all():
             raise InvalidRequestError(
@@ -197,7 +197,7 @@ class LocalDenseVectors(DenseVectors):
     def _caught_up(
         self, connection: sqlite3.Connection, state: NamespaceState, namespace: str, model: str
     ) -> _Loaded | None:
-        from aurora_dev.core.local.dense_matrix import DenseMatrix, decode
+        from aurora_dev.core.local.dense.matrix import DenseMatrix, decode
 
         loaded = self._loaded.get((namespace, model))
         with self._table.reader() as dense:

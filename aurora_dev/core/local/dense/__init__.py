@@ -1,0 +1,1 @@
+"""The second set of vectors of a local store: the file that holds them, and their matrix in memory."""
