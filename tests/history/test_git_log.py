@@ -84,15 +84,17 @@ def test_a_project_below_a_repository_sees_only_commits_that_touch_it(repository
     assert (commit.hash, commit.files) == (inside, ("b.py",))
 
 
-def test_a_linked_worktree_has_the_history_of_its_own_branch(repository: Repository, tmp_path: Path) -> None:
+def test_every_worktree_has_the_history_of_all(repository: Repository, tmp_path: Path) -> None:
     repository.commit("Shared", a__txt="1")
     repository.git("worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
     side = Repository(tmp_path / "side", init=False)
     side.minute = 5
     side.commit("On the side", b__txt="1")
     repository.commit("On the main line", c__txt="1")
-    assert [commit.subject for commit in read(side.root)] == ["On the side", "Shared"]
-    assert [commit.subject for commit in read(repository.root)] == ["On the main line", "Shared"]
+    for root in (side.root, repository.root):
+        assert {commit.subject for commit in read(root)} == {"On the side", "On the main line", "Shared"}
+    repository.git("checkout", "-q", "--orphan", "empty")
+    assert {commit.subject for commit in read(repository.root)} == {"On the side", "Shared"}
 
 
 def test_the_last_commit_of_a_shallow_clone_has_no_files(repository: Repository, tmp_path: Path) -> None:
