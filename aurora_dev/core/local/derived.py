@@ -29,8 +29,9 @@ from aurora_dev.log import get_logger
 _log = get_logger(__name__)
 
 FOLDER = "index"
-# Seconds of processor time for catching up that another process would repeat without a snapshot. A search saves only after a noticeably
-# long time, because its caller waits; `refresh` and `close` save whatever a later process would notice.
+# Seconds of processor time for catching up that another process would repeat without a snapshot. A search saves only
+# after a noticeably long time, because its caller waits; `refresh` and `close` save whatever a later process would
+# notice.
 SAVE_AFTER_SEARCH = 1.0
 SAVE_AFTER_REFRESH = 0.05
 

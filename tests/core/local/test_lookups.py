@@ -156,6 +156,18 @@ def test_counts_of_plain_values_are_read_from_an_index(store: FAISSLocalStore) -
         assert kinds == {(None,): 1, ("decision",): 1}
 
 
+def test_the_paths_of_later_writes_are_known_until_the_store_is_an_older_one(store: FAISSLocalStore) -> None:
+    store.write("n", [record("a", "x", {"path": "a.py"}), record("b", "x", {"path": "b.py"})])
+    before = store.stats("n").sequence
+    assert store.paths_written_since("n", before) == set()
+    store.write("n", [record("b", "y", {"path": "c.py"}), record("d", "x")], ["a"])
+    store.write("other", [record("e", "x", {"path": "e.py"})])
+    assert store.paths_written_since("n", before) == {"c.py"}
+    assert store.paths_written_since("n", 0) == {"c.py"}
+    assert store.paths_written_since("n", before + 99) is None
+    assert store.paths_written_since("nowhere", 0) is None
+
+
 def as_version_1(folder: Path) -> None:
     """Make a store what a version without indexes on metadata has written."""
     with sqlite3.connect(folder / "memory.db") as connection:
