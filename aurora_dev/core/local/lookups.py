@@ -38,6 +38,7 @@ def value_of(field: str) -> str:
 
 _NO_FILE = f"{value_of('file_hash')} IS NULL"
 _NO_COMMIT = f"{value_of('commit')} IS NULL"
+_NO_SESSION = f"{value_of('session_part')} IS NULL"
 _IS_NOTE = f"{_NO_FILE} AND {_NO_COMMIT}"
 # The time by which lists of notes are sorted; 0 for a record that was written by something else and holds no number.
 _CREATED = (
@@ -49,9 +50,10 @@ _HAS_NUL = "instr(metadata, '\\u0000') > 0"
 INDEXES = f"""
 CREATE INDEX records_by_path ON records(namespace, {value_of("path")}, {_NO_FILE}, {value_of("language")});
 CREATE INDEX records_by_language ON records(namespace, {value_of("language")});
-CREATE INDEX records_by_kind ON records(namespace, {value_of("kind")}, {_NO_FILE}, {_NO_COMMIT});
+CREATE INDEX records_by_kind ON records(namespace, {value_of("kind")}, {_NO_FILE}, {_NO_COMMIT}, {_NO_SESSION});
 CREATE INDEX records_without_file ON records(namespace) WHERE {_NO_FILE};
 CREATE INDEX records_of_commits ON records(namespace) WHERE {value_of("commit")} IS NOT NULL;
+CREATE INDEX records_of_sessions ON records(namespace) WHERE {value_of("session_part")} IS NOT NULL;
 CREATE INDEX notes_by_time ON records(namespace, {_CREATED} DESC, id) WHERE {_IS_NOTE};
 CREATE INDEX records_superseded ON records(namespace, {value_of("superseded_by")})
     WHERE {value_of("superseded_by")} IS NOT NULL;
@@ -74,6 +76,7 @@ _STRINGS = {
 _PRESENT = {
     **_STRINGS,
     "commit": "records_of_commits",
+    "session_part": "records_of_sessions",
     "expires_at": "records_expiring",
     "conflicts_with": "records_in_conflict",
     "code_hash": "records_of_code",
@@ -168,7 +171,7 @@ def strings(connection: sqlite3.Connection, namespace: int, name: str) -> set[st
 # The indexes that hold all that a tally needs: by the counted fields, the index and the kinds of records that it tells.
 _TALLIES = {
     ("path", "language"): ("records_by_path", {"file_hash": _NO_FILE}),
-    ("kind",): ("records_by_kind", {"file_hash": _NO_FILE, "commit": _NO_COMMIT}),
+    ("kind",): ("records_by_kind", {"file_hash": _NO_FILE, "commit": _NO_COMMIT, "session_part": _NO_SESSION}),
 }
 
 

@@ -24,7 +24,7 @@ STRINGS: tuple[Any, ...] = (
 )  # fmt: skip
 VALUES: tuple[Any, ...] = (*STRINGS, ["a.py", "b.py"], [], ["a.py\0b"], 1, 1.0, 0, -0.0, True, False, 1e300, 2**60, 7.5)
 TIMES: tuple[Any, ...] = (0, 1.5, 1_700_000_000.123456, 1_700_000_000.1234562, -3, True, "1.5", ["1"], 1e16)
-FIELDS = ("path", "language", "kind", "superseded_by", "commit", "file_hash", "conflicts_with", "code_hash", "other")
+FIELDS = ("path", "language", "kind", "superseded_by", "commit", "file_hash", "conflicts_with", "session_part", "other")
 
 
 def metadata(draw: random.Random) -> dict[str, Any]:
@@ -147,13 +147,16 @@ def test_counts_of_plain_values_are_read_from_an_index(store: FAISSLocalStore) -
     chunk = {"path": "a.py", "language": "python", "file_hash": "h", "kind": "function"}
     store.write("n", [record("a", "x", chunk), record("b", "x", chunk), record("c", "x", {"path": "a.py"})])
     store.write("n", [record("d", "x", {"kind": "decision"}), record("e", "x", {"kind": "commit", "commit": "c"})])
+    store.write("n", [record("f", "x", {"kind": "session", "session_part": "whole"})])
     with store._connections.reader() as connection:
         state = sql.read_state(connection, "n")
         assert state is not None
         files = lookups.tally(connection, state.number, ("path", "language"), {"file_hash": True})
         assert files == {("a.py", "python"): 2}
         kinds = lookups.tally(connection, state.number, ("kind",), {"file_hash": False, "commit": False})
-        assert kinds == {(None,): 1, ("decision",): 1}
+        assert kinds == {(None,): 1, ("decision",): 1, ("session",): 1}
+        absent = {"file_hash": False, "commit": False, "session_part": False}
+        assert lookups.tally(connection, state.number, ("kind",), absent) == {(None,): 1, ("decision",): 1}
 
 
 def test_the_paths_of_later_writes_are_known_until_the_store_is_an_older_one(store: FAISSLocalStore) -> None:
