@@ -404,6 +404,13 @@ class VectorBackend(Protocol):
         # A record that was deleted since is missing.
         return [records[identifier] for identifier in ids if identifier in records], len(times)
 
+    def paths_written_since(self, namespace: str, sequence: int) -> set[str] | None:  # noqa: ARG002 - a default of the contract
+        """Return the paths of the records written after a sequence; ``None``, the default, if they are not known.
+
+        Records that were only deleted are not among them.
+        """
+        return None
+
     def find_ids(self, namespace: str, prefix: str, limit: int) -> list[str]:
         """Return the first ``limit`` ids that begin with a text, in their order. The default reads every record."""
         ids = (record.id for record in self.select(namespace, ()) if record.id.startswith(prefix))

@@ -286,6 +286,10 @@ class VectorStore:
         """Return the latest records that match, and the number of all; see `VectorBackend.newest`."""
         return await self._run(lambda: self.backend.newest(self.namespace, filter, limit, after=after))
 
+    async def paths_written_since(self, sequence: int) -> set[str] | None:
+        """Return the paths of the records written after a sequence, if the backend knows them."""
+        return await self._run(self.backend.paths_written_since, self.namespace, sequence)
+
     async def find_ids(self, prefix: str, limit: int) -> list[str]:
         """Return the first ids that begin with a text; see `VectorBackend.find_ids`."""
         return await self._run(self.backend.find_ids, self.namespace, prefix, limit)

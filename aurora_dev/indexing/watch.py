@@ -7,6 +7,7 @@ with an event: while a watcher starts, when the system drops some, or on drives 
 from __future__ import annotations
 
 import asyncio
+import errno
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -37,6 +38,7 @@ _CHECK_INTERVAL: Final = 30.0
 # The polling interval without a watcher; longer if a comparison would take more than a twentieth of the time.
 _POLL_INTERVAL: Final = 1.0
 _POLL_SHARE: Final = 20.0
+_MOST_SHOWN: Final = 200  # characters of an error of the system
 # While git holds its index lock, the working tree is between two branches.
 _MAX_WAIT_FOR_GIT: Final = 20.0
 # Linux needs one watch per folder, and ignored folders would take most of them. Elsewhere one watch covers the tree.
@@ -118,13 +120,22 @@ async def watch_project(
                 try:
                     await watcher.wait(_folders(project_index, root), soon=bool(error))
                 except (OSError, RuntimeError) as problem:  # too many watches, or the system has none
-                    polling = str(problem)
+                    polling = _why_polled(problem)
                     _log.warning("watch_polls", reason=polling)
             else:
                 seconds_per_check = project_index.freshness.seconds_per_check
                 await _wait(stop, max(_POLL_INTERVAL, _POLL_SHARE * seconds_per_check))
     finally:
         await watcher.close()
+
+
+def _why_polled(problem: Exception) -> str:
+    """Return why folders cannot be watched, and what to do where it is a limit of the system."""
+    text = str(problem)[:_MOST_SHOWN]  # it may list every folder
+    number = getattr(problem, "errno", None)
+    if sys.platform == "linux" and (number in (errno.ENOSPC, errno.EMFILE) or "limit" in text.lower()):
+        return f"{text}; raise the limit with: sudo sysctl fs.inotify.max_user_watches=1048576"
+    return text
 
 
 def _folders(project_index: ProjectIndex, root: Path) -> tuple[Path, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import shutil
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -202,6 +203,8 @@ async def test_a_project_that_cannot_be_watched_is_polled_and_the_batch_says_why
         batch = await started.next()
         assert batch.polling is not None
         assert "watch limit" in batch.polling
+        assert len(batch.polling) < 300
+        assert ("fs.inotify.max_user_watches" in batch.polling) == (sys.platform == "linux")
         put(project, "src/alpha.py", "ALPHA = 4\n")
         batch = await started.next()
         assert batch.files_updated == 1

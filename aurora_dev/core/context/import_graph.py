@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
-from aurora_dev.core.record_kinds import FILE_KEY, IS_CHUNK
+from aurora_dev.core.record_kinds import FILE_KEY, IS_CHUNK, chunks_of
 from aurora_dev.core.types import Record
 from aurora_dev.log import get_logger
 from aurora_dev.syntax.imports import Import, imports
 
 if TYPE_CHECKING:
-    from aurora_dev.core.contracts import SearchableStore
+    from aurora_dev.core.contracts import Filter, SearchableStore
 
 __all__ = ["ChunkRef", "FileEntry", "GraphCache", "ImportGraph", "build_graph"]
 
@@ -79,7 +80,9 @@ class ImportGraph:
     cut_lines: frozenset[tuple[str, int]] = frozenset()
 
 
-def build_graph(records: Iterable[Record], old: ImportGraph | None = None) -> ImportGraph:
+def build_graph(
+    records: Iterable[Record], old: ImportGraph | None = None, *, changed: Set[str] | None = None
+) -> ImportGraph:
     """Build the graph from records with contents; those without a ``file_hash`` (notes, commits) are skipped.
 
     A record, or an import statement, that cannot be read is left out alone: other programs may have written it.
@@ -87,8 +90,13 @@ def build_graph(records: Iterable[Record], old: ImportGraph | None = None) -> Im
     Args:
         records: In any order.
         old: An earlier graph. Files whose hash is unchanged are not parsed for imports again.
+        changed: The files whose records these are, and those that have none any more; the others are as in ``old``.
+            ``None``: the records of all files are given.
     """
     graph = ImportGraph()
+    if old is not None and changed is not None:
+        graph.files = {path: entry for path, entry in old.files.items() if path not in changed}
+    kept = len(graph.files)
     texts: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for record in records:
         try:
@@ -104,13 +112,16 @@ def build_graph(records: Iterable[Record], old: ImportGraph | None = None) -> Im
             except Exception:  # noqa: BLE001 - as above
                 _log.warning("imports_not_read", path=path, exc_info=True)
         entry.imports = list(found)
-    for entry in graph.files.values():
+    read = list(islice(graph.files.values(), kept, None))
+    for entry in read:
         entry.chunks.sort(key=lambda chunk: (chunk.start, chunk.end, chunk.id))
-    singles = Counter(
-        (e.path, chunk.start) for e in graph.files.values() for chunk in e.chunks if chunk.start == chunk.end
-    )
-    graph.cut_lines = frozenset(line for line, count in singles.items() if count > 1)
-    _connect(graph)
+    singles = Counter((e.path, chunk.start) for e in read for chunk in e.chunks if chunk.start == chunk.end)
+    cut_lines = frozenset(line for line, count in singles.items() if count > 1)
+    if old is not None and changed is not None:
+        cut_lines |= {line for line in old.cut_lines if line[0] not in changed}
+    graph.cut_lines = cut_lines
+    # An import means the same file as before if there are the same files.
+    _connect(graph, read, old if old is not None and old.files.keys() == graph.files.keys() else None)
     return graph
 
 
@@ -137,7 +148,7 @@ def _add_record(
 
 
 class GraphCache:
-    """The import graph of a store, rebuilt when the store has changed."""
+    """The import graph of a store; when the store has changed, the files that changed are read again."""
 
     def __init__(self) -> None:
         self._sequence = -1
@@ -149,10 +160,35 @@ class GraphCache:
         if stats.records > MOST_RECORDS:
             return None
         if stats.sequence != self._sequence:
-            records = await store.scan(IS_CHUNK, content=True)
-            self._graph = await asyncio.to_thread(build_graph, records, self._graph)
+            changed = await self._changed(store) if isinstance(store, _TracksChanges) and self._graph.files else None
+            condition = IS_CHUNK if changed is None else chunks_of(sorted(changed))
+            records = await store.scan(condition, content=True)
+            self._graph = await asyncio.to_thread(build_graph, records, self._graph, changed=changed)
             self._sequence = stats.sequence
         return self._graph
+
+    async def _changed(self, store: _TracksChanges) -> set[str] | None:
+        """Return the files with other chunks than in the graph; ``None`` if the store cannot tell."""
+        written = await store.paths_written_since(self._sequence)
+        if written is None:
+            return None
+        counts: Counter[str | None] = Counter()
+        for (path, _), count in (await store.tally(("path", "language"), IS_CHUNK)).items():
+            counts[path] += count
+        files = self._graph.files
+        differ = {path for path, count in counts.items() if path not in files or len(files[path].chunks) != count}
+        return {path for path in (*differ, *(files.keys() - counts.keys()), *written) if path is not None}
+
+
+@runtime_checkable
+class _TracksChanges(Protocol):
+    """The calls of a store that tells what was written last."""
+
+    async def paths_written_since(self, sequence: int) -> set[str] | None:
+        """See `VectorStore.paths_written_since`."""
+
+    async def tally(self, fields: Sequence[str], filter: Filter | None = None) -> Mapping[tuple[str | None, ...], int]:
+        """See `VectorStore.tally`."""
 
 
 def _line(metadata: Mapping[str, Any], name: str) -> int:
@@ -160,10 +196,19 @@ def _line(metadata: Mapping[str, Any], name: str) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
-def _connect(graph: ImportGraph) -> None:
+def _connect(graph: ImportGraph, read: Sequence[FileEntry], old: ImportGraph | None) -> None:
+    """Find the files that imports mean.
+
+    Args:
+        graph: The graph, with all files.
+        read: The files that are new or changed.
+        old: A graph of the same files, from which the targets of the others are taken.
+    """
     resolver = _Resolver(graph.files)
-    dependents: dict[str, set[str]] = defaultdict(set)
-    for path, entry in graph.files.items():
+    if old is not None:
+        graph.depends = dict(old.depends)
+    for entry in read if old is not None else graph.files.values():
+        path = entry.path
         targets: dict[str, tuple[str, ...]] = {}
         for statement in entry.imports:
             try:
@@ -175,6 +220,8 @@ def _connect(graph: ImportGraph) -> None:
                 if target != path:
                     targets[target] = tuple(dict.fromkeys((*targets.get(target, ()), *names)))
         graph.depends[path] = targets
+    dependents: dict[str, set[str]] = defaultdict(set)
+    for path, targets in graph.depends.items():
         for target in targets:
             dependents[target].add(path)
     graph.dependents = {path: sorted(found) for path, found in dependents.items()}

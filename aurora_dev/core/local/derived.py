@@ -29,8 +29,9 @@ from aurora_dev.log import get_logger
 _log = get_logger(__name__)
 
 FOLDER = "index"
-# Seconds of catching up that another process would repeat without a snapshot. A search saves only after a noticeably
-# long time, because its caller waits; `refresh` and `close` save whatever a later process would notice.
+# Seconds of processor time for catching up that another process would repeat without a snapshot. A search saves only
+# after a noticeably long time, because its caller waits; `refresh` and `close` save whatever a later process would
+# notice.
 SAVE_AFTER_SEARCH = 1.0
 SAVE_AFTER_REFRESH = 0.05
 
@@ -158,7 +159,7 @@ class DerivedIndex(Generic[Index]):
         return state.generation if self._kind.follows_embedder else 0
 
     def _catch_up(self) -> NamespaceState:
-        started = time.perf_counter()
+        started = time.thread_time()  # by the clock, a busy machine would save more often
         with self._connections.reader(snapshot=True) as connection:
             state = read_state(connection, self._namespace)
             assert state is not None  # namespaces are emptied, never removed
@@ -187,7 +188,7 @@ class DerivedIndex(Generic[Index]):
         self._index = index
         self._sequence, self._mark, self._generation = state.sequence, mark, self._generation_of(state)
         self._use_snapshot = True
-        seconds = time.perf_counter() - started
+        seconds = time.thread_time() - started
         self._unsaved_seconds += seconds
         _log.debug("index.caught_up", kind=self._kind.name, namespace=self._namespace, rows=len(index), seconds=seconds)
         return state

@@ -97,6 +97,15 @@ class LocalListing(VectorBackend):
             state = sql.read_state(connection, namespace)
             return [] if state is None else sql.ids_with_prefix(connection, state, prefix, limit)
 
+    def paths_written_since(self, namespace: str, sequence: int) -> set[str] | None:
+        """Return the paths of the records written after a sequence; ``None`` if the store has not reached it."""
+        with self._connections.reader(snapshot=True) as connection:
+            state = sql.read_state(connection, namespace)
+            if state is None or state.sequence < sequence:
+                return None
+            found = sql.fields_after(connection, state, sequence, ("path",))
+            return {path for values in found if isinstance(path := values.get("path"), str)}
+
     def values(self, namespace: str, field: str) -> set[str]:
         """Return the strings in a field of the metadata of all records, those in lists included."""
         with self._connections.reader(snapshot=True) as connection:

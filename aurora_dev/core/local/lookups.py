@@ -79,6 +79,7 @@ _STRINGS = {
 _PRESENT = {
     **_STRINGS,
     "commit": "records_of_commits",
+    "session_part": "records_of_sessions",
     "expires_at": "records_expiring",
     "conflicts_with": "records_in_conflict",
     "code_hash": "records_of_code",

@@ -530,6 +530,19 @@ def read_fields(
                 yield identifier, {name: value for name, value in given if value is not None}
 
 
+def fields_after(
+    connection: sqlite3.Connection, state: NamespaceState, sequence: int, names: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """Yield some fields of the metadata of the records that were written after a sequence."""
+    source = "FROM records INDEXED BY records_of_namespace WHERE namespace = ?"
+    # Rows are numbered in the order of writes, so that only the new ones are read.
+    query = f"SELECT row {source} AND sequence <= ? ORDER BY row DESC LIMIT 1"
+    known = connection.execute(query, (state.number, sequence)).fetchone()
+    rows = _column(connection.execute(f"SELECT row {source} AND row > ?", (state.number, known[0] if known else 0)))
+    for _, values in read_fields(connection, state, names, rows):
+        yield values
+
+
 def read_values(connection: sqlite3.Connection, state: NamespaceState, field: str) -> set[str]:
     """Return the strings in a field of the metadata of all records, those in lists included."""
     known = strings(connection, state.number, field)

@@ -14,10 +14,11 @@ import pytest
 import pytest_asyncio
 
 from aurora_dev.core.context.candidates import make_candidate
-from aurora_dev.core.context.import_graph import GraphCache
+from aurora_dev.core.context.import_graph import GraphCache, build_graph
 from aurora_dev.core.context.symbol_map import SymbolMap
 from aurora_dev.core.context_manager import ContextManager
 from aurora_dev.core.embed.static import StaticEmbedder
+from aurora_dev.core.record_kinds import IS_CHUNK
 from aurora_dev.core.search.signals import QueryProfile
 from aurora_dev.core.text.path_kinds import kinds_asked_for
 from aurora_dev.core.tokens import EstimateCounter, TiktokenCounter, count_messages
@@ -322,6 +323,47 @@ async def test_the_graph_follows_the_store(store: VectorStore, tmp_path: Path) -
     after = await cache.get(store)
     assert after is not None
     assert after.depends["app/views.py"] == {"app/paint.py": ("paint",)}
+
+
+async def test_only_changed_files_are_read_again_and_the_graph_is_that_of_all_files(
+    store: VectorStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "project"
+    cache = GraphCache()
+    await cache.get(store)
+    read: list[str] = []
+    scan = store.scan
+
+    async def recorded(filter: Any = None, *, content: bool = False) -> Any:
+        found = await scan(filter, content=content)
+        read.extend(sorted({str(record.metadata["path"]) for record in found}))
+        return found
+
+    monkeypatch.setattr(store, "scan", recorded)
+    long_line = "x = '" + "word " * 1_500 + "'\n" + "y = 1\n" * 200  # one that several records share
+    for changes, expected in (
+        ({"app/views.py": "from app.paint import paint\n\npaint(1, 2)\n"}, ["app/views.py"]),
+        ({"app/new.py": "from app.auth import login\n" + long_line}, ["app/new.py"]),
+        ({"app/paint.py": None}, []),
+        (
+            {"app/paint.py": "def paint():\n    pass\n", "app/new.py": "import app.paint\n"},
+            ["app/new.py", "app/paint.py"],
+        ),
+    ):
+        for path, text in changes.items():
+            if text is None:
+                (project / path).unlink()
+            else:
+                write(project, {path: text})
+        await Indexer(store, project).run()
+        await store.upsert([Document("A note about app/auth.py.", {"kind": "lesson", "path": "docs/none.md"})])
+        read.clear()
+        graph = await cache.get(store)
+        assert graph is not None
+        assert set(read) - {"docs/none.md"} == set(expected)
+        fresh = build_graph(await scan(IS_CHUNK, content=True))
+        assert (graph.files, graph.depends) == (fresh.files, fresh.depends)
+        assert (graph.dependents, graph.cut_lines) == (fresh.dependents, fresh.cut_lines)
 
 
 async def test_the_symbol_map_ranks_symbols_by_the_files_that_mention_them(store: VectorStore) -> None:

@@ -158,13 +158,28 @@ def test_counts_of_plain_values_are_read_from_an_index(store: FAISSLocalStore) -
     chunk = {"path": "a.py", "language": "python", "file_hash": "h", "kind": "function"}
     store.write("n", [record("a", "x", chunk), record("b", "x", chunk), record("c", "x", {"path": "a.py"})])
     store.write("n", [record("d", "x", {"kind": "decision"}), record("e", "x", {"kind": "commit", "commit": "c"})])
+    store.write("n", [record("f", "x", {"kind": "session", "session_part": "whole"})])
     with store._connections.reader() as connection:
         state = sql.read_state(connection, "n")
         assert state is not None
         files = lookups.tally(connection, state.number, ("path", "language", "encoding"), {"file_hash": True})
         assert files == {("a.py", "python", None): 2}
         kinds = lookups.tally(connection, state.number, ("kind",), {"file_hash": False, "commit": False})
-        assert kinds == {(None,): 1, ("decision",): 1}
+        assert kinds == {(None,): 1, ("decision",): 1, ("session",): 1}
+        absent = {"file_hash": False, "commit": False, "session_part": False}
+        assert lookups.tally(connection, state.number, ("kind",), absent) == {(None,): 1, ("decision",): 1}
+
+
+def test_the_paths_of_later_writes_are_known_until_the_store_is_an_older_one(store: FAISSLocalStore) -> None:
+    store.write("n", [record("a", "x", {"path": "a.py"}), record("b", "x", {"path": "b.py"})])
+    before = store.stats("n").sequence
+    assert store.paths_written_since("n", before) == set()
+    store.write("n", [record("b", "y", {"path": "c.py"}), record("d", "x")], ["a"])
+    store.write("other", [record("e", "x", {"path": "e.py"})])
+    assert store.paths_written_since("n", before) == {"c.py"}
+    assert store.paths_written_since("n", 0) == {"c.py"}
+    assert store.paths_written_since("n", before + 99) is None
+    assert store.paths_written_since("nowhere", 0) is None
 
 
 def as_version_1(folder: Path) -> None:
