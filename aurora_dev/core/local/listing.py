@@ -14,10 +14,9 @@ from aurora_dev.core.local import lookups
 from aurora_dev.core.local import records as sql
 from aurora_dev.core.local.connections import Connections
 from aurora_dev.core.local.lookups import is_encodable
-from aurora_dev.core.local.records import NamespaceState, Rows
+from aurora_dev.core.local.records import NamespaceState
 from aurora_dev.core.record_checks import check_top_k
 from aurora_dev.core.types import Record
-from aurora_dev.lazy import np
 
 _PAGE = 512  # records that a scan reads at a time
 # The rows of fewer matches are sorted by themselves. Of more, the list of all notes by time is read from its beginning.
@@ -49,7 +48,7 @@ class LocalListing(VectorBackend):
             state = sql.read_state(connection, namespace)
             if state is None:
                 return
-            rows = None if node is None else sql.matching_rows(connection, state, node)
+            rows = None if node is None else sql.matching_row_list(connection, state, node)
             # Read as a whole, so that no transaction stays open while the caller works.
             found = list(sql.read_fields(connection, state, fields, rows))
         for identifier, values in found:
@@ -77,12 +76,13 @@ class LocalListing(VectorBackend):
         node = parse_filter(filter)
         with self._connections.reader(snapshot=True) as connection:
             state = sql.read_state(connection, namespace)
-            rows = None if state is None else sql.matching_rows(connection, state, node)
+            rows = None if state is None else sql.matching_row_list(connection, state, node)
             if state is None or rows is None:
                 return [], 0
             if len(rows) > _SORTED_ALONE and _finds_notes(node) and lookups.has_indexes(connection):
                 listed = lookups.notes_by_time(connection, state.number, after)
-                ids = list(islice((each for row, each in listed if _holds(rows, row)), limit))
+                wanted = set(rows)
+                ids = list(islice((each for row, each in listed if row in wanted), limit))
                 lines = sql.read_by_ids(connection, state, ids, content=True)
                 found = {each: Record(each, text, json.loads(metadata)) for _, each, text, metadata in lines}
                 return [found[each] for each in ids], len(rows)
@@ -129,11 +129,11 @@ class LocalListing(VectorBackend):
     def _scan_matches(self, namespace: str, node: FilterNode, *, content: bool, vectors: bool) -> Iterator[Record]:
         with self._connections.reader(snapshot=True) as connection:
             state = sql.read_state(connection, namespace)
-            rows = None if state is None else sql.matching_rows(connection, state, node)
+            rows = None if state is None else sql.matching_row_list(connection, state, node)
             if rows is None:
                 return
-            ids = sorted(sql.ids_of_rows(connection, rows.tolist()).values())
-        matched = set(rows.tolist())
+            ids = sorted(sql.ids_of_rows(connection, rows).values())
+        matched = set(rows)
         for start in range(0, len(ids), _PAGE):
             with self._connections.reader(snapshot=True) as connection:
                 state = sql.read_state(connection, namespace)
@@ -178,11 +178,6 @@ def _finds_notes(node: FilterNode) -> bool:
         part.field for part in flat if isinstance(part, Condition) and part.operator == "$exists" and not part.operand
     }
     return {"file_hash", "commit", "session_part"} <= absent
-
-
-def _holds(rows: Rows, row: int) -> bool:
-    place = int(np.searchsorted(rows, row))
-    return place < len(rows) and int(rows[place]) == row
 
 
 def with_vectors(connection: sqlite3.Connection, state: NamespaceState, found: dict[int, Record]) -> dict[int, Record]:

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from aurora_dev.core.filters import AllOf, AnyOf, Condition, FilterNode, Scalar, fields
-from aurora_dev.lazy import np, npt
 
-Rows: TypeAlias = "npt.NDArray[np.int64]"
-Test: TypeAlias = Callable[[FilterNode, Rows], Rows]
+RowList: TypeAlias = list[int]
+"""Rows in ascending order, each once. A command that lists some notes loads no NumPy for them."""
+Test: TypeAlias = Callable[[FilterNode, RowList], RowList]
 
 INDEXED_SINCE = 2
 """The schema version that brought the indexes. An older store in a folder that cannot be written is read without."""
@@ -100,12 +100,12 @@ class _Found:
         exact: Whether each of them matches, and not only some; a set of other rows is exact.
     """
 
-    rows: Rows
+    rows: RowList
     others: bool = False
     exact: bool = True
 
 
-def find_rows(connection: sqlite3.Connection, namespace: int, node: FilterNode, test: Test) -> Rows | None:
+def find_rows(connection: sqlite3.Connection, namespace: int, node: FilterNode, test: Test) -> RowList | None:
     """Return the rows that match a filter, ascending; ``None`` if only reading every record can tell.
 
     Args:
@@ -120,13 +120,12 @@ def find_rows(connection: sqlite3.Connection, namespace: int, node: FilterNode, 
     found = lookup.find(node)
     if found is None:
         return None
-    rows = np.setdiff1d(lookup.all_rows(), found.rows, assume_unique=True) if found.others else found.rows
+    rows = _without(lookup.all_rows(), found.rows) if found.others else found.rows
     doubtful = lookup.doubtful(fields(node))
     if not found.exact:
-        return test(node, np.union1d(rows, doubtful) if len(doubtful) else rows)
-    if len(doubtful):
-        sure = np.setdiff1d(rows, doubtful, assume_unique=True)
-        return np.union1d(sure, test(node, doubtful))
+        return test(node, _union(rows, doubtful))
+    if doubtful:
+        return _union(_without(rows, doubtful), test(node, doubtful))
     return rows
 
 
@@ -164,7 +163,7 @@ def strings(connection: sqlite3.Connection, namespace: int, name: str) -> set[st
     """Return the strings in a field of all records; ``None`` if no index has them."""
     if name not in _STRINGS or not has_indexes(connection):
         return None
-    if len(_Lookup(connection, namespace, lambda _, rows: rows).doubtful((name,))):
+    if _Lookup(connection, namespace, lambda _, rows: rows).doubtful((name,)):
         return None
     query = f"SELECT DISTINCT {value_of(name)} FROM records INDEXED BY {_STRINGS[name]} WHERE namespace = ?"
     found = connection.execute(query, (namespace,))
@@ -192,7 +191,7 @@ def tally(
     index, absent = _TALLIES.get(names, ("", {}))
     if not index or not kinds.keys() <= absent.keys() or not has_indexes(connection):
         return None
-    if len(_Lookup(connection, namespace, lambda _, rows: rows).doubtful(names)):
+    if _Lookup(connection, namespace, lambda _, rows: rows).doubtful(names):
         return None
     columns = ", ".join([*map(value_of, names), *absent.values()])
     query = f"SELECT {columns}, count(*) FROM records INDEXED BY {index} WHERE namespace = ? GROUP BY {columns}"
@@ -210,11 +209,11 @@ class _Lookup:
         self._namespace = namespace
         self._test = test
 
-    def all_rows(self) -> Rows:
+    def all_rows(self) -> RowList:
         """Return all rows of the namespace."""
         return self._rows("records_of_namespace")
 
-    def doubtful(self, names: Sequence[str]) -> Rows:
+    def doubtful(self, names: Sequence[str]) -> RowList:
         """Return the rows in which SQLite may see another value of these fields than Python does."""
         found = [self._rows("records_with_nul", _HAS_NUL)]
         for name in names:
@@ -222,7 +221,7 @@ class _Lookup:
                 value = value_of(name)
                 # A list is read as its JSON text, and "\" is the next character after "[".
                 found.append(self._rows(_STRINGS[name], f"{value} >= '[' AND {value} < '\\'"))
-        return np.unique(np.concatenate(found))
+        return _union(*found)
 
     def find(self, node: FilterNode) -> _Found | None:
         """Return the rows of a part of a filter; ``None`` if no index has them."""
@@ -233,8 +232,8 @@ class _Lookup:
         return self._condition(node)
 
     def _all_of(self, parts: Sequence[FilterNode]) -> _Found | None:
-        rows: Rows | None = None
-        excluded: list[Rows] = []
+        rows: RowList | None = None
+        excluded: list[RowList] = []
         exact = True
         ordered = sorted(parts, key=_rank)
         for place, part in enumerate(ordered, 1):
@@ -244,19 +243,19 @@ class _Lookup:
             elif found.others:
                 excluded.append(found.rows)
             else:
-                rows = found.rows if rows is None else np.intersect1d(rows, found.rows, assume_unique=True)
+                rows = found.rows if rows is None else _common(rows, found.rows)
                 exact = exact and found.exact
                 if len(rows) <= _FEW and place < len(ordered):
                     exact = False
                     break
-        without = np.unique(np.concatenate(excluded)) if excluded else np.empty(0, dtype=np.int64)
+        without = _union(*excluded)
         if rows is not None:
-            return _Found(np.setdiff1d(rows, without, assume_unique=True), exact=exact)
+            return _Found(_without(rows, without), exact=exact)
         return _Found(without, others=True) if exact else None
 
     def _any_of(self, parts: Sequence[FilterNode]) -> _Found | None:
-        rows = np.empty(0, dtype=np.int64)
-        without: Rows | None = None
+        rows: RowList = []
+        without: RowList | None = None
         exact = True
         for part in parts:
             found = self.find(part)
@@ -264,14 +263,14 @@ class _Lookup:
                 return None
             exact = exact and found.exact
             if not found.others:
-                rows = np.union1d(rows, found.rows)
+                rows = _union(rows, found.rows)
             elif without is None:
                 without = found.rows
             else:
-                without = np.intersect1d(without, found.rows, assume_unique=True)
+                without = _common(without, found.rows)
         if without is None:
             return _Found(rows, exact=exact)
-        return _Found(np.setdiff1d(without, rows, assume_unique=True), others=True, exact=exact)
+        return _Found(_without(without, rows), others=True, exact=exact)
 
     def _condition(self, node: Condition) -> _Found | None:
         name, operand = node.field, node.operand
@@ -299,24 +298,40 @@ class _Lookup:
         where = f"{value} {_RANGES[node.operator]} ?"
         return _Found(self._test(node, self._rows("records_expiring", where, (bound + margin,))))
 
-    def _equal(self, name: str, wanted: Sequence[Scalar]) -> Rows:
+    def _equal(self, name: str, wanted: Sequence[Scalar]) -> RowList:
         # A string with a NUL is among the doubtful rows, and one with a lone surrogate is never stored.
         values = sorted({text for text in map(str, wanted) if "\0" not in text and is_encodable(text)})
-        found = [np.empty(0, dtype=np.int64)]
+        found: list[RowList] = []
         for start in range(0, len(values), _MAX_PARAMETERS):
             batch = values[start : start + _MAX_PARAMETERS]
             places = ",".join("?" * len(batch))
             value = value_of(name)
             found.append(self._rows(_STRINGS[name], f"{value} IN ({places})", batch))
-        return np.unique(np.concatenate(found))
+        return _union(*found)
 
-    def _rows(self, index: str, where: str = "", values: Sequence[object] = ()) -> Rows:
+    def _rows(self, index: str, where: str = "", values: Sequence[object] = ()) -> RowList:
         condition = f" AND {where}" if where else ""
         query = f"SELECT row FROM records INDEXED BY {index} WHERE namespace = ?{condition}"
-        found = self._connection.execute(query, (self._namespace, *values)).fetchall()
-        rows = np.fromiter((row for (row,) in found), dtype=np.int64, count=len(found))
+        rows = [row for (row,) in self._connection.execute(query, (self._namespace, *values)).fetchall()]
         rows.sort()
         return rows
+
+
+def _union(*parts: RowList) -> RowList:
+    filled = [part for part in parts if part]
+    return sorted(set().union(*filled)) if len(filled) > 1 else filled[0] if filled else []
+
+
+def _common(first: RowList, second: RowList) -> RowList:
+    wanted = set(second)
+    return [row for row in first if row in wanted]
+
+
+def _without(rows: RowList, others: RowList) -> RowList:
+    if not others:
+        return rows
+    unwanted = set(others)
+    return [row for row in rows if row not in unwanted]
 
 
 def _rank(node: FilterNode) -> int:

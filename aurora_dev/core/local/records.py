@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from aurora_dev.core.filters import AllOf, AnyOf, Condition, FilterNode, Scalar, compile_filter, fields, is_everything
-from aurora_dev.core.local.lookups import find_rows, is_listed, strings
+from aurora_dev.core.local.lookups import RowList, find_rows, is_listed, strings
 from aurora_dev.core.types import EmbedderInfo, Record, Vector
 from aurora_dev.lazy import np, npt
 
@@ -383,6 +384,13 @@ def vector_rows(connection: sqlite3.Connection, state: NamespaceState) -> Rows:
 
 
 def matching_rows(connection: sqlite3.Connection, state: NamespaceState, node: FilterNode, after: int = 0) -> Rows:
+    """Return the rows of `matching_row_list` as an array."""
+    return np.asarray(matching_row_list(connection, state, node, after), dtype=np.int64)
+
+
+def matching_row_list(
+    connection: sqlite3.Connection, state: NamespaceState, node: FilterNode, after: int = 0
+) -> RowList:
     """Return the rows above ``after`` whose metadata match, ascending.
 
     Indexes give the rows of the filters that name indexed fields; see `lookups`. For the others, and where only a few
@@ -390,11 +398,11 @@ def matching_rows(connection: sqlite3.Connection, state: NamespaceState, node: F
     """
     if is_everything(node):
         query = "SELECT row FROM records INDEXED BY records_of_namespace WHERE namespace = ? AND row > ? ORDER BY row"
-        return _column(connection.execute(query, (state.number, after)))
+        return [row for (row,) in connection.execute(query, (state.number, after)).fetchall()]
     if not after or _has_many(connection, state, after):
         found = find_rows(connection, state.number, node, lambda part, rows: _tested(connection, part, rows))
         if found is not None:
-            return found[found > after] if after else found
+            return found[bisect_right(found, after) :]
     return scanned_rows(connection, state, node, after)
 
 
@@ -403,8 +411,8 @@ def _has_many(connection: sqlite3.Connection, state: NamespaceState, after: int)
     return connection.execute(query, (state.number, after, _READ_WHOLE)).fetchone() is not None
 
 
-def scanned_rows(connection: sqlite3.Connection, state: NamespaceState, node: FilterNode, after: int = 0) -> Rows:
-    """Return what `matching_rows` does, by reading the metadata of every row above ``after``."""
+def scanned_rows(connection: sqlite3.Connection, state: NamespaceState, node: FilterNode, after: int = 0) -> RowList:
+    """Return what `matching_row_list` does, by reading the metadata of every row above ``after``."""
     needles = _needles(node) or ()
     source = "FROM records INDEXED BY records_of_namespace WHERE namespace = ? AND row > ?"
     if needles:
@@ -412,16 +420,16 @@ def scanned_rows(connection: sqlite3.Connection, state: NamespaceState, node: Fi
     return _evaluated(connection, node, f"{source} ORDER BY row", (state.number, after, *needles))
 
 
-def _tested(connection: sqlite3.Connection, node: FilterNode, rows: Rows) -> Rows:
+def _tested(connection: sqlite3.Connection, node: FilterNode, rows: RowList) -> RowList:
     """Return those of some rows, ascending, whose metadata match."""
-    found = [np.empty(0, dtype=np.int64)]
-    for batch in _batches(rows.tolist()):
+    found: RowList = []
+    for batch in _batches(rows):
         where = f"FROM records WHERE row IN ({_placeholders(batch)}) ORDER BY row"
-        found.append(_evaluated(connection, node, where, batch))
-    return np.concatenate(found)
+        found += _evaluated(connection, node, where, batch)
+    return found
 
 
-def _evaluated(connection: sqlite3.Connection, node: FilterNode, source: str, values: Sequence[Any]) -> Rows:
+def _evaluated(connection: sqlite3.Connection, node: FilterNode, source: str, values: Sequence[Any]) -> RowList:
     """Return the rows of a query whose metadata match.
 
     SQLite extracts the fields that the filter reads from the metadata, as JSON text, and Python tests each distinct
@@ -447,7 +455,7 @@ def _evaluated(connection: sqlite3.Connection, node: FilterNode, source: str, va
         rows += [row for text, row in batch if verdicts[text]]
         if len(verdicts) > _MAX_VERDICTS:
             verdicts.clear()
-    return np.asarray(rows, dtype=np.int64)
+    return rows
 
 
 def _needles(node: FilterNode) -> tuple[str, ...] | None:
@@ -500,7 +508,7 @@ def ids_with_prefix(connection: sqlite3.Connection, state: NamespaceState, prefi
 
 
 def read_fields(
-    connection: sqlite3.Connection, state: NamespaceState, names: Sequence[str], rows: Rows | None
+    connection: sqlite3.Connection, state: NamespaceState, names: Sequence[str], rows: RowList | None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the id and some fields of the metadata of rows.
 
@@ -519,7 +527,7 @@ def read_fields(
     everything = ("INDEXED BY records_of_namespace WHERE namespace = ?", (state.number,))
     sources: list[tuple[str, Sequence[Any]]] = [everything]
     if rows is not None:
-        sources = [(f"WHERE row IN ({_placeholders(batch)})", batch) for batch in _batches(rows.tolist())]
+        sources = [(f"WHERE row IN ({_placeholders(batch)})", batch) for batch in _batches(rows)]
     for source, bound in sources:
         cursor = connection.execute(f"SELECT id, {column} FROM records {source}", (*values, *bound))
         while batch := cursor.fetchmany(_FILTER_BATCH):
@@ -538,7 +546,8 @@ def fields_after(
     # Rows are numbered in the order of writes, so that only the new ones are read.
     query = f"SELECT row {source} AND sequence <= ? ORDER BY row DESC LIMIT 1"
     known = connection.execute(query, (state.number, sequence)).fetchone()
-    rows = _column(connection.execute(f"SELECT row {source} AND row > ?", (state.number, known[0] if known else 0)))
+    after = known[0] if known else 0
+    rows = [row for (row,) in connection.execute(f"SELECT row {source} AND row > ?", (state.number, after))]
     for _, values in read_fields(connection, state, names, rows):
         yield values
 
@@ -548,7 +557,7 @@ def read_values(connection: sqlite3.Connection, state: NamespaceState, field: st
     known = strings(connection, state.number, field)
     if known is not None:
         return known
-    rows = matching_rows(connection, state, Condition(field, "$exists", True)) if is_listed(field) else None
+    rows = matching_row_list(connection, state, Condition(field, "$exists", True)) if is_listed(field) else None
     found: set[str] = set()
     for _, values in read_fields(connection, state, (field,), rows):
         value = values.get(field)
