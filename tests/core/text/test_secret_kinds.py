@@ -124,6 +124,7 @@ def test_files_checksums_and_identifiers_stay(text: str) -> None:
     ("text", "secrets"),
     [
         # blocks and tags of YAML
+        ("password: |\n  harvest·moon77\n", ["harvest·moon77"]),
         ("password: |\n  bl0ck.·Scalar9\n", ["bl0ck.·Scalar9"]),
         ("db:\n  password: >-\n    folded-·Wren·7x\n  user: a\n", ["folded-·Wren·7x"]),
         ("apiKey: |-\n  aG9yc2U3·YmF0dGVyeTlzdGFwbGU0Y29ycmVjdA\n", ["aG9yc2U3·YmF0dGVyeTlzdGFwbGU0Y29ycmVjdA"]),

@@ -106,7 +106,7 @@ def _find(text: str) -> list[Edit]:
         edits.extend((1 << 19, edit) for edit in prose.prose_edits(text, 0))
     edits.extend((1 << 19, edit) for edit in at_host_edits(text))
     edits.extend((1 << 19, edit) for edit in tokens.run_edits(text, ascii_text))
-    if _has_foreign(text, ascii_text):
+    if not text.isascii() and _has_foreign(text, ascii_text):
         edits.extend((1 << 20, edit) for edit in _foreign(text))
     if not edits:
         return []
