@@ -53,6 +53,20 @@ def paraphrase(new: str, old: str) -> str | None:
     return next((reason for rule in rules if (reason := rule(a, b))), None)
 
 
+def verdicts(a: Claim, b: Claim) -> dict[str, bool]:
+    """Return what each rule says of two texts by itself, by name, for a learned model to weigh.
+
+    Args:
+        a: The new text.
+        b: The earlier text.
+    """
+    rules = {"value": _value, "number": _number, "denial": _denial, "gone": _gone, "owner": _owner}
+    found = {name: rule(a, b) is not None for name, rule in rules.items()}
+    found["other subject"] = _are_about_different_things(a, b)
+    found["exception"] = _is_exception(a, b) or _is_exception(b, a)
+    return found
+
+
 def _are_about_different_things(a: Claim, b: Claim) -> bool:
     if any(a.scopes[group].isdisjoint(b.scopes[group]) for group in a.scopes.keys() & b.scopes.keys()):
         return True
