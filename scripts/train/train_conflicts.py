@@ -106,12 +106,13 @@ def main() -> None:
     conflict = np.array([row["conflict"] for row in rows])
     by_words = values[:, names.index("rule same words")] > 0
     by_rule = np.array([paraphrase(row["second"], row["first"]) is not None for row in rows])
+    named = values[:, names.index("difference is named")] > 0
     print(f"{len(rows)} pairs, {int(conflict.sum())} of them contradict each other; {len(names)} measurements")
     report("rules alone", by_words | by_rule, conflict)
     for group in ("topic", "language", "kind"):
         likely = left_out(values, conflict, [str(row[group]) for row in rows])
         report(f"model alone, other {group}", likely >= LIKELY, conflict)
-        shipped = by_words | (by_rule & (likely >= LIKELY_BY_RULE)) | (likely >= LIKELY)
+        shipped = by_words | (by_rule & (likely >= LIKELY_BY_RULE)) | (named & (likely >= LIKELY))
         report(f"as shipped, other {group}", shipped, conflict)
     if arguments.write:
         bias, weights = fit(values, conflict)

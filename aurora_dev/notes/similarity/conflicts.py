@@ -10,7 +10,8 @@ from aurora_dev.notes.model.types import Conflict, Note
 from aurora_dev.notes.model.words import overlap
 from aurora_dev.notes.similarity.differences import contradiction
 from aurora_dev.notes.similarity.duplicates import is_same
-from aurora_dev.notes.similarity.learned import difference, likelihood
+from aurora_dev.notes.similarity.features import difference
+from aurora_dev.notes.similarity.learned import likelihood
 from aurora_dev.notes.similarity.nearest import Similar
 from aurora_dev.notes.similarity.paraphrases import paraphrase
 from aurora_dev.notes.similarity.statements import statement_of

@@ -29,7 +29,7 @@ from aurora_dev.notes.similarity.concepts import (
     tokens,
 )
 from aurora_dev.notes.similarity.differences import contradiction
-from aurora_dev.notes.similarity.paraphrases import verdicts
+from aurora_dev.notes.similarity.paraphrases import AFFIRMS, NEGATES, verdicts
 
 _FOLDER: Final = Path(__file__).parent
 _CUES: Final = ("swap", "not", "off", "gone", "only", "all", "exception", "minor", "now", "may", "must", "enough")
@@ -47,6 +47,7 @@ _SAME_NUMBER: Final = 0.02
 _MOST_ALIGNED: Final = 100  # words
 _NEAR: Final = 3  # words between a negation and what it denies
 _LEAST_STEM: Final = 5  # characters of a name, of which an inflected form may have another ending
+_MOST_SHOWN: Final = 40  # characters of a word in a reason
 _NUMBER: Final = lazy_pattern(r"\d+(?:[.,]\d+)*")
 _THOUSANDS: Final = lazy_pattern(r"[.,](?=\d{3}(?:\D|$))")
 _CLOCK: Final = lazy_pattern(r"(?<!\d)([01]?\d|2[0-3])[:h]([0-5]\d)(?!\d)")
@@ -120,7 +121,7 @@ def read(text: str) -> Reading:
     found = list(find_concepts(words, _poles()))
     poles: dict[str, dict[str, str]] = {}
     covered: set[int] = set()
-    values: dict[int, float] = {}
+    values: dict[int, tuple[float, str]] = {}
     units: dict[int, tuple[str, float]] = {}
     inside: dict[int, list[str]] = {}
     negations = 0
@@ -128,7 +129,7 @@ def read(text: str) -> Reading:
     for each in found:
         if each.group == "number":
             if not is_run(words[each.start]):
-                values[each.end - 1] = float(each.name)
+                values[each.end - 1] = float(each.name), each.text
             continue
         if each.group.startswith("unit "):
             units.setdefault(each.start, (each.group[5:], float(each.name)))
@@ -150,15 +151,17 @@ def read(text: str) -> Reading:
         if not is_run(words[each.start]):
             covered.update(range(each.start, each.end))
     for place, word in enumerate(words):
-        value = _value(word) if _NUMBER.fullmatch(word) else values.get(place)
+        value, said = (_value(word), word) if _NUMBER.fullmatch(word) else values.get(place, (None, ""))
         if value is None or place in covered:
             continue
-        unit = units.get(place + 1) or units.get(place + 2)
+        unit, end = units.get(place + 1), place + 2
+        if unit is None and place + 1 not in values:
+            unit, end = units.get(place + 2), place + 3
         if unit is None and not _NUMBER.fullmatch(word) and value <= 1:
             continue  # an article
         kind, size = unit or ("none", 1.0)
-        said = " ".join(words[place : place + 2]) if unit is not None else word
-        numbers.setdefault(kind, {})[value if kind == "other" else value * size] = said
+        text_of = " ".join([said, *words[place + 1 : end]]) if unit is not None else said
+        numbers.setdefault(kind, {})[value if kind == "other" else value * size] = text_of
         covered.add(place)
         if unit is not None and not is_run(words[place + 1]):
             covered.add(place + 1)
@@ -239,6 +242,7 @@ def features(new: str, old: str) -> dict[str, float] | None:
     _numbers(found, a, b)
     _poles_of(found, a, b)
     _together(found)
+    found["difference is named"] = float(difference(new, old) is not None)
     found["rule same words"] = float(contradiction(new, old) is not None)
     for name, said in verdicts(claim_a, claim_b).items():
         found[f"rule {name}"] = float(said)
@@ -333,9 +337,7 @@ def _claims(found: dict[str, float], a: Claim, b: Claim) -> None:
     found["denied by one"], found["denied by both"] = float(denies_a != denies_b), float(denies_a and denies_b)
     apart = same = 0
     for dimension in {each.dimension for each in a.numbers} & {each.dimension for each in b.numbers}:
-        values_a, values_b = (
-            [each.value for each in claim.numbers if each.dimension == dimension] for claim in (a, b)
-        )
+        values_a, values_b = ([each.value for each in claim.numbers if each.dimension == dimension] for claim in (a, b))
         is_same = any(_near(x, y) for x in values_a for y in values_b)
         same, apart = same + is_same, apart + (not is_same)
     found["claimed numbers apart"], found["claimed numbers same"] = min(2, apart), min(2, same)
@@ -377,7 +379,8 @@ def _poles_of(found: dict[str, float], a: Reading, b: Reading) -> None:
     for flag in _FLAGS:
         found[f"{flag} of both"] = float(flag in a.poles and flag in b.poles)
         found[f"{flag} of one"] = float((flag in a.poles) != (flag in b.poles))
-    found["negated one"], found["negated both"] = float(negated), float("polarity" in a.poles and "polarity" in b.poles)
+    found["negated one"] = float(negated)
+    found["negated both"] = float("polarity" in a.poles and "polarity" in b.poles)
     found["negative one"] = float(bool(a.negations) != bool(b.negations))
     found["negative parity"] = float(a.negations % 2 != b.negations % 2)
     found["order turned"] = float(_turned(a, b))
@@ -386,7 +389,9 @@ def _poles_of(found: dict[str, float], a: Reading, b: Reading) -> None:
 @lru_cache(maxsize=1)
 def _pole_names() -> tuple[str, ...]:
     known = _poles()
-    groups = {group for table in (known.exact, known.stems, known.runs) for found in table.values() for group, _ in found}
+    groups = {
+        group for table in (known.exact, known.stems, known.runs) for found in table.values() for group, _ in found
+    }
     return tuple(sorted(group for group in groups if group.startswith("two ")))
 
 
@@ -429,3 +434,50 @@ def _together(found: dict[str, float]) -> None:
         found[f"{name} * short"] = value * float(found["rest fewer"] == 0)
     found["people * ownership"] = found["people differ"] * found["ownership of both"]
     found["ownership * rest"] = found["ownership of both"] * float(found["rest both"] > 0 and found["rest fewer"] > 0)
+
+
+def difference(new: str, old: str) -> str | None:
+    """Return in words what differs between two texts; ``None`` where only their subjects or forms differ.
+
+    Args:
+        new: The new text.
+        old: The earlier text.
+    """
+    a, b = read(new), read(old)
+    people_a, people_b = sorted(a.people - b.people), sorted(b.people - a.people)
+    if "ownership" in a.poles and "ownership" in b.poles and people_a and people_b:
+        return f"names {', '.join(people_a[:3])} where the earlier one names {', '.join(people_b[:3])}"
+    found = _apart(a.products, b.products) or _values_apart(new, old) or _numbers_apart(a, b)
+    if found is None and len(a.poles.get("polarity", ())) == len(b.poles.get("polarity", ())):
+        found = _apart(*({group: each for group, each in text.poles.items() if group[:4] == "two "} for text in (a, b)))
+    if found is not None:
+        return f"says '{found[0][:_MOST_SHOWN]}' where the earlier one says '{found[1][:_MOST_SHOWN]}'"
+    if ("polarity" in a.poles) != ("polarity" in b.poles):
+        return NEGATES if "polarity" in a.poles else AFFIRMS
+    if _turned(a, b):
+        return "puts in another order what the earlier one orders"
+    return None
+
+
+def _apart(a: dict[str, dict[str, str]], b: dict[str, dict[str, str]]) -> tuple[str, str] | None:
+    """Return the words for two names of the first set of which the texts have different ones."""
+    for group in sorted(a.keys() & b.keys()):
+        if a[group].keys().isdisjoint(b[group]):
+            return next(iter(a[group].values())), next(iter(b[group].values()))
+    return None
+
+
+def _values_apart(new: str, old: str) -> tuple[str, str] | None:
+    a, b = claim_of(new), claim_of(old)
+    if a is None or b is None:
+        return None
+    groups = a.groups & b.groups
+    return _apart(*({group: claim.values(group) for group in groups if claim.values(group)} for claim in (a, b)))
+
+
+def _numbers_apart(a: Reading, b: Reading) -> tuple[str, str] | None:
+    units = sorted(a.numbers.keys() & b.numbers.keys(), key=lambda unit: (unit == "none", unit))
+    for unit in units:
+        if a.numbers[unit].keys().isdisjoint(b.numbers[unit]):
+            return next(iter(a.numbers[unit].values())), next(iter(b.numbers[unit].values()))
+    return None
