@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -89,7 +89,9 @@ def left_over(run: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Lexicon:
+class Lexicon:
+    """Words and phrases with the group and the name of their concepts, by the way they are looked up."""
+
     exact: dict[str, tuple[tuple[str, str], ...]]
     stems: dict[str, tuple[tuple[str, str], ...]]
     runs: dict[str, tuple[tuple[str, str], ...]]
@@ -97,12 +99,14 @@ class _Lexicon:
 
 
 @lru_cache(maxsize=1)
-def _lexicon() -> _Lexicon:
-    exact: dict[str, list[tuple[str, str]]] = {}
-    stems: dict[str, list[tuple[str, str]]] = {}
-    runs: dict[str, list[tuple[str, str]]] = {}
+def _lexicon() -> Lexicon:
+    return lexicon_of(grouped(_FILE.read_text("utf-8")))
+
+
+def grouped(text: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the group, the name and each word of the concepts of a file."""
     group = ""
-    for line in _FILE.read_text("utf-8").splitlines():
+    for line in text.splitlines():
         if not line or line.startswith("#"):
             continue
         if line.startswith("["):
@@ -110,21 +114,35 @@ def _lexicon() -> _Lexicon:
             continue
         name, _, words = line.partition(":")
         for word in words.split(","):
-            parts = " ".join(tokens(word))
-            if not parts:
-                continue
-            table = runs if _IS_RUN.match(parts) else stems if word.endswith("*") else exact
-            table.setdefault(parts.replace(" ", "") if table is runs else parts, []).append((group, name))
+            yield group, name, word
+
+
+def lexicon_of(words: Iterable[tuple[str, str, str]]) -> Lexicon:
+    """Return words to look for, from the group and the name of the concept of each; a "*" at its end is any ending."""
+    exact: dict[str, list[tuple[str, str]]] = {}
+    stems: dict[str, list[tuple[str, str]]] = {}
+    runs: dict[str, list[tuple[str, str]]] = {}
+    for group, name, word in words:
+        parts = " ".join(tokens(word))
+        if not parts:
+            continue
+        table = runs if _IS_RUN.match(parts) else stems if word.endswith("*") else exact
+        table.setdefault(parts.replace(" ", "") if table is runs else parts, []).append((group, name))
 
     def frozen(table: dict[str, list[tuple[str, str]]]) -> dict[str, tuple[tuple[str, str], ...]]:
         return {word: tuple(dict.fromkeys(found)) for word, found in table.items()}
 
-    return _Lexicon(frozen(exact), frozen(stems), frozen(runs), longest_run=max(map(len, runs), default=1))
+    return Lexicon(frozen(exact), frozen(stems), frozen(runs), longest_run=max(map(len, runs), default=1))
 
 
-def find_concepts(words: list[str]) -> Iterator[Found]:
-    """Yield the concepts of some tokens in order; the longest phrase at each place counts."""
-    known = _lexicon()
+def find_concepts(words: list[str], known: Lexicon | None = None) -> Iterator[Found]:
+    """Yield the concepts of some tokens in order; the longest phrase at each place counts.
+
+    Args:
+        words: Tokens of a text.
+        known: Words to look for; by default those of ``concepts.txt``.
+    """
+    known = known or _lexicon()
     place = 0
     while place < len(words):
         if _IS_RUN.match(words[place]):
@@ -146,7 +164,7 @@ def find_concepts(words: list[str]) -> Iterator[Found]:
             place += 1
 
 
-def _subjects_in(phrase: list[str], place: int, known: _Lexicon) -> Iterator[Found]:
+def _subjects_in(phrase: list[str], place: int, known: Lexicon) -> Iterator[Found]:
     """Yield the subjects that single words of a phrase name: the session of a "session cookie"."""
     for number, word in enumerate(phrase):
         for group, name in _lookup([word], known):
@@ -154,7 +172,7 @@ def _subjects_in(phrase: list[str], place: int, known: _Lexicon) -> Iterator[Fou
                 yield Found(group, name, place + number, place + number + 1, word)
 
 
-def _lookup(phrase: list[str], known: _Lexicon) -> tuple[tuple[str, str], ...]:
+def _lookup(phrase: list[str], known: Lexicon) -> tuple[tuple[str, str], ...]:
     found = known.exact.get(" ".join(phrase), ())
     *first, last = phrase
     before = " ".join([*first, ""])
@@ -164,7 +182,7 @@ def _lookup(phrase: list[str], known: _Lexicon) -> tuple[tuple[str, str], ...]:
     return found
 
 
-def _in_run(run: str, place: int, known: _Lexicon) -> Iterator[Found]:
+def _in_run(run: str, place: int, known: Lexicon) -> Iterator[Found]:
     start = 0
     while start < len(run):
         for length in range(min(known.longest_run, len(run) - start), 0, -1):

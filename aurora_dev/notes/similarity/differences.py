@@ -29,6 +29,7 @@ _LEAST_STEM: Final = 5  # characters that two forms of a word share
 _MOST_ENDING: Final = 3
 _LEAST_COMMON_START: Final = 0.6  # of the shorter text, where only the end of a sentence negates
 _MOST_DIFFERENT_END: Final = 9  # characters
+_MOST_ALIGNED: Final = 200  # words; aligning longer texts takes long, and they name more than one thing
 
 
 def contradiction(new: str, old: str) -> str | None:
@@ -232,7 +233,7 @@ def _as_written(name: Sequence[str], text: Statement) -> str:
 
 def _name(a: Statement, b: Statement, only_a: Sequence[str], only_b: Sequence[str]) -> str | None:
     """Compare two unknown names at the place of a single choice, where all other words are equal."""
-    if not only_a or not only_b or a.negated != b.negated:
+    if not only_a or not only_b or a.negated != b.negated or max(len(a.words), len(b.words)) > _MOST_ALIGNED:
         return None
     matcher = SequenceMatcher(None, a.words, b.words, autojunk=False)
     found: tuple[Sequence[str], Sequence[str]] | None = None

@@ -15,8 +15,8 @@ from typing import Final
 from aurora_dev.notes.similarity.claims import STEM, Claim, Clause, Quantity, claim_of
 from aurora_dev.notes.similarity.concepts import folded
 
-_NEGATES: Final = "negates what the earlier one says"
-_AFFIRMS: Final = "says what the earlier one negates"
+NEGATES: Final = "negates what the earlier one says"
+AFFIRMS: Final = "says what the earlier one negates"
 _LEAST_ALIKE: Final = 0.4  # share of common words in the same order
 _WIDE_SCOPES: Final = frozenset(
     ("scope role", "scope direction", "scope aspect", "scope age", "scope access", "scope platform")
@@ -51,6 +51,20 @@ def paraphrase(new: str, old: str) -> str | None:
         return None
     rules = (_value, _number, _denial, _gone, _owner)
     return next((reason for rule in rules if (reason := rule(a, b))), None)
+
+
+def verdicts(a: Claim, b: Claim) -> dict[str, bool]:
+    """Return what each rule says of two texts by itself, by name, for a learned model to weigh.
+
+    Args:
+        a: The new text.
+        b: The earlier text.
+    """
+    rules = {"value": _value, "number": _number, "denial": _denial, "gone": _gone, "owner": _owner}
+    found = {name: rule(a, b) is not None for name, rule in rules.items()}
+    found["other subject"] = _are_about_different_things(a, b)
+    found["exception"] = _is_exception(a, b) or _is_exception(b, a)
+    return found
 
 
 def _are_about_different_things(a: Claim, b: Claim) -> bool:
@@ -114,13 +128,13 @@ def _value(a: Claim, b: Claim) -> str | None:
             return f"says '{next(iter(of_a.values()))}' where the earlier one says '{next(iter(of_b.values()))}'"
         if of_a.keys().isdisjoint(of_b):
             if of_b.keys() & no_a and "only" not in b.all("cues"):
-                return _NEGATES
+                return NEGATES
             if of_a.keys() & no_b and "only" not in a.all("cues"):
-                return _AFFIRMS
+                return AFFIRMS
         if len(of_a) > 1 and of_b.keys() < of_a.keys() and any(group in clause.swapped for clause in a.clauses):
-            return _NEGATES
+            return NEGATES
         if len(of_b) > 1 and of_a.keys() < of_b.keys() and any(group in clause.swapped for clause in b.clauses):
-            return _AFFIRMS
+            return AFFIRMS
     return None
 
 
@@ -215,7 +229,7 @@ def _denial(a: Claim, b: Claim) -> str | None:
             denies_x, denies_y = (clause.denies or bool(clause.without & shared) for clause in (x, y))
             affirming = y if denies_x else x
             if may_deny and denies_x != denies_y and "only" not in affirming.cues and _say_the_same(x, y, affirming):
-                return _NEGATES if denies_x else _AFFIRMS
+                return NEGATES if denies_x else AFFIRMS
             if (
                 {"only", "anyone"} <= x.cues | y.cues
                 and ("only" in x.cues) != ("only" in y.cues)
@@ -227,7 +241,7 @@ def _denial(a: Claim, b: Claim) -> str | None:
 
 def _gone(a: Claim, b: Claim) -> str | None:
     """Compare a text that names a file or an identifier with one that says that it is gone."""
-    for x, y, reason in ((a, b, _NEGATES), (b, a, _AFFIRMS)):
+    for x, y, reason in ((a, b, NEGATES), (b, a, AFFIRMS)):
         gone = set().union(*(clause.names for clause in x.clauses if "gone" in clause.cues))
         kept = set().union(*(clause.names for clause in y.clauses if not clause.denies))
         if gone & kept:
