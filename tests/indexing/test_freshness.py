@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from git_repository import Repository
@@ -481,6 +482,31 @@ async def test_costs_measured_on_a_busy_machine_decay_with_every_search(project:
             assert bool(texts) == (not notices)
             stale += bool(notices)
     assert 3 <= stale < 12
+
+
+def test_a_busy_machine_counts_less_than_the_clock_says_and_a_slow_service_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, processor = 10.0, 5.0
+    clocks = SimpleNamespace(perf_counter=lambda: clock, process_time=lambda: processor)
+    monkeypatch.setattr("aurora_dev.indexing.freshness.time", clocks)
+    meter = freshness._Meter()
+    clock, processor = 10.4, 5.1
+    assert meter.seconds() == pytest.approx(0.1)
+    clock, processor = 12.0, 5.1  # it waits for something else
+    assert meter.seconds() == pytest.approx(0.5)
+    clock, processor = 10.2, 9.0  # other threads were busy
+    assert meter.seconds() == pytest.approx(0.2)
+
+
+def test_one_slow_update_does_not_stop_the_next_ones() -> None:
+    snapshot = ProjectSnapshot("version")
+    usual = snapshot.costs.update
+    freshness._learn(snapshot, 1_000, 60.0)
+    assert usual < snapshot.costs.update < 2 * usual
+    for _ in range(20):
+        freshness._learn(snapshot, 1_000, 60.0)
+    assert snapshot.costs.update > 1.0  # an update that is always slow
 
 
 async def test_a_budget_of_zero_reads_nothing(project: Path) -> None:

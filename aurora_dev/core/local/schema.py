@@ -127,6 +127,8 @@ def prepare(connection: sqlite3.Connection, database: Path) -> None:
     except BaseException:  # includes an interrupt: no transaction stays open
         roll_back(connection)
         raise
+    if 0 < version < SCHEMA_VERSION:
+        _log.info("store.migrated", path=str(database), version=version, to=SCHEMA_VERSION)
 
 
 def connect(database: Path, busy_timeout: float) -> sqlite3.Connection:
