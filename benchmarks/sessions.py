@@ -283,7 +283,7 @@ def synthetic_sessions(records: Sequence[Record], namespace: str, *, hardest: bo
         exchange = Exchange(f"{number}", number % PER_SESSION + 1, request, at=at, conclusion=conclusion)
         exchange.files_read = [path] if path else []
         session = f"{number // PER_SESSION:08x}"
-        document = exchange_document(exchange, session, "claude-code", "t", namespace, mask=False, fallback=0.0)
+        document = exchange_document(exchange, session, "claude-code", "t", namespace, fallback=0.0)
         made[str(document.id)] = document
     return list(made.values())
 
