@@ -10,7 +10,8 @@ Sessions are written as transcripts of Claude Code, taken in by `Memory.capture_
 - conversations: the twelve conversations of ``conversations/README.md``, a transcript for each of their sessions; each
   statement is the request of an exchange. Questions are those whose answering turns are known.
 - code: with ``--packages`` (the folder that ``codesearch.py`` reads), NDCG@10 of its queries on each package alone, and
-  with 2,000 records of sessions that ask for its definitions in their own words: the hardest competitor for code.
+  with 2,000 records of sessions: one for each definition, in its own words, the others about other work. With
+  ``--hardest`` all of them are about the definitions, so that each word of the code is in many sessions.
 
 ``recall@5`` is the share of the right exchanges among the first five results, for the whole search and beside keyword
 search alone and vectors alone.
@@ -234,7 +235,7 @@ async def ask_conversations(methods: Sequence[str]) -> None:
     print(f"  recall@{FIRST}: {found_shares(shares)}")
 
 
-async def code(data: Path) -> None:
+async def code(data: Path, *, hardest: bool) -> None:
     embedder = StaticEmbedder.bundled()
     figures: dict[str, list[float]] = {"alone": [], "with sessions": []}
     for package in manifest(data):
@@ -242,7 +243,7 @@ async def code(data: Path) -> None:
             async with VectorStore(path=folder, embedder=embedder, reranker="none") as store:
                 await Indexer(store, root_of(package)).run()
                 alone = await ask_package(store, data, package["name"])
-                await store.write(synthetic_sessions(await store.scan(content=True), store.namespace))
+                await store.write(synthetic_sessions(await store.scan(content=True), store.namespace, hardest=hardest))
                 count = await store.count(IS_SESSION)
                 found = await ask_package(store, data, package["name"])
             figures["alone"] += alone
@@ -252,27 +253,38 @@ async def code(data: Path) -> None:
     print("  ".join(f"NDCG@10 {label}: {statistics.fmean(values):.4f}" for label, values in figures.items()))
 
 
-def synthetic_sessions(records: Sequence[Record], namespace: str) -> list[Document]:
-    """Make exchanges about definitions, each with the name and the first words of the definition's text."""
+def synthetic_sessions(records: Sequence[Record], namespace: str, *, hardest: bool) -> list[Document]:
+    """Make exchanges about definitions, each with the name and the first words of the definition's text.
+
+    Args:
+        records: The chunks of a package.
+        namespace: The store's namespace.
+        hardest: Ask for the definitions again and again; otherwise once, and fill up with talk about other work.
+    """
     named = [record for record in records if record.metadata.get("symbol")]
+    talk = [turn.text for conversation in conversations() for turn in conversation.turns]
     made: dict[str, Document] = {}
-    number = 0
-    while named and len(made) < SESSION_RECORDS:
-        record = named[number % len(named)]
-        symbol, words = record.metadata["symbol"], " ".join(record.content.split())
+    for number in range(10 * SESSION_RECORDS):
+        if len(made) >= SESSION_RECORDS or not named:
+            break
         again = number // len(named)
-        exchange = Exchange(
-            f"{number}",
-            number % PER_SESSION + 1,
-            f"how does {symbol} work?" if not again else f"please change {symbol}, part {again}",
-            at=1_790_000_000.0 + number,
-            conclusion=f"{symbol} in {record.metadata['path']}: {words[300 * again : 300 * (again + 1)]}",
-            files_read=[str(record.metadata["path"])],
-        )
+        if again and not hardest:
+            place = number - len(named)
+            if place >= len(talk):
+                break
+            request, conclusion, path = talk[place], talk[-place - 1], ""
+        else:
+            record = named[number % len(named)]
+            symbol, words = record.metadata["symbol"], " ".join(record.content.split())
+            path = str(record.metadata["path"])
+            request = f"please change {symbol}, part {again}" if again else f"how does {symbol} work?"
+            conclusion = f"{symbol} in {path}: {words[300 * again : 300 * (again + 1)]}"
+        at = 1_790_000_000.0 + number
+        exchange = Exchange(f"{number}", number % PER_SESSION + 1, request, at=at, conclusion=conclusion)
+        exchange.files_read = [path] if path else []
         session = f"{number // PER_SESSION:08x}"
-        document = exchange_document(exchange, session, "claude-code", "t", namespace, mask=False, fallback=0.0)
+        document = exchange_document(exchange, session, "claude-code", "t", namespace, fallback=0.0)
         made[str(document.id)] = document
-        number += 1
     return list(made.values())
 
 
@@ -282,6 +294,7 @@ def main() -> None:
     parser.add_argument("--packages", type=Path, help="folder with manifest.json and annotations/")
     parser.add_argument("--only", choices=("history", "conversations", "code"))
     parser.add_argument("--rerank", action="store_true", help="also measure the bundled reranker")
+    parser.add_argument("--hardest", action="store_true", help="in code, let every session be about the definitions")
     arguments = parser.parse_args()
     methods = [*METHODS, *([RERANKED] if arguments.rerank else [])]
     print(machine())
@@ -290,7 +303,7 @@ def main() -> None:
     if arguments.only in (None, "conversations"):
         asyncio.run(ask_conversations(methods))
     if arguments.packages is not None and arguments.only in (None, "code"):
-        asyncio.run(code(arguments.packages))
+        asyncio.run(code(arguments.packages, hardest=arguments.hardest))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aurora_dev.core.record_kinds import IS_SESSION
+from aurora_dev.core.text.secrets import mask_secrets
 from aurora_dev.log import get_logger
 from aurora_dev.sessions.formats.events import AssistantFolders, Request, TranscriptFormat
 from aurora_dev.sessions.formats.known import FORMATS
@@ -173,7 +174,7 @@ class Capture:
             counts.skip(path, "its session did not work in this project")
             return
         counts.transcripts += 1
-        reader = TranscriptReader(path, form, self._places, state)
+        reader = TranscriptReader(path, form, self._places, state, _mask if self._store.masks_secrets else str)
         changed, _ = await asyncio.to_thread(form.stamp, path)
         writer = _Writer(self._store, form.client, key, changed, counts)
         batches = reader.batches()
@@ -225,10 +226,9 @@ class _Writer:
     async def write(self, batch: Batch, own: dict[str, Any]) -> None:
         """Store a batch in one step, the record of the session with it."""
         store, whole = self._store, batch.builder.whole
-        mask = store.masks_secrets
         documents = [
             exchange_document(
-                exchange, whole.id, self._client, self._transcript, store.namespace, mask=mask, fallback=self._fallback
+                exchange, whole.id, self._client, self._transcript, store.namespace, fallback=self._fallback
             )
             for exchange in batch.exchanges
         ]
@@ -258,7 +258,6 @@ class _Writer:
                 self._client,
                 self._transcript,
                 store.namespace,
-                mask=mask,
                 fallback=self._fallback,
                 first_request=self.own["first"],
                 exchanges=self.own["count"],
@@ -290,6 +289,10 @@ class _Writer:
         gone = [record.id for record in await self._store.scan(mine) if record.id not in self._seen]
         if gone:
             self._counts.removed += await self._store.delete(ids=gone)
+
+
+def _mask(text: str) -> str:
+    return mask_secrets(text)[0] if text else text
 
 
 def _ended(document: Document) -> float:

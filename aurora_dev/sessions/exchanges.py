@@ -121,14 +121,16 @@ class ExchangeBuilder:
     Args:
         relative: Returns a path as the project stores it, given the path and the current folder; ``None`` for a file
             outside of the project, which is not named.
+        mask: Masks credentials. Every text passes through it before it is kept, even for the state.
 
     `feed` takes events in order. `changed` then returns the exchanges that are new or have grown since the last
     call, the open one included.
     """
 
-    def __init__(self, relative: Callable[[str, str], str | None]) -> None:
+    def __init__(self, relative: Callable[[str, str], str | None], mask: Callable[[str], str]) -> None:
         self.whole = Whole()
         self._relative = relative
+        self._mask = mask
         self._open: Exchange | None = None
         self._calls: dict[str, list[str]] = {}
         self._failed: dict[str, list[Any]] = {}
@@ -158,13 +160,15 @@ class ExchangeBuilder:
         }
 
     @classmethod
-    def restored(cls, state: dict[str, Any], relative: Callable[[str, str], str | None]) -> ExchangeBuilder:
+    def restored(
+        cls, state: dict[str, Any], relative: Callable[[str, str], str | None], mask: Callable[[str], str]
+    ) -> ExchangeBuilder:
         """Return the builder that a state was made of.
 
         Raises:
             KeyError, TypeError: The state is of another version, or damaged.
         """
-        builder = cls(relative)
+        builder = cls(relative, mask)
         builder.whole = Whole(**state["whole"])
         builder._open = None if state["open"] is None else Exchange(**state["open"])
         builder._calls = dict(state["calls"])
@@ -191,12 +195,12 @@ class ExchangeBuilder:
             elif isinstance(event, Outcome):
                 self._outcome(event)
             elif isinstance(event, Summary):
-                self.whole.summary = cut(clean(_summary_text(event.text[:_MOST_CLEANED])), MOST_CONCLUSION)
+                self.whole.summary = self._fit(_summary_text(event.text[:_MOST_CLEANED]), MOST_CONCLUSION)
                 self.whole.summary_at = self.whole.exchanges
             elif isinstance(event, Title):
-                self.whole.title = one_line(clean(event.text[:_MOST_CLEANED]), _MOST_LINE) or self.whole.title
+                self.whole.title = one_line(self._fit(event.text, _MOST_LINE), _MOST_LINE) or self.whole.title
             elif isinstance(event, Tasks):
-                self.whole.tasks = [one_line(clean(task[:_MOST_CLEANED]), 120) for task in event.open[:_MOST_TASKS]]
+                self.whole.tasks = [one_line(self._fit(task, 240), 120) for task in event.open[:_MOST_TASKS]]
 
     @property
     def waiting(self) -> int:
@@ -216,7 +220,7 @@ class ExchangeBuilder:
         whole.id = whole.id or clean(place.session or "")[:200]
         whole.cwd = whole.cwd or (place.cwd or "")
         if place.branch and place.branch != "HEAD":
-            whole.branch = one_line(clean(place.branch), 200) or whole.branch
+            whole.branch = one_line(self._fit(place.branch, 200), 200) or whole.branch
         if place.commit:
             whole.commit = clean(place.commit)[:64]
         if place.agent and whole.agent is None and not whole.exchanges:
@@ -229,7 +233,7 @@ class ExchangeBuilder:
     def _request(self, request: Request) -> None:
         if forbids_memory(request.text):
             self.whole.forbidden = True
-        text = cut(clean(request.text[:_MOST_CLEANED]), MOST_REQUEST)
+        text = self._fit(request.text, MOST_REQUEST)
         if not text:
             self._doubtful = False
             return
@@ -248,7 +252,9 @@ class ExchangeBuilder:
         self._mark_rewound(request.parent)
         whole.exchanges += 1
         at = request.at if request.at is not None else None
-        identity = f"{at}|{text}" if at is not None else f"{request.key or f'{whole.id}#{whole.exchanges}'}|{text}"
+        # Of the text as it was written: the rules of masking may change, and the exchange is still the same.
+        place = at if at is not None else request.key or f"{whole.id}#{whole.exchanges}"
+        identity = f"{place}|{request.text[:_MOST_CLEANED]}"
         key = hashlib.sha256(f"{whole.agent or ''}|{identity}".encode("utf-8", "replace")).hexdigest()[:32]
         self._open = Exchange(
             key,
@@ -285,7 +291,7 @@ class ExchangeBuilder:
         exchange = self._open
         if exchange is None:
             return
-        text = cut(clean(answer.text[:_MOST_CLEANED]), MOST_CONCLUSION)
+        text = self._fit(answer.text, MOST_CONCLUSION)
         if not text:
             return
         self._doubtful = False
@@ -318,7 +324,7 @@ class ExchangeBuilder:
             for edited in self._edited_since.values():
                 _add(edited, paths, 3)
         if call.id and (call.command or call.tool == "edit"):
-            command = one_line(clean(call.command[:_MOST_CLEANED]), _MOST_COMMAND)
+            command = one_line(self._fit(call.command, 2 * _MOST_COMMAND), _MOST_COMMAND)
             self._calls[call.id] = [command]
             if len(self._calls) > _MOST_CALLS:
                 del self._calls[next(iter(self._calls))]
@@ -341,7 +347,7 @@ class ExchangeBuilder:
             return
         self._dirty = True
         if outcome.failed:
-            error = cut_end(clean(outcome.text[-20_000:]), _MOST_ERROR)
+            error = cut_end(self._mask(clean(outcome.text[-10 * _MOST_ERROR :])), _MOST_ERROR)
             self._failed.pop(program, None)
             self._failed[program] = [command, error, exchange.key]
             self._edited_since[program] = []
@@ -370,6 +376,13 @@ class ExchangeBuilder:
             for failure in exchange.failures:
                 if not failure[2] and program_of(failure[0]) == program:
                     failure[2] = one_line(fix or "the same command, later", _MOST_FIX)
+
+    def _fit(self, text: str, most: int) -> str:
+        """Return a text that can be stored, of at most ``most`` characters.
+
+        It is masked while it is longer than that: half of a credential at a cut would not be known as one.
+        """
+        return cut(self._mask(cut(clean(text[:_MOST_CLEANED]), 5 * most)), most)
 
     @staticmethod
     def _went_on(exchange: Exchange, at: float | None) -> None:

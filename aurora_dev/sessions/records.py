@@ -8,7 +8,6 @@ from datetime import datetime, timezone
 from typing import Any, Final
 
 from aurora_dev.core.record_kinds import SESSION_EXCHANGE, SESSION_KEY, SESSION_KIND, SESSION_WHOLE
-from aurora_dev.core.text.secrets import mask_secrets
 from aurora_dev.core.types import Document, MetadataValue, document_id
 from aurora_dev.lazy import lazy_pattern
 from aurora_dev.sessions.exchanges import Exchange, Whole
@@ -52,7 +51,7 @@ def whole_id(namespace: str, client: str, session: str) -> str:
 
 
 def exchange_document(
-    exchange: Exchange, session: str, client: str, transcript: str, namespace: str, *, mask: bool, fallback: float
+    exchange: Exchange, session: str, client: str, transcript: str, namespace: str, *, fallback: float
 ) -> Document:
     """Return the document of an exchange.
 
@@ -62,11 +61,9 @@ def exchange_document(
         client: The assistant.
         transcript: The key of the transcript; see `transcript_key`.
         namespace: The store's namespace.
-        mask: Whether credentials are masked.
         fallback: The time of an exchange whose transcript has no times, seconds since the epoch.
     """
-    request, conclusion = _masked(exchange.request, mask), _masked(exchange.concluded, mask)
-    failures = [[_masked(part, mask) for part in failure] for failure in exchange.failures]
+    request, conclusion, failures = exchange.request, exchange.concluded, exchange.failures
     at = exchange.at if exchange.at is not None else fallback
     parts = [request]
     if conclusion:
@@ -103,7 +100,7 @@ def exchange_document(
     if failures:
         metadata["failures"] = [json.dumps(failure, ensure_ascii=False) for failure in failures]
     if exchange.branch:
-        metadata["branch"] = _masked(exchange.branch, mask)
+        metadata["branch"] = exchange.branch
     if exchange.commit:
         metadata["at_commit"] = exchange.commit
     if exchange.agent:
@@ -120,16 +117,12 @@ def whole_document(
     transcript: str,
     namespace: str,
     *,
-    mask: bool,
     fallback: float,
     first_request: str,
     exchanges: int,
 ) -> Document:
     """Return the document of a session as a whole; arguments as of `exchange_document`."""
-    first = _masked(first_request, mask)
-    title = _masked(whole.title, mask)
-    summary, last = _masked(whole.summary, mask), _masked(whole.conclusion, mask)
-    ends = [_masked(end, mask) for end in open_ends]
+    first, title, summary, last, ends = first_request, whole.title, whole.summary, whole.conclusion, list(open_ends)
     ended = whole.ended if whole.ended is not None else fallback
     started = whole.started if whole.started is not None else ended
     number = f"{exchanges:,} exchange{'' if exchanges == 1 else 's'}"
@@ -157,7 +150,7 @@ def whole_document(
     if title:
         metadata["title"] = one_line(title, _MOST_FIRST)
     if whole.branch:
-        metadata["branch"] = _masked(whole.branch, mask)
+        metadata["branch"] = whole.branch
     if whole.files_changed:
         metadata["files"] = whole.files_changed[:_MOST_FILES]
     if ends:
@@ -210,10 +203,6 @@ def exchange_of(content: str, metadata: Mapping[str, Any], record: str) -> Sessi
         agent=_text(metadata.get("agent")),
         record=record,
     )
-
-
-def _masked(text: str, mask: bool) -> str:
-    return mask_secrets(text)[0] if mask and text else text
 
 
 def _named(label: str, files: Sequence[str], most: int) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -102,6 +102,7 @@ class TranscriptReader:
     format: TranscriptFormat
     places: ProjectPlaces
     state: Mapping[str, Any]
+    mask: Callable[[str], str]
     rewritten: bool = False
     read: int = 0
     too_long: int = 0
@@ -139,7 +140,7 @@ class TranscriptReader:
             return
         self.rewritten = bool(self.state.get("stamp"))
         self._memory = self.format.start(self.path)
-        builder = ExchangeBuilder(self.places.relative)
+        builder = ExchangeBuilder(self.places.relative, self.mask)
         try:
             for value in self.format.values(self.path):
                 builder.feed(self.format.events(value, self._memory))
@@ -162,7 +163,7 @@ class TranscriptReader:
         known = offset > 0 and state.get("version") == state_version()
         if known and fingerprint(file, offset) == state.get("fingerprint"):
             try:
-                builder = ExchangeBuilder.restored(state["builder"], self.places.relative)
+                builder = ExchangeBuilder.restored(state["builder"], self.places.relative, self.mask)
                 self._memory = dict(state.get("memory") or {})
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 _log.info("session_state_damaged", path=str(self.path), error=repr(error))
@@ -170,7 +171,7 @@ class TranscriptReader:
                 return builder, offset
         self.rewritten = offset > 0
         self._memory = self.format.start(self.path)
-        builder = ExchangeBuilder(self.places.relative)
+        builder = ExchangeBuilder(self.places.relative, self.mask)
         builder.whole.agent = self._memory.get("agent")
         return builder, 0
 

@@ -13,7 +13,7 @@ from aurora_dev.sessions.formats.claude_code import ClaudeCode, request_text
 
 
 def read(path: Path) -> tuple[ExchangeBuilder, list[Exchange]]:
-    form, builder = ClaudeCode(), ExchangeBuilder(lambda name, _: name)
+    form, builder = ClaudeCode(), ExchangeBuilder(lambda name, _: name, str)
     memory = form.start(path)
     for line in path.read_text("utf-8").splitlines():
         builder.feed(form.events(json.loads(line), memory))

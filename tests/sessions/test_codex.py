@@ -12,7 +12,7 @@ from aurora_dev.sessions.formats.codex import Codex as Rollouts
 
 
 def read(path: Path) -> tuple[ExchangeBuilder, list[Exchange]]:
-    form, builder = Rollouts(), ExchangeBuilder(lambda name, _: name)
+    form, builder = Rollouts(), ExchangeBuilder(lambda name, _: name, str)
     memory = form.start(path)
     for line in path.read_text("utf-8").splitlines():
         builder.feed(form.events(json.loads(line), memory))

@@ -104,7 +104,7 @@ async def test_tools_are_listed_with_schemas_and_annotations(project: Path, mcp_
         "minimum": 1,
         "type": "integer",
     }
-    assert search["properties"]["sources"]["items"]["enum"] == ["code", "docs", "notes", "commits"]
+    assert search["properties"]["sources"]["items"]["enum"] == ["code", "docs", "notes", "commits", "sessions"]
     # The tokens that every session pays before its first call.
     shown = json.dumps([[tool.name, tool.description, tool.input_schema] for tool in tools])
     assert create_counter().count(shown) < 3_500
