@@ -43,6 +43,8 @@ from typing import Any
 
 from machine import machine
 
+from aurora_dev.interfaces.hooks.journal import read_log
+
 PACKAGE = Path(__file__).parent.parent / "aurora_dev"
 QUERIES = (
     "parse command line arguments with subcommands",
@@ -255,6 +257,17 @@ def measure_hooks(project: Path, count: int) -> dict[str, list[float]]:
         for event in ("prompt", "session-start")
         for state in states
     }
+
+
+def wait_for_captures(project: Path) -> None:
+    """Wait until the captures have ended that the hooks started: they would slow what is measured next."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        runs = read_log(str(project / ".aurora" / "state"))
+        started = sum(run.outcome.endswith("capture started") for run in runs)
+        if sum(run.event == "capture" for run in runs) >= started:
+            return
+        wait(0.2)
 
 
 def load() -> str:
@@ -482,6 +495,7 @@ def main() -> None:
         before = load()
         hooks = measure_hooks(project, arguments.hooks)
         print(report_hooks(chunks, hooks, before))
+        wait_for_captures(project)
         if arguments.only_hooks:
             print(machine())
             return

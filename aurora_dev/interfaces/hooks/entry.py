@@ -104,7 +104,7 @@ class _Work:
             from aurora_dev.interfaces.hooks.briefing import text_for_start
 
             text, ids = text_for_start(place, call)
-            return text, f"added {len(ids)}, {start_capture(place, None)}"
+            return text, f"added {len(ids)}, {start_capture(place, None, always=False)}"
         if call.event == "pre-compact":
             SessionState(place.state, call.session).forget(time.time())
         return "", start_capture(place, call.transcript, always=call.event != "stop")
