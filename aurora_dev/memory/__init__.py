@@ -371,10 +371,9 @@ class Memory(MemoryNotes, MemorySessions, MemoryTransfer):
         status = replace(status, conflicts=len(await self.notes.conflicts()), dense=await self.dense.status())
         if (problem := await self.dense.problem()) is None:
             return status
-        from aurora_dev.memory.status import Problem
+        from aurora_dev.memory.status import dense_problem
 
-        found = Problem("dense_unavailable", problem, "or switch them off: AURORA_DENSE=auto")
-        return replace(status, problems=(*status.problems, found))
+        return replace(status, problems=(*status.problems, dense_problem(problem)))
 
     async def _only_the_bundled_model_changed(self) -> bool:
         store = self.store

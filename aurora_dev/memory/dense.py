@@ -80,9 +80,16 @@ class DenseMaking:
         """The file that a process locks while it makes vectors."""
         return None if self._folder is None else self._folder / _LOCK
 
-    async def status(self) -> DenseStatus | None:
-        """Return how far the vectors are; ``None`` if the store keeps none, or its model is missing."""
-        if self._mode == "off" or (self._mode == "auto" and self._nothing_made()):
+    async def status(self, *, begun: bool = False) -> DenseStatus | None:
+        """Return how far the vectors are.
+
+        Args:
+            begun: Whether somebody has asked for them, so that none is a number too.
+
+        Returns:
+            ``None`` if the store keeps none, if its model is missing, or if nobody has asked for any.
+        """
+        if self._mode == "off" or (self._mode == "auto" and not begun and self._nothing_made()):
             return None
         tier = self._store.dense
         if tier is None:

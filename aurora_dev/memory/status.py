@@ -175,6 +175,11 @@ async def without_vectors(store: VectorStore) -> tuple[int, tuple[str, ...]]:
     return missing, tuple(sorted(_place(record) for record in records))
 
 
+def dense_problem(text: str) -> Problem:
+    """Return the problem that dense vectors are asked for and cannot be made."""
+    return Problem("dense_unavailable", f"no dense vectors are made: {text}", "or do without: AURORA_DENSE=auto")
+
+
 def _place(record: Record) -> str:
     metadata = record.metadata
     if is_commit(metadata):

@@ -20,7 +20,9 @@ def start_model(layers: Sequence[int]) -> DenseEncoder:
     """Return the model before its first step: the kept layers of the source."""
     source = find_source()
     check_source(source)
-    return from_bert(load_file(source / "model.safetensors"), layers).eval()
+    model = from_bert(load_file(source / "model.safetensors"), layers)
+    model.eval()
+    return model
 
 
 def load_run(run: Path) -> tuple[DenseEncoder, dict[str, Any]]:
@@ -29,7 +31,8 @@ def load_run(run: Path) -> tuple[DenseEncoder, dict[str, Any]]:
     model = DenseEncoder(ModelShape(**kept["shape"]))
     tensors = load_file(run / "tensors.safetensors")
     model.load_state_dict({name[6:]: value for name, value in tensors.items() if name.startswith("model.")})
-    return model.eval(), kept
+    model.eval()
+    return model, kept
 
 
 def averaged(model: DenseEncoder, kept: dict[str, Any], share: float) -> DenseEncoder:
@@ -42,4 +45,5 @@ def averaged(model: DenseEncoder, kept: dict[str, Any], share: float) -> DenseEn
         model.load_state_dict(
             {name: share * start[name] + (1.0 - share) * value for name, value in model.state_dict().items()}
         )
-    return model.eval()
+    model.eval()
+    return model

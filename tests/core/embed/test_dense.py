@@ -21,6 +21,12 @@ from aurora_dev.errors import InvalidRequestError, MissingDependencyError, Model
 TEXTS = ["good a b c", "bad w1", "w2 w3 w4 w5 w6 w7 w8 good", "a b", "good bad w9 w10 w11"]
 
 
+def signed(path: Path, text: str) -> None:
+    """Write a file that is not what it should be, and checksums that say so."""
+    path.write_text(text)
+    tiny.sign(path.parent)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_dense.build(tmp_path_factory.mktemp("models") / "tiny")
@@ -114,8 +120,8 @@ def test_the_fingerprint_is_that_of_the_files(folder: Path, embedder: DenseEmbed
         (lambda at: (at / "SHA256SUMS").unlink(), "SHA256SUMS"),
         (lambda at: (at / "model.onnx").write_bytes(b"no model"), "damaged"),
         (lambda at: (at / "tokenizer.json").write_text("{}"), "damaged"),
-        (lambda at: ((at / "model.onnx").write_bytes(b"no model"), tiny.sign(at)), "cannot be used"),
-        (lambda at: ((at / "config.json").write_text('{"format": 2}'), tiny.sign(at)), "format"),
+        (lambda at: signed(at / "model.onnx", "no model"), "cannot be used"),
+        (lambda at: signed(at / "config.json", '{"format": 2}'), "format"),
         (lambda at: shutil.rmtree(at), "no folder"),
     ],
 )

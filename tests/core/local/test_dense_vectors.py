@@ -165,6 +165,33 @@ def test_the_file_may_be_deleted_while_the_store_is_open(store: FAISSLocalStore,
     assert ids(store.dense.query("n", MODEL, vectors[1], 1)) == ["r001"]
 
 
+def test_vectors_are_not_written_to_a_file_that_was_deleted(store: FAISSLocalStore, path: Path) -> None:
+    vectors = vectors_of(10)
+    store.write("n", [record(number) for number in range(10)])
+    fill(store.dense, vectors)
+    (path / "index" / "dense.db").unlink()
+    other = FAISSLocalStore(path)
+    fill(other.dense, vectors)  # makes the file again
+    store.write("n", [record(7, "another text")])
+    fill(store.dense, vectors)
+    assert other.dense.progress("n", MODEL).complete
+    other.close()
+
+
+def test_a_link_in_the_place_of_the_file_is_neither_read_nor_written(
+    store: FAISSLocalStore, path: Path, tmp_path: Path
+) -> None:
+    store.write("n", [record(0)])
+    elsewhere = tmp_path / "elsewhere.db"
+    elsewhere.write_bytes(b"")
+    (path / "index").mkdir(exist_ok=True)
+    (path / "index" / "dense.db").symlink_to(elsewhere)
+    assert store.dense.query("n", MODEL, vectors_of(1)[0], 1) == []
+    with pytest.raises(StoreError, match="is not a file"):
+        fill(store.dense, vectors_of(1))
+    assert elsewhere.read_bytes() == b""
+
+
 def test_vectors_of_another_history_of_the_database_are_not_used(store: FAISSLocalStore, path: Path) -> None:
     vectors = vectors_of(10)
     store.write("n", [record(number) for number in range(5)])

@@ -135,9 +135,9 @@ def test_the_command_leaves_the_vectors_to_a_process_that_outlives_it(
     project: Path, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AURORA_USER_STORE", "none")
-    result = run("index", cwd=project, AURORA_RERANKER="none", AURORA_DENSE="on")
+    result = run("index", "--dense", cwd=project, AURORA_RERANKER="none")
     assert result.exit_code == 0, result.output
-    assert "being made in the background" in result.output
+    assert "of 2 records. They are being made in the background" in result.output
 
     async def made() -> int:
         async with Memory.open(project, **settings()) as memory:

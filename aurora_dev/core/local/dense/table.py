@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -71,6 +72,7 @@ class DenseTable:
         self.path = folder / FOLDER / _FILE
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
         self._process = os.getpid()
         self._closed = False
 
@@ -133,10 +135,11 @@ class DenseTable:
         if self._process != os.getpid():
             self._inherited, self._connection = self._connection, None  # never used or closed after a fork
             self._process = os.getpid()
-        if self._connection is not None and (create or self.path.exists()):
+        identity = self._identity()
+        if self._connection is not None and identity is not None and identity == self._opened:
             return self._connection
-        self._drop()
-        if self._closed or (not create and not self.path.is_file()):
+        self._drop()  # the file was deleted, and perhaps made again by another process
+        if self._closed or (not create and identity is None):
             return None
         if create:
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -146,8 +149,22 @@ class DenseTable:
         except BaseException:  # includes an interrupt: the file must not stay open
             connection.close()
             raise
-        self._connection = connection
+        self._connection, self._opened = connection, self._identity()
         return connection
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Return what tells the file from another one of its name; ``None`` if there is none.
+
+        Raises:
+            OSError: It is a link, which would lead the writing elsewhere, or no file.
+        """
+        try:
+            status = self.path.lstat()
+        except FileNotFoundError:
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(f"{self.path} is not a file; move it away")
+        return status.st_dev, status.st_ino
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         (application,) = connection.execute("PRAGMA application_id").fetchone()
@@ -155,7 +172,7 @@ class DenseTable:
         if (application, version) == (_APPLICATION_ID, _VERSION):
             connection.execute("PRAGMA synchronous = NORMAL")
             return
-        if application or version:
+        if application or version or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             raise sqlite3.DatabaseError(f"it has the format {version} of another program or version")
         connection.execute("PRAGMA page_size = 8192")
         with suppress(sqlite3.OperationalError):  # another process is doing the same

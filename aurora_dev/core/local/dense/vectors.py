@@ -71,7 +71,7 @@ class LocalDenseVectors(DenseVectors):
     @property
     def empty(self) -> bool:
         """True if the file of the vectors does not exist."""
-        return not self._table.path.is_file()
+        return not self._table.path.exists()
 
     def progress(self, namespace: str, model: str, filter: Filter | None = None) -> DenseProgress:
         """Return how many of the records that match have a vector; of all without a filter."""

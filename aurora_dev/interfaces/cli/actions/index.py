@@ -101,5 +101,5 @@ async def _make_dense(memory: Memory, display: Display, *, begin: bool, wait: bo
         from aurora_dev.memory.dense import start_process
 
         started = start_process(memory.root)
-    status = await memory.dense.status()
+    status = await memory.dense.status(begun=True)
     return None if status is None else replace(status, running=status.running or started)
