@@ -223,6 +223,8 @@ def test_a_credential_that_its_place_gives_away_is_masked(text: str, secrets: li
         'password_hint: "your w3c login"',
         'a = b * "x" * 3',
         "sku: SK12345678",
+        "define('AUTH_KEY', 'put your unique phrase here');",
+        "btoa(`${user}:${pass}`)",
         "mat_4x4_inverse, y0_min, key_frames_1080p_h264.json",
     ],
 )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from aurora_dev.core.text.secrets.edits import Edit, LazyPattern, masked
-from aurora_dev.core.text.secrets.placeholders import is_random, looks_random
+from aurora_dev.core.text.secrets.placeholders import entropy, is_random, looks_random
 from aurora_dev.core.text.secrets.prefilter import Anchor, any_case, literal, spread
 from aurora_dev.core.text.secrets.values import is_basic, is_given_password, is_passphrase
 from aurora_dev.lazy import lazy_pattern
@@ -30,6 +30,7 @@ _ARGUMENT: Final = r"(?:@?[\"'][^\"'\r\n]{0,200}[\"']|:\w{1,40})"
 _COMMA: Final = r"\s{0,20}(?:,|=>)\s{0,20}"
 _REFERENCE: Final = lazy_pattern(r"[A-Za-z_]{1,40}(?:\.[A-Za-z_]{1,40}){1,8}")
 _MYSQL: Final = lazy_pattern(r"\b(?:mysql|mariadb)\w*\b")
+_RANDOM_ENTROPY: Final = 4.2  # bits a character
 _GREATER: Final = " >"  # in a list of rights of Redis, a password follows
 _USER: Final = r"[\w.@+\\$%{}/-]{1,80}"
 
@@ -266,7 +267,16 @@ _RULES: Final = (
         'login "',
     ),
     # The last argument is the domain of the user.
-    _rule(rf"NetworkCredential\({_SPACE}{_ARGUMENT}{_COMMA}{_Q}{_COMMA}{_ARGUMENT}{_SPACE}\)", "NetworkCredential("),
+    _rule(rf"NetworkCredential\({_SPACE}{_ARGUMENT}{_COMMA}@?{_Q}{_COMMA}{_ARGUMENT}{_SPACE}\)", "NetworkCredential("),
+    # A header of basic authentication that is made in JavaScript.
+    _rule(r"btoa\([\"'`][\w.@+-]{1,64}:(?P<bare>[^\"'`\r\n]{4,128})[\"'`]", "btoa("),
+    # The text of a QR code for a wireless network.
+    _rule(r"WIFI:[^\n]{0,200}?;P:(?P<bare>(?:[^;\\\n]|\\.){5,64});", "WIFI:", exact=True),
+    _rule(
+        r"define\( ?'(?:SECURE_)?(?:AUTH|LOGGED_IN|NONCE)_(?:KEY|SALT)',\s{0,20}'(?P<random>[^'\r\n]{32,100})'",
+        *(f"define({blank}'{name}_" for blank in ("", " ") for name in ("AUTH", "SECURE_AUTH", "LOGGED_IN", "NONCE")),
+        exact=True,
+    ),
     _rule(rf"load\({_SPACE}[\w.]{{1,40}}{_COMMA}{_Q}\.to_?char_?array", "load("),
     _rule(rf":auth\({_SPACE}{_Q}{_SPACE}\)", ":auth(", exact=True),
     _rule(
@@ -310,7 +320,7 @@ _RULES: Final = (
 
 def _value(match: re.Match[str]) -> tuple[str, int, int]:
     groups = match.groupdict()
-    for name in ("single", "double", "bare"):
+    for name in ("single", "double", "bare", "random"):
         if groups.get(name) is not None:
             start, end = match.span(name)
             return match[name], start, end
@@ -330,6 +340,8 @@ def _handler(pattern: LazyPattern) -> Callable[[str, int], tuple[Edit, ...]]:
         value, start, end = _value(match)
         if text[start - 1] in " \t" and text[at : at + 4] == " -u " and _is_mysql(text, at):
             return ()  # "-p shop" asks for the password of the database "shop"
+        if "random" in match.groupdict():  # may hold any sign, blanks too; "put your unique phrase here" is an example
+            return (masked(start, end, "password"),) if entropy(value) > _RANDOM_ENTROPY else ()
         if value and (is_given_password(value) or is_passphrase(value)):
             return (masked(start, end, "password"),)
         return ()

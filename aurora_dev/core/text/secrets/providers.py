@@ -18,7 +18,7 @@ __all__ = ["NAMES", "TABLE"]
 TABLE: Final = r"""
 aws-access-key | AKIA ASIA ABIA ACCA | A(?:KI|SI|BI|CC)A[A-Z0-9]{16}
 aws-access-key | A3T | A3T[A-Z0-9]{17}
-aws-bedrock-key | ABSK | ABSK[A-Za-z0-9+/]{109,269}={0,2}
+aws-bedrock-key | ABSK | ABSK[A-Za-z0-9+/]{90,269}={0,2}
 aws-bedrock-key | bedrock-api-key- | bedrock-api-key-[A-Za-z0-9+/=_-]{30,2000}
 aws-mws-token | amzn.mws. | amzn\.mws\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}
 aws-appsync-key | da2- | da2-[a-z0-9]{26}

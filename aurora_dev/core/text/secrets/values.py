@@ -96,6 +96,7 @@ _CODE: Final = lazy_pattern(r"==|=>|&&|::|\)\.|^\w+\(|^[\w.]+\[|\breturn\b|\+ ")
 _SHELL: Final = lazy_pattern(r"^\$|\$[({]|^[<>|&]|`")
 _STRONG: Final = lazy_pattern(r"[!@#$%^&*+=?~]")
 _DISGUISE: Final = lazy_pattern(r"[A-Za-z]\d[a-z]")
+_SIGNED_NUMBER: Final = lazy_pattern(r"(?<!\S)[!@#$%^&*+~]\d{2,6}(?!\S)")
 _NUMERONYM: Final = lazy_pattern(r"\b(?:w3c|[a-z]\d{1,2}[a-z]|x509|md5\w|sha\d\w)\b", re.IGNORECASE)
 _VALIDATION: Final = lazy_pattern(r"[a-z_]+(?::[\w,]+)?(?:\|[a-z_]+(?::[\w,]+)?)+")
 _WORD: Final = lazy_pattern(r"[a-z]{3,14}\d{0,4}|\d{1,4}")
@@ -152,6 +153,8 @@ def _is_strong(value: str) -> bool:
 
 def _is_disguised(value: str) -> bool:
     """Return whether a digit stands within a word, and a sign somewhere or few words: "s0me #hash", "n1ght owl"."""
+    if _SIGNED_NUMBER.search(value) and value.count(" ") < 3 and _is_no_talk(value):
+        return True  # "Maple $482 harbour"
     found = _DISGUISE.search(value)
     if found is None or value.count(" ") > 4:
         return False
