@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aurora_dev.config import Settings, unknown_environment
-from aurora_dev.core.filters import all_of
 from aurora_dev.core.record_kinds import COMMIT_KEY, IS_CHUNK, IS_COMMIT, IS_NOTE, is_chunk, is_commit
 from aurora_dev.core.search.hidden import SUPERSEDED
 from aurora_dev.errors import EmbeddingError, MissingDependencyError, ModelLoadError
@@ -101,10 +100,9 @@ async def memory_status(store: VectorStore, settings: Settings, root: Path, age:
     chunks = await store.tally(("path", "language"), IS_CHUNK)
     files = {path: language or "text" for path, language in chunks}
     notes: Counter[str] = Counter()
-    for (kind,), count in (await store.tally(("kind",), IS_NOTE)).items():
+    for (kind,), count in (await store.tally(("kind",), {**IS_NOTE, SUPERSEDED: {"$exists": False}})).items():
         notes[kind or "note"] += count
-    for (kind,), count in (await store.tally(("kind",), all_of(IS_NOTE, {SUPERSEDED: {"$exists": True}}))).items():
-        notes[kind or "note"] -= count
+    commits = await store.tally(("kind",), IS_COMMIT)
     stored = await asyncio.to_thread(store.backend.embedder)
     dimension = 0
     problems: list[Problem] = []
@@ -125,8 +123,8 @@ async def memory_status(store: VectorStore, settings: Settings, root: Path, age:
         vectors=stats.vectors,
         files=len(files),
         chunks=sum(chunks.values()),
-        commits=await store.count(IS_COMMIT),
-        notes=dict((+notes).most_common()),
+        commits=sum(commits.values()),
+        notes=dict(notes.most_common()),
         languages=dict(Counter(files.values()).most_common()),
         embedder=store.embedder.name,
         dimension=dimension,

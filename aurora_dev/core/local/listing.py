@@ -20,6 +20,7 @@ from aurora_dev.core.types import Record
 from aurora_dev.lazy import np
 
 _PAGE = 512  # records that a scan reads at a time
+_READ_ALL = 2_000  # records of a store that are all read, in some tens of milliseconds
 # The rows of fewer matches are sorted by themselves. Of more, the list of all notes by time is read from its beginning.
 _SORTED_ALONE = 2_000
 
@@ -38,13 +39,16 @@ class LocalListing(VectorBackend):
         or its new state, and never twice.
         """
         node = parsed(filter)
-        if node is None:
-            return self._scan_all(namespace, content=content, vectors=vectors)
+        if node is None or self._is_small(namespace):
+            return self._scan_all(namespace, node, content=content, vectors=vectors)
         return self._scan_matches(namespace, node, content=content, vectors=vectors)
 
     def select(self, namespace: str, fields: Sequence[str], filter: Filter | None = None) -> Iterator[Record]:
         """Yield every record that matches, in any order, without its content and with some fields of its metadata."""
         node = parsed(filter)
+        if self._is_small(namespace):
+            yield from super().select(namespace, fields, filter)
+            return
         with self._connections.reader(snapshot=True) as connection:
             state = sql.read_state(connection, namespace)
             if state is None:
@@ -75,6 +79,8 @@ class LocalListing(VectorBackend):
     ) -> tuple[list[Record], int]:
         """Return the records that match with the latest ``created_at``, and the number of all that match."""
         node = parse_filter(filter)
+        if self._is_small(namespace):
+            return super().newest(namespace, filter, limit, after=after)
         with self._connections.reader(snapshot=True) as connection:
             state = sql.read_state(connection, namespace)
             rows = None if state is None else sql.matching_rows(connection, state, node)
@@ -112,7 +118,13 @@ class LocalListing(VectorBackend):
             state = sql.read_state(connection, namespace)
             return set() if state is None else sql.read_values(connection, state, field)
 
-    def _scan_all(self, namespace: str, *, content: bool, vectors: bool) -> Iterator[Record]:
+    def _is_small(self, namespace: str) -> bool:
+        """Return whether reading all records is quicker than loading NumPy, in which sets of rows are kept."""
+        with self._connections.reader() as connection:
+            state = sql.read_state(connection, namespace)
+        return state is None or state.records <= _READ_ALL
+
+    def _scan_all(self, namespace: str, node: FilterNode | None, *, content: bool, vectors: bool) -> Iterator[Record]:
         after = ""
         while True:
             with self._connections.reader(snapshot=True) as connection:
@@ -120,7 +132,12 @@ class LocalListing(VectorBackend):
                 page = [] if state is None else sql.read_page(connection, state, after, _PAGE, content=content)
                 if state is None or not page:
                     return
-                found = {row: Record(each, text, json.loads(metadata)) for row, each, text, metadata in page}
+                decoded = ((row, each, text, json.loads(metadata)) for row, each, text, metadata in page)
+                found = {
+                    row: Record(each, text, values)
+                    for row, each, text, values in decoded
+                    if node is None or matches(node, values)
+                }
                 if vectors:
                     found = with_vectors(connection, state, found)
             yield from found.values()
