@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aurora_dev.config import Settings, unknown_environment
-from aurora_dev.core.filters import all_of
 from aurora_dev.core.record_kinds import (
     COMMIT_KEY,
     ENCODING_KEY,
@@ -121,10 +120,9 @@ async def memory_status(store: VectorStore, settings: Settings, root: Path, age:
     files = {path: language or "text" for path, language, _ in chunks}
     encodings = {path: encoding for path, _, encoding in chunks if encoding}
     notes: Counter[str] = Counter()
-    for (kind,), count in (await store.tally(("kind",), IS_NOTE)).items():
+    for (kind,), count in (await store.tally(("kind",), {**IS_NOTE, SUPERSEDED: {"$exists": False}})).items():
         notes[kind or "note"] += count
-    for (kind,), count in (await store.tally(("kind",), all_of(IS_NOTE, {SUPERSEDED: {"$exists": True}}))).items():
-        notes[kind or "note"] -= count
+    commits = await store.tally(("kind",), IS_COMMIT)
     stored = await asyncio.to_thread(store.backend.embedder)
     dimension = 0
     problems: list[Problem] = []
@@ -145,9 +143,9 @@ async def memory_status(store: VectorStore, settings: Settings, root: Path, age:
         vectors=stats.vectors,
         files=len(files),
         chunks=sum(chunks.values()),
-        commits=sum((await store.tally(("kind",), IS_COMMIT)).values()),
+        commits=sum(commits.values()),
         sessions=(await store.tally((SESSION_KEY,), IS_SESSION)).get((SESSION_WHOLE,), 0),
-        notes=dict((+notes).most_common()),
+        notes=dict(notes.most_common()),
         languages=dict(Counter(files.values()).most_common()),
         embedder=store.embedder.name,
         dimension=dimension,

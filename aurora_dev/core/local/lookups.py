@@ -39,6 +39,7 @@ def value_of(field: str) -> str:
 _NO_FILE = f"{value_of('file_hash')} IS NULL"
 _NO_COMMIT = f"{value_of('commit')} IS NULL"
 _NO_SESSION = f"{value_of('session_part')} IS NULL"
+_NOT_SUPERSEDED = f"{value_of('superseded_by')} IS NULL"
 _IS_NOTE = f"{_NO_FILE} AND {_NO_COMMIT} AND {_NO_SESSION}"
 # The time by which lists of notes are sorted; 0 for a record that was written by something else and holds no number.
 _CREATED = (
@@ -51,7 +52,8 @@ INDEXES = f"""
 CREATE INDEX records_by_path ON records(namespace, {value_of("path")}, {_NO_FILE}, {value_of("language")},
     {value_of("encoding")});
 CREATE INDEX records_by_language ON records(namespace, {value_of("language")});
-CREATE INDEX records_by_kind ON records(namespace, {value_of("kind")}, {_NO_FILE}, {_NO_COMMIT}, {_NO_SESSION});
+CREATE INDEX records_by_kind ON records(namespace, {value_of("kind")}, {_NO_FILE}, {_NO_COMMIT}, {_NO_SESSION},
+    {_NOT_SUPERSEDED});
 CREATE INDEX records_without_file ON records(namespace) WHERE {_NO_FILE};
 CREATE INDEX records_of_commits ON records(namespace) WHERE {value_of("commit")} IS NOT NULL;
 CREATE INDEX records_of_sessions ON records(namespace, {value_of("session_part")})
@@ -163,17 +165,40 @@ def strings(connection: sqlite3.Connection, namespace: int, name: str) -> set[st
     """Return the strings in a field of all records; ``None`` if no index has them."""
     if name not in _STRINGS or not has_indexes(connection):
         return None
-    if _Lookup(connection, namespace, lambda _, rows: rows).doubtful((name,)):
+    if _any_doubtful(connection, namespace, (name,)):
         return None
     query = f"SELECT DISTINCT {value_of(name)} FROM records INDEXED BY {_STRINGS[name]} WHERE namespace = ?"
     found = connection.execute(query, (namespace,))
     return {value for (value,) in found if isinstance(value, str)}
 
 
+def _any_doubtful(connection: sqlite3.Connection, namespace: int, names: Sequence[str]) -> bool:
+    """Return whether SQLite may see another value than Python does in one of some fields."""
+    places = [("records_with_nul", _HAS_NUL), *((_STRINGS[name], _is_list(name)) for name in names if name in _STRINGS)]
+    queries = (
+        f"SELECT 1 FROM records INDEXED BY {index} WHERE namespace = ? AND {where} LIMIT 1" for index, where in places
+    )
+    return any(connection.execute(query, (namespace,)).fetchone() for query in queries)
+
+
+def _is_list(name: str) -> str:
+    """Return the condition for values that may be lists."""
+    # A list is read as its JSON text, and the backslash is the next character after "[".
+    return f"{value_of(name)} >= '[' AND {value_of(name)} < '\\'"
+
+
 # The indexes that hold all that a tally needs: by the counted fields, the index and the kinds of records that it tells.
 _TALLIES = {
     ("path", "language", "encoding"): ("records_by_path", {"file_hash": _NO_FILE}),
-    ("kind",): ("records_by_kind", {"file_hash": _NO_FILE, "commit": _NO_COMMIT, "session_part": _NO_SESSION}),
+    ("kind",): (
+        "records_by_kind",
+        {
+            "file_hash": _NO_FILE,
+            "commit": _NO_COMMIT,
+            "session_part": _NO_SESSION,
+            "superseded_by": _NOT_SUPERSEDED,
+        },
+    ),
 }
 
 
@@ -191,7 +216,7 @@ def tally(
     index, absent = _TALLIES.get(names, ("", {}))
     if not index or not kinds.keys() <= absent.keys() or not has_indexes(connection):
         return None
-    if _Lookup(connection, namespace, lambda _, rows: rows).doubtful(names):
+    if _any_doubtful(connection, namespace, names):
         return None
     columns = ", ".join([*map(value_of, names), *absent.values()])
     query = f"SELECT {columns}, count(*) FROM records INDEXED BY {index} WHERE namespace = ? GROUP BY {columns}"
@@ -218,9 +243,7 @@ class _Lookup:
         found = [self._rows("records_with_nul", _HAS_NUL)]
         for name in names:
             if name in _STRINGS:
-                value = value_of(name)
-                # A list is read as its JSON text, and "\" is the next character after "[".
-                found.append(self._rows(_STRINGS[name], f"{value} >= '[' AND {value} < '\\'"))
+                found.append(self._rows(_STRINGS[name], _is_list(name)))
         return _union(*found)
 
     def find(self, node: FilterNode) -> _Found | None:

@@ -77,6 +77,11 @@ def rows(store: FAISSLocalStore, filter: dict[str, Any], *, scanned: bool, after
         return [int(row) for row in find(connection, state, parse_filter(filter), after)]
 
 
+@pytest.fixture(autouse=True)
+def _no_store_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aurora_dev.core.local.listing._READ_ALL", 0)
+
+
 @pytest.fixture
 def mixed(store: FAISSLocalStore) -> tuple[FAISSLocalStore, dict[str, dict[str, Any]]]:
     draw = random.Random(3)
@@ -140,7 +145,7 @@ def test_parts_counts_and_sorted_lists_are_those_of_whole_records(
     store, _ = mixed
     monkeypatch.setattr("aurora_dev.core.local.listing._SORTED_ALONE", 5)
     names = ("path", "created_at", 'no "such')
-    for filter in (None, IS_CHUNK, IS_NOTE, {"kind": "a.py"}, {**IS_NOTE, "other": {"$exists": False}}):
+    for filter in (None, IS_CHUNK, IS_NOTE, {"kind": "a.py"}, {**IS_NOTE, "superseded_by": {"$exists": False}}):
         selected = sorted((found.id, str(found.metadata)) for found in store.select("n", names, filter))
         assert selected == sorted((r.id, str(r.metadata)) for r in VectorBackend.select(store, "n", names, filter))
         for fields in (("path", "language", "encoding"), ("kind",), ("other",)):
@@ -157,7 +162,8 @@ def test_parts_counts_and_sorted_lists_are_those_of_whole_records(
 def test_counts_of_plain_values_are_read_from_an_index(store: FAISSLocalStore) -> None:
     chunk = {"path": "a.py", "language": "python", "file_hash": "h", "kind": "function"}
     store.write("n", [record("a", "x", chunk), record("b", "x", chunk), record("c", "x", {"path": "a.py"})])
-    store.write("n", [record("d", "x", {"kind": "decision"}), record("e", "x", {"kind": "commit", "commit": "c"})])
+    store.write("n", [record("d", "x", {"kind": "decision", "superseded_by": "c"})])
+    store.write("n", [record("e", "x", {"kind": "commit", "commit": "c"})])
     store.write("n", [record("f", "x", {"kind": "session", "session_part": "whole"})])
     with store._connections.reader() as connection:
         state = sql.read_state(connection, "n")
@@ -168,6 +174,8 @@ def test_counts_of_plain_values_are_read_from_an_index(store: FAISSLocalStore) -
         assert kinds == {(None,): 1, ("decision",): 1, ("session",): 1}
         absent = {"file_hash": False, "commit": False, "session_part": False}
         assert lookups.tally(connection, state.number, ("kind",), absent) == {(None,): 1, ("decision",): 1}
+        current = {**absent, "superseded_by": False}
+        assert lookups.tally(connection, state.number, ("kind",), current) == {(None,): 1}
 
 
 def test_the_paths_of_later_writes_are_known_until_the_store_is_an_older_one(store: FAISSLocalStore) -> None:
