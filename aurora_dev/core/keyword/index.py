@@ -17,6 +17,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from aurora_dev.core.keyword.file import read_segment, write_segment
 from aurora_dev.core.keyword.segments import (
@@ -34,12 +35,22 @@ from aurora_dev.lazy import np, npt
 K1 = 1.2  # how fast repetition saturates; Lucene's value
 B = 0.75  # how strongly long documents are penalised; Lucene's value
 
+ASIDE_TERM = "def:\0aside"
+"""The term of documents that do not count in the statistics, as long as there are others.
+
+They are found as all others are. But however many they are, and whatever they talk about, the others are ranked as if
+they were not there. It has no length, and no text contains it.
+"""
+
 _BUFFER_DOCUMENTS = 256  # below this size, searching lists is faster than searching one more segment
 _MERGE_RATIO = 4  # a segment is merged with the newer ones once they hold a quarter of its documents
 _SPARSE = 16  # with this many times fewer allowed rows than documents, looking them up is faster than a mask
 _MOST_TERMS = 64  # of a longer query, the terms that can add most to a score
 _BLOCK = 64  # scores per block; `_best` compares the maxima of blocks first
 _DEAD_SHARE = 0.25  # a segment with a larger share of deleted documents is rewritten
+
+
+_Held: TypeAlias = "list[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,10 +152,10 @@ class KeywordIndex:
         return rows[order], scores[order]
 
     def holders(self, terms: Sequence[str]) -> list[int]:
-        """Return the number of documents that hold each term."""
+        """Return the number of documents that hold each term, those aside left out."""
         state = self._state
-        held = _postings(state, terms)
-        return [sum(len(found[at][0]) for found in held) for at in range(len(terms))]
+        held, counted = _counted(state, terms)
+        return [counted.holders(held, at) for at in range(len(terms))]
 
     def save(self, path: Path, header: Mapping[str, int | str]) -> None:
         """Write a snapshot, replacing an earlier one atomically.
@@ -279,16 +290,16 @@ def _scored(
     state: _State, terms: list[tuple[str, float]], allowed: Rows | None
 ) -> Iterable[tuple[Rows, npt.NDArray[np.float32]]]:
     """Yield rows and scores of equal shape, segment by segment, including scores of 0."""
-    held = _postings(state, [term for term, _ in terms])
+    held, counted = _counted(state, [term for term, _ in terms])
     weights = []
     for position, (_, weight) in enumerate(terms):
-        holders = sum(len(found[position][0]) for found in held)
-        weights.append(weight * math.log1p((state.documents - holders + 0.5) / (holders + 0.5)) * (K1 + 1.0))
+        holders = counted.holders(held, position)
+        weights.append(weight * math.log1p((counted.documents - holders + 0.5) / (holders + 0.5)) * (K1 + 1.0))
     if len(weights) > _MOST_TERMS:
         kept = sorted(range(len(weights)), key=lambda at: -weights[at])[:_MOST_TERMS]
         weights = [weights[at] for at in kept]
         held = [[found[at] for at in kept] for found in held]
-    mean = state.length / state.documents or 1.0
+    mean = counted.length / counted.documents or 1.0
     sources = [(part.segment.rows, part.segment.lengths, True) for part in state.parts]
     if state.buffered:
         rows = np.array(state.buffer.rows[: state.buffered], np.int64)
@@ -301,6 +312,49 @@ def _scored(
             else:
                 chosen = _allowed_rows(rows, allowed, ordered)
                 yield rows[chosen], scores[chosen]
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """The documents that count in the statistics of a state.
+
+    Attributes:
+        documents: Their number.
+        length: The sum of their lengths.
+        masks: For each segment and then the buffer, which documents count; ``None`` if all do.
+    """
+
+    documents: int
+    length: float
+    masks: list[npt.NDArray[np.bool_]] | None = None
+
+    def holders(self, held: Sequence[_Held], position: int) -> int:
+        """Return the number of documents that hold a term, given the postings of all terms."""
+        if self.masks is None:
+            return sum(len(found[position][0]) for found in held)
+        return sum(
+            int(np.count_nonzero(mask[found[position][0]])) for found, mask in zip(held, self.masks, strict=True)
+        )
+
+
+def _counted(state: _State, terms: Sequence[str]) -> tuple[list[_Held], _Counted]:
+    """Return the postings of terms, and the documents that count; all of them if every one is aside."""
+    held = _postings(state, [*terms, ASIDE_TERM])
+    asides = [found[-1][0] for found in held]
+    held = [found[:-1] for found in held]
+    aside = sum(map(len, asides))
+    if not aside or aside >= state.documents:
+        return held, _Counted(state.documents, state.length)
+    lengths = [part.segment.lengths for part in state.parts]
+    if state.buffered:
+        lengths.append(np.array(state.buffer.lengths[: state.buffered], np.float32))
+    masks, length = [], state.length
+    for all_lengths, documents in zip(lengths, asides, strict=True):
+        mask = np.ones(len(all_lengths), np.bool_)
+        mask[documents] = False
+        masks.append(mask)
+        length -= float(all_lengths[documents].sum(dtype=np.float64))
+    return held, _Counted(state.documents - aside, length, masks)
 
 
 def _postings(state: _State, terms: Sequence[str]) -> list[list[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]]:

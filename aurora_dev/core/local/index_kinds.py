@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aurora_dev.core.keyword.index import KeywordIndex
+from aurora_dev.core.keyword.index import ASIDE_TERM, KeywordIndex
 from aurora_dev.core.local.records import (
     NamespaceState,
     read_embedder,
@@ -18,6 +18,7 @@ from aurora_dev.core.local.records import (
     vectors_after,
 )
 from aurora_dev.core.local.vector_index import VectorIndex
+from aurora_dev.core.record_kinds import is_session
 from aurora_dev.core.text.terms import document_terms, terms_fingerprint
 from aurora_dev.lazy import np
 
@@ -84,7 +85,7 @@ class KeywordKind:
         """Add the texts above a row."""
         for batch in texts_after(connection, state, after):
             rows = [row for row, _, _ in batch]
-            index.add(rows, [document_terms(content, json.loads(metadata)) for _, content, metadata in batch])
+            index.add(rows, [_terms(content, json.loads(metadata)) for _, content, metadata in batch])
             after = rows[-1]
         return after
 
@@ -95,3 +96,11 @@ class KeywordKind:
     def expected(self, state: NamespaceState) -> int:
         """Return the number of records."""
         return state.records
+
+
+def _terms(content: str, metadata: dict[str, Any]) -> dict[str, float]:
+    """Return the terms of a record; sessions, which may be many and talk about anything, are set aside."""
+    terms = dict(document_terms(content, metadata))
+    if is_session(metadata):
+        terms[ASIDE_TERM] = 1.0
+    return terms
