@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from aurora_dev.core.quick_reader import BUNDLED_MODEL, QuickReader, QuickRecord, cosine, embed_one
 from aurora_dev.core.record_kinds import FILE_KEY, is_chunk, is_commit, is_session
 from aurora_dev.core.text.folding import fold_word
-from aurora_dev.core.text.terms import query_terms
+from aurora_dev.core.text.terms import DEFINITION_PREFIX
 from aurora_dev.interfaces.hooks.relevance import (
     LEAST_NOTE,
     LEAST_SESSION,
@@ -113,7 +113,7 @@ def find_files(reader: QuickReader, prompt: Prompt) -> list[Finding]:
     if postings is None or not prompt.words:
         return []
     with postings:
-        best = postings.search(query_terms(prompt.text), _MOST_CHUNKS)
+        best = postings.search(_terms(prompt), _MOST_CHUNKS)
         weighed = weigh(prompt, len(postings), lambda word: postings.holders(fold_word(word)))
     files: dict[str, Finding] = {}
     most = best[0][1] if best else 1.0
@@ -129,6 +129,14 @@ def find_files(reader: QuickReader, prompt: Prompt) -> list[Finding]:
         ):
             files[path] = Finding("file", record, scores[record.row] / most)
     return list(files.values())
+
+
+def _terms(prompt: Prompt) -> dict[str, float]:
+    """Return the terms of a prompt for the keyword index: its words, and its names and their definitions."""
+    terms = {fold_word(word): 1.0 for word in prompt.words}
+    for name in prompt.names:
+        terms[fold_word(name)] = terms[DEFINITION_PREFIX + fold_word(name)] = 1.0
+    return terms
 
 
 def is_current(record: QuickRecord, moment: float) -> bool:

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from aurora_dev import Memory
+from aurora_dev.config import Settings
+from aurora_dev.interfaces.cli.actions.doctor import _hooks
 from aurora_dev.interfaces.hooks.entry import main
 from aurora_dev.interfaces.hooks.journal import Run, read_log, write_log
 
@@ -247,3 +249,20 @@ def test_a_hook_loads_nothing_that_takes_long(project: Path) -> None:
     )
     assert NOTE in done.stdout
     assert sorted(set(done.stderr.split()) & unwanted) == []
+
+
+def test_doctor_sums_up_the_log(tmp_path: Path) -> None:
+    settings = Settings.load(tmp_path)
+    state = str(tmp_path / ".aurora" / "state")
+    assert list(_hooks(None, settings)) == list(_hooks(tmp_path, settings)) == []
+    now = time.time()
+    write_log(state, Run(now - 30 * 86_400, "prompt", "codex", 9_000, True, "long ago"))
+    for milliseconds in (90, 110, 400):
+        write_log(state, Run(now, "prompt", "claude-code", milliseconds, False, "added 1"))
+    (check,) = _hooks(tmp_path, settings)
+    assert (check.state, "3 runs" in check.text, "110 ms" in check.text) == ("ok", True, True)
+    write_log(state, Run(now, "prompt", "codex", 12, True, "ValueError: \x1b[31mred"))
+    _, check = _hooks(tmp_path, settings)
+    assert check.state == "warning"
+    assert "prompt of codex" in check.text
+    assert "ValueError: \\x1b[31mred" in check.text
