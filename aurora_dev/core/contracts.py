@@ -128,6 +128,10 @@ class DenseVectors(Protocol):
         """Return how many of the records that match have a vector; of all without a filter."""
 
     @abstractmethod
+    def load(self, namespace: str, model: str) -> bool:
+        """Prepare a `query`, and return whether any record has a vector."""
+
+    @abstractmethod
     def missing(self, namespace: str, model: str, limit: int, filter: Filter | None = None) -> list[tuple[int, Record]]:
         """Return up to ``limit`` records without a vector, each with the number that `reuse` and `add` take."""
 

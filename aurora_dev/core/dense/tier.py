@@ -33,8 +33,8 @@ class DenseTier:
         return self.maker.progress()
 
     def has_any(self) -> bool:
-        """Return whether any record has a vector of this model."""
-        return self._vectors.progress(self._namespace, self.embedder.fingerprint).made > 0
+        """Return whether any record has a vector of this model; reads the vectors, which a search needs anyway."""
+        return self._vectors.load(self._namespace, self.embedder.fingerprint)
 
     def embed(self, query: str) -> npt.NDArray[np.float32]:
         """Return the vector of a query."""

@@ -155,3 +155,21 @@ def test_switched_off_vectors_cannot_be_asked_for(project: Path, run: Callable[.
     assert result.exit_code != 0
     assert "switched off by the setting dense" in result.output
     assert not (project / ".aurora").exists()
+
+
+async def test_a_running_mcp_server_makes_vectors_and_its_status_counts_them(
+    project: Path, mcp_client: Callable[..., Any]
+) -> None:
+    async with mcp_client(project, reranker="none", user_store="none", dense="on") as client:
+        await client.call_tool("index_project", {})
+        await client.call_tool("remember", {"content": "Sockets are pooled by host."})
+        end = time.monotonic() + PATIENCE
+        while "dense vectors: 3 of 3 records" not in (text := await _status_text(client)):
+            assert time.monotonic() < end, text
+            await asyncio.sleep(0.1)
+        await client.call_tool("search_memory", {"query": "how are connections reused"})
+
+
+async def _status_text(client: Any) -> str:
+    result = await client.call_tool("memory_status", {})
+    return "".join(part.text for part in result.content)

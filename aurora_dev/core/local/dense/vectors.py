@@ -92,6 +92,11 @@ class LocalDenseVectors(DenseVectors):
             rows = rows[np.isin(rows, allowed)]
         return DenseProgress(int(np.isin(rows, have).sum()), len(rows))
 
+    def load(self, namespace: str, model: str) -> bool:
+        """Read the vectors into memory, or what has changed since; return whether any record has one."""
+        with self.current(namespace, model) as current:
+            return current is not None and len(current[0]) > 0
+
     def missing(self, namespace: str, model: str, limit: int, filter: Filter | None = None) -> list[tuple[int, Record]]:
         """Return up to ``limit`` records without a vector, the newest first, each with its row."""
         limit = check_top_k(limit)

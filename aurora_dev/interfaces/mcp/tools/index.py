@@ -105,7 +105,6 @@ class StatusAnswer(Answer):
     store_bytes: int
     embedder: str | None = None
     reranker: str | None = None
-    dense: str | None = Field(default=None, description="How far the dense vectors are.")
     problems: list[StatusProblem]
 
 
@@ -226,7 +225,6 @@ async def memory_status(memory: OpenMemory, arguments: StatusArguments, progress
         store_bytes=status.store_bytes,
         embedder=text_of(status.embedder),
         reranker=text_of(status.reranker) if status.reranker else None,
-        dense=_dense(status.dense),
         problems=[
             StatusProblem(
                 code=problem.code, text=text_of(problem.text), fix=_FIXES.get(problem.code, text_of(problem.fix))
@@ -241,8 +239,8 @@ async def memory_status(memory: OpenMemory, arguments: StatusArguments, progress
     ]
     if data.indexing:
         lines.append(f"indexing now: {data.indexing}")
-    if data.dense:
-        lines.append(f"dense vectors: {data.dense}")
+    if dense := _dense(status.dense):
+        lines.append(f"dense vectors: {dense}")
     if data.memories:
         lines.append("notes: " + ", ".join(f"{count:,} {kind}" for kind, count in data.memories.items()))
     lines += [
