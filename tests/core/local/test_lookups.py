@@ -77,11 +77,6 @@ def rows(store: FAISSLocalStore, filter: dict[str, Any], *, scanned: bool, after
         return [int(row) for row in find(connection, state, parse_filter(filter), after)]
 
 
-@pytest.fixture(autouse=True)
-def _no_store_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aurora_dev.core.local.listing._READ_ALL", 0)
-
-
 @pytest.fixture
 def mixed(store: FAISSLocalStore) -> tuple[FAISSLocalStore, dict[str, dict[str, Any]]]:
     draw = random.Random(3)

@@ -29,7 +29,7 @@ def test_the_snippet_of_each_client_is_the_entry_that_install_writes(name: str) 
     found = re.search(r"```(json|toml)\n(.*?)```", section, re.DOTALL)
     assert found is not None
     shown = json.loads(found[2]) if found[1] == "json" else tomllib.loads(found[2])
-    assert shown == {client.servers: {SERVER_NAME: client.entry(["aurora"], "project")}}
+    assert shown == {client.servers: {SERVER_NAME: client.entry(["aurora"], "project", Path("/path/to/project"))}}
     assert str(client.files["project"]) in section
 
 
