@@ -6,9 +6,11 @@ import importlib
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts" / "train"))
@@ -41,7 +43,12 @@ def test_a_regression_recovers_what_separates_two_kinds() -> None:
 def test_pairs_of_one_group_are_judged_by_a_model_that_has_not_seen_them(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     fit = train.fit
-    monkeypatch.setattr(train, "fit", lambda values, conflict: (seen.append(len(values)), fit(values, conflict))[1])
+
+    def counting(values: NDArray[Any], conflict: NDArray[Any]) -> Any:
+        seen.append(len(values))
+        return fit(values, conflict)
+
+    monkeypatch.setattr(train, "fit", counting)
     values = np.random.default_rng(2).normal(size=(60, 2))
     likely = train.left_out(values, values[:, 0] > 0, [f"topic {number % 6}" for number in range(60)])
     assert likely.shape == (60,)
