@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts" / "train"))
@@ -43,7 +44,7 @@ def test_pairs_of_one_group_are_judged_by_a_model_that_has_not_seen_them(monkeyp
     seen: list[int] = []
     fit = train.fit
 
-    def counting(values: Any, conflict: Any) -> Any:
+    def counting(values: NDArray[Any], conflict: NDArray[Any]) -> Any:
         seen.append(len(values))
         return fit(values, conflict)
 
