@@ -12,7 +12,7 @@ import pytest
 
 from aurora_dev import Memory
 from aurora_dev.core.embed.static import StaticEmbedder
-from aurora_dev.core.keyword.index import KeywordIndex
+from aurora_dev.core.keyword.index import ASIDE_TERM, KeywordIndex
 from aurora_dev.core.quick_reader import BUNDLED_MODEL, QuickReader, SavedPostings, cosine, embed_one
 from aurora_dev.core.record_kinds import FILE_KEY
 from aurora_dev.core.text.terms import query_terms
@@ -59,6 +59,14 @@ def test_saved_postings_rank_as_the_index_that_saved_them(tmp_path: Path) -> Non
             assert [score for _, score in found] == pytest.approx(scores.tolist(), rel=1e-4)
             assert [postings.holders(term) for term in terms] == index.holders(list(terms))
             assert len({row for row, _ in found} & set(rows.tolist())) >= len(rows) - 1  # equal scores may swap places
+
+
+def test_documents_that_are_set_aside_are_not_among_the_rows(tmp_path: Path) -> None:
+    index = KeywordIndex()
+    index.add([1, 2, 3], [{"x": 1.0}, {"x": 3.0, ASIDE_TERM: 1.0}, {"x": 2.0, "y": 1.0}])
+    index.save(tmp_path / "index", {})
+    with SavedPostings(str(tmp_path / "index")) as postings:
+        assert sorted(row for row, _ in postings.search({"x": 1.0}, 5)) == [1, 3]
 
 
 def test_every_damage_to_saved_postings_is_an_error_and_no_crash(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ _FIELDS: Final[tuple[tuple[str, Any], ...]] = (
 )
 _LARGEST_HEADER: Final = 1 << 20  # bytes
 _CHECKED: Final = 2 * 1024 * 1024  # bytes; of a larger file, reading all from the disk takes longer than the search
+_ASIDE: Final = "def:\0aside"  # as `aurora_dev.core.keyword.index`
 _K1, _B = 1.2, 0.75  # as `aurora_dev.core.keyword.index`
 _MOST_POSTINGS: Final = 20_000  # that one search reads, of the rarest terms first; about 8 ms
 
@@ -93,7 +94,7 @@ class SavedPostings:
         return stop - start
 
     def search(self, terms: Mapping[str, float], top_k: int) -> list[tuple[int, float]]:
-        """Return the rows with the best BM25 scores, best first.
+        """Return the rows with the best BM25 scores, best first, without those that are set aside (sessions).
 
         Args:
             terms: The weight of each term. If they have too many postings together, the most frequent are left out.
@@ -107,6 +108,8 @@ class SavedPostings:
         )
         mean = self._mean or 1.0
         scores: dict[int, float] = {}
+        start, stop = self._span(_ASIDE)
+        aside = set(self._documents[start:stop])
         read = 0
         documents, frequencies, lengths = self._documents, self._frequencies, self._lengths
         get = scores.get
@@ -122,6 +125,8 @@ class SavedPostings:
                     continue
                 norm = _K1 * (1 - _B + _B * lengths[document] / mean)
                 scores[document] = get(document, 0.0) + factor * frequency / (frequency + norm)
+        for document in aside:
+            scores.pop(document, None)
         best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:top_k]
         return [(self._rows[document], score) for document, score in best]
 
