@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from dense_model import DenseEncoder, to_bert
 from dense_weights import averaged, load_run, start_model
 from name_parts import tokenizer_of
 from reranker_data import read_lists
+from train_dense import read_rows
 
 from aurora_dev.core.onnx.bert_graph import BertShape, encoder_graph
 from aurora_dev.core.onnx.calibration import encoder_maxima
@@ -135,6 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Write the folder of the bundled dense embedding.")
     parser.add_argument("--data", type=Path, required=True, help="folder of build_data.py")
     parser.add_argument("--run", type=Path, help="folder of train_dense.py (default: the source model itself)")
+    parser.add_argument("--rows", type=Path, help="folder of dense_data.py that the run read, for the card")
     parser.add_argument("--which", choices=("best", "checkpoint"), default="best")
     parser.add_argument("--source-share", type=float, default=0.0, help="share of the weights before training")
     parser.add_argument("--layers", type=int, nargs="+", default=ALL_LAYERS, help="layers of the source, without --run")
@@ -149,6 +152,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         model, described["run"] = load_run(options.run / options.which)
         model = averaged(model, described["run"], options.source_share)
+    if options.rows:
+        described["rows"] = Counter(row.source for row in read_rows(options.rows))
     lists = read_lists(options.data / "valid.jsonl.gz", CALIBRATION_TEXTS + CHECKED_LISTS)
     texts = [each.query if n % 4 == 0 else each.positive for n, each in enumerate(lists[:CALIBRATION_TEXTS])]
     checked = [(each.query, [each.positive, *each.negatives]) for each in lists[CALIBRATION_TEXTS:]]

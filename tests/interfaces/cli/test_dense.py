@@ -16,7 +16,9 @@ from aurora_dev import Memory
 from aurora_dev.core.contracts import DenseProgress
 from aurora_dev.core.embed.dense import has_bundled_dense
 from aurora_dev.indexing.process_lock import try_lock
+from aurora_dev.interfaces.cli.actions.watch import DenseLines
 from aurora_dev.memory import dense as dense_module
+from aurora_dev.notes.recall_scores import COSINE_SHARE
 
 pytestmark = pytest.mark.skipif(not has_bundled_dense(), reason="an installation without the model")
 
@@ -103,6 +105,19 @@ async def test_the_status_says_why_vectors_that_are_asked_for_cannot_be_made(
         assert "dense_unavailable" not in [each.code for each in (await memory.status()).problems]
 
 
+async def test_recall_judges_a_note_by_the_nearer_of_its_vectors(project: Path) -> None:
+    async with Memory.open(project, **settings(dense="on")) as memory:
+        note = await memory.remember("The cashier closes the till at nine.")
+        for number in range(8):
+            await memory.remember(f"Module {number} parses the invoices of supplier {number}.")
+        query = "what time does the shop shut"
+        await memory.dense.make()
+        best = (await memory.recall(query))[0]
+        assert best.id == note.id
+        assert best.scores["dense"] > best.scores["vector"]
+        assert best.scores["relevance"] >= COSINE_SHARE * best.scores["dense"]
+
+
 async def test_two_processes_do_not_make_the_same_vectors(project: Path) -> None:
     async with Memory.open(project, **settings(dense="on")) as memory:
         await memory.index()
@@ -168,6 +183,21 @@ async def test_a_running_mcp_server_makes_vectors_and_its_status_counts_them(
             assert time.monotonic() < end, text
             await asyncio.sleep(0.1)
         await client.call_tool("search_memory", {"query": "how are connections reused"})
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_watch_prints_the_progress_now_and_then_and_its_end(
+    capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    lines = DenseLines(as_json=as_json)
+    for made in range(0, 1_001, 100):
+        lines.show(DenseProgress(made, 1_000))
+    shown = capsys.readouterr().out.splitlines()
+    assert len(shown) == 2
+    if as_json:
+        assert json.loads(shown[-1]) == {"dense": {"made": 1_000, "total": 1_000}}
+    else:
+        assert shown[-1].endswith("  dense vectors: 1,000 of 1,000")
 
 
 async def _status_text(client: Any) -> str:
