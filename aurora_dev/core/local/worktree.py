@@ -342,6 +342,12 @@ class _WorktreeDense(DenseVectors):
         parts = (self._inner.progress(own, model, filter), self._inner.progress(namespace, model, _shared(filter)))
         return DenseProgress(sum(part.made for part in parts), sum(part.total for part in parts))
 
+    def load(self, namespace: str, model: str) -> bool:
+        """Prepare a query in both namespaces."""
+        own = self._own(namespace)
+        loaded = self._inner.load(namespace, model)
+        return loaded if own is None else self._inner.load(own, model) or loaded
+
     def missing(self, namespace: str, model: str, limit: int, filter: Filter | None = None) -> list[tuple[int, Record]]:
         """Return records without a vector, those of the worktree first."""
         own = self._own(namespace)
