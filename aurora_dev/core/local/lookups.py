@@ -119,12 +119,12 @@ def find_rows(connection: sqlite3.Connection, namespace: int, node: FilterNode, 
     found = lookup.find(node)
     if found is None:
         return None
-    rows = np.setdiff1d(lookup.all_rows(), found.rows, assume_unique=True) if found.others else found.rows
+    rows = _minus(lookup.all_rows(), found.rows) if found.others else found.rows
     doubtful = lookup.doubtful(fields(node))
     if not found.exact:
         return test(node, np.union1d(rows, doubtful) if len(doubtful) else rows)
     if len(doubtful):
-        sure = np.setdiff1d(rows, doubtful, assume_unique=True)
+        sure = _minus(rows, doubtful)
         return np.union1d(sure, test(node, doubtful))
     return rows
 
@@ -271,7 +271,7 @@ class _Lookup:
                     break
         without = np.unique(np.concatenate(excluded)) if excluded else np.empty(0, dtype=np.int64)
         if rows is not None:
-            return _Found(np.setdiff1d(rows, without, assume_unique=True), exact=exact)
+            return _Found(_minus(rows, without), exact=exact)
         return _Found(without, others=True) if exact else None
 
     def _any_of(self, parts: Sequence[FilterNode]) -> _Found | None:
@@ -291,7 +291,7 @@ class _Lookup:
                 without = np.intersect1d(without, found.rows, assume_unique=True)
         if without is None:
             return _Found(rows, exact=exact)
-        return _Found(np.setdiff1d(without, rows, assume_unique=True), others=True, exact=exact)
+        return _Found(_minus(without, rows), others=True, exact=exact)
 
     def _condition(self, node: Condition) -> _Found | None:
         name, operand = node.field, node.operand
@@ -328,7 +328,7 @@ class _Lookup:
             places = ",".join("?" * len(batch))
             value = value_of(name)
             found.append(self._rows(_STRINGS[name], f"{value} IN ({places})", batch))
-        return np.unique(np.concatenate(found))
+        return found[-1] if len(found) <= 2 else np.unique(np.concatenate(found))
 
     def _rows(self, index: str, where: str = "", values: Sequence[object] = ()) -> Rows:
         condition = f" AND {where}" if where else ""
@@ -337,6 +337,10 @@ class _Lookup:
         rows = np.fromiter((row for (row,) in found), dtype=np.int64, count=len(found))
         rows.sort()
         return rows
+
+
+def _minus(rows: Rows, others: Rows) -> Rows:
+    return np.setdiff1d(rows, others, assume_unique=True) if len(others) else rows
 
 
 def _rank(node: FilterNode) -> int:
