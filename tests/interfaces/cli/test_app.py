@@ -246,7 +246,7 @@ def test_only_the_main_help_lists_the_exit_codes(run: Run, tmp_path: Path) -> No
 def test_the_help_lists_every_command_in_a_section_with_its_whole_summary(run: Run, tmp_path: Path) -> None:
     done = run("--help", cwd=tmp_path)
     assert [line[:-1] for line in done.stdout.splitlines() if re.fullmatch(r"[A-Z][a-z ]+:", line)] == [
-        *("Options", "Project", "Search", "Notes", "Assistants", "Data", "Exit codes")
+        *("Options", "Project", "Search", "Notes", "Sessions", "Assistants", "Data", "Exit codes")
     ]
     assert "..." not in done.stdout.replace("[ARGS]...", "")
     text = " ".join(done.stdout.split())
