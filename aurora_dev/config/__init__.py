@@ -83,6 +83,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "USUAL_NAMES":
+        import_module("aurora_dev.config.settings")  # where every service is declared that has names of its own
         value: Any = import_module("aurora_dev.config.environment").usual_names()
     elif name in _HOME_OF:
         value = getattr(import_module(f"aurora_dev.config.{_HOME_OF[name]}"), name)
