@@ -10,6 +10,7 @@ import pytest
 
 from aurora_dev import Memory
 from aurora_dev.config import Settings, find_project
+from aurora_dev.config.quick import find_plain_project
 from aurora_dev.core.record_kinds import IS_COMMIT
 from aurora_dev.git_folders import linked_worktree
 
@@ -163,3 +164,12 @@ def test_a_folder_that_only_claims_to_be_a_worktree_shares_nothing(main: Path, t
     (foreign / ".git").write_text(f"gitdir: {own}\n", "utf-8")
     assert linked_worktree(foreign) is None
     assert linked_worktree(folder) is not None
+
+
+def test_a_worktree_with_a_store_from_before_has_the_shared_memory_for_hooks_too(main: Path) -> None:
+    folder = _add_worktree(main, "feature")
+    for place in (main, folder, folder / "part"):
+        (place / ".aurora").mkdir(parents=True)
+    assert find_plain_project(str(main)) == str(main)
+    assert find_plain_project(str(folder)) is None
+    assert find_plain_project(str(folder / "part")) is None

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from aurora_dev.core.local.derived import FOLDER
 from aurora_dev.core.local.records import Rows
-from aurora_dev.errors import StoreError
+from aurora_dev.errors import StoreClosedError, StoreError
 from aurora_dev.lazy import np
 from aurora_dev.log import get_logger
 
@@ -73,6 +73,7 @@ class DenseTable:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
+        self._openings = 0
         self._process = os.getpid()
         self._closed = False
 
@@ -104,7 +105,8 @@ class DenseTable:
         with self._lock:
             try:
                 connection = self._open(create=True)
-                assert connection is not None
+                if connection is None:
+                    raise StoreClosedError("the store is closed; the dense vectors that were made are kept")
                 connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield connection
@@ -120,10 +122,10 @@ class DenseTable:
                     "permissions of the folder and the room on the disk, then run: aurora index --dense"
                 ) from error
 
-    def stamp(self, connection: sqlite3.Connection) -> tuple[int, int]:
-        """Return two numbers that change with every write of this or another connection."""
+    def stamp(self, connection: sqlite3.Connection) -> tuple[int, int, int]:
+        """Return numbers that change with every write of this or another connection; the first, with every opening."""
         (version,) = connection.execute("PRAGMA data_version").fetchone()
-        return int(version), connection.total_changes
+        return self._openings, int(version), connection.total_changes
 
     def close(self) -> None:
         """Close the connection; a later use raises no error and finds nothing."""
@@ -150,6 +152,7 @@ class DenseTable:
             connection.close()
             raise
         self._connection, self._opened = connection, self._identity()
+        self._openings += 1
         return connection
 
     def _identity(self) -> tuple[int, int] | None:
