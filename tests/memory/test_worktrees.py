@@ -173,3 +173,27 @@ def test_a_worktree_with_a_store_from_before_has_the_shared_memory_for_hooks_too
     assert find_plain_project(str(main)) == str(main)
     assert find_plain_project(str(folder)) is None
     assert find_plain_project(str(folder / "part")) is None
+
+
+async def test_notes_of_a_sandbox_that_could_not_write_to_the_repository_are_found_later(
+    main: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = _add_worktree(main, "feature")
+
+    async def remember_in_sandbox(text: str) -> None:
+        with monkeypatch.context() as sandbox:
+            sandbox.setenv("AURORA_STORE", str(folder / ".aurora"))  # the store of a worktree that shares none
+            async with Memory.open(folder) as memory:
+                await memory.remember(text)
+
+    async def notes(place: Path) -> dict[str, str]:
+        async with Memory.open(place) as memory:
+            return {note.content: note.id for note in (await memory.list()).notes}
+
+    for text in ("Retries are capped at five", "Invoices are numbered by year"):
+        await remember_in_sandbox(text)
+        assert text in await notes(folder)
+    async with Memory.open(main) as memory:
+        await memory.forget((await notes(main))["Retries are capped at five"])
+    await remember_in_sandbox("Refunds need two signatures")
+    assert set(await notes(folder)) == {"Invoices are numbered by year", "Refunds need two signatures"}

@@ -354,3 +354,16 @@ def test_a_namespace_whose_records_were_all_replaced_has_still_begun(store: FAIS
     assert store.dense.begun("n", MODEL)
     assert not store.dense.begun("n", "model-2")
     assert not store.dense.begun("m", MODEL)
+
+
+def test_the_vectors_of_namespaces_that_are_gone_do_not_stay_for_ever(store: FAISSLocalStore, path: Path) -> None:
+    for namespace in ("first", "second", "third"):
+        store.write(namespace, [record(0)])
+        ((row, _),) = store.dense.missing(namespace, MODEL, 1)
+        store.dense.add(namespace, MODEL, {row: namespace.encode()}, vectors_of(1))
+        if namespace == "first":
+            store.delete_namespace(namespace)
+    with closing(sqlite3.connect(path / "index" / "dense.db")) as connection:
+        kept = {name for (name,) in connection.execute("SELECT namespace FROM spaces")}
+        (count,) = connection.execute("SELECT count(*) FROM vectors").fetchone()
+    assert (kept, count) == ({"second", "third"}, 2)

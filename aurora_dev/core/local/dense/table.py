@@ -11,7 +11,7 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -225,18 +225,28 @@ def find_space(connection: sqlite3.Connection, namespace: str, model: str) -> Sp
 def make_space(
     connection: sqlite3.Connection, namespace: str, model: str, dimension: int, commit: tuple[str, int, int]
 ) -> Space:
-    """Return a new space, and delete what no present space can use: the vectors of other models."""
-    connection.execute(
-        "DELETE FROM vectors WHERE space IN (SELECT number FROM spaces WHERE namespace = ? AND model <> ?)",
-        (namespace, model),
-    )
-    connection.execute("DELETE FROM spaces WHERE namespace = ? AND model <> ?", (namespace, model))
+    """Return a new space, and delete the vectors of other models, which no space can use any more."""
+    others = connection.execute("SELECT number FROM spaces WHERE namespace = ? AND model <> ?", (namespace, model))
+    delete_spaces(connection, [number for (number,) in others])
     number = connection.execute(
         "INSERT INTO spaces(namespace, model, dimension, store, sequence, mark) VALUES (?, ?, ?, ?, ?, ?)",
         (namespace, model, dimension, *commit),
     ).lastrowid
     assert number is not None
     return Space(number, dimension, *commit)
+
+
+def spaces_without(connection: sqlite3.Connection, namespaces: Collection[str]) -> list[int]:
+    """Return the numbers of the spaces of other namespaces than some, such as those of worktrees that are gone."""
+    found = connection.execute("SELECT number, namespace FROM spaces").fetchall()
+    return [number for number, namespace in found if namespace not in namespaces]
+
+
+def delete_spaces(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
+    """Delete spaces and their vectors."""
+    for number in numbers:
+        connection.execute("DELETE FROM vectors WHERE space = ?", (number,))
+        connection.execute("DELETE FROM spaces WHERE number = ?", (number,))
 
 
 def move_space(connection: sqlite3.Connection, space: Space, commit: tuple[str, int, int]) -> None:

@@ -287,8 +287,10 @@ class LocalDenseVectors(DenseVectors):
                 commit = (sql.store_identity(connection), state.sequence, mark)
                 if space is not None and not _is_of(space, connection, state):
                     space = None
+                filled = sql.read_names(connection) if space is None else []
                 alive = _alive(connection, state) if self._added + len(keys) >= _PRUNE_AFTER else None
             if space is None:
+                table.delete_spaces(dense, table.spaces_without(dense, filled))
                 space = table.make_space(dense, namespace, model, dimension, commit)
             if space.dimension != dimension:
                 raise DimensionMismatchError(
