@@ -262,6 +262,8 @@ def start_process(root: Path) -> bool:
 
 def main(root: str) -> None:
     """Make the dense vectors of a project; the body of the process that `start_process` starts."""
+    from aurora_dev.config import Settings
+    from aurora_dev.core.factory import backend_kind
     from aurora_dev.memory import Memory
 
     if sys.platform != "win32":
@@ -269,7 +271,10 @@ def main(root: str) -> None:
             os.nice(_NICENESS)
 
     async def work() -> None:
-        async with Memory.open(root) as memory:
+        settings = Settings.load(Path(root))
+        if not backend_kind(settings.backend).exists(settings.store_path(Path(root))):
+            return  # deleted since; opening it would make an empty one
+        async with Memory.open(root, settings=settings) as memory:
             await memory.dense.make(workers=max(1, min(4, os.cpu_count() or 1) // 2))
 
     try:

@@ -367,3 +367,23 @@ def test_the_vectors_of_namespaces_that_are_gone_do_not_stay_for_ever(store: FAI
         kept = {name for (name,) in connection.execute("SELECT namespace FROM spaces")}
         (count,) = connection.execute("SELECT count(*) FROM vectors").fetchone()
     assert (kept, count) == ({"second", "third"}, 2)
+
+
+@pytest.mark.parametrize("in_use", [True, False])
+def test_vectors_in_a_folder_that_cannot_be_written_are_searched(
+    store: FAISSLocalStore, path: Path, monkeypatch: pytest.MonkeyPatch, in_use: bool
+) -> None:
+    vectors = vectors_of(10)
+    store.write("n", [record(number) for number in range(10)])
+    fill(store.dense, vectors)
+    if not in_use:
+        store.close()
+    for module in ("schema", "dense.table"):
+        monkeypatch.setattr(f"aurora_dev.core.local.{module}.is_writable", lambda _: False)
+    reading = FAISSLocalStore(path)
+    assert ids(reading.dense.query("n", MODEL, vectors[4], 1)) == ["r004"]
+    if in_use:
+        store.write("n", [record(10)])
+        fill(store.dense, vectors_of(11))
+        assert ids(reading.dense.query("n", MODEL, vectors_of(11)[10], 1)) == ["r010"]
+    reading.close()

@@ -311,3 +311,8 @@ async def test_what_another_process_left_half_done_is_continued(project: Path, m
             await asyncio.wait_for(refused.wait(), PATIENCE)
             assert not steps
         await until(lambda: steps and steps[-1].complete)
+
+
+async def test_the_process_makes_no_store_where_it_was_deleted_meanwhile(project: Path) -> None:
+    await asyncio.to_thread(dense_module.main, str(project))
+    assert not (project / ".aurora").exists()

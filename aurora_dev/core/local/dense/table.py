@@ -14,10 +14,12 @@ import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import cast
 
 from aurora_dev.core.local.derived import FOLDER
+from aurora_dev.core.local.read_only import is_outdated, is_writable, open_unwritable
 from aurora_dev.core.local.records import Rows
-from aurora_dev.errors import StoreClosedError, StoreError
+from aurora_dev.errors import StoreClosedError, StoreError, StoreUnwritableError
 from aurora_dev.lazy import np
 from aurora_dev.log import get_logger
 
@@ -84,7 +86,7 @@ class DenseTable:
             connection = None
             try:
                 connection = self._open(create=False)
-            except (sqlite3.Error, OSError) as error:
+            except (sqlite3.Error, OSError, StoreUnwritableError) as error:
                 self._set_aside(error)
             try:
                 yield connection
@@ -138,14 +140,18 @@ class DenseTable:
             self._inherited, self._connection = self._connection, None  # never used or closed after a fork
             self._process = os.getpid()
         identity = self._identity()
-        if self._connection is not None and identity is not None and identity == self._opened:
+        is_open = self._connection is not None and identity is not None and identity == self._opened
+        if is_open and not is_outdated(cast("sqlite3.Connection", self._connection)):
             return self._connection
         self._drop()  # the file was deleted, and perhaps made again by another process
         if self._closed or (not create and identity is None):
             return None
         if create:
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
-        connection = sqlite3.connect(self.path, timeout=_TIMEOUT, isolation_level=None, check_same_thread=False)
+        # A folder that cannot be written may hold vectors that can be read.
+        connection = (
+            _connect(str(self.path)) if create or is_writable(self.path) else open_unwritable(self.path, _connect)
+        )
         try:
             self._prepare(connection)
         except BaseException:  # includes an interrupt: the file must not stay open
@@ -205,11 +211,22 @@ class DenseTable:
         """Close the file after an error, and delete it if it is damaged."""
         _log.warning("dense.file_unusable", path=str(self.path), error=error)
         self._drop()
-        if isinstance(error, sqlite3.OperationalError | OSError):
+        if isinstance(error, sqlite3.OperationalError | OSError | StoreError):
             return  # locked, full or not to be written: it is not damaged
         for suffix in ("", "-wal", "-shm"):
             with suppress(OSError):
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
+
+def _connect(target: str, kind: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
+    return sqlite3.connect(
+        target,
+        timeout=_TIMEOUT,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=kind,
+        uri=target.startswith("file:"),
+    )
 
 
 def find_space(connection: sqlite3.Connection, namespace: str, model: str) -> Space | None:
