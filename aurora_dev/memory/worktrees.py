@@ -66,7 +66,8 @@ def as_worktree(backend: VectorBackend, settings: Settings, root: Path) -> Vecto
 
 def forget_removed_worktrees(backend: VectorBackend, namespace: str, root: Path) -> int:
     """Delete the chunks of worktrees that git does not know any more; return their number."""
-    names = worktree_names(root)
+    # A remote store has no chunks of worktrees, and listing its namespaces is a request that can fail.
+    names = worktree_names(root) if backend.capabilities.local else None
     if names is None:
         return 0
     prefix = worktree_namespace(namespace)
