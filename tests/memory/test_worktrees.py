@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -197,3 +198,15 @@ async def test_notes_of_a_sandbox_that_could_not_write_to_the_repository_are_fou
         await memory.forget((await notes(main))["Retries are capped at five"])
     await remember_in_sandbox("Refunds need two signatures")
     assert set(await notes(folder)) == {"Invoices are numbered by year", "Refunds need two signatures"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need a privilege on Windows")
+def test_a_worktree_with_relative_paths_is_known_through_a_link_to_it(main: Path, tmp_path: Path) -> None:
+    folder = _add_worktree(main, "feature")
+    (folder / ".git").write_text("gitdir: ../main/.git/worktrees/feature\n", "utf-8")
+    link = tmp_path / "deep" / "er" / "link"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(folder, target_is_directory=True)
+    linked = linked_worktree(link)
+    assert linked is not None
+    assert linked.shared.samefile(main)

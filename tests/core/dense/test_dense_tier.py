@@ -46,7 +46,9 @@ def open_store(path: Path, dense: HashingEmbedder | None) -> VectorStore:
     return VectorStore(path=path, embedder=HashingEmbedder(64), reranker="none", dense=dense)
 
 
-async def test_every_record_but_documents_gets_a_vector_and_notes_sessions_and_commits_come_first(tmp_path: Path) -> None:
+async def test_every_record_but_documents_gets_a_vector_and_code_comes_last(
+    tmp_path: Path,
+) -> None:
     embedder = CountingEmbedder()
     async with open_store(tmp_path, embedder) as store:
         await store.upsert(
