@@ -4,11 +4,12 @@
         [--parts tree,notes,switch] [--tree FOLDER] [--folder PARENT]
 
 - tree: a project of each number of files is made, of about 12 chunks per file, and indexed. Shown are the stages of the
-  run, the peak of memory and the bytes of the store; then, in new processes, first and warm searches, the first use of
-  a filter, searches right after a save (with the number of those that missed it), a context right after a write, and
-  the commands ``search``, ``remember``, ``list`` and ``status`` from start to end. The last column is the slope between
-  the smallest and the largest tree: the exponent with which a figure grows with the number of files; 1 is linear. With
-  ``--tree``, the files of an existing folder are copied and measured instead.
+  run, the peak of memory and the bytes of the store. Then, in new processes: the first use of filters with the indexes
+  on metadata and without, first and warm searches, searches right after a save (with the number of those that missed
+  it), a context right after a write, and the commands ``search``, ``remember``, ``list`` and ``status`` from start to
+  end. The last column is the slope between the smallest and the largest tree: the exponent with which a figure grows
+  with the number of files; 1 is linear. With ``--tree``, the files of an existing folder are copied and measured
+  instead.
 - notes: the calls on notes in a store of so many, beyond the start of the process.
 - switch: a git project in which so many of 1,200 files change at once, as by a branch switch: updating the store, and
   the first search after it. Grammars run in a worker process, whose time is shown by itself.
@@ -38,6 +39,10 @@ from typing import Any
 
 from machine import machine
 
+from aurora_dev.core.faiss_store import FAISSLocalStore
+from aurora_dev.core.filters import parse_filter
+from aurora_dev.core.local import records as sql
+from aurora_dev.core.record_kinds import IS_CHUNK, IS_NOTE, chunks_of
 from aurora_dev.core.text.secrets import mask_secrets
 from aurora_dev.core.types import Document
 from aurora_dev.memory import Memory
@@ -160,6 +165,32 @@ async def searches(root: Path, saves: int) -> Figures:
     return figures
 
 
+def filters(root: Path) -> Figures:
+    """Evaluate filters for the first time, with the indexes on metadata and by reading every record."""
+    store = FAISSLocalStore(root / ".aurora")
+    (namespace,) = store.namespaces()
+    figures: Figures = {}
+    with store._connections.reader(snapshot=True) as connection:
+        state = sql.read_state(connection, namespace)
+        assert state is not None
+        paths = sorted(store.values(namespace, "path"))[:1_000]
+        sql.matching_rows(connection, state, parse_filter(chunks_of(paths[:1])))  # loads NumPy
+        for name, filter in (
+            ("one file", chunks_of(paths[-1:])),
+            ("notes", IS_NOTE),
+            ("superseded records", {"superseded_by": {"$exists": True}}),
+            ("a language", {**IS_CHUNK, "language": "python"}),
+            ("up to a thousand paths", chunks_of(paths)),
+            ("a field without an index", {"start_line": {"$lt": 40}}),
+        ):
+            for label, rows in (("indexed", sql.matching_rows), ("read", sql.scanned_rows)):
+                clock = Clock()
+                rows(connection, state, parse_filter(filter))
+                figures[f"filter, {name}, {label}, CPU s"] = clock.seconds()
+    store.close()
+    return figures
+
+
 def commands(root: Path) -> Figures:
     environment = {**os.environ, "AURORA_RERANKER": "none", "HOME": str(root.parent)}
     figures: Figures = {}
@@ -247,7 +278,11 @@ def in_new_process(step: Callable[..., Any], *arguments: Any) -> Figures:
 
 
 def measure_tree(root: Path, saves: int) -> Figures:
-    return {**in_new_process(index, root), **in_new_process(searches, root, saves), **in_new_process(commands, root)}
+    steps = ((index, root), (filters, root), (searches, root, saves), (commands, root))
+    found: Figures = {}
+    for step, *given in steps:
+        found |= in_new_process(step, *given)
+    return found
 
 
 def slope(sizes: Sequence[int], values: Sequence[float]) -> str:
@@ -258,12 +293,12 @@ def slope(sizes: Sequence[int], values: Sequence[float]) -> str:
 
 def print_trees(found: dict[int, Figures]) -> None:
     sizes = list(found)
-    print(f"| {'files':36} |" + "".join(f" {size:>10,} |" for size in sizes) + "  slope |")
-    print(f"|{'-' * 38}|" + f"{'-' * 11}:|" * len(sizes) + "-------:|")
+    print(f"| {'files':46} |" + "".join(f" {size:>10,} |" for size in sizes) + "  slope |")
+    print(f"|{'-' * 48}|" + f"{'-' * 11}:|" * len(sizes) + "-------:|")
     for name in found[sizes[-1]]:
         values = [figures.get(name, 0.0) for figures in found.values()]
         shown = "".join(f" {value:>10,.0f} |" if value >= 100 else f" {value:>10.3f} |" for value in values)
-        print(f"| {name:36} |{shown} {slope(sizes, values):>6} |", flush=True)
+        print(f"| {name:46} |{shown} {slope(sizes, values):>6} |", flush=True)
 
 
 def print_part(title: str, figures: Figures) -> None:

@@ -99,6 +99,7 @@ INSIDE_A_LAYER = {
     "interfaces.cli.actions": {"interfaces.cli.output"},
     "interfaces.cli.sessions": {"interfaces.cli", "interfaces.cli.actions", "interfaces.cli.output"},
     "interfaces.mcp": {"interfaces.mcp.tools"},
+    "interfaces.mcp.tools": {"interfaces.hooks"},
     "notes": {"notes.model", "notes.similarity"},
     "notes.similarity": {"notes.model"},
     "sessions": {"indexing", "sessions.formats"},

@@ -276,6 +276,7 @@ def test_a_project_file_may_set_what_the_table_says(row: dict[str, str], tmp_pat
     harmless |= {"pinecone_keyword": "false", "pinecone_timeout": "5.0", "pinecone_concurrency": "4"}
     harmless |= {"pinecone_create": "true", "embedder_batch_size": "8"}
     harmless |= {"history_limit": "50", "history_days": "30", "freshness": '"notice"', "freshness_budget": "0.1"}
+    harmless |= {"sessions": '"off"', "session_limit": "50", "session_days": "30"}
     harmless |= {"max_store_bytes": "2000000", "reranker_threads": "2", "cross_encoder_backend": '"int8"'}
     harmless |= {"file_encodings": '{"*.pas" = "cp1251"}'}
     harmful = {

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from aurora_dev.interfaces.hooks.formats import EVENTS, Event, HookInput, read_input, rendered
-from aurora_dev.interfaces.hooks.journal import Run, SessionState, write_log
+from aurora_dev.interfaces.hooks.journal import Run, SessionState, note_active, write_log
 
 if TYPE_CHECKING:
     from aurora_dev.interfaces.hooks.place import Place
@@ -93,6 +93,8 @@ class _Work:
         place = self._find(call.folder)
         if place is None:
             return "", ""
+        if call.event in ("prompt", "session-start"):
+            note_active(place.state, call.session, time.time())
         if call.event == "prompt":
             from aurora_dev.interfaces.hooks.prompt import text_for_prompt
 

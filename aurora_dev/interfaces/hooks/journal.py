@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-__all__ = ["LOG_FILE", "Run", "SessionState", "read_log", "write_log"]
+__all__ = ["LOG_FILE", "Run", "SessionState", "active_session", "note_active", "read_log", "write_log"]
 
 LOG_FILE: Final = "hooks.log"
 """The log, in the folder ``state`` of the store."""
@@ -17,6 +17,9 @@ LOG_FILE: Final = "hooks.log"
 _STATES: Final = "hooks"  # the folder of the sessions' states, beside the log
 _LARGEST_LOG: Final = 256 * 1024  # bytes; then the older half is dropped
 _LONGEST_LINE: Final = 500  # characters
+_ACTIVE: Final = "active"  # among them: when each session last had a prompt
+_ACTIVE_FOR: Final = 1_800.0  # seconds after its last prompt in which a session may still be at work
+_MOST_ACTIVE: Final = 50
 _MOST_STATES: Final = 200  # sessions; the oldest are dropped
 _MOST_SHOWN: Final = 2_000  # ids that are remembered of one session
 _LARGEST_STATE: Final = 1 << 20  # bytes
@@ -76,6 +79,36 @@ def read_log(folder: str) -> list[Run]:
             moment, event, client, milliseconds, failed, outcome = json.loads(line)
             runs.append(Run(float(moment), str(event), str(client), int(milliseconds), bool(failed), str(outcome)))
     return runs
+
+
+def note_active(folder: str, session: str, now: float) -> None:
+    """Remember that a session has a prompt, at a time in seconds since the epoch."""
+    if not session:
+        return
+    times = {**_active(folder), session: now}
+    newest = sorted(times.items(), key=lambda each: -each[1])[:_MOST_ACTIVE]
+    states = os.path.join(folder, _STATES)  # noqa: PTH118
+    temporary = os.path.join(states, f"{_ACTIVE}.{os.getpid()}")  # noqa: PTH118
+    with contextlib.suppress(OSError):
+        os.makedirs(states, mode=0o700, exist_ok=True)  # noqa: PTH103
+        with open(temporary, "w", encoding="utf-8") as file:  # noqa: PTH123
+            json.dump(dict(newest), file)
+        os.replace(temporary, os.path.join(states, _ACTIVE))  # noqa: PTH105, PTH118
+
+
+def active_session(folder: str, now: float) -> str | None:
+    """Return the only session that had a prompt lately; ``None`` if there is none, or several."""
+    recent = [session for session, time in _active(folder).items() if now - time < _ACTIVE_FOR]
+    return recent[0] if len(recent) == 1 else None
+
+
+def _active(folder: str) -> dict[str, float]:
+    try:
+        with open(os.path.join(folder, _STATES, _ACTIVE), "rb") as file:  # noqa: PTH118, PTH123
+            data = json.loads(file.read(_LARGEST_STATE))
+        return {str(session): float(time) for session, time in data.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
 
 
 class SessionState:

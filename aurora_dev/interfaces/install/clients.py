@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from aurora_dev.interfaces.install.hook_files import HOOKS, HookFiles, Scope
@@ -70,7 +70,7 @@ class Client:
         """The scopes that the client has, the usual one first."""
         return list(self.files)
 
-    def entry(self, command: list[str], scope: Scope, root: Path) -> dict[str, Any]:
+    def entry(self, command: list[str], scope: Scope, root: PurePath) -> dict[str, Any]:
         """Return the entry of the server in the client's configuration.
 
         Args:

@@ -10,8 +10,6 @@ from aurora_dev.notes.model.types import Conflict, Note
 from aurora_dev.notes.model.words import overlap
 from aurora_dev.notes.similarity.differences import contradiction
 from aurora_dev.notes.similarity.duplicates import is_same
-from aurora_dev.notes.similarity.features import difference
-from aurora_dev.notes.similarity.learned import likelihood
 from aurora_dev.notes.similarity.nearest import Similar
 from aurora_dev.notes.similarity.paraphrases import paraphrase
 from aurora_dev.notes.similarity.statements import statement_of
@@ -43,6 +41,10 @@ def contradicts(new: str, old: str, cosine: float | None) -> str | None:
     is_near = cosine is not None and cosine >= CONFLICT_COSINE
     if (is_near or _common_words(new, old) >= CONFLICT_OVERLAP) and (reason := contradiction(new, old)):
         return reason
+    # Only a text with a neighbour needs the model: commands that list notes start without it.
+    from aurora_dev.notes.similarity.features import difference
+    from aurora_dev.notes.similarity.learned import likelihood
+
     reason = paraphrase(new, old)
     likely = likelihood(new, old)
     if likely is None:

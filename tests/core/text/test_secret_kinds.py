@@ -225,6 +225,9 @@ def test_a_credential_that_its_place_gives_away_is_masked(text: str, secrets: li
         "sku: SK12345678",
         "define('AUTH_KEY', 'put your unique phrase here');",
         "btoa(`${user}:${pass}`)",
+        "passwd:         files systemd sss",
+        'input[type="password"]::-ms-reveal { display: none; }',
+        "snmpwalk -v2c -c public 10.1.0.1",
         "mat_4x4_inverse, y0_min, key_frames_1080p_h264.json",
     ],
 )

@@ -19,7 +19,7 @@ from aurora_dev import Memory
 from aurora_dev.config import Settings
 from aurora_dev.interfaces.cli.actions.doctor import _hooks
 from aurora_dev.interfaces.hooks.entry import main
-from aurora_dev.interfaces.hooks.journal import Run, read_log, write_log
+from aurora_dev.interfaces.hooks.journal import Run, active_session, note_active, read_log, write_log
 
 PROMPT = "how long does a login session last until it expires?"
 NOTE = "Login sessions expire after 30 minutes, because stolen laptops kept users logged in"
@@ -266,3 +266,15 @@ def test_doctor_sums_up_the_log(tmp_path: Path) -> None:
     assert check.state == "warning"
     assert "prompt of codex" in check.text
     assert "ValueError: \\x1b[31mred" in check.text
+
+
+def test_the_session_at_work_is_known_while_it_is_the_only_one(project: Path, hook: Hook) -> None:
+    state = str(project / ".aurora" / "state")
+    assert active_session(state, time.time()) is None
+    hook("prompt", {"session_id": "one", "cwd": str(project), "prompt": PROMPT})
+    assert active_session(state, time.time()) == "one"
+    assert active_session(state, time.time() + 3_600) is None
+    note_active(state, "two", time.time())
+    assert active_session(state, time.time()) is None
+    (project / ".aurora" / "state" / "hooks" / "active").write_text("[1", "utf-8")
+    assert active_session(state, time.time()) is None

@@ -158,12 +158,13 @@ def expected(line: bytes) -> tuple[str, Any]:
     try:
         message = json.loads(text, parse_constant=lambda _name: 1 / 0)
         text.encode("utf-8")
-        json.dumps(message, ensure_ascii=False).encode("utf-8")
     except (ValueError, ZeroDivisionError, RecursionError):
         return "error", None
     if not isinstance(message, dict):
         return "error", None
     identifier = message.get("id")
+    if isinstance(identifier, str):  # half of a character is read as U+FFFD
+        identifier = identifier.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     good_id = isinstance(identifier, str) or (isinstance(identifier, int) and not isinstance(identifier, bool))
     is_call = message.get("jsonrpc") == "2.0" and isinstance(message.get("method"), str)
     is_call = is_call and isinstance(message.get("params"), dict | None)

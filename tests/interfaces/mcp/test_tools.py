@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -18,6 +19,7 @@ from mcp.shared.exceptions import MCPError
 
 from aurora_dev import Memory
 from aurora_dev.core.tokens import create_counter
+from aurora_dev.interfaces.hooks.journal import note_active
 from aurora_dev.interfaces.mcp.tools import registry
 from aurora_dev.interfaces.mcp.tools.open_memory import OpenMemory
 from aurora_dev.interfaces.mcp.tools.registry import TOOLS
@@ -431,6 +433,16 @@ async def test_a_place_is_compared_with_everything_else(indexed_project: Path, m
             refused = await client.call_tool("search_memory", {"similar_to": place})
             assert refused.is_error
             assert message in text_of(refused)
+
+
+async def test_a_note_points_at_the_session_whose_hooks_are_at_work(project: Path, mcp_client: Connect) -> None:
+    async with mcp_client(project) as client:
+        first = await client.call_tool("remember", {"content": "Deploys need two approvals"})
+        note_active(str(project / ".aurora" / "state"), "session-1", time.time())
+        second = await client.call_tool("remember", {"content": "Refunds are booked at night"})
+    async with Memory.open(project) as memory:
+        found = [await memory.get(each.structured_content["id"]) for each in (first, second)]
+    assert [note.metadata.get("session") for note in found if note is not None] == [None, "session-1"]
 
 
 async def test_groups_that_the_user_named_are_searched_beside_the_project(

@@ -21,7 +21,7 @@ def note(content: str, kind: str = "decision", id: str = "new") -> Note:
 def test_a_conflict_needs_a_cosine_of_at_least_045_where_few_words_are_common(
     cosine: float, expected: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aurora_dev.notes.similarity.conflicts.likelihood", lambda _new, _old: 0.0)
+    monkeypatch.setattr("aurora_dev.notes.similarity.learned.likelihood", lambda _new, _old: 0.0)
     new = f"{NEW} Then user has to sign in."
     assert contradicts(new, f"{OLD} Then user has to sign in.", 0.1) == REASON
     assert contradicts("Limit: 60 s.", "The limit is 30 minutes.", cosine) == expected

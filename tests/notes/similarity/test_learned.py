@@ -98,7 +98,7 @@ def test_the_difference_of_two_texts_is_named_with_their_words(new: str, old: st
 
 
 def test_texts_without_a_nameable_difference_are_no_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aurora_dev.notes.similarity.conflicts.likelihood", lambda _new, _old: 1.0)
+    monkeypatch.setattr("aurora_dev.notes.similarity.learned.likelihood", lambda _new, _old: 1.0)
     assert contradicts("Use the blue folder today.", "Put it into the folder that is green.", None) is None
 
 

@@ -31,6 +31,8 @@ _COMMA: Final = r"\s{0,20}(?:,|=>)\s{0,20}"
 _REFERENCE: Final = lazy_pattern(r"[A-Za-z_]{1,40}(?:\.[A-Za-z_]{1,40}){1,8}")
 _MYSQL: Final = lazy_pattern(r"\b(?:mysql|mariadb)\w*\b")
 _RANDOM_ENTROPY: Final = 4.2  # bits a character
+_HEX_ENTROPY: Final = 3.0
+_HEX: Final = lazy_pattern(r"[0-9a-fA-F]+")
 _GREATER: Final = " >"  # in a list of rights of Redis, a password follows
 _USER: Final = r"[\w.@+\\$%{}/-]{1,80}"
 
@@ -127,7 +129,15 @@ _RULES: Final = (
     _rule(rf"mosquitto_\w+\b{_S}\s-P[ \t]{_V}", "mosquitto_", exact=True),
     _rule(rf"ipmitool\b{_S}\s-P[ \t]?{_V}", "ipmitool", exact=True),
     _rule(rf"wpa_passphrase\s+(?:\"[^\"\n]+\"|\S+)\s+{_V}[ \t]*(?:\r?$|\n)", "wpa_passphrase", exact=True),
-    _rule(rf"snmp\w+\b{_S}\s-[AX][ \t]{_V}", "snmp", exact=True),
+    _rule(rf"snmp\w+\b{_S}\s-[AXc][ \t]{_V}", "snmp", exact=True),
+    # The file of wpa_supplicant: a passphrase in quotes may have blanks.
+    _rule(r"psk=\"(?P<double>[^\"\r\n]{8,63})\"", 'psk="', exact=True),
+    _rule(
+        r"(?:key|secret)(?:_hex|_bytes)?\s?=\s?bytes\.fromhex\([\"'](?P<random>[0-9a-f]{32,256})[\"']",
+        *(f"{name} = bytes.fromhex(" for name in ("key", "key_hex", "key_bytes", "secret", "secret_hex")),
+    ),
+    # The configuration of Hardhat.
+    _rule(r"accounts:\s?\[\s{0,40}[\"'](?:0x)?(?P<random>[0-9a-f]{64})[\"']", "accounts:", exact=True),
     _rule(rf"snmp-server community\s+{_V}", "snmp-server", exact=True),
     _rule(
         rf"(?:tacacs|radius)-server[ \t][^\n]{{0,60}}?key[ \t]+(?:[0-9][ \t]+)?{_V}",
@@ -341,7 +351,8 @@ def _handler(pattern: LazyPattern) -> Callable[[str, int], tuple[Edit, ...]]:
         if text[start - 1] in " \t" and text[at : at + 4] == " -u " and _is_mysql(text, at):
             return ()  # "-p shop" asks for the password of the database "shop"
         if "random" in match.groupdict():  # may hold any sign, blanks too; "put your unique phrase here" is an example
-            return (masked(start, end, "password"),) if entropy(value) > _RANDOM_ENTROPY else ()
+            least = _HEX_ENTROPY if _HEX.fullmatch(value) else _RANDOM_ENTROPY
+            return (masked(start, end, "password"),) if entropy(value) > least else ()
         if value and (is_given_password(value) or is_passphrase(value)):
             return (masked(start, end, "password"),)
         return ()

@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 _SHORTEST_PASSWORD: Final = 4
+_CSS: Final = ("-ms-", "-moz-", "-webkit-")  # after `input[type="password"]::`
 _LONG_BASE64: Final = 40  # characters; base64 may begin like a path
 
 # One word that stands where a password stands, and is none: a type, a rule of a validator, a label, a state.
@@ -70,7 +71,7 @@ _NO_PASSWORD: Final = frozenset(
     undefined unencrypted unicode unique unknown unmasked unsafe unset unused update updated used user username
     using usually utf8 uuid valid validate validated validation value values varchar variable vault verified
     verified-by verify version visible wachtwoord warning was weak webauthn were whatever when whitelisted wiped
-    with without written wrong xml yaml yes you your zero foobared
+    with without written wrong xml yaml yes you your zero foobared files systemd sss compat winbind
     """.split()  # noqa: SIM905 - a list of words reads better
 )
 _KEYWORD: Final = lazy_pattern(
@@ -167,6 +168,18 @@ def _is_no_talk(value: str) -> bool:
     return not any(word in _PROSE or word in _NO_PASSWORD for word in value.lower().split())
 
 
+def _is_long_phrase(name: str, value: str) -> bool:
+    """Return whether the value of a passphrase has several words, one of them a number: "grey owls in May 7"."""
+    words = value.split()
+    return (
+        name.lower().endswith("passphrase")
+        and 3 <= len(words) <= 8
+        and any(word.isdigit() for word in words)
+        and all(word.isalnum() for word in words)
+        and _is_no_talk(value)
+    )
+
+
 def is_passphrase(value: str) -> bool:
     """Return whether a value is three to eight words that make no sentence and no label."""
     words = value.split(" ")
@@ -194,16 +207,17 @@ def is_named_password(
         setting: Whether the name stands in a settings file or a connection string, where bare values are literals.
         tight: Whether the line around the value leaves no doubt that it is a literal, so that one plain word counts.
     """
-    if len(value) < _SHORTEST_PASSWORD or is_placeholder_password(value):
+    if len(value) < _SHORTEST_PASSWORD or is_placeholder_password(value) or value.startswith(_CSS):
         return False
     if _CODE.search(value.rstrip("=")) and not (quoted and operator == "=" and _ONE_CALL.fullmatch(value)):
         return False
-    if _KEYWORD.search(value) and not _is_strong(value):
+    if _KEYWORD.search(value) and not (_is_strong(value) or (setting and _DISGUISE.search(value))):
         return False
     if (_PATH_OR_URL.match(value) and not _is_strong(value)) or _HOST_PORT.fullmatch(value):
         return False
     if any(c.isspace() for c in value):
-        return (quoted or setting) and (is_passphrase(value) or _is_disguised(value))
+        spoken = is_passphrase(value) or _is_disguised(value) or (quoted and _is_long_phrase(name, value))
+        return (quoted or setting) and spoken
     if is_no_password(value) or _VALIDATION.fullmatch(value):
         return False
     if _NUMBER.fullmatch(value):
@@ -268,8 +282,10 @@ def is_secret(value: str, *, qualified: bool, quoted: bool, shortest: int, setti
     if not quoted and _REFERENCE.fullmatch(value) and not random_part:
         return False  # "ed25519.PrivateKey"
     is_path = _PATH_OR_URL.match(value) is not None and not (value.endswith("=") and len(value) >= _LONG_BASE64)
-    if is_path or PLACEHOLDER.search(value) or any(c.isspace() for c in value):
+    if is_path or PLACEHOLDER.search(value):
         return False
+    if any(c.isspace() for c in value):
+        return quoted and qualified and _is_disguised(value)
     if is_uuid(value):
         return qualified and entropy(value) > 3.0
     if _NUMBER.fullmatch(value) or _HOST_PORT.fullmatch(value):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -36,8 +39,17 @@ async def remember(memory: OpenMemory, arguments: RememberArguments, progress: P
     """Store a note."""
     new = _new_note(arguments, memory.relative(arguments.path) if arguments.path else None)
     opened = await memory.get(create=True)
+    if new.scope == "project" and (session := await asyncio.to_thread(_session_at_work, memory)) is not None:
+        new = replace(new, metadata={"session": session})
     stored = await opened.remember_note(new)
     return _remembered(memory, arguments, stored)
+
+
+def _session_at_work(memory: OpenMemory) -> str | None:
+    """Return the assistant's session that the note comes from, if its hooks tell, and no other session is at work."""
+    from aurora_dev.interfaces.hooks.journal import active_session
+
+    return active_session(str(memory.settings.store_path(memory.root) / "state"), time.time())
 
 
 def _new_note(arguments: RememberArguments, path: str | None) -> NewNote:
