@@ -65,7 +65,9 @@ def find_git_folders(folder: Path, *, checked: bool = True) -> GitFolders | None
             line = _first_line(marker)
             if not line.startswith("gitdir:"):
                 return None
-            own = Path(os.path.normpath(folder / line.removeprefix("gitdir:").strip()))
+            named = Path(line.removeprefix("gitdir:").strip())
+            # A relative path starts at the folder itself, not at a link to it: ".." is its parent, as for the system.
+            own = Path(os.path.normpath(named if named.is_absolute() else Path(os.path.realpath(folder)) / named))
         else:
             return None
         common = own

@@ -139,3 +139,11 @@ def git_configuration_folder() -> Path | None:
 def editor_command() -> str:
     """Return the command of the user's editor, as other programs choose it."""
     return os.environ.get("VISUAL") or os.environ.get("EDITOR") or ("notepad" if sys.platform == "win32" else "vi")
+
+
+def disable_runtime_telemetry() -> None:
+    """Switch off the telemetry of ONNX Runtime, unless the user has set its variable; call it before its import.
+
+    Its recent wheels collect usage events, keep an id of the machine in the user's cache folder, and send both.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -45,7 +45,7 @@ def project_groups() -> Mapping[str, tuple[Path, ...]]:
     for name, folders in table.items():
         if not isinstance(folders, list) or not folders or not all(isinstance(each, str) and each for each in folders):
             raise ConfigurationError(f'{file}: {name} must be a list of folders, such as {name} = ["~/src/shop"]')
-        groups[name] = tuple(file.parent / Path(each).expanduser() for each in folders)
+        groups[name] = tuple(file.parent / _expanded(each) for each in folders)
     return groups
 
 
@@ -64,8 +64,8 @@ def projects_named(names: Sequence[str], *, folders: bool = True) -> list[Path]:
     for name in names:
         if name in groups:
             found.update(dict.fromkeys(groups[name]))
-        elif folders and Path(name).expanduser().is_dir():
-            found[Path(name).expanduser().absolute()] = None
+        elif folders and _expanded(name).is_dir():
+            found[_expanded(name).absolute()] = None
         else:
             place = user_settings_folder()
             known = f"the groups are: {', '.join(groups)}" if groups else "no groups are defined"
@@ -75,3 +75,11 @@ def projects_named(names: Sequence[str], *, folders: bool = True) -> list[Path]:
                 f"'{name}' is {what} of projects ({known}). Groups are named in {where}, under [{_TABLE}]"
             )
     return list(found)
+
+
+def _expanded(folder: str) -> Path:
+    """Return a path with ``~`` replaced; as it is, if it names a user whom this machine does not have."""
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError:
+        return Path(folder)

@@ -33,7 +33,7 @@ def find_plain_project(folder: str) -> str | None:
         if os.path.exists(os.path.join(folder, "aurora.toml")) or _may_have_table(folder):  # noqa: PTH110, PTH118
             return None
         if os.path.isdir(os.path.join(folder, ".aurora")):  # noqa: PTH112, PTH118
-            return folder
+            return None if _is_in_worktree(folder) else folder
         if os.path.isfile(os.path.join(folder, ".git")):  # noqa: PTH113, PTH118 - a linked worktree, or a submodule
             return None
         parent = os.path.dirname(folder)  # noqa: PTH120
@@ -55,6 +55,18 @@ def plain_user_folder() -> str | None:
         folder = "Library/Application Support" if sys.platform == "darwin" else ".local/share"
         base = os.path.expanduser(f"~/{folder}")  # noqa: PTH111
     return os.path.join(base, "aurora") if os.path.isabs(base) else None  # noqa: PTH117, PTH118
+
+
+def _is_in_worktree(folder: str) -> bool:
+    """Return whether a folder may be in a linked worktree, whose memory is that of its repository."""
+    while True:
+        marker = os.path.join(folder, ".git")  # noqa: PTH118
+        if os.path.exists(marker):  # noqa: PTH110
+            return not os.path.isdir(marker)  # noqa: PTH112
+        parent = os.path.dirname(folder)  # noqa: PTH120
+        if parent == folder:
+            return False
+        folder = parent
 
 
 def _may_have_table(folder: str) -> bool:

@@ -128,6 +128,10 @@ class DenseVectors(Protocol):
         """Return how many of the records that match have a vector; of all without a filter."""
 
     @abstractmethod
+    def begun(self, namespace: str, model: str) -> bool:
+        """Return whether vectors were made for a namespace, even if all their records were replaced since."""
+
+    @abstractmethod
     def load(self, namespace: str, model: str) -> bool:
         """Prepare a `query`, and return whether any record has a vector."""
 

@@ -242,7 +242,7 @@ class VectorStore:
 
         Args:
             progress: Called after every few vectors, from a worker thread.
-            stop: Ends the run within half a second when set; a new call continues it.
+            stop: Ends the run within half a second when set, as cancelling the call does; a new call continues it.
             workers: How many texts are embedded at once, each on one core.
 
         Returns:
@@ -254,7 +254,12 @@ class VectorStore:
         """
         if self.dense is None:
             return None
-        return await self._run(self.dense.maker.run, progress, stop, workers)
+        stop = stop or threading.Event()
+        try:
+            return await self._run(self.dense.maker.run, progress, stop, workers)
+        except asyncio.CancelledError:
+            stop.set()  # cancelling the call does not end the thread, and a program waits for its threads
+            raise
 
     async def dense_progress(self) -> DenseProgress | None:
         """Return how many records have a dense vector; ``None`` if the store keeps none."""

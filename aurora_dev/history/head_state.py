@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Final
 
+from aurora_dev.git_folders import find_git_folders, repository_root
 from aurora_dev.lazy import lazy_pattern
 from aurora_dev.regular_files import read_regular
 
@@ -26,12 +27,12 @@ def head_state(root: Path) -> str:
     Returns:
         An empty string if there is no readable repository.
     """
-    marker = next((folder / ".git" for folder in (root, *root.parents) if (folder / ".git").exists()), None)
-    if marker is None:
+    top = repository_root(root)
+    folders = None if top is None else find_git_folders(top, checked=False)
+    if folders is None:
         return ""
     try:
-        own = marker if marker.is_dir() else marker.parent / _read_line(marker).removeprefix("gitdir:").strip()
-        common = own / _read_line(own / "commondir") if (own / "commondir").is_file() else own
+        own, common = folders.own, folders.common
         head = _read_line(own / "HEAD")
         tables = [_table_state(folder / _TABLES) for folder in dict.fromkeys((own, common))]
         if any(tables):

@@ -36,6 +36,8 @@ _NICENESS: Final = 15
 _LOOK: Final = 1.0
 # Seconds after a failed run, which may have needed room on the disk or another process to end.
 _RETRY: Final = 60.0
+# Seconds between two looks at whether another process still makes the vectors; it may be killed before it is done.
+_BUSY: Final = 10.0
 _BOOT: Final = "import sys; sys.path[:] = sys.argv[2:]; from aurora_dev.memory.dense import main; main(sys.argv[1])"
 
 # Processes that were started and have not been seen to end: Python warns of one that is forgotten while it runs.
@@ -49,7 +51,7 @@ class DenseStatus:
     Attributes:
         model: The name of the model that makes them.
         made: Records that have one.
-        total: All records.
+        total: Records that get one.
         running: Whether some process is making them now.
     """
 
@@ -118,19 +120,20 @@ class DenseMaking:
 
     async def wanted(self) -> bool:
         """Return whether vectors are missing that should be made without being asked for."""
-        if self._mode == "off" or (self._mode == "auto" and self._nothing_made()) or self._store.dense is None:
+        if self._mode == "off" or (self._mode == "auto" and self._nothing_made()):
             return False
-        progress = await self._store.dense_progress()
-        if progress is None or progress.complete:
+        tier, progress = self._store.dense, await self._store.dense_progress()
+        if tier is None or progress is None or progress.complete:
             return False
-        return self._mode == "on" or progress.made > 0
+        # None is left where every record was replaced, as by a run with --full.
+        return self._mode == "on" or progress.made > 0 or await asyncio.to_thread(tier.begun)
 
     def _nothing_made(self) -> bool:
         vectors = self._store.backend.dense
         return vectors is None or vectors.empty
 
     async def missing(self) -> bool:
-        """Return whether any record has no dense vector."""
+        """Return whether any record that gets a dense vector has none."""
         progress = await self._store.dense_progress()
         return progress is not None and not progress.complete
 
@@ -180,30 +183,33 @@ class DenseMaking:
     async def _keep(self, report: Callable[[DenseProgress], None] | None) -> None:
         seen: int | None = None
         with ThreadPoolExecutor(1, thread_name_prefix="aurora-dense", initializer=lower_priority) as thread:
-            while not self._stop.is_set():
-                pause = _LOOK
-                try:
-                    sequence = (await self._store.stats()).sequence
-                    if sequence != seen and (seen is None or await self.wanted()):
-                        if await self.wanted():
-                            tier = self._store.dense
-                            assert tier is not None
-                            run = tier.maker.run
-                            await asyncio.get_running_loop().run_in_executor(thread, self._locked, run, report)
-                        seen = sequence
-                except AuroraError as error:
-                    _log.warning("dense.not_made", error=str(error))
-                    pause = _RETRY
-                await self._sleep(pause)
+            try:
+                while not self._stop.is_set():
+                    pause = _LOOK
+                    try:
+                        sequence = (await self._store.stats()).sequence
+                        if sequence != seen:
+                            if not await self.wanted():
+                                # Whether another process has begun is looked up without reading records.
+                                seen = None if self._mode == "auto" and self._nothing_made() else sequence
+                            elif await asyncio.get_running_loop().run_in_executor(thread, self._locked, report):
+                                seen = sequence
+                            else:
+                                pause = _BUSY
+                    except AuroraError as error:
+                        _log.warning("dense.not_made", error=str(error))
+                        pause = _RETRY
+                    await self._sleep(pause)
+            finally:
+                self._stop.set()  # a cancelled task would wait for the thread until nothing is missing
 
-    def _locked(
-        self,
-        run: Callable[[Callable[[DenseProgress], None] | None, threading.Event], object],
-        report: Callable[[DenseProgress], None] | None,
-    ) -> None:
+    def _locked(self, report: Callable[[DenseProgress], None] | None) -> bool:
+        """Make what is missing, unless another process does; return whether this one did."""
+        tier = self._store.dense
         with try_lock(self.lock) as held:
-            if held:
-                run(report, self._stop)
+            if held and tier is not None:
+                tier.maker.run(report, self._stop)
+            return held
 
     async def _sleep(self, seconds: float) -> None:
         step = 0.1
@@ -256,6 +262,8 @@ def start_process(root: Path) -> bool:
 
 def main(root: str) -> None:
     """Make the dense vectors of a project; the body of the process that `start_process` starts."""
+    from aurora_dev.config import Settings
+    from aurora_dev.core.factory import backend_kind
     from aurora_dev.memory import Memory
 
     if sys.platform != "win32":
@@ -263,7 +271,10 @@ def main(root: str) -> None:
             os.nice(_NICENESS)
 
     async def work() -> None:
-        async with Memory.open(root) as memory:
+        settings = Settings.load(Path(root))
+        if not backend_kind(settings.backend).exists(settings.store_path(Path(root))):
+            return  # deleted since; opening it would make an empty one
+        async with Memory.open(root, settings=settings) as memory:
             await memory.dense.make(workers=max(1, min(4, os.cpu_count() or 1) // 2))
 
     try:

@@ -20,6 +20,7 @@ from aurora_dev.core.factory import (
     worktree_namespace,
 )
 from aurora_dev.core.record_kinds import IS_NOTE
+from aurora_dev.core.types import Record
 from aurora_dev.errors import AuroraError
 from aurora_dev.git_folders import LinkedWorktree, worktree_names
 from aurora_dev.log import get_logger
@@ -46,15 +47,18 @@ def sharing_worktree(settings: Settings, root: Path) -> LinkedWorktree | None:
 def as_worktree(backend: VectorBackend, settings: Settings, root: Path) -> VectorBackend:
     """Return the view of a backend that a project has: of its worktree, or the backend itself.
 
-    Notes in a store that the worktree itself has from before are copied to the shared one, once.
+    Notes in a store that the worktree itself has are copied to the shared one. It has one from before, or because a
+    sandbox could not write to the repository.
     """
     linked = sharing_worktree(settings, root)
     if linked is None:
         return backend
     earlier = root / STORE_FOLDER
-    if backend_kind(settings.backend).exists(earlier) and not (earlier / _MOVED).exists():
+    if backend_kind(settings.backend).exists(earlier):
         try:
-            _copy_notes(earlier, backend, settings)
+            moved = _change_time(earlier / _MOVED)
+            if any(_change_time(file) > moved for file in earlier.glob("memory.db*")):
+                _copy_notes(earlier, backend, settings, moved)
         except (AuroraError, OSError) as error:  # the next opening tries again; the earlier store stays as it is
             _log.warning("worktree.notes_not_copied", store=str(earlier), error=str(error))
     return create_worktree_view(backend, linked.name)
@@ -62,7 +66,8 @@ def as_worktree(backend: VectorBackend, settings: Settings, root: Path) -> Vecto
 
 def forget_removed_worktrees(backend: VectorBackend, namespace: str, root: Path) -> int:
     """Delete the chunks of worktrees that git does not know any more; return their number."""
-    names = worktree_names(root)
+    # A remote store has no chunks of worktrees, and listing its namespaces is a request that can fail.
+    names = worktree_names(root) if backend.capabilities.local else None
     if names is None:
         return 0
     prefix = worktree_namespace(namespace)
@@ -70,7 +75,16 @@ def forget_removed_worktrees(backend: VectorBackend, namespace: str, root: Path)
     return sum(backend.delete_namespace(each) for each in gone)
 
 
-def _copy_notes(earlier: Path, backend: VectorBackend, settings: Settings) -> None:
+def _change_time(file: Path) -> float:
+    """Return when a file was written, in seconds since the epoch; 0 if there is none."""
+    try:
+        return file.lstat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _copy_notes(earlier: Path, backend: VectorBackend, settings: Settings, since: float) -> None:
+    """Copy the notes that were made after a time; one that was copied before may have been forgotten since."""
     namespace = settings.namespace
     source = create_backend(LOCAL_BACKEND, earlier, settings)
     try:
@@ -78,12 +92,19 @@ def _copy_notes(earlier: Path, backend: VectorBackend, settings: Settings) -> No
         if embedder is not None:
             recorded = backend.set_embedder(embedder, replace=False)
             embedder = embedder if recorded == embedder else None
-        notes = list(source.scan(namespace, IS_NOTE, vectors=embedder is not None))
+        found = source.scan(namespace, IS_NOTE, vectors=embedder is not None)
+        notes = [note for note in found if not since or _created_at(note) > since]
     finally:
         source.close()
     for start in range(0, len(notes), _BATCH):
         batch = notes[start : start + _BATCH]
         known = backend.fetch(namespace, [note.id for note in batch])
         backend.write(namespace, [note for note in batch if note.id not in known], embedder=embedder)
+    (earlier / _MOVED).unlink(missing_ok=True)
     write_new(earlier / _MOVED, f"The {len(notes)} notes of this store were copied.{os.linesep}".encode())
     _log.info("worktree.notes_copied", store=str(earlier), notes=len(notes))
+
+
+def _created_at(note: Record) -> float:
+    value = note.metadata.get("created_at")
+    return float(value) if isinstance(value, int | float) else 0.0

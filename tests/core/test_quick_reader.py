@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 from array import array
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -206,3 +208,24 @@ def test_reading_does_not_write_the_log_of_a_killed_process_back(tmp_path: Path,
     assert len(before[1]) > 0
     assert learned(copy) == ["A note that is only in the log"]
     assert (database.read_bytes(), log.read_bytes()) == before
+
+
+def test_a_note_is_found_behind_more_chunks_than_can_be_looked_through(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember(project, "The first note")
+    for number in range(5, 20):
+        (project / f"file{number}.py").write_text(f"def handler_{number}():\n    pass\n", "utf-8")
+    remember(project)
+    monkeypatch.setattr("aurora_dev.core.local.quick._MOST_SCANNED", 3)
+    assert learned(project) == ["The first note"]
+    shutil.rmtree(project / ".aurora" / "state")
+    with closing(sqlite3.connect(project / ".aurora" / "memory.db")) as connection:
+        (plan,) = connection.execute("PRAGMA user_version").fetchone()
+        for (name,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE '%json_extract%'"
+        ).fetchall():
+            connection.execute(f"DROP INDEX {name}")
+        assert plan == 2
+        connection.execute("PRAGMA user_version = 1")
+    assert learned(project) == [], "a store of an earlier version has no index of notes"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from aurora_dev import Memory
 from aurora_dev.config import Settings, find_project
+from aurora_dev.config.quick import find_plain_project
 from aurora_dev.core.record_kinds import IS_COMMIT
 from aurora_dev.git_folders import linked_worktree
 
@@ -163,3 +165,48 @@ def test_a_folder_that_only_claims_to_be_a_worktree_shares_nothing(main: Path, t
     (foreign / ".git").write_text(f"gitdir: {own}\n", "utf-8")
     assert linked_worktree(foreign) is None
     assert linked_worktree(folder) is not None
+
+
+def test_a_worktree_with_a_store_from_before_has_the_shared_memory_for_hooks_too(main: Path) -> None:
+    folder = _add_worktree(main, "feature")
+    for place in (main, folder, folder / "part"):
+        (place / ".aurora").mkdir(parents=True)
+    assert find_plain_project(str(main)) == str(main)
+    assert find_plain_project(str(folder)) is None
+    assert find_plain_project(str(folder / "part")) is None
+
+
+async def test_notes_of_a_sandbox_that_could_not_write_to_the_repository_are_found_later(
+    main: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = _add_worktree(main, "feature")
+
+    async def remember_in_sandbox(text: str) -> None:
+        with monkeypatch.context() as sandbox:
+            sandbox.setenv("AURORA_STORE", str(folder / ".aurora"))  # the store of a worktree that shares none
+            async with Memory.open(folder) as memory:
+                await memory.remember(text)
+
+    async def notes(place: Path) -> dict[str, str]:
+        async with Memory.open(place) as memory:
+            return {note.content: note.id for note in (await memory.list()).notes}
+
+    for text in ("Retries are capped at five", "Invoices are numbered by year"):
+        await remember_in_sandbox(text)
+        assert text in await notes(folder)
+    async with Memory.open(main) as memory:
+        await memory.forget((await notes(main))["Retries are capped at five"])
+    await remember_in_sandbox("Refunds need two signatures")
+    assert set(await notes(folder)) == {"Invoices are numbered by year", "Refunds need two signatures"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need a privilege on Windows")
+def test_a_worktree_with_relative_paths_is_known_through_a_link_to_it(main: Path, tmp_path: Path) -> None:
+    folder = _add_worktree(main, "feature")
+    (folder / ".git").write_text("gitdir: ../main/.git/worktrees/feature\n", "utf-8")
+    link = tmp_path / "deep" / "er" / "link"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(folder, target_is_directory=True)
+    linked = linked_worktree(link)
+    assert linked is not None
+    assert linked.shared.samefile(main)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from aurora_dev.core.contracts import DenseProgress, DenseVectors, Embedder, Filter
-from aurora_dev.core.record_kinds import FILE_KEY, IS_COMMIT, IS_NOTE, is_chunk
+from aurora_dev.core.record_kinds import FILE_KEY, IS_COMMIT, IS_NOTE, IS_SESSION, is_chunk
 from aurora_dev.core.text.document_text import dense_text
 from aurora_dev.core.types import Record, Vector
 from aurora_dev.errors import EmbeddingError, MissingDependencyError, ModelLoadError
@@ -36,7 +36,7 @@ the rest does. The beginning of a chunk of prose says little of the rest. With d
 ``benchmarks/mined_pairs.py``).
 """
 # What is small and asked for most comes first: a search for it is complete long before the code is.
-_ORDER: Final[tuple[Filter, ...]] = (IS_NOTE, IS_COMMIT, IN_REACH)
+_ORDER: Final[tuple[Filter, ...]] = (IS_NOTE, IS_SESSION, IS_COMMIT, IN_REACH)
 _MOST_NAMED: Final = 20
 
 _Outcome: TypeAlias = "Vector | None"
@@ -89,7 +89,7 @@ class DenseMaker:
         stop: threading.Event | None = None,
         workers: int = 1,
     ) -> DenseReport:
-        """Make vectors until none is missing; notes first, then commits, then code.
+        """Make vectors until none is missing; notes first, then sessions, commits and code.
 
         Args:
             report: Called after every few vectors.

@@ -32,6 +32,10 @@ class DenseTier:
         """Return how many of the records that get a vector have one; loads no model."""
         return self.maker.progress()
 
+    def begun(self) -> bool:
+        """Return whether vectors were made, even if all their records were replaced since."""
+        return self._vectors.begun(self._namespace, self.embedder.fingerprint)
+
     def has_any(self) -> bool:
         """Return whether any record has a vector of this model; reads the vectors, which a search needs anyway."""
         return self._vectors.load(self._namespace, self.embedder.fingerprint)

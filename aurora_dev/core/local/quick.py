@@ -19,6 +19,8 @@ __all__ = ["QuickReader", "QuickRecord"]
 
 _APPLICATION_ID: Final = 0x41524F52  # as `aurora_dev.core.local.schema`
 _NEWEST_SCHEMA: Final = 99  # the tables and columns below are those of every version so far
+_INDEXED_SINCE: Final = 2  # the schema version, as `aurora_dev.core.local.lookups`, which is slower to import
+_INDEXED_MARK: Final = "file_hash"  # the key that its index of records that are not chunks is about
 _WAIT: Final = 0.1  # seconds for a lock; readers of a write-ahead log hardly ever wait
 _BATCH: Final = 500
 _MOST_SCANNED: Final = 60_000  # records; looking through more takes longer than the hook may
@@ -110,7 +112,8 @@ class QuickReader:
             mark: The metadata key that chunks have.
 
         Returns:
-            Newest first; of the first call in a namespace that is too large to look through, the latest part.
+            Newest first; of the first call in a namespace that is too large to look through, the latest part, if the
+            store has no index of the mark.
         """
         name = f"learned-{saved_index_name(self._namespace)[:24]}.json"
         path = os.path.join(self._folder, "state", name)  # noqa: PTH118
@@ -118,9 +121,17 @@ class QuickReader:
         newest = newest or 0
         last, rows = self._remembered(path)
         if newest > last:
+            source, values = "", [json.dumps(mark)]
+            if mark == _INDEXED_MARK and self._version >= _INDEXED_SINCE:
+                where = f"json_extract(metadata, '$.\"{mark}\"') IS NULL"
+                source, values, after = "INDEXED BY records_without_file", [], last
+            else:
+                where, after = "instr(metadata, ?) = 0", max(last, newest - _MOST_SCANNED)
             found = self._connection.execute(
-                "SELECT row FROM records WHERE row > ? AND namespace = ? AND instr(metadata, ?) = 0 ORDER BY row",
-                (max(last, newest - _MOST_SCANNED), self._number, json.dumps(mark)),
+                # Rows that were written since `newest` was read are looked through by the next call.
+                f"SELECT row FROM records {source} WHERE row > ? AND row <= ? AND namespace = ? AND {where}"
+                " ORDER BY row",
+                (after, newest, self._number, *values),
             )
             rows = [*rows, *(row for (row,) in found)][-_MOST_REMEMBERED:]
             self._remember(path, newest, rows)
@@ -182,6 +193,7 @@ class QuickReader:
         (version,) = execute("PRAGMA user_version").fetchone()
         if application != _APPLICATION_ID or not 1 <= version <= _NEWEST_SCHEMA:
             raise ValueError(f"{database} is not a store that this version of Aurora can read")
+        self._version = int(version)
         self._store: str
         self._generation: int
         self.embedder: str

@@ -342,6 +342,11 @@ class _WorktreeDense(DenseVectors):
         parts = (self._inner.progress(own, model, filter), self._inner.progress(namespace, model, _shared(filter)))
         return DenseProgress(sum(part.made for part in parts), sum(part.total for part in parts))
 
+    def begun(self, namespace: str, model: str) -> bool:
+        """Return whether vectors were made for the worktree, or for the project: worktrees do what the project does."""
+        own = self._own(namespace)
+        return self._inner.begun(namespace, model) or (own is not None and self._inner.begun(own, model))
+
     def load(self, namespace: str, model: str) -> bool:
         """Prepare a query in both namespaces."""
         own = self._own(namespace)

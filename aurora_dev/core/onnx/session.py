@@ -207,6 +207,9 @@ def _side_by_side(do: Callable[[int], None], lengths: Sequence[int], threads: in
 
 
 def _session(model: Path | bytes, *, optimise: bool) -> Any:
+    from aurora_dev.config.environment import disable_runtime_telemetry
+
+    disable_runtime_telemetry()
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -218,6 +218,9 @@ def cached_snapshot(name: str, home: str | None) -> Path | None:
 
 def onnx_options(device: str) -> dict[str, Any]:
     """Return the options for a session that optimum builds: the provider, and threads that do not spin."""
+    from aurora_dev.config.environment import disable_runtime_telemetry
+
+    disable_runtime_telemetry()
     # The class of ONNX Runtime, imported through optimum: `core.onnx.session` alone imports ONNX Runtime.
     from optimum.onnxruntime.modeling import SessionOptions  # type: ignore[import-not-found,import-untyped,unused-ignore]
 

@@ -46,26 +46,29 @@ def open_store(path: Path, dense: HashingEmbedder | None) -> VectorStore:
     return VectorStore(path=path, embedder=HashingEmbedder(64), reranker="none", dense=dense)
 
 
-async def test_every_record_but_documents_gets_a_vector_and_notes_come_first(tmp_path: Path) -> None:
+async def test_every_record_but_documents_gets_a_vector_and_code_comes_last(
+    tmp_path: Path,
+) -> None:
     embedder = CountingEmbedder()
     async with open_store(tmp_path, embedder) as store:
         await store.upsert(
             [
                 *(chunk(number) for number in range(30)),
                 chunk(90, "A page about something", language="markdown"),
+                Document("A talk about retries", {"session_part": "1"}, "session"),
                 Document("Retry three times", {"kind": "decision"}, "note"),
                 Document("Fix the retry", {"commit": "a" * 40}, "commit"),
             ]
         )
-        assert await store.dense_progress() == DenseProgress(0, 32)
+        assert await store.dense_progress() == DenseProgress(0, 33)
         steps: list[DenseProgress] = []
         report = await store.make_dense(steps.append)
         assert report is not None
-        assert (report.embedded, report.reused, report.refused) == (32, 0, 0)
+        assert (report.embedded, report.reused, report.refused) == (33, 0, 0)
         assert report.progress.complete
-        assert steps[-1] == DenseProgress(32, 32)
-        assert embedder.texts[:2] == ["Retry three times", "Fix the retry"]
-        assert embedder.texts[2] == "m29.py\ndef f29(): return value_29"
+        assert steps[-1] == DenseProgress(33, 33)
+        assert embedder.texts[:3] == ["Retry three times", "A talk about retries", "Fix the retry"]
+        assert embedder.texts[3] == "m29.py\ndef f29(): return value_29"
         assert not any("page about" in text for text in embedder.texts)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import cast
 
@@ -15,7 +17,13 @@ from aurora_dev.core.faiss_store import FAISSLocalStore
 from aurora_dev.core.local.dense import vectors as dense_vectors
 from aurora_dev.core.local.dense.matrix import DenseMatrix, decode, encode
 from aurora_dev.core.types import Record
-from aurora_dev.errors import DimensionMismatchError, InvalidRequestError, StoreError
+from aurora_dev.errors import (
+    DimensionMismatchError,
+    InvalidRequestError,
+    StoreClosedError,
+    StoreCorruptError,
+    StoreError,
+)
 from aurora_dev.testing.contract_support import ids
 
 MODEL = "model-1"
@@ -294,3 +302,88 @@ def test_a_matrix_finds_the_same_whether_rows_were_removed_or_never_added() -> N
         allowed = rows[kept][::2]
         filtered, _ = whole.search(query, 12, allowed)
         assert set(filtered[:12].tolist()) == set(part.search(query, 12, allowed)[0][:12].tolist())
+
+
+def test_vectors_that_another_process_makes_again_in_another_order_are_all_found(
+    store: FAISSLocalStore, path: Path
+) -> None:
+    vectors = vectors_of(20)
+    store.write("n", [record(number) for number in range(10)])
+    fill(store.dense, vectors)
+    assert ids(store.dense.query("n", MODEL, vectors[3], 1)) == ["r003"]
+    store.write("n", [record(number) for number in range(10, 20)])
+    for name in ("dense.db", "dense.db-wal", "dense.db-shm"):
+        (path / "index" / name).unlink(missing_ok=True)
+    other = FAISSLocalStore(path)
+    fill(other.dense, vectors)  # the newest first, so that their serial numbers are those of the old ones
+    other.close()
+    assert store.dense.load("n", MODEL)
+    found = {ids(store.dense.query("n", MODEL, vector, 1))[0] for vector in vectors}
+    assert found == {f"r{number:03d}" for number in range(20)}
+
+
+def test_damage_of_the_records_is_reported_as_such_and_costs_no_vectors(store: FAISSLocalStore, path: Path) -> None:
+    vectors = vectors_of(10)
+    store.write("n", [record(number) for number in range(10)])
+    fill(store.dense, vectors)
+    with closing(sqlite3.connect(path / "memory.db")) as connection:
+        connection.execute("ALTER TABLE deletions RENAME TO lost")
+    with pytest.raises(StoreCorruptError, match=r"memory\.db is damaged"):
+        store.dense.query("n", MODEL, vectors[1], 1)
+    with closing(sqlite3.connect(path / "memory.db")) as connection:
+        connection.execute("ALTER TABLE lost RENAME TO deletions")
+    assert ids(store.dense.query("n", MODEL, vectors[1], 1)) == ["r001"]
+
+
+def test_a_closed_store_takes_no_vectors(path: Path) -> None:
+    store = FAISSLocalStore(path)
+    store.write("n", [record(0)])
+    ((row, _),) = store.dense.missing("n", MODEL, 1)
+    dense = store.dense
+    store.close()
+    with pytest.raises(StoreClosedError):
+        dense.add("n", MODEL, {row: b"text 0"}, vectors_of(1))
+
+
+def test_a_namespace_whose_records_were_all_replaced_has_still_begun(store: FAISSLocalStore) -> None:
+    assert not store.dense.begun("n", MODEL)
+    store.write("n", [record(0)])
+    fill(store.dense, vectors_of(1))
+    store.write("n", [record(0, "another text")])
+    assert store.dense.progress("n", MODEL) == DenseProgress(0, 1)
+    assert store.dense.begun("n", MODEL)
+    assert not store.dense.begun("n", "model-2")
+    assert not store.dense.begun("m", MODEL)
+
+
+def test_the_vectors_of_namespaces_that_are_gone_do_not_stay_for_ever(store: FAISSLocalStore, path: Path) -> None:
+    for namespace in ("first", "second", "third"):
+        store.write(namespace, [record(0)])
+        ((row, _),) = store.dense.missing(namespace, MODEL, 1)
+        store.dense.add(namespace, MODEL, {row: namespace.encode()}, vectors_of(1))
+        if namespace == "first":
+            store.delete_namespace(namespace)
+    with closing(sqlite3.connect(path / "index" / "dense.db")) as connection:
+        kept = {name for (name,) in connection.execute("SELECT namespace FROM spaces")}
+        (count,) = connection.execute("SELECT count(*) FROM vectors").fetchone()
+    assert (kept, count) == ({"second", "third"}, 2)
+
+
+@pytest.mark.parametrize("in_use", [True, False])
+def test_vectors_in_a_folder_that_cannot_be_written_are_searched(
+    store: FAISSLocalStore, path: Path, monkeypatch: pytest.MonkeyPatch, in_use: bool
+) -> None:
+    vectors = vectors_of(10)
+    store.write("n", [record(number) for number in range(10)])
+    fill(store.dense, vectors)
+    if not in_use:
+        store.close()
+    for module in ("schema", "dense.table"):
+        monkeypatch.setattr(f"aurora_dev.core.local.{module}.is_writable", lambda _: False)
+    reading = FAISSLocalStore(path)
+    assert ids(reading.dense.query("n", MODEL, vectors[4], 1)) == ["r004"]
+    if in_use:
+        store.write("n", [record(10)])
+        fill(store.dense, vectors_of(11))
+        assert ids(reading.dense.query("n", MODEL, vectors_of(11)[10], 1)) == ["r010"]
+    reading.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -47,3 +48,26 @@ def test_the_modules_that_run_models_import_none_that_make_them() -> None:
             if isinstance(node, ast.ImportFrom) and node.module
         }
         assert not imported & MAKING, path.name
+
+
+@pytest.mark.parametrize("choice", [None, "0"])
+def test_running_a_model_sends_and_keeps_no_usage_events_unless_the_user_says_so(
+    tmp_path: Path, choice: str | None
+) -> None:
+    code = (
+        "import os\n"
+        "from aurora_dev.core.rerank.bundled import BundledReranker\n"
+        "import asyncio\n"
+        "asyncio.run(BundledReranker().score('verify tokens', ['def verify(token): ...']))\n"
+        f"assert os.environ['ORT_DISABLE_TELEMETRY'] == {choice or '1'!r}\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_CACHE"))}
+    environment.update({"HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)})
+    if choice is not None:
+        environment["ORT_DISABLE_TELEMETRY"] = choice
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    if choice is None:
+        assert not [file for file in tmp_path.rglob("*") if file.is_file()]

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 from click.testing import Result
 
 from aurora_dev import Memory
-from aurora_dev.core.contracts import DenseProgress
+from aurora_dev.core.contracts import DenseProgress, NamespaceStats
 from aurora_dev.core.embed.dense import has_bundled_dense
+from aurora_dev.core.types import Document
+from aurora_dev.core.vector_store import VectorStore
 from aurora_dev.indexing.process_lock import try_lock
 from aurora_dev.interfaces.cli.actions.watch import DenseLines
 from aurora_dev.memory import dense as dense_module
 from aurora_dev.notes.recall_scores import COSINE_SHARE
+from aurora_dev.testing.hashing_embedder import HashingEmbedder
 
 pytestmark = pytest.mark.skipif(not has_bundled_dense(), reason="an installation without the model")
 
@@ -203,3 +209,110 @@ def test_the_watch_prints_the_progress_now_and_then_and_its_end(
 async def _status_text(client: Any) -> str:
     result = await client.call_tool("memory_status", {})
     return "".join(part.text for part in result.content)
+
+
+async def test_what_was_begun_is_kept_up_when_every_record_is_replaced(project: Path) -> None:
+    async with Memory.open(project, **settings()) as memory:
+        await memory.index()
+        await memory.dense.make()
+        for file in project.glob("*.py"):
+            file.write_text(file.read_text("utf-8").replace("def ", "def new_"), "utf-8")
+        await memory.index()
+        status = await memory.dense.status()
+        assert status is not None
+        assert status.made == 0
+        assert await memory.dense.wanted()
+
+
+class SlowModel(HashingEmbedder):
+    """Embeds until it is told to stop, to the end of the test at most."""
+
+    def __init__(self) -> None:
+        super().__init__(48, salt="dense")
+        self.begun = threading.Event()
+        self.texts = 0
+
+    def embed_documents(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        self.begun.set()
+        self.texts += len(texts)
+        threading.Event().wait(0.05)
+        return super().embed_documents(texts)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_cancelling_ends_the_making_of_vectors(tmp_path: Path, kept: bool) -> None:
+    model = SlowModel()
+    store = VectorStore(path=tmp_path / "store", embedder=HashingEmbedder(64), reranker="none", dense=model)
+    async with store:
+        await store.upsert([Document(f"text {number}", {}, f"n{number}") for number in range(2_000)])
+        making = dense_module.DenseMaking(store, "on", tmp_path / "state")
+        if kept:
+            making.keep()
+            task = next(task for task in asyncio.all_tasks() if task.get_name() == "aurora-dense")
+        else:
+            task = asyncio.create_task(making.make(workers=1), name="making")
+        await until(model.begun.is_set)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await until(lambda: not any(each.name.startswith("aurora-dense") for each in threading.enumerate()))
+        done = model.texts
+        assert done < 1_000
+        await asyncio.to_thread(threading.Event().wait, 0.3)
+        assert model.texts <= done + 16  # the batch that was in work
+
+
+async def test_a_change_that_needs_no_vectors_is_looked_at_once(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dense_module, "_LOOK", 0.01)
+    async with Memory.open(project, **settings()) as memory:
+        await memory.index()
+        await memory.dense.make()
+        looks: list[bool] = []
+        wanted, stats = memory.dense.wanted, memory.store.stats
+        counted: list[int] = []
+
+        async def counting_wanted() -> bool:
+            looks.append(await wanted())
+            return looks[-1]
+
+        async def counting_stats() -> NamespaceStats:
+            found = await stats()
+            counted.append(found.sequence)
+            return found
+
+        monkeypatch.setattr(memory.dense, "wanted", counting_wanted)
+        monkeypatch.setattr(memory.store, "stats", counting_stats)
+        memory.dense.keep()
+        await until(lambda: looks)
+        (project / "README.md").write_text("# App\n\nA small program that grew.\n", "utf-8")
+        await memory.index()
+        after = len(counted)
+        await until(lambda: len(counted) > after + 10)
+        assert looks == [False, False]
+
+
+async def test_what_another_process_left_half_done_is_continued(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dense_module, "_BUSY", 0.05)
+    async with Memory.open(project, **settings(dense="on")) as memory:
+        await memory.index()
+        assert memory.dense.lock is not None
+        refused = asyncio.Event()
+        sleep = memory.dense._sleep
+
+        async def sleeping(seconds: float) -> None:
+            refused.set()
+            await sleep(seconds)
+
+        monkeypatch.setattr(memory.dense, "_sleep", sleeping)
+        with try_lock(memory.dense.lock) as held:
+            assert held
+            steps: list[DenseProgress] = []
+            memory.dense.keep(steps.append)
+            await asyncio.wait_for(refused.wait(), PATIENCE)
+            assert not steps
+        await until(lambda: steps and steps[-1].complete)
+
+
+async def test_the_process_makes_no_store_where_it_was_deleted_meanwhile(project: Path) -> None:
+    await asyncio.to_thread(dense_module.main, str(project))
+    assert not (project / ".aurora").exists()

@@ -78,6 +78,16 @@ def test_a_wrong_name_or_setting_is_explained(projects: Path, run: Run, settings
     assert message in " ".join(done.stderr.split())
 
 
+def test_a_folder_of_a_user_whom_this_machine_does_not_have_is_a_wrong_name(projects: Path, run: Run) -> None:
+    asked = ("search", "refund_payment", "--no-rerank", "--project")
+    done = run(*asked, "~nobody-of-this-name/shop", cwd=projects)
+    assert done.exit_code != 0
+    assert "neither a folder nor a group" in " ".join(done.stderr.split())
+    settings = settings_with(projects, '[groups]\nwork = ["~nobody-of-this-name/shop", "../../shop"]\n')
+    done = run(*asked, "work", cwd=projects, **settings)
+    assert "refund_payment" in done.stdout
+
+
 @pytest.mark.parametrize("option", [("--path", "shop"), ("--similar-to", "src/shop.py:1")])
 def test_what_concerns_one_project_does_not_go_with_several(projects: Path, run: Run, option: tuple[str, str]) -> None:
     done = run("search", "x", "--project", "shop", *option, cwd=projects)

@@ -11,13 +11,15 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import cast
 
 from aurora_dev.core.local.derived import FOLDER
+from aurora_dev.core.local.read_only import is_outdated, is_writable, open_unwritable
 from aurora_dev.core.local.records import Rows
-from aurora_dev.errors import StoreError
+from aurora_dev.errors import StoreClosedError, StoreError, StoreUnwritableError
 from aurora_dev.lazy import np
 from aurora_dev.log import get_logger
 
@@ -73,6 +75,7 @@ class DenseTable:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
+        self._openings = 0
         self._process = os.getpid()
         self._closed = False
 
@@ -83,7 +86,7 @@ class DenseTable:
             connection = None
             try:
                 connection = self._open(create=False)
-            except (sqlite3.Error, OSError) as error:
+            except (sqlite3.Error, OSError, StoreUnwritableError) as error:
                 self._set_aside(error)
             try:
                 yield connection
@@ -104,7 +107,8 @@ class DenseTable:
         with self._lock:
             try:
                 connection = self._open(create=True)
-                assert connection is not None
+                if connection is None:
+                    raise StoreClosedError("the store is closed; the dense vectors that were made are kept")
                 connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield connection
@@ -120,10 +124,10 @@ class DenseTable:
                     "permissions of the folder and the room on the disk, then run: aurora index --dense"
                 ) from error
 
-    def stamp(self, connection: sqlite3.Connection) -> tuple[int, int]:
-        """Return two numbers that change with every write of this or another connection."""
+    def stamp(self, connection: sqlite3.Connection) -> tuple[int, int, int]:
+        """Return numbers that change with every write of this or another connection; the first, with every opening."""
         (version,) = connection.execute("PRAGMA data_version").fetchone()
-        return int(version), connection.total_changes
+        return self._openings, int(version), connection.total_changes
 
     def close(self) -> None:
         """Close the connection; a later use raises no error and finds nothing."""
@@ -136,20 +140,25 @@ class DenseTable:
             self._inherited, self._connection = self._connection, None  # never used or closed after a fork
             self._process = os.getpid()
         identity = self._identity()
-        if self._connection is not None and identity is not None and identity == self._opened:
+        is_open = self._connection is not None and identity is not None and identity == self._opened
+        if is_open and not is_outdated(cast("sqlite3.Connection", self._connection)):
             return self._connection
         self._drop()  # the file was deleted, and perhaps made again by another process
         if self._closed or (not create and identity is None):
             return None
         if create:
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
-        connection = sqlite3.connect(self.path, timeout=_TIMEOUT, isolation_level=None, check_same_thread=False)
+        # A folder that cannot be written may hold vectors that can be read.
+        connection = (
+            _connect(str(self.path)) if create or is_writable(self.path) else open_unwritable(self.path, _connect)
+        )
         try:
             self._prepare(connection)
         except BaseException:  # includes an interrupt: the file must not stay open
             connection.close()
             raise
         self._connection, self._opened = connection, self._identity()
+        self._openings += 1
         return connection
 
     def _identity(self) -> tuple[int, int] | None:
@@ -202,11 +211,22 @@ class DenseTable:
         """Close the file after an error, and delete it if it is damaged."""
         _log.warning("dense.file_unusable", path=str(self.path), error=error)
         self._drop()
-        if isinstance(error, sqlite3.OperationalError | OSError):
+        if isinstance(error, sqlite3.OperationalError | OSError | StoreError):
             return  # locked, full or not to be written: it is not damaged
         for suffix in ("", "-wal", "-shm"):
             with suppress(OSError):
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
+
+def _connect(target: str, kind: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
+    return sqlite3.connect(
+        target,
+        timeout=_TIMEOUT,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=kind,
+        uri=target.startswith("file:"),
+    )
 
 
 def find_space(connection: sqlite3.Connection, namespace: str, model: str) -> Space | None:
@@ -222,18 +242,28 @@ def find_space(connection: sqlite3.Connection, namespace: str, model: str) -> Sp
 def make_space(
     connection: sqlite3.Connection, namespace: str, model: str, dimension: int, commit: tuple[str, int, int]
 ) -> Space:
-    """Return a new space, and delete what no present space can use: the vectors of other models."""
-    connection.execute(
-        "DELETE FROM vectors WHERE space IN (SELECT number FROM spaces WHERE namespace = ? AND model <> ?)",
-        (namespace, model),
-    )
-    connection.execute("DELETE FROM spaces WHERE namespace = ? AND model <> ?", (namespace, model))
+    """Return a new space, and delete the vectors of other models, which no space can use any more."""
+    others = connection.execute("SELECT number FROM spaces WHERE namespace = ? AND model <> ?", (namespace, model))
+    delete_spaces(connection, [number for (number,) in others])
     number = connection.execute(
         "INSERT INTO spaces(namespace, model, dimension, store, sequence, mark) VALUES (?, ?, ?, ?, ?, ?)",
         (namespace, model, dimension, *commit),
     ).lastrowid
     assert number is not None
     return Space(number, dimension, *commit)
+
+
+def spaces_without(connection: sqlite3.Connection, namespaces: Collection[str]) -> list[int]:
+    """Return the numbers of the spaces of other namespaces than some, such as those of worktrees that are gone."""
+    found = connection.execute("SELECT number, namespace FROM spaces").fetchall()
+    return [number for number, namespace in found if namespace not in namespaces]
+
+
+def delete_spaces(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
+    """Delete spaces and their vectors."""
+    for number in numbers:
+        connection.execute("DELETE FROM vectors WHERE space = ?", (number,))
+        connection.execute("DELETE FROM spaces WHERE number = ?", (number,))
 
 
 def move_space(connection: sqlite3.Connection, space: Space, commit: tuple[str, int, int]) -> None:

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -17,6 +17,7 @@ from aurora_dev.core.local.connections import Connections
 from aurora_dev.core.local.dense import table
 from aurora_dev.core.local.filter_cache import FilterCache
 from aurora_dev.core.local.records import NamespaceState, Rows
+from aurora_dev.core.local.schema import translated
 from aurora_dev.core.record_checks import check_top_k, check_vector
 from aurora_dev.core.types import Match, Record, Vector
 from aurora_dev.errors import DimensionMismatchError, InvalidRequestError
@@ -47,7 +48,7 @@ class _Loaded:
     space: int
     serial: int
     sequence: int
-    stamp: tuple[int, int]
+    stamp: tuple[int, int, int]
 
 
 class LocalDenseVectors(DenseVectors):
@@ -91,6 +92,11 @@ class LocalDenseVectors(DenseVectors):
         if allowed is not None:
             rows = rows[np.isin(rows, allowed)]
         return DenseProgress(int(np.isin(rows, have).sum()), len(rows))
+
+    def begun(self, namespace: str, model: str) -> bool:
+        """Return whether vectors were made for a namespace, even if all their records were replaced since."""
+        with self._table.reader() as dense:
+            return dense is not None and table.find_space(dense, namespace, model) is not None
 
     def load(self, namespace: str, model: str) -> bool:
         """Read the vectors into memory, or what has changed since; return whether any record has one."""
@@ -214,16 +220,20 @@ class LocalDenseVectors(DenseVectors):
             space = self._space(dense, connection, state, namespace, model)
             if space is None:
                 return None
-            removed = None
-            if loaded is not None and loaded.space == space.number:
-                removed = sql.removed_since(connection, state, loaded.sequence)
+            removed: Rows | None = None
+            # A file that was deleted and made again numbers its spaces and vectors from 1.
+            if loaded is not None and loaded.stamp[0] == stamp[0] and loaded.space == space.number:
+                with self._reading_records():
+                    removed = sql.removed_since(connection, state, loaded.sequence)
             if loaded is None or removed is None:
                 loaded = _Loaded(DenseMatrix(space.dimension), space.number, 0, 0, stamp)
             else:
                 loaded.matrix.remove(removed)
             alive: Rows | None = None
             for serial, rows, blobs in table.vectors_after(dense, space, loaded.serial):
-                alive = _alive(connection, state) if alive is None else alive
+                if alive is None:
+                    with self._reading_records():
+                        alive = _alive(connection, state)
                 kept = np.isin(rows, alive)
                 factors, codes = decode(blobs, space.dimension)
                 loaded.matrix.add(rows[kept], factors[kept], codes[kept])
@@ -242,9 +252,12 @@ class LocalDenseVectors(DenseVectors):
     ) -> table.Space | None:
         """Return the space whose rows are those of the database; ``None`` if the database was exchanged since."""
         space = table.find_space(dense, namespace, model)
-        if space is None or space.store != sql.store_identity(connection) or space.sequence > state.sequence:
-            return None
-        return space if sql.read_mark(connection, state, space.sequence) == space.mark else None
+        with self._reading_records():
+            return space if space is not None and _is_of(space, connection, state) else None
+
+    def _reading_records(self) -> AbstractContextManager[None]:
+        """Report errors of the records' database as such: one among reads of the vectors must not cost the vectors."""
+        return translated(self._connections.database, "read")
 
     def _allowed(self, namespace: str, filter: Filter | None) -> Rows | None:
         node = None if filter is None else parse_filter(filter)
@@ -263,28 +276,33 @@ class LocalDenseVectors(DenseVectors):
     def _insert(
         self, namespace: str, model: str, dimension: int, keys: Mapping[int, bytes], blobs: Sequence[bytes]
     ) -> None:
-        with self._connections.reader(snapshot=True) as connection:
-            state = sql.read_state(connection, namespace)
-            if state is None:
-                return
-            commit = (sql.store_identity(connection), state.sequence, sql.read_mark(connection, state, state.sequence))
-            with self._table.writer() as dense:
-                space = self._space(dense, connection, state, namespace, model)
-                if space is None:
-                    space = table.make_space(dense, namespace, model, dimension, commit)
-                if space.dimension != dimension:
-                    raise DimensionMismatchError(
-                        f"dense vectors of {model} have the length {space.dimension}, not {dimension}: nothing was "
-                        "written"
-                    )
-                table.insert_vectors(dense, space, keys, blobs)
-                table.move_space(dense, space, commit)
-                self._added += len(keys)
-                if self._added >= _PRUNE_AFTER:
-                    self._added = 0
-                    alive = _alive(connection, state)
-                    gone = table.prune(dense, space, alive, max(_LEAST_SPARE, len(alive)))
-                    _log.debug("dense.pruned", namespace=namespace, vectors=gone)
+        with self._table.writer() as dense:
+            space = table.find_space(dense, namespace, model)
+            # Read while no other process can write vectors: the commit is never older than the one of the space.
+            with self._connections.reader(snapshot=True) as connection:
+                state = sql.read_state(connection, namespace)
+                if state is None:
+                    return
+                mark = sql.read_mark(connection, state, state.sequence)
+                commit = (sql.store_identity(connection), state.sequence, mark)
+                if space is not None and not _is_of(space, connection, state):
+                    space = None
+                filled = sql.read_names(connection) if space is None else []
+                alive = _alive(connection, state) if self._added + len(keys) >= _PRUNE_AFTER else None
+            if space is None:
+                table.delete_spaces(dense, table.spaces_without(dense, filled))
+                space = table.make_space(dense, namespace, model, dimension, commit)
+            if space.dimension != dimension:
+                raise DimensionMismatchError(
+                    f"dense vectors of {model} have the length {space.dimension}, not {dimension}: nothing was written"
+                )
+            table.insert_vectors(dense, space, keys, blobs)
+            table.move_space(dense, space, commit)
+            self._added += len(keys)
+            if alive is not None:
+                self._added = 0
+                gone = table.prune(dense, space, alive, max(_LEAST_SPARE, len(alive)))
+                _log.debug("dense.pruned", namespace=namespace, vectors=gone)
 
 
 class _Derived:
@@ -301,6 +319,13 @@ class _Derived:
 
     def discard(self) -> None:
         self._vectors.discard(*self._name)
+
+
+def _is_of(space: table.Space, connection: sqlite3.Connection, state: NamespaceState) -> bool:
+    """Return whether the rows of a space are those of the database, which was not exchanged since."""
+    if space.store != sql.store_identity(connection) or space.sequence > state.sequence:
+        return False
+    return sql.read_mark(connection, state, space.sequence) == space.mark
 
 
 def _alive(connection: sqlite3.Connection, state: NamespaceState) -> Rows:
