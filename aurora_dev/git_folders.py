@@ -10,10 +10,19 @@ from typing import Final
 
 from aurora_dev.regular_files import read_regular
 
-__all__ = ["GitFolders", "LinkedWorktree", "find_git_folders", "linked_worktree", "repository_root", "worktree_names"]
+__all__ = [
+    "GitFolders",
+    "LinkedWorktree",
+    "find_git_folders",
+    "linked_worktree",
+    "repository_root",
+    "worktree_names",
+    "worktree_tops",
+]
 
 _MAX_LINE: Final = 4_096  # bytes of a file that holds one path
 _WORKTREES: Final = "worktrees"
+_MOST_WORKTREES: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +130,43 @@ def worktree_names(project: Path) -> frozenset[str] | None:
         return None
 
 
+def worktree_tops(top: Path) -> list[Path]:
+    """Return the tops of the other working trees of the repository whose working tree begins at a folder.
+
+    Files from elsewhere can hold a ``.git`` that names any folder of this machine. So a folder that exists counts only
+    if its own ``.git`` belongs to the same repository; one that is gone counts as git's files name it.
+    """
+    top = Path(os.path.realpath(top))
+    folders = find_git_folders(top)
+    if folders is None or (top / ".git").is_symlink():
+        return []
+    if folders.linked:
+        if not _is_known(folders, top):
+            return []
+    elif (top / ".git").is_file():  # a submodule, or a folder of git's that knows nothing of this one
+        return []
+    common = os.path.realpath(folders.common)
+    found = [Path(common).parent] if folders.linked and _shares(Path(common).parent, common) else []
+    try:
+        entries = sorted((Path(common) / _WORKTREES).iterdir())[:_MOST_WORKTREES]
+    except OSError:
+        return found
+    for entry in entries:
+        try:
+            place = entry / _first_line(entry / "gitdir")
+            if place.name == ".git" and (not place.parent.exists() or _shares(place.parent, common)):
+                found.append(Path(os.path.normpath(place.parent)))
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def _shares(top: Path, common: str) -> bool:
+    """Return whether the working tree at a folder is one of the repository in a resolved folder of git's."""
+    around = find_git_folders(top)
+    return around is not None and os.path.realpath(around.common) == common
+
+
 def _names(folder: Path) -> Iterator[str]:
     if folder.is_dir():
         yield from (entry.name for entry in folder.iterdir() if (entry / "gitdir").is_file())
@@ -136,7 +182,7 @@ def _is_known(folders: GitFolders, top: Path) -> bool:
         if own.parent != Path(os.path.realpath(folders.common)) / _WORKTREES:
             return False
         back = os.path.realpath(own / _first_line(own / "gitdir"))
-        return back == os.path.realpath(top / ".git")
+        return back == os.path.join(os.path.realpath(top), ".git")  # noqa: PTH118 - a link is not followed
     except (OSError, ValueError):
         return False
 

@@ -6,14 +6,10 @@ import os
 import posixpath
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
-from aurora_dev.regular_files import read_regular
+from aurora_dev.git_folders import repository_root, worktree_tops
 
 __all__ = ["ProjectPlaces"]
-
-_MOST_BYTES: Final = 4_096  # of a file that names a folder
-_MOST_WORKTREES: Final = 200
 
 
 class ProjectPlaces:
@@ -21,7 +17,7 @@ class ProjectPlaces:
 
     Args:
         root: The project's folder.
-        remembered: Folders of worktrees that may be gone.
+        remembered: Folders of worktrees; those that are gone count.
     """
 
     def __init__(self, root: Path, remembered: Sequence[str] = ()) -> None:
@@ -87,36 +83,12 @@ def _folders(root: Path, remembered: Sequence[str]) -> list[str]:
     given = os.path.normpath(root.absolute())
     resolved = os.path.realpath(given)
     found = [given, resolved]
-    marker = next((p for p in (Path(resolved), *Path(resolved).parents) if (p / ".git").exists()), None)
-    if marker is not None:
-        inner = os.path.relpath(resolved, marker)
-        for worktree in _worktrees(marker):
-            found.append(os.path.normpath(Path(worktree, inner)))
+    top = repository_root(Path(resolved))
+    if top is not None:
+        inner = os.path.relpath(resolved, top)
+        for worktree in worktree_tops(top):
+            found.append(os.path.normpath(worktree / inner))
             found.append(os.path.realpath(found[-1]))
-    return list(dict.fromkeys([*found, *remembered]))
-
-
-def _worktrees(top: Path) -> list[str]:
-    """Return the folders of a repository's worktrees, the main one included, as git's own files name them."""
-    try:
-        own = top / ".git"
-        if not own.is_dir():
-            own = Path(top, _line(own).removeprefix("gitdir:").strip())
-        common = Path(own, _line(own / "commondir")) if (own / "commondir").is_file() else own
-        common = Path(os.path.realpath(common))
-        found = [str(common.parent)] if common.name == ".git" else []
-        listed = sorted((common / "worktrees").iterdir())[:_MOST_WORKTREES] if (common / "worktrees").is_dir() else []
-    except (OSError, ValueError):
-        return []
-    for entry in listed:
-        try:
-            place = _line(entry / "gitdir")
-        except OSError:
-            continue
-        if place.endswith(".git"):
-            found.append(str(Path(entry, place).parent))
-    return found
-
-
-def _line(path: Path) -> str:
-    return read_regular(path, _MOST_BYTES, cut=True).decode("utf-8", "surrogateescape").strip()
+    # A folder that exists says itself whether it is a worktree. The list may come with a copied or unpacked project.
+    found += [folder for folder in remembered if Path(folder).is_absolute() and not os.path.lexists(folder)]
+    return list(dict.fromkeys(found))

@@ -164,6 +164,9 @@ def test_a_folder_that_only_claims_to_be_a_worktree_shares_nothing(main: Path, t
     (own / "gitdir").write_text(str(foreign / ".git"), "utf-8")
     (foreign / ".git").write_text(f"gitdir: {own}\n", "utf-8")
     assert linked_worktree(foreign) is None
+    (foreign / ".git").unlink()
+    (foreign / ".git").symlink_to(folder / ".git")
+    assert linked_worktree(foreign) is None
     assert linked_worktree(folder) is not None
 
 
