@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
 from aurora_dev.core.types import (
+    DenseProgress,
     Document,
     EmbedderInfo,
     Match,
@@ -90,24 +91,6 @@ class NamespaceStats:
     records: int
     vectors: int
     sequence: int
-
-
-@dataclass(frozen=True, slots=True)
-class DenseProgress:
-    """How many records have a dense vector.
-
-    Attributes:
-        made: Records with a dense vector of the model.
-        total: All records that are counted.
-    """
-
-    made: int
-    total: int
-
-    @property
-    def complete(self) -> bool:
-        """True if every record has a dense vector."""
-        return self.made >= self.total
 
 
 class DenseVectors(Protocol):

@@ -93,6 +93,24 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class DenseProgress:
+    """The progress of making dense vectors.
+
+    Attributes:
+        made: Records with a dense vector of the model.
+        total: All records that are counted.
+    """
+
+    made: int
+    total: int
+
+    @property
+    def complete(self) -> bool:
+        """True if every record has a dense vector."""
+        return self.made >= self.total
+
+
+@dataclass(frozen=True, slots=True)
 class EmbedderInfo:
     """The description of the embedder whose vectors a store holds.
 

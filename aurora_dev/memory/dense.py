@@ -46,7 +46,7 @@ _started: list[Popen[bytes]] = []
 
 @dataclass(frozen=True, slots=True)
 class DenseStatus:
-    """How far the dense vectors of a project are.
+    """The progress of a project's dense vectors.
 
     Attributes:
         model: The name of the model that makes them.

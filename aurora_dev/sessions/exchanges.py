@@ -93,7 +93,7 @@ class Exchange:
 
 @dataclass(slots=True)
 class Whole:
-    """What is known of a session as a whole."""
+    """A session as a whole, as far as it is known."""
 
     id: str = ""
     cwd: str = ""

@@ -1,4 +1,4 @@
-"""What hooks write down in a project's store: a log of their runs, and what a session has been shown."""
+"""The files that hooks write in a project's store: a log of their runs, and what a session has been shown."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _active(folder: str) -> dict[str, float]:
 
 
 class SessionState:
-    """What one session of an assistant has been shown, so that nothing is added twice.
+    """The records that one session of an assistant has been shown, so that nothing is added twice.
 
     Args:
         folder: The folder ``state`` of the store.

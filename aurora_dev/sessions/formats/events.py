@@ -1,4 +1,4 @@
-"""What the lines of any transcript say, in one vocabulary; and the protocol of a format.
+"""The events of any transcript, in one vocabulary; and the protocol of a format.
 
 A format turns a line into events and knows nothing of exchanges. `aurora_dev.sessions.exchanges` puts events together
 and knows nothing of formats.
