@@ -1,4 +1,4 @@
-"""How far each transcript was read: a small file for each, beside the store.
+"""The place up to which each transcript was read: a small file for each, beside the store.
 
 The state saves work and is not the truth: without it, transcripts are read again from the start, and the same records
 come out. It is written after the records that it speaks of.

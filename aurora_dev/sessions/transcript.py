@@ -32,7 +32,7 @@ def state_version() -> int:
 
 @dataclass(slots=True)
 class Batch:
-    """What a part of a transcript adds.
+    """The addition of a part of a transcript.
 
     Attributes:
         exchanges: Exchanges that are new or have grown.

@@ -117,7 +117,7 @@ class SkippedTranscript:
 
 @dataclass(frozen=True, slots=True)
 class CaptureReport:
-    """What a capture did.
+    """The report of a capture.
 
     Attributes:
         transcripts: The number of transcripts that belong to the project.

@@ -52,7 +52,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a person asked, or what a subagent was told to do. It begins an exchange.
+    """The request of a person, or the task of a subagent. It begins an exchange.
 
     Attributes:
         text: The request, without what the assistant's program added.
