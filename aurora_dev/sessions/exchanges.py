@@ -380,8 +380,11 @@ class ExchangeBuilder:
     def _fit(self, text: str, most: int) -> str:
         """Return a text that can be stored, of at most ``most`` characters.
 
-        It is masked while it is longer than that: half of a credential at a cut would not be known as one.
+        It is masked while it is longer than that: half of a credential at a cut would not be known as one. Of a text
+        that is too long to look at, only the beginning stays, for the same reason.
         """
+        if len(text) > _MOST_CLEANED:
+            return self._mask(clean(text[:_MOST_CLEANED])[: 5 * most])[: most - 1].rstrip() + "…"
         return cut(self._mask(cut(clean(text[:_MOST_CLEANED]), 5 * most)), most)
 
     @staticmethod

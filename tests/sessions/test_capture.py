@@ -332,3 +332,14 @@ async def test_searches_find_sessions_and_keep_them_apart_from_notes(memory: Mem
     assert (status.sessions, dict(status.notes)) == (1, {"note": 1})
     context = await memory.context("why did we change the export? what was tried?", 2_000)
     assert "The loop stopped one row early" in context.text
+
+
+async def test_half_a_credential_at_the_end_of_what_is_looked_at_is_not_kept(
+    memory: Memory, home: Path, project: Path
+) -> None:
+    long = ("word " * 20_000)[: 100_000 - 12] + SECRET + " tail" * 50
+    Claude(home, project).ask(f"please read {long[12:]}").answer(long)
+    await memory.capture_sessions()
+    [exchange] = await exchanges(memory)
+    assert SECRET[:8] not in exchange.request + exchange.conclusion
+    assert exchange.conclusion.startswith("word word")

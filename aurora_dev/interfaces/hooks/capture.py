@@ -9,6 +9,7 @@ import sys
 import time
 from typing import Any, Final
 
+from aurora_dev.interfaces.hooks.journal import open_plain
 from aurora_dev.interfaces.hooks.place import Place
 
 __all__ = ["start_capture"]
@@ -42,7 +43,7 @@ def start_capture(place: Place, transcript: str | None, *, always: bool = True) 
             return "capture put off"
     with contextlib.suppress(OSError):
         os.makedirs(place.state, mode=0o700, exist_ok=True)  # noqa: PTH103
-        os.close(os.open(stamp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+        os.close(open_plain(stamp, os.O_WRONLY | os.O_CREAT))
         os.utime(stamp)
     command = [sys.executable, "-c", _PROGRAM, _PACKAGES, place.root]
     if transcript is not None:

@@ -48,7 +48,8 @@ def main(arguments: Sequence[str]) -> int:
         work.failed(f"{type(error).__name__}: {error}")
         answer = work.empty()
     watch.cancel()
-    _write(answer)
+    if work.may_answer():
+        _write(answer)
     return 0
 
 
@@ -60,6 +61,7 @@ class _Work:
         self._client = client
         self._started = started
         self._state = ""  # the folder of the log, once it is known
+        self._answered = threading.Lock()
 
     def answer(self) -> str:
         """Return what to print."""
@@ -83,10 +85,16 @@ class _Work:
         """Write a failure to the log."""
         self._log(why, failed=True)
 
+    def may_answer(self) -> bool:
+        """Return True to the first caller: two answers, from two threads, would be none that a client can read."""
+        return self._answered.acquire(blocking=False)
+
     def give_up(self) -> None:
         """End the process, from another thread: the time is up."""
-        self._log("it took too long and was ended", failed=True)
+        if not self.may_answer():
+            return
         _write(self.empty())
+        self._log("it took too long and was ended", failed=True)
         os._exit(0)
 
     def _run(self, call: HookInput) -> tuple[str, str]:

@@ -6,10 +6,20 @@ import contextlib
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-__all__ = ["LOG_FILE", "Run", "SessionState", "active_session", "note_active", "read_log", "write_log"]
+__all__ = [
+    "LOG_FILE",
+    "Run",
+    "SessionState",
+    "active_session",
+    "note_active",
+    "open_plain",
+    "read_log",
+    "write_log",
+]
 
 LOG_FILE: Final = "hooks.log"
 """The log, in the folder ``state`` of the store."""
@@ -55,8 +65,8 @@ def write_log(folder: str, run: Run) -> None:
     path = os.path.join(folder, LOG_FILE)  # noqa: PTH118
     line = json.dumps([round(run.time, 3), *run[1:5], " ".join(run.outcome.split())[:_LONGEST_LINE]])
     with contextlib.suppress(OSError):
-        os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        _make_plain_folder(folder)
+        descriptor = open_plain(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:
             os.write(descriptor, line.encode("utf-8", "replace") + b"\n")
             size = os.fstat(descriptor).st_size
@@ -69,7 +79,7 @@ def write_log(folder: str, run: Run) -> None:
 def read_log(folder: str) -> list[Run]:
     """Return the runs in the log, oldest first; lines that are not of the log are left out."""
     try:
-        with open(os.path.join(folder, LOG_FILE), "rb") as file:  # noqa: PTH118, PTH123
+        with os.fdopen(open_plain(os.path.join(folder, LOG_FILE), os.O_RDONLY), "rb") as file:  # noqa: PTH118
             lines = file.read(2 * _LARGEST_LOG).splitlines()
     except OSError:
         return []
@@ -90,8 +100,8 @@ def note_active(folder: str, session: str, now: float) -> None:
     states = os.path.join(folder, _STATES)  # noqa: PTH118
     temporary = os.path.join(states, f"{_ACTIVE}.{os.getpid()}")  # noqa: PTH118
     with contextlib.suppress(OSError):
-        os.makedirs(states, mode=0o700, exist_ok=True)  # noqa: PTH103
-        with open(temporary, "w", encoding="utf-8") as file:  # noqa: PTH123
+        _make_plain_folder(states)
+        with os.fdopen(open_plain(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "w", encoding="utf-8") as file:
             json.dump(dict(newest), file)
         os.replace(temporary, os.path.join(states, _ACTIVE))  # noqa: PTH105, PTH118
 
@@ -104,11 +114,47 @@ def active_session(folder: str, now: float) -> str | None:
 
 def _active(folder: str) -> dict[str, float]:
     try:
-        with open(os.path.join(folder, _STATES, _ACTIVE), "rb") as file:  # noqa: PTH118, PTH123
+        with os.fdopen(open_plain(os.path.join(folder, _STATES, _ACTIVE), os.O_RDONLY), "rb") as file:  # noqa: PTH118
             data = json.loads(file.read(_LARGEST_STATE))
         return {str(session): float(time) for session, time in data.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
+
+
+def open_plain(path: str, flags: int) -> int:
+    """Return a descriptor of a regular file.
+
+    The store may come with files from elsewhere. A link in it would lead writing to another file of the user, and
+    opening a named pipe would wait for ever.
+
+    Raises:
+        OSError: It cannot be opened, is a link, or is not a regular file.
+    """
+    if os.path.islink(path):  # noqa: PTH114 - Windows has no O_NOFOLLOW
+        raise OSError(f"{path} is a link")
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    emptied = flags & os.O_TRUNC
+    descriptor = os.open(path, flags & ~os.O_TRUNC, 0o600)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(f"{path} is not a regular file")
+        if emptied:
+            os.ftruncate(descriptor, 0)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _make_plain_folder(folder: str) -> None:
+    """Make a folder if it is missing.
+
+    Raises:
+        OSError: It cannot be made, or a link stands there.
+    """
+    if os.path.islink(folder):  # noqa: PTH114
+        raise OSError(f"{folder} is a link")
+    os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103
 
 
 class SessionState:
@@ -151,7 +197,7 @@ class SessionState:
         if not self._path:
             return {}
         try:
-            with open(self._path, "rb") as file:  # noqa: PTH123
+            with os.fdopen(open_plain(self._path, os.O_RDONLY), "rb") as file:
                 data = json.loads(file.read(_LARGEST_STATE))
         except (OSError, ValueError):
             return {}
@@ -163,8 +209,10 @@ class SessionState:
         data = {"shown": sorted(self.shown)[:_MOST_SHOWN], "compacted": self.compacted}
         temporary = f"{self._path}.{os.getpid()}"
         with contextlib.suppress(OSError):
-            os.makedirs(self._folder, mode=0o700, exist_ok=True)  # noqa: PTH103
-            with open(temporary, "w", encoding="utf-8") as file:  # noqa: PTH123
+            _make_plain_folder(os.path.dirname(self._folder))  # noqa: PTH120
+            _make_plain_folder(self._folder)
+            new = open_plain(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            with os.fdopen(new, "w", encoding="utf-8") as file:
                 json.dump(data, file)
             os.replace(temporary, self._path)  # noqa: PTH105
             self._drop_oldest()
@@ -184,11 +232,11 @@ def _ages(folder: str) -> Iterator[tuple[float, str]]:
 
 def _halve(path: str) -> None:
     """Drop the older half of the log. Lines that another process appends meanwhile may be lost."""
-    with open(path, "rb") as file:  # noqa: PTH123
+    with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:
         data = file.read()
     half = data[len(data) // 2 :].partition(b"\n")[2]
     temporary = f"{path}.{os.getpid()}"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = open_plain(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
         os.write(descriptor, half)
     finally:

@@ -278,3 +278,32 @@ def test_the_session_at_work_is_known_while_it_is_the_only_one(project: Path, ho
     assert active_session(state, time.time()) is None
     (project / ".aurora" / "state" / "hooks" / "active").write_text("[1", "utf-8")
     assert active_session(state, time.time()) is None
+
+
+def test_links_in_a_store_from_elsewhere_lead_no_hook_to_other_files(project: Path, hook: Hook, tmp_path: Path) -> None:
+    state, mine = project / ".aurora" / "state", tmp_path / "mine"
+    (mine / "many").mkdir(parents=True)
+    for number in range(205):  # more than the states of sessions that are kept
+        (mine / "many" / f"{number}.json").write_text("{}")
+    for name in ("hooks-capture", "hooks.log"):
+        (mine / name).write_text("precious")
+        os.utime(mine / name, (1, 1))
+        (state / name).unlink(missing_ok=True)
+        (state / name).symlink_to(mine / name)
+    (state / "hooks").symlink_to(mine / "many")
+    assert NOTE in hook("session-start", call(project, source="startup")).stdout.decode()
+    assert NOTE in hook("prompt", call(project)).stdout.decode()
+    hook("session-end", call(project))
+    assert [(mine / name).read_text() for name in ("hooks-capture", "hooks.log")] == ["precious"] * 2
+    assert len(list((mine / "many").iterdir())) == 205
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_named_pipe_in_the_place_of_the_log_does_not_hold_a_hook(project: Path, hook: Hook) -> None:
+    log = project / ".aurora" / "state" / "hooks.log"
+    log.unlink(missing_ok=True)
+    os.mkfifo(log)
+    began = time.monotonic()
+    assert NOTE in hook("prompt", call(project)).stdout.decode()
+    assert time.monotonic() - began < 30
+    assert log_of(project) == []
