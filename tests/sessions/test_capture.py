@@ -15,6 +15,7 @@ from transcripts import Claude, Codex, days_of_work
 from aurora_dev import Memory
 from aurora_dev.core.record_kinds import IS_SESSION
 from aurora_dev.errors import InvalidRequestError
+from aurora_dev.sessions.state import CaptureState
 from aurora_dev.sessions.types import Failure, SessionExchange
 
 SECRET = "ghp_" + "R4nd0mT0kenOfTheTestSu1teXy9Zq8Wv7Ub"
@@ -362,3 +363,19 @@ async def test_credentials_in_names_of_files_and_the_end_of_a_printed_key_are_ma
     stored = b"".join(path.read_bytes() for path in (project / ".aurora").rglob("*") if path.is_file())
     assert SECRET.encode() not in stored
     assert body[-20:].encode() not in stored
+
+
+async def test_a_session_that_is_forgotten_while_a_capture_runs_stays_forgotten(
+    memory: Memory, home: Path, project: Path
+) -> None:
+    transcript = work(Claude(home, project))
+    await memory.capture_sessions()
+    [summary] = await memory.sessions()
+    state = CaptureState(next((project / ".aurora" / "state" / "sessions").iterdir()))
+    foreign, folders, forgotten = state.read_project()  # as a capture that has begun
+    assert forgotten == set()
+    await memory.forget_session(summary.id)
+    state.write_project(foreign, folders)
+    transcript.ask("and now?").answer("More.")
+    await memory.capture_sessions()
+    assert await memory.sessions() == []
