@@ -107,7 +107,7 @@ class Capture:
             await self._guarded(path, form, counts, check=False)
         folders = list(dict.fromkeys([*self._remembered, *self._places.folders]))
         if self._foreign != before or folders != self._remembered:
-            self._state.write_project(self._foreign, folders, self._forgotten)
+            await asyncio.to_thread(self._state.write_project, self._foreign, folders)
         return _report(counts, began)
 
     def _find(self, clients: Sequence[str] | None, counts: _Counts) -> list[tuple[Path, TranscriptFormat]]:
@@ -181,6 +181,7 @@ class Capture:
         grew = False
         while (batch := await asyncio.to_thread(next, batches, None)) is not None:
             grew = True
+            self._forgotten = (await asyncio.to_thread(self._state.read_project))[2]  # another process may add to them
             session = batch.builder.whole.id
             if batch.builder.whole.forbidden or session in self._forgotten:
                 await self._forbid(key, session, batch, counts)

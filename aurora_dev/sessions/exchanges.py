@@ -34,6 +34,7 @@ _MOST_CLEANED: Final = 100_000  # characters of a text that are looked at
 _SHORT_CONCLUSION: Final = 200  # characters; the text before a shorter one is kept too
 _MOST_COMMAND: Final = 300
 _MOST_ERROR: Final = 400
+_MOST_MASKED_ERROR: Final = 40_000  # characters; the end of a private key is known by its beginning
 _MOST_FIX: Final = 300
 _MOST_FILES: Final = 30  # of each kind in an exchange
 _MOST_FILES_OF_SESSION: Final = 200
@@ -315,7 +316,7 @@ class ExchangeBuilder:
         self._dirty = True
         self._went_on(exchange, self._at)
         found = [self._relative(clean(path[:1_000]), self.whole.cwd) for path in call.paths]
-        paths = [path for path in found if path]
+        paths = [self._mask(path) for path in found if path]
         if call.tool == "read":
             _add(exchange.files_read, paths, _MOST_FILES)
         elif call.tool == "edit":
@@ -347,7 +348,7 @@ class ExchangeBuilder:
             return
         self._dirty = True
         if outcome.failed:
-            error = cut_end(self._mask(clean(outcome.text[-10 * _MOST_ERROR :])), _MOST_ERROR)
+            error = cut_end(self._mask(clean(outcome.text[-_MOST_MASKED_ERROR:])), _MOST_ERROR)
             self._failed.pop(program, None)
             self._failed[program] = [command, error, exchange.key]
             self._edited_since[program] = []

@@ -125,8 +125,7 @@ class SessionService:
         """
         whole = await self._whole(id)
         session = str(whole.metadata.get("session"))
-        foreign, folders, forgotten = await asyncio.to_thread(self._state.read_project)
-        await asyncio.to_thread(self._state.write_project, foreign, folders, forgotten | {session})
+        await asyncio.to_thread(self._state.forget, session)
         removed = await self._store.delete(filter={**IS_SESSION, "session": session})
         return SessionsPruned(1, removed)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,6 +28,8 @@ _KEY_DIGITS: Final = 24
 _PROJECT: Final = "project.json"
 _MOST_FOREIGN: Final = 50_000
 _MOST_FOLDERS: Final = 500
+_PATIENCE: Final = 5.0  # seconds to wait for another process that writes what is known of the project
+_LOCK_INTERVAL: Final = 0.02  # seconds
 
 
 def transcript_key(path: str) -> str:
@@ -112,8 +115,29 @@ class CaptureState:
             {f for f in forgotten if isinstance(f, str)} if isinstance(forgotten, list) else set(),
         )
 
-    def write_project(self, foreign: dict[str, int], folders: list[str], forgotten: set[str]) -> None:
-        """Replace what `read_project` returns."""
+    def write_project(self, foreign: dict[str, int], folders: list[str]) -> None:
+        """Replace what `read_project` returns, but for the forgotten sessions, which another process may have added."""
+        with self._project() as forgotten:
+            self._write_project(foreign, folders, forgotten)
+
+    def forget(self, session: str) -> None:
+        """Remember that a session is never taken in again."""
+        with self._project() as forgotten:
+            foreign, folders, _ = self.read_project()
+            self._write_project(foreign, folders, forgotten | {session})
+
+    @contextmanager
+    def _project(self) -> Iterator[set[str]]:
+        """Lock what is known of the project for the block, and yield the ids of forgotten sessions."""
+        waited = time.monotonic() + _PATIENCE
+        while True:
+            with self.lock("project") as held:
+                if held or time.monotonic() > waited:
+                    yield self.read_project()[2]
+                    return
+            time.sleep(_LOCK_INTERVAL)
+
+    def _write_project(self, foreign: dict[str, int], folders: list[str], forgotten: set[str]) -> None:
         kept = dict(list(foreign.items())[-_MOST_FOREIGN:])
         state = {"foreign": kept, "folders": folders[-_MOST_FOLDERS:], "forgotten": sorted(forgotten)}
         self.write(_PROJECT.removesuffix(".json"), state)

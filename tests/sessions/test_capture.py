@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ from transcripts import Claude, Codex, days_of_work
 from aurora_dev import Memory
 from aurora_dev.core.record_kinds import IS_SESSION
 from aurora_dev.errors import InvalidRequestError
+from aurora_dev.sessions.state import CaptureState
 from aurora_dev.sessions.types import Failure, SessionExchange
 
 SECRET = "ghp_" + "R4nd0mT0kenOfTheTestSu1teXy9Zq8Wv7Ub"
@@ -343,3 +345,37 @@ async def test_half_a_credential_at_the_end_of_what_is_looked_at_is_not_kept(
     [exchange] = await exchanges(memory)
     assert SECRET[:8] not in exchange.request + exchange.conclusion
     assert exchange.conclusion.startswith("word word")
+
+
+async def test_credentials_in_names_of_files_and_the_end_of_a_printed_key_are_masked(
+    memory: Memory, home: Path, project: Path
+) -> None:
+    body = "\n".join(hashlib.sha512(str(number).encode()).hexdigest()[:64] for number in range(110))
+    key = f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----\nkey is not valid"
+    transcript = Claude(home, project).ask("check the key").run("openssl rsa -check -in key", key, failed=True)
+    transcript.edit(f"conf/{SECRET}.env").answer("It is not valid.")
+    await memory.capture_sessions()
+    [exchange] = await exchanges(memory)
+    assert SECRET not in exchange.files_changed[0]
+    assert exchange.files_changed[0].startswith("conf/")
+    assert exchange.failures[0].error.endswith("key is not valid")
+    assert body[-20:] not in exchange.failures[0].error
+    stored = b"".join(path.read_bytes() for path in (project / ".aurora").rglob("*") if path.is_file())
+    assert SECRET.encode() not in stored
+    assert body[-20:].encode() not in stored
+
+
+async def test_a_session_that_is_forgotten_while_a_capture_runs_stays_forgotten(
+    memory: Memory, home: Path, project: Path
+) -> None:
+    transcript = work(Claude(home, project))
+    await memory.capture_sessions()
+    [summary] = await memory.sessions()
+    state = CaptureState(next((project / ".aurora" / "state" / "sessions").iterdir()))
+    foreign, folders, forgotten = state.read_project()  # as a capture that has begun
+    assert forgotten == set()
+    await memory.forget_session(summary.id)
+    state.write_project(foreign, folders)
+    transcript.ask("and now?").answer("More.")
+    await memory.capture_sessions()
+    assert await memory.sessions() == []
