@@ -1,7 +1,7 @@
 """One memory for all worktrees of a git repository.
 
-A linked worktree uses the store of the main worktree: its chunks in a namespace of their own, notes and commits in the
-shared one; see `WorktreeStore`. So what is learned in a worktree outlives it.
+A linked worktree uses the store of the main worktree: its chunks in a namespace of their own, notes, commits and
+sessions in the shared one; see `WorktreeStore`. So what is learned in a worktree outlives it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`WorktreeStore`: a store as one linked worktree sees it. Its files are its own; notes and commits are shared.
+"""`WorktreeStore`: a store as one linked worktree sees it. Its files are its own; all else is shared.
 
 A worktree's chunks lie in a namespace of their own, and everything else in the namespace of the main worktree. Calls
 name that one namespace only, so ids are the same in every worktree, and the layers above see a usual store.

@@ -110,7 +110,7 @@ def _facts(status: MemoryStatus) -> list[tuple[str, str]]:
     rows = [
         ("project", str(status.project)),
         ("store", f"{shown_path(status.store)} ({size_of(status.store_bytes)}, namespace '{status.namespace}')"),
-        *([("worktree", f"'{worktree}': files of its own, notes and commits shared")] if worktree else []),
+        *([("worktree", f"'{worktree}': files of its own; notes, commits and sessions shared")] if worktree else []),
         ("stored", stored),
         ("index", age_text(status.index)),
         ("languages", languages or "none"),
