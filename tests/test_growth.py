@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -114,12 +115,13 @@ def seconds(work: Callable[[str], object], text: str) -> float:
 
 
 def check(work: Callable[[str], object], unit: str, start: str = "", size: int = SIZE) -> None:
-    """Compare two sizes; a case that fails because the machine was busy gets another attempt."""
-    for _ in range(3):
-        large = seconds(work, start + text_of(unit, 2 * size))
+    """Compare the least times of two sizes; a busy machine makes times longer, never shorter."""
+    large = small = math.inf
+    for _ in range(5):
+        large = min(large, seconds(work, start + text_of(unit, 2 * size)))
         if large <= NOTHING:
             return
-        small = seconds(work, start + text_of(unit, size))
+        small = min(small, seconds(work, start + text_of(unit, size)))
         if large <= MOST_GROWTH * small:
             return
     raise AssertionError(f"{start + unit!r}: {small:.3f} s, twice as much text {large:.3f} s")
