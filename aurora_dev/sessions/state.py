@@ -135,7 +135,7 @@ class CaptureState:
                 if held or time.monotonic() > waited:
                     yield self.read_project()[2]
                     return
-            time.sleep(_LOCK_INTERVAL)
+            time.sleep(_LOCK_INTERVAL)  # in a worker thread; a file lock has no way to wait for a limited time
 
     def _write_project(self, foreign: dict[str, int], folders: list[str], forgotten: set[str]) -> None:
         kept = dict(list(foreign.items())[-_MOST_FOREIGN:])

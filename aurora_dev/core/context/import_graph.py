@@ -109,7 +109,7 @@ def build_graph(
         for _, content in sorted(parts, key=lambda part: (part[0], str(part[1]))):
             try:
                 found.update(dict.fromkeys(imports(content, entry.language)))
-            except Exception:  # noqa: BLE001 - as above
+            except Exception:  # noqa: BLE001 - one file must not cost the graph of all others
                 _log.warning("imports_not_read", path=path, exc_info=True)
         entry.imports = list(found)
     read = list(islice(graph.files.values(), kept, None))
@@ -213,7 +213,7 @@ def _connect(graph: ImportGraph, read: Sequence[FileEntry], old: ImportGraph | N
         for statement in entry.imports:
             try:
                 resolved = resolver.resolve(statement, entry)
-            except Exception:  # noqa: BLE001 - as above
+            except Exception:  # noqa: BLE001 - one import must not cost those of all other files
                 _log.warning("import_not_resolved", path=path, module=statement.module, exc_info=True)
                 continue
             for target, names in resolved:

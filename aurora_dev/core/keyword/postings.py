@@ -65,7 +65,7 @@ class SavedPostings:
         self._views: list[memoryview] = []
         try:
             self._read(path)
-        except BaseException:
+        except BaseException:  # includes an interrupt: the map must not stay open
             self.close()
             raise
 
